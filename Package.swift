@@ -1,0 +1,61 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+/// Swift 6 language mode, and a warning is an error, in every target of ours.
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+
+/// A target of ours, lowest first; one may depend only on those above it (`make lint` checks the imports).
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+  name: "vault",
+  products: [
+    .executable(name: "vault", targets: ["vault"]),
+    .executable(name: "vaultd", targets: ["vaultd"]),
+    .executable(name: "sts-simulator", targets: ["STSSimulator"]),
+  ],
+  targets: [
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CSecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+    .target(name: "CSystem"),
+
+    module("VaultModel"),
+    module("VaultSecrets", ["VaultModel", "CSodium"]),
+    module("AWSConfig", ["VaultModel", "VaultSecrets"]),
+    module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat"]),
+    module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite"], resources: [.embedInCode("migrations")]),
+    module("VaultStore", ["VaultModel", "VaultSecrets", "VaultDatabase"]),
+    module("VaultKeys", ["VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
+    module("VaultWire", ["VaultModel", "CSystem"]),
+    module(
+      "VaultAgent",
+      ["VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire", "CSystem"]),
+
+    .executableTarget(
+      name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
+      swiftSettings: strict),
+    .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem"], swiftSettings: strict),
+    .executableTarget(
+      name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "CSystem"], path: "Tests/STSSimulator", swiftSettings: strict),
+
+    .target(
+      name: "TestSupport", dependencies: ["VaultModel", "CSystem"], path: "Tests/TestSupport", swiftSettings: strict),
+    tests("VaultModelTests", ["VaultModel", "VaultWire", "TestSupport"]),
+    tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
+    tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
+    tests("AWSClientTests", ["AWSClient", "TestSupport"]),
+    tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
+    tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport"]),
+    tests("VaultAgentTests", ["VaultAgent", "TestSupport"]),
+    tests("EndToEndTests", ["VaultModel", "TestSupport"]),
+  ]
+)

@@ -1,0 +1,110 @@
+/// What came of what was tried.
+public enum AuditOutcome: String, Sendable, CaseIterable {
+  /// Written before AWS is asked; a row with one of the others follows.
+  case intent
+  case success
+  case failure
+  /// AWS, or the vault itself, said no.
+  case refused
+  /// The agent ended between the intent and its outcome.
+  case unknown
+}
+
+/// What made the vault act.
+public enum AuditTrigger: String, Sendable, CaseIterable {
+  case exec, env, credentials, server, console, rotation, manual, start
+}
+
+/// What was done. Calls that mint credentials have AWS's own names.
+public enum AuditAction: String, Sendable, CaseIterable {
+  case assumeRole = "AssumeRole"
+  case getSessionToken = "GetSessionToken"
+  /// A session's credentials were handed to a program.
+  case deliver = "Deliver"
+  case profileAdded = "ProfileAdded"
+  case profileChanged = "ProfileChanged"
+  case profileRemoved = "ProfileRemoved"
+  case profilesImported = "ProfilesImported"
+  case accessKeyAdded = "AccessKeyAdded"
+  case accessKeyChanged = "AccessKeyChanged"
+  case accessKeyRemoved = "AccessKeyRemoved"
+  case sessionForgotten = "SessionForgotten"
+  case sessionExpired = "SessionExpired"
+  case vaultCreated = "VaultCreated"
+  case schemaMigrated = "SchemaMigrated"
+  case settingChanged = "SettingChanged"
+  case keyRotated = "KeyRotated"
+  case keyRotationAbandoned = "KeyRotationAbandoned"
+  case locked = "Locked"
+  case unlocked = "Unlocked"
+}
+
+/// One row of the audit log, before it has a place in the chain. It never holds a secret or a token.
+public struct AuditEvent: Sendable, Hashable {
+  public var action: AuditAction
+  public var outcome: AuditOutcome
+  public var trigger: AuditTrigger
+  public var profile: String?
+  public var roleARN: String?
+  public var roleSessionName: String?
+  public var sourceIdentity: String?
+  /// The access key id that signed the call.
+  public var sourceAccessKeyId: String?
+  /// The access key id that was issued or delivered.
+  public var accessKeyId: String?
+  public var issuedAt: Timestamp?
+  public var expiresAt: Timestamp?
+  public var durationSeconds: Int?
+  public var mfa: Bool
+  /// `x-amzn-RequestId`, which CloudTrail has too.
+  public var requestId: String?
+  public var endpoint: String?
+  /// What the person gave as `--reason`.
+  public var reason: String?
+  /// AWS's or our words, for a failure.
+  public var error: String?
+  /// More about a change to the vault: counts, the name of a setting.
+  public var detail: String?
+  public var sessionId: String?
+  /// The event that said what was going to be tried.
+  public var intentId: String?
+  public var requester: Requester
+
+  public init(
+    action: AuditAction, outcome: AuditOutcome, trigger: AuditTrigger, profile: String? = nil, requester: Requester
+  ) {
+    self.action = action
+    self.outcome = outcome
+    self.trigger = trigger
+    self.profile = profile
+    self.requester = requester
+    mfa = false
+  }
+}
+
+/// A row of the audit log as it stands in the chain.
+public struct AuditRecord: Sendable, Hashable {
+  /// `evt_…`
+  public var id: String
+  /// 1 for the first row; without gaps.
+  public var sequence: Int64
+  public var time: Timestamp
+  public var event: AuditEvent
+  /// The secret that this row sealed, replaced or destroyed (a session's or an access key's id), and the version it then had.
+  public var subject: String?
+  public var subjectVersion: Int64?
+  /// SHA-256 over the previous row's hash, the sequence number and the canonical form of this row. 32 bytes.
+  public var hash: [UInt8]
+
+  public init(
+    id: String, sequence: Int64, time: Timestamp, event: AuditEvent, subject: String?, subjectVersion: Int64?, hash: [UInt8]
+  ) {
+    self.id = id
+    self.sequence = sequence
+    self.time = time
+    self.event = event
+    self.subject = subject
+    self.subjectVersion = subjectVersion
+    self.hash = hash
+  }
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+/// The wall clock, as a seam: tests put virtual time in its place.
+public protocol WallClock: Sendable {
+  func now() -> Timestamp
+  /// Returns when the wall clock has passed `moment`, also after a suspend, or throws when the task is cancelled.
+  func sleep(until moment: Timestamp) async throws
+}
+
+/// The machine's clock (`CLOCK_REALTIME`).
+public struct SystemClock: WallClock {
+  public init() {}
+
+  public func now() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+  }
+
+  public func sleep(until moment: Timestamp) async throws {
+    while true {
+      let left = moment.since(now())
+      if left <= 0 { return }
+      try await Task.sleep(for: .milliseconds(left))
+    }
+  }
+}

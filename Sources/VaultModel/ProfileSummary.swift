@@ -1,0 +1,28 @@
+/// The kind of a profile: by what its own credentials come.
+public enum ProfileKind: String, Sendable, CaseIterable {
+  case assumeRole = "assume-role"
+  case sso, keys
+  case webIdentity = "web-identity"
+  case saml, process, container, environment
+}
+
+/// What `vault list` says of a profile, worked out when the profile is taken in and not when it is listed.
+public struct ProfileSummary: Sendable, Hashable {
+  public var name: String
+  /// Nil where the profile cannot lead to credentials; `problem` then says why.
+  public var kind: ProfileKind?
+  public var roleARN: String?
+  /// The profile (or `credential_source`) that a role is assumed from.
+  public var source: String?
+  public var region: String?
+  public var problem: String?
+
+  public init(name: String, kind: ProfileKind?, roleARN: String? = nil, source: String? = nil, region: String? = nil, problem: String? = nil) {
+    self.name = name
+    self.kind = kind
+    self.roleARN = roleARN
+    self.source = source
+    self.region = region
+    self.problem = problem
+  }
+}

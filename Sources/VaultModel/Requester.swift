@@ -1,0 +1,29 @@
+/// Who asked, by the kernel's word and not by what the asker says.
+public struct Requester: Sendable, Hashable {
+  /// The user's name, or the number where it has none.
+  public var user: String
+  public var uid: UInt32
+  public var pid: Int32
+  /// What the person runs: the command that `vault exec` becomes, read from the kernel's copy of the command line, or the executable.
+  public var program: String
+  /// The file that the process runs (`/proc/PID/exe`).
+  public var executable: String
+  /// The working directory (`/proc/PID/cwd`).
+  public var directory: String
+  /// The executable of the parent process: who really asked, when a tool calls `vault credentials`.
+  public var parent: String
+  public var host: String
+
+  public init(
+    user: String, uid: UInt32, pid: Int32, program: String, executable: String, directory: String, parent: String, host: String
+  ) {
+    self.user = user
+    self.uid = uid
+    self.pid = pid
+    self.program = program
+    self.executable = executable
+    self.directory = directory
+    self.parent = parent
+    self.host = host
+  }
+}

@@ -1,0 +1,34 @@
+/// The name of a role session, by which CloudTrail knows who it was.
+///
+/// 2 to 64 characters of `[A-Za-z0-9_+=,.@-]` (STS API, `AssumeRole`, `RoleSessionName`).
+public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
+  public let text: String
+  public var description: String { text }
+
+  /// - Returns: nil for a text that STS would refuse.
+  public init?(_ text: String) {
+    guard (2...64).contains(text.utf8.count), text.utf8.allSatisfy(Self.allows) else { return nil }
+    self.text = text
+  }
+
+  /// A legal name made of any text: what STS does not take becomes `-`; the rest is cut to 64, or padded to 2.
+  public init(cleaning text: String) {
+    var bytes = Array(text.unicodeScalars.lazy.map { $0.isASCII && Self.allows(UInt8($0.value)) ? UInt8($0.value) : UInt8(ascii: "-") }.prefix(64))
+    while bytes.count < 2 { bytes.append(UInt8(ascii: "-")) }
+    self.text = String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The default: the person and the machine, so that CloudTrail names both.
+  public init(user: String, host: String) {
+    let shortHost = host.split(separator: ".").first.map(String.init) ?? host
+    self.init(cleaning: "\(user)@\(shortHost)")
+  }
+
+  static func allows(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 48...57, 65...90, 97...122: true
+    case UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: "@"), UInt8(ascii: "-"): true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/// Text from outside, made fit for a terminal or a log line.
+///
+/// Profile names, AWS's messages and file contents are shown with control characters, line separators and bidirectional overrides
+/// escaped (`\x1b`, `\n`, `\u{202e}`); the evidence itself is kept as it is, only its showing changes.
+public func safeText(_ text: String) -> String {
+  if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
+  var result = ""
+  result.reserveCapacity(text.utf8.count + 16)
+  for scalar in text.unicodeScalars {
+    switch scalar.value {
+    case 0x0A: result += "\\n"
+    case 0x0D: result += "\\r"
+    case 0x09: result += "\\t"
+    case 0x00...0x1F, 0x7F...0x9F: result += "\\x" + hex(scalar.value, 2)
+    case 0x061C, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x2069, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F:
+      result += "\\u{" + hex(scalar.value, 4) + "}"
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
+private func hex(_ value: UInt32, _ width: Int) -> String {
+  let digits = String(value, radix: 16)
+  return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+}

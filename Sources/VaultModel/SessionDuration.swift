@@ -1,0 +1,59 @@
+/// The time for which a session may be asked.
+///
+/// STS takes 900 to 43,200 seconds; a session whose caller is itself a role gets 3,600 at most
+/// (IAM User Guide, "Role chaining").
+public struct SessionDuration: Sendable, Hashable {
+  public let seconds: Int
+
+  /// What STS gives where nothing is asked.
+  public static let standard = SessionDuration(unchecked: 3_600)
+  /// The longest that a chained role gets.
+  public static let chainedLimit = SessionDuration(unchecked: 3_600)
+
+  private init(unchecked seconds: Int) { self.seconds = seconds }
+
+  /// - Returns: nil outside 900 to 43,200.
+  public init?(seconds: Int) {
+    guard (900...43_200).contains(seconds) else { return nil }
+    self.seconds = seconds
+  }
+
+  /// Reads `3600`, `45m`, `1h`, `1h30m`, `90s`. Nil for another text or outside the range.
+  public init?(text: String) {
+    guard let seconds = Self.seconds(text) else { return nil }
+    self.init(seconds: seconds)
+  }
+
+  /// A length of time as a person writes it (`90`, `90s`, `45m`, `2h`, `3d`, `1h30m`), in seconds. A bare number is seconds.
+  public static func seconds(_ text: String) -> Int? {
+    guard !text.isEmpty, text.utf8.count <= 16 else { return nil }
+    var total = 0
+    var number: Int?
+    for byte in text.utf8 {
+      if (48...57).contains(byte) {
+        number = (number ?? 0) * 10 + Int(byte - 48)
+        guard number! <= 1_000_000_000 else { return nil }
+        continue
+      }
+      let unit: Int
+      switch byte {
+      case UInt8(ascii: "s"): unit = 1
+      case UInt8(ascii: "m"): unit = 60
+      case UInt8(ascii: "h"): unit = 3_600
+      case UInt8(ascii: "d"): unit = 86_400
+      default: return nil
+      }
+      guard let value = number else { return nil }
+      total += value * unit
+      number = nil
+    }
+    if let value = number {
+      guard total == 0 else { return nil }
+      total = value
+    }
+    return total
+  }
+
+  /// This, cut to what a chained role gets.
+  public func limited(chained: Bool) -> SessionDuration { chained && seconds > 3_600 ? .chainedLimit : self }
+}

@@ -1,0 +1,80 @@
+/// Where a value was written: a file and a line, or the vault itself.
+public struct SettingOrigin: Sendable, Hashable, CustomStringConvertible {
+  /// The path as the person knows it (`~/.aws/config`), or `vault` for what the vault keeps itself.
+  public var file: String
+  /// 1 for the first line; 0 where there are no lines.
+  public var line: Int
+
+  public init(file: String, line: Int) {
+    self.file = file
+    self.line = line
+  }
+
+  /// What the vault keeps itself.
+  public static let vault = SettingOrigin(file: "vault", line: 0)
+
+  public var description: String { line > 0 ? "\(file):\(line)" : file }
+}
+
+/// A value of a setting: a text, or sub-settings (`s3 =` and indented lines).
+public enum SettingValue: Sendable, Hashable {
+  case text(String)
+  case nested([NestedSetting])
+}
+
+/// One line of a nested value.
+public struct NestedSetting: Sendable, Hashable {
+  /// In lower case.
+  public var name: String
+  public var value: String
+
+  public init(name: String, value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// One `key = value`, and where it stands.
+public struct Setting: Sendable, Hashable {
+  /// In lower case: keys are compared without case.
+  public var name: String
+  public var value: SettingValue
+  public var origin: SettingOrigin
+
+  public init(name: String, value: SettingValue, origin: SettingOrigin) {
+    self.name = name
+    self.value = value
+    self.origin = origin
+  }
+
+  /// The value, where it is a plain text.
+  public var text: String? { if case .text(let text) = value { text } else { nil } }
+}
+
+/// What a section describes.
+public enum SectionKind: String, Sendable, Hashable {
+  case profile
+  case ssoSession = "sso-session"
+  case services
+}
+
+/// A section as the SDKs understand it: both files merged, the last duplicate taken.
+public struct ConfigSection: Sendable, Hashable {
+  public var kind: SectionKind
+  public var name: String
+  /// In the order of their first appearance, each name once.
+  public var settings: [Setting]
+
+  public init(kind: SectionKind, name: String, settings: [Setting]) {
+    self.kind = kind
+    self.name = name
+    self.settings = settings
+  }
+
+  public subscript(_ name: String) -> Setting? { settings.first { $0.name == name } }
+  /// The plain text of a setting; nil where there is none, or it is empty (an empty value is as none for the SDKs).
+  public func text(_ name: String) -> String? {
+    guard let text = self[name]?.text, !text.isEmpty else { return nil }
+    return text
+  }
+}

@@ -1,0 +1,48 @@
+/// Where everything of one vault is.
+///
+/// `VAULT_HOME` puts all of it in one folder; else the XDG Base Directory Specification decides.
+public struct VaultPaths: Sendable, Hashable {
+  public var database: String
+  public var dataDirectory: String
+  public var stateDirectory: String
+  public var runtimeDirectory: String
+  /// In the order in which they are read; the later one wins.
+  public var settingsFiles: [String]
+
+  public var socket: String { runtimeDirectory + "/agent.sock" }
+  /// Held by the agent for its whole life, before it opens the database for writing.
+  public var agentLock: String { dataDirectory + "/agent.lock" }
+  /// Held by the client that is starting an agent.
+  public var startLock: String { runtimeDirectory + "/start.lock" }
+  public var log: String { stateDirectory + "/agent.log" }
+
+  /// - Parameter environment: looks up a variable; an empty value counts as none (XDG Base Directory Specification).
+  /// - Returns: nil where neither `VAULT_HOME` nor the needed ones of `HOME` and `XDG_…` are absolute paths.
+  public init?(environment: (String) -> String?) {
+    func path(_ name: String) -> String? {
+      guard let value = environment(name), value.hasPrefix("/") else { return nil }
+      return value
+    }
+    if let value = environment("VAULT_HOME"), !value.isEmpty {
+      guard value.hasPrefix("/") else { return nil }
+      var home = value
+      while home.count > 1, home.hasSuffix("/") { home.removeLast() }
+      dataDirectory = home
+      stateDirectory = home
+      runtimeDirectory = home
+      settingsFiles = [home + "/config"]
+    } else {
+      let home = path("HOME")
+      guard let data = path("XDG_DATA_HOME") ?? home.map({ $0 + "/.local/share" }),
+        let state = path("XDG_STATE_HOME") ?? home.map({ $0 + "/.local/state" }),
+        let config = path("XDG_CONFIG_HOME") ?? home.map({ $0 + "/.config" })
+      else { return nil }
+      dataDirectory = data + "/vault"
+      stateDirectory = state + "/vault"
+      // Without a runtime directory of the login's own the data folder serves: it is 0700 and the person's. Never /tmp.
+      runtimeDirectory = (path("XDG_RUNTIME_DIR") ?? data) + "/vault"
+      settingsFiles = ["/etc/vault/config", config + "/vault/config"]
+    }
+    database = dataDirectory + "/vault.db"
+  }
+}

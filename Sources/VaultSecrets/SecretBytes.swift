@@ -1,0 +1,41 @@
+/// Secret bytes in guarded memory.
+///
+/// The memory is locked, left out of core dumps, stands between guard pages, and is wiped when the last reference goes
+/// (libsodium, "Secure memory"). The bytes are reached only inside a closure, never change after `init`, and have no printable form.
+public final class SecretBytes: Sendable {
+  private let memory: GuardedMemory
+
+  /// Takes a copy of `bytes`. The caller wipes its own.
+  public init(copying bytes: UnsafeRawBufferPointer) {
+    memory = GuardedMemory(count: bytes.count) { $0.copyMemory(from: bytes) }
+  }
+
+  /// - Parameter fill: writes the bytes in place; they start as zeros.
+  public init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+    memory = try GuardedMemory(count: count, fill)
+  }
+
+  /// Takes a copy of a text's UTF-8 form. For texts that were never in guarded memory, such as those from a parser.
+  public init(_ text: String) {
+    var text = text
+    memory = text.withUTF8 { bytes in GuardedMemory(count: bytes.count) { $0.copyMemory(from: UnsafeRawBufferPointer(bytes)) } }
+  }
+
+  public var count: Int { memory.count }
+
+  /// Lends the bytes. They must not leave `body`.
+  public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try memory.withBytes(body)
+  }
+
+  /// Whether both hold the same bytes, in a time that does not depend on where they differ.
+  public func equals(_ other: SecretBytes) -> Bool {
+    withBytes { mine in other.withBytes { constantTimeEqual(mine, $0) } }
+  }
+}
+
+extension SecretBytes: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  public var description: String { "‹secret›" }
+  public var debugDescription: String { "‹secret›" }
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}

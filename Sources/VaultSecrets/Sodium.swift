@@ -1,0 +1,197 @@
+import CSodium
+
+// The one file that calls libsodium. Everything unsafe stays in here; sizes are checked before a pointer is passed.
+
+/// Starts libsodium, once. Every function below goes through it.
+private let sodiumIsReady: Bool = sodium_init() >= 0
+
+extension UnsafeRawBufferPointer {
+  /// The start of the bytes as C wants it: never null, and never read where there are none.
+  fileprivate var octets: UnsafePointer<UInt8> {
+    (baseAddress ?? UnsafeRawPointer(bitPattern: 16).unsafelyUnwrapped).assumingMemoryBound(to: UInt8.self)
+  }
+}
+
+extension UnsafeMutableRawBufferPointer {
+  fileprivate var octets: UnsafeMutablePointer<UInt8> { UnsafeMutablePointer(mutating: UnsafeRawBufferPointer(self).octets) }
+}
+
+private func requireSodium() {
+  precondition(sodiumIsReady, "libsodium cannot start: no random numbers from the kernel")
+}
+
+/// Memory from `sodium_malloc`: locked, guarded, wiped when freed.
+///
+/// `@unchecked Sendable`: the pointer is written in `init` only, and read-only (`sodium_mprotect_readonly`) afterwards.
+final class GuardedMemory: @unchecked Sendable {
+  private let start: UnsafeMutableRawPointer
+  let count: Int
+
+  init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+    requireSodium()
+    guard let memory = sodium_malloc(max(count, 1)) else { preconditionFailure("no memory for a secret") }
+    start = memory
+    self.count = count
+    // sodium_malloc fills with 0xdb; the callers are promised zeros.
+    sodium_memzero(memory, max(count, 1))
+    do {
+      try fill(UnsafeMutableRawBufferPointer(start: memory, count: count))
+    } catch {
+      sodium_free(memory)
+      throw error
+    }
+    sodium_mprotect_readonly(memory)
+  }
+
+  deinit { sodium_free(start) }
+
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    try body(UnsafeRawBufferPointer(start: start, count: count))
+  }
+}
+
+/// Compares in constant time for equal lengths (`sodium_memcmp`); different lengths are different at once.
+public func constantTimeEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+  guard a.count == b.count else { return false }
+  guard let left = a.baseAddress, let right = b.baseAddress else { return true }
+  return sodium_memcmp(left, right, a.count) == 0
+}
+
+/// Wipes memory that the compiler may think is dead (`sodium_memzero`).
+public func wipe(_ bytes: UnsafeMutableRawBufferPointer) {
+  if let start = bytes.baseAddress { sodium_memzero(start, bytes.count) }
+}
+
+/// Wipes an array of which there is one reference.
+public func wipe(_ bytes: inout [UInt8]) {
+  bytes.withUnsafeMutableBytes { wipe($0) }
+}
+
+/// Random bytes from the kernel.
+public func randomBytes(_ count: Int) -> [UInt8] {
+  requireSodium()
+  var bytes = [UInt8](repeating: 0, count: count)
+  bytes.withUnsafeMutableBytes { randombytes_buf($0.octets, $0.count) }
+  return bytes
+}
+
+extension SecretBytes {
+  /// New random bytes, made in guarded memory.
+  public static func random(count: Int) -> SecretBytes {
+    requireSodium()
+    return SecretBytes(count: count) { randombytes_buf($0.octets, $0.count) }
+  }
+}
+
+/// SHA-256 (FIPS 180-4) of pieces one after the other. 32 bytes.
+public func sha256(_ pieces: [UInt8]...) -> [UInt8] {
+  requireSodium()
+  var state = crypto_hash_sha256_state()
+  crypto_hash_sha256_init(&state)
+  for piece in pieces { crypto_hash_sha256_update(&state, piece, UInt64(piece.count)) }
+  var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
+  crypto_hash_sha256_final(&state, &digest)
+  return digest
+}
+
+/// HMAC-SHA-256 (RFC 2104) with a key of any length. 32 bytes.
+public func hmacSHA256(key: UnsafeRawBufferPointer, _ message: [UInt8]) -> [UInt8] {
+  requireSodium()
+  var state = crypto_auth_hmacsha256_state()
+  crypto_auth_hmacsha256_init(&state, key.octets, key.count)
+  crypto_auth_hmacsha256_update(&state, message, UInt64(message.count))
+  var code = [UInt8](repeating: 0, count: Int(crypto_auth_hmacsha256_BYTES))
+  crypto_auth_hmacsha256_final(&state, &code)
+  withUnsafeMutableBytes(of: &state) { wipe($0) }
+  return code
+}
+
+/// BLAKE2b (RFC 7693), keyed or not. `length` is 16 to 64 bytes.
+public func blake2b(_ message: [UInt8], key: SecretBytes? = nil, length: Int = 32) -> [UInt8] {
+  requireSodium()
+  precondition((16...64).contains(length))
+  var digest = [UInt8](repeating: 0, count: length)
+  func run(_ key: UnsafeRawBufferPointer?) {
+    let status = crypto_generichash(
+      &digest, length, message, UInt64(message.count), key?.octets, key?.count ?? 0)
+    precondition(status == 0, "BLAKE2b refused its sizes")
+  }
+  if let key { key.withBytes { run($0) } } else { run(nil) }
+  return digest
+}
+
+/// A sub-key of a 32-byte key (libsodium, "Key derivation": BLAKE2b with an 8-character context).
+public func deriveKey(from master: SecretBytes, id: UInt64, context: StaticString) -> SecretBytes {
+  requireSodium()
+  precondition(master.count == Int(crypto_kdf_KEYBYTES) && context.utf8CodeUnitCount == Int(crypto_kdf_CONTEXTBYTES))
+  return SecretBytes(count: 32) { subkey in
+    master.withBytes { master in
+      let status = crypto_kdf_derive_from_key(
+        subkey.octets, subkey.count, id,
+        UnsafeRawPointer(context.utf8Start).assumingMemoryBound(to: CChar.self), master.octets)
+      precondition(status == 0, "crypto_kdf refused its sizes")
+    }
+  }
+}
+
+/// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03; libsodium's IETF form).
+public enum XChaCha20Poly1305 {
+  public static let keyLength = 32
+  public static let nonceLength = 24
+  public static let tagLength = 16
+
+  /// The ciphertext with its tag.
+  public static func seal(_ plaintext: UnsafeRawBufferPointer, associatedData: [UInt8], nonce: [UInt8], key: SecretBytes) -> [UInt8] {
+    requireSodium()
+    precondition(nonce.count == nonceLength && key.count == keyLength)
+    return [UInt8](unsafeUninitializedCapacity: plaintext.count + tagLength) { output, length in
+      var written: UInt64 = 0
+      key.withBytes { key in
+        let status = crypto_aead_xchacha20poly1305_ietf_encrypt(
+          output.baseAddress.unsafelyUnwrapped, &written, plaintext.octets, UInt64(plaintext.count),
+          associatedData, UInt64(associatedData.count), nil, nonce, key.octets)
+        precondition(status == 0, "XChaCha20-Poly1305 refused its sizes")
+      }
+      length = Int(written)
+    }
+  }
+
+  /// The plaintext, in guarded memory; nil where the ciphertext is not authentic under this key, nonce and associated data.
+  public static func open(_ ciphertext: [UInt8], associatedData: [UInt8], nonce: [UInt8], key: SecretBytes) -> SecretBytes? {
+    requireSodium()
+    guard nonce.count == nonceLength, key.count == keyLength, ciphertext.count >= tagLength else { return nil }
+    struct NotAuthentic: Error {}
+    return try? SecretBytes(count: ciphertext.count - tagLength) { output in
+      let status = key.withBytes { key in
+        crypto_aead_xchacha20poly1305_ietf_decrypt(
+          output.octets, nil, nil, ciphertext, UInt64(ciphertext.count), associatedData,
+          UInt64(associatedData.count), nonce, key.octets)
+      }
+      if status != 0 { throw NotAuthentic() }
+    }
+  }
+}
+
+/// Argon2id (RFC 9106; libsodium fixes one lane).
+public enum Argon2id {
+  public static let saltLength = 16
+
+  /// A key of `length` bytes; nil where there is not enough memory.
+  ///
+  /// - Parameters:
+  ///   - passes: how often the memory is gone over (`opslimit`), 1 or more.
+  ///   - memory: bytes (`memlimit`), 8 KiB or more.
+  public static func deriveKey(passphrase: SecretBytes, salt: [UInt8], passes: UInt64, memory: Int, length: Int = 32) -> SecretBytes? {
+    requireSodium()
+    guard salt.count == saltLength else { return nil }
+    struct OutOfMemory: Error {}
+    return try? SecretBytes(count: length) { output in
+      let status = passphrase.withBytes { passphrase in
+        crypto_pwhash(
+          output.octets, UInt64(length), UnsafeRawPointer(passphrase.octets).assumingMemoryBound(to: CChar.self),
+          UInt64(passphrase.count), salt, passes, memory, crypto_pwhash_ALG_ARGON2ID13)
+      }
+      if status != 0 { throw OutOfMemory() }
+    }
+  }
+}
