@@ -30,6 +30,7 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case accessKeyRemoved = "AccessKeyRemoved"
   case sessionForgotten = "SessionForgotten"
   case sessionExpired = "SessionExpired"
+  case sessionReplaced = "SessionReplaced"
   case vaultCreated = "VaultCreated"
   case schemaMigrated = "SchemaMigrated"
   case settingChanged = "SettingChanged"

@@ -1,1 +1,50 @@
-import CSystem
+import Glibc
+import VaultModel
+
+// No async main and no Foundation: this program stands before every command that a developer runs.
+
+/// Runs the command line. Comes back only for a command that is not `exec`.
+func run(_ words: [String]) throws {
+  guard words.count > 1 else {
+    Diagnostics.write(Help.overview())
+    exit(ExitStatus.usage.rawValue)
+  }
+  switch words[1] {
+  case "--help", "-h", "help": return print(help: Help.overview())
+  case "--version": return print(help: "vault \(vaultVersion)\n")
+  default: break
+  }
+  // `--help` counts until the child's own command begins.
+  let ours = words.prefix { $0 != "--" }
+  if words[1] == "exec" {
+    if words.count > 2, words[2] == "--help" || words[2] == "-h" { return print(help: Help.exec()) }
+    try ExecCommand.run(words, try paths())
+  }
+  if words.count == 3, Commands.groups.contains(words[1]), ours.last == "--help" || ours.last == "-h" {
+    return print(help: Commands.all.filter { $0.name.split(separator: " ").first.map(String.init) == words[1] }.map(Help.command).joined(separator: "\n"))
+  }
+  let (command, start) = try Commands.find(words)
+  if ours.dropFirst(start).contains(where: { $0 == "--help" || $0 == "-h" }) { return print(help: Help.command(command)) }
+  try command.run(try Arguments(words, from: start, options: command.options), try paths())
+}
+
+func print(help text: String) {
+  var output = Output()
+  output.write(text)
+  output.flush()
+}
+
+func paths() throws -> VaultPaths {
+  guard let paths = VaultPaths(environment: variable) else {
+    throw Failure("neither VAULT_HOME nor HOME is an absolute path", hint: "set HOME, or VAULT_HOME to a folder of your own", exitStatus: .configuration)
+  }
+  return paths
+}
+
+do {
+  try run(CommandLine.arguments)
+} catch {
+  let failure = Failure(error)
+  Diagnostics.report(failure)
+  exit(failure.exitStatus.rawValue)
+}

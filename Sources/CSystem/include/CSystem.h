@@ -65,6 +65,9 @@ static inline int sys_daemonize(void) {
   return 0;
 }
 
+/// Closes every descriptor from `first` on: what a shell left open is not for a process that stays (close_range(2)).
+static inline int sys_close_from(int first) { return (int)syscall(SYS_close_range, (unsigned)first, ~0U, 0U); }
+
 /// Fills a socket address with a path; -1 with ENAMETOOLONG where it does not fit (unix(7): 108 bytes).
 static inline int sys_unix_address(const char *path, struct sockaddr_un *address) {
   memset(address, 0, sizeof *address);
@@ -111,6 +114,9 @@ static inline int sys_unix_listen(const char *path, int backlog) {
   }
   return fd;
 }
+
+/// The next connection of a listening socket, non-blocking and close-on-exec, or -1 with errno.
+static inline int sys_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 /// The thread's last error number, which Swift cannot take the address of portably.
 static inline int sys_errno(void) { return errno; }

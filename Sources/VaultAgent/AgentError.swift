@@ -1,0 +1,87 @@
+import VaultModel
+
+/// What can go wrong in the agent itself.
+public enum AgentError: ReportableError {
+  case system(what: String, code: Int32)
+  case foreignSocket(path: String)
+  case anotherAgent(pid: String)
+  case insecure(path: String, why: String, remedy: String)
+  case noHome
+  case unknownProfile(name: String, suggestion: String?, count: Int)
+  case noKeyForProfile(profile: String, key: String)
+  case unsupported(what: String, profile: String)
+  case locked
+  case nobodyToAsk(question: String)
+  case badMFACode
+  case badRequest(String)
+  case unknownRequest
+  case otherVersion(client: UInt16, agent: UInt16)
+  case unknownSession(profile: String)
+  case profileExists(name: String)
+  case notOurs(profile: String, file: String)
+  case keyExists(name: String)
+  case unknownKey(name: String, suggestion: String?)
+
+  public var message: String {
+    switch self {
+    case .system(let what, let code): "cannot \(what) (errno \(code))"
+    case .foreignSocket(let path): "what is at \(path) is not a socket of ours"
+    case .anotherAgent(let pid): "another agent runs (pid \(pid))"
+    case .insecure(let path, let why, _): "\(path) \(why)"
+    case .noHome: "neither VAULT_HOME nor HOME is an absolute path"
+    case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
+    case .noKeyForProfile(let profile, let key): "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
+    case .unsupported(let what, let profile): "profile \"\(profile)\" gets its identity by \(what), which this version cannot do yet"
+    case .locked: "the vault is locked"
+    case .nobodyToAsk(let question): "nobody is there to answer: \(question)"
+    case .badMFACode: "an MFA code has six digits"
+    case .badRequest(let what): "the request makes no sense: \(what)"
+    case .unknownRequest: "the agent does not know this request"
+    case .otherVersion(let client, let agent):
+      client > agent
+        ? "this vault is newer than the agent that runs (protocol \(client) and \(agent))"
+        : "this vault is older than the agent that runs (protocol \(client) and \(agent))"
+    case .unknownSession(let profile): "profile \"\(profile)\" has no session"
+    case .profileExists(let name): "there is a profile \"\(name)\" already"
+    case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
+    case .keyExists(let name): "the vault holds an access key \"\(name)\" already"
+    case .unknownKey(let name, _): "no access key \"\(name)\""
+    }
+  }
+
+  public var hint: String? {
+    switch self {
+    case .insecure(_, _, let remedy): remedy
+    case .foreignSocket: "move it away"
+    case .anotherAgent: "`vault agent stop` ends it"
+    case .noHome: "set HOME, or VAULT_HOME to a folder of your own"
+    case .unknownProfile(_, let suggestion?, let count): "did you mean \(suggestion)?  `vault list` shows all \(count)"
+    case .unknownProfile(_, nil, 0): "`vault import` takes the profiles of ~/.aws/config"
+    case .unknownProfile(_, nil, let count): "`vault list` shows all \(count)"
+    case .noKeyForProfile(_, let key): "`vault access-key add \(key)`"
+    case .locked: "`vault unlock`"
+    case .nobodyToAsk: "run it at a terminal"
+    case .profileExists(let name): "`vault edit \(name)` changes it"
+    case .notOurs: "change it there; the vault follows the file"
+    case .keyExists: "--replace puts the new one in its place"
+    case .unknownKey(_, let suggestion): suggestion.map { "did you mean \($0)?" } ?? "`vault access-key list` shows them"
+    case .otherVersion(let client, let agent):
+      client > agent ? "`vault agent stop`, then try again: the newer one starts by itself" : "use the vault that is installed beside the agent"
+    default: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .system: .inputOutput
+    case .foreignSocket, .insecure, .locked, .nobodyToAsk: .refused
+    case .anotherAgent: .temporary
+    case .noHome, .noKeyForProfile, .unsupported, .otherVersion: .configuration
+    case .profileExists, .keyExists: .cannotCreate
+    case .notOurs: .configuration
+    case .unknownProfile, .unknownSession, .unknownKey: .noInput
+    case .badMFACode, .badRequest: .badData
+    case .unknownRequest: .software
+    }
+  }
+}

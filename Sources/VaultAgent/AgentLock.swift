@@ -1,0 +1,32 @@
+import CSystem
+import Glibc
+import VaultModel
+
+/// The lock that makes an agent the only one of its vault, held as long as the process lives.
+///
+/// The kernel lets it go however the process ends, so a lock never has to be judged stale (flock(2)).
+final class AgentLock: Sendable {
+  private let descriptor: Int32
+
+  init(path: String) throws(AgentError) {
+    descriptor = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else { throw .system(what: "open \(path)", code: errno) }
+    guard sys_flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let holder = Self.holder(descriptor)
+      close(descriptor)
+      throw .anotherAgent(pid: holder)
+    }
+    let text = "\(getpid())\n"
+    ftruncate(descriptor, 0)
+    _ = pwrite(descriptor, text, text.utf8.count, 0)
+  }
+
+  deinit { close(descriptor) }
+
+  private static func holder(_ descriptor: Int32) -> String {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let length = pread(descriptor, &bytes, bytes.count, 0)
+    guard length > 0 else { return "?" }
+    return String(decoding: bytes[..<length].prefix { (48...57).contains($0) }, as: UTF8.self)
+  }
+}

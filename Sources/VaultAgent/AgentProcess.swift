@@ -1,0 +1,110 @@
+import AWSClient
+import CSystem
+import Glibc
+import VaultDatabase
+import VaultKeys
+import VaultModel
+import VaultSecrets
+import VaultStore
+import VaultWire
+
+/// Builds the agent's parts and runs them until it is told to stop.
+public struct AgentProcess: Sendable {
+  private let paths: VaultPaths
+  private let environment: [String: String]
+  private let readyDescriptor: Int32?
+  private let ending: Ending
+
+  /// The agent's whole life: the main thread waits for signals, everything else runs in tasks.
+  ///
+  /// - Parameter readyDescriptor: where to say that the agent listens, or why it does not.
+  public static func main(readyDescriptor: Int32?) -> Never {
+    Ending.blockSignals()
+    let ending = Ending()
+    // Awaited by `exit`: the process ends with it.
+    _ = Task {
+      do {
+        try await AgentProcess(environment: processEnvironment(), readyDescriptor: readyDescriptor, ending: ending).run()
+        exit(ExitStatus.success.rawValue)
+      } catch {
+        let failure = Failure(error)
+        AgentLog.write(failure.message)
+        if let readyDescriptor, let frame = try? failure.frame() { tell(frame, on: readyDescriptor) }
+        exit(failure.exitStatus.rawValue)
+      }
+    }
+    ending.watchSignals()
+  }
+
+  private init(environment: [String: String], readyDescriptor: Int32?, ending: Ending) throws {
+    guard let paths = VaultPaths(environment: { environment[$0] }) else { throw AgentError.noHome }
+    self.paths = paths
+    self.environment = environment
+    self.readyDescriptor = readyDescriptor
+    self.ending = ending
+  }
+
+  /// Runs until SIGTERM, SIGINT or a client's `stop`.
+  private func run() async throws {
+    for folder in [paths.dataDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
+    let lock = try AgentLock(path: paths.agentLock)
+    let clock = SystemClock()
+    let inspector = PeerInspector()
+    let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
+    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent)
+    let custody = Custody(store: store, preferred: settings.keyStore, keyStores: keyStores(store.vaultId))
+    let catalogue = Catalogue(
+      store: store, custody: custody, reader: try VaultReader(path: paths.database),
+      standardName: RoleSessionName(user: inspector.user, host: inspector.host))
+    let minter = Minter(store: store, sts: STSClient(transport: CurlTransport(), clock: clock), clock: clock)
+    let broker = Broker(store: store, catalogue: catalogue, custody: custody, minter: minter, clock: clock)
+    let service = Service(
+      store: store, broker: broker, catalogue: catalogue, custody: custody, inspector: inspector, startedAt: clock.now(),
+      stop: { ending.request() })
+    let gate = try Gate(path: paths.socket) { connection, message in await service.handle(connection, message) }
+    ending.onRequest { gate.stop() }
+    AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
+    if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
+    await Thread.run { gate.run() }
+    try await store.close()
+    AgentLog.write("vaultd ends")
+    withExtendedLifetime(lock) {}
+  }
+
+  private func keyStores(_ vaultId: String) -> @Sendable (KeyStoreKind) -> any KeyStore {
+    let secretService = SecretServiceKeyStore(vaultId: vaultId)
+    let answers = PassphraseAnswers(vaultId: vaultId, environment: environment)
+    let passphrase = PassphraseKeyStore(directory: paths.dataDirectory, vaultId: vaultId) { request in try await answers.answer(request) }
+    return { kind in
+      switch kind {
+      case .secretService: secretService
+      case .passphrase: passphrase
+      }
+    }
+  }
+
+  /// Says one thing to who started us, and lets it go.
+  private static func tell(_ frame: WireBuffer, on descriptor: Int32) {
+    _ = write(descriptor, frame.bytes.baseAddress!, frame.count)
+    close(descriptor)
+  }
+
+  private static func processEnvironment() -> [String: String] {
+    var environment: [String: String] = [:]
+    var entry = sys_environment()
+    while let variable = entry?.pointee {
+      let text = String(cString: variable)
+      if let equals = text.firstIndex(of: "=") { environment[String(text[..<equals])] = String(text[text.index(after: equals)...]) }
+      entry = entry?.advanced(by: 1)
+    }
+    return environment
+  }
+}
+
+/// The agent's log: standard error, which is a file or the journal. One line an event, control characters escaped, never a secret.
+enum AgentLog {
+  static func write(_ text: String) {
+    var line = "\(SystemClock().now().iso8601) \(safeText(text))\n"
+    line.withUTF8 { _ = Glibc.write(2, $0.baseAddress!, $0.count) }
+  }
+}

@@ -1,0 +1,39 @@
+import VaultModel
+import VaultStore
+
+extension Broker {
+  /// Makes new sessions now, without handing them out.
+  ///
+  /// - Returns: for each profile the new session, or why there is none. One profile that fails does not keep the others from theirs.
+  func rotate(_ wish: Wish, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    guard all else { return [Rotated(profile: wish.profile, result: .success(try await renew(wish, requester, prompter)))] }
+    let live = try await store.liveSessions().filter { $0.kind == .role }
+    var rotated: [Rotated] = []
+    for profile in Set(live.map(\.profile)).sorted() {
+      do {
+        rotated.append(Rotated(profile: profile, result: .success(try await renew(wish.for(profile), requester, prompter))))
+      } catch {
+        rotated.append(Rotated(profile: profile, result: .failure(Failure(error))))
+      }
+    }
+    return rotated
+  }
+
+  private func renew(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
+    let plan = try await catalogue.plan(
+      for: wish.profile, duration: nil, sessionName: nil, environment: wish.environment, prompter: prompter, requester: requester)
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
+    try await mint(plan, target, wish, requester, prompter)
+    guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
+      throw AgentError.unknownSession(profile: wish.profile)
+    }
+    return session
+  }
+}
+
+/// What came of renewing one profile's session.
+struct Rotated: Sendable {
+  let profile: String
+  let result: Result<SessionRecord, Failure>
+}

@@ -1,0 +1,100 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// What a program is given.
+struct Issued: Sendable {
+  let credential: Credential
+  let sessionId: String?
+  let region: String?
+}
+
+/// Gives programs the credentials of a profile: a cached session where there is a good one, else a new one that STS issues once for all
+/// who ask.
+///
+/// Nothing leaves here before the transaction that holds its audit row has committed.
+actor Broker {
+  let store: VaultStore
+  let catalogue: Catalogue
+  let custody: Custody
+  private let minter: Minter
+  private let clock: any WallClock
+  private let minting = Flights<Bool>()
+
+  init(store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, clock: any WallClock) {
+    self.store = store
+    self.catalogue = catalogue
+    self.custody = custody
+    self.minter = minter
+    self.clock = clock
+  }
+
+  /// The credentials for what a client wishes.
+  func issue(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let plan = try await catalogue.plan(
+      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment, prompter: prompter,
+      requester: requester)
+    let region = wish.region ?? plan.region
+    guard let target = plan.delivered else {
+      return Issued(credential: try await minter.deliverAsIs(plan, wish, requester), sessionId: nil, region: region)
+    }
+    let event = Self.deliverEvent(wish, requester)
+    if !wish.refresh, let cached = try await store.deliver(
+      profile: target.profile, fingerprint: target.fingerprint, freshness: wish.freshness(at: clock.now()), event: event)
+    {
+      return Issued(credential: cached.credential, sessionId: cached.session.id, region: region)
+    }
+    do {
+      try await mint(plan, target, wish, requester, prompter)
+    } catch {
+      return try await makeDo(after: error, wish, target, event, region, prompter)
+    }
+    // A client that left while it waited gets nothing, and no row says that it did.
+    try Task.checkCancellation()
+    guard let fresh = try await store.deliver(profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
+    else { throw AgentError.unknownSession(profile: wish.profile) }
+    if let wanted = wish.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
+      prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
+    }
+    return Issued(credential: fresh.credential, sessionId: fresh.session.id, region: region)
+  }
+
+  /// Makes a new session. Those who wish for the very same share one call.
+  func mint(
+    _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester, _ prompter: any Prompter
+  ) async throws {
+    _ = try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
+      try await minter.mint(plan, wish, requester, prompter)
+      return true
+    }
+  }
+
+  /// AWS cannot be reached: a session that still lives is better than none. What AWS refused stays refused.
+  private func makeDo(
+    after error: any Error, _ wish: Wish, _ target: (profile: String, fingerprint: String), _ event: AuditEvent, _ region: String?,
+    _ prompter: any Prompter
+  ) async throws -> Issued {
+    let failure = Failure(error)
+    guard !wish.refresh, wish.minimumRemaining == nil, failure.exitStatus == .unavailable || failure.exitStatus == .temporary,
+      let old = try await store.deliver(profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
+    else { throw error }
+    prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
+    return Issued(credential: old.credential, sessionId: old.session.id, region: region)
+  }
+
+  private static func deliverEvent(_ wish: Wish, _ requester: Requester) -> AuditEvent {
+    var event = AuditEvent(action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
+    event.reason = wish.reason
+    return event
+  }
+}
+
+extension Wish {
+  /// What a cached session must be like to be handed out for this.
+  func freshness(at now: Timestamp) -> Freshness {
+    if let minimumRemaining { return .livesUntil(now.adding(seconds: Int64(minimumRemaining)), at: now) }
+    return .notDue(at: now)
+  }
+}

@@ -1,0 +1,66 @@
+import AWSConfig
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// What a person changes in the profiles and keys that the vault keeps itself.
+extension Catalogue {
+  /// Adds or changes a profile of the vault's own.
+  func put(_ change: ProfileChange, requester: Requester, prompter: any Prompter) async throws {
+    guard ProfileChange.isProfileName(change.name) else {
+      throw AgentError.badRequest("a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+    }
+    try await followChanges(prompter, requester)
+    let section = try reader.section(.profile, change.name)
+    if change.mustExist {
+      try requireProfile(change.name)
+      try await requireOwn(change.name)
+    } else if section != nil {
+      throw AgentError.profileExists(name: change.name)
+    }
+    let settings = try change.applied(to: section?.settings ?? [])
+    let candidate = ConfigSection(kind: .profile, name: change.name, settings: settings)
+    let resolver = ChainResolver(
+      lookup: { [reader] kind, name in kind == .profile && name == candidate.name ? candidate : try? reader.section(kind, name) },
+      environment: { _ in nil })
+    // What cannot lead to credentials is refused here, where the person can mend it.
+    _ = try resolver.chain(for: change.name)
+    try await store.putProfile(change.name, settings: settings, summary: resolver.summary(for: change.name), requester: requester)
+    forgetPlans()
+  }
+
+  func remove(_ name: String, requester: Requester) async throws {
+    try requireProfile(name)
+    try await requireOwn(name)
+    try await store.removeProfile(name, requester: requester)
+    forgetPlans()
+  }
+
+  /// - Throws: where the profile comes from a followed file, which is the place to change it.
+  private func requireOwn(_ name: String) async throws {
+    guard try await store.ownSections().contains(where: { $0.kind == .profile && $0.name == name }) else {
+      let file = try reader.section(.profile, name)?.settings.first?.origin.description
+      throw AgentError.notOurs(profile: name, file: file ?? "an AWS config file")
+    }
+  }
+
+  /// Seals an access key, and makes the profile that hands out its sessions where there is none of that name.
+  func addAccessKey(_ name: String, _ credential: Credential, mfaSerial: String?, replace: Bool, requester: Requester) async throws {
+    guard ProfileChange.isProfileName(name) else {
+      throw AgentError.badRequest("a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+    }
+    if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
+    try await store.addAccessKey(name: name, credential: credential, mfaSerial: mfaSerial, requester: requester)
+    try await summarizeOwn()
+  }
+
+  func removeAccessKey(_ name: String, requester: Requester) async throws {
+    let keys = try await store.accessKeys()
+    guard keys.contains(where: { $0.name == name }) else {
+      throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
+    }
+    try await store.removeAccessKey(name: name, requester: requester)
+    try await summarizeOwn()
+  }
+}

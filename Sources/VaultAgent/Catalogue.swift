@@ -1,0 +1,71 @@
+import AWSConfig
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// The profiles as they are now: follows the AWS files, and turns a profile's name into a plan.
+///
+/// Whether a followed file has changed is seen by one `stat` at each request, so that nothing has to watch or wake up.
+actor Catalogue {
+  let store: VaultStore
+  let custody: Custody
+  let reader: VaultReader
+  private let standardName: RoleSessionName
+  var stamps: [FollowedFile]?
+  private var plans: [PlanKey: Plan] = [:]
+  let importing = Flights<ImportOutcome>()
+
+  /// All that a plan depends on besides the profiles.
+  private struct PlanKey: Hashable {
+    let profile: String
+    let duration: SessionDuration?
+    let sessionName: RoleSessionName?
+    let environment: [String: String]
+  }
+
+  init(store: VaultStore, custody: Custody, reader: VaultReader, standardName: RoleSessionName) {
+    self.store = store
+    self.custody = custody
+    self.reader = reader
+    self.standardName = standardName
+  }
+
+  /// The plan for a profile.
+  ///
+  /// - Throws: `AgentError.unknownProfile`, or what is wrong with the profile's configuration.
+  func plan(
+    for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, environment: [String: String], prompter: any Prompter,
+    requester: Requester
+  ) async throws -> Plan {
+    try await followChanges(prompter, requester)
+    let key = PlanKey(profile: profile, duration: duration, sessionName: sessionName, environment: environment)
+    if let plan = plans[key] { return plan }
+    guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
+    let chain = try resolver(environment).chain(for: profile)
+    let plan = Plan(chain, duration: duration, sessionName: sessionName, standardName: standardName)
+    if plans.count >= 4_096 { plans.removeAll() }
+    plans[key] = plan
+    return plan
+  }
+
+  /// - Throws: `AgentError.unknownProfile`.
+  func requireProfile(_ name: String) throws {
+    guard try reader.section(.profile, name) != nil else { throw try unknown(name) }
+  }
+
+  private func unknown(_ profile: String) throws -> AgentError {
+    let names = try reader.profileNames()
+    return .unknownProfile(name: profile, suggestion: Suggestion.nearest(to: profile, in: names), count: names.count)
+  }
+
+  func resolver(_ environment: [String: String]) -> ChainResolver {
+    ChainResolver(lookup: { [reader] kind, name in try? reader.section(kind, name) }, environment: { environment[$0] })
+  }
+
+  /// Called after every change to profiles or keys.
+  func forgetPlans() {
+    plans.removeAll()
+    stamps = nil
+  }
+}

@@ -1,0 +1,122 @@
+import VaultKeys
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// The master key's keeper: fetches it from the key store once, makes it when a vault is new, and changes it.
+///
+/// Every step of a change leaves a vault that opens (architecture, "Secrets"): the new key is announced in the database (`prepared`),
+/// then put in the key store, then all rows are sealed anew in one transaction, then the old key is taken out of the key store.
+actor Custody {
+  private let store: VaultStore
+  private let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
+  /// The store for a key that is yet to be made.
+  private let preferred: KeyStoreKind
+  private let unlocking = Flights<Bool>()
+
+  init(store: VaultStore, preferred: KeyStoreKind, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore) {
+    self.store = store
+    self.preferred = preferred
+    self.keyStores = keyStores
+  }
+
+  /// Sees to it that the store can seal and open. What a person locked stays locked.
+  func ensureUnlocked(for prompter: any Prompter, requester: Requester) async throws {
+    if await store.isUnlocked { return }
+    if try await store.setting(Self.lockSetting) != nil { throw AgentError.locked }
+    _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
+      try await fetchKey(requester)
+      return true
+    }
+  }
+
+  private func fetchKey(_ requester: Requester) async throws {
+    if await store.isUnlocked { return }
+    let records = try await store.keyRecords()
+    guard let active = records.first(where: { $0.state == .active }) else {
+      try await makeFirstKey(requester)
+      return
+    }
+    let key = try await keyStore(of: active).read(active.id)
+    try await store.unlock(key: key, id: active.id)
+    try await settle(records, requester)
+  }
+
+  /// The first key of a new vault. One that is already there was made by an agent that was ended before the database knew of it: it is
+  /// taken, since a second key beside it would leave open which of them counts.
+  private func makeFirstKey(_ requester: Requester) async throws {
+    let keyStore = keyStores(preferred)
+    if let left = try await keyStore.list().first {
+      try await store.create(key: try await keyStore.read(left.id), id: left.id, store: preferred.rawValue, requester: requester)
+      return
+    }
+    let id = KeyID.random()
+    let key = SecretBytes.random(count: 32)
+    try await keyStore.write(key, as: id)
+    try await store.create(key: key, id: id, store: preferred.rawValue, requester: requester)
+  }
+
+  /// Ends what an interrupted change of the key left: a key that was announced and never used, or one that is no longer used.
+  private func settle(_ records: [KeyRecord], _ requester: Requester) async throws {
+    for record in records {
+      switch record.state {
+      case .prepared:
+        try await keyStore(of: record).remove(record.id)
+        try await store.abandonPreparedKey(record.id, requester: requester)
+      case .retiring:
+        try await keyStore(of: record).remove(record.id)
+        try await store.finishRotation(retired: record.id)
+      case .active, .retired: continue
+      }
+    }
+  }
+
+  /// Makes a new master key and seals everything under it.
+  ///
+  /// - Returns: the new key's name and how many rows were sealed anew.
+  func rotate(for prompter: any Prompter, requester: Requester) async throws -> (id: KeyID, rows: Int) {
+    try await ensureUnlocked(for: prompter, requester: requester)
+    let records = try await store.keyRecords()
+    guard let old = records.first(where: { $0.state == .active }) else { throw AgentError.locked }
+    try await settle(records, requester)
+    let id = KeyID.random()
+    let key = SecretBytes.random(count: 32)
+    let target = keyStores(preferred)
+    try await store.prepareKey(id, store: preferred.rawValue)
+    do {
+      try await target.write(key, as: id)
+    } catch {
+      try await store.abandonPreparedKey(id, requester: requester)
+      throw error
+    }
+    let rows = try await store.reseal(with: key, id: id, requester: requester)
+    // From here on the vault opens with the new key alone. An old one that cannot be removed now is removed at the next start.
+    try await keyStore(of: old).remove(old.id)
+    try await store.finishRotation(retired: old.id)
+    return (id, rows)
+  }
+
+  /// Forgets the key until ``unlock(for:requester:)``, also over a restart of the agent.
+  func lock(requester: Requester, trigger: AuditTrigger) async throws {
+    try await store.setSetting(Self.lockSetting, "1", requester: requester)
+    await store.lock()
+    try await store.record(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
+  }
+
+  func unlock(for prompter: any Prompter, requester: Requester, trigger: AuditTrigger) async throws {
+    if await store.isUnlocked { return }
+    _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
+      try await fetchKey(requester)
+      return true
+    }
+    try await store.setSetting(Self.lockSetting, nil, requester: requester)
+    try await store.record(AuditEvent(action: .unlocked, outcome: .success, trigger: trigger, requester: requester))
+  }
+
+  private func keyStore(of record: KeyRecord) throws -> any KeyStore {
+    guard let kind = KeyStoreKind(rawValue: record.store) else { throw AgentError.badRequest("a key store called \(record.store)") }
+    return keyStores(kind)
+  }
+
+  private static let lockSetting = "locked"
+}

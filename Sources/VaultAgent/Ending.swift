@@ -1,0 +1,81 @@
+import CSystem
+import Glibc
+import Synchronization
+
+/// How the agent is told to end: by a signal or by a client. The first word counts.
+final class Ending: Sendable {
+  private struct State {
+    var isRequested = false
+    var action: (@Sendable () -> Void)?
+  }
+  private let state = Mutex(State())
+
+  /// What to do when the end is asked for; at once, if it was already.
+  func onRequest(_ action: @escaping @Sendable () -> Void) {
+    let now = state.withLock { state in
+      state.action = action
+      return state.isRequested
+    }
+    if now { action() }
+  }
+
+  func request() {
+    let action = state.withLock { state in
+      let first = !state.isRequested
+      state.isRequested = true
+      return first ? state.action : nil
+    }
+    action?()
+  }
+
+  /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and every one that is made from now on. Call it first, on the main thread.
+  static func blockSignals() {
+    var signals = Self.signals
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    signal(SIGPIPE, SIG_IGN)
+  }
+
+  /// Waits for the signals, forever. The main thread has nothing else to do.
+  func watchSignals() -> Never {
+    var signals = Self.signals
+    var which: Int32 = 0
+    while true {
+      if sigwait(&signals, &which) == 0 { request() }
+    }
+  }
+
+  private static var signals: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+    return signals
+  }
+}
+
+/// A thread of our own, for what blocks.
+enum Thread {
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Runs `body` on a new thread that nobody waits for.
+  static func detach(_ body: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(Body(body)).toOpaque()
+    let code = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+      }, argument)
+    precondition(code == 0, "cannot make a thread (errno \(code))")
+    pthread_detach(thread)
+  }
+
+  /// Runs `body` on a new thread and waits for its result without holding up a cooperative one.
+  static func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in detach { continuation.resume(returning: body()) } }
+  }
+}

@@ -1,0 +1,70 @@
+import Synchronization
+import VaultModel
+import VaultSecrets
+
+/// One piece of work for however many want its result, and one prompt for all of them.
+///
+/// A question goes to the first waiter that can answer; where that one leaves (Ctrl-C), to the next. The work itself goes on when a
+/// waiter leaves, since what it brings is kept.
+final class Flight<Value: Sendable>: Prompter {
+  private struct State {
+    var waiters: [any Prompter] = []
+    var task: Task<Value, any Error>?
+  }
+  private let state = Mutex(State())
+
+  /// Starts the work. Call it once, before ``join(_:)``.
+  func start(_ work: @escaping @Sendable (Flight<Value>) async throws -> Value) {
+    let task = Task { try await CurrentPrompter.$value.withValue(self) { try await work(self) } }
+    state.withLock { $0.task = task }
+  }
+
+  /// Waits for the result with the others.
+  func join(_ prompter: any Prompter) async throws -> Value {
+    let task = state.withLock { state in
+      state.waiters.append(prompter)
+      return state.task
+    }
+    guard let task else { throw CancellationError() }
+    return try await task.value
+  }
+
+  func ask(_ question: Question) async throws -> SecretBytes {
+    var asked = 0
+    var last: any Error = AgentError.nobodyToAsk(question: question.text)
+    // Those who join while one is being asked come after it.
+    while let next = state.withLock({ asked < $0.waiters.count ? $0.waiters[asked] : nil }) {
+      do { return try await next.ask(question) } catch { last = error }
+      asked += 1
+    }
+    throw last
+  }
+
+  func notice(_ text: String) { state.withLock { $0.waiters }.first?.notice(text) }
+  func progress(_ text: String) { for waiter in state.withLock({ $0.waiters }) { waiter.progress(text) } }
+}
+
+/// The flights that are under way, by what they are for.
+actor Flights<Value: Sendable> {
+  private var underWay: [String: Flight<Value>] = [:]
+
+  /// The result of `work`, which runs once for all who ask for `key` before it ends.
+  func share(_ key: String, for prompter: any Prompter, _ work: @escaping @Sendable (any Prompter) async throws -> Value) async throws -> Value {
+    if let flight = underWay[key] { return try await flight.join(prompter) }
+    let flight = Flight<Value>()
+    underWay[key] = flight
+    flight.start { flight in
+      do {
+        let value = try await work(flight)
+        await self.land(key)
+        return value
+      } catch {
+        await self.land(key)
+        throw error
+      }
+    }
+    return try await flight.join(prompter)
+  }
+
+  private func land(_ key: String) { underWay[key] = nil }
+}

@@ -1,0 +1,43 @@
+import Glibc
+import VaultWire
+
+/// Puts frames together from what arrives in pieces.
+struct FrameReader {
+  private var header = WireBuffer(capacity: 16)
+  private var payload: WireBuffer?
+  private var length = 0
+
+  /// A frame has begun and is not whole.
+  var isHalfway: Bool { header.count > 0 }
+
+  enum Result {
+    case message(Message)
+    /// Nothing more to read for now.
+    case later
+    /// The peer has gone, or what it sends is no frame.
+    case over
+  }
+
+  /// Reads on from `connection` until a message is whole.
+  mutating func next(from connection: Connection) -> Result {
+    while true {
+      let buffer = payload ?? header
+      let wanted = payload == nil ? 4 : length
+      let got = connection.read(into: buffer, atMost: wanted - buffer.count)
+      if got == 0 { return .over }
+      if got < 0 { return errno == EAGAIN || errno == EWOULDBLOCK ? .later : errno == EINTR ? .later : .over }
+      guard buffer.count == wanted else { continue }
+      if payload == nil {
+        let bytes = header.bytes
+        length = Int(bytes[0]) | Int(bytes[1]) << 8 | Int(bytes[2]) << 16 | Int(bytes[3]) << 24
+        guard length >= 4, length <= longestPayload else { return .over }
+        payload = WireBuffer(capacity: length)
+      } else {
+        payload = nil
+        header = WireBuffer(capacity: 16)
+        guard let message = Message(buffer) else { return .over }
+        return .message(message)
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import VaultModel
+
+/// What a client asks to be imported: absolute paths, as the client's environment and arguments say.
+struct ImportRequest: Sendable {
+  var config: String?
+  var credentials: String?
+  /// The person's home, so that origins can be shown as `~/.aws/config`.
+  var home: String?
+  /// Copy the profiles and do not follow the files.
+  var once: Bool
+}
+
+/// What an import did, in lines for the person.
+struct ImportOutcome: Sendable {
+  var lines: [String]
+  var warnings: [String]
+}
+
+/// A change to a profile that the vault keeps itself.
+struct ProfileChange: Sendable {
+  let name: String
+  /// `name=value`
+  let set: [String]
+  let unset: [String]
+  /// `vault edit` rather than `vault add`.
+  let mustExist: Bool
+
+  /// The settings after the change.
+  ///
+  /// - Throws: `AgentError.badRequest` for a name that no profile or setting may have.
+  func applied(to settings: [Setting]) throws(AgentError) -> [Setting] {
+    var result = settings
+    for name in unset {
+      let name = name.lowercased()
+      guard result.contains(where: { $0.name == name }) else { throw .badRequest("the profile has no setting \"\(name)\"") }
+      result.removeAll { $0.name == name }
+    }
+    for text in set {
+      guard let equals = text.firstIndex(of: "="), equals > text.startIndex else { throw .badRequest("\"\(text)\" is not NAME=VALUE") }
+      let name = text[..<equals].lowercased()
+      let value = String(text[text.index(after: equals)...])
+      guard name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x5F || $0 == 0x2D || $0 == 0x2E }), name.utf8.count <= 128 else {
+        throw .badRequest("\"\(name)\" is no name of a setting")
+      }
+      guard value.utf8.count <= 16_384, !value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
+        throw .badRequest("the value of \(name) has control characters or is too long")
+      }
+      result.removeAll { $0.name == name }
+      result.append(Setting(name: name, value: .text(value), origin: .vault))
+    }
+    return result
+  }
+
+  /// Whether a profile may have this name: the SDKs ignore any other (facts, "Shared config and credentials files").
+  static func isProfileName(_ name: String) -> Bool {
+    let allowed = Set("_./%@:+-".utf8)
+    return (1...256).contains(name.utf8.count) && !name.hasPrefix("-")
+      && name.utf8.allSatisfy { ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) || allowed.contains($0) }
+  }
+}

@@ -1,0 +1,74 @@
+import VaultModel
+import VaultSecrets
+import VaultWire
+
+/// What a person is asked.
+enum Question: Sendable, Hashable {
+  case mfaCode(serial: String, profile: String)
+  case passphrase(vault: String, attempt: Int)
+  case newPassphrase(vault: String)
+
+  var text: String {
+    switch self {
+    case .mfaCode(let serial, let profile): "MFA code of \(serial) for \(profile):"
+    case .passphrase(_, 1): "Passphrase of the vault:"
+    case .passphrase: "That is not it. Passphrase of the vault:"
+    case .newPassphrase: "New passphrase for the vault:"
+    }
+  }
+
+  /// What the client is told, so that it knows whether to echo and where an answer may already be.
+  var kind: String {
+    switch self {
+    case .mfaCode: "mfa"
+    case .passphrase: "passphrase"
+    case .newPassphrase: "passphrase-new"
+    }
+  }
+}
+
+/// The person who waits, as a seam: a client's terminal in life, a script in tests.
+protocol Prompter: Sendable {
+  /// - Throws: where nobody answers.
+  func ask(_ question: Question) async throws -> SecretBytes
+  /// A line worth reading; more follows.
+  func notice(_ text: String)
+  /// What the work waits for, shown only when the wait is long.
+  func progress(_ text: String)
+}
+
+/// The person at the other end of a connection.
+struct ConnectionPrompter: Prompter {
+  let connection: Connection
+
+  func ask(_ question: Question) async throws -> SecretBytes {
+    let writer = MessageWriter(.prompt)
+    writer.add(.promptKind, question.kind)
+    writer.add(.text, question.text)
+    let answer = try await connection.ask(try writer.frame())
+    guard let secret = answer.withBytes(.answer, { SecretBytes(copying: $0) }) else { throw AgentError.nobodyToAsk(question: question.text) }
+    return secret
+  }
+
+  func notice(_ text: String) { say(.notice, text) }
+  func progress(_ text: String) { say(.progress, text) }
+
+  private func say(_ kind: MessageKind, _ text: String) {
+    let writer = MessageWriter(kind)
+    writer.add(.text, text)
+    // A client that has gone needs no word.
+    if let frame = try? writer.frame() { try? connection.send(frame) }
+  }
+}
+
+/// Nobody: for what the agent does unasked.
+struct Nobody: Prompter {
+  func ask(_ question: Question) async throws -> SecretBytes { throw AgentError.nobodyToAsk(question: question.text) }
+  func notice(_ text: String) {}
+  func progress(_ text: String) {}
+}
+
+/// Who is asked in the task at hand; for parts such as the key store that are built before anybody asks.
+enum CurrentPrompter {
+  @TaskLocal static var value: any Prompter = Nobody()
+}

@@ -1,0 +1,188 @@
+import Glibc
+import VaultModel
+import VaultSecrets
+import VaultStore
+import VaultWire
+
+/// Answers the clients: a message in, one message out, with notices and prompts between.
+struct Service: Sendable {
+  let store: VaultStore
+  let broker: Broker
+  let catalogue: Catalogue
+  let custody: Custody
+  let inspector: PeerInspector
+  let startedAt: Timestamp
+  /// Ends the agent, after the answer has gone.
+  let stop: @Sendable () -> Void
+
+  /// Handles one request to its end. Never throws: what fails is told to the client.
+  func handle(_ connection: Connection, _ message: Message) async {
+    var stops = false
+    do {
+      let reply = try await answer(connection, message)
+      try connection.send(try reply.frame())
+      stops = message.kind == .stop
+    } catch {
+      if let frame = try? Failure(error).frame() { try? connection.send(frame) }
+    }
+    if stops { stop() }
+  }
+
+  private func answer(_ connection: Connection, _ message: Message) async throws -> Reply {
+    // A client of any version may ask how the agent is, and end it.
+    if message.kind == .stop { return Reply(.done) }
+    if message.kind == .status { return try await status() }
+    guard message.version == protocolVersion else { throw AgentError.otherVersion(client: message.version, agent: protocolVersion) }
+    let requester = inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: message.number(.commandIndex))
+    let prompter = ConnectionPrompter(connection: connection)
+    return try await CurrentPrompter.$value.withValue(prompter) {
+      switch message.kind {
+      case .credential: try await credential(message, requester, prompter)
+      case .importFiles: try await importFiles(message, requester, prompter)
+      case .refresh: try await refresh(requester, prompter)
+      case .putProfile: try await putProfile(message, requester, prompter)
+      case .removeProfile: try await removeProfile(message, requester)
+      case .addAccessKey: try await addAccessKey(message, requester, prompter)
+      case .removeAccessKey: try await removeAccessKey(message, requester)
+      case .rotate: try await rotate(message, requester, prompter)
+      case .forget: try await forget(message, requester)
+      case .lock: try await lock(requester)
+      case .unlock: try await unlock(requester, prompter)
+      case .keyRotate: try await rotateKey(requester, prompter)
+      default: throw AgentError.unknownRequest
+      }
+    }
+  }
+
+  // MARK: credentials
+
+  private func credential(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let issued = try await broker.issue(try Wish(message), to: requester, prompter: prompter)
+    let reply = Reply(.issued)
+    reply.add(.accessKeyId, issued.credential.accessKeyId)
+    issued.credential.secretAccessKey.withBytes { reply.add(.secretAccessKey, $0) }
+    issued.credential.sessionToken?.withBytes { reply.add(.sessionToken, $0) }
+    reply.add(.expiration, issued.credential.expiresAt?.iso8601)
+    reply.add(.region, issued.region)
+    reply.add(.sessionId, issued.sessionId)
+    return reply
+  }
+
+  private func rotate(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let rotated = try await broker.rotate(try Wish(message), all: message.has(.all), requester: requester, prompter: prompter)
+    let reply = Reply(.done)
+    for one in rotated {
+      switch one.result {
+      case .success(let session): reply.add(.item, "\(one.profile)\t\(session.id)\t\(session.expiresAt.iso8601)")
+      case .failure(let failure):
+        reply.add(.item, "\(one.profile)\t\t\(failure.message)")
+        reply.add(.exitStatus, String(failure.exitStatus.rawValue))
+      }
+    }
+    return reply
+  }
+
+  private func forget(_ message: Message, _ requester: Requester) async throws -> Reply {
+    let profile = message.text(.profile)
+    guard profile != nil || message.has(.all) else { throw AgentError.badRequest("no profile") }
+    if let profile { try await catalogue.requireProfile(profile) }
+    return Reply(.done, count: try await store.forget(profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual))
+  }
+
+  // MARK: profiles and keys
+
+  private func importFiles(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let files = ImportRequest(
+      config: message.text(.configFile), credentials: message.text(.credentialsFile), home: message.text(.homeDirectory), once: message.has(.once))
+    let outcome = try await catalogue.importFiles(files, requester: requester, prompter: prompter)
+    let reply = Reply(.done)
+    for line in outcome.lines { reply.add(.item, line) }
+    for warning in outcome.warnings.prefix(100) { reply.add(.text, warning) }
+    return reply
+  }
+
+  private func refresh(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    try await catalogue.followChanges(prompter, requester)
+    return Reply(.done)
+  }
+
+  private func putProfile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
+    let change = ProfileChange(name: name, set: message.texts(.setting), unset: message.texts(.unset), mustExist: message.has(.replace))
+    try await catalogue.put(change, requester: requester, prompter: prompter)
+    return Reply(.done)
+  }
+
+  private func removeProfile(_ message: Message, _ requester: Requester) async throws -> Reply {
+    guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
+    try await catalogue.remove(name, requester: requester)
+    return Reply(.done)
+  }
+
+  private func addAccessKey(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    guard let name = message.text(.name), let accessKeyId = message.text(.accessKeyId),
+      let secret = message.withBytes(.secretAccessKey, { SecretBytes(copying: $0) })
+    else { throw AgentError.badRequest("a key without a name, an id or a secret") }
+    let credential = Credential(
+      accessKeyId: accessKeyId, secretAccessKey: secret, sessionToken: message.withBytes(.sessionToken) { SecretBytes(copying: $0) }, expiresAt: nil)
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    try await catalogue.addAccessKey(name, credential, mfaSerial: message.text(.mfaSerial), replace: message.has(.replace), requester: requester)
+    return Reply(.done)
+  }
+
+  private func removeAccessKey(_ message: Message, _ requester: Requester) async throws -> Reply {
+    guard let name = message.text(.name) else { throw AgentError.badRequest("no key") }
+    try await catalogue.removeAccessKey(name, requester: requester)
+    return Reply(.done)
+  }
+
+  // MARK: the vault itself
+
+  private func lock(_ requester: Requester) async throws -> Reply {
+    try await custody.lock(requester: requester, trigger: .manual)
+    return Reply(.done)
+  }
+
+  private func unlock(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    try await custody.unlock(for: prompter, requester: requester, trigger: .manual)
+    return Reply(.done)
+  }
+
+  private func rotateKey(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let (id, rows) = try await custody.rotate(for: prompter, requester: requester)
+    let reply = Reply(.done, count: rows)
+    reply.add(.name, id.description)
+    return reply
+  }
+
+  private func status() async throws -> Reply {
+    let reply = Reply(.done)
+    reply.add(.item, "version\t\(vaultVersion)")
+    reply.add(.item, "protocol\t\(protocolVersion)")
+    reply.add(.item, "pid\t\(getpid())")
+    reply.add(.item, "started\t\(startedAt.iso8601)")
+    reply.add(.item, "vault\t\(store.vaultId)")
+    reply.add(.item, "unlocked\t\(await store.isUnlocked ? "yes" : "no")")
+    return reply
+  }
+}
+
+/// A reply being put together. A class, so that it can be returned from closures; the frame is taken once.
+final class Reply {
+  private var writer: MessageWriter?
+
+  init(_ kind: MessageKind) { writer = MessageWriter(kind) }
+
+  convenience init(_ kind: MessageKind, count: Int) {
+    self.init(kind)
+    add(.item, "count\t\(count)")
+  }
+
+  func add(_ tag: FieldTag, _ text: String?) { writer?.add(tag, text) }
+  func add(_ tag: FieldTag, _ bytes: UnsafeRawBufferPointer) { writer?.add(tag, bytes) }
+
+  func frame() throws(WireError) -> WireBuffer {
+    guard let taken = writer.take() else { throw .malformed }
+    return try taken.frame()
+  }
+}

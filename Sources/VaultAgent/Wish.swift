@@ -1,0 +1,67 @@
+import VaultModel
+import VaultSecrets
+import VaultWire
+
+/// What a client asks of a profile, read from its message.
+struct Wish: Sendable {
+  private(set) var profile: String
+  let trigger: AuditTrigger
+  let duration: SessionDuration?
+  /// Seconds that the session must still live; nil where any session that need not be renewed yet will do.
+  let minimumRemaining: Int?
+  let refresh: Bool
+  let region: String?
+  let mfaCode: SecretBytes?
+  let sessionName: RoleSessionName?
+  let reason: String?
+  /// The AWS inputs of the client's environment.
+  let environment: [String: String]
+
+  /// - Throws: `AgentError.badRequest` for what a client of ours would not send.
+  init(_ message: Message) throws(AgentError) {
+    guard let profile = message.text(.profile), !profile.isEmpty else { throw .badRequest("no profile") }
+    guard let trigger = AuditTrigger(rawValue: message.text(.trigger) ?? "") else { throw .badRequest("no trigger") }
+    self.profile = profile
+    self.trigger = trigger
+    refresh = message.has(.refresh)
+    region = message.text(.region)
+    reason = message.text(.reason).map { String($0.prefix(1_024)) }
+    environment = Self.environment(of: message)
+    if let seconds = message.number(.duration) {
+      guard let asked = SessionDuration(seconds: seconds) else { throw .badRequest("a duration of \(seconds) s") }
+      duration = asked
+    } else {
+      duration = nil
+    }
+    if let text = message.text(.sessionName) {
+      guard let name = RoleSessionName(text) else { throw .badRequest("a session name that STS would refuse") }
+      sessionName = name
+    } else {
+      sessionName = nil
+    }
+    if let seconds = message.number(.minimumRemaining) {
+      guard (0...43_200).contains(seconds) else { throw .badRequest("--min-remaining of \(seconds) s") }
+      minimumRemaining = seconds
+    } else {
+      minimumRemaining = nil
+    }
+    mfaCode = message.withBytes(.mfaCode) { SecretBytes(copying: $0) }
+  }
+
+  /// The same wish for another profile.
+  func `for`(_ profile: String) -> Wish {
+    var wish = self
+    wish.profile = profile
+    return wish
+  }
+
+  /// `NAME=value` fields as a dictionary.
+  static func environment(of message: Message) -> [String: String] {
+    var environment: [String: String] = [:]
+    for entry in message.texts(.environment) {
+      guard let equals = entry.firstIndex(of: "="), equals > entry.startIndex else { continue }
+      environment[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
+    }
+    return environment
+  }
+}

@@ -1,0 +1,59 @@
+import VaultModel
+
+/// The query for a filter. Names and values are bound; the text is put together of fixed pieces.
+struct AuditQuery {
+  enum Value {
+    case text(String)
+    case number(Int64)
+
+    func bind(to statement: Statement) throws {
+      switch self {
+      case .text(let text): try statement.bind(text)
+      case .number(let number): try statement.bind(number)
+      }
+    }
+  }
+
+  private(set) var sql: String
+  private(set) var values: [Value] = []
+  /// A limit is taken from the newest, so that the rows come the other way round.
+  let isNewestFirst: Bool
+
+  init(_ filter: AuditFilter) {
+    var conditions: [String] = []
+    var values: [Value] = []
+    func want(_ condition: String, _ value: Value?) {
+      guard let value else { return }
+      conditions.append(condition)
+      values.append(value)
+    }
+    want("profile = ?", filter.profile.map { .text($0) })
+    want("outcome = ?", filter.outcome.map { .text($0.rawValue) })
+    want("action = ?", filter.action.map { .text($0.rawValue) })
+    want("user = ?", filter.user.map { .text($0) })
+    want("session_id = ?", filter.session.map { .text($0) })
+    want("time >= ?", filter.since.map { .number($0.milliseconds) })
+    want("time < ?", filter.until.map { .number($0.milliseconds) })
+    want("sequence > ?", filter.after.map { .number($0) })
+    if let role = filter.role {
+      if role.hasPrefix("arn:") {
+        want("role_arn = ?", .text(role))
+      } else {
+        want("role_arn IN (SELECT DISTINCT role_arn FROM audit_event WHERE role_arn IS NOT NULL AND substr(role_arn, -length(?)) = '/' || ?)", .text("/" + role))
+        values.append(.text(role))
+      }
+    }
+    if filter.outcome != .intent {
+      conditions.append("(outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id))")
+    }
+    isNewestFirst = filter.limit != nil || filter.reverse
+    sql = "SELECT \(AuditRows.columns) FROM audit_event"
+    if !conditions.isEmpty { sql += " WHERE " + conditions.joined(separator: " AND ") }
+    sql += " ORDER BY sequence" + (isNewestFirst ? " DESC" : "")
+    if let limit = filter.limit {
+      sql += " LIMIT ?"
+      values.append(.number(Int64(limit)))
+    }
+    self.values = values
+  }
+}

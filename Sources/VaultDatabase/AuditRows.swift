@@ -1,0 +1,71 @@
+import VaultModel
+
+/// How an audit row stands in its table: the columns in one order, for writing and for reading.
+public enum AuditRows {
+  public static let columns: StaticString = """
+    sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
+    issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, intent_id, user, uid, pid, program, \
+    executable, directory, parent, host, subject, subject_version, hash, previous_hash
+    """
+
+  /// Adds a row. Only the store does.
+  public static func insert(_ record: AuditRecord, after previous: [UInt8], into database: Database) throws {
+    let event = record.event
+    let who = event.requester
+    let statement = try database.statement(
+      """
+      INSERT INTO audit_event (sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, \
+      source_access_key_id, access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, \
+      intent_id, user, uid, pid, program, executable, directory, parent, host, subject, subject_version, hash, previous_hash) \
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """)
+    statement.begin()
+    try statement.bind(record.sequence).bind(record.id).bind(record.time.milliseconds)
+    try statement.bind(event.action.rawValue).bind(event.outcome.rawValue).bind(event.trigger.rawValue)
+    for text in [event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId] {
+      try statement.bind(text)
+    }
+    try statement.bind(event.issuedAt?.milliseconds).bind(event.expiresAt?.milliseconds).bind(event.durationSeconds.map { Int64($0) })
+    try statement.bind(event.mfa ? 1 : 0)
+    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] { try statement.bind(text) }
+    try statement.bind(who.user).bind(Int64(who.uid)).bind(Int64(who.pid))
+    for text in [who.program, who.executable, who.directory, who.parent, who.host] { try statement.bind(text) }
+    try statement.bind(record.subject).bind(record.subjectVersion).bind(record.hash).bind(previous)
+    try statement.run()
+  }
+
+  /// Reads the columns of ``columns``.
+  ///
+  /// - Throws: `DatabaseError.badRow` for what no version of the vault writes.
+  public static func read(_ row: Statement) throws -> AuditRecord {
+    guard let action = AuditAction(rawValue: row.text(3)), let outcome = AuditOutcome(rawValue: row.text(4)),
+      let trigger = AuditTrigger(rawValue: row.text(5)), let uid = UInt32(exactly: row.int(24)), let pid = Int32(exactly: row.int(25))
+    else { throw DatabaseError.badRow(table: "audit_event", what: "sequence \(row.int(0))") }
+    let requester = Requester(
+      user: row.text(23), uid: uid, pid: pid, program: row.text(26), executable: row.text(27), directory: row.text(28), parent: row.text(29),
+      host: row.text(30))
+    var event = AuditEvent(action: action, outcome: outcome, trigger: trigger, profile: row.optionalText(6), requester: requester)
+    event.roleARN = row.optionalText(7)
+    event.roleSessionName = row.optionalText(8)
+    event.sourceIdentity = row.optionalText(9)
+    event.sourceAccessKeyId = row.optionalText(10)
+    event.accessKeyId = row.optionalText(11)
+    event.issuedAt = row.optionalInt(12).map { Timestamp(milliseconds: $0) }
+    event.expiresAt = row.optionalInt(13).map { Timestamp(milliseconds: $0) }
+    event.durationSeconds = row.optionalInt(14).map { Int(truncatingIfNeeded: $0) }
+    event.mfa = row.int(15) != 0
+    event.requestId = row.optionalText(16)
+    event.endpoint = row.optionalText(17)
+    event.reason = row.optionalText(18)
+    event.error = row.optionalText(19)
+    event.detail = row.optionalText(20)
+    event.sessionId = row.optionalText(21)
+    event.intentId = row.optionalText(22)
+    return AuditRecord(
+      id: row.text(1), sequence: row.int(0), time: Timestamp(milliseconds: row.int(2)), event: event, subject: row.optionalText(31),
+      subjectVersion: row.optionalInt(32), hash: row.blob(33))
+  }
+
+  /// The previous row's hash, as a row read by ``read(_:)`` says it.
+  public static func previousHash(_ row: Statement) -> [UInt8] { row.blob(34) }
+}

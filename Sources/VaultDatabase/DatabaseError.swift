@@ -1,0 +1,70 @@
+import CSQLite
+import VaultModel
+
+/// What can be wrong with the database.
+public enum DatabaseError: ReportableError, Hashable {
+  case full(path: String)
+  case readOnly(path: String)
+  case inputOutput(path: String, code: Int32)
+  case busy(path: String)
+  case corrupt(path: String)
+  case cannotOpen(path: String)
+  case newerSchema(path: String, found: Int64, known: Int64)
+  case constraint(path: String)
+  case insecure(path: String, why: String, remedy: String)
+  /// A row of ours that says what no row of ours can.
+  case badRow(table: String, what: String)
+  case other(path: String, code: Int32)
+
+  init(code: Int32, path: String) {
+    switch code & 0xFF {
+    case SQLITE_FULL: self = .full(path: path)
+    case SQLITE_READONLY: self = .readOnly(path: path)
+    case SQLITE_IOERR, SQLITE_PROTOCOL, SQLITE_NOLFS: self = .inputOutput(path: path, code: code)
+    case SQLITE_BUSY, SQLITE_LOCKED: self = .busy(path: path)
+    case SQLITE_CORRUPT, SQLITE_NOTADB, SQLITE_FORMAT: self = .corrupt(path: path)
+    case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_AUTH: self = .cannotOpen(path: path)
+    case SQLITE_CONSTRAINT: self = .constraint(path: path)
+    default: self = .other(path: path, code: code)
+    }
+  }
+
+  public var message: String {
+    switch self {
+    case .full(let path): "no room to write \(path): the disk is full"
+    case .readOnly(let path): "\(path) cannot be written"
+    case .inputOutput(let path, let code): "the disk fails at \(path) (SQLite \(code))"
+    case .busy(let path): "\(path) is locked by another program"
+    case .corrupt(let path): "\(path) is damaged"
+    case .cannotOpen(let path): "\(path) cannot be opened"
+    case .newerSchema(let path, let found, let known): "\(path) was written by a newer vault (schema \(found); this one knows \(known))"
+    case .constraint(let path): "what was to be written contradicts what \(path) holds"
+    case .insecure(let path, let why, _): "\(path) \(why)"
+    case .badRow(let table, let what): "a row of \(table) makes no sense: \(what)"
+    case .other(let path, let code): "\(path): SQLite error \(code)"
+    }
+  }
+
+  public var hint: String? {
+    switch self {
+    case .full: "make room and try again; nothing was lost and nothing was handed out"
+    case .readOnly: "is the file system mounted read-only, or the file another user's?"
+    case .busy: "close what else has it open (an sqlite3 shell?) and try again"
+    case .corrupt(let path): "it was left as it is; put a copy in its place (\(path).before-…), or move it away and import again"
+    case .newerSchema: "use the newer vault; this one has changed nothing"
+    case .insecure(_, _, let remedy): remedy
+    case .badRow: "`vault audit verify` tells whether the log is whole"
+    default: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .full, .readOnly, .inputOutput, .busy, .corrupt, .cannotOpen: .inputOutput
+    case .newerSchema: .configuration
+    case .insecure: .refused
+    case .badRow: .badData
+    case .constraint, .other: .software
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import Glibc
+
+/// The database's file, checked before SQLite sees it.
+enum DatabaseFile {
+  /// - Returns: whether the file is there.
+  /// - Throws: `DatabaseError.insecure` where it is not a plain file of ours alone.
+  static func check(_ path: String) throws(DatabaseError) -> Bool {
+    for name in [path, path + "-wal", path + "-shm"] {
+      var status = stat()
+      guard lstat(name, &status) == 0 else {
+        guard errno == ENOENT else { throw .cannotOpen(path: name) }
+        if name == path { return false }
+        continue
+      }
+      guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else {
+        throw .insecure(path: name, why: "is not a plain file with one name", remedy: "move it away; the vault keeps its database there")
+      }
+      guard status.st_uid == geteuid() else {
+        throw .insecure(path: name, why: "belongs to another user", remedy: "choose another folder with VAULT_HOME")
+      }
+      guard status.st_mode & 0o077 == 0 else {
+        throw .insecure(path: name, why: "can be read or written by other users", remedy: "chmod 600 \(name)")
+      }
+    }
+    return true
+  }
+}

@@ -1,0 +1,73 @@
+import VaultModel
+
+/// A profile as `vault list` shows it.
+public struct ProfileRow: Sendable {
+  public var name: String
+  public var kind: ProfileKind?
+  public var roleARN: String?
+  public var source: String?
+  public var region: String?
+  public var problem: String?
+  public var origin: String
+  /// The session that lives, else the last one; nil where there never was one.
+  public var session: SessionRecord?
+}
+
+/// An access key without its secret.
+public struct AccessKeyRecord: Sendable, Hashable {
+  public var id: String
+  public var name: String
+  public var accessKeyId: String
+  public var mfaSerial: String?
+  public var origin: String
+  public var createdAt: Timestamp
+}
+
+/// A master key's row.
+public struct KeyRecord: Sendable, Hashable {
+  public enum State: String, Sendable { case prepared, active, retiring, retired }
+  public var id: KeyID
+  public var state: State
+  /// Which key store holds it.
+  public var store: String
+  /// 16 bytes; nil until it is used.
+  public var check: [UInt8]?
+  public var createdAt: Timestamp
+}
+
+/// A followed file, as the vault last saw it.
+public struct FollowedFile: Sendable, Hashable {
+  public enum Role: String, Sendable { case config, credentials }
+  public var path: String
+  public var role: Role
+  /// The home that is shown as `~`.
+  public var home: String?
+  public var stamp: FileIdentity
+
+  public init(path: String, role: Role, home: String?, stamp: FileIdentity) {
+    self.path = path
+    self.role = role
+    self.home = home
+    self.stamp = stamp
+  }
+}
+
+/// Which rows of the audit log are wanted.
+public struct AuditFilter: Sendable {
+  public var profile: String?
+  /// The role's whole ARN, or its name.
+  public var role: String?
+  public var outcome: AuditOutcome?
+  public var action: AuditAction?
+  public var user: String?
+  public var since: Timestamp?
+  public var until: Timestamp?
+  public var session: String?
+  /// The newest so many.
+  public var limit: Int?
+  public var reverse = false
+  /// Only rows after this sequence number.
+  public var after: Int64?
+
+  public init() {}
+}

@@ -1,0 +1,223 @@
+import CSQLite
+
+// The one file that calls SQLite. Pointers become values and status codes errors here, and nothing unsafe leaves it.
+
+/// A connection to a database file. Not for two threads at one time; whoever owns it sees to that.
+public final class Database {
+  private let handle: OpaquePointer
+  private var statements: [String: Statement] = [:]
+
+  public enum Access: Sendable { case readOnly, readWrite }
+
+  /// - Parameter access: `readWrite` makes the file where it is missing; its mode is for the caller's umask.
+  public init(path: String, access: Access) throws(DatabaseError) {
+    var handle: OpaquePointer?
+    let flags = access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+    let code = sqlite3_open_v2(path, &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nil)
+    guard code == SQLITE_OK, let handle else {
+      let error = DatabaseError(code: handle.map(sqlite3_extended_errcode) ?? code, path: path)
+      sqlite3_close_v2(handle)
+      throw error
+    }
+    self.handle = handle
+    self.path = path
+    sqlite3_extended_result_codes(handle, 1)
+    sqlite3_busy_timeout(handle, 5_000)
+    // Text and blobs from a hostile file stay within what a row of ours can have.
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, access == .readOnly ? 0 : 1)
+  }
+
+  public let path: String
+
+  deinit {
+    statements.removeAll()
+    sqlite3_close_v2(handle)
+  }
+
+  /// Runs statements that return nothing and take no values.
+  public func execute(_ sql: String) throws(DatabaseError) {
+    let code = sqlite3_exec(handle, sql, nil, nil, nil)
+    guard code == SQLITE_OK else { throw failure(code) }
+  }
+
+  /// A statement, prepared once for the life of the connection.
+  public func statement(_ sql: StaticString) throws(DatabaseError) -> Statement {
+    let text = sql.description
+    if let known = statements[text] { return known }
+    let statement = try prepare(text)
+    statements[text] = statement
+    return statement
+  }
+
+  /// A statement for this one use.
+  public func prepare(_ sql: String) throws(DatabaseError) -> Statement {
+    var prepared: OpaquePointer?
+    let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+    guard code == SQLITE_OK, let prepared else { throw failure(code) }
+    return Statement(handle: prepared, database: self)
+  }
+
+  fileprivate func failure(_ code: Int32) -> DatabaseError {
+    let extended = sqlite3_extended_errcode(handle)
+    return DatabaseError(code: extended == SQLITE_OK ? code : extended, path: path)
+  }
+
+  /// Rows that the last statement changed.
+  public var changes: Int { Int(sqlite3_changes(handle)) }
+  public var lastInsertRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+  /// Runs `body` in a transaction that holds the write lock from its start; commits when it returns, rolls back when it throws.
+  public func transaction<Result>(_ body: () throws -> Result) throws -> Result {
+    try statement("BEGIN IMMEDIATE").run()
+    do {
+      let result = try body()
+      try statement("COMMIT").run()
+      return result
+    } catch {
+      // Some errors have rolled back already; then this one has nothing to do.
+      if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
+      throw error
+    }
+  }
+
+  /// Nothing but rows may be changed through this connection from now on: no tables, no other files, no settings
+  /// (SQLite, "Defense Against The Dark Arts").
+  public func restrict() {
+    var enabled: Int32 = 0
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, &enabled)
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &enabled)
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, &enabled)
+    sqlite3_set_authorizer(
+      handle,
+      { _, action, _, _, _, _ in
+        switch action {
+        case SQLITE_ATTACH, SQLITE_DETACH, SQLITE_ALTER_TABLE, SQLITE_CREATE_TABLE, SQLITE_CREATE_TRIGGER, SQLITE_CREATE_VIEW,
+          SQLITE_CREATE_INDEX, SQLITE_DROP_TABLE, SQLITE_DROP_TRIGGER, SQLITE_DROP_VIEW, SQLITE_DROP_INDEX, SQLITE_CREATE_VTABLE,
+          SQLITE_DROP_VTABLE:
+          SQLITE_DENY
+        default: SQLITE_OK
+        }
+      }, nil)
+  }
+
+  /// Copies the WAL into the file, as far as no reader needs it, and restarts it where that is possible.
+  public func checkpoint() throws(DatabaseError) {
+    let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    guard code == SQLITE_OK || code == SQLITE_BUSY else { throw failure(code) }
+  }
+}
+
+/// One prepared statement. Reset before each use, finalized with its last reference.
+public final class Statement {
+  private let handle: OpaquePointer
+  /// Weak would do, but a statement must not outlive its connection's owner either.
+  private unowned let database: Database
+  private var next: Int32 = 1
+
+  fileprivate init(handle: OpaquePointer, database: Database) {
+    self.handle = handle
+    self.database = database
+  }
+
+  deinit { sqlite3_finalize(handle) }
+
+  private func check(_ code: Int32) throws(DatabaseError) {
+    guard code == SQLITE_OK else { throw database.failure(code) }
+  }
+
+  // MARK: values in
+
+  /// Starts a use: what was bound before is gone.
+  @discardableResult
+  public func begin() -> Statement {
+    sqlite3_reset(handle)
+    sqlite3_clear_bindings(handle)
+    next = 1
+    return self
+  }
+
+  @discardableResult
+  public func bind(_ value: Int64?) throws(DatabaseError) -> Statement {
+    try check(value.map { sqlite3_bind_int64(handle, next, $0) } ?? sqlite3_bind_null(handle, next))
+    next += 1
+    return self
+  }
+
+  @discardableResult
+  public func bind(_ value: String?) throws(DatabaseError) -> Statement {
+    guard var value else { return try bind(nil as Int64?) }
+    let code = value.withUTF8 { bytes in
+      sqlite3_bind_text64(
+        handle, next, UnsafeRawPointer(bytes.baseAddress ?? UnsafePointer(bitPattern: 1)!).assumingMemoryBound(to: CChar.self),
+        UInt64(bytes.count), transient, UInt8(SQLITE_UTF8))
+    }
+    try check(code)
+    next += 1
+    return self
+  }
+
+  @discardableResult
+  public func bind(_ value: [UInt8]?) throws(DatabaseError) -> Statement {
+    guard let value else { return try bind(nil as Int64?) }
+    let code =
+      value.isEmpty ? sqlite3_bind_zeroblob(handle, next, 0) : sqlite3_bind_blob64(handle, next, value, UInt64(value.count), transient)
+    try check(code)
+    next += 1
+    return self
+  }
+
+  // MARK: rows out
+
+  /// Steps to the next row; false after the last one.
+  public func step() throws(DatabaseError) -> Bool {
+    switch sqlite3_step(handle) {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE:
+      sqlite3_reset(handle)
+      return false
+    case let code:
+      let error = database.failure(code)
+      sqlite3_reset(handle)
+      throw error
+    }
+  }
+
+  /// Runs to the end, for a statement whose rows nobody wants.
+  public func run() throws(DatabaseError) {
+    while try step() {}
+  }
+
+  /// The rows, each as `read` makes it.
+  public func rows<Row>(_ read: (Statement) throws -> Row) throws -> [Row] {
+    defer { sqlite3_reset(handle) }
+    var rows: [Row] = []
+    while try step() { rows.append(try read(self)) }
+    return rows
+  }
+
+  /// The first row, if there is one.
+  public func first<Row>(_ read: (Statement) throws -> Row) throws -> Row? {
+    defer { sqlite3_reset(handle) }
+    return try step() ? try read(self) : nil
+  }
+
+  public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+  public func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+  public func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
+
+  public func text(_ column: Int32) -> String {
+    guard let start = sqlite3_column_text(handle, column) else { return "" }
+    return String(decoding: UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))), as: UTF8.self)
+  }
+
+  public func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+
+  public func blob(_ column: Int32) -> [UInt8] {
+    guard let start = sqlite3_column_blob(handle, column) else { return [] }
+    return [UInt8](UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+  }
+
+  /// SQLite copies what is bound before the call returns.
+  private var transient: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
+}

@@ -1,0 +1,55 @@
+import Glibc
+import VaultModel
+
+/// The migrations, compiled into the program in their order.
+public enum Schema {
+  static let migrations: [[UInt8]] = [PackageResources._001_vault_sql]
+  /// The number that `PRAGMA user_version` has after the last.
+  public static var version: Int64 { Int64(migrations.count) }
+
+  /// Opens the vault's database for its one writer: checks the file, makes it, or brings it up to date after copying it.
+  ///
+  /// - Throws: `DatabaseError.newerSchema` before anything is written.
+  public static func openForWriting(path: String, now: Timestamp) throws -> (database: Database, migratedFrom: Int64?) {
+    let exists = try DatabaseFile.check(path)
+    // Looked at without a right to write: a newer vault's file is not touched, not even by a WAL recovery of ours.
+    if exists { try requireKnown(Database(path: path, access: .readOnly)) }
+    let before = umask(0o077)
+    defer { umask(before) }
+    let database = try Database(path: path, access: .readWrite)
+    try database.execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")
+    let found = try currentVersion(database)
+    if found < version {
+      if found > 0 { try copy(database, version: found, now: now) }
+      for number in Int(found)..<migrations.count { try migrate(database, to: number + 1) }
+    }
+    _ = try DatabaseFile.check(path)
+    database.restrict()
+    return (database, found == 0 || found == version ? nil : found)
+  }
+
+  /// - Throws: where a newer program wrote the file, or it is no database.
+  static func requireKnown(_ database: Database) throws {
+    let found = try currentVersion(database)
+    guard found <= version else { throw DatabaseError.newerSchema(path: database.path, found: found, known: version) }
+  }
+
+  static func currentVersion(_ database: Database) throws -> Int64 {
+    try database.prepare("PRAGMA user_version").begin().first { $0.int(0) } ?? 0
+  }
+
+  private static func migrate(_ database: Database, to number: Int) throws {
+    let sql = String(decoding: migrations[number - 1], as: UTF8.self)
+    try database.transaction {
+      try database.execute(sql)
+      try database.execute("PRAGMA user_version = \(number)")
+    }
+  }
+
+  /// `vault.db.before-2-20261123T140300Z`: what the file was before the migration.
+  private static func copy(_ database: Database, version: Int64, now: Timestamp) throws {
+    let path = "\(database.path).before-\(Self.version)-\(now.iso8601Basic)"
+    unlink(path)
+    try database.prepare("VACUUM INTO ?").begin().bind(path).run()
+  }
+}

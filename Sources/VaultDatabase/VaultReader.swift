@@ -1,0 +1,126 @@
+import Glibc
+import VaultModel
+
+/// Reads the vault without a right to change it: for reports, completion and the catalogue.
+///
+/// Works beside a running agent, without one, and after one was killed. Where there is no vault yet, every report is empty.
+/// Not for two threads at one time.
+public final class VaultReader {
+  private let database: Database?
+
+  /// - Throws: `DatabaseError`, also where a newer vault wrote the file.
+  public init(path: String) throws {
+    guard try DatabaseFile.check(path) else {
+      database = nil
+      return
+    }
+    let database = try Database(path: path, access: .readOnly)
+    try Schema.requireKnown(database)
+    // A database that was being made when its maker ended has no tables yet.
+    self.database = try Schema.currentVersion(database) == 0 ? nil : database
+  }
+
+  private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row) throws -> [Row] {
+    guard let database else { return [] }
+    let statement = try database.statement(sql).begin()
+    try bind(statement)
+    return try statement.rows(read)
+  }
+
+  /// `vlt_…`; nil where there is no vault yet.
+  public func vaultId() throws -> String? { try rows("SELECT id FROM vault") { $0.text(0) }.first }
+
+  // MARK: profiles
+
+  public func profileNames() throws -> [String] {
+    try rows("SELECT name FROM profile WHERE removed_at IS NULL ORDER BY name") { $0.text(0) }
+  }
+
+  /// Every profile with the session that is to be shown for it, by name.
+  public func forEachProfile(_ body: (ProfileRow) throws -> Void) throws {
+    guard let database else { return }
+    // The live session that delivers the profile's own credentials, else the newest one of all.
+    let statement = try database.statement(
+      """
+      SELECT p.name, p.kind, p.role_arn, p.source, p.region, p.problem, p.origin, \
+      s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, s.expires_at, \
+      s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at \
+      FROM profile p LEFT JOIN session s ON s.rowid = \
+      (SELECT t.rowid FROM session t WHERE t.profile_id = p.id ORDER BY t.ended_at IS NULL DESC, t.issued_at DESC LIMIT 1) \
+      WHERE p.removed_at IS NULL ORDER BY p.name
+      """
+    ).begin()
+    while try statement.step() {
+      let name = statement.text(0)
+      try body(
+        ProfileRow(
+          name: name, kind: statement.optionalText(1).flatMap { ProfileKind(rawValue: $0) }, roleARN: statement.optionalText(2),
+          source: statement.optionalText(3), region: statement.optionalText(4), problem: statement.optionalText(5), origin: statement.text(6),
+          session: statement.isNull(7) ? nil : try SessionRows.read(statement, from: 7, profile: name)))
+    }
+  }
+
+  /// A section with its settings; nil where there is none.
+  public func section(_ kind: SectionKind, _ name: String) throws -> ConfigSection? {
+    guard let database else { return nil }
+    return try SettingRows.section(kind, name, in: database)
+  }
+
+  // MARK: sessions and keys
+
+  public func sessions(profile: String?, includingEnded: Bool) throws -> [SessionRecord] {
+    try rows(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
+      FROM session s JOIN profile p ON p.id = s.profile_id \
+      WHERE (?1 IS NULL OR p.name = ?1) AND (?2 OR s.ended_at IS NULL) ORDER BY s.issued_at, s.rowid
+      """, { try $0.bind(profile).bind(includingEnded ? 1 : 0) }
+    ) { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+  }
+
+  public func accessKeys() throws -> [AccessKeyRecord] {
+    guard let database else { return [] }
+    return try AccessKeyRows.all(in: database)
+  }
+
+  public func keyRecords() throws -> [KeyRecord] {
+    guard let database else { return [] }
+    return try KeyRows.all(in: database)
+  }
+
+  // MARK: followed files
+
+  public func followedFiles() throws -> [FollowedFile] {
+    guard let database else { return [] }
+    return try FollowedRows.all(in: database)
+  }
+
+  /// Whether one of them is not as the vault last saw it.
+  public func followedFilesChanged() throws -> Bool {
+    try followedFiles().contains { FileIdentity(path: $0.path) != $0.stamp }
+  }
+
+  // MARK: audit
+
+  /// The rows that a filter wants, oldest first unless it says otherwise. An intent is left out once its outcome is known.
+  public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
+    guard let database else { return [] }
+    let query = AuditQuery(filter)
+    let statement = try database.prepare(query.sql).begin()
+    for value in query.values { try value.bind(to: statement) }
+    let records = try statement.rows(AuditRows.read)
+    return query.isNewestFirst == filter.reverse ? records : records.reversed()
+  }
+
+  /// Every row in the order of the chain, with the previous hash that it claims; until `body` says no.
+  public func forEachAuditRow(_ body: (AuditRecord, [UInt8]) throws -> Bool) throws {
+    guard let database else { return }
+    let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence").begin()
+    while try statement.step() {
+      guard try body(try AuditRows.read(statement), AuditRows.previousHash(statement)) else { return }
+    }
+  }
+
+  public func lastSequence() throws -> Int64 { try rows("SELECT coalesce(max(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0 }
+}

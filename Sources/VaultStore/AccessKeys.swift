@@ -1,0 +1,60 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+// Long-lived access keys: the id in the clear, the secret sealed.
+extension VaultStore {
+  public func accessKeys() throws -> [AccessKeyRecord] { try AccessKeyRows.all(in: database) }
+
+  /// Seals a key under a name, in place of the one that had it.
+  public func addAccessKey(name: String, credential: Credential, mfaSerial: String?, requester: Requester) throws {
+    try change { store in
+      try store.put(
+        name: name, accessKeyId: credential.accessKeyId, credential: credential, mfaSerial: mfaSerial, origin: "vault", trigger: .manual, requester)
+    }
+  }
+
+  /// Adds or changes a key within a transaction, and logs it.
+  func put(
+    name: String, accessKeyId: String, credential: Credential, mfaSerial: String?, origin: String, trigger: AuditTrigger, _ requester: Requester
+  ) throws {
+    guard sealer != nil else { throw StoreError.locked }
+    let known = try accessKeys().first { $0.name == name }
+    let id = known?.id ?? Identifier.make("key")
+    if known == nil {
+      try database.statement("INSERT INTO access_key (id, name, access_key_id, mfa_serial, origin, created_at) VALUES (?, ?, ?, ?, ?, ?)")
+        .begin().bind(id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(clock.now().milliseconds).run()
+    } else {
+      try database.statement("UPDATE access_key SET access_key_id = ?, mfa_serial = ?, origin = ? WHERE id = ?")
+        .begin().bind(accessKeyId).bind(mfaSerial).bind(origin).bind(id).run()
+    }
+    let version = try seal(CredentialForm.join(credential), table: "access_key", row: id, profile: name, role: accessKeyId)
+    var event = AuditEvent(
+      action: known == nil ? .accessKeyAdded : .accessKeyChanged, outcome: .success, trigger: trigger, profile: name, requester: requester)
+    event.accessKeyId = accessKeyId
+    event.detail = origin
+    try append(event, subject: (id, version))
+  }
+
+  /// - Returns: nil where there is no key of this name.
+  public func openAccessKey(name: String) throws -> Credential? {
+    guard let record = try accessKeys().first(where: { $0.name == name }) else { return nil }
+    let secret = try open(table: "access_key", row: record.id, profile: name, role: record.accessKeyId)
+    guard let credential = CredentialForm.split(secret, accessKeyId: record.accessKeyId, expiresAt: nil) else {
+      throw SealError.malformed(row: "access_key \(record.id)")
+    }
+    return credential
+  }
+
+  /// Destroys a key's secret; its row stays, marked.
+  public func removeAccessKey(name: String, requester: Requester) throws {
+    guard let record = try accessKeys().first(where: { $0.name == name }) else { return }
+    try change { store in
+      try store.database.statement("UPDATE access_key SET removed_at = ? WHERE id = ?").begin().bind(store.clock.now().milliseconds).bind(record.id).run()
+      let version = try store.destroy(table: "access_key", row: record.id)
+      var event = AuditEvent(action: .accessKeyRemoved, outcome: .success, trigger: .manual, profile: name, requester: requester)
+      event.accessKeyId = record.accessKeyId
+      try store.append(event, subject: (record.id, version))
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+// The master key's rows, and sealing everything anew.
+extension VaultStore {
+  public var isUnlocked: Bool { sealer != nil }
+
+  public func keyRecords() throws -> [KeyRecord] { try KeyRows.all(in: database) }
+
+  /// Forgets the keys. Nothing can be sealed or opened until ``unlock(key:id:)``.
+  public func lock() { sealer = nil }
+
+  /// Takes up a vault's first key.
+  ///
+  /// - Throws: `StoreError.keyExists` where the vault has one, in whatever state.
+  public func create(key: SecretBytes, id: KeyID, store: String, requester: Requester) throws {
+    let fresh = Sealer(master: key, id: id)
+    try change { vault in
+      guard try vault.keyRecords().isEmpty else { throw StoreError.keyExists }
+      try vault.database.statement("INSERT INTO master_key (key_id, state, store, key_check, created_at) VALUES (?, 'active', ?, ?, ?)")
+        .begin().bind(id.bytes).bind(store).bind(fresh.check).bind(vault.clock.now().milliseconds).run()
+      var event = AuditEvent(action: .vaultCreated, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "key \(id) in \(store)"
+      try vault.append(event)
+    }
+    sealer = fresh
+  }
+
+  /// - Throws: `StoreError.wrongKey` where this is not the key that sealed the vault.
+  public func unlock(key: SecretBytes, id: KeyID) throws {
+    guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else { throw StoreError.unknownKey(id) }
+    let candidate = Sealer(master: key, id: id)
+    guard candidate.check == record.check else { throw StoreError.wrongKey(id) }
+    sealer = candidate
+  }
+
+  // MARK: changing the key
+
+  /// Announces a key that is about to be put in the key store.
+  public func prepareKey(_ id: KeyID, store: String) throws {
+    try database.transaction {
+      try database.statement("INSERT INTO master_key (key_id, state, store, created_at) VALUES (?, 'prepared', ?, ?)")
+        .begin().bind(id.bytes).bind(store).bind(clock.now().milliseconds).run()
+    }
+  }
+
+  /// Seals every secret under a new key, in one transaction: before its commit all rows open with the old key, after it with the new.
+  ///
+  /// - Returns: how many rows were sealed anew.
+  public func reseal(with key: SecretBytes, id: KeyID, requester: Requester) throws -> Int {
+    guard let old = sealer else { throw StoreError.locked }
+    let new = Sealer(master: key, id: id)
+    let count = try change { vault in
+      let count = try vault.resealRows(from: old, to: new)
+      try vault.database.statement("UPDATE master_key SET state = 'retiring' WHERE state = 'active'").begin().run()
+      try vault.database.statement("UPDATE master_key SET state = 'active', key_check = ? WHERE key_id = ? AND state = 'prepared'")
+        .begin().bind(new.check).bind(id.bytes).run()
+      guard vault.database.changes == 1 else { throw StoreError.unknownKey(id) }
+      var event = AuditEvent(action: .keyRotated, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "\(count) secrets from key \(old.id) to \(id)"
+      try vault.append(event)
+      return count
+    }
+    sealer = new
+    return count
+  }
+
+  private func resealRows(from old: Sealer, to new: Sealer) throws -> Int {
+    let rows = try database.statement(
+      """
+      SELECT x.owner_table, x.owner_id, x.record_version, x.created_at, x.envelope, coalesce(p.name, k.name), coalesce(s.role_arn, '') \
+      FROM secret x LEFT JOIN session s ON x.owner_table = 'session' AND s.id = x.owner_id LEFT JOIN profile p ON p.id = s.profile_id \
+      LEFT JOIN access_key k ON x.owner_table = 'access_key' AND k.id = x.owner_id
+      """
+    ).begin().rows { row in
+      (
+        place: SealedPlace(
+          table: row.text(0), row: row.text(1), column: "credential", profile: row.text(5), role: row.text(6), version: row.int(2),
+          createdAt: Timestamp(milliseconds: row.int(3))), envelope: row.blob(4)
+      )
+    }
+    let update = try database.statement("UPDATE secret SET key_id = ?, envelope = ? WHERE owner_table = ? AND owner_id = ?")
+    for row in rows {
+      let secret = try old.open(row.envelope, at: row.place)
+      try update.begin().bind(new.id.bytes).bind(new.seal(secret, at: row.place)).bind(row.place.table).bind(row.place.row).run()
+    }
+    return rows.count
+  }
+
+  /// The old key has been taken out of the key store.
+  public func finishRotation(retired id: KeyID) throws {
+    try database.transaction {
+      try database.statement("UPDATE master_key SET state = 'retired' WHERE key_id = ? AND state = 'retiring'").begin().bind(id.bytes).run()
+    }
+  }
+
+  /// A key that was announced and never used: its row goes, and the log says so.
+  public func abandonPreparedKey(_ id: KeyID, requester: Requester) throws {
+    try change { vault in
+      try vault.database.statement("DELETE FROM master_key WHERE key_id = ? AND state = 'prepared'").begin().bind(id.bytes).run()
+      guard vault.database.changes == 1 else { return }
+      var event = AuditEvent(action: .keyRotationAbandoned, outcome: .failure, trigger: .start, requester: requester)
+      event.detail = "key \(id)"
+      try vault.append(event)
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+// Profiles and the sections they refer to, as rows.
+extension VaultStore {
+  public func followedFiles() throws -> [FollowedFile] { try FollowedRows.all(in: database) }
+
+  /// Every section that the vault keeps itself.
+  public func ownSections() throws -> [ConfigSection] {
+    let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name").begin().rows { $0.text(0) }
+    let others = try database.statement("SELECT kind, name FROM shared_section WHERE is_own = 1 ORDER BY kind, name").begin().rows {
+      (SectionKind(rawValue: $0.text(0)), $0.text(1))
+    }
+    var sections = try profiles.compactMap { try SettingRows.section(.profile, $0, in: database) }
+    for case (let kind?, let name) in others {
+      if let section = try SettingRows.section(kind, name, in: database) { sections.append(section) }
+    }
+    return sections
+  }
+
+  /// Adds or changes a profile of the vault's own.
+  public func putProfile(_ name: String, settings: [Setting], summary: ProfileSummary, requester: Requester) throws {
+    try change { store in
+      let outcome = try store.write(
+        ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true, origin: SettingOrigin.vault.file)
+      guard outcome != .unchanged else { return }
+      var event = AuditEvent(
+        action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name, requester: requester)
+      event.roleARN = summary.roleARN
+      try store.append(event)
+    }
+  }
+
+  /// Marks a profile as removed; its sessions are forgotten with it.
+  public func removeProfile(_ name: String, requester: Requester) throws {
+    try change { store in
+      try store.remove(name, trigger: .manual, requester)
+      try store.append(AuditEvent(action: .profileRemoved, outcome: .success, trigger: .manual, profile: name, requester: requester))
+    }
+  }
+
+  func remove(_ name: String, trigger: AuditTrigger, _ requester: Requester) throws {
+    for session in try liveSessions() where session.profile == name {
+      try end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester)
+    }
+    try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(name).run()
+    try database.statement("UPDATE profile SET removed_at = ? WHERE name = ?").begin().bind(clock.now().milliseconds).bind(name).run()
+  }
+
+  /// What `list` says of profiles, worked out anew.
+  public func updateSummaries(_ summaries: [ProfileSummary]) throws {
+    guard !summaries.isEmpty else { return }
+    try database.transaction {
+      for summary in summaries { try write(summary) }
+    }
+  }
+
+  private func write(_ summary: ProfileSummary) throws {
+    try database.statement("UPDATE profile SET kind = ?, role_arn = ?, source = ?, region = ?, problem = ? WHERE name = ?")
+      .begin().bind(summary.kind?.rawValue).bind(summary.roleARN).bind(summary.source).bind(summary.region).bind(summary.problem)
+      .bind(summary.name).run()
+  }
+
+  enum WriteOutcome { case added, changed, unchanged }
+
+  /// Writes a profile's rows where they are not what they were.
+  func write(_ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String) throws -> WriteOutcome {
+    let digest = Self.digest(section.settings, summary)
+    let known = try database.statement("SELECT id, digest, removed_at IS NOT NULL, is_own FROM profile WHERE name = ?").begin().bind(section.name).first {
+      (id: $0.int(0), digest: $0.blob(1), isRemoved: $0.int(2) != 0, isOwn: $0.int(3) != 0)
+    }
+    if let known, !known.isRemoved, known.digest == digest, known.isOwn == isOwn { return .unchanged }
+    let id: Int64
+    if let known {
+      id = known.id
+      try database.statement("UPDATE profile SET is_own = ?, origin = ?, digest = ?, removed_at = NULL WHERE id = ?")
+        .begin().bind(isOwn ? 1 : 0).bind(origin).bind(digest).bind(id).run()
+      try database.statement("DELETE FROM setting_line WHERE profile_id = ?").begin().bind(id).run()
+    } else {
+      try database.statement("INSERT INTO profile (name, is_own, origin, digest) VALUES (?, ?, ?, ?)")
+        .begin().bind(section.name).bind(isOwn ? 1 : 0).bind(origin).bind(digest).run()
+      id = database.lastInsertRow
+    }
+    try insert(section.settings, profile: id, section: nil)
+    try write(summary)
+    return known == nil || known?.isRemoved == true ? .added : .changed
+  }
+
+  func insert(_ settings: [Setting], profile: Int64?, section: Int64?) throws {
+    let statement = try database.statement(
+      "INSERT INTO setting_line (profile_id, section_id, name, nested, value, file, line) VALUES (?, ?, ?, ?, ?, ?, ?)")
+    for setting in settings {
+      for line in Self.lines(setting) {
+        try statement.begin().bind(profile).bind(section).bind(setting.name).bind(line.nested).bind(line.value).bind(setting.origin.file)
+          .bind(Int64(setting.origin.line)).run()
+      }
+    }
+  }
+
+  private static func lines(_ setting: Setting) -> [(nested: String?, value: String)] {
+    switch setting.value {
+    case .text(let text): [(nil, text)]
+    case .nested(let lines) where lines.isEmpty: [("", "")]
+    case .nested(let lines): lines.map { ($0.name, $0.value) }
+    }
+  }
+
+  private static func digest(_ settings: [Setting], _ summary: ProfileSummary) -> [UInt8] {
+    var bytes: [UInt8] = []
+    func put(_ text: String?) {
+      bytes += String(text?.utf8.count ?? -1).utf8
+      bytes.append(UInt8(ascii: ":"))
+      if let text { bytes += text.utf8 }
+    }
+    for setting in settings {
+      for line in lines(setting) { for text in [setting.name, line.nested, line.value, setting.origin.description] { put(text) } }
+    }
+    for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem] { put(text) }
+    return blake2b(bytes, length: 16)
+  }
+}

@@ -1,0 +1,187 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+/// What a cached session must be like to be used.
+public enum Freshness: Sendable, Hashable {
+  /// Not yet due for renewal.
+  case notDue(at: Timestamp)
+  /// Alive at the first moment, whatever comes then.
+  case alive(at: Timestamp)
+  /// Alive now, and still at a later moment.
+  case livesUntil(Timestamp, at: Timestamp)
+
+  /// The bounds for `expires_at` and `renews_at`: both must be later.
+  var bounds: (expiry: Int64, renewal: Int64) {
+    switch self {
+    case .notDue(let now): (now.milliseconds, now.milliseconds)
+    case .alive(let now): (now.milliseconds, Int64.min)
+    case .livesUntil(let moment, let now): (max(moment, now).milliseconds, Int64.min)
+    }
+  }
+}
+
+/// A session with its secrets, opened.
+public struct Delivery: Sendable {
+  public let session: SessionRecord
+  public let credential: Credential
+}
+
+extension VaultStore {
+  // MARK: handing out
+
+  /// Opens the profile's session and logs that it is handed out; returns once that row has committed.
+  ///
+  /// - Parameter event: the row, into which the session's particulars are filled.
+  /// - Returns: nil where no session is fresh enough; nothing is logged then.
+  public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) throws -> Delivery? {
+    guard let found = try openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
+    let session = found.session
+    var event = event
+    event.sessionId = session.id
+    event.roleARN = session.roleARN
+    event.roleSessionName = session.roleSessionName
+    event.sourceIdentity = session.sourceIdentity
+    event.accessKeyId = session.accessKeyId
+    event.issuedAt = session.issuedAt
+    event.expiresAt = session.expiresAt
+    let now = clock.now()
+    try change(.process) { store in
+      try store.append(event)
+      try store.database.statement("UPDATE session SET deliveries = deliveries + 1, last_used_at = ? WHERE id = ?")
+        .begin().bind(now.milliseconds).bind(session.id).run()
+    }
+    return found
+  }
+
+  /// Opens a session for the vault's own use, as the next link's source. Nothing leaves, so nothing is logged.
+  public func openSession(profile: String, fingerprint: String, freshness: Freshness) throws -> Delivery? {
+    guard sealer != nil else { throw StoreError.locked }
+    let bounds = freshness.bounds
+    let session = try database.statement(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
+      WHERE s.profile_id = (SELECT id FROM profile WHERE name = ?) AND s.fingerprint = ? AND s.ended_at IS NULL \
+      AND s.expires_at > ? AND s.renews_at > ?
+      """
+    ).begin().bind(profile).bind(fingerprint).bind(bounds.expiry).bind(bounds.renewal).first { try SessionRows.read($0, from: 0, profile: profile) }
+    guard let session else { return nil }
+    let secret = try open(table: "session", row: session.id, profile: profile, role: session.roleARN ?? "")
+    guard let credential = CredentialForm.split(secret, accessKeyId: session.accessKeyId, expiresAt: session.expiresAt) else {
+      throw SealError.malformed(row: "session \(session.id)")
+    }
+    return Delivery(session: session, credential: credential)
+  }
+
+  // MARK: minting
+
+  /// Logs what is about to be asked of AWS; on the disk when this returns.
+  ///
+  /// - Returns: the row's id, for ``complete(_:session:credential:event:)`` or ``fail(_:event:)``.
+  public func begin(_ intent: AuditEvent) throws -> String {
+    guard sealer != nil else { throw StoreError.locked }
+    var intent = intent
+    intent.outcome = .intent
+    return try change { try $0.append(intent).id }
+  }
+
+  /// Keeps a session that AWS issued: its secrets sealed, its row, the end of the one it replaces, and the outcome, in one transaction.
+  public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
+    try change { store in
+      guard let profileId = try store.database.statement("SELECT id FROM profile WHERE name = ?").begin().bind(session.profile).first({ $0.int(0) })
+      else { throw StoreError.unknownProfile(session.profile) }
+      let replaced = try store.liveSession(profile: session.profile, fingerprint: session.fingerprint)
+      if let replaced {
+        let isOver = replaced.expiresAt <= store.clock.now()
+        try store.end(
+          replaced, as: isOver ? .expired : .replaced, action: isOver ? .sessionExpired : .sessionReplaced, trigger: event.trigger, event.requester)
+      }
+      try store.insert(session, profileId: profileId)
+      if let replaced {
+        try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id).run()
+      }
+      let version = try store.seal(
+        CredentialForm.join(credential), table: "session", row: session.id, profile: session.profile, role: session.roleARN ?? "")
+      var event = event
+      event.intentId = intentId
+      event.sessionId = session.id
+      try store.append(event, subject: (session.id, version))
+    }
+  }
+
+  private func insert(_ session: SessionRecord, profileId: Int64) throws {
+    try database.statement(
+      """
+      INSERT INTO session (id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, expires_at, \
+      renews_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      """
+    ).begin().bind(session.id).bind(profileId).bind(session.kind.rawValue).bind(session.fingerprint).bind(session.roleARN)
+      .bind(session.roleSessionName).bind(session.sourceIdentity).bind(session.accessKeyId).bind(session.issuedAt.milliseconds)
+      .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).run()
+  }
+
+  /// Logs that a call brought nothing.
+  public func fail(_ intentId: String, event: AuditEvent) throws {
+    var event = event
+    event.intentId = intentId
+    try change { _ = try $0.append(event) }
+  }
+
+  // MARK: ending
+
+  /// Ends the live sessions of a profile, or of all, and destroys their secrets.
+  ///
+  /// - Returns: how many there were.
+  public func forget(profile: String?, requester: Requester, trigger: AuditTrigger) throws -> Int {
+    let live = try liveSessions().filter { profile == nil || $0.profile == profile }
+    guard !live.isEmpty else { return 0 }
+    try change { store in
+      for session in live { try store.end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester) }
+    }
+    return live.count
+  }
+
+  /// Ends sessions whose time is over. Their secrets are worthless, and go.
+  public func endExpired(requester: Requester) throws -> Int {
+    let over = try liveSessions().filter { $0.expiresAt <= clock.now() }
+    guard !over.isEmpty else { return 0 }
+    try change { store in
+      for session in over { try store.end(session, as: .expired, action: .sessionExpired, trigger: .rotation, requester) }
+    }
+    return over.count
+  }
+
+  func end(_ session: SessionRecord, as reason: SessionEnd, action: AuditAction, trigger: AuditTrigger, _ requester: Requester) throws {
+    try database.statement("UPDATE session SET ended_at = ?, end_reason = ? WHERE id = ?")
+      .begin().bind(clock.now().milliseconds).bind(reason.rawValue).bind(session.id).run()
+    let version = try destroy(table: "session", row: session.id)
+    var event = AuditEvent(action: action, outcome: .success, trigger: trigger, profile: session.profile, requester: requester)
+    event.sessionId = session.id
+    event.roleARN = session.roleARN
+    event.accessKeyId = session.accessKeyId
+    event.expiresAt = session.expiresAt
+    try append(event, subject: (session.id, version))
+  }
+
+  /// Sessions that have not ended, oldest first.
+  public func liveSessions() throws -> [SessionRecord] {
+    try database.statement(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
+      FROM session s JOIN profile p ON p.id = s.profile_id WHERE s.ended_at IS NULL ORDER BY s.issued_at
+      """
+    ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+  }
+
+  public func liveSession(profile: String, fingerprint: String) throws -> SessionRecord? {
+    try database.statement(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
+      WHERE s.profile_id = (SELECT id FROM profile WHERE name = ?) AND s.fingerprint = ? AND s.ended_at IS NULL
+      """
+    ).begin().bind(profile).bind(fingerprint).first { try SessionRows.read($0, from: 0, profile: profile) }
+  }
+}

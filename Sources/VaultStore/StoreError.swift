@@ -1,0 +1,69 @@
+import VaultModel
+
+/// What the store refuses.
+public enum StoreError: ReportableError, Hashable {
+  /// No key: nothing can be sealed or opened.
+  case locked
+  case keyExists
+  case wrongKey(KeyID)
+  case unknownKey(KeyID)
+  case unknownProfile(String)
+  case unknownIntent(String)
+  case chainBroken(String)
+  case closed
+
+  public var message: String {
+    switch self {
+    case .locked: "the vault is locked"
+    case .keyExists: "the vault has a master key already"
+    case .wrongKey(let id): "the key store holds another key under the name \(id) than the one that sealed this vault"
+    case .unknownKey(let id): "the vault knows no master key \(id)"
+    case .unknownProfile(let name): "no profile \"\(name)\""
+    case .unknownIntent(let id): "no open intent \(id)"
+    case .chainBroken(let what): "the audit log is not whole: \(what)"
+    case .closed: "the vault is closed"
+    }
+  }
+
+  public var hint: String? {
+    switch self {
+    case .locked: "`vault unlock`"
+    case .wrongKey: "was the key store or the database put back from a copy?"
+    case .chainBroken: "nothing is handed out that could not be logged; keep the file as it is, and put a copy in its place"
+    default: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .locked, .wrongKey: .refused
+    case .chainBroken: .inputOutput
+    case .unknownProfile: .noInput
+    default: .software
+    }
+  }
+}
+
+/// Why a sealed secret does not open. Each names the row.
+public enum SealError: ReportableError, Hashable {
+  /// Changed, moved from another row, or sealed under another key with this one's name.
+  case notAuthentic(row: String)
+  /// Sealed under a key that is not in use.
+  case unknownKey(row: String)
+  /// Not an envelope of ours: cut, or of another kind.
+  case malformed(row: String)
+  /// An older secret of this row, or one that was destroyed, put back.
+  case replayed(row: String)
+
+  public var message: String {
+    switch self {
+    case .notAuthentic(let row): "the secret of \(row) is not the one that was sealed for it"
+    case .unknownKey(let row): "the secret of \(row) was sealed under another master key"
+    case .malformed(let row): "the secret of \(row) is no sealed secret"
+    case .replayed(let row): "the secret of \(row) is an old one put back"
+    }
+  }
+
+  public var hint: String? { "somebody or something changed the database; it was not used. `vault forget`, or put a copy in its place" }
+  public var exitStatus: ExitStatus { .inputOutput }
+}

@@ -1,0 +1,169 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+/// The vault's one writer: profiles, sealed secrets, sessions and the audit log, over one connection on a thread of its own.
+///
+/// Whoever makes a store holds the agent's lock: two writers on one file are what SQLite 3.40 cannot be trusted with (security page, 1).
+/// Every change is one transaction with its audit row, and a call that returns has committed.
+public actor VaultStore {
+  private let executor: ThreadExecutor
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  /// `vlt_…`
+  public nonisolated let vaultId: String
+  nonisolated let clock: any WallClock
+  let database: Database
+  var sealer: Sealer?
+  var head: AuditHead
+  private var writesThrough = true
+
+  /// Opens the database, making or migrating it, and settles what a killed agent left: intents without an outcome become `unknown`.
+  ///
+  /// - Parameter requester: who the agent is, for the rows that it writes unasked.
+  public init(path: String, clock: any WallClock, host requester: Requester) async throws {
+    let executor = ThreadExecutor()
+    self.executor = executor
+    self.clock = clock
+    do {
+      let opened = try Schema.openForWriting(path: path, now: clock.now())
+      database = opened.database
+      vaultId = try Self.findOrMakeVault(opened.database, clock.now())
+      head = try AuditHead(database: opened.database, vaultId: vaultId)
+      try settle(migratedFrom: opened.migratedFrom, requester)
+    } catch {
+      executor.end()
+      throw error
+    }
+  }
+
+  deinit { executor.end() }
+
+  private static func findOrMakeVault(_ database: Database, _ now: Timestamp) throws -> String {
+    if let id = try database.statement("SELECT id FROM vault").begin().first({ $0.text(0) }) { return id }
+    let id = Identifier.make("vlt")
+    try database.transaction {
+      try database.statement("INSERT INTO vault (id, created_at) VALUES (?, ?)").begin().bind(id).bind(now.milliseconds).run()
+    }
+    return id
+  }
+
+  private func settle(migratedFrom: Int64?, _ requester: Requester) throws {
+    let orphans = try database.prepare(
+      """
+      SELECT \(AuditRows.columns) FROM audit_event WHERE outcome = 'intent' \
+      AND NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id)
+      """
+    ).begin().rows { try AuditRows.read($0) }
+    guard migratedFrom != nil || !orphans.isEmpty else { return }
+    try change { store in
+      if let migratedFrom {
+        var event = AuditEvent(action: .schemaMigrated, outcome: .success, trigger: .start, requester: requester)
+        event.detail = "from \(migratedFrom) to \(Schema.version)"
+        try store.append(event)
+      }
+      for orphan in orphans {
+        var event = orphan.event
+        event.outcome = .unknown
+        event.intentId = orphan.id
+        event.error = "the agent ended before the outcome was known"
+        try store.append(event)
+      }
+    }
+  }
+
+  /// Ends the store's use of the file.
+  public func close() throws {
+    lock()
+    try database.checkpoint()
+  }
+
+  // MARK: transactions
+
+  /// How far a commit must have got before the call returns.
+  enum Durability {
+    /// On the disk: for what mints or changes something.
+    case full
+    /// In the kernel: survives the process, not a power cut of the last second. For deliveries.
+    case process
+  }
+
+  /// One transaction; the chain's head moves only with its commit.
+  func change<Result>(_ durability: Durability = .full, _ body: (isolated VaultStore) throws -> Result) throws -> Result {
+    if writesThrough != (durability == .full) {
+      try database.execute(durability == .full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
+      writesThrough = durability == .full
+    }
+    let before = head
+    do {
+      return try database.transaction { try body(self) }
+    } catch {
+      head = before
+      throw error
+    }
+  }
+
+  /// Adds a row to the audit log. Only within ``change(_:_:)``.
+  @discardableResult
+  func append(_ event: AuditEvent, subject: (id: String, version: Int64)? = nil) throws -> AuditRecord {
+    var record = AuditRecord(
+      id: Identifier.make("evt"), sequence: head.sequence + 1, time: clock.now(), event: event, subject: subject?.id,
+      subjectVersion: subject?.version, hash: [])
+    record.hash = AuditChain.hash(of: record, after: head.hash)
+    try AuditRows.insert(record, after: head.hash, into: database)
+    head = AuditHead(sequence: record.sequence, hash: record.hash)
+    return record
+  }
+
+  /// A row by itself.
+  public func record(_ event: AuditEvent) throws {
+    try change { _ = try $0.append(event) }
+  }
+
+  // MARK: settings of the vault
+
+  public func setting(_ name: String) throws -> String? {
+    try database.statement("SELECT value FROM setting WHERE name = ?").begin().bind(name).first { $0.text(0) }
+  }
+
+  /// - Parameter value: nil takes the setting away.
+  public func setSetting(_ name: String, _ value: String?, requester: Requester) throws {
+    try change { store in
+      if let value {
+        try store.database.statement("INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+          .begin().bind(name).bind(value).run()
+      } else {
+        try store.database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
+      }
+      var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"
+      try store.append(event)
+    }
+  }
+}
+
+/// The end of the audit chain.
+struct AuditHead: Sendable {
+  var sequence: Int64
+  var hash: [UInt8]
+
+  init(sequence: Int64, hash: [UInt8]) {
+    self.sequence = sequence
+    self.hash = hash
+  }
+
+  /// - Throws: `StoreError.chainBroken` where the last row is not what its hash says; nothing is appended to such a log.
+  init(database: Database, vaultId: String) throws {
+    let last = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence DESC LIMIT 1").begin().first { row in
+      (record: try AuditRows.read(row), previous: AuditRows.previousHash(row))
+    }
+    guard let last else {
+      self.init(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+      return
+    }
+    guard AuditChain.hash(of: last.record, after: last.previous) == last.record.hash else {
+      throw StoreError.chainBroken("row \(last.record.sequence) was changed")
+    }
+    self.init(sequence: last.record.sequence, hash: last.record.hash)
+  }
+}

@@ -1,0 +1,61 @@
+import CSystem
+import Glibc
+
+/// The client's end of the agent's socket: one frame out, one frame in, each call waiting for it.
+public final class Channel {
+  private let descriptor: Int32
+
+  /// - Parameter descriptor: a connected stream socket, which this now owns.
+  public init(descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Connects to the agent.
+  ///
+  /// - Returns: nil with `errno` set where nobody listens there.
+  public static func connect(to path: String) -> Channel? {
+    let descriptor = sys_unix_connect(path)
+    return descriptor < 0 ? nil : Channel(descriptor: descriptor)
+  }
+
+  public func send(_ frame: WireBuffer) throws(WireError) {
+    var offset = 0
+    while offset < frame.count {
+      let sent = Glibc.send(descriptor, frame.bytes.baseAddress! + offset, frame.count - offset, Int32(MSG_NOSIGNAL))
+      if sent > 0 {
+        offset += sent
+      } else if errno != EINTR {
+        throw errno == EPIPE || errno == ECONNRESET ? .closed : .system(operation: "write to", code: errno)
+      }
+    }
+  }
+
+  /// The next message.
+  ///
+  /// - Parameter milliseconds: how long to wait for its first byte; nil for as long as it takes.
+  /// - Returns: nil when the time has passed.
+  public func receive(within milliseconds: Int32? = nil) throws(WireError) -> Message? {
+    if let milliseconds {
+      var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      let ready = poll(&waiting, 1, milliseconds)
+      if ready == 0 || (ready < 0 && errno == EINTR) { return nil }
+    }
+    let header = WireBuffer(capacity: 16)
+    try read(4, into: header)
+    let bytes = header.bytes
+    let length = Int(bytes[0]) | Int(bytes[1]) << 8 | Int(bytes[2]) << 16 | Int(bytes[3]) << 24
+    guard length >= 4, length <= longestPayload else { throw .malformed }
+    let payload = WireBuffer(capacity: length)
+    try read(length, into: payload)
+    guard let message = Message(payload) else { throw .malformed }
+    return message
+  }
+
+  private func read(_ length: Int, into buffer: WireBuffer) throws(WireError) {
+    while buffer.count < length {
+      let got = buffer.fill(length - buffer.count) { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+      if got == 0 { throw .closed }
+      if got < 0, errno != EINTR { throw errno == ECONNRESET ? .closed : .system(operation: "read from", code: errno) }
+    }
+  }
+}

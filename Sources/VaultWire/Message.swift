@@ -1,0 +1,216 @@
+import VaultModel
+
+/// The version of the messages. A change that an older program would misread raises it.
+///
+/// What never changes: the frame (4 bytes of length, little-endian), the header (2 bytes of version, 2 of kind), and the layout of
+/// ``MessageKind/failure``, so that programs of any two versions can tell each other that they don't fit.
+public let protocolVersion: UInt16 = 1
+
+/// The longest payload that either side takes.
+public let longestPayload = 64 * 1_024
+
+/// What a message says.
+public enum MessageKind: UInt16, Sendable {
+  // Asked by the client.
+  case credential = 1
+  case importFiles = 2
+  case putProfile = 3
+  case removeProfile = 4
+  case addAccessKey = 5
+  case removeAccessKey = 6
+  case rotate = 7
+  case forget = 8
+  case lock = 9
+  case unlock = 10
+  case keyStatus = 11
+  case keyRotate = 12
+  case status = 13
+  case stop = 14
+  case refresh = 15
+  /// To a `prompt`.
+  case answer = 16
+
+  // Said by the agent.
+  case issued = 100
+  case done = 101
+  case failure = 102
+  /// The person is asked for something; the client sends an `answer`.
+  case prompt = 103
+  /// A line for the person; more follows.
+  case notice = 104
+  /// What the agent waits for; shown only when the wait is long.
+  case progress = 105
+}
+
+/// What a field of a message holds. A message may have several of one tag, in order.
+public enum FieldTag: UInt16, Sendable {
+  // Failures; these three never change.
+  case message = 1
+  case hint = 2
+  case exitStatus = 3
+
+  case profile = 10
+  case trigger = 11
+  case duration = 12
+  case minimumRemaining = 13
+  case refresh = 14
+  case region = 15
+  case mfaCode = 16
+  case sessionName = 17
+  case reason = 18
+  /// Which word of the client's command line is the command that it becomes.
+  case commandIndex = 19
+  /// There is a person who can be asked.
+  case interactive = 20
+  /// `NAME=value`, one of the AWS inputs in the client's environment.
+  case environment = 21
+  case all = 22
+
+  case accessKeyId = 30
+  case secretAccessKey = 31
+  case sessionToken = 32
+  case expiration = 33
+  case sessionId = 34
+  case name = 35
+  case mfaSerial = 36
+
+  /// `name=value` to set in a profile.
+  case setting = 40
+  /// A name to take out of a profile.
+  case unset = 41
+  case configFile = 42
+  case credentialsFile = 43
+  case homeDirectory = 44
+  case once = 45
+  case replace = 46
+
+  case promptKind = 50
+  case text = 51
+  case answer = 52
+
+  /// One item of a result: `label TAB value`.
+  case item = 60
+}
+
+/// One message as it came: a header and fields, checked to lie within the payload.
+public struct Message: Sendable {
+  public let version: UInt16
+  /// Nil for a kind that this program does not know.
+  public let kind: MessageKind?
+  private let payload: WireBuffer
+  private let fields: [(tag: UInt16, range: Range<Int>)]
+
+  /// - Returns: nil where the payload is not well formed.
+  public init?(_ payload: WireBuffer) {
+    let bytes = payload.bytes
+    guard bytes.count >= 4, bytes.count <= longestPayload else { return nil }
+    func word(_ offset: Int) -> UInt16 { UInt16(bytes[offset]) | UInt16(bytes[offset + 1]) << 8 }
+    version = word(0)
+    kind = MessageKind(rawValue: word(2))
+    var fields: [(tag: UInt16, range: Range<Int>)] = []
+    var offset = 4
+    while offset < bytes.count {
+      guard bytes.count - offset >= 6 else { return nil }
+      let length = Int(word(offset + 2)) | Int(word(offset + 4)) << 16
+      guard length <= bytes.count - offset - 6 else { return nil }
+      fields.append((word(offset), offset + 6..<offset + 6 + length))
+      offset += 6 + length
+    }
+    self.payload = payload
+    self.fields = fields
+  }
+
+  /// Lends the bytes of the first field with this tag; nil where there is none.
+  public func withBytes<Result>(_ tag: FieldTag, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result? {
+    guard let field = fields.first(where: { $0.tag == tag.rawValue }) else { return nil }
+    return try body(UnsafeRawBufferPointer(rebasing: payload.bytes[field.range]))
+  }
+
+  public func has(_ tag: FieldTag) -> Bool { fields.contains { $0.tag == tag.rawValue } }
+
+  /// The text of the first field with this tag. Bytes that are not UTF-8 are replaced.
+  public func text(_ tag: FieldTag) -> String? {
+    withBytes(tag) { String(decoding: $0, as: UTF8.self) }
+  }
+
+  public func texts(_ tag: FieldTag) -> [String] {
+    fields.lazy.filter { $0.tag == tag.rawValue }.map { String(decoding: payload.bytes[$0.range], as: UTF8.self) }
+  }
+
+  public func number(_ tag: FieldTag) -> Int? { text(tag).flatMap { Int($0) } }
+}
+
+/// Builds a frame: four bytes of length, then the payload.
+public struct MessageWriter: ~Copyable {
+  private let buffer = WireBuffer()
+
+  public init(_ kind: MessageKind, version: UInt16 = protocolVersion) {
+    buffer.append(UInt32(0))
+    buffer.append(version)
+    buffer.append(kind.rawValue)
+  }
+
+  public func add(_ tag: FieldTag, _ bytes: UnsafeRawBufferPointer) {
+    buffer.append(tag.rawValue)
+    buffer.append(UInt32(truncatingIfNeeded: bytes.count))
+    buffer.append(bytes)
+  }
+
+  public func add(_ tag: FieldTag, _ text: String) {
+    var text = text
+    text.withUTF8 { add(tag, UnsafeRawBufferPointer($0)) }
+  }
+
+  public func add(_ tag: FieldTag, _ text: String?) {
+    if let text { add(tag, text) }
+  }
+
+  public func add(_ tag: FieldTag, _ number: Int) { add(tag, String(number)) }
+
+  /// A field that says yes by being there.
+  public func add(_ tag: FieldTag, if condition: Bool) { if condition { add(tag, "") } }
+
+  /// The frame, ready to be sent.
+  ///
+  /// - Throws: ``WireError/tooLong`` where the payload passes ``longestPayload``.
+  public consuming func frame() throws(WireError) -> WireBuffer {
+    let length = buffer.count - 4
+    guard length <= longestPayload else { throw .tooLong }
+    buffer.overwrite(UInt32(length), at: 0)
+    return buffer
+  }
+}
+
+/// What can be wrong with what came over the socket.
+public enum WireError: ReportableError {
+  case tooLong
+  case malformed
+  case closed
+  case timedOut
+  case system(operation: String, code: Int32)
+
+  public var message: String {
+    switch self {
+    case .tooLong: "a message would pass the \(longestPayload / 1_024) KiB that one may have"
+    case .malformed: "what came over the agent's socket is no message"
+    case .closed: "the agent ended the connection"
+    case .timedOut: "the agent did not answer in time"
+    case .system(let operation, let code): "cannot \(operation) the agent's socket (errno \(code))"
+    }
+  }
+
+  public var hint: String? {
+    switch self {
+    case .closed, .timedOut: "see `vault agent log`"
+    default: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .tooLong: .badData
+    case .timedOut: .temporary
+    default: .inputOutput
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import CSystem
+import VaultWire
+
+/// The variables by which the SDKs are told where AWS is. They are the client's to say, since the agent's environment is from another day.
+enum AWSInputs {
+  private static let names: Set<String> = [
+    "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "HTTPS_PROXY", "https_proxy",
+    "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_STS_REGIONAL_ENDPOINTS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "VAULT_PASSPHRASE_FILE",
+  ]
+
+  /// Adds those that are set, as they stand in the environment.
+  static func add(to writer: borrowing MessageWriter) {
+    var entry = sys_environment()
+    while let variable = entry?.pointee {
+      // The letters with which a name of ours can begin; most variables are passed over here.
+      switch UInt8(bitPattern: variable.pointee) {
+      case UInt8(ascii: "A"), UInt8(ascii: "H"), UInt8(ascii: "h"), UInt8(ascii: "N"), UInt8(ascii: "n"), UInt8(ascii: "V"):
+        let text = String(cString: variable)
+        if let equals = text.firstIndex(of: "="), names.contains(String(text[..<equals])) { writer.add(.environment, text) }
+      default: break
+      }
+      entry = entry?.advanced(by: 1)
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `vault access-key …`: long-lived IAM access keys, sealed in the vault.
+enum AccessKeyCommands {
+  static let all = [
+    Command(
+      "access-key add", "NAME", "seal an access key (asked for, or read from standard input)",
+      options: [
+        Option("access-key-id", value: "ID", "the key's id; only the secret is then asked for"),
+        Option("mfa-serial", value: "SERIAL", "the MFA device that the key's own sessions need"),
+        Option("replace", "take the place of the key that has this name"),
+      ], run: add),
+    Command("access-key list", "", "the access keys that the vault holds", options: ReportCommands.formats, run: list),
+    Command("access-key remove", "NAME", "take an access key out of the vault") { arguments, paths in
+      let writer = MessageWriter(.removeAccessKey)
+      writer.add(.name, try arguments.required("access key"))
+      _ = try AgentClient(paths: paths).ask(writer)
+      Diagnostics.notice("removed")
+    },
+  ]
+
+  private static func add(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let name = try arguments.required("name")
+    let id: WireBuffer
+    if let text = arguments["access-key-id"] {
+      id = WireBuffer()
+      var text = text
+      text.withUTF8 { id.append(UnsafeRawBufferPointer($0)) }
+    } else {
+      id = try ask("Access key id:", echo: true)
+    }
+    let idText = String(decoding: id.bytes, as: UTF8.self)
+    guard (16...128).contains(id.count), idText.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) }) else {
+      throw Failure("that is no access key id", hint: "it has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE", exitStatus: .badData)
+    }
+    let secret = try ask("Secret access key:", echo: false)
+    guard (16...256).contains(secret.count), secret.bytes.allSatisfy({ (33...126).contains($0) }) else {
+      throw Failure("that is no secret access key", hint: "it has 40 characters without blanks", exitStatus: .badData)
+    }
+    let writer = MessageWriter(.addAccessKey)
+    writer.add(.name, name)
+    writer.add(.accessKeyId, id.bytes)
+    writer.add(.secretAccessKey, secret.bytes)
+    writer.add(.mfaSerial, arguments["mfa-serial"])
+    writer.add(.replace, if: arguments.has("replace"))
+    _ = try AgentClient(paths: paths).ask(writer)
+    Diagnostics.notice("the access key \(name) is sealed in the vault")
+  }
+
+  /// From the terminal when standard input is one, else the next line of standard input.
+  private static func ask(_ question: String, echo: Bool) throws -> WireBuffer {
+    if isatty(0) == 1 {
+      guard let typed = Terminal.ask(question, echo: echo) else { throw Failure("nothing was typed", exitStatus: .badData) }
+      return typed
+    }
+    return try SecretInput.line(from: 0, what: "standard input")
+  }
+
+  private static func list(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
+    let keys = try VaultReader(path: paths.database).accessKeys()
+    let now = SystemClock().now()
+    var output = Output()
+    switch format {
+    case .json, .jsonl:
+      var writer = JSONWriter()
+      writer.array { writer in
+        for key in keys {
+          writer.newLine()
+          writer.object {
+            $0.field("name", key.name)
+            $0.field("accessKeyId", key.accessKeyId)
+            $0.field("mfaSerial", key.mfaSerial)
+            $0.field("origin", key.origin)
+            $0.field("createdAt", key.createdAt.iso8601)
+          }
+        }
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    case .csv:
+      output.line("name,accessKeyId,mfaSerial,origin,createdAt")
+      for key in keys { output.line(csvRow([key.name, key.accessKeyId, key.mfaSerial ?? "", key.origin, key.createdAt.iso8601])) }
+    case .table:
+      var table = Table(["NAME", "ACCESS KEY ID", "MFA", "FROM", "SINCE"])
+      for key in keys {
+        let since = Terminal.outputIsTerminal ? TimeText.local(key.createdAt, now: now) : key.createdAt.iso8601
+        table.add([key.name, key.accessKeyId, key.mfaSerial ?? "-", key.origin, since])
+      }
+      table.write(to: &output)
+      if keys.isEmpty { Diagnostics.notice("the vault holds no access key; `vault access-key add NAME` or `vault import` adds one") }
+    }
+    output.flush()
+  }
+}

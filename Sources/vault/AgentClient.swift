@@ -1,0 +1,75 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultWire
+
+/// A conversation with the agent: one question, and what it takes to get the answer.
+struct AgentClient {
+  let paths: VaultPaths
+
+  /// Sends a request and returns what the agent answers, starting an agent where none runs.
+  ///
+  /// Notices are shown as they come; prompts are put to the person.
+  /// - Throws: the agent's own failure, or why it cannot be reached.
+  func ask(_ request: consuming MessageWriter) throws -> Message {
+    let frame = try request.frame()
+    let channel = try connect()
+    do {
+      return try converse(channel, frame)
+    } catch WireError.closed {
+      // The agent may have been stopping as we came: once more, with a new one.
+      return try converse(try connect(), frame)
+    }
+  }
+
+  /// Asks an agent that runs; nil where none does.
+  func askRunning(_ request: consuming MessageWriter) throws -> Message? {
+    let frame = try request.frame()
+    guard let channel = Channel.connect(to: paths.socket) else { return nil }
+    return try converse(channel, frame)
+  }
+
+  private func connect() throws -> Channel {
+    if let channel = Channel.connect(to: paths.socket) { return channel }
+    guard errno == ENOENT || errno == ECONNREFUSED else {
+      throw Failure(
+        "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,
+        exitStatus: errno == EACCES ? .refused : .inputOutput)
+    }
+    return try AgentStarter(paths: paths).start()
+  }
+
+  private func converse(_ channel: Channel, _ frame: WireBuffer) throws -> Message {
+    try channel.send(frame)
+    var waitingFor: String?
+    var shown: String?
+    while true {
+      // Only a wait of over a second is worth a word.
+      guard let message = try channel.receive(within: shown == nil ? 1_000 : nil) else {
+        if isatty(2) == 1 { Diagnostics.notice(waitingFor ?? "waiting for the agent …") }
+        shown = waitingFor ?? ""
+        continue
+      }
+      switch message.kind {
+      case .failure: throw Failure(message)
+      case .notice: Diagnostics.notice(message.text(.text) ?? "")
+      case .progress:
+        waitingFor = message.text(.text)
+        if shown != nil, shown != waitingFor, isatty(2) == 1, let text = waitingFor {
+          Diagnostics.notice(text)
+          shown = text
+        }
+      case .prompt: try channel.send(try Prompting.answer(message))
+      default:
+        guard message.version == protocolVersion else { throw Self.otherVersion(message.version) }
+        return message
+      }
+    }
+  }
+
+  private static func otherVersion(_ version: UInt16) -> Failure {
+    Failure(
+      "the agent that runs speaks version \(version) of the protocol, this vault \(protocolVersion)",
+      hint: "`vault agent stop`, then try again: the agent beside this vault starts by itself", exitStatus: .configuration)
+  }
+}

@@ -1,0 +1,91 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultWire
+
+/// `vault agent …`: starting, stopping and watching the agent.
+enum AgentCommands {
+  static let all = [
+    Command("agent run", "", "be the agent, in the foreground") { arguments, _ in
+      try arguments.none()
+      let program = try AgentStarter.program()
+      var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
+      execve(program, &words, sys_environment())
+      throw Failure("cannot run \(program) (errno \(errno))", hint: "is vault installed whole?", exitStatus: .software)
+    },
+    Command("agent start", "", "start the agent in the background") { arguments, paths in
+      try arguments.none()
+      if Channel.connect(to: paths.socket) != nil { return Diagnostics.notice("the agent runs already") }
+      _ = try AgentStarter(paths: paths).start()
+      Diagnostics.notice("the agent runs")
+    },
+    Command("agent stop", "", "stop the agent; what is under way is finished") { arguments, paths in
+      try arguments.none()
+      guard try AgentClient(paths: paths).askRunning(MessageWriter(.stop)) != nil else { return Diagnostics.notice("no agent runs") }
+      try waitForEnd(paths)
+      Diagnostics.notice("the agent has stopped")
+    },
+    Command("agent status", "", "whether the agent runs, and since when", options: ReportCommands.formats, run: status),
+    Command("agent log", "", "the agent's own log") { arguments, paths in
+      try arguments.none()
+      try printLog(paths.log)
+    },
+  ]
+
+  /// Waits until the agent has let go of its lock: only then has it closed the database.
+  private static func waitForEnd(_ paths: VaultPaths) throws {
+    let lock = sys_open(paths.agentLock, O_RDWR | O_NOFOLLOW, 0)
+    guard lock >= 0 else { return }
+    defer { close(lock) }
+    for _ in 0..<200 {
+      if sys_flock(lock, LOCK_SH | LOCK_NB) == 0 { return }
+      usleep(50_000)
+    }
+    throw Failure("the agent has not ended after 10 s", hint: "it may still wait for AWS; see `vault agent log`", exitStatus: .temporary)
+  }
+
+  private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
+    let reply = try AgentClient(paths: paths).askRunning(MessageWriter(.status))
+    var output = Output()
+    if format == .json {
+      var writer = JSONWriter()
+      writer.object { writer in
+        writer.field("running", reply != nil)
+        for name in ["version", "protocol", "pid", "started", "vault", "unlocked"] {
+          guard let value = reply?.item(name) else { continue }
+          switch name {
+          case "pid", "protocol": writer.field(name, Int(value))
+          case "unlocked": writer.field(name, value == "yes")
+          default: writer.field(name, value)
+          }
+        }
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    } else if let reply {
+      for line in reply.texts(.item) { output.line(safeText(line.replacing("\t", with: ": "))) }
+    } else {
+      output.line("no agent runs; the next command that needs one starts it")
+    }
+    output.flush()
+  }
+
+  private static func printLog(_ path: String) throws(Failure) {
+    let file = sys_open(path, O_RDONLY | O_NOFOLLOW, 0)
+    guard file >= 0 else {
+      if errno == ENOENT { return Diagnostics.notice("no log yet; under systemd it is in the journal") }
+      throw Failure("cannot read \(path) (errno \(errno))", exitStatus: .noInput)
+    }
+    defer { close(file) }
+    var output = Output()
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let got = read(file, &buffer, buffer.count)
+      if got <= 0 { break }
+      output.write(bytes: buffer[..<got])
+    }
+    output.flush()
+  }
+}

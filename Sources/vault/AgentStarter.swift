@@ -1,0 +1,78 @@
+import CSystem
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// Starts the agent that is installed beside this program, once however many clients want it.
+struct AgentStarter {
+  let paths: VaultPaths
+
+  /// - Returns: a connection to the agent, which listens.
+  /// - Throws: why it could not start, in its own words.
+  func start() throws -> Channel {
+    for folder in [paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
+    let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
+    guard lock >= 0 else { throw Failure("cannot make \(paths.startLock) (errno \(errno))", exitStatus: .cannotCreate) }
+    defer { close(lock) }
+    // Clients that come while one starts the agent wait here, and then find it running.
+    while sys_flock(lock, LOCK_EX) != 0 {
+      guard errno == EINTR else { throw Failure("cannot lock \(paths.startLock) (errno \(errno))", exitStatus: .inputOutput) }
+    }
+    if let channel = Channel.connect(to: paths.socket) { return channel }
+    try launch()
+    guard let channel = Channel.connect(to: paths.socket) else {
+      throw Failure("the agent started but does not listen at \(paths.socket)", hint: "see `vault agent log`", exitStatus: .software)
+    }
+    return channel
+  }
+
+  private func launch() throws {
+    let program = try Self.program()
+    var ends: [Int32] = [0, 0]
+    guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
+    let ready = Channel(descriptor: ends[0])
+    let child = try spawn(program, readyDescriptor: ends[1])
+    close(ends[1])
+    // It goes on in the background; what we started ends at once, so that no child is left for the command that we become.
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0, errno == EINTR {}
+    let said: Message?
+    do {
+      said = try ready.receive(within: 20_000)
+    } catch {
+      throw Failure("the agent ended before it was ready", hint: "see `vault agent log`", exitStatus: .software)
+    }
+    guard let said else { throw WireError.timedOut }
+    if said.kind == .failure { throw Failure(said) }
+  }
+
+  private func spawn(_ program: String, readyDescriptor: Int32) throws(Failure) -> pid_t {
+    let log = sys_open(paths.log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600)
+    guard log >= 0 else { throw Failure("cannot write \(paths.log) (errno \(errno))", exitStatus: .cannotCreate) }
+    defer { close(log) }
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_adddup2(&actions, log, 1)
+    posix_spawn_file_actions_adddup2(&actions, log, 2)
+    posix_spawn_file_actions_adddup2(&actions, readyDescriptor, 3)
+    var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup("--background"), strdup("--ready-fd=3"), nil]
+    defer { arguments.forEach { free($0) } }
+    var child: pid_t = 0
+    let code = posix_spawn(&child, program, &actions, nil, &arguments, sys_environment())
+    guard code == 0 else {
+      throw Failure("cannot start the agent \(program) (errno \(code))", hint: "is vault installed whole?", exitStatus: .software)
+    }
+    return child
+  }
+
+  /// `vaultd`, in the folder where this program is.
+  static func program() throws(Failure) -> String {
+    guard let own = realpath("/proc/self/exe", nil) else { throw Failure("cannot find my own program file", exitStatus: .software) }
+    defer { free(own) }
+    let path = String(cString: own)
+    return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/vaultd"
+  }
+}

@@ -1,0 +1,117 @@
+import VaultModel
+
+/// An option of a command: `--long`, maybe `-s`, maybe with a value.
+struct Option: Sendable {
+  let name: String
+  let short: Character?
+  /// What the value is called in the help; nil for a switch.
+  let value: String?
+  let help: String
+
+  init(_ name: String, short: Character? = nil, value: String? = nil, _ help: String) {
+    self.name = name
+    self.short = short
+    self.value = value
+    self.help = help
+  }
+}
+
+/// A command line, taken apart as GNU programs do: `--name value`, `--name=value`, `-s`, and `--` ends options.
+struct Arguments {
+  private(set) var positional: [String] = []
+  /// Where the child's command begins in our own argument vector, for `exec`.
+  private(set) var commandIndex: Int?
+  private var values: [(name: String, value: String)] = []
+
+  /// - Parameters:
+  ///   - words: the whole argument vector.
+  ///   - start: the first word after the command's name.
+  ///   - commandAfter: how many positional words stand before a command that is not ours to parse; nil where there is none.
+  init(_ words: [String], from start: Int, options: [Option], commandAfter: Int? = nil) throws(Failure) {
+    var index = start
+    while index < words.count {
+      let word = words[index]
+      if word == "--" {
+        if let commandAfter {
+          // `vault exec -- app-dev ./run`: the profile may come behind it too.
+          while positional.count < commandAfter, index + 1 < words.count {
+            index += 1
+            positional.append(words[index])
+          }
+          if index + 1 < words.count, words[index + 1] == "--", positional.count == commandAfter, words[index] != "--" { index += 1 }
+          if index + 1 < words.count { commandIndex = index + 1 }
+        } else {
+          positional += words[(index + 1)...]
+        }
+        return
+      }
+      if word.hasPrefix("-"), word != "-" {
+        index = try takeOption(words, at: index, options)
+      } else if let commandAfter, positional.count == commandAfter {
+        commandIndex = index
+        return
+      } else {
+        positional.append(word)
+        index += 1
+      }
+    }
+  }
+
+  private mutating func takeOption(_ words: [String], at index: Int, _ options: [Option]) throws(Failure) -> Int {
+    let word = words[index]
+    var name = word
+    var attached: String?
+    if word.hasPrefix("--"), let equals = word.firstIndex(of: "=") {
+      name = String(word[..<equals])
+      attached = String(word[word.index(after: equals)...])
+    }
+    let option: Option?
+    if name.hasPrefix("--") {
+      option = options.first { "--" + $0.name == name }
+    } else {
+      let letter = name.dropFirst().first
+      option = options.first { $0.short == letter }
+      let rest = name.dropFirst(2)
+      if !rest.isEmpty {
+        guard option?.value != nil else { throw Self.unknown(name, options) }
+        attached = String(rest.hasPrefix("=") ? rest.dropFirst() : rest)
+      }
+    }
+    guard let option else { throw Self.unknown(name, options) }
+    guard option.value != nil else {
+      if attached != nil { throw Failure("option --\(option.name) takes no value", exitStatus: .usage) }
+      values.append((option.name, ""))
+      return index + 1
+    }
+    if let attached {
+      values.append((option.name, attached))
+      return index + 1
+    }
+    guard index + 1 < words.count else { throw Failure("option --\(option.name) needs a value (\(option.value ?? ""))", exitStatus: .usage) }
+    values.append((option.name, words[index + 1]))
+    return index + 2
+  }
+
+  private static func unknown(_ name: String, _ options: [Option]) -> Failure {
+    let near = Suggestion.nearest(to: name, in: options.map { "--" + $0.name })
+    return Failure("no option \(name)", hint: near.map { "did you mean \($0)?" } ?? "see `vault --help`", exitStatus: .usage)
+  }
+
+  func has(_ name: String) -> Bool { values.contains { $0.name == name } }
+  /// The last value given.
+  subscript(_ name: String) -> String? { values.last { $0.name == name }?.value }
+  func all(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
+
+  /// The one positional word, or nil where it may be missing and is.
+  func single(_ what: String, required: Bool = true) throws(Failure) -> String? {
+    guard positional.count <= 1 else { throw Failure("too many words: \"\(positional[1])\"", exitStatus: .usage) }
+    if required, positional.isEmpty { throw Failure("which \(what)?", hint: "see `vault --help`", exitStatus: .usage) }
+    return positional.first
+  }
+
+  /// The one positional word.
+  func required(_ what: String) throws(Failure) -> String {
+    guard let word = try single(what) else { throw Failure("which \(what)?", exitStatus: .usage) }
+    return word
+  }
+}

@@ -1,0 +1,68 @@
+import VaultModel
+
+/// An audit row in the shapes of the contract.
+enum AuditFormat {
+  static let columns = [
+    "id", "sequence", "time", "action", "outcome", "trigger", "profile", "roleArn", "roleSessionName", "sourceIdentity", "sourceAccessKeyId",
+    "accessKeyId", "issuedAt", "expiresAt", "durationSeconds", "mfa", "requestId", "endpoint", "reason", "user", "uid", "pid", "program",
+    "directory", "host", "executable", "parent", "sessionId", "error", "detail", "hash",
+  ]
+
+  static func cells(_ record: AuditRecord) -> [String] {
+    let event = record.event
+    let who = event.requester
+    return [
+      record.id, String(record.sequence), record.time.iso8601, event.action.rawValue, event.outcome.rawValue, event.trigger.rawValue,
+      event.profile ?? "", event.roleARN ?? "", event.roleSessionName ?? "", event.sourceIdentity ?? "", event.sourceAccessKeyId ?? "",
+      event.accessKeyId ?? "", event.issuedAt?.iso8601 ?? "", event.expiresAt?.iso8601 ?? "", event.durationSeconds.map { String($0) } ?? "",
+      event.mfa ? "true" : "false", event.requestId ?? "", event.endpoint ?? "", event.reason ?? "", who.user, String(who.uid), String(who.pid),
+      who.program, who.directory, who.host, who.executable, who.parent, event.sessionId ?? "", event.error ?? "", event.detail ?? "",
+      hex(record.hash),
+    ]
+  }
+
+  static func write(_ record: AuditRecord, to writer: inout JSONWriter) {
+    let event = record.event
+    writer.object { writer in
+      writer.field("id", record.id)
+      writer.field("sequence", record.sequence)
+      writer.field("time", record.time.iso8601)
+      writer.field("action", event.action.rawValue)
+      writer.field("outcome", event.outcome.rawValue)
+      writer.field("trigger", event.trigger.rawValue)
+      writer.field("profile", event.profile)
+      writer.field("roleArn", event.roleARN)
+      writer.field("roleSessionName", event.roleSessionName)
+      writer.field("sourceIdentity", event.sourceIdentity)
+      writer.field("sourceAccessKeyId", event.sourceAccessKeyId)
+      writer.field("accessKeyId", event.accessKeyId)
+      writer.field("issuedAt", event.issuedAt?.iso8601)
+      writer.field("expiresAt", event.expiresAt?.iso8601)
+      writer.field("durationSeconds", event.durationSeconds)
+      writer.field("mfa", event.mfa)
+      writer.field("requestId", event.requestId)
+      writer.field("endpoint", event.endpoint)
+      writer.field("reason", event.reason)
+      writer.key("requester")
+      writer.object { writer in
+        writer.field("user", event.requester.user)
+        writer.field("uid", Int(event.requester.uid))
+        writer.field("pid", Int(event.requester.pid))
+        writer.field("program", event.requester.program)
+        writer.field("directory", event.requester.directory)
+        writer.field("host", event.requester.host)
+        writer.field("executable", event.requester.executable)
+        writer.field("parent", event.requester.parent)
+      }
+      writer.field("sessionId", event.sessionId)
+      writer.field("error", event.error)
+      writer.field("detail", event.detail)
+      writer.field("hash", hex(record.hash))
+    }
+  }
+
+  private static func hex(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+}

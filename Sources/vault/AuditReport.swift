@@ -1,0 +1,130 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+
+/// `vault audit`: what was done, by whom, when, and how it ended.
+enum AuditReport {
+  static let options = [
+    Option("profile", value: "PROFILE", "only this profile"), Option("role", value: "ARN", "only this role (its ARN or its name)"),
+    Option("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
+    Option("action", value: "ACTION", "AssumeRole, Deliver, …"), Option("user", value: "USER", "only this user"),
+    Option("session", value: "SESSION", "only this session (ses_…)"),
+    Option("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"), Option("until", value: "TIME", "before then"),
+    Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"), Option("follow", short: "f", "go on as rows come"),
+    Option("format", value: "FORMAT", "table, json, jsonl or csv"),
+  ]
+
+  static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let follows = arguments.has("follow")
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .jsonl, .csv])
+    guard !follows || format != .json else {
+      throw Failure("--follow never ends, so that its JSON would not either", hint: "--format jsonl", exitStatus: .usage)
+    }
+    let now = SystemClock().now()
+    var filter = try filter(arguments, now: now)
+    let reader = try VaultReader(path: paths.database)
+    var output = Output()
+    let records = try reader.auditRecords(filter)
+    write(records, format, now, isFirst: true, &output)
+    if records.isEmpty, !follows, format == .table { Diagnostics.notice("no such row in the audit log") }
+    output.flush()
+    guard follows else { return }
+    filter.limit = nil
+    filter.reverse = false
+    var last = try records.map(\.sequence).max() ?? reader.lastSequence()
+    while true {
+      usleep(250_000)
+      filter.after = last
+      let more = try reader.auditRecords(filter)
+      write(more, format, SystemClock().now(), isFirst: false, &output)
+      output.flush()
+      last = more.last?.sequence ?? last
+    }
+  }
+
+  private static func filter(_ arguments: Arguments, now: Timestamp) throws(Failure) -> AuditFilter {
+    var filter = AuditFilter()
+    filter.profile = arguments["profile"]
+    filter.role = arguments["role"]
+    filter.user = arguments["user"]
+    filter.session = arguments["session"]
+    filter.reverse = arguments.has("reverse")
+    if let text = arguments["outcome"] {
+      guard let outcome = AuditOutcome(rawValue: text) else {
+        throw Failure("no outcome \"\(text)\"", hint: AuditOutcome.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
+      }
+      filter.outcome = outcome
+    }
+    if let text = arguments["action"] {
+      guard let action = AuditAction.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
+        throw Failure("no action \"\(text)\"", hint: AuditAction.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
+      }
+      filter.action = action
+    }
+    filter.since = try moment("since", arguments, now)
+    filter.until = try moment("until", arguments, now)
+    if let text = arguments["limit"] {
+      guard let limit = Int(text), limit > 0 else { throw Failure("--limit: \"\(text)\" is no number of rows", exitStatus: .usage) }
+      filter.limit = limit
+    }
+    return filter
+  }
+
+  private static func moment(_ name: String, _ arguments: Arguments, _ now: Timestamp) throws(Failure) -> Timestamp? {
+    guard let text = arguments[name] else { return nil }
+    guard let moment = TimeText.moment(text, now: now) else {
+      throw Failure("--\(name): \"\(text)\" is no time", hint: "for example 2026-11-23T14:00:00Z, 2h, 3d or yesterday", exitStatus: .usage)
+    }
+    return moment
+  }
+
+  private static func write(_ records: [AuditRecord], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, _ output: inout Output) {
+    switch format {
+    case .table:
+      var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY", "PROGRAM", "KEY", "MORE"])
+      for record in records {
+        let event = record.event
+        table.add([
+          ReportCommands.time(record.time, now: now), event.action.rawValue, event.outcome.rawValue, event.profile ?? "-", event.requester.user,
+          event.requester.program, event.accessKeyId ?? "-", event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
+        ])
+      }
+      table.write(to: &output)
+    case .csv:
+      if isFirst { output.line(AuditFormat.columns.joined(separator: ",")) }
+      for record in records { output.line(csvRow(AuditFormat.cells(record))) }
+    case .jsonl:
+      var writer = JSONWriter()
+      for record in records {
+        AuditFormat.write(record, to: &writer)
+        output.write(bytes: writer.take())
+        output.write("\n")
+        writer = JSONWriter()
+      }
+    case .json:
+      var writer = JSONWriter()
+      writer.array { writer in
+        for record in records {
+          writer.newLine()
+          AuditFormat.write(record, to: &writer)
+        }
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    }
+  }
+
+  static func verify(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let reader = try VaultReader(path: paths.database)
+    switch try AuditChain.verify(reader) {
+    case .whole(let rows):
+      var output = Output()
+      output.line("the chain of \(rows) rows is whole")
+      output.flush()
+    case .broken(let fault):
+      throw Failure("the audit log is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
+    }
+  }
+}

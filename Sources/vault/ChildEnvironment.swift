@@ -1,0 +1,85 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultWire
+
+/// The environment of the command that `vault exec` becomes: ours, with the credentials in it and without what would override them.
+struct ChildEnvironment {
+  /// What an SDK would take before, or beside, what we set.
+  private static let removed: Set<String> = [
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_VAULT",
+    "VAULT_PROFILE",
+  ]
+  /// Handed to `execve` and freed by it, or by the end of this process.
+  private var entries: [UnsafeMutablePointer<CChar>?] = []
+
+  init(_ reply: Message, profile: String) {
+    let region = reply.withBytes(.region) { Array($0) }
+    var entry = sys_environment()
+    while let variable = entry?.pointee {
+      if !Self.isReplaced(variable, regionIsKnown: region != nil) { entries.append(variable) }
+      entry = entry?.advanced(by: 1)
+    }
+    for (name, tag) in [
+      ("AWS_ACCESS_KEY_ID", FieldTag.accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
+      ("AWS_CREDENTIAL_EXPIRATION", .expiration), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
+    ] {
+      _ = reply.withBytes(tag) { entries.append(Self.entry(name, $0)) }
+    }
+    var profile = profile
+    profile.withUTF8 { name in
+      entries.append(Self.entry("VAULT_PROFILE", UnsafeRawBufferPointer(name)))
+      entries.append(Self.entry("AWS_VAULT", UnsafeRawBufferPointer(name)))
+    }
+    entries.append(nil)
+  }
+
+  private static func isReplaced(_ variable: UnsafeMutablePointer<CChar>, regionIsKnown: Bool) -> Bool {
+    let first = UInt8(bitPattern: variable.pointee)
+    guard first == UInt8(ascii: "A") || first == UInt8(ascii: "V"), let equals = strchr(variable, Int32(UInt8(ascii: "="))) else { return false }
+    let name = String(decoding: UnsafeRawBufferPointer(start: variable, count: equals - variable), as: UTF8.self)
+    return removed.contains(name) || (regionIsKnown && (name == "AWS_REGION" || name == "AWS_DEFAULT_REGION"))
+  }
+
+  private static func entry(_ name: String, _ value: UnsafeRawBufferPointer) -> UnsafeMutablePointer<CChar>? {
+    let length = name.utf8.count + 1 + value.count
+    guard let text = malloc(length + 1) else { return nil }
+    let bytes = UnsafeMutableRawBufferPointer(start: text, count: length + 1)
+    bytes.copyBytes(from: name.utf8)
+    bytes[name.utf8.count] = UInt8(ascii: "=")
+    UnsafeMutableRawBufferPointer(rebasing: bytes[(name.utf8.count + 1)...]).copyMemory(from: value)
+    bytes[length] = 0
+    return text.assumingMemoryBound(to: CChar.self)
+  }
+
+  /// Becomes the command, looking for it in `PATH` as `execvp` does.
+  ///
+  /// - Returns: only where that is impossible: why, with 127 for a command that is not there and 126 for one that cannot run.
+  func become(_ command: [String]) -> Failure {
+    let name = command[0]
+    var arguments = command.map { strdup($0) }
+    arguments.append(nil)
+    var environment = entries
+    var found: Int32 = ENOENT
+    for candidate in Self.candidates(name) {
+      execve(candidate, &arguments, &environment)
+      // A shell runs a file without `#!` as a script (POSIX, execvp).
+      if errno == ENOEXEC {
+        var script = [strdup("/bin/sh"), strdup(candidate)] + arguments.dropFirst()
+        execve("/bin/sh", &script, &environment)
+      }
+      if errno != ENOENT && errno != ENOTDIR { found = errno }
+    }
+    if found == ENOENT { return Failure("\(name): command not found", exitStatus: .commandNotFound) }
+    return Failure("\(name): cannot execute: \(String(cString: strerror(found)))", exitStatus: .cannotExecute)
+  }
+
+  private static func candidates(_ name: String) -> [String] {
+    if name.isEmpty { return [] }
+    if name.contains("/") { return [name] }
+    let path = variable("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
+    return path.split(separator: ":", omittingEmptySubsequences: false).map { $0.isEmpty ? "./\(name)" : "\($0)/\(name)" }
+  }
+}

@@ -1,0 +1,50 @@
+import VaultModel
+
+/// A command of `vault`: its words for the help, its options, and what it does.
+struct Command: Sendable {
+  let name: String
+  /// What follows the name in the usage line.
+  let usage: String
+  let summary: String
+  let options: [Option]
+  /// Not called for `exec`, which never comes back.
+  let run: @Sendable (Arguments, VaultPaths) throws -> Void
+
+  init(
+    _ name: String, _ usage: String, _ summary: String, options: [Option] = [], run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
+  ) {
+    self.name = name
+    self.usage = usage
+    self.summary = summary
+    self.options = options
+    self.run = run
+  }
+}
+
+/// Every command but `exec`. Those of two words have both in their name.
+enum Commands {
+  static let all: [Command] =
+    ReportCommands.all + ProfileCommands.all + AccessKeyCommands.all + SessionCommands.all + VaultCommands.all + AgentCommands.all
+    + [CompletionCommand.command]
+
+  /// The groups, such as `access-key`, whose commands have two words.
+  static let groups: Set<String> = Set(all.compactMap { $0.name.contains(" ") ? String($0.name.split(separator: " ")[0]) : nil })
+
+  /// The command that a line names, and where its own words begin.
+  static func find(_ words: [String]) throws(Failure) -> (command: Command, start: Int) {
+    let first = words[1]
+    if groups.contains(first) {
+      let inGroup = all.filter { $0.name.hasPrefix(first + " ") }.map { String($0.name.dropFirst(first.utf8.count + 1)) }
+      let hint = "vault \(first) \(inGroup.joined(separator: " | "))"
+      if words.count > 2, let command = all.first(where: { $0.name == first + " " + words[2] }) { return (command, 3) }
+      // `vault audit` stands alone, and has commands of its own besides.
+      if let command = all.first(where: { $0.name == first }), words.count == 2 || words[2].hasPrefix("-") { return (command, 2) }
+      throw Failure(words.count > 2 ? "no command \"\(first) \(words[2])\"" : "which command of \(first)?", hint: hint, exitStatus: .usage)
+    }
+    if let command = all.first(where: { $0.name == first }) { return (command, 2) }
+    let known = all.map(\.name).filter { !$0.contains(" ") } + groups + ["exec"]
+    throw Failure(
+      "no command \"\(first)\"",
+      hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault --help` lists the commands", exitStatus: .usage)
+  }
+}

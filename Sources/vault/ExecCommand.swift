@@ -1,0 +1,83 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultWire
+
+/// `vault exec`: asks for the profile's credentials and becomes the command.
+///
+/// Nothing happens here but reading the arguments, one round trip, and the environment: this stands before every command a developer runs.
+enum ExecCommand {
+  static let options = [
+    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h at most for a chained role)"),
+    Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
+    Option("refresh", "a new session in any case"),
+    Option("region", short: "r", value: "REGION", "the region for the command"),
+    Option("mfa-code", value: "CODE", "the code of the MFA device"),
+    Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
+    Option("reason", value: "TEXT", "why; goes in the audit log"),
+  ]
+
+  static func run(_ words: [String], _ paths: VaultPaths) throws -> Never {
+    let arguments = try Arguments(words, from: 2, options: options, commandAfter: 1)
+    guard let profile = arguments.positional.first else {
+      throw Failure("which profile?", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
+    }
+    let request = try CredentialRequest(arguments, profile: profile, trigger: "exec")
+    let reply = try AgentClient(paths: paths).ask(request.message())
+    let command: [String]
+    if let index = arguments.commandIndex {
+      command = Array(words[index...])
+    } else {
+      command = [variable("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"]
+      if isatty(2) == 1 { Diagnostics.notice("a shell with the credentials of \(profile); `exit` leaves it") }
+    }
+    let environment = ChildEnvironment(reply, profile: profile)
+    throw environment.become(command)
+  }
+}
+
+/// What a command wants of a profile's credentials.
+struct CredentialRequest {
+  let arguments: Arguments
+  let profile: String
+  let trigger: String
+
+  /// - Throws: usage, where an option's value makes no sense; the agent is not asked then.
+  init(_ arguments: Arguments, profile: String, trigger: String) throws(Failure) {
+    for name in ["duration", "min-remaining"] {
+      guard let text = arguments[name] else { continue }
+      guard let seconds = SessionDuration.seconds(text) else {
+        throw Failure("--\(name): \"\(text)\" is no length of time", hint: "for example 45m, 1h or 3600", exitStatus: .usage)
+      }
+      if name == "duration", SessionDuration(seconds: seconds) == nil {
+        throw Failure("--duration: a session lives 15m to 12h (900 to 43200 seconds)", exitStatus: .usage)
+      }
+    }
+    if let name = arguments["session-name"], RoleSessionName(name) == nil {
+      throw Failure(
+        "--session-name: \"\(name)\" is no role session name", hint: "2 to 64 letters, digits or characters of _+=,.@-", exitStatus: .usage)
+    }
+    if let code = arguments["mfa-code"], code.utf8.count != 6 || !code.utf8.allSatisfy({ (48...57).contains($0) }) {
+      throw Failure("--mfa-code: a code has six digits", exitStatus: .usage)
+    }
+    self.arguments = arguments
+    self.profile = profile
+    self.trigger = trigger
+  }
+
+  func message() -> MessageWriter {
+    let writer = MessageWriter(.credential)
+    writer.add(.profile, profile)
+    writer.add(.trigger, trigger)
+    writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
+    writer.add(.minimumRemaining, arguments["min-remaining"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
+    writer.add(.refresh, if: arguments.has("refresh"))
+    writer.add(.region, arguments["region"])
+    writer.add(.mfaCode, arguments["mfa-code"])
+    writer.add(.sessionName, arguments["session-name"])
+    writer.add(.reason, arguments["reason"])
+    writer.add(.commandIndex, arguments.commandIndex.map { String($0) })
+    AWSInputs.add(to: writer)
+    return writer
+  }
+}

@@ -1,0 +1,47 @@
+/// The texts of `--help`.
+enum Help {
+  static func overview() -> String {
+    var text = """
+      Reach AWS as an application role, with temporary credentials that are sealed, fresh and logged.
+
+      usage: vault COMMAND [options] …
+
+        exec PROFILE [--] COMMAND …   run a command with the profile's credentials
+
+      """
+    for command in Commands.all {
+      let left = "  " + command.name + (command.usage.isEmpty ? "" : " " + command.usage)
+      text += left.utf8.count > 30 ? left + "\n" + String(repeating: " ", count: 32) : left + String(repeating: " ", count: 32 - left.utf8.count)
+      text += command.summary + "\n"
+    }
+    return text + """
+
+      vault COMMAND --help tells a command's options; vault --version its version.
+      Exit status: as sysexits.h; for exec, the command's own.
+
+      """
+  }
+
+  static func exec() -> String {
+    page("exec", "[options] PROFILE [--] COMMAND [ARG …]", "Run a command with the profile's credentials.", ExecCommand.options)
+      + """
+
+      The command replaces vault: signals, job control and the exit status are its own. Without a command, your shell is started.
+
+      """
+  }
+
+  static func command(_ command: Command) -> String {
+    page(command.name, command.usage, command.summary.prefix(1).uppercased() + command.summary.dropFirst() + ".", command.options)
+  }
+
+  private static func page(_ name: String, _ usage: String, _ summary: String, _ options: [Option]) -> String {
+    var text = "usage: vault \(name)\(usage.isEmpty ? "" : " " + usage)\n\n\(summary)\n"
+    if !options.isEmpty { text += "\n" }
+    for option in options {
+      let left = (option.short.map { "  -\($0), " } ?? "      ") + "--\(option.name)" + (option.value.map { " \($0)" } ?? "")
+      text += left + String(repeating: " ", count: max(2, 30 - left.utf8.count)) + option.help + "\n"
+    }
+    return text
+  }
+}

@@ -1,0 +1,100 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+
+/// `vault list`: every profile, and how its session stands.
+enum ListReport {
+  static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    if arguments.has("names") { return try names(paths) }
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
+    let reader = try ReportCommands.reader(paths)
+    let now = SystemClock().now()
+    var output = Output()
+    switch format {
+    case .json, .jsonl: try json(reader, now, &output)
+    case .csv: try csv(reader, now, &output)
+    case .table: try table(reader, now, &output)
+    }
+    output.flush()
+  }
+
+  /// The names alone, for completion: one query, nothing else.
+  private static func names(_ paths: VaultPaths) throws {
+    var output = Output()
+    for name in try VaultReader(path: paths.database).profileNames() { output.line(safeText(name)) }
+    output.flush()
+  }
+
+  private static func table(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+    var table = Table(["PROFILE", "KIND", "SESSION", "ENDS", "ROLE", "FROM"])
+    try reader.forEachProfile { row in
+      let ends = row.session.map { Terminal.outputIsTerminal ? TimeText.relative($0.expiresAt, now: now) : $0.expiresAt.iso8601 } ?? "-"
+      table.add([
+        row.name, row.kind?.rawValue ?? "broken", state(row, now).rawValue, ends, row.roleARN ?? row.problem ?? "-", row.source ?? row.origin,
+      ])
+    }
+    if table.isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
+    table.write(to: &output)
+  }
+
+  private static func csv(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+    output.line("profile,kind,roleArn,source,region,origin,rotation,state,accessKeyId,issuedAt,expiresAt,lastUsedAt")
+    try reader.forEachProfile { row in
+      output.line(
+        csvRow([
+          row.name, row.kind?.rawValue ?? "", row.roleARN ?? "", row.source ?? "", row.region ?? "", row.origin, rotation(row, now),
+          state(row, now).rawValue, row.session?.accessKeyId ?? "", row.session?.issuedAt.iso8601 ?? "", row.session?.expiresAt.iso8601 ?? "",
+          row.session?.lastUsedAt?.iso8601 ?? "",
+        ]))
+    }
+  }
+
+  private static func json(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+    var writer = JSONWriter()
+    try writer.array { writer in
+      try reader.forEachProfile { row in
+        writer.newLine()
+        writer.object { writer in
+          writer.field("profile", row.name)
+          writer.field("kind", row.kind?.rawValue)
+          writer.field("roleArn", row.roleARN)
+          writer.field("source", row.source)
+          writer.field("region", row.region)
+          writer.field("origin", row.origin)
+          writer.field("rotation", rotation(row, now))
+          if let problem = row.problem { writer.field("problem", problem) }
+          writer.key("session")
+          session(row.session, now, &writer)
+        }
+      }
+    }
+    output.write(bytes: writer.take())
+    output.write("\n")
+  }
+
+  /// A session as `list` and `show` write it; null where there never was one.
+  static func session(_ session: SessionRecord?, _ now: Timestamp, _ writer: inout JSONWriter) {
+    guard let session else { return writer.null() }
+    writer.object { writer in
+      writer.field("id", session.id)
+      writer.field("state", session.state(at: now).rawValue)
+      writer.field("accessKeyId", session.accessKeyId)
+      writer.field("issuedAt", session.issuedAt.iso8601)
+      writer.field("expiresAt", session.expiresAt.iso8601)
+      writer.field("rotatesAt", session.renewsAt.iso8601)
+      writer.field("remainingSeconds", session.endedAt == nil ? max(0, session.expiresAt.since(now) / 1_000) : 0)
+      writer.field("lastUsedAt", session.lastUsedAt?.iso8601)
+    }
+  }
+
+  private static func state(_ row: ProfileRow, _ now: Timestamp) -> SessionState { row.session?.state(at: now) ?? .none }
+
+  /// Sessions are renewed when they are asked for; one that nobody asks for idles.
+  private static func rotation(_ row: ProfileRow, _ now: Timestamp) -> String {
+    switch state(row, now) {
+    case .fresh, .due: "on"
+    default: "idle"
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import Glibc
+import VaultModel
+
+/// Bytes for standard output, written in large pieces.
+struct Output: ~Copyable {
+  private var buffer: [UInt8] = []
+
+  init() { buffer.reserveCapacity(1 << 16) }
+
+  mutating func write(_ text: String) {
+    buffer.append(contentsOf: text.utf8)
+    if buffer.count >= 1 << 16 { flush() }
+  }
+
+  mutating func write(bytes: some Sequence<UInt8>) {
+    buffer.append(contentsOf: bytes)
+    if buffer.count >= 1 << 16 { flush() }
+  }
+
+  mutating func line(_ text: String) {
+    write(text)
+    buffer.append(10)
+  }
+
+  /// Sends what is there. A reader that has gone away (`vault list | head`) ends us quietly, as SIGPIPE would.
+  mutating func flush() {
+    var offset = 0
+    while offset < buffer.count {
+      let written = buffer.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + offset, $0.count - offset) }
+      if written > 0 {
+        offset += written
+      } else if errno != EINTR {
+        if errno == EPIPE { exit(0) }
+        Diagnostics.report(Failure("cannot write to standard output (errno \(errno))", exitStatus: .inputOutput))
+        exit(ExitStatus.inputOutput.rawValue)
+      }
+    }
+    buffer.removeAll(keepingCapacity: true)
+  }
+}
+
+/// What goes to standard error: two lines at most for an error, one for a notice.
+enum Diagnostics {
+  static func report(_ failure: Failure) {
+    var text = "vault: \(safeText(failure.message))\n"
+    if let hint = failure.hint { text += "hint: \(safeText(hint))\n" }
+    write(text)
+  }
+
+  static func notice(_ text: String) { write("vault: \(safeText(text))\n") }
+
+  static func write(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+      var offset = 0
+      while offset < bytes.count {
+        let written = Glibc.write(2, bytes.baseAddress! + offset, bytes.count - offset)
+        if written <= 0, errno != EINTR { return }
+        if written > 0 { offset += written }
+      }
+    }
+  }
+}

@@ -1,0 +1,150 @@
+import AWSConfig
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `add`, `edit`, `remove` and `import`: what acts on profiles.
+enum ProfileCommands {
+  static let all = [
+    Command("import", "[FILE]", "take profiles from an AWS config file, and follow it", options: importOptions, run: importFiles),
+    Command("add", "PROFILE --role-arn ARN --source PROFILE …", "a profile kept in the vault itself", options: settingOptions, run: add),
+    Command(
+      "edit", "PROFILE …", "change a profile that the vault keeps",
+      options: settingOptions + [Option("unset", value: "NAME", "take a setting out; may be given often")], run: edit),
+    Command("remove", "PROFILE", "remove a profile that the vault keeps; its sessions are forgotten") { arguments, paths in
+      let writer = MessageWriter(.removeProfile)
+      writer.add(.profile, try arguments.required("profile"))
+      _ = try AgentClient(paths: paths).ask(writer)
+      Diagnostics.notice("removed")
+    },
+  ]
+
+  // MARK: import
+
+  private static let importOptions = [
+    Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+    Option("credentials", value: "FILE", "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
+    Option("dry-run", "show what the files say and change nothing"),
+    Option("once", "copy the profiles into the vault, and do not follow the files"),
+    Option("format", value: "FORMAT", "with --dry-run: table or json"),
+  ]
+
+  private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let files = try ImportFiles(arguments)
+    if arguments.has("dry-run") { return try DryRun.show(files, format: try ReportFormat(arguments["format"], allowed: [.table, .json])) }
+    let writer = MessageWriter(.importFiles)
+    writer.add(.configFile, files.config)
+    writer.add(.credentialsFile, files.credentials)
+    writer.add(.homeDirectory, files.home)
+    writer.add(.once, if: arguments.has("once"))
+    AWSInputs.add(to: writer)
+    let reply = try AgentClient(paths: paths).ask(writer)
+    for warning in reply.texts(.text) { Diagnostics.notice(warning) }
+    for line in reply.texts(.item) { Diagnostics.notice(line) }
+  }
+
+  // MARK: profiles of the vault's own
+
+  private static let settingOptions = [
+    Option("role-arn", value: "ARN", "the role to assume"),
+    Option("source", value: "PROFILE", "the profile whose credentials assume it"),
+    Option("region", value: "REGION", "the profile's region"),
+    Option("mfa-serial", value: "SERIAL", "the MFA device that the role asks for"),
+    Option("external-id", value: "ID", "the external id that the trust policy asks for"),
+    Option("duration", value: "TIME", "how long its sessions live (15m to 12h)"),
+    Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
+    Option("source-identity", value: "NAME", "the source identity of its sessions"),
+    Option("set", value: "NAME=VALUE", "any other setting of an AWS profile; may be given often"),
+  ]
+
+  /// Our option names and the settings they write.
+  private static let settingNames = [
+    "role-arn": "role_arn", "source": "source_profile", "region": "region", "mfa-serial": "mfa_serial", "external-id": "external_id",
+    "session-name": "role_session_name", "source-identity": "source_identity",
+  ]
+
+  private static func settings(_ arguments: Arguments) throws(Failure) -> [String] {
+    var settings: [String] = []
+    for option in settingOptions {
+      if let name = settingNames[option.name], let value = arguments[option.name] { settings.append("\(name)=\(value)") }
+    }
+    if let text = arguments["duration"] {
+      guard let duration = SessionDuration(text: text) else {
+        throw Failure("--duration: \"\(text)\" is no length from 15m to 12h", exitStatus: .usage)
+      }
+      settings.append("duration_seconds=\(duration.seconds)")
+    }
+    for text in arguments.all("set") {
+      guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+        throw Failure("--set: \"\(text)\" is not NAME=VALUE", exitStatus: .usage)
+      }
+      let name = text[..<equals].lowercased()
+      guard name != "aws_secret_access_key", name != "aws_session_token" else {
+        throw Failure("--set: a secret does not belong on a command line", hint: "`vault access-key add NAME` asks for it", exitStatus: .usage)
+      }
+      settings.append(text)
+    }
+    return settings
+  }
+
+  private static func add(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try put(arguments, paths, mustExist: false)
+  }
+
+  private static func edit(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try put(arguments, paths, mustExist: true)
+  }
+
+  private static func put(_ arguments: Arguments, _ paths: VaultPaths, mustExist: Bool) throws {
+    let profile = try arguments.required("profile")
+    let settings = try settings(arguments)
+    guard !settings.isEmpty || !arguments.all("unset").isEmpty else {
+      throw Failure("nothing to set", hint: "for example --role-arn ARN --source PROFILE", exitStatus: .usage)
+    }
+    let writer = MessageWriter(.putProfile)
+    writer.add(.profile, profile)
+    for setting in settings { writer.add(.setting, setting) }
+    for name in arguments.all("unset") { writer.add(.unset, name) }
+    writer.add(.replace, if: mustExist)
+    _ = try AgentClient(paths: paths).ask(writer)
+    Diagnostics.notice(mustExist ? "changed" : "added")
+  }
+}
+
+/// Which files `vault import` is to read, as absolute paths.
+struct ImportFiles {
+  var config: String?
+  var credentials: String?
+  var home: String?
+
+  /// - Throws: no input, where a file that was named is not there.
+  init(_ arguments: Arguments) throws(Failure) {
+    let named = try arguments.single("file", required: false)
+    guard named == nil || arguments["config"] == nil else { throw Failure("FILE and --config name the same thing", exitStatus: .usage) }
+    home = variable("HOME")
+    let explicit = named ?? arguments["config"]
+    let isNamed = explicit != nil || arguments["credentials"] != nil
+    config = explicit ?? (isNamed ? nil : variable("AWS_CONFIG_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/config" })
+    credentials = arguments["credentials"] ?? (isNamed ? nil : variable("AWS_SHARED_CREDENTIALS_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/credentials" })
+    config = config.map(absolute)
+    credentials = credentials.map(absolute)
+    let present = [config, credentials].compactMap { $0 }.filter { access($0, F_OK) == 0 }
+    for path in [explicit, arguments["credentials"]].compactMap({ $0 }) where access(absolute(path), F_OK) != 0 {
+      throw Failure("no file \(path)", exitStatus: .noInput)
+    }
+    if present.isEmpty {
+      throw Failure("neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") is there", hint: "name the file: vault import FILE", exitStatus: .noInput)
+    }
+  }
+
+  private static func some(_ text: String) -> String? { text.isEmpty ? nil : text }
+
+  private func absolute(_ path: String) -> String {
+    if path.hasPrefix("~/"), let home { return home + path.dropFirst(1) }
+    if path.hasPrefix("/") { return path }
+    guard let folder = getcwd(nil, 0) else { return path }
+    defer { free(folder) }
+    return String(cString: folder) + "/" + path
+  }
+}

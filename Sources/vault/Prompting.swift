@@ -1,0 +1,72 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultWire
+
+/// Puts the agent's questions to the person, or to where the person said that the answer is.
+enum Prompting {
+  /// The frame that answers a prompt.
+  ///
+  /// - Throws: refused, where nobody can be asked.
+  static func answer(_ prompt: Message) throws -> WireBuffer {
+    let question = prompt.text(.text) ?? "?"
+    let kind = prompt.text(.promptKind) ?? ""
+    let writer = MessageWriter(.answer)
+    if kind.hasPrefix("passphrase"), let fromDescriptor = try passphraseFromDescriptor() {
+      writer.add(.answer, fromDescriptor.bytes)
+      return try writer.frame()
+    }
+    guard let typed = Terminal.ask(question, echo: kind == "mfa") else {
+      throw Failure("nobody is there to answer: \(question)", hint: hint(kind), exitStatus: .refused)
+    }
+    if kind == "passphrase-new" {
+      guard let again = Terminal.ask("Again:", echo: false), again.bytes.elementsEqual(typed.bytes) else {
+        throw Failure("the two passphrases differ", hint: "try again", exitStatus: .badData)
+      }
+    }
+    writer.add(.answer, typed.bytes)
+    return try writer.frame()
+  }
+
+  private static func hint(_ kind: String) -> String {
+    switch kind {
+    case "mfa": "give the code with --mfa-code"
+    default: "run it at a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"
+    }
+  }
+
+  /// The first line behind `VAULT_PASSPHRASE_FD`; nil where the variable is not set. The descriptor is closed, so that no child has it.
+  private static func passphraseFromDescriptor() throws -> WireBuffer? {
+    guard let text = variable("VAULT_PASSPHRASE_FD") else { return nil }
+    guard let descriptor = Int32(text), descriptor >= 0 else {
+      throw Failure("VAULT_PASSPHRASE_FD is \"\(text)\", not a descriptor's number", exitStatus: .usage)
+    }
+    defer { close(descriptor) }
+    return try SecretInput.line(from: descriptor, what: "VAULT_PASSPHRASE_FD")
+  }
+}
+
+/// Secrets from a pipe or a file descriptor, never from the command line.
+enum SecretInput {
+  /// The first line, without its end, 4 KiB at most.
+  static func line(from descriptor: Int32, what: String) throws(Failure) -> WireBuffer {
+    let line = WireBuffer(capacity: 4_096)
+    var byte: UInt8 = 0
+    while true {
+      let got = read(descriptor, &byte, 1)
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw Failure("cannot read \(what) (errno \(errno))", exitStatus: .noInput)
+      }
+      if got == 0 || byte == 10 { break }
+      guard line.count < 4_096 else { throw Failure("\(what): a line longer than 4 KiB", exitStatus: .badData) }
+      line.append(byte)
+    }
+    if line.count > 0, line.bytes[line.count - 1] == 13 {
+      let shorter = WireBuffer(capacity: line.count)
+      shorter.append(UnsafeRawBufferPointer(rebasing: line.bytes.dropLast()))
+      return shorter
+    }
+    return line
+  }
+}

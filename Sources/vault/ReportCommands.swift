@@ -1,0 +1,45 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `list`, `show`, `sessions` and `audit`: what the vault knows, read from the database without the agent.
+enum ReportCommands {
+  static let formats = [Option("format", value: "FORMAT", "table, json or csv")]
+
+  static let all = [
+    Command(
+      "list", "", "profiles, and the state of each one's session",
+      options: formats + [Option("names", "the names alone, one a line")], run: ListReport.run),
+    Command("show", "PROFILE", "one profile: every setting, where it comes from, its chain", options: formats, run: ShowReport.run),
+    Command(
+      "sessions", "[PROFILE]", "session history",
+      options: formats + [Option("all", "also those that have ended")], run: SessionsReport.run),
+    Command("audit", "", "what was assumed, by whom, when, how it ended", options: AuditReport.options, run: AuditReport.run),
+    Command("audit verify", "", "prove that the audit log is whole", run: AuditReport.verify),
+  ]
+
+  /// The reader, after the agent has taken in what changed in the followed files.
+  ///
+  /// Only where a file is not as the vault last saw it is the agent asked; a report costs no round trip otherwise.
+  static func reader(_ paths: VaultPaths, following: Bool = true) throws -> VaultReader {
+    let reader = try VaultReader(path: paths.database)
+    guard following, try reader.followedFilesChanged() else { return reader }
+    let writer = MessageWriter(.refresh)
+    AWSInputs.add(to: writer)
+    do {
+      _ = try AgentClient(paths: paths).ask(writer)
+    } catch {
+      // The report still says what the vault knew before.
+      Diagnostics.notice("a followed file has changed and cannot be taken in: \(Failure(error).message)")
+      return reader
+    }
+    return try VaultReader(path: paths.database)
+  }
+
+  /// A moment as the format has it: the clock on a terminal, ISO 8601 in a pipe.
+  static func time(_ moment: Timestamp?, now: Timestamp) -> String {
+    guard let moment else { return "-" }
+    return Terminal.outputIsTerminal ? TimeText.local(moment, now: now) : moment.iso8601
+  }
+}

@@ -1,0 +1,64 @@
+import VaultDatabase
+import VaultModel
+
+/// `vault sessions`: what was issued, how long it lived, and what ended it.
+enum SessionsReport {
+  static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let profile = try arguments.single("profile", required: false)
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
+    let reader = try ReportCommands.reader(paths, following: false)
+    if let profile { try ShowReport.requireProfile(profile, reader) }
+    let now = SystemClock().now()
+    let sessions = try reader.sessions(profile: profile, includingEnded: arguments.has("all") || profile != nil)
+    var output = Output()
+    switch format {
+    case .json, .jsonl:
+      var writer = JSONWriter()
+      writer.array { writer in
+        for session in sessions {
+          writer.newLine()
+          writer.object { object(&$0, session) }
+        }
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    case .csv:
+      output.line("id,profile,roleArn,roleSessionName,accessKeyId,issuedAt,expiresAt,endedAt,endReason,replacedBy,deliveries")
+      for session in sessions {
+        output.line(
+          csvRow([
+            session.id, session.profile, session.roleARN ?? "", session.roleSessionName ?? "", session.accessKeyId, session.issuedAt.iso8601,
+            session.expiresAt.iso8601, session.endedAt?.iso8601 ?? "", session.endReason?.rawValue ?? "", session.replacedBy ?? "",
+            String(session.deliveries),
+          ]))
+      }
+    case .table:
+      var table = Table(["SESSION", "PROFILE", "STATE", "ACCESS KEY ID", "ISSUED", "ENDS", "HANDED OUT"])
+      for session in sessions {
+        table.add([
+          session.id, session.profile, session.endReason?.rawValue ?? session.state(at: now).rawValue, session.accessKeyId,
+          ReportCommands.time(session.issuedAt, now: now), ReportCommands.time(session.endedAt ?? session.expiresAt, now: now),
+          "\(session.deliveries)×",
+        ])
+      }
+      table.write(to: &output)
+      if table.isEmpty { Diagnostics.notice(arguments.has("all") ? "no session yet" : "no live session; --all shows those that have ended") }
+    }
+    output.flush()
+  }
+
+  private static func object(_ writer: inout JSONWriter, _ session: SessionRecord) {
+    writer.field("id", session.id)
+    writer.field("profile", session.profile)
+    writer.field("kind", session.kind.rawValue)
+    writer.field("roleArn", session.roleARN)
+    writer.field("roleSessionName", session.roleSessionName)
+    writer.field("accessKeyId", session.accessKeyId)
+    writer.field("issuedAt", session.issuedAt.iso8601)
+    writer.field("expiresAt", session.expiresAt.iso8601)
+    writer.field("endedAt", session.endedAt?.iso8601)
+    writer.field("endReason", session.endReason?.rawValue)
+    writer.field("replacedBy", session.replacedBy)
+    writer.field("deliveries", session.deliveries)
+  }
+}

@@ -1,0 +1,70 @@
+import VaultModel
+
+/// How a report is written.
+enum ReportFormat: String {
+  case table, json, jsonl, csv
+
+  /// - Throws: usage, naming the formats that the command has.
+  init(_ text: String?, allowed: [ReportFormat]) throws(Failure) {
+    guard let text else {
+      self = .table
+      return
+    }
+    guard let format = ReportFormat(rawValue: text), allowed.contains(format) else {
+      throw Failure("no format \"\(text)\"", hint: "formats: \(allowed.map(\.rawValue).joined(separator: ", "))", exitStatus: .usage)
+    }
+    self = format
+  }
+}
+
+/// Rows for a person: aligned columns on a terminal, tab-separated plain text in a pipe.
+struct Table {
+  private let titles: [String]
+  private var rows: [[String]] = []
+
+  init(_ titles: [String]) { self.titles = titles }
+
+  var isEmpty: Bool { rows.isEmpty }
+
+  /// - Parameter cells: as many as there are titles; shown escaped.
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  func write(to output: inout Output) {
+    guard Terminal.outputIsTerminal else {
+      for row in rows { output.line(row.map(safeText).joined(separator: "\t")) }
+      return
+    }
+    let shown = rows.map { $0.map(safeText) }
+    var widths = titles.map(\.count)
+    for row in shown { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
+    let colour = Terminal.hasColour
+    output.line((colour ? "\u{1B}[1m" : "") + Self.aligned(titles, widths) + (colour ? "\u{1B}[0m" : ""))
+    for row in shown { output.line(Self.aligned(row, widths)) }
+  }
+
+  private static func aligned(_ cells: [String], _ widths: [Int]) -> String {
+    var line = ""
+    for (column, cell) in cells.enumerated() {
+      line += cell
+      if column < cells.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+    }
+    return line
+  }
+}
+
+/// One row of CSV (RFC 4180). A cell that a spreadsheet would run as a formula gets an apostrophe before it.
+func csvRow(_ cells: [String]) -> String {
+  cells.map { cell in
+    var cell = safeText(cell)
+    if let first = cell.first, "=+-@".contains(first) { cell = "'" + cell }
+    guard cell.contains(where: { $0 == "," || $0 == "\"" }) else { return cell }
+    return "\"" + cell.replacing("\"", with: "\"\"") + "\""
+  }.joined(separator: ",")
+}
+
+extension String {
+  /// Every occurrence of `old` replaced; the standard library alone has no such thing.
+  func replacing(_ old: Character, with new: String) -> String {
+    reduce(into: "") { $0 += $1 == old ? new : String($1) }
+  }
+}

@@ -1,0 +1,81 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultWire
+
+/// The person's terminal, if there is one.
+enum Terminal {
+  static var outputIsTerminal: Bool { isatty(1) == 1 }
+
+  /// Colour only on a terminal that wants it (no-color.org; `TERM=dumb`).
+  static var hasColour: Bool {
+    guard outputIsTerminal, variable("NO_COLOR") ?? "" == "" else { return false }
+    return variable("TERM") != "dumb"
+  }
+
+  /// Whether a person can be asked: there is a controlling terminal to open.
+  static var canAsk: Bool {
+    let descriptor = sys_open("/dev/tty", O_RDWR, 0)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    return true
+  }
+
+  /// Columns of standard output, 80 where it does not say.
+  static var width: Int {
+    var size = winsize()
+    guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// Asks on `/dev/tty`, so that standard input and output stay the program's own.
+  ///
+  /// - Parameter echo: whether what is typed can be seen.
+  /// - Returns: the line without its end, in a buffer that wipes itself; nil where there is no terminal or it was ended (Ctrl-D).
+  static func ask(_ question: String, echo: Bool) -> WireBuffer? {
+    let descriptor = sys_open("/dev/tty", O_RDWR, 0)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var before = termios()
+    guard tcgetattr(descriptor, &before) == 0 else { return nil }
+    var during = before
+    if !echo { during.c_lflag &= ~tcflag_t(ECHO) }
+    // With echo off, Ctrl-C must not leave the terminal mute: it ends the line as a character (VEOL) and is honoured after the
+    // terminal is as it was.
+    during.c_lflag &= ~tcflag_t(ISIG)
+    withUnsafeMutableBytes(of: &during.c_cc) { $0[Int(VEOL)] = interrupt }
+    tcsetattr(descriptor, TCSAFLUSH, &during)
+    var text = safeText(question) + " "
+    text.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
+    let (line, interrupted) = readLine(descriptor)
+    tcsetattr(descriptor, TCSAFLUSH, &before)
+    if !echo || interrupted { _ = write(descriptor, "\n", 1) }
+    if interrupted {
+      signal(SIGINT, SIG_DFL)
+      raise(SIGINT)
+    }
+    return line
+  }
+
+  /// Ctrl-C as a terminal sends it.
+  private static let interrupt: UInt8 = 3
+
+  private static func readLine(_ descriptor: Int32) -> (line: WireBuffer?, interrupted: Bool) {
+    let line = WireBuffer(capacity: 4_096)
+    var byte: UInt8 = 0
+    while true {
+      let got = read(descriptor, &byte, 1)
+      if got < 0, errno == EINTR { continue }
+      guard got == 1 else { return (line.count > 0 ? line : nil, false) }
+      if byte == interrupt { return (nil, true) }
+      if byte == 10 || byte == 13 { return (line, false) }
+      guard line.count < 4_096 else { return (nil, false) }
+      line.append(byte)
+    }
+  }
+}
+
+/// A variable of our environment; nil where it is not set.
+func variable(_ name: String) -> String? {
+  getenv(name).map { String(cString: $0) }
+}

@@ -1,0 +1,72 @@
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `lock`, `unlock` and `master-key`: what acts on the vault as a whole.
+enum VaultCommands {
+  static let all = [
+    Command("lock", "", "forget the key until `vault unlock`; programs get nothing meanwhile") { arguments, paths in
+      try arguments.none()
+      _ = try AgentClient(paths: paths).ask(MessageWriter(.lock))
+      Diagnostics.notice("locked")
+    },
+    Command("unlock", "", "fetch the key again") { arguments, paths in
+      try arguments.none()
+      let writer = MessageWriter(.unlock)
+      AWSInputs.add(to: writer)
+      _ = try AgentClient(paths: paths).ask(writer)
+      Diagnostics.notice("unlocked")
+    },
+    Command("master-key status", "", "the key that seals everything: its name, its place, its age", options: ReportCommands.formats, run: status),
+    Command("master-key rotate", "", "a new key; everything is sealed anew") { arguments, paths in
+      try arguments.none()
+      let writer = MessageWriter(.keyRotate)
+      AWSInputs.add(to: writer)
+      let reply = try AgentClient(paths: paths).ask(writer)
+      Diagnostics.notice("the master key is now \(reply.text(.name) ?? "?"); \(reply.count) secrets were sealed anew")
+    },
+  ]
+
+  private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
+    let reader = try VaultReader(path: paths.database)
+    let now = SystemClock().now()
+    let rows = try reader.keyRecords()
+    var output = Output()
+    switch format {
+    case .json, .jsonl:
+      var writer = JSONWriter()
+      writer.array { writer in
+        for row in rows {
+          writer.object {
+            $0.field("keyId", row.id.description)
+            $0.field("state", row.state.rawValue)
+            $0.field("keyStore", row.store)
+            $0.field("createdAt", row.createdAt.iso8601)
+          }
+        }
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    case .csv:
+      output.line("keyId,state,keyStore,createdAt")
+      for row in rows { output.line(csvRow([row.id.description, row.state.rawValue, row.store, row.createdAt.iso8601])) }
+    case .table:
+      var table = Table(["KEY", "STATE", "KEPT IN", "MADE"])
+      for row in rows {
+        table.add([row.id.description, row.state.rawValue, row.store, Terminal.outputIsTerminal ? TimeText.local(row.createdAt, now: now) : row.createdAt.iso8601])
+      }
+      table.write(to: &output)
+      if rows.isEmpty { Diagnostics.notice("there is no key yet; `vault import` makes the vault") }
+    }
+    output.flush()
+  }
+}
+
+extension Arguments {
+  /// - Throws: usage, where words are left that the command has no use for.
+  func none() throws(Failure) {
+    if let word = positional.first { throw Failure("too many words: \"\(word)\"", exitStatus: .usage) }
+  }
+}
