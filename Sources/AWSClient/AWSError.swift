@@ -1,0 +1,103 @@
+import VaultModel
+
+/// What AWS said no with, or why it could not be asked; in AWS's own words, with a hint that helps.
+public struct AWSError: ReportableError, Sendable, Hashable {
+  public enum Cause: Sendable, Hashable {
+    /// AWS answered with an error.
+    case service(code: String, text: String, status: Int)
+    case transport(TransportError)
+    /// An answer came that is none of AWS's.
+    case garbled(String)
+    /// What would be asked cannot be asked.
+    case invalid(String)
+  }
+
+  public let cause: Cause
+  /// `AssumeRole`, …
+  public let action: String
+  public let requestId: String?
+  public let host: String
+  /// How often it was tried.
+  public let attempts: Int
+  /// How far the machine's clock is behind AWS's, in seconds.
+  public let clockOffset: Int64
+
+  public init(_ cause: Cause, action: String, requestId: String? = nil, host: String, attempts: Int = 1, clockOffset: Int64 = 0) {
+    self.cause = cause
+    self.action = action
+    self.requestId = requestId
+    self.host = host
+    self.attempts = attempts
+    self.clockOffset = clockOffset
+  }
+
+  public var code: String? { if case .service(let code, _, _) = cause { code } else { nil } }
+
+  public var message: String {
+    let tries = attempts > 1 ? " (after \(attempts) tries)" : ""
+    switch cause {
+    case .service(let code, let text, _): return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(1_000)))\(tries)"
+    case .transport(let error): return "\(action): \(error.message)\(tries)"
+    case .garbled(let what): return "\(action): \(host) sent what is no answer of AWS: \(what)\(tries)"
+    case .invalid(let what): return "\(action): \(what)"
+    }
+  }
+
+  public var hint: String? {
+    switch cause {
+    case .service(let code, let text, let status): ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset)
+    case .transport(let error): error.hint
+    case .garbled: "is something else listening at \(host)? a proxy, a captive portal?"
+    case .invalid: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch cause {
+    case .transport(let error): return error.exitStatus
+    case .garbled: return .unavailable
+    case .invalid: return .configuration
+    case .service(let code, _, let status):
+      if Self.throttling.contains(code) || status == 429 { return .temporary }
+      if status >= 500 || Self.transient.contains(code) { return .unavailable }
+      switch code {
+      case "ValidationError", "MalformedPolicyDocument", "PackedPolicyTooLarge", "RegionDisabledException": return .configuration
+      default: return .refused
+      }
+    }
+  }
+
+  /// AWS no longer takes the credentials that signed the call.
+  public var saysSourceIsOver: Bool {
+    guard let code else { return false }
+    return ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"].contains(code)
+  }
+
+  static let throttling: Set<String> = [
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException", "TooManyRequestsException",
+    "RequestLimitExceeded", "SlowDown", "PriorRequestNotComplete", "BandwidthLimitExceeded", "LimitExceededException",
+  ]
+  static let transient: Set<String> = ["RequestTimeout", "RequestTimeoutException", "IDPCommunicationError", "InternalFailure", "InternalError", "ServiceUnavailable"]
+
+  /// Whether the same call may succeed if it is made again (AWS SDKs and Tools Reference Guide, "Retry behavior").
+  var isRetryable: Bool {
+    switch cause {
+    case .transport(let error): error.isTransient
+    case .garbled: true
+    case .invalid: false
+    case .service(let code, _, let status): Self.throttling.contains(code) || Self.transient.contains(code) || [429, 500, 502, 503, 504].contains(status)
+    }
+  }
+
+  var isTimeout: Bool {
+    if case .transport(let error) = cause { return error.isTimeout }
+    return code?.hasPrefix("RequestTimeout") ?? false
+  }
+
+  /// AWS thinks that the request was signed at another time.
+  var blamesClock: Bool {
+    guard case .service(let code, let text, _) = cause else { return false }
+    return code == "RequestExpired" || code == "RequestTimeTooSkewed" || code == "InvalidSignatureException"
+      || (code == "SignatureDoesNotMatch" && (text.contains("Signature expired") || text.contains("not yet current")))
+  }
+}

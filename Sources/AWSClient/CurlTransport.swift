@@ -1,0 +1,217 @@
+import CCurl
+import Glibc
+import Synchronization
+import VaultModel
+import VaultSecrets
+
+// The one file that calls libcurl.
+
+/// libcurl, started once, before any of its handles is made.
+private let curlIsReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+/// HTTP by libcurl: each transfer on a thread of its own, connections kept for the next one.
+///
+/// TLS is verified and at least 1.2; redirects are not followed; nothing is taken from the process's environment; an answer has 256 KiB
+/// at most.
+public final class CurlTransport: HTTPTransport {
+  /// How long a connection may take, and the whole transfer, in milliseconds.
+  public struct Limits: Sendable {
+    public var connect: Int
+    public var total: Int
+    public static let standard = Limits(connect: 3_000, total: 10_000)
+
+    public init(connect: Int, total: Int) {
+      self.connect = connect
+      self.total = total
+    }
+  }
+
+  private let limits: Limits
+  private let idle = Mutex<[EasyHandle]>([])
+
+  public init(limits: Limits = .standard) { self.limits = limits }
+
+  public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
+    guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
+    guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
+    guard curlIsReady else { throw .connect(host: address.host) }
+    let transfer = Transfer(request: request, address: address, limits: limits)
+    let handle = idle.withLock { $0.popLast() } ?? EasyHandle()
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { (done: CheckedContinuation<Result<HTTPResponse, TransportError>, Never>) in
+        BlockingThread.run { done.resume(returning: transfer.perform(on: handle)) }
+      }
+    } onCancel: {
+      transfer.cancel()
+    }
+    idle.withLock { if $0.count < 8 { $0.append(handle) } }
+    return try result.get()
+  }
+}
+
+/// One of libcurl's handles, with the connections that it keeps.
+///
+/// `@unchecked Sendable`: it is in the idle list or in one transfer, never in two places.
+private final class EasyHandle: @unchecked Sendable {
+  let pointer: UnsafeMutableRawPointer?
+
+  init() { pointer = curl_easy_init() }
+  deinit { curl_easy_cleanup(pointer) }
+}
+
+/// A thread for one piece of blocking work.
+private enum BlockingThread {
+  private final class Work: Sendable {
+    let body: @Sendable () -> Void
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+  }
+
+  static func run(_ body: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(Work(body)).toOpaque()
+    let status = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
+        return nil
+      }, context)
+    precondition(status == 0, "cannot make a thread (errno \(status))")
+    pthread_detach(thread)
+  }
+}
+
+/// One request on its way.
+///
+/// `@unchecked Sendable`: besides the atomic flag, everything is touched by the one thread that performs it.
+private final class Transfer: @unchecked Sendable {
+  static let largestBody = 256 << 10
+  static let largestHeaders = 64 << 10
+
+  private let request: HTTPRequest
+  private let address: WebAddress
+  private let limits: CurlTransport.Limits
+  private let isCancelled = Atomic(false)
+  private let body = UnsafeMutableRawBufferPointer.allocate(byteCount: Transfer.largestBody, alignment: 16)
+  private var length = 0
+  private var headerBytes = 0
+  private var headers: [(name: String, value: String)] = []
+  private var isTooLarge = false
+
+  init(request: HTTPRequest, address: WebAddress, limits: CurlTransport.Limits) {
+    self.request = request
+    self.address = address
+    self.limits = limits
+  }
+
+  deinit {
+    wipe(UnsafeMutableRawBufferPointer(rebasing: body[..<length]))
+    body.deallocate()
+  }
+
+  func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
+  func perform(on easy: EasyHandle) -> Result<HTTPResponse, TransportError> {
+    guard let handle = easy.pointer else { return .failure(.connect(host: address.host)) }
+    curl_easy_reset(handle)
+    var list: UnsafeMutablePointer<curl_slist>?
+    for header in request.headers { list = curl_slist_append(list, "\(header.name): \(header.value)") }
+    // No `Expect: 100-continue`, which costs a second where the server does not know it.
+    list = curl_slist_append(list, "Expect:")
+    defer { curl_slist_free_all(list) }
+    let code = request.body.withBytes { bytes in
+      configure(handle, list, bytes)
+      return curl_easy_perform(handle)
+    }
+    if isTooLarge { return .failure(.tooLarge(host: address.host)) }
+    guard code == CURLE_OK else { return .failure(error(code)) }
+    let answer = SecretBytes(copying: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(body)[..<length]))
+    return .success(HTTPResponse(status: Int(vault_curl_response_code(handle)), headers: headers, body: answer))
+  }
+
+  private func configure(_ handle: UnsafeMutableRawPointer, _ list: UnsafeMutablePointer<curl_slist>?, _ bytes: UnsafeRawBufferPointer) {
+    let me = Unmanaged.passUnretained(self).toOpaque()
+    vault_curl_set_text(handle, CURLOPT_URL, request.url)
+    vault_curl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    vault_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
+    vault_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+    vault_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
+    vault_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
+    vault_curl_set_long(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
+    vault_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, limits.connect)
+    vault_curl_set_long(handle, CURLOPT_TIMEOUT_MS, limits.total)
+    vault_curl_set_long(handle, CURLOPT_MAXAGE_CONN, 60)
+    vault_curl_set_text(handle, CURLOPT_USERAGENT, "vault/\(vaultVersion)")
+    if let caBundle = request.caBundle { vault_curl_set_text(handle, CURLOPT_CAINFO, caBundle) }
+    // An empty text is no proxy; without it libcurl would look in the environment.
+    vault_curl_set_text(handle, CURLOPT_PROXY, request.proxy ?? "")
+    vault_curl_set_text(handle, CURLOPT_NOPROXY, "")
+    vault_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
+    if request.method == "GET" {
+      vault_curl_set_long(handle, CURLOPT_HTTPGET, 1)
+    } else {
+      vault_curl_set_long(handle, CURLOPT_POST, 1)
+      vault_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, bytes.count)
+      vault_curl_set_pointer(handle, CURLOPT_POSTFIELDS, bytes.isEmpty ? nil : UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+      if request.method != "POST" { vault_curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method) }
+    }
+    vault_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)
+    vault_curl_set_write(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+      guard let bytes, let context else { return 0 }
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().take(UnsafeRawBufferPointer(start: bytes, count: size * count))
+    }
+    vault_curl_set_pointer(handle, CURLOPT_HEADERDATA, me)
+    vault_curl_set_write(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
+      guard let bytes, let context else { return 0 }
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+    }
+    vault_curl_set_long(handle, CURLOPT_NOPROGRESS, 0)
+    vault_curl_set_pointer(handle, CURLOPT_XFERINFODATA, me)
+    vault_curl_set_progress(handle) { context, _, _, _, _ in
+      guard let context else { return 1 }
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().isCancelled.load(ordering: .relaxed) ? 1 : 0
+    }
+  }
+
+  private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+    guard length + bytes.count <= Self.largestBody else {
+      isTooLarge = true
+      return 0
+    }
+    UnsafeMutableRawBufferPointer(rebasing: body[length..<length + bytes.count]).copyMemory(from: bytes)
+    length += bytes.count
+    return bytes.count
+  }
+
+  private func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
+    headerBytes += bytes.count
+    guard headerBytes <= Self.largestHeaders else {
+      isTooLarge = true
+      return 0
+    }
+    // A new status line begins the headers of the final answer (after 100, or a proxy's own).
+    if bytes.starts(with: Array("HTTP/".utf8)) { headers.removeAll() }
+    guard let colon = bytes.firstIndex(of: 0x3A) else { return bytes.count }
+    let name = String(decoding: bytes[..<colon], as: UTF8.self).lowercased()
+    var value = String(decoding: bytes[(colon + 1)...], as: UTF8.self)[...]
+    while let first = value.first, first == " " || first == "\t" { value.removeFirst() }
+    while let last = value.last, last.isNewline || last == " " || last == "\t" { value.removeLast() }
+    headers.append((name, String(value)))
+    return bytes.count
+  }
+
+  private func error(_ code: CURLcode) -> TransportError {
+    let why = String(cString: curl_easy_strerror(code))
+    switch code {
+    case CURLE_ABORTED_BY_CALLBACK: return .cancelled
+    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .badURL(request.url)
+    case CURLE_COULDNT_RESOLVE_HOST: return .resolve(host: address.host)
+    case CURLE_COULDNT_RESOLVE_PROXY: return .resolve(host: "of the proxy")
+    case CURLE_COULDNT_CONNECT: return .connect(host: address.host)
+    case CURLE_OPERATION_TIMEDOUT: return .timedOut(host: address.host)
+    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR:
+      return .tls(host: address.host, why: why)
+    default: return .cut(host: address.host, why: why)
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/// What to do about what AWS said.
+enum ErrorHints {
+  static func hint(action: String, code: String, text: String, status: Int, clockOffset: Int64) -> String? {
+    switch code {
+    case "AccessDenied" where text.contains("MultiFactorAuthentication") || text.contains("MFA"):
+      "the MFA code was wrong, used before, or of another device; wait for the next one"
+    case "AccessDenied": denied(action, text)
+    case "InvalidClientTokenId": "the access key was deleted or is inactive, or belongs to another partition; `vault access-key list` shows which"
+    case "SignatureDoesNotMatch" where text.contains("expired") || text.contains("not yet current"), "RequestExpired", "RequestTimeTooSkewed":
+      "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)"
+    case "SignatureDoesNotMatch": "the secret is not that of this access key id; `vault access-key add --replace` puts the right one in its place"
+    case "ExpiredToken", "ExpiredTokenException": "the session that signed the call is over; try again, or `vault forget` its profile"
+    case "ValidationError": validation(text)
+    case "MalformedPolicyDocument": "the profile's policy is no valid session policy"
+    case "PackedPolicyTooLarge": "the session policy, policy ARNs and tags together are too large; make them shorter"
+    case "RegionDisabledException": "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)"
+    case "IDPRejectedClaim", "InvalidIdentityToken": "sign in again"
+    default: AWSError.throttling.contains(code) ? "AWS asks to slow down; try again in a minute" : status >= 500 ? "AWS has a fault; try again later" : nil
+    }
+  }
+
+  /// `User: ARN is not authorized to perform: ACTION on resource: ARN …` says who asked and for what.
+  private static func denied(_ action: String, _ text: String) -> String {
+    guard let caller = word(after: "User: ", in: text) else {
+      return "the caller's permissions do not allow \(action)"
+    }
+    guard action == "AssumeRole", let role = word(after: "on resource: ", in: text) else { return "you are \(caller); its permissions do not allow \(action)" }
+    return "the trust policy of \(role) must name \(caller) (or its account), your own permissions must allow sts:AssumeRole on it, "
+      + "and what the policy asks for (external_id, MFA, source identity, tags) must be set"
+  }
+
+  private static func validation(_ text: String) -> String? {
+    if text.contains("role chaining") { return "a role assumed from a role lives one hour at most: duration_seconds = 3600" }
+    if text.contains("MaxSessionDuration") { return "the role's own limit (MaxSessionDuration, 1 to 12 hours) is lower; shorten --duration or duration_seconds" }
+    if text.lowercased().contains("durationseconds") { return "a session lives 900 to 43200 seconds, and no longer than the role allows" }
+    return nil
+  }
+
+  private static func word(after mark: String, in text: String) -> String? {
+    guard let start = text.firstRange(of: mark)?.upperBound else { return nil }
+    let word = text[start...].prefix { !$0.isWhitespace }
+    return word.isEmpty ? nil : String(word)
+  }
+}
+
+extension String {
+  /// Where `part` stands first; the standard library alone looks for regular expressions only.
+  fileprivate func firstRange(of part: String) -> Range<String.Index>? {
+    var start = startIndex
+    while start < endIndex {
+      if self[start...].hasPrefix(part) { return start..<index(start, offsetBy: part.count) }
+      start = index(after: start)
+    }
+    return nil
+  }
+
+  fileprivate func contains(_ part: String) -> Bool { firstRange(of: part) != nil }
+}

@@ -1,0 +1,101 @@
+import VaultModel
+import VaultSecrets
+
+/// One HTTP request. The body may hold a token code or an assertion, so that it lies in guarded memory.
+public struct HTTPRequest: Sendable {
+  public var method: String
+  public var url: String
+  public var headers: [(name: String, value: String)]
+  public var body: SecretBytes
+  /// A file of certificates that takes the place of the system's.
+  public var caBundle: String?
+  /// A proxy's URL; nil for none. Never taken from the process's environment.
+  public var proxy: String?
+
+  public init(
+    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, caBundle: String? = nil, proxy: String? = nil
+  ) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.body = body
+    self.caBundle = caBundle
+    self.proxy = proxy
+  }
+}
+
+/// What came back. The body holds credentials.
+public struct HTTPResponse: Sendable {
+  public var status: Int
+  /// Names in lower case.
+  public var headers: [(name: String, value: String)]
+  public var body: SecretBytes
+
+  public init(status: Int, headers: [(name: String, value: String)], body: SecretBytes) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  public subscript(_ name: String) -> String? { headers.last { $0.name == name }?.value }
+}
+
+/// Sends HTTP requests, as a seam: libcurl in life, a script in tests.
+public protocol HTTPTransport: Sendable {
+  func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse
+}
+
+/// Why no answer came.
+public enum TransportError: ReportableError, Hashable {
+  case badURL(String)
+  case insecure(host: String)
+  case resolve(host: String)
+  case connect(host: String)
+  case timedOut(host: String)
+  case tls(host: String, why: String)
+  case cut(host: String, why: String)
+  case tooLarge(host: String)
+  case cancelled
+
+  public var message: String {
+    switch self {
+    case .badURL(let url): "\"\(url)\" is no URL for AWS"
+    case .insecure(let host): "\(host) would be asked without TLS"
+    case .resolve(let host): "the name \(host) cannot be resolved"
+    case .connect(let host): "cannot connect to \(host)"
+    case .timedOut(let host): "\(host) did not answer in time"
+    case .tls(let host, let why): "no secure connection to \(host): \(why)"
+    case .cut(let host, let why): "the connection to \(host) broke: \(why)"
+    case .tooLarge(let host): "\(host) sent far more than an answer"
+    case .cancelled: "interrupted"
+    }
+  }
+
+  public var hint: String? {
+    switch self {
+    case .badURL: "https://host, or http:// for this machine alone; see AWS_ENDPOINT_URL_STS and endpoint_url"
+    case .insecure: "use https; plain http is for 127.0.0.1, ::1 and localhost alone"
+    case .resolve, .connect, .timedOut: "are you online? behind a proxy, set HTTPS_PROXY"
+    case .tls: "if a proxy signs with a certificate of its own, name its file with AWS_CA_BUNDLE or ca_bundle"
+    default: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .badURL, .insecure: .configuration
+    case .cancelled: .temporary
+    default: .unavailable
+    }
+  }
+
+  /// Whether asking again may help.
+  var isTransient: Bool {
+    switch self {
+    case .resolve, .connect, .timedOut, .cut: true
+    default: false
+    }
+  }
+
+  var isTimeout: Bool { if case .timedOut = self { true } else { false } }
+}

@@ -1,0 +1,90 @@
+import VaultModel
+
+/// Where a call to STS goes, and for which region it is signed.
+public struct STSEndpoint: Sendable, Hashable {
+  public let address: WebAddress
+  public let signingRegion: String
+  public var url: String { address.text }
+  public var host: String { address.hostHeader }
+
+  /// The endpoint of a region (botocore, `sts/2011-06-15/endpoint-rule-set-1.json`).
+  ///
+  /// - Parameter region: nil for us-east-1.
+  /// - Throws: `TransportError.badURL` for an override that is no URL, `.insecure` for one without TLS to another machine.
+  public init(region: String?, settings: EndpointSettings) throws(TransportError) {
+    let region = region ?? "us-east-1"
+    guard (1...64).contains(region.utf8.count), region.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x2D }) else {
+      throw .badURL("sts.\(region)")
+    }
+    if let url = settings.url {
+      guard let address = WebAddress(url) else { throw .badURL(url) }
+      guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
+      self.address = address
+      signingRegion = region
+      return
+    }
+    let isGlobal = settings.legacyGlobal && !settings.useFIPS && !settings.useDualStack && Self.legacyRegions.contains(region)
+    let host = isGlobal ? "sts.amazonaws.com" : Self.host(region, settings)
+    guard let address = WebAddress("https://" + host) else { throw .badURL(host) }
+    self.address = address
+    signingRegion = isGlobal ? "us-east-1" : region
+  }
+
+  private static func host(_ region: String, _ settings: EndpointSettings) -> String {
+    if region == "aws-global" { return settings.useFIPS ? "sts-fips.us-east-1.amazonaws.com" : "sts.amazonaws.com" }
+    let partition = Partition(region: region)
+    // GovCloud's plain names are FIPS endpoints already.
+    if settings.useFIPS, !settings.useDualStack, partition == .usGov { return "sts.\(region).amazonaws.com" }
+    let service = settings.useFIPS ? "sts-fips" : "sts"
+    return "\(service).\(region).\(settings.useDualStack ? partition.dualStackSuffix : partition.suffix)"
+  }
+
+  /// The regions that `sts_regional_endpoints = legacy` sends to the global endpoint.
+  private static let legacyRegions: Set<String> = [
+    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "aws-global", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1",
+    "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
+  ]
+}
+
+/// A part of AWS that shares nothing with the others: other names, other accounts (botocore, `partitions.json`).
+enum Partition: String {
+  case aws
+  case china = "aws-cn"
+  case usGov = "aws-us-gov"
+  case iso = "aws-iso"
+  case isoB = "aws-iso-b"
+  case isoE = "aws-iso-e"
+  case isoF = "aws-iso-f"
+  case eusc = "aws-eusc"
+
+  init(region: String) {
+    let prefixes: [(String, Partition)] = [
+      ("cn-", .china), ("us-gov-", .usGov), ("us-iso-", .iso), ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF), ("eusc-", .eusc),
+    ]
+    self = prefixes.first { region.hasPrefix($0.0) }?.1 ?? .aws
+  }
+
+  var suffix: String {
+    switch self {
+    case .aws, .usGov: "amazonaws.com"
+    case .china: "amazonaws.com.cn"
+    case .iso: "c2s.ic.gov"
+    case .isoB: "sc2s.sgov.gov"
+    case .isoE: "cloud.adc-e.uk"
+    case .isoF: "csp.hci.ic.gov"
+    case .eusc: "amazonaws.eu"
+    }
+  }
+
+  var dualStackSuffix: String {
+    switch self {
+    case .aws, .usGov: "api.aws"
+    case .china: "api.amazonwebservices.com.cn"
+    case .iso: "api.aws.ic.gov"
+    case .isoB: "api.aws.scloud"
+    case .isoE: "api.cloud-aws.adc-e.uk"
+    case .isoF: "api.aws.hci.ic.gov"
+    case .eusc: "api.amazonwebservices.eu"
+    }
+  }
+}
