@@ -90,11 +90,12 @@ static inline SecretService *vault_secret_service_new(GDBusConnection *connectio
       NULL);
 }
 
-/// The attributes by which master keys are found. `xdg:schema` is libsecret's.
+/// The attributes by which master keys are found. Not by the schema's name: gnome-keyring forgets it for an item of a keyring that it
+/// has not unlocked since it started, and then finds nothing where a locked item is.
 static inline const SecretSchema *vault_master_key_schema(void) {
   static const SecretSchema schema = {
       "vault.MasterKey",
-      SECRET_SCHEMA_NONE,
+      SECRET_SCHEMA_DONT_MATCH_NAME,
       {{"application", SECRET_SCHEMA_ATTRIBUTE_STRING},
        {"kind", SECRET_SCHEMA_ATTRIBUTE_STRING},
        {"vault-id", SECRET_SCHEMA_ATTRIBUTE_STRING},

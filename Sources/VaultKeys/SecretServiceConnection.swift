@@ -181,7 +181,7 @@ final class SecretServiceConnection {
     case .dismissed:
       deadline.allow(seconds: patience.answer)
       throw .store(.promptDismissed(collection: name(collection: collection)))
-    case .serviceGone: throw .gone
+    case .serviceGone: throw .store(.other("the service ended while it was asking"))
     case .unanswered:
       vault_secret_dismiss_prompt(service, prompt)
       throw .store(.promptUnanswered(seconds: patience.prompt))
