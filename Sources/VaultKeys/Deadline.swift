@@ -1,0 +1,102 @@
+import CSecret
+import Glibc
+
+/// Cancels what waits on ``cancellable`` once time is up, from a thread of its own.
+///
+/// GLib's calls take a time-out here and there, but connecting to a bus and starting a proxy take none; cancelling ends them all.
+///
+/// `@unchecked Sendable`: `limit`, `isOver` and `isPassed` are touched under `mutex` only; the pointers never change, and
+/// g_cancellable_cancel may be called from any thread (GIO, "GCancellable").
+final class Deadline: @unchecked Sendable {
+  let cancellable: UnsafeMutablePointer<GCancellable>
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let change = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var limit: timespec
+  private var isOver = false
+  private var isPassed = false
+
+  private init(seconds: Int) {
+    cancellable = g_cancellable_new()
+    limit = Deadline.moment(in: seconds)
+    pthread_mutex_init(mutex, nil)
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(change, &attributes)
+    pthread_condattr_destroy(&attributes)
+  }
+
+  deinit {
+    pthread_cond_destroy(change)
+    pthread_mutex_destroy(mutex)
+    change.deallocate()
+    mutex.deallocate()
+    g_object_unref(cancellable)
+  }
+
+  /// Runs `body`, which has so many seconds from now unless it asks for more.
+  static func within<Result, Failure: Error>(seconds: Int, _ body: (Deadline) throws(Failure) -> Result) throws(Failure) -> Result {
+    let deadline = Deadline(seconds: seconds)
+    var thread = pthread_t()
+    let status = pthread_create(
+      &thread, nil,
+      { context in
+        guard let context else { return nil }
+        Unmanaged<Deadline>.fromOpaque(context).takeUnretainedValue().watch()
+        return nil
+      }, Unmanaged.passUnretained(deadline).toOpaque())
+    // Without a thread to watch over it nothing is begun that might not end.
+    guard status == 0 else {
+      deadline.isPassed = true
+      g_cancellable_cancel(deadline.cancellable)
+      return try body(deadline)
+    }
+    defer {
+      deadline.locked { deadline.isOver = true }
+      pthread_join(thread, nil)
+    }
+    return try body(deadline)
+  }
+
+  /// So many seconds from now, whatever was left.
+  func allow(seconds: Int) {
+    locked { limit = Deadline.moment(in: seconds) }
+  }
+
+  /// Whether time was up. It stays so.
+  var hasPassed: Bool { locked { isPassed } }
+
+  private func watch() {
+    pthread_mutex_lock(mutex)
+    while !isOver, !isPassed {
+      var moment = limit
+      if pthread_cond_timedwait(change, mutex, &moment) == ETIMEDOUT, Deadline.isReached(limit) { isPassed = true }
+    }
+    let mustCancel = isPassed && !isOver
+    pthread_mutex_unlock(mutex)
+    // Outside the lock: what was waiting runs in here and may ask `hasPassed`.
+    if mustCancel { g_cancellable_cancel(cancellable) }
+  }
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    pthread_mutex_lock(mutex)
+    defer {
+      pthread_cond_signal(change)
+      pthread_mutex_unlock(mutex)
+    }
+    return body()
+  }
+
+  private static func moment(in seconds: Int) -> timespec {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    now.tv_sec += seconds
+    return now
+  }
+
+  private static func isReached(_ moment: timespec) -> Bool {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return (now.tv_sec, now.tv_nsec) >= (moment.tv_sec, moment.tv_nsec)
+  }
+}

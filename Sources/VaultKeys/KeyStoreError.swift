@@ -1,0 +1,103 @@
+import VaultModel
+
+/// Why a key store did not do what it was asked.
+///
+/// "Locked" and "cannot be reached" are never told as "missing". None of these ever leads to a weaker store by itself: where the
+/// passphrase is a way out, the hint says so.
+public enum KeyStoreError: ReportableError, Hashable {
+  /// There is no session bus, or it does not answer at its address.
+  case noSessionBus(String)
+  /// There is a bus, and nothing on it that keeps secrets.
+  case noService
+  case noDefaultCollection
+  /// The default collection lasts only until logout. A key in it would be lost then, and the vault with it.
+  case volatileCollection
+  case locked(collection: String)
+  /// The desktop's prompt was dismissed, or there is no display to show it on.
+  case promptDismissed(collection: String)
+  /// The desktop's prompt was shown and nobody answered it.
+  case promptUnanswered(seconds: Int)
+  /// The service is there but does not answer.
+  case timedOut(seconds: Int)
+  /// The store can be read and the key is not in it.
+  case keyMissing(KeyID)
+  /// Another key stands under this name already.
+  case keyExists(KeyID)
+  /// What is stored is no key. `path` is nil for an item of the Secret Service.
+  case damaged(KeyID, path: String?, reason: String)
+  case wrongPassphrase(path: String)
+  case passphraseTooShort(minimum: Int)
+  case passphraseTooLong(maximum: Int)
+  /// Whoever was asked for the passphrase could not give it.
+  case noPassphrase(Failure)
+  /// A file or folder that others could have read or changed.
+  case unsafeFile(path: String, reason: String)
+  /// A system call on a file failed.
+  case inputOutput(path: String, reason: String)
+  /// Not enough memory to derive a key from a passphrase.
+  case noMemory(bytes: Int)
+  /// Anything else that the service said. Bounded, and fit for a terminal.
+  case other(String)
+
+  public var message: String {
+    switch self {
+    case .noSessionBus(let reason): "no D-Bus session bus, so no keyring (\(reason))"
+    case .noService: "no Secret Service (keyring) is running on the session bus"
+    case .noDefaultCollection: "the keyring has no default collection that is open to be searched"
+    case .volatileCollection: "the default keyring lasts only until logout"
+    case .locked(let name): "the keyring “\(name)” is locked"
+    case .promptDismissed(let name): "unlocking the keyring “\(name)” was refused, or its prompt could not be shown"
+    case .promptUnanswered(let seconds): "the keyring's prompt was not answered within \(seconds) seconds"
+    case .timedOut(let seconds): "the keyring did not answer within \(seconds) seconds"
+    case .keyMissing(let id): "master key \(id) is missing"
+    case .keyExists(let id): "another master key is stored as \(id) already"
+    case .damaged(let id, nil, let reason): "master key \(id) in the keyring is damaged: \(reason)"
+    case .damaged(let id, let path?, let reason): "master key \(id) is damaged: \(safeText(path)): \(reason)"
+    case .wrongPassphrase(let path): "wrong passphrase for \(safeText(path))"
+    case .passphraseTooShort(let minimum): "the passphrase has fewer than \(minimum) characters"
+    case .passphraseTooLong(let maximum): "the passphrase has more than \(maximum) bytes"
+    case .noPassphrase(let failure): failure.message
+    case .unsafeFile(let path, let reason): "\(safeText(path)) \(reason)"
+    case .inputOutput(let path, let reason): "\(safeText(path)): \(reason)"
+    case .noMemory(let bytes): "not enough memory to derive a key from the passphrase (\(bytes >> 20) MiB)"
+    case .other(let text): "the keyring failed: \(text)"
+    }
+  }
+
+  public var hint: String? {
+    switch self {
+    case .noSessionBus, .noService:
+      "log in to a desktop session, or choose a passphrase instead of a keyring: VAULT_KEYSTORE=passphrase"
+    case .noDefaultCollection:
+      "open a keyring or make one the default one (in Passwords and Keys or KeePassXC), or choose VAULT_KEYSTORE=passphrase"
+    case .volatileCollection: "make a lasting keyring the default one (in Passwords and Keys), or choose VAULT_KEYSTORE=passphrase"
+    case .locked, .promptDismissed:
+      "unlock it (Passwords and Keys), or log in to the desktop; without a desktop, a new vault can have VAULT_KEYSTORE=passphrase"
+    case .promptUnanswered: "run the command again and answer the prompt"
+    case .timedOut: "restart the keyring's service, or log in to the desktop again"
+    case .keyMissing: "was the vault's database moved here, or the keyring reset? restore the key: vault master-key restore"
+    case .keyExists: nil
+    case .damaged: "restore the key from a backup: vault master-key restore"
+    case .wrongPassphrase: "try again; nothing was changed"
+    case .passphraseTooShort, .passphraseTooLong: nil
+    case .noPassphrase(let failure): failure.hint
+    case .unsafeFile(let path, _): "make it yours alone: ls -ld \(safeText(path)), then chmod or chown"
+    case .inputOutput: nil
+    case .noMemory: "close other programs, or raise the limit of this one (ulimit -v, MemoryMax), and try again"
+    case .other: nil
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .noSessionBus, .noService, .timedOut, .other: .unavailable
+    case .noDefaultCollection, .volatileCollection, .keyMissing: .configuration
+    case .locked, .promptDismissed, .promptUnanswered, .wrongPassphrase, .unsafeFile: .refused
+    case .keyExists: .cannotCreate
+    case .damaged, .inputOutput: .inputOutput
+    case .passphraseTooShort, .passphraseTooLong: .badData
+    case .noPassphrase(let failure): failure.exitStatus
+    case .noMemory: .temporary
+    }
+  }
+}

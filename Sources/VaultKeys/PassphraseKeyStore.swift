@@ -1,0 +1,171 @@
+import VaultModel
+import VaultSecrets
+
+/// Master keys in files under a passphrase, for machines without a desktop: servers, containers, CI.
+///
+/// One file a key, `master-key-` and the key's id, in the folder of the database. See ``KeyFile`` for what is in it. Nothing is
+/// cached: who needs a key twice keeps it.
+public struct PassphraseKeyStore: KeyStore {
+  public let kind = KeyStoreKind.passphrase
+  /// The least length of a new passphrase, in characters (Unicode scalars). NIST SP 800-63B asks for 8 where tries are limited;
+  /// whoever has the file is limited by Argon2id alone.
+  public static let minimumLength = 12
+  private static let prefix = "master-key-"
+
+  private let vaultId: String
+  private let directory: String
+  private let cost: KeyFile.Cost
+  private let passphrase: @Sendable (PassphraseRequest) async throws -> SecretBytes
+  private let thread = SerialThread()
+
+  /// - Parameters:
+  ///   - vaultId: a file of another vault is not opened.
+  ///   - directory: exists, belongs to this user, and others cannot write to it.
+  ///   - passphrase: gives the passphrase, from a prompt, a file or a descriptor. Asked once a key that is read or written.
+  public init(
+    vaultId: String, directory: String, passphrase: @escaping @Sendable (PassphraseRequest) async throws -> SecretBytes
+  ) {
+    self.init(vaultId: vaultId, directory: directory, cost: .moderate, passphrase: passphrase)
+  }
+
+  init(
+    vaultId: String, directory: String, cost: KeyFile.Cost,
+    passphrase: @escaping @Sendable (PassphraseRequest) async throws -> SecretBytes
+  ) {
+    self.vaultId = vaultId
+    self.directory = directory
+    self.cost = cost
+    self.passphrase = passphrase
+  }
+
+  public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
+    // A missing or damaged file is told before anyone types anything.
+    let file = try await off { () throws(KeyStoreError) in try load(id) }
+    let passphrase = try await ask(.existing(id))
+    return try await off { () throws(KeyStoreError) in try open(file, id, passphrase) }
+  }
+
+  public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
+    precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
+    if try await exists(id) {
+      guard try await read(id).equals(key) else { throw .keyExists(id) }
+      return
+    }
+    let passphrase = try await ask(.new(id, minimumLength: Self.minimumLength))
+    guard characters(passphrase) >= Self.minimumLength else { throw .passphraseTooShort(minimum: Self.minimumLength) }
+    try await off { () throws(KeyStoreError) in
+      try PrivateFile.checkFolder(directory)
+      guard let file = KeyFile(sealing: key, passphrase: passphrase, vaultId: vaultId, keyId: id, cost: cost) else {
+        throw .noMemory(bytes: Int(cost.kibibytes) << 10)
+      }
+      guard try PrivateFile.create(folder: directory, name: name(id), temporary: temporary(id), file.bytes) else {
+        throw .keyExists(id)
+      }
+      guard try open(try load(id), id, passphrase).equals(key) else {
+        throw .damaged(id, path: path(id), reason: "what was read back is not what was written")
+      }
+    }
+  }
+
+  public func remove(_ id: KeyID) async throws(KeyStoreError) {
+    try await off { () throws(KeyStoreError) in
+      try PrivateFile.checkFolder(directory)
+      try PrivateFile.remove(folder: directory, name: temporary(id))
+      do throws(KeyStoreError) {
+        _ = try load(id)
+      } catch {
+        // Absent, or ours but broken: both end in its not being there. Another vault's, or an unsafe one, is not ours to remove.
+        switch error {
+        case .keyMissing: return
+        case .damaged: break
+        default: throw error
+        }
+      }
+      try PrivateFile.remove(folder: directory, name: name(id))
+    }
+  }
+
+  /// All keys of this vault; each is locked, since each needs the passphrase.
+  public func list() async throws(KeyStoreError) -> [KeyStoreItem] {
+    try await off { () throws(KeyStoreError) in
+      try PrivateFile.checkFolder(directory)
+      var items: [KeyStoreItem] = []
+      for name in try PrivateFile.names(in: directory) where name.hasPrefix(Self.prefix) {
+        guard let id = KeyID(String(name.dropFirst(Self.prefix.count))) else { continue }
+        do throws(KeyStoreError) {
+          _ = try load(id)
+        } catch {
+          // Another vault's is not ours. A damaged one counts: where a key was, there is no new vault.
+          if case .keyMissing = error { continue }
+          guard case .damaged = error else { throw error }
+        }
+        items.append(KeyStoreItem(id: id, isLocked: true))
+      }
+      return items
+    }
+  }
+
+  private func off<Value: Sendable>(_ work: @escaping @Sendable () throws(KeyStoreError) -> Value) async throws(KeyStoreError) -> Value {
+    try await thread.run { () -> Result<Value, KeyStoreError> in
+      do throws(KeyStoreError) { return .success(try work()) } catch { return .failure(error) }
+    }
+  }
+
+  private func exists(_ id: KeyID) async throws(KeyStoreError) -> Bool {
+    do throws(KeyStoreError) {
+      _ = try await off { () throws(KeyStoreError) in try load(id) }
+      return true
+    } catch {
+      if case .keyMissing = error { return false }
+      throw error
+    }
+  }
+
+  /// The file of a key; `keyMissing` where there is none, or it is another vault's.
+  private func load(_ id: KeyID) throws(KeyStoreError) -> KeyFile {
+    let path = path(id)
+    try PrivateFile.checkFolder(directory)
+    guard try PrivateFile.exists(path) else { throw .keyMissing(id) }
+    let bytes = try PrivateFile.open(path, followingLinks: false).read(limit: KeyFile.length + 1) { Array($0) }
+    do throws(KeyFile.Damage) {
+      return try KeyFile(bytes, vaultId: vaultId, keyId: id)
+    } catch {
+      switch error {
+      case .damaged(let reason): throw .damaged(id, path: path, reason: reason)
+      case .otherVault: throw .keyMissing(id)
+      }
+    }
+  }
+
+  private func open(_ file: KeyFile, _ id: KeyID, _ passphrase: SecretBytes) throws(KeyStoreError) -> SecretBytes {
+    switch file.open(passphrase: passphrase, vaultId: vaultId) {
+    case .key(let key): return key
+    case .wrongPassphrase: throw .wrongPassphrase(path: path(id))
+    case .noMemory: throw .noMemory(bytes: Int(file.cost.kibibytes) << 10)
+    }
+  }
+
+  private func ask(_ request: PassphraseRequest) async throws(KeyStoreError) -> SecretBytes {
+    let answer: SecretBytes
+    do {
+      answer = try await passphrase(request)
+    } catch let error as KeyStoreError {
+      throw error
+    } catch {
+      throw .noPassphrase(Failure(error))
+    }
+    guard answer.count <= PassphraseSource.maximumLength else {
+      throw .passphraseTooLong(maximum: PassphraseSource.maximumLength)
+    }
+    return answer
+  }
+
+  /// Bytes that begin a character of UTF-8; of other encodings, a few less than there are.
+  private func characters(_ text: SecretBytes) -> Int {
+    text.withBytes { bytes in bytes.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) } }
+  }
+
+  private func name(_ id: KeyID) -> String { Self.prefix + id.description }
+  private func temporary(_ id: KeyID) -> String { "." + name(id) + ".new" }
+  private func path(_ id: KeyID) -> String { directory + "/" + name(id) }
+}

@@ -1,0 +1,28 @@
+import Glibc
+import VaultSecrets
+
+/// Whether this process can keep memory from being written to swap.
+public enum ProcessMemory {
+  /// Whether guarded memory is locked. `sodium_malloc` goes on without a word where the kernel refuses (RLIMIT_MEMLOCK); so it
+  /// is asked, by making a secret and looking at what the kernel says is locked. Ask once, at start, before there are many threads.
+  public static func locksSecrets() -> Bool {
+    guard let before = lockedBytes() else { return false }
+    let secret = SecretBytes(count: 1) { _ in }
+    return withExtendedLifetime(secret) { (lockedBytes() ?? 0) > before }
+  }
+
+  /// Bytes of this process that are locked (`VmLck`, proc(5)); nil where /proc does not tell.
+  public static func lockedBytes() -> Int? {
+    let descriptor = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var text = [UInt8](repeating: 0, count: 16_384)
+    let count = Glibc.read(descriptor, &text, text.count)
+    guard count > 0 else { return nil }
+    for line in text[..<count].split(separator: UInt8(ascii: "\n")) where line.starts(with: "VmLck:".utf8) {
+      let digits = line.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+      return Int(String(decoding: digits, as: UTF8.self)).map { $0 * 1_024 }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,237 @@
+import CSecret
+import VaultModel
+import VaultSecrets
+
+/// What a call to the Secret Service can end in.
+enum SecretServiceFailure: Error {
+  /// The service ended, was restarted, or lost the object. A new connection may do better.
+  case gone
+  case store(KeyStoreError)
+}
+
+/// A connection to the Secret Service for one piece of work.
+///
+/// Made anew each time: nothing is kept that a restarted service, a suspended laptop or a new login could make stale (99designs
+/// and others were caught by that), and nothing of it lies around in the agent between the two or three times in its life that it
+/// needs the keyring. It belongs to one thread.
+final class SecretServiceConnection {
+  private let service: UnsafeMutablePointer<SecretService>
+  private let context: OpaquePointer
+  private let deadline: Deadline
+  private let patience: Patience
+
+  /// How long to wait, in whole seconds.
+  struct Patience: Sendable {
+    /// For all answers of one piece of work together.
+    var answer = 3
+    /// For a person.
+    var prompt = 60
+  }
+
+  /// The paths that a search found.
+  struct Found {
+    var unlocked: [String]
+    var locked: [String]
+    var isEmpty: Bool { unlocked.isEmpty && locked.isEmpty }
+  }
+
+  private init(service: UnsafeMutablePointer<SecretService>, context: OpaquePointer, deadline: Deadline, patience: Patience) {
+    self.service = service
+    self.context = context
+    self.deadline = deadline
+    self.patience = patience
+  }
+
+  /// Connects, and lends the connection to `body`.
+  static func open<Result>(
+    address: String, deadline: Deadline, patience: Patience,
+    _ body: (SecretServiceConnection) throws(SecretServiceFailure) -> Result
+  ) throws(SecretServiceFailure) -> Result {
+    // Signals are delivered to this thread's own context; so they are run or dropped here, and never pile up in a global one.
+    let context: OpaquePointer = g_main_context_new()
+    g_main_context_push_thread_default(context)
+    defer {
+      while g_main_context_iteration(context, 0) != 0 {}
+      g_main_context_pop_thread_default(context)
+      g_main_context_unref(context)
+    }
+    var error: UnsafeMutablePointer<GError>?
+    guard let bus = vault_bus_connect(address, deadline.cancellable, &error) else {
+      let reason = takeText(&error)
+      throw .store(deadline.hasPassed ? .timedOut(seconds: patience.answer) : .noSessionBus(reason))
+    }
+    defer {
+      // What is still to be sent is sent; nothing is waited for.
+      g_dbus_connection_close_sync(bus, nil, nil)
+      g_object_unref(UnsafeMutableRawPointer(bus))
+    }
+    guard let service = vault_secret_service_new(bus, deadline.cancellable, &error) else {
+      throw failure(&error, deadline, patience)
+    }
+    defer { g_object_unref(service) }
+    return try body(SecretServiceConnection(service: service, context: context, deadline: deadline, patience: patience))
+  }
+
+  /// The items of a key, or of all keys of the vault, in whatever collection they are. Asks nobody anything.
+  func search(vaultId: String, keyId: KeyID?) throws(SecretServiceFailure) -> Found {
+    let attributes = vault_master_key_attributes(vaultId, keyId?.description)
+    defer { g_hash_table_unref(attributes) }
+    var unlocked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
+    var locked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
+    var error: UnsafeMutablePointer<GError>?
+    let found = secret_service_search_for_dbus_paths_sync(
+      service, vault_master_key_schema(), attributes, deadline.cancellable, &unlocked, &locked, &error)
+    guard found != 0 else { throw failure(&error) }
+    return Found(unlocked: takeStrings(unlocked), locked: takeStrings(locked))
+  }
+
+  /// The path of the collection that has this alias, nil where none has.
+  func collection(alias: String) throws(SecretServiceFailure) -> String? {
+    var error: UnsafeMutablePointer<GError>?
+    let path = secret_service_read_alias_dbus_path_sync(service, alias, deadline.cancellable, &error)
+    if error != nil { throw failure(&error) }
+    // libsecret hands "/" on as it comes, or as NULL.
+    guard let path = takeString(path), path != "/" else { return nil }
+    return path
+  }
+
+  func isLocked(collection path: String) throws(SecretServiceFailure) -> Bool {
+    var error: UnsafeMutablePointer<GError>?
+    let flag = vault_secret_flag(service, path, "org.freedesktop.Secret.Collection", "Locked", deadline.cancellable, &error)
+    guard flag >= 0 else { throw failure(&error) }
+    return flag != 0
+  }
+
+  /// Which key an item holds; nil where the service does not tell.
+  func keyId(item path: String) throws(SecretServiceFailure) -> KeyID? {
+    var error: UnsafeMutablePointer<GError>?
+    let text = vault_secret_item_attribute(service, path, "key-id", deadline.cancellable, &error)
+    if error != nil { throw failure(&error) }
+    return takeString(text).flatMap { KeyID($0) }
+  }
+
+  /// The key in an unlocked item; nil where what it holds is no key.
+  func key(item path: String) throws(SecretServiceFailure) -> SecretBytes? {
+    var error: UnsafeMutablePointer<GError>?
+    let value = secret_service_get_secret_for_dbus_path_sync(service, path, deadline.cancellable, &error)
+    if error != nil { throw failure(&error, item: path) }
+    guard let value else { throw .gone }
+    // The value lies in libsecret's own locked memory, and is wiped when it is let go.
+    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
+    var length: gsize = 0
+    guard let text = secret_value_get(value, &length) else { return nil }
+    return HexKey.decode(UnsafeRawBufferPointer(start: text, count: Int(length)))
+  }
+
+  /// Makes an item, beside whatever is there.
+  func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String) throws(SecretServiceFailure) {
+    let attributes = vault_master_key_attributes(vaultId, keyId.description)
+    defer { g_hash_table_unref(attributes) }
+    let value = HexKey.encode(key).withBytes { text in
+      secret_value_new(text.baseAddress?.assumingMemoryBound(to: gchar.self), gssize(text.count), "text/plain")
+    }
+    guard let value else { throw .store(.other("no memory for a secret")) }
+    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
+    var error: UnsafeMutablePointer<GError>?
+    let prompt = vault_secret_create_item(service, collection, label, attributes, value, deadline.cancellable, &error)
+    guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
+    try show(prompt, collection: collection)
+  }
+
+  /// Deletes an item.
+  func delete(item path: String) throws(SecretServiceFailure) {
+    var error: UnsafeMutablePointer<GError>?
+    let prompt = vault_secret_delete_item(service, path, deadline.cancellable, &error)
+    guard let prompt = takeString(prompt) else { throw failure(&error, item: path) }
+    try show(prompt, collection: parent(path))
+  }
+
+  /// Unlocks a collection, or the one that an item is in. The service may ask the person.
+  ///
+  /// Always tried, whatever the state: a keyring with an empty password says that it is locked and opens without a word.
+  func unlock(_ path: String, collection: String) throws(SecretServiceFailure) {
+    var error: UnsafeMutablePointer<GError>?
+    let prompt = vault_secret_unlock(service, path, deadline.cancellable, &error)
+    guard let prompt = takeString(prompt) else { throw failure(&error) }
+    try show(prompt, collection: collection)
+  }
+
+  /// A collection's name, as a person knows it.
+  func name(collection path: String) -> String {
+    let label = takeString(
+      vault_secret_text(service, path, "org.freedesktop.Secret.Collection", "Label", deadline.cancellable, nil))
+    let text = label.flatMap { $0.isEmpty ? nil : $0 } ?? String(path.split(separator: "/").last ?? "default")
+    return safeText(String(text.prefix(64)))
+  }
+
+  /// The collection that an item is in.
+  func parent(_ item: String) -> String {
+    String(item[..<(item.lastIndex(of: "/") ?? item.endIndex)])
+  }
+
+  private func show(_ prompt: String, collection: String) throws(SecretServiceFailure) {
+    guard prompt != "/" else { return }
+    let wait = PromptWait(service: service, path: prompt, context: context, cancellable: deadline.cancellable)
+    var error: UnsafeMutablePointer<GError>?
+    guard vault_secret_show_prompt(service, prompt, deadline.cancellable, &error) != 0 else { throw failure(&error) }
+    deadline.allow(seconds: patience.prompt)
+    let outcome = wait.run()
+    switch outcome {
+    case .done: deadline.allow(seconds: patience.answer)
+    case .dismissed:
+      deadline.allow(seconds: patience.answer)
+      throw .store(.promptDismissed(collection: name(collection: collection)))
+    case .serviceGone: throw .store(.other("the service ended while it was asking"))
+    case .unanswered:
+      vault_secret_dismiss_prompt(service, prompt)
+      throw .store(.promptUnanswered(seconds: patience.prompt))
+    }
+  }
+
+  private func failure(_ error: inout UnsafeMutablePointer<GError>?, item: String? = nil) -> SecretServiceFailure {
+    if let failure = error, !deadline.hasPassed, vault_dbus_failure(failure) == VAULT_DBUS_LOCKED {
+      g_clear_error(&error)
+      return .store(.locked(collection: item.map { name(collection: parent($0)) } ?? "default"))
+    }
+    return Self.failure(&error, deadline, patience)
+  }
+
+  private static func failure(
+    _ error: inout UnsafeMutablePointer<GError>?, _ deadline: Deadline, _ patience: Patience
+  ) -> SecretServiceFailure {
+    let kind = error.map { vault_dbus_failure($0) } ?? VAULT_DBUS_OTHER
+    let text = takeText(&error)
+    if deadline.hasPassed { return .store(.timedOut(seconds: patience.answer)) }
+    switch kind {
+    case VAULT_DBUS_NO_SERVICE: return .store(.noService)
+    case VAULT_DBUS_SERVICE_GONE, VAULT_DBUS_NO_SUCH_OBJECT: return .gone
+    case VAULT_DBUS_LOCKED: return .store(.locked(collection: "default"))
+    default: return .store(.other(text))
+    }
+  }
+}
+
+/// An error's words, without the D-Bus name before them, bounded, and fit for a terminal. Frees the error.
+private func takeText(_ error: inout UnsafeMutablePointer<GError>?) -> String {
+  guard let failure = error else { return "no reason given" }
+  g_dbus_error_strip_remote_error(failure)
+  let text = failure.pointee.message.map { String(cString: $0) } ?? ""
+  g_clear_error(&error)
+  return text.isEmpty ? "no reason given" : safeText(String(text.prefix(200)))
+}
+
+/// A string of GLib's as one of ours. Frees it.
+private func takeString(_ text: UnsafeMutablePointer<gchar>?) -> String? {
+  guard let text else { return nil }
+  defer { g_free(text) }
+  return String(cString: text)
+}
+
+/// A list of GLib's strings as ours. Frees it.
+private func takeStrings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?) -> [String] {
+  guard let list else { return [] }
+  defer { g_strfreev(list) }
+  var strings: [String] = []
+  while strings.count < 1_000, let text = list[strings.count] { strings.append(String(cString: text)) }
+  return strings
+}

@@ -1,0 +1,138 @@
+import VaultModel
+import VaultSecrets
+
+/// Master keys in the desktop's keyring, over the freedesktop.org Secret Service: gnome-keyring, KWallet, KeePassXC and others.
+///
+/// One item a key, in the default collection. A collection of our own would need a prompt to make and another to unlock, which is
+/// what users of such tools complain of most. libsecret's `secret_service_store` and `secret_password_…` are not used: they
+/// make a collection, or write a file, where there is no default one.
+public struct SecretServiceKeyStore: KeyStore {
+  public let kind = KeyStoreKind.secretService
+  private let vaultId: String
+  private let busAddress: String?
+  private let patience: SecretServiceConnection.Patience
+  private let thread = SerialThread()
+
+  /// - Parameters:
+  ///   - vaultId: parts the items of several vaults in one keyring.
+  ///   - busAddress: where the session bus is (D-Bus Specification, "Server Addresses"); nil for none.
+  public init(vaultId: String, busAddress: String? = SessionBus.address()) {
+    self.init(vaultId: vaultId, busAddress: busAddress, patience: SecretServiceConnection.Patience())
+  }
+
+  init(vaultId: String, busAddress: String?, patience: SecretServiceConnection.Patience) {
+    self.vaultId = vaultId
+    self.busAddress = busAddress
+    self.patience = patience
+  }
+
+  public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
+    try await perform { connection throws(SecretServiceFailure) in
+      guard let key = try stored(id, connection) else { throw .store(.keyMissing(id)) }
+      return key
+    }
+  }
+
+  public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
+    precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
+    try await perform { connection throws(SecretServiceFailure) in
+      let collection = try lastingCollection(connection)
+      if try connection.isLocked(collection: collection) { try unlock(collection, connection) }
+      if let other = try stored(id, connection) {
+        guard other.equals(key) else { throw .store(.keyExists(id)) }
+        return
+      }
+      try connection.create(key, label: "vault master key (\(id))", vaultId: vaultId, keyId: id, in: collection)
+      guard let back = try stored(id, connection), back.equals(key) else {
+        throw .store(.damaged(id, path: nil, reason: "the service took it and gave back something else"))
+      }
+    }
+  }
+
+  public func remove(_ id: KeyID) async throws(KeyStoreError) {
+    try await perform { connection throws(SecretServiceFailure) in
+      for item in try unlocked(id, connection) { try connection.delete(item: item) }
+    }
+  }
+
+  public func list() async throws(KeyStoreError) -> [KeyStoreItem] {
+    try await perform { connection throws(SecretServiceFailure) in
+      let found = try find(nil, connection)
+      var items: [KeyStoreItem] = []
+      for path in found.unlocked { items.append(KeyStoreItem(id: try connection.keyId(item: path), isLocked: false)) }
+      for path in found.locked { items.append(KeyStoreItem(id: try connection.keyId(item: path), isLocked: true)) }
+      return items
+    }
+  }
+
+  /// Runs one piece of work on a connection of its own; once more where the service went away under it.
+  private func perform<Value: Sendable>(
+    _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
+  ) async throws(KeyStoreError) -> Value {
+    guard let busAddress else { throw .noSessionBus("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR leads to one") }
+    let patience = patience
+    return try await thread.run { () -> Result<Value, KeyStoreError> in
+      Deadline.within(seconds: patience.answer) { deadline in
+        for _ in 1...2 {
+          do throws(SecretServiceFailure) {
+            return .success(try SecretServiceConnection.open(address: busAddress, deadline: deadline, patience: patience, work))
+          } catch {
+            if case .store(let error) = error { return .failure(error) }
+          }
+        }
+        return .failure(.other("the service ended during the call"))
+      }
+    }
+  }
+
+  /// The key, after unlocking what must be; nil only where it is certain that it is not there.
+  private func stored(_ id: KeyID, _ connection: SecretServiceConnection) throws(SecretServiceFailure) -> SecretBytes? {
+    var key: SecretBytes?
+    for item in try unlocked(id, connection) {
+      guard let next = try connection.key(item: item) else {
+        throw .store(.damaged(id, path: nil, reason: "it is not \(masterKeyLength * 2) hexadecimal digits"))
+      }
+      if let key, !key.equals(next) { throw .store(.damaged(id, path: nil, reason: "two items hold different keys")) }
+      key = next
+    }
+    return key
+  }
+
+  /// The items of a key, all unlocked.
+  private func unlocked(_ id: KeyID, _ connection: SecretServiceConnection) throws(SecretServiceFailure) -> [String] {
+    let found = try find(id, connection)
+    guard let locked = found.locked.first else { return found.unlocked }
+    for item in found.locked { try connection.unlock(item, collection: connection.parent(item)) }
+    let now = try find(id, connection)
+    guard now.locked.isEmpty else {
+      throw .store(.locked(collection: connection.name(collection: connection.parent(locked))))
+    }
+    return now.unlocked
+  }
+
+  /// Looks for items, locked or not. That there are none is believed only where the default collection is there and open: some
+  /// services show nothing of a locked one (KeePassXC).
+  private func find(_ id: KeyID?, _ connection: SecretServiceConnection) throws(SecretServiceFailure) -> SecretServiceConnection.Found {
+    let found = try connection.search(vaultId: vaultId, keyId: id)
+    guard found.isEmpty else { return found }
+    guard let collection = try connection.collection(alias: "default") else { throw .store(.noDefaultCollection) }
+    guard try connection.isLocked(collection: collection) else { return found }
+    try unlock(collection, connection)
+    return try connection.search(vaultId: vaultId, keyId: id)
+  }
+
+  private func unlock(_ collection: String, _ connection: SecretServiceConnection) throws(SecretServiceFailure) {
+    try connection.unlock(collection, collection: collection)
+    if try connection.isLocked(collection: collection) {
+      throw .store(.locked(collection: connection.name(collection: collection)))
+    }
+  }
+
+  /// The default collection, if what is put there is there tomorrow.
+  private func lastingCollection(_ connection: SecretServiceConnection) throws(SecretServiceFailure) -> String {
+    guard let collection = try connection.collection(alias: "default") else { throw .store(.noDefaultCollection) }
+    // The alias "session" is for what is to be forgotten at logout (Secret Service API, "Aliases"; gnome-keyring has it).
+    if try connection.collection(alias: "session") == collection { throw .store(.volatileCollection) }
+    return collection
+  }
+}
