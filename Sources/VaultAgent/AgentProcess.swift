@@ -74,7 +74,7 @@ public struct AgentProcess: Sendable {
   private func keyStores(_ vaultId: String) -> @Sendable (KeyStoreKind) -> any KeyStore {
     let secretService = SecretServiceKeyStore(vaultId: vaultId)
     let answers = PassphraseAnswers(vaultId: vaultId, environment: environment)
-    let passphrase = PassphraseKeyStore(directory: paths.dataDirectory, vaultId: vaultId) { request in try await answers.answer(request) }
+    let passphrase = PassphraseKeyStore(vaultId: vaultId, directory: paths.dataDirectory) { request in try await answers.answer(request) }
     return { kind in
       switch kind {
       case .secretService: secretService

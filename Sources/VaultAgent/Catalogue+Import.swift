@@ -11,11 +11,16 @@ extension Catalogue {
     let known: [FollowedFile]
     if let stamps { known = stamps } else { known = try await store.followedFiles() }
     stamps = known
-    guard known.contains(where: { FileStamp(path: $0.path) != $0.stamp }) else { return }
+    guard known.contains(where: { FileIdentity(path: $0.path) != $0.stamp }) else { return }
     _ = try await importing.share("follow", for: prompter) { [self] prompter in
       let sources = try ImportSources(followed: known)
       return try await take(sources, trigger: .start, prompter, requester)
     }
+  }
+
+  /// Reads the followed files again, since what the vault holds beside them has changed.
+  func retake(_ prompter: any Prompter, _ requester: Requester) async throws {
+    _ = try await take(try ImportSources(followed: try await store.followedFiles()), trigger: .manual, prompter, requester)
   }
 
   /// Takes the profiles of files that a person names.
@@ -54,8 +59,11 @@ extension Catalogue {
   /// Copies the profiles into the vault, as its own.
   private func copy(_ sources: ImportSources, _ prompter: any Prompter, _ requester: Requester) async throws -> ImportOutcome {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
-    let summary = try await store.importOwn(
-      sections: sources.sections(holding: []), keys: sources.keys, requester: requester)
+    let sections = sources.sections(holding: [])
+    let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
+    let resolver = ChainResolver(lookup: { [reader] kind, name in index[SectionKey(kind, name)] ?? (try? reader.section(kind, name)) }, environment: { _ in nil })
+    let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
+    let summary = try await store.importOwn(sections: sections, summaries: summaries, keys: sources.keys, requester: requester)
     try await summarizeOwn()
     return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings)
   }

@@ -39,10 +39,14 @@ extension Catalogue {
 
   /// - Throws: where the profile comes from a followed file, which is the place to change it.
   private func requireOwn(_ name: String) async throws {
-    guard try await store.ownSections().contains(where: { $0.kind == .profile && $0.name == name }) else {
+    guard try await isOwn(name) else {
       let file = try reader.section(.profile, name)?.settings.first?.origin.description
       throw AgentError.notOurs(profile: name, file: file ?? "an AWS config file")
     }
+  }
+
+  private func isOwn(_ name: String) async throws -> Bool {
+    try await store.ownSections().contains { $0.kind == .profile && $0.name == name }
   }
 
   /// Seals an access key, and makes the profile that hands out its sessions where there is none of that name.
@@ -51,7 +55,18 @@ extension Catalogue {
       throw AgentError.badRequest("a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
     }
     if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
+    let section = try reader.section(.profile, name)
     try await store.addAccessKey(name: name, credential: credential, mfaSerial: mfaSerial, requester: requester)
+    if section != nil, !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
+    // A profile of the vault's own says that it has the key.
+    var settings = section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
+    settings += KeySettings.make(accessKeyId: credential.accessKeyId, mfaSerial: mfaSerial)
+    try await rewrite(name, settings, requester)
+  }
+
+  /// Writes a profile's settings and works out anew what follows from them.
+  private func rewrite(_ name: String, _ settings: [Setting], _ requester: Requester) async throws {
+    try await store.putProfile(name, settings: settings, summary: ProfileSummary(name: name, kind: nil), requester: requester)
     try await summarizeOwn()
   }
 
@@ -61,6 +76,13 @@ extension Catalogue {
       throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
     }
     try await store.removeAccessKey(name: name, requester: requester)
-    try await summarizeOwn()
+    if !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
+    let left = try reader.section(.profile, name)?.settings.filter { !KeySettings.names.contains($0.name) && $0.name != "mfa_serial" } ?? []
+    if left.isEmpty {
+      try await store.removeProfile(name, requester: requester)
+      try await summarizeOwn()
+    } else {
+      try await rewrite(name, left, requester)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultKeys
 import VaultModel
 import VaultSecrets
@@ -47,7 +48,8 @@ actor Custody {
   private func makeFirstKey(_ requester: Requester) async throws {
     let keyStore = keyStores(preferred)
     if let left = try await keyStore.list().first {
-      try await store.create(key: try await keyStore.read(left.id), id: left.id, store: preferred.rawValue, requester: requester)
+      guard let id = left.id else { throw KeyStoreError.locked(collection: "default") }
+      try await store.create(key: try await keyStore.read(id), id: id, store: preferred.rawValue, requester: requester)
       return
     }
     let id = KeyID.random()
@@ -75,6 +77,10 @@ actor Custody {
   ///
   /// - Returns: the new key's name and how many rows were sealed anew.
   func rotate(for prompter: any Prompter, requester: Requester) async throws -> (id: KeyID, rows: Int) {
+    try await CurrentPrompter.$value.withValue(prompter) { try await change(for: prompter, requester) }
+  }
+
+  private func change(for prompter: any Prompter, _ requester: Requester) async throws -> (id: KeyID, rows: Int) {
     try await ensureUnlocked(for: prompter, requester: requester)
     let records = try await store.keyRecords()
     guard let old = records.first(where: { $0.state == .active }) else { throw AgentError.locked }

@@ -28,7 +28,7 @@ struct Minter: Sendable {
   }
 
   /// What the calls of one walk have in common.
-  private struct Call {
+  struct Call: Sendable {
     let plan: Plan
     let wish: Wish
     let requester: Requester
@@ -39,6 +39,23 @@ struct Minter: Sendable {
       event.reason = wish.reason
       return event
     }
+
+    /// The six digits of the MFA device: from the command line, else from the person.
+    func code(serial: String) async throws -> SecretBytes {
+      let code = if let given = wish.mfaCode { given } else { try await prompter.ask(.mfaCode(serial: serial, profile: plan.profile)) }
+      guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
+      return code
+    }
+  }
+
+  /// Credentials that need no session: temporary ones that the vault holds as they are.
+  func deliverAsIs(_ plan: Plan, _ wish: Wish, _ requester: Requester) async throws -> Credential {
+    let credential = try await identity(plan)
+    var event = AuditEvent(action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
+    event.reason = wish.reason
+    event.accessKeyId = credential.accessKeyId
+    try await store.record(event)
+    return credential
   }
 
   // MARK: one link

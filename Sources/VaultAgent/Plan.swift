@@ -19,6 +19,8 @@ struct Plan: Sendable {
   struct TokenStep: Sendable {
     let keyName: String
     let mfaSerial: String?
+    /// As long as one working day, so that one code serves it.
+    let duration: SessionDuration
     let region: String?
     let endpoint: EndpointSettings
     let fingerprint: String
@@ -45,9 +47,9 @@ struct Plan: Sendable {
       digest.add("keys", name, accessKeyId)
       let serial = chain.roles.isEmpty ? ownSerial : chain.roles[0].mfaSerial
       if chain.roles.isEmpty || serial != nil {
-        digest.add("GetSessionToken", serial, chain.endpoint.url)
+        digest.add("GetSessionToken", serial, chain.endpoint.url, duration.flatMap { chain.roles.isEmpty ? String($0.seconds) : nil })
         token = TokenStep(
-          keyName: name, mfaSerial: serial, region: chain.roles.first?.region ?? chain.region, endpoint: chain.roles.first?.endpoint ?? chain.endpoint,
+          keyName: name, mfaSerial: serial, duration: (chain.roles.isEmpty ? duration : nil) ?? .workingDay, region: chain.roles.first?.region ?? chain.region, endpoint: chain.roles.first?.endpoint ?? chain.endpoint,
           fingerprint: digest.text)
       }
     } else {

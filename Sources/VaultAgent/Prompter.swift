@@ -5,15 +5,14 @@ import VaultWire
 /// What a person is asked.
 enum Question: Sendable, Hashable {
   case mfaCode(serial: String, profile: String)
-  case passphrase(vault: String, attempt: Int)
-  case newPassphrase(vault: String)
+  case passphrase(vault: String)
+  case newPassphrase(vault: String, minimumLength: Int)
 
   var text: String {
     switch self {
     case .mfaCode(let serial, let profile): "MFA code of \(serial) for \(profile):"
-    case .passphrase(_, 1): "Passphrase of the vault:"
-    case .passphrase: "That is not it. Passphrase of the vault:"
-    case .newPassphrase: "New passphrase for the vault:"
+    case .passphrase: "Passphrase of the vault:"
+    case .newPassphrase(_, let length): "New passphrase for the vault (\(length) characters or more):"
     }
   }
 
@@ -71,4 +70,6 @@ struct Nobody: Prompter {
 /// Who is asked in the task at hand; for parts such as the key store that are built before anybody asks.
 enum CurrentPrompter {
   @TaskLocal static var value: any Prompter = Nobody()
+  /// The asker's environment, as far as it was sent along.
+  @TaskLocal static var environment: [String: String] = [:]
 }

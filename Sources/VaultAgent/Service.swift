@@ -35,7 +35,7 @@ struct Service: Sendable {
     guard message.version == protocolVersion else { throw AgentError.otherVersion(client: message.version, agent: protocolVersion) }
     let requester = inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: message.number(.commandIndex))
     let prompter = ConnectionPrompter(connection: connection)
-    return try await CurrentPrompter.$value.withValue(prompter) {
+    return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
       switch message.kind {
       case .credential: try await credential(message, requester, prompter)
       case .importFiles: try await importFiles(message, requester, prompter)

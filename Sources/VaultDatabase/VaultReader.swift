@@ -60,6 +60,22 @@ public final class VaultReader {
     }
   }
 
+  /// The session that `list` shows for a profile.
+  public func currentSession(of profile: String) throws -> SessionRecord? {
+    try rows(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
+      WHERE s.profile_id = (SELECT id FROM profile WHERE name = ?) ORDER BY s.ended_at IS NULL DESC, s.issued_at DESC LIMIT 1
+      """, { try $0.bind(profile) }
+    ) { try SessionRows.read($0, from: 0, profile: profile) }.first
+  }
+
+  /// The file that a profile comes from, as shown; `vault` for the vault's own.
+  public func origin(of profile: String) throws -> String? {
+    try rows("SELECT origin FROM profile WHERE name = ?", { try $0.bind(profile) }) { $0.text(0) }.first
+  }
+
   /// A section with its settings; nil where there is none.
   public func section(_ kind: SectionKind, _ name: String) throws -> ConfigSection? {
     guard let database else { return nil }

@@ -10,6 +10,9 @@ public struct SessionDuration: Sendable, Hashable {
   /// The longest that a chained role gets.
   public static let chainedLimit = SessionDuration(unchecked: 3_600)
 
+  /// Twelve hours: what `GetSessionToken` gives where nothing is asked.
+  public static let workingDay = SessionDuration(unchecked: 43_200)
+
   private init(unchecked seconds: Int) { self.seconds = seconds }
 
   /// - Returns: nil outside 900 to 43,200.

@@ -1,0 +1,27 @@
+import AWSConfig
+import VaultKeys
+import VaultModel
+
+/// The agent's settings: the files `/etc/vault/config` and `~/.config/vault/config`, in the grammar of the AWS config file, and the environment.
+struct AgentSettings: Sendable {
+  /// Where a new master key is kept.
+  let keyStore: KeyStoreKind
+
+  /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for a value that makes no sense.
+  init(files: [String], environment: [String: String]) throws {
+    var values: [String: String] = [:]
+    for file in files {
+      let settings = try SharedConfig.read(configFile: file, credentialsFile: nil, home: nil)
+      for setting in settings.sections.first(where: { $0.kind == .profile && $0.name == "default" })?.settings ?? [] {
+        values[setting.name] = setting.text
+      }
+    }
+    let name = environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"] ?? KeyStoreKind.secretService.rawValue
+    guard let kind = KeyStoreKind(rawValue: name) else {
+      throw Failure(
+        "no key store \"\(name)\"", hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
+        exitStatus: .configuration)
+    }
+    keyStore = kind
+  }
+}
