@@ -1,114 +1,132 @@
 import VaultModel
 
-/// Finds the way from a profile to credentials, as the SDKs do (facts, "From a profile to credentials").
+/// Works out the way from a profile to its credentials, without asking anyone: loops and gaps are found before any call.
 public struct ChainResolver {
-  /// Roles that a chain may have; each is a call to AWS.
+  /// The roles that one chain may have.
   public static let longestChain = 16
 
   let lookup: (SectionKind, String) -> ConfigSection?
-  let environment: (String) -> String?
+  let endpoints: EndpointResolver
+  let identities: IdentityReader
 
   /// - Parameters:
-  ///   - lookup: a section by its name.
-  ///   - environment: a variable of the asker's environment.
+  ///   - lookup: the section of that kind and name.
+  ///   - environment: the value of a variable.
   public init(lookup: @escaping (SectionKind, String) -> ConfigSection?, environment: @escaping (String) -> String?) {
     self.lookup = lookup
-    self.environment = environment
+    endpoints = EndpointResolver(lookup: lookup, environment: environment)
+    identities = IdentityReader(lookup: lookup)
   }
 
-  /// The whole chain of a profile. Nothing is asked of AWS to find it.
-  ///
-  /// - Throws: what keeps the profile from leading to credentials: loops and dangling sources by all their names.
-  public func chain(for profile: String) throws(ConfigError) -> CredentialChain {
-    let leaf = try settings(profile, from: nil)
-    let leafRegion = region(leaf)
-    var links: [RoleLink] = []
-    var path: [String] = []
+  /// - Throws: the first thing that stands between the profile and its credentials.
+  public func chain(for name: String) throws(ConfigError) -> CredentialChain {
+    let leaf = try settings(of: name, namedAt: nil)
+    var roles: [RoleLink] = []
+    var visited: [String] = []
     var current = leaf
     while true {
-      let isSource = !path.isEmpty
-      if path.contains(current.name) { throw .cycle(path[(path.firstIndex(of: current.name) ?? 0)...] + [current.name]) }
-      path.append(current.name)
-      // A source's own keys count before its role.
-      guard current.text("role_arn") != nil, !(isSource && current.hasStaticKeys) else { break }
-      guard current.text("web_identity_token_file") == nil || current.text("source_profile") != nil || current.text("credential_source") != nil else { break }
-      links.append(try RoleParameters.link(current, region: current.text("region") ?? leafRegion, endpoint: try endpoint(current)))
-      guard links.count <= Self.longestChain else { throw .profile(name: profile, problem: "is a chain of over \(Self.longestChain) roles") }
-      switch try source(of: current) {
-      case .identity(let identity): return finish(leaf, identity, links, leafRegion)
-      case .itself: return finish(leaf, try keys(current), links, leafRegion)
-      case .profile(let name): current = try settings(name, from: current)
+      visited.append(current.name)
+      let step = try nextStep(of: current, isSource: visited.count > 1)
+      let identity: IdentityLink
+      switch step {
+      case .identity(let link):
+        identity = link
+      case .role(let source):
+        guard roles.count < Self.longestChain else { throw ConfigError.tooLong(profile: name, limit: Self.longestChain) }
+        roles.append(try role(of: current, leaf: leaf))
+        switch source {
+        case .identity(let link): identity = link
+        case .profile(let next, let origin):
+          if let start = visited.firstIndex(of: next) {
+            throw ConfigError.loop(profiles: visited[start...] + [next], setting: "source_profile", origin: origin)
+          }
+          current = try settings(of: next, namedAt: origin)
+          continue
+        }
       }
+      return CredentialChain(
+        profile: name, identity: identity, roles: roles.reversed(), region: endpoints.region(leaf, leaf: leaf),
+        endpoint: try endpoints.settings(leaf))
     }
-    return finish(leaf, try identity(current), links, leafRegion)
   }
 
-  private func finish(_ leaf: ProfileSettings, _ identity: IdentityLink, _ links: [RoleLink], _ region: String?) -> CredentialChain {
-    CredentialChain(
-      profile: leaf.name, identity: identity, roles: links.reversed(), region: region, endpoint: (try? endpoint(leaf)) ?? EndpointSettings())
+  /// What `vault list` says of the profile. What is wrong with it stands in `problem`.
+  public func summary(for name: String) -> ProfileSummary {
+    do {
+      let chain = try chain(for: name)
+      let leaf = try settings(of: name, namedAt: nil)
+      let isRole = chain.roles.last?.profile == name
+      var arn = isRole ? chain.roles.last?.roleARN.text : nil
+      if case .webIdentity(_, let role, _, _) = chain.identity, !isRole { arn = role.text }
+      return ProfileSummary(
+        name: name, kind: isRole ? .assumeRole : Self.kind(of: chain.identity), roleARN: arn,
+        source: isRole ? leaf.text("source_profile") ?? leaf.text("credential_source") : nil, region: chain.region)
+    } catch {
+      let own = lookup(.profile, name)
+      return ProfileSummary(
+        name: name, kind: nil, roleARN: own?.text("role_arn"), source: own?.text("source_profile") ?? own?.text("credential_source"),
+        region: own?.text("region"), problem: error.message)
+    }
   }
 
-  func settings(_ name: String, from asker: ProfileSettings?) throws(ConfigError) -> ProfileSettings {
-    guard let section = lookup(.profile, name) else {
-      guard let asker else { throw .profile(name: name, problem: "is not there") }
-      throw asker.wrong("source_profile", "names \"\(name)\", which is not there (\(asker.name) → \(name))")
-    }
+  /// The settings of a profile with what it takes over from others.
+  func settings(of name: String, namedAt origin: SettingOrigin?) throws(ConfigError) -> ProfileSettings {
+    guard let section = lookup(.profile, name) else { throw ConfigError.noSuchProfile(name: name, namedAt: origin) }
     return try ProfileSettings(section, lookup: lookup)
   }
 
-  private func endpoint(_ profile: ProfileSettings) throws(ConfigError) -> EndpointSettings {
-    try EndpointRules.settings(profile, lookup: lookup, environment: environment)
+  private enum Step {
+    case identity(IdentityLink)
+    case role(Source)
   }
-
-  /// The profile was named by the person, so that its own region counts before the environment's.
-  private func region(_ profile: ProfileSettings) -> String? {
-    profile.text("region") ?? [environment("AWS_REGION"), environment("AWS_DEFAULT_REGION")].compactMap { $0 }.first { !$0.isEmpty }
-  }
-
-  // MARK: a role's source
 
   private enum Source {
     case identity(IdentityLink)
-    /// The profile's own static keys.
-    case itself
-    case profile(String)
+    case profile(String, origin: SettingOrigin)
   }
 
-  private func source(of profile: ProfileSettings) throws(ConfigError) -> Source {
-    let name = profile.text("source_profile")
-    let kind = profile.text("credential_source")
-    if name != nil, kind != nil { throw profile.wrong("credential_source", "cannot stand beside source_profile") }
-    if let name {
-      guard name == profile.name else { return .profile(name) }
-      guard profile.hasStaticKeys else { throw .cycle([name, name]) }
-      return .itself
+  /// - Parameter isSource: whether another profile led here; access keys then come before a role.
+  private func nextStep(of profile: ProfileSettings, isSource: Bool) throws(ConfigError) -> Step {
+    guard let roleARN = profile["role_arn"], !(isSource && profile.saysAccessKeys) else {
+      return .identity(try identities.identity(of: profile, keysFirst: isSource))
     }
-    switch kind {
-    case "EcsContainer": return .identity(.container)
-    case "Ec2InstanceMetadata": return .identity(.instance)
-    case "Environment": return .identity(.environment)
-    case .some: throw profile.wrong("credential_source", "must be Environment, Ec2InstanceMetadata or EcsContainer")
-    case nil: throw profile.wrong("role_arn", "needs a source_profile or a credential_source")
+    let source = profile["source_profile"]
+    let credentialSource = profile["credential_source"]
+    if source != nil, let credentialSource {
+      throw ConfigError.incomplete(
+        profile: profile.name, origin: credentialSource.origin, problem: "has both source_profile and credential_source",
+        expected: "remove one of the two")
     }
+    if let source {
+      guard let next = source.text else {
+        throw ConfigError.invalid(setting: "source_profile", origin: source.origin, expected: "the name of a profile")
+      }
+      // A profile may be its own source where it has access keys.
+      if next == profile.name, profile.saysAccessKeys { return .role(.identity(try identities.keys(of: profile))) }
+      return .role(.profile(next, origin: source.origin))
+    }
+    if let credentialSource { return .role(.identity(try identities.named(credentialSource))) }
+    if let file = profile.text("web_identity_token_file") {
+      return .identity(try identities.webIdentity(of: profile, tokenFile: file))
+    }
+    throw ConfigError.incomplete(
+      profile: profile.name, origin: roleARN.origin, problem: "has a role_arn, but nothing to assume the role with",
+      expected: "add source_profile, credential_source or web_identity_token_file")
   }
 
-  // MARK: the identity
-
-  private func identity(_ profile: ProfileSettings) throws(ConfigError) -> IdentityLink {
-    if profile.text("role_arn") != nil, !profile.hasStaticKeys, let file = profile.text("web_identity_token_file") {
-      guard let arn = RoleARN(profile.text("role_arn") ?? "") else { throw profile.wrong("role_arn", "is no role's ARN") }
-      return .webIdentity(profile: profile.name, roleARN: arn, tokenFile: file, roleSessionName: profile.text("role_session_name"))
-    }
-    if ["sso_session", "sso_start_url", "sso_account_id", "sso_role_name"].contains(where: { profile.text($0) != nil }), !profile.hasStaticKeys {
-      return try SSOSettings.identity(profile, lookup: lookup)
-    }
-    if profile.hasStaticKeys { return try keys(profile) }
-    if let command = profile.text("credential_process") { return .process(profile: profile.name, command: command) }
-    throw .profile(name: profile.name, problem: "has no credentials: no role_arn, sso_…, access key, credential_process or web identity")
+  private func role(of profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> RoleLink {
+    try RoleParameters(profile: profile).link(
+      region: endpoints.region(profile, leaf: leaf), endpoint: try endpoints.settings(profile))
   }
 
-  private func keys(_ profile: ProfileSettings) throws(ConfigError) -> IdentityLink {
-    try profile.requireWholeKeys()
-    return .keys(name: profile.name, accessKeyId: profile.text("aws_access_key_id"), mfaSerial: profile.text("mfa_serial"))
+  private static func kind(of identity: IdentityLink) -> ProfileKind {
+    switch identity {
+    case .keys: .keys
+    case .sso: .sso
+    case .webIdentity: .webIdentity
+    case .process: .process
+    case .container, .instance: .container
+    case .environment: .environment
+    }
   }
 }

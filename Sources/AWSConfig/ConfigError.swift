@@ -1,44 +1,60 @@
 import VaultModel
 
-/// What can be wrong with an AWS config file, or with a profile in it.
-public enum ConfigError: ReportableError, Hashable {
-  /// The file's grammar: where, and what was expected there. The line itself is never quoted, since it may hold a secret.
+/// What is wrong with a config or credentials file, or with what it says. Values are never quoted: any of them may be a secret.
+public enum ConfigError: ReportableError, Sendable, Hashable {
+  /// A line that cannot be read; `expected` says what should stand there.
   case syntax(file: String, line: Int, expected: String)
-  case unreadable(file: String, why: String)
-  /// A profile's setting: where, and what is wrong with it.
-  case setting(profile: String, name: String, at: SettingOrigin, problem: String)
-  /// A profile that leads nowhere.
-  case profile(name: String, problem: String)
-  /// The profiles of a loop, the first one again at the end.
-  case cycle([String])
+  /// A file that cannot be read at all.
+  case unreadable(file: String, problem: String)
+  /// A profile that was named, by a person or by another profile's setting, and is not there.
+  case noSuchProfile(name: String, namedAt: SettingOrigin?)
+  /// A section that a setting names and that is not there.
+  case noSuchSection(kind: SectionKind, name: String, namedAt: SettingOrigin)
+  /// A setting whose value is not what it must be.
+  case invalid(setting: String, origin: SettingOrigin, expected: String)
+  /// Settings of a profile that do not go together, or are not enough.
+  case incomplete(profile: String, origin: SettingOrigin?, problem: String, expected: String)
+  /// Profiles that name each other; the first stands at the end again.
+  case loop(profiles: [String], setting: String, origin: SettingOrigin?)
+  /// More roles than a chain may have.
+  case tooLong(profile: String, limit: Int)
 
   public var message: String {
     switch self {
     case .syntax(let file, let line, let expected): "\(file):\(line): expected \(expected)"
-    case .unreadable(let file, let why): "\(file): \(why)"
-    case .setting(let profile, let name, let origin, let problem): "\(origin): profile \"\(profile)\": \(name) \(problem)"
-    case .profile(let name, let problem): "profile \"\(name)\" \(problem)"
-    case .cycle(let names): "the source profiles go in a circle: \(names.joined(separator: " → "))"
+    case .unreadable(let file, let problem): "\(file): \(problem)"
+    case .noSuchProfile(let name, let origin): "\(Self.prefix(origin))there is no profile “\(name)”"
+    case .noSuchSection(let kind, let name, let origin): "\(origin): there is no section [\(kind.rawValue) \(name)]"
+    case .invalid(let setting, let origin, let expected): "\(origin): \(setting) must be \(expected)"
+    case .incomplete(let profile, let origin, let problem, _): "\(Self.prefix(origin))profile “\(profile)” \(problem)"
+    case .loop(let profiles, let setting, let origin):
+      "\(Self.prefix(origin))\(setting) leads in a circle: \(profiles.joined(separator: " → "))"
+    case .tooLong(let profile, let limit): "profile “\(profile)” needs more than \(limit) roles, one after the other"
     }
   }
 
   public var hint: String? {
     switch self {
-    case .syntax: "mend the line; nothing was taken from the file"
-    case .cycle: "one of them must have an identity of its own (keys, SSO, …)"
-    case .profile(let name, _): "`vault show \(name)` says what the profile has"
-    default: nil
+    case .syntax, .invalid: "correct that line"
+    case .unreadable: "check the path, its owner and its permissions"
+    case .noSuchProfile(_, let origin): origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"
+    case .noSuchSection: "correct the name, or add that section to the config file"
+    case .incomplete(_, _, _, let expected): expected
+    case .loop: "let one of these profiles name a source that leads to credentials"
+    case .tooLong: "assume the last role from a nearer source"
     }
   }
 
   public var exitStatus: ExitStatus { .configuration }
+
+  private static func prefix(_ origin: SettingOrigin?) -> String { origin.map { "\($0): " } ?? "" }
 }
 
-/// Something in a file that has no effect, and is shown rather than dropped in silence.
-public struct ConfigWarning: Sendable, Hashable {
-  public let file: String
-  public let line: Int
-  public let text: String
+/// Something in a file that was passed over, and that a person may want to know of.
+public struct ConfigWarning: Sendable, Hashable, CustomStringConvertible {
+  public var file: String
+  public var line: Int
+  public var text: String
 
   public init(file: String, line: Int, text: String) {
     self.file = file

@@ -1,40 +1,59 @@
 import Glibc
-import VaultSecrets
+import VaultModel
 
-/// Reads a config file whole, without waiting for what is no file, and wipes what was read afterwards.
+/// The bytes of one file, wiped when they have been used.
 enum ConfigFile {
-  static let largest = 64 << 20
+  static let longest = 64 << 20
 
-  /// Lends the bytes; an empty buffer for a file that is not there.
+  /// Lends the bytes of the file at `path`; none where it is missing.
+  /// - Parameter shown: the path as the person knows it.
   static func withBytes<Result>(
-    of path: String, shownAs name: String, _ body: (UnsafeRawBufferPointer) throws(ConfigError) -> Result
+    _ path: String, shown: String, _ body: (UnsafeRawBufferPointer) throws(ConfigError) -> Result
   ) throws(ConfigError) -> Result {
-    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
+    // O_NONBLOCK: the open of a FIFO must not wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
-      if errno == ENOENT || errno == ENOTDIR { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-      throw .unreadable(file: name, why: String(cString: strerror(errno)))
+      let code = errno
+      if code == ENOENT || code == ENOTDIR { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+      throw ConfigError.unreadable(file: shown, problem: "cannot be opened: \(reason(code))")
     }
     defer { close(descriptor) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .unreadable(file: name, why: String(cString: strerror(errno))) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw .unreadable(file: name, why: "is not a plain file") }
-    guard status.st_size <= largest else { throw .unreadable(file: name, why: "is larger than 64 MiB") }
-    // One byte more than it says: a file that grows meanwhile is cut there and read again at its next change.
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 1)
+    guard fstat(descriptor, &status) == 0 else { throw ConfigError.unreadable(file: shown, problem: "cannot be read: \(reason(errno))") }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw ConfigError.unreadable(file: shown, problem: "is not a regular file") }
+    guard status.st_size <= longest else { throw ConfigError.unreadable(file: shown, problem: "is longer than 64 MiB") }
+    // One byte more shows a file that grew meanwhile.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
     defer {
-      wipe(buffer)
+      if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) }
       buffer.deallocate()
     }
-    var length = 0
-    while length < buffer.count {
-      let got = read(descriptor, buffer.baseAddress.unsafelyUnwrapped + length, buffer.count - length)
+    let count = try fill(buffer, from: descriptor, shown: shown)
+    guard count < buffer.count else { throw ConfigError.unreadable(file: shown, problem: "changed while it was read") }
+    return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+  }
+
+  private static func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, shown: String) throws(ConfigError) -> Int {
+    var count = 0
+    while count < buffer.count {
+      let got = Glibc.read(descriptor, buffer.baseAddress?.advanced(by: count), buffer.count - count)
       if got == 0 { break }
-      if got > 0 {
-        length += got
-      } else if errno != EINTR {
-        throw .unreadable(file: name, why: String(cString: strerror(errno)))
+      if got < 0 {
+        let code = errno
+        if code == EINTR { continue }
+        throw ConfigError.unreadable(file: shown, problem: "cannot be read: \(reason(code))")
       }
+      count += got
     }
-    return try body(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<length]))
+    return count
+  }
+
+  private static func reason(_ code: Int32) -> String {
+    switch code {
+    case EACCES, EPERM: "permission denied"
+    case ELOOP: "too many links"
+    case EISDIR: "it is a directory"
+    default: "error \(code)"
+    }
   }
 }

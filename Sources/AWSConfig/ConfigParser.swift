@@ -1,184 +1,164 @@
 import VaultModel
 import VaultSecrets
 
-/// Which of AWS's two files a text is: their section headers differ.
-public enum ConfigFileKind: Sendable {
-  case config, credentials
-}
-
-/// A section as one file has it, before the files are merged.
-struct ParsedSection {
-  let kind: SectionKind
-  let name: String
-  var settings: [ParsedSetting] = []
-  /// `[profile default]`, which wins over `[default]`.
-  var hasPrefix: Bool
-}
-
-/// A setting as it is read. A secret's bytes never become a `String`.
-struct ParsedSetting {
-  var setting: Setting
-  var secret: SecretBytes?
-}
-
-/// Parses one file, as the SDKs do (facts, "Shared config and credentials files").
+/// Reads the bytes of one file into a table of sections.
+///
+/// Values of secrets go from the bytes straight to guarded memory; no text of them is ever made.
 struct ConfigParser {
-  static let longestName = 256
-  static let secretNames: Set<String> = ["aws_secret_access_key", "aws_session_token"]
-  static let secretText = "‹secret›"
-
-  private let file: String
-  private let kind: ConfigFileKind
-  private(set) var sections: [ParsedSection] = []
-  private(set) var warnings: [ConfigWarning] = []
-  private var index: [SectionName: Int] = [:]
-  /// Where the next setting goes; nil within a section that is ignored.
-  private var current: Int?
-  private var isInSection = false
-  private var lastSetting: Int?
-
-  private struct SectionName: Hashable {
-    let kind: SectionKind
-    let name: String
-    let hasPrefix: Bool
+  /// What a line that begins with a blank would continue.
+  private enum Above {
+    case nothing
+    /// A property of a section that is passed over.
+    case ignored
+    case text(section: Int, setting: Int)
+    case nested(section: Int, setting: Int)
+    case secret(String)
   }
 
-  init(file: String, kind: ConfigFileKind) {
+  let file: String
+  let kind: ConfigFileKind
+  private(set) var table = SectionTable()
+  private(set) var warnings: [ConfigWarning] = []
+  private var lines: ConfigLines
+  /// The section that is open: nil before the first, and `.some(nil)` in one that is passed over.
+  private var section: Int??
+  private var above = Above.nothing
+  private var nestedNames: [String: Int] = [:]
+
+  /// - Parameters:
+  ///   - bytes: must outlive the call of ``parse(_:file:kind:)`` alone.
+  ///   - file: the path as the person knows it.
+  static func parse(
+    _ bytes: UnsafeRawBufferPointer, file: String, kind: ConfigFileKind
+  ) throws(ConfigError) -> (table: SectionTable, warnings: [ConfigWarning]) {
+    var parser = ConfigParser(bytes, file: file, kind: kind)
+    while let line = parser.lines.next() { try parser.read(line) }
+    if let dropped = parser.table.settleDefault() {
+      parser.warn("section ignored: [profile default] takes its place", line: dropped)
+    }
+    return (parser.table, parser.warnings)
+  }
+
+  private init(_ bytes: UnsafeRawBufferPointer, file: String, kind: ConfigFileKind) {
+    lines = ConfigLines(bytes)
     self.file = file
     self.kind = kind
   }
 
-  mutating func parse(_ bytes: UnsafeRawBufferPointer) throws(ConfigError) {
-    var lines = LineScanner(bytes)
-    while let line = lines.next() {
-      let content = line.trimmed
-      guard let first = content.first else { continue }
-      if UnsafeRawBufferPointer.isBlank(line[0]), isInSection {
-        // Within a setting that goes on, comments are text; before the first one they are comments.
-        if lastSetting == nil, first == 0x23 || first == 0x3B { continue }
-        try continueSetting(content, lines.number)
-      } else if first == 0x23 || first == 0x3B {
-        continue
-      } else if first == 0x5B {
-        try header(content, lines.number)
-      } else {
-        try setting(content, lines.number)
-      }
+  private mutating func read(_ line: Range<Int>) throws(ConfigError) {
+    let content = lines.trimmed(line)
+    guard let first = content.first.map({ lines.bytes[$0] }), !Byte.startsComment(first) else { return }
+    if content.lowerBound > line.lowerBound {
+      try readContinuation(content)
+    } else if first == Byte.open {
+      try readHeader(content)
+    } else {
+      try readProperty(content)
     }
   }
 
-  private func expected(_ what: String, _ line: Int) -> ConfigError { .syntax(file: file, line: line, expected: what) }
-
-  private mutating func warn(_ line: Int, _ text: String) {
-    if warnings.count < 1_000 { warnings.append(ConfigWarning(file: file, line: line, text: text)) }
+  private mutating func readHeader(_ line: Range<Int>) throws(ConfigError) {
+    guard let close = lines.first(Byte.close, in: line) else { throw expected("“]” at the end of the section's name") }
+    let rest = lines.trimmed(close + 1..<line.upperBound)
+    guard rest.isEmpty || Byte.startsComment(lines.bytes[rest.lowerBound]) else { throw expected("nothing after “]” but a comment") }
+    let name = try text(lines.trimmed(line.lowerBound + 1..<close))
+    above = .nothing
+    switch SectionHeader(name, in: kind) {
+    case .section(let kind, let name, let bare): section = .some(table.open(kind, name, bare: bare, line: lines.number))
+    case .ignored(let why):
+      section = .some(nil)
+      warn(why, line: lines.number)
+    }
   }
 
-  // MARK: [section]
-
-  private mutating func header(_ content: UnsafeRawBufferPointer, _ line: Int) throws(ConfigError) {
-    guard let close = content.firstIndex(of: 0x5D) else { throw expected("a ] at the end of the section's name", line) }
-    let rest = UnsafeRawBufferPointer(rebasing: content[(close + 1)...]).trimmed
-    guard rest.isEmpty || rest[0] == 0x23 || rest[0] == 0x3B else { throw expected("nothing but a comment after ]", line) }
-    let inside = UnsafeRawBufferPointer(rebasing: content[1..<close]).trimmed
-    isInSection = true
-    current = nil
-    lastSetting = nil
-    guard let section = sectionName(inside, line) else { return }
-    if let known = index[section] {
-      current = known
+  private mutating func readProperty(_ line: Range<Int>) throws(ConfigError) {
+    guard let section else { throw expected("a section, such as [default], before the first setting") }
+    let (name, value) = try property(line, commentsEnd: true)
+    guard let section else {
+      above = .ignored
       return
     }
-    index[section] = sections.count
-    current = sections.count
-    sections.append(ParsedSection(kind: section.kind, name: section.name, hasPrefix: section.hasPrefix))
+    let origin = SettingOrigin(file: file, line: lines.number)
+    if SecretName.contains(name) {
+      try readSecret(name, value, section: section, origin: origin)
+      return
+    }
+    let setting = Setting(name: name, value: .text(try text(value)), origin: origin)
+    let position = table.withSection(section) { $0.put(setting) }
+    above = value.isEmpty ? .nested(section: section, setting: position) : .text(section: section, setting: position)
+    if value.isEmpty { nestedNames.removeAll() }
   }
 
-  /// What a header names; nil, with a warning, for what is ignored with all it holds.
-  private mutating func sectionName(_ inside: UnsafeRawBufferPointer, _ line: Int) -> SectionName? {
-    guard inside.count <= Self.longestName + 64 else {
-      warn(line, "a section's name of \(inside.count) bytes is too long; the section has no effect")
-      return nil
-    }
-    let blank = inside.firstIndex { UnsafeRawBufferPointer.isBlank($0) }
-    let word = UnsafeRawBufferPointer(rebasing: inside[..<(blank ?? inside.count)]).text
-    let rest = blank.map { UnsafeRawBufferPointer(rebasing: inside[$0...]).trimmed }
-    let kinds: [String: SectionKind] = ["profile": .profile, "sso-session": .ssoSession, "services": .services]
-    if kind == .credentials {
-      if blank != nil, kinds[word] != nil {
-        warn(line, "[\(inside.text)] has no effect in the credentials file; there a profile is [NAME]")
-        return nil
+  private mutating func readSecret(_ name: String, _ value: Range<Int>, section: Int, origin: SettingOrigin) throws(ConfigError) {
+    let bytes = UnsafeRawBufferPointer(rebasing: lines.bytes[value])
+    guard bytes.allSatisfy({ (33...126).contains($0) }) else { throw expected("a secret of visible ASCII characters, without blanks") }
+    let setting = Setting(name: name, value: .text(bytes.isEmpty ? "" : SecretName.mask), origin: origin)
+    let secret = bytes.isEmpty ? nil : SecretBytes(copying: bytes)
+    table.withSection(section) { _ = $0.put(setting, secret: secret) }
+    above = .secret(name)
+  }
+
+  private mutating func readContinuation(_ line: Range<Int>) throws(ConfigError) {
+    switch above {
+    case .nothing: throw expected("a setting above, since this line begins with a blank")
+    case .ignored: return
+    case .secret(let name): throw expected("the whole of \(name) on one line; this one begins with a blank")
+    case .text(let section, let setting):
+      let more = try maskedText(line)
+      table.withSection(section) { builder in
+        builder.continueValue(at: setting) { value in
+          guard case .text(var text) = value else { return }
+          value = .text("")
+          text += "\n"
+          text += more
+          value = .text(text)
+        }
       }
-      return checked(.profile, inside, hasPrefix: false, line)
-    }
-    if let rest, let section = kinds[word] { return checked(section, rest, hasPrefix: true, line) }
-    if blank == nil, word == "default" { return SectionName(kind: .profile, name: "default", hasPrefix: false) }
-    warn(line, "[\(inside.text)] is no section of the config file (write [profile \(inside.text)]); it has no effect")
-    return nil
-  }
-
-  private mutating func checked(_ kind: SectionKind, _ raw: UnsafeRawBufferPointer, hasPrefix: Bool, _ line: Int) -> SectionName? {
-    var name = raw
-    // The CLI takes names in quotes.
-    if name.count >= 2, let quote = name.first, quote == 0x22 || quote == 0x27, name[name.count - 1] == quote {
-      name = UnsafeRawBufferPointer(rebasing: name[1..<name.count - 1])
-    }
-    let others: Set<UInt8> = [0x5F, 0x2E, 0x2F, 0x25, 0x40, 0x3A, 0x2B, 0x2D]
-    guard !name.isEmpty, name.count <= Self.longestName,
-      name.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || others.contains($0) })
-    else {
-      warn(line, "\"\(name.text.prefix(80))\" is no name for a \(kind.rawValue); the section has no effect")
-      return nil
-    }
-    return SectionName(kind: kind, name: name.text, hasPrefix: hasPrefix)
-  }
-
-  // MARK: key = value
-
-  private mutating func setting(_ content: UnsafeRawBufferPointer, _ line: Int) throws(ConfigError) {
-    guard let equals = content.firstIndex(of: 0x3D) else { throw expected("[section] or key = value", line) }
-    let key = UnsafeRawBufferPointer(rebasing: content[..<equals]).trimmed
-    guard !key.isEmpty else { throw expected("a key before the =", line) }
-    guard isInSection else { throw expected("a [section] before the first key", line) }
-    guard key.count <= Self.longestName else { throw expected("a key of \(Self.longestName) bytes at most", line) }
-    lastSetting = nil
-    guard let current else { return }
-    let name = key.text.lowercased()
-    let value = UnsafeRawBufferPointer(rebasing: content[(equals + 1)...]).withoutComment
-    let isSecret = Self.secretNames.contains(name) && sections[current].kind == .profile
-    let parsed = ParsedSetting(
-      setting: Setting(name: name, value: .text(isSecret ? Self.secretText : value.text), origin: SettingOrigin(file: file, line: line)),
-      secret: isSecret ? SecretBytes(copying: value) : nil)
-    if let known = sections[current].settings.firstIndex(where: { $0.setting.name == name }) {
-      sections[current].settings[known] = parsed
-      lastSetting = known
-    } else {
-      lastSetting = sections[current].settings.count
-      sections[current].settings.append(parsed)
+    case .nested(let section, let setting):
+      let (name, range) = try property(line, commentsEnd: false)
+      let value = SecretName.contains(name) ? SecretName.mask : try text(range)
+      let known = nestedNames[name]
+      let count = nestedNames.count
+      if known == nil { nestedNames[name] = count }
+      table.withSection(section) { builder in
+        builder.continueValue(at: setting) { nested in
+          var list: [NestedSetting] = if case .nested(let list) = nested { list } else { [] }
+          nested = .text("")
+          if let known { list[known].value = value } else { list.append(NestedSetting(name: name, value: value)) }
+          nested = .nested(list)
+        }
+      }
     }
   }
 
-  /// An indented line: more of the value above, or a line of a nested one where that value is empty.
-  private mutating func continueSetting(_ content: UnsafeRawBufferPointer, _ line: Int) throws(ConfigError) {
-    guard let current else { return }
-    guard let lastSetting else { throw expected("a key = value above an indented line", line) }
-    var parsed = sections[current].settings[lastSetting]
-    guard parsed.secret == nil else { throw expected("a secret on one line", line) }
-    switch parsed.setting.value {
-    case .text(let text) where text.isEmpty: parsed.setting.value = .nested([try nested(content, line)])
-    case .text(let text):
-      guard text.utf8.count < 1 << 16 else { throw expected("a value of 64 KiB at most", line) }
-      parsed.setting.value = .text(text + "\n" + content.text)
-    case .nested(let lines):
-      guard lines.count < 1_000 else { throw expected("1,000 lines of a nested setting at most", line) }
-      let new = try nested(content, line)
-      parsed.setting.value = .nested(lines.filter { $0.name != new.name } + [new])
-    }
-    sections[current].settings[lastSetting] = parsed
+  /// The name, in lower case, and the range of the value.
+  private func property(_ line: Range<Int>, commentsEnd: Bool) throws(ConfigError) -> (name: String, value: Range<Int>) {
+    guard let equals = lines.first(Byte.equals, in: line) else { throw expected("“name = value”") }
+    let name = lines.trimmed(line.lowerBound..<equals)
+    guard !name.isEmpty else { throw expected("a name before “=”") }
+    let end = commentsEnd ? lines.endBeforeComment(equals + 1..<line.upperBound) : line.upperBound
+    let text = try text(name).lowercased()
+    // `export aws_secret_access_key = …`, or a blank for the “=”: a secret would be a part of the name, or the value of another.
+    guard SecretName.contains(text) || !SecretName.isMentioned(in: text) else { throw expected("the name of a secret alone before “=”") }
+    return (text, lines.trimmed(equals + 1..<end))
   }
 
-  private func nested(_ content: UnsafeRawBufferPointer, _ line: Int) throws(ConfigError) -> NestedSetting {
-    guard let equals = content.firstIndex(of: 0x3D), equals > 0 else { throw expected("key = value in a nested setting", line) }
-    let name = UnsafeRawBufferPointer(rebasing: content[..<equals]).trimmed.text.lowercased()
-    return NestedSetting(name: name, value: UnsafeRawBufferPointer(rebasing: content[(equals + 1)...]).withoutComment.text)
+  /// A continuation line, in which a secret that was indented by mistake is not shown.
+  private mutating func maskedText(_ line: Range<Int>) throws(ConfigError) -> String {
+    let more = try text(line)
+    guard SecretName.isMentioned(in: more.lowercased()) else { return more }
+    warn("a secret that begins with a blank is a part of the value above, and was left out", line: lines.number)
+    return SecretName.mask
+  }
+
+  private func text(_ range: Range<Int>) throws(ConfigError) -> String {
+    guard let text = lines.text(range) else { throw expected("UTF-8 text without NUL bytes") }
+    return text
+  }
+
+  private func expected(_ what: String) -> ConfigError { .syntax(file: file, line: lines.number, expected: what) }
+
+  private mutating func warn(_ text: String, line: Int) {
+    warnings.append(ConfigWarning(file: file, line: line, text: text))
   }
 }

@@ -1,93 +1,111 @@
 import VaultModel
 
-/// A setting that has no effect, and why.
+/// A setting that a profile holds and that changes nothing.
 public struct IgnoredSetting: Sendable, Hashable {
-  public let name: String
-  public let from: SettingOrigin
-  public let why: String
+  public var name: String
+  /// Where it stands.
+  public var from: SettingOrigin
+  public var why: String
+
+  public init(name: String, from: SettingOrigin, why: String) {
+    self.name = name
+    self.from = from
+    self.why = why
+  }
 }
 
-/// Every setting of a profile, what it inherits included, and those among them that have no effect.
-public struct ProfileExplanation: Sendable {
-  public let settings: [Setting]
-  public let ignored: [IgnoredSetting]
+/// What a profile says that counts, and what does not.
+public struct ProfileExplanation: Sendable, Hashable {
+  /// Every setting: the profile's own, then what it takes over from others. Those without effect are among `ignored` too.
+  public var settings: [Setting]
+  public var ignored: [IgnoredSetting]
+
+  public init(settings: [Setting], ignored: [IgnoredSetting]) {
+    self.settings = settings
+    self.ignored = ignored
+  }
 }
 
 extension ChainResolver {
-  /// What the profile has, and what of it counts. A profile that leads nowhere is explained too.
-  public func explanation(for name: String) throws(ConfigError) -> ProfileExplanation {
-    let profile = try settings(name, from: nil)
-    let hasRole = profile.text("role_arn") != nil
-    var ignored: [IgnoredSetting] = []
-    for setting in profile.settings {
-      if let why = Self.whyIgnored(setting.name, profile, hasRole: hasRole) {
-        ignored.append(IgnoredSetting(name: setting.name, from: setting.origin, why: why))
+  /// Which settings count for a profile that is asked for itself, and why the others do not.
+  ///
+  /// Nothing for a profile that is missing; of one whose includes cannot be followed, its own settings.
+  public func explanation(for name: String) -> ProfileExplanation {
+    guard let own = lookup(.profile, name) else { return ProfileExplanation(settings: [], ignored: []) }
+    let profile: ProfileSettings
+    do { profile = try ProfileSettings(own, lookup: lookup) } catch { return ProfileExplanation(settings: own.settings, ignored: []) }
+    var result = ProfileExplanation(settings: [], ignored: [])
+    for setting in profile.section.settings {
+      if let why = reason(setting, in: profile) {
+        result.ignored.append(IgnoredSetting(name: setting.name, from: setting.origin, why: why))
       }
+      result.settings.append(setting)
     }
-    return ProfileExplanation(settings: profile.settings, ignored: ignored)
+    for setting in profile.overridden {
+      result.ignored.append(IgnoredSetting(name: setting.name, from: setting.origin, why: "a nearer profile says it as well"))
+    }
+    return result
   }
 
-  private static let roleOnly: Set<String> = [
-    "source_profile", "credential_source", "external_id", "duration_seconds", "role_session_name", "source_identity", "policy", "policy_arns", "tags",
-    "session_tags", "transitive_tag_keys", "transitive_session_tags", "web_identity_token_file",
+  private static let roleNames: Set<String> = [
+    "external_id", "duration_seconds", "role_session_name", "source_identity", "policy", "policy_arns", "tags", "session_tags",
+    "transitive_tag_keys", "transitive_session_tags", "source_profile", "credential_source", "web_identity_token_file",
   ]
-  private static let identityOnly: Set<String> = [
-    "sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name", "sso_registration_scopes", "credential_process",
+  /// What `AssumeRoleWithWebIdentity` is not given.
+  private static let callerNames: Set<String> = [
+    "external_id", "mfa_serial", "source_identity", "tags", "session_tags", "transitive_tag_keys", "transitive_session_tags",
   ]
-  /// Settings that some SDK or the CLI knows and that say nothing about credentials.
-  private static let elsewhere: Set<String> = [
-    "output", "cli_pager", "cli_timestamp_format", "cli_follow_urlparam", "cli_auto_prompt", "cli_binary_format", "cli_history", "retry_mode",
-    "max_attempts", "s3", "s3api", "dynamodb", "parameter_validation", "tcp_keepalive", "api_versions", "defaults_mode", "sdk_ua_app_id",
-    "request_min_compression_size_bytes", "disable_request_compression", "ec2_metadata_service_endpoint", "ec2_metadata_service_endpoint_mode",
-    "ec2_metadata_v1_disabled", "metadata_service_timeout", "metadata_service_num_attempts", "account_id_endpoint_mode", "sigv4a_signing_region_set",
-    "request_checksum_calculation", "response_checksum_validation",
-  ]
-  private static let known: Set<String> = [
-    "role_arn", "region", "mfa_serial", "mfa_process", "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "services", "endpoint_url",
-    "ignore_configured_endpoint_urls", "use_fips_endpoint", "use_dualstack_endpoint", "sts_regional_endpoints", "ca_bundle", "include_profile",
-    "parent_profile", "login_session", "aws_account_id",
+  private static let twins = ["tags": "session_tags", "transitive_tag_keys": "transitive_session_tags", "parent_profile": "include_profile"]
+  private static let variables = [
+    "use_fips_endpoint": "AWS_USE_FIPS_ENDPOINT", "use_dualstack_endpoint": "AWS_USE_DUALSTACK_ENDPOINT",
+    "sts_regional_endpoints": "AWS_STS_REGIONAL_ENDPOINTS", "ca_bundle": "AWS_CA_BUNDLE",
+    "ignore_configured_endpoint_urls": "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
   ]
 
-  private static func whyIgnored(_ name: String, _ profile: ProfileSettings, hasRole: Bool) -> String? {
-    if roleOnly.contains(name) { return hasRole ? nil : "the profile assumes no role (no role_arn)" }
-    if identityOnly.contains(name) {
-      if hasRole { return "role_arn comes first" }
-      if profile.hasStaticKeys { return "the profile's access key comes first" }
-      if name == "credential_process", profile.text("sso_start_url") ?? profile.text("sso_session") != nil { return "sso_… comes first" }
-      return nil
+  /// Nil for a setting that counts.
+  private func reason(_ setting: Setting, in profile: ProfileSettings) -> String? {
+    let name = setting.name
+    if setting.value == .text("") { return "it is empty" }
+    if let twin = Self.twins[name], profile[twin] != nil { return "\(twin) comes first" }
+    if let variable = Self.variables[name], let value = endpoints.environment(variable), !value.isEmpty {
+      return "the environment's \(variable) comes first"
     }
-    if ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"].contains(name), hasRole, profile.text("source_profile") != profile.name {
-      return "role_arn comes first; the key counts where another profile names this one as its source"
-    }
-    if known.contains(name) { return nil }
-    return elsewhere.contains(name) ? "it is for the SDKs and says nothing about credentials" : "vault does not know this setting"
+    if name == "endpoint_url" { return urlReason(setting, in: profile) }
+    return profile["role_arn"] == nil ? reasonWithoutRole(name, in: profile) : reasonWithRole(name, in: profile)
   }
 
-  /// What `vault list` says of a profile. Never throws: what is wrong is told in `problem`.
-  public func summary(for name: String) -> ProfileSummary {
-    do throws(ConfigError) {
-      let chain = try chain(for: name)
-      var summary = ProfileSummary(name: name, kind: nil, region: chain.region)
-      if let role = chain.roles.last {
-        summary.kind = .assumeRole
-        summary.roleARN = role.roleARN.text
-        let profile = try settings(name, from: nil)
-        summary.source = profile.text("source_profile") ?? profile.text("credential_source")
-        return summary
-      }
-      switch chain.identity {
-      case .keys: summary.kind = .keys
-      case .sso: summary.kind = .sso
-      case .webIdentity(_, let arn, _, _):
-        summary.kind = .webIdentity
-        summary.roleARN = arn.text
-      case .process: summary.kind = .process
-      case .container, .instance: summary.kind = .container
-      case .environment: summary.kind = .environment
-      }
-      return summary
+  private func reasonWithRole(_ name: String, in profile: ProfileSettings) -> String? {
+    let source = profile.text("source_profile")
+    let isWebIdentity = source == nil && profile["credential_source"] == nil && profile["web_identity_token_file"] != nil
+    if name == "web_identity_token_file", !isWebIdentity {
+      return source == nil ? "credential_source comes first" : "source_profile comes first"
+    }
+    if isWebIdentity, Self.callerNames.contains(name) { return "a role that is assumed with a web identity does not take it" }
+    let isKey = name == "aws_access_key_id" || SecretName.contains(name)
+    if isKey, source == profile.name { return nil }
+    let isIdentity = isKey || ProfileSettings.ssoNames.contains(name) || name == "credential_process" || name == "login_session"
+    return isIdentity ? "role_arn comes first" : nil
+  }
+
+  private func reasonWithoutRole(_ name: String, in profile: ProfileSettings) -> String? {
+    if Self.roleNames.contains(name) { return "there is no role_arn" }
+    let hasSSO = profile["sso_account_id"] != nil || profile["sso_role_name"] != nil
+    let isKey = name == "aws_access_key_id" || SecretName.contains(name)
+    if hasSSO {
+      return isKey || name == "credential_process" || name == "login_session" ? "the SSO settings come first" : nil
+    }
+    if profile.saysAccessKeys, name == "credential_process" || name == "login_session" { return "the access keys come first" }
+    if name == "login_session", profile["credential_process"] != nil { return "credential_process comes first" }
+    return nil
+  }
+
+  private func urlReason(_ setting: Setting, in profile: ProfileSettings) -> String? {
+    do {
+      if try endpoints.ignoresURLs(profile) { return "configured endpoint URLs are switched off" }
+      guard let winner = try endpoints.urlSetting(profile), winner != setting else { return nil }
+      return winner.origin.line > 0 ? "the services section comes first" : "the environment's \(winner.name) comes first"
     } catch {
-      return ProfileSummary(name: name, kind: nil, problem: error.message)
+      return nil
     }
   }
 }

@@ -1,53 +1,60 @@
 import VaultModel
 
-/// A profile's settings with what it inherits: aws-vault's `include_profile`, and its older name `parent_profile`.
+/// A profile's settings as they count: its own, and what it takes over from others by `include_profile`.
 struct ProfileSettings {
   let name: String
-  private(set) var settings: [Setting]
+  /// Each name once; an own setting before one that is taken over.
+  let section: ConfigSection
+  /// What would have been taken over, had a nearer profile not said it as well.
+  let overridden: [Setting]
 
-  static let deepest = 16
+  /// aws-vault's, and its older name.
+  static let includes = ["include_profile", "parent_profile"]
+  /// Access keys are one profile's own and are never taken over.
+  private static let own = Set(["aws_access_key_id"] + SecretName.all + includes)
 
-  /// - Throws: where an included profile is not there, or the includes go in a circle.
-  init(_ section: ConfigSection, lookup: (SectionKind, String) -> ConfigSection?) throws(ConfigError) {
-    name = section.name
-    settings = section.settings
-    var seen = [section.name]
-    var current = section
-    while let include = current.text("include_profile") ?? current.text("parent_profile") {
-      if seen.contains(include) { throw .cycle(seen + [include]) }
-      guard seen.count <= Self.deepest else { throw .profile(name: name, problem: "includes more than \(Self.deepest) profiles") }
-      guard let next = lookup(.profile, include) else {
-        throw .profile(name: current.name, problem: "includes profile \"\(include)\", which is not there")
+  /// - Parameter lookup: a profile's own section.
+  /// - Throws: where a profile that is included is missing, or includes go in a circle.
+  init(_ own: ConfigSection, lookup: (SectionKind, String) -> ConfigSection?) throws(ConfigError) {
+    name = own.name
+    var merged = own
+    var overridden: [Setting] = []
+    var visited = [own.name]
+    var current = own
+    while let include = Self.include(of: current), let next = include.text {
+      guard !visited.contains(next) else {
+        throw ConfigError.loop(profiles: visited + [next], setting: include.name, origin: include.origin)
       }
-      seen.append(include)
-      settings += next.settings.filter { inherited in !settings.contains { $0.name == inherited.name } }
-      current = next
+      guard let section = lookup(.profile, next) else { throw ConfigError.noSuchProfile(name: next, namedAt: include.origin) }
+      for setting in section.settings where !Self.own.contains(setting.name) && setting.value != .text("") {
+        if merged[setting.name] == nil {
+          merged.settings.append(setting)
+        } else if merged[setting.name]?.value == .text("") {
+          merged.settings.removeAll { $0.name == setting.name }
+          merged.settings.append(setting)
+        } else {
+          overridden.append(setting)
+        }
+      }
+      visited.append(next)
+      current = section
     }
+    section = merged
+    self.overridden = overridden
   }
 
-  subscript(_ name: String) -> Setting? { settings.first { $0.name == name } }
-
-  /// A plain, non-empty value.
-  func text(_ name: String) -> String? {
-    guard let text = self[name]?.text, !text.isEmpty else { return nil }
-    return text
+  private static func include(of section: ConfigSection) -> Setting? {
+    includes.lazy.filter { section.text($0) != nil }.compactMap { section[$0] }.first
   }
 
-  /// The first of several names that is set.
-  func first(of names: String...) -> Setting? {
-    for name in names { if text(name) != nil { return self[name] } }
-    return nil
-  }
+  subscript(_ name: String) -> Setting? { section[name].flatMap { $0.value == .text("") ? nil : $0 } }
+  func text(_ name: String) -> String? { section.text(name) }
 
-  func wrong(_ setting: String, _ problem: String) -> ConfigError {
-    .setting(profile: name, name: setting, at: self[setting]?.origin ?? .vault, problem: problem)
-  }
+  /// Where the first of these settings stands.
+  func origin(_ names: String...) -> SettingOrigin? { names.lazy.compactMap { self[$0]?.origin }.first ?? section.settings.first?.origin }
 
-  var hasStaticKeys: Bool { text("aws_access_key_id") != nil || text("aws_secret_access_key") != nil }
+  var saysAccessKeys: Bool { text("aws_access_key_id") != nil || text("aws_secret_access_key") != nil }
+  var saysSSO: Bool { section.settings.contains { Self.ssoNames.contains($0.name) && $0.value != .text("") } }
 
-  /// - Throws: where half of a key pair is missing.
-  func requireWholeKeys() throws(ConfigError) {
-    guard text("aws_access_key_id") != nil else { throw wrong("aws_secret_access_key", "stands without aws_access_key_id") }
-    guard text("aws_secret_access_key") != nil else { throw wrong("aws_access_key_id", "stands without aws_secret_access_key") }
-  }
+  static let ssoNames: Set<String> = ["sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name"]
 }

@@ -1,81 +1,116 @@
 import VaultModel
 
-/// What a profile says about its `AssumeRole`, each value checked against what STS takes (STS API, `AssumeRole`).
-enum RoleParameters {
-  static func link(_ profile: ProfileSettings, region: String?, endpoint: EndpointSettings) throws(ConfigError) -> RoleLink {
-    guard let arn = RoleARN(profile.text("role_arn") ?? "") else {
-      throw profile.wrong("role_arn", "is no role's ARN, such as arn:aws:iam::123456789012:role/name")
-    }
-    var link = RoleLink(profile: profile.name, roleARN: arn, region: region, endpoint: endpoint)
-    if let text = profile.text("role_session_name") {
-      guard let name = RoleSessionName(text) else { throw profile.wrong("role_session_name", "must be 2 to 64 letters, digits or characters of _+=,.@-") }
-      link.roleSessionName = name
-    }
-    if let text = profile.text("duration_seconds") {
-      guard let seconds = Int(text), let duration = SessionDuration(seconds: seconds) else {
-        throw profile.wrong("duration_seconds", "must be a number from 900 to 43200")
-      }
-      link.duration = duration
-    }
-    link.externalId = try checked(profile, "external_id", 2...1_224, "+=,.@:/-_\\")
-    link.mfaSerial = try checked(profile, "mfa_serial", 9...256, "+=/:,.@-_")
-    link.sourceIdentity = try checked(profile, "source_identity", 2...64, "+=,.@-_")
-    if let policy = profile.text("policy") {
-      guard policy.utf8.count <= 2_048 else { throw profile.wrong("policy", "has over 2048 characters") }
-      link.policy = policy
-    }
-    if let setting = profile.first(of: "policy_arns"), let text = setting.text {
-      link.policyARNs = list(text)
-      guard link.policyARNs.count <= 10, link.policyARNs.allSatisfy({ $0.hasPrefix("arn:") && (20...2_048).contains($0.utf8.count) }) else {
-        throw profile.wrong("policy_arns", "must be at most 10 ARNs of policies, parted by commas")
-      }
-    }
-    try addTags(profile, &link)
-    return link
+/// Reads what a profile says about its role, within the limits of the STS API (`AssumeRole`).
+struct RoleParameters {
+  let profile: ProfileSettings
+
+  func link(region: String?, endpoint: EndpointSettings) throws(ConfigError) -> RoleLink {
+    RoleLink(
+      profile: profile.name, roleARN: try roleARN(), roleSessionName: try sessionName(),
+      externalId: try text("external_id", length: 2...1_224, also: "_+=,.@:/-"),
+      mfaSerial: try mfaSerial(), duration: try duration(), sourceIdentity: try text("source_identity", length: 2...64, also: "_+=,.@-"),
+      tags: try tags(), transitiveTagKeys: try transitiveTagKeys(), policy: try policy(), policyARNs: try policyARNs(),
+      region: region, endpoint: endpoint)
   }
 
-  private static func addTags(_ profile: ProfileSettings, _ link: inout RoleLink) throws(ConfigError) {
-    if let setting = profile.first(of: "session_tags", "tags"), let text = setting.text {
-      for pair in list(text) {
-        guard let equals = pair.firstIndex(of: "=") else { throw profile.wrong(setting.name, "must be key=value pairs, parted by commas") }
-        let tag = SessionTag(key: trim(pair[..<equals]), value: trim(pair[pair.index(after: equals)...]))
-        guard (1...128).contains(tag.key.count), tag.value.count <= 256 else {
-          throw profile.wrong(setting.name, "has a key of over 128 or a value of over 256 characters, or an empty key")
-        }
-        guard !link.tags.contains(where: { $0.key.lowercased() == tag.key.lowercased() }) else {
-          throw profile.wrong(setting.name, "has the key \"\(tag.key)\" twice")
-        }
-        link.tags.append(tag)
-      }
-      guard link.tags.count <= 50 else { throw profile.wrong(setting.name, "has over 50 tags") }
-    }
-    if let setting = profile.first(of: "transitive_session_tags", "transitive_tag_keys"), let text = setting.text {
-      link.transitiveTagKeys = list(text)
-      for key in link.transitiveTagKeys where !link.tags.contains(where: { $0.key == key }) {
-        throw profile.wrong(setting.name, "names \"\(key)\", which is not among the profile's tags")
-      }
+  func roleARN() throws(ConfigError) -> RoleARN {
+    try read("role_arn", expected: "the ARN of a role, arn:PARTITION:iam::ACCOUNT:role/NAME") { RoleARN($0) }
+      .orThrow(.incomplete(profile: profile.name, origin: profile.origin(), problem: "has no role_arn", expected: "add role_arn"))
+  }
+
+  func sessionName() throws(ConfigError) -> RoleSessionName? {
+    try read("role_session_name", expected: "2 to 64 letters, digits or _ + = , . @ -") { RoleSessionName($0) }
+  }
+
+  func mfaSerial() throws(ConfigError) -> String? { try text("mfa_serial", length: 9...256, also: "_+=/:,.@-") }
+
+  private func duration() throws(ConfigError) -> SessionDuration? {
+    try read("duration_seconds", expected: "a number of seconds from 900 to 43200") { text in
+      guard text.utf8.count <= 9, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+      return Int(text).flatMap { SessionDuration(seconds: $0) }
     }
   }
 
-  private static func checked(
-    _ profile: ProfileSettings, _ name: String, _ length: ClosedRange<Int>, _ others: String
-  ) throws(ConfigError) -> String? {
-    guard let text = profile.text(name) else { return nil }
-    let allowed = Set(others.utf8)
-    guard length.contains(text.utf8.count),
-      text.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || allowed.contains($0) })
-    else { throw profile.wrong(name, "must be \(length.lowerBound) to \(length.upperBound) letters, digits or characters of \(others)") }
-    return text
+  private func policy() throws(ConfigError) -> String? {
+    try read("policy", expected: "a JSON object of at most 2048 characters") { text in
+      (2...2_048).contains(text.unicodeScalars.count) && text.hasPrefix("{") && text.hasSuffix("}") ? text : nil
+    }
   }
+
+  private func policyARNs() throws(ConfigError) -> [String] {
+    try read("policy_arns", expected: "at most 10 ARNs of policies, parted by commas") { text in
+      let list = Self.list(text)
+      let allAreARNs = list.allSatisfy { arn in
+        arn.hasPrefix("arn:") && (20...2_048).contains(arn.utf8.count) && arn.utf8.allSatisfy { (33...126).contains($0) }
+      }
+      return allAreARNs && list.count <= 10 ? list : nil
+    } ?? []
+  }
+
+  private func tags() throws(ConfigError) -> [SessionTag] {
+    try read(first("session_tags", "tags"), expected: "at most 50 tags, name=value, parted by commas, each name once") { text in
+      var tags: [SessionTag] = []
+      var names: Set<String> = []
+      for item in Self.list(text) {
+        guard let equals = item.firstIndex(of: "=") else { return nil }
+        let key = Self.trimmed(item[..<equals])
+        let value = Self.trimmed(item[item.index(after: equals)...])
+        // Names of tags are compared without case (IAM User Guide, "Passing session tags").
+        guard Self.isTagKey(key), value.unicodeScalars.count <= 256, names.insert(key.lowercased()).inserted else { return nil }
+        tags.append(SessionTag(key: key, value: value))
+      }
+      return tags.count <= 50 ? tags : nil
+    } ?? []
+  }
+
+  private func transitiveTagKeys() throws(ConfigError) -> [String] {
+    let name = first("transitive_session_tags", "transitive_tag_keys")
+    return try read(name, expected: "at most 50 names of tags, parted by commas") { text in
+      let list = Self.list(text)
+      return list.count <= 50 && list.allSatisfy(Self.isTagKey) ? list : nil
+    } ?? []
+  }
+
+  private func first(_ name: String, _ other: String) -> String { profile[name] == nil ? other : name }
+
+  private func text(_ name: String, length: ClosedRange<Int>, also: String) throws(ConfigError) -> String? {
+    let signs = also.map(String.init).joined(separator: " ")
+    return try read(name, expected: "\(length.lowerBound) to \(length.upperBound) letters, digits or \(signs)") { text in
+      let isLegal = text.utf8.allSatisfy { byte in
+        switch byte {
+        case 48...57, 65...90, 97...122: true
+        default: also.utf8.contains(byte)
+        }
+      }
+      return isLegal && length.contains(text.utf8.count) ? text : nil
+    }
+  }
+
+  private func read<Value>(_ name: String, expected: String, _ parse: (String) -> Value?) throws(ConfigError) -> Value? {
+    guard let setting = profile[name] else { return nil }
+    guard let text = setting.text, let value = parse(text) else {
+      throw ConfigError.invalid(setting: name, origin: setting.origin, expected: expected)
+    }
+    return value
+  }
+
+  private static func isTagKey(_ text: String) -> Bool { (1...128).contains(text.unicodeScalars.count) }
 
   private static func list(_ text: String) -> [String] {
-    text.split(whereSeparator: { $0 == "," || $0 == "\n" }).map { trim($0) }.filter { !$0.isEmpty }
+    text.split(separator: ",").map { trimmed($0) }.filter { !$0.isEmpty }
   }
 
-  private static func trim(_ text: Substring) -> String {
+  private static func trimmed(_ text: Substring) -> String {
     var text = text
     while let first = text.first, first.isWhitespace { text.removeFirst() }
     while let last = text.last, last.isWhitespace { text.removeLast() }
     return String(text)
+  }
+}
+
+extension Optional {
+  func orThrow(_ error: @autoclosure () -> ConfigError) throws(ConfigError) -> Wrapped {
+    guard let value = self else { throw error() }
+    return value
   }
 }

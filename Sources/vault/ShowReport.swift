@@ -10,7 +10,7 @@ enum ShowReport {
     let reader = try ReportCommands.reader(paths)
     try requireProfile(name, reader)
     let resolver = ChainResolver(lookup: { kind, name in try? reader.section(kind, name) }, environment: variable)
-    let explanation = try resolver.explanation(for: name)
+    let explanation = resolver.explanation(for: name)
     let chain: CredentialChain
     do {
       chain = try resolver.chain(for: name)

@@ -1,0 +1,72 @@
+/// The lines of a file, as ranges of its bytes: after LF, CRLF or a lone CR comes the next. A BOM at the front is passed over.
+struct ConfigLines: Sequence, IteratorProtocol {
+  let bytes: UnsafeRawBufferPointer
+  private var next0: Int
+  /// Of the line that was given last; 1 for the first.
+  private(set) var number = 0
+
+  /// - Parameter bytes: must outlive the sequence.
+  init(_ bytes: UnsafeRawBufferPointer) {
+    self.bytes = bytes
+    next0 = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF ? 3 : 0
+  }
+
+  mutating func next() -> Range<Int>? {
+    guard next0 < bytes.count else { return nil }
+    let start = next0
+    var end = start
+    while end < bytes.count, bytes[end] != Byte.lineFeed, bytes[end] != Byte.carriageReturn { end += 1 }
+    let isPair = end + 1 < bytes.count && bytes[end] == Byte.carriageReturn && bytes[end + 1] == Byte.lineFeed
+    next0 = end + (isPair ? 2 : 1)
+    number += 1
+    return start..<end
+  }
+
+  /// `range` without the blanks at both ends.
+  func trimmed(_ range: Range<Int>) -> Range<Int> {
+    var start = range.lowerBound
+    var end = range.upperBound
+    while start < end, Byte.isBlank(bytes[start]) { start += 1 }
+    while end > start, Byte.isBlank(bytes[end - 1]) { end -= 1 }
+    return start..<end
+  }
+
+  /// Where `byte` stands first in `range`.
+  func first(_ byte: UInt8, in range: Range<Int>) -> Int? {
+    var index = range.lowerBound
+    while index < range.upperBound {
+      if bytes[index] == byte { return index }
+      index += 1
+    }
+    return nil
+  }
+
+  /// The end of a value: the first `#` or `;` that has a blank before it, else the end of `range`.
+  func endBeforeComment(_ range: Range<Int>) -> Int {
+    var index = range.lowerBound + 1
+    while index < range.upperBound {
+      if Byte.startsComment(bytes[index]), Byte.isBlank(bytes[index - 1]) { return index }
+      index += 1
+    }
+    return range.upperBound
+  }
+
+  /// The text of `range`; nil where it is not UTF-8 or holds a NUL.
+  func text(_ range: Range<Int>) -> String? {
+    let slice = UnsafeRawBufferPointer(rebasing: bytes[range])
+    guard !slice.contains(0) else { return nil }
+    return String(validating: slice, as: UTF8.self)
+  }
+}
+
+/// The bytes that mean something to the grammar.
+enum Byte {
+  static let lineFeed: UInt8 = 10
+  static let carriageReturn: UInt8 = 13
+  static let equals = UInt8(ascii: "=")
+  static let open = UInt8(ascii: "[")
+  static let close = UInt8(ascii: "]")
+
+  static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 || byte == 11 || byte == 12 }
+  static func startsComment(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "#") || byte == UInt8(ascii: ";") }
+}

@@ -1,0 +1,85 @@
+import VaultModel
+
+/// Works out where STS is for one profile: the environment first, then the `services` section, then the profile.
+struct EndpointResolver {
+  let lookup: (SectionKind, String) -> ConfigSection?
+  let environment: (String) -> String?
+
+  func region(_ profile: ProfileSettings, leaf: ProfileSettings) -> String? {
+    profile.text("region") ?? leaf.text("region") ?? variable("AWS_REGION") ?? variable("AWS_DEFAULT_REGION")
+  }
+
+  func settings(_ profile: ProfileSettings) throws(ConfigError) -> EndpointSettings {
+    EndpointSettings(
+      url: try url(profile), useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
+      useDualStack: try flag("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", profile), legacyGlobal: try isLegacy(profile),
+      caBundle: value("ca_bundle", "AWS_CA_BUNDLE", profile)?.text)
+  }
+
+  func ignoresURLs(_ profile: ProfileSettings) throws(ConfigError) -> Bool {
+    try flag("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", profile)
+  }
+
+  /// The URL that wins, and where it was said.
+  func urlSetting(_ profile: ProfileSettings) throws(ConfigError) -> Setting? {
+    if try ignoresURLs(profile) { return nil }
+    for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
+      if let text = variable(name) { return Self.setting(name, text) }
+    }
+    if let services = profile["services"], let name = services.text {
+      guard let section = lookup(.services, name) else {
+        throw ConfigError.noSuchSection(kind: .services, name: name, namedAt: services.origin)
+      }
+      if let sts = section["sts"], case .nested(let list) = sts.value,
+        let url = list.last(where: { $0.name == "endpoint_url" })?.value, !url.isEmpty
+      {
+        return Setting(name: "endpoint_url", value: .text(url), origin: sts.origin)
+      }
+    }
+    return profile["endpoint_url"]
+  }
+
+  private func url(_ profile: ProfileSettings) throws(ConfigError) -> String? {
+    guard let setting = try urlSetting(profile) else { return nil }
+    guard let text = setting.text, Self.isURL(text) else {
+      throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: "a URL that starts with https:// or http://")
+    }
+    return text
+  }
+
+  private func flag(_ name: String, _ variable: String, _ profile: ProfileSettings) throws(ConfigError) -> Bool {
+    guard let setting = value(name, variable, profile) else { return false }
+    switch setting.text?.lowercased() {
+    case "true": return true
+    case "false": return false
+    default: throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: "true or false")
+    }
+  }
+
+  private func isLegacy(_ profile: ProfileSettings) throws(ConfigError) -> Bool {
+    guard let setting = value("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS", profile) else { return false }
+    switch setting.text?.lowercased() {
+    case "legacy": return true
+    case "regional": return false
+    default: throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: "regional or legacy")
+    }
+  }
+
+  private func value(_ name: String, _ variable: String, _ profile: ProfileSettings) -> Setting? {
+    self.variable(variable).map { Self.setting(variable, $0) } ?? profile[name]
+  }
+
+  /// An empty variable is as none.
+  private func variable(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
+
+  private static func setting(_ variable: String, _ text: String) -> Setting {
+    Setting(name: variable, value: .text(text), origin: SettingOrigin(file: "environment", line: 0))
+  }
+
+  static func isURL(_ text: String) -> Bool {
+    let lowered = text.lowercased()
+    let rest = lowered.hasPrefix("https://") ? lowered.dropFirst(8) : lowered.hasPrefix("http://") ? lowered.dropFirst(7) : ""
+    guard let first = rest.utf8.first, first != UInt8(ascii: "/") else { return false }
+    return text.utf8.allSatisfy { (33...126).contains($0) }
+  }
+}

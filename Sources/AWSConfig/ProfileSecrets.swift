@@ -1,0 +1,34 @@
+import VaultModel
+import VaultSecrets
+
+/// The access keys that the files hold for one profile. What is empty in the file is nil here.
+public struct ProfileSecrets: Sendable {
+  public var accessKeyId: String?
+  public var secretAccessKey: SecretBytes?
+  public var sessionToken: SecretBytes?
+  /// Where the secret key stands; without one, where the token does.
+  public var origin: SettingOrigin
+
+  public init(accessKeyId: String?, secretAccessKey: SecretBytes?, sessionToken: SecretBytes?, origin: SettingOrigin) {
+    self.accessKeyId = accessKeyId
+    self.secretAccessKey = secretAccessKey
+    self.sessionToken = sessionToken
+    self.origin = origin
+  }
+}
+
+/// The settings whose values are secrets.
+enum SecretName {
+  /// What stands in a setting for the bytes that went to the side table.
+  static let mask = "‹secret›"
+  /// `aws_security_token` is botocore's older name of the session token.
+  static let all = ["aws_secret_access_key", "aws_session_token", "aws_security_token"]
+
+  static func contains(_ name: String) -> Bool { all.contains(name) }
+
+  /// Whether a text, in lower case, holds the name of a secret: what follows must not be shown.
+  static func isMentioned(in text: String) -> Bool {
+    // The shortest name has 17 characters; most texts are shorter than that.
+    text.utf8.count >= 17 && all.contains { text.contains($0) }
+  }
+}
