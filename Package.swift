@@ -45,10 +45,12 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem"], swiftSettings: strict),
     .executableTarget(
-      name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "CSystem"], path: "Tests/STSSimulator", swiftSettings: strict),
+      name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
+      swiftSettings: strict),
+    .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["VaultModel", "CSystem"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport", swiftSettings: strict),
     tests("VaultModelTests", ["VaultModel", "VaultWire", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
@@ -56,6 +58,7 @@ let package = Package(
     tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport"]),
     tests("VaultAgentTests", ["VaultAgent", "TestSupport"]),
+    tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultModel", "TestSupport"]),
   ]
 )

@@ -1,0 +1,32 @@
+/// What can be changed while the simulator runs. In a `POST /_sim/settings`, what is nil stays as it is.
+public struct STSSettings: Codable, Sendable, Hashable {
+  /// Each call takes this long before it is answered.
+  public var latencyMs: Int?
+  /// The life of what is issued, whatever was asked for; 0 goes back to what is asked for.
+  public var lifetimeSeconds: Int?
+  /// How far the simulator's clock is ahead of the machine's.
+  public var clockOffsetSeconds: Int?
+  /// Calls at work at once; more are throttled. 0 is no limit.
+  public var maxConcurrent: Int?
+  /// Whether a connection is kept after an answer.
+  public var keepAlive: Bool?
+
+  public init(
+    latencyMs: Int? = nil, lifetimeSeconds: Int? = nil, clockOffsetSeconds: Int? = nil, maxConcurrent: Int? = nil,
+    keepAlive: Bool? = nil
+  ) {
+    self.latencyMs = latencyMs
+    self.lifetimeSeconds = lifetimeSeconds
+    self.clockOffsetSeconds = clockOffsetSeconds
+    self.maxConcurrent = maxConcurrent
+    self.keepAlive = keepAlive
+  }
+
+  /// These, with what `change` says put over them.
+  public func changed(by change: STSSettings) -> STSSettings {
+    STSSettings(
+      latencyMs: change.latencyMs ?? latencyMs, lifetimeSeconds: change.lifetimeSeconds ?? lifetimeSeconds,
+      clockOffsetSeconds: change.clockOffsetSeconds ?? clockOffsetSeconds, maxConcurrent: change.maxConcurrent ?? maxConcurrent,
+      keepAlive: change.keepAlive ?? keepAlive)
+  }
+}
