@@ -1,0 +1,53 @@
+# Everything that can be done with vault's source. `make` alone lists it.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BIN := $(DESTDIR)$(PREFIX)/bin
+
+.PHONY: help demo build test torture bench lint format install uninstall clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+demo: ## the main job, for real, in a temporary home: import, exec, list, audit
+	@scripts/setup.sh build demo
+	@scripts/build.sh
+	@scripts/demo.sh
+
+build: ## the programs, in .build/programs
+	@scripts/setup.sh build
+	@scripts/build.sh
+
+test: ## every test, on real parts
+	@scripts/setup.sh build test
+	@scripts/build.sh
+	@scripts/test.sh
+
+torture: ## the long tests: killing the agent 1,000 times, failing every file system call
+	@scripts/setup.sh build test
+	@scripts/build.sh
+	@VAULT_TORTURE=1 scripts/test.sh --filter Torture
+
+bench: ## the figures, as ratios against true, the AWS CLI and awsume
+	@scripts/setup.sh build bench
+	@scripts/build.sh
+	@bench/run
+
+lint: ## format, imports, and what must not stand in the tree
+	@scripts/setup.sh lint
+	@scripts/lint.sh
+
+format: ## put the Swift sources in their form
+	@scripts/setup.sh lint
+	@scripts/swift.sh format --in-place --recursive --configuration .swift-format Sources Tests Package.swift
+
+install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
+	@test -x .build/programs/vault -a -x .build/programs/vaultd || { scripts/setup.sh build && scripts/build.sh; }
+	install -d "$(BIN)"
+	install -m 755 .build/programs/vault .build/programs/vaultd "$(BIN)"
+
+uninstall: ## take the programs away again; nobody's vault is touched
+	rm -f "$(BIN)/vault" "$(BIN)/vaultd"
+
+clean: ## what was built
+	rm -rf .build

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Installs what the named tasks need and the machine lacks: Debian packages, and PyPI's tools in .tools/.
+#
+# usage: setup.sh TASK …      (build, test, demo, bench, lint)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+die() {
+  echo "vault: $1" >&2
+  exit 1
+}
+
+PATH=$PATH:/opt/swift/usr/bin
+command -v swift >/dev/null || die "Swift 6 is missing: install the toolchain from swift.org (in PATH or /opt/swift)"
+
+packages=()
+python=
+for task in "$@"; do
+  case $task in
+    build) packages+=(libsqlite3-dev libsodium-dev libsecret-1-dev libcurl4-openssl-dev libexpat1-dev pkg-config) ;;
+    test) packages+=(dbus gnome-keyring libsecret-tools libglib2.0-bin procps strace sqlite3 python3-venv) && python=yes ;;
+    demo) packages+=(dbus gnome-keyring python3-venv) && python=yes ;;
+    bench) packages+=(dbus gnome-keyring sqlite3 python3-venv) && python=yes ;;
+    lint) ;;
+    *) die "no task \"$task\"" ;;
+  esac
+done
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || die "these Debian packages are missing, and there is no sudo to install them: ${missing[*]}"
+    root=(sudo)
+  fi
+  command -v apt-get >/dev/null || die "these packages are missing, and this is no Debian: ${missing[*]}"
+  echo "vault: installing ${missing[*]}" >&2
+  log=$(mktemp)
+  trap 'rm -f "$log"' EXIT
+  if ! { "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -5 "$log" >&2
+    die "these Debian packages could not be installed: ${missing[*]}"
+  fi
+fi
+
+if [ -n "$python" ] && ! cmp -s scripts/requirements.txt .tools/installed.txt; then
+  echo "vault: installing moto, boto3, the AWS CLI and awsume in .tools/" >&2
+  rm -rf .tools
+  python3 -m venv .tools || die "python3 cannot make a virtual environment"
+  .tools/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt || die "PyPI's packages could not be installed"
+  cp scripts/requirements.txt .tools/installed.txt
+fi
