@@ -59,6 +59,6 @@ let package = Package(
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport"]),
     tests("VaultAgentTests", ["VaultAgent", "TestSupport"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
-    tests("EndToEndTests", ["VaultModel", "TestSupport"]),
+    tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),
   ]
 )

@@ -1,7 +1,10 @@
 import Foundation
 import Glibc
+import SimulatorModel
 
 /// A vault of its own for one test, driven by the real programs: a home, a `VAULT_HOME`, a passphrase key store, and no other environment.
+///
+/// Its agent ends with its last reference.
 public final class TestVault: Sendable {
   public let folder = TemporaryDirectory()
   private let extra: [String: String]
@@ -9,19 +12,72 @@ public final class TestVault: Sendable {
   /// - Parameter environment: added to what every vault of a test has, or taking its place.
   public init(environment: [String: String] = [:]) {
     extra = environment
-    mkdir(folder.file("home"), 0o700)
-    mkdir(folder.file("home/.aws"), 0o700)
+    for name in ["home", "home/.aws"] { mkdir(folder.file(name), 0o700) }
     folder.write("correct horse battery staple\n", to: "passphrase")
   }
 
+  /// A vault that has taken in the standard world's files, and asks the simulator for everything.
+  public convenience init(_ simulator: STSSimulatorProcess, environment: [String: String] = [:]) async throws {
+    self.init(environment: ["AWS_ENDPOINT_URL_STS": simulator.url].merging(environment) { _, new in new })
+    config(Self.standardConfig)
+    credentials(Self.standardCredentials)
+    try await mustRun("import")
+  }
+
+  deinit {
+    guard let pid = agentPID else { return }
+    kill(pid, SIGKILL)
+  }
+
+  public static let standardConfig = """
+    [profile alice]
+    region = us-east-1
+
+    [profile app-dev]
+    role_arn = \(STSWorld.devRole)
+    source_profile = alice
+    region = eu-west-1
+
+    [profile app-chained]
+    role_arn = \(STSWorld.chainedRole)
+    source_profile = app-dev
+    duration_seconds = 7200
+
+    [profile app-mfa]
+    role_arn = \(STSWorld.mfaRole)
+    source_profile = alice
+    mfa_serial = \(STSWorld.aliceMFASerial)
+
+    [profile partner]
+    role_arn = \(STSWorld.partnerRole)
+    source_profile = alice
+    external_id = \(STSWorld.externalId)
+
+    [profile bob-dev]
+    role_arn = \(STSWorld.devRole)
+    source_profile = bob
+
+    """
+  public static let standardCredentials = """
+    [alice]
+    aws_access_key_id = \(STSWorld.aliceAccessKeyId)
+    aws_secret_access_key = \(STSWorld.aliceSecretAccessKey)
+
+    [bob]
+    aws_access_key_id = \(STSWorld.bobAccessKeyId)
+    aws_secret_access_key = \(STSWorld.bobSecretAccessKey)
+
+    """
+
   public var home: String { folder.file("home") }
   public var vaultHome: String { folder.file("vault") }
+  public var database: String { folder.file("vault/vault.db") }
 
   /// The environment in which the programs run: exactly this.
   public var environment: [String: String] {
     var environment = [
       "HOME": home, "VAULT_HOME": vaultHome, "VAULT_KEYSTORE": "passphrase", "VAULT_PASSPHRASE_FILE": folder.file("passphrase"),
-      "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "TERM": "dumb", "TZ": "UTC",
+      "PATH": "/usr/local/bin:/usr/bin:/bin", "TERM": "dumb", "TZ": "UTC", "LANG": "C.UTF-8",
     ]
     environment.merge(extra) { _, new in new }
     return environment
@@ -31,4 +87,65 @@ public final class TestVault: Sendable {
   public func config(_ text: String) { folder.write(text, to: "home/.aws/config") }
   /// Writes `~/.aws/credentials`.
   public func credentials(_ text: String) { folder.write(text, to: "home/.aws/credentials") }
+
+  /// Runs `vault` with these words.
+  @discardableResult
+  public func run(
+    _ words: String..., environment: [String: String] = [:], input: String = "", timeout: Double = 120
+  ) async throws -> Subprocess.Result {
+    try await run(words: words, environment: environment, input: input, timeout: timeout)
+  }
+
+  /// Runs `vault` with these words.
+  public func run(words: [String], environment: [String: String] = [:], input: String = "", timeout: Double = 120) async throws -> Subprocess.Result {
+    try await Subprocess.run(
+      Programs.vault, words, environment: self.environment.merging(environment) { _, new in new }, input: Array(input.utf8), timeout: timeout)
+  }
+
+  /// Runs `vault` and hands back what it printed; anything but success is an error.
+  @discardableResult
+  public func mustRun(_ words: String..., environment: [String: String] = [:], input: String = "") async throws -> String {
+    let result = try await run(words: words, environment: environment, input: input)
+    guard result.succeeded else { throw Failed(words: words, end: result.end, errors: result.errors) }
+    return result.output
+  }
+
+  /// A report as JSON.
+  public func json(_ words: String...) async throws -> Any {
+    let result = try await run(words: words + ["--format", "json"])
+    guard result.succeeded else { throw Failed(words: words, end: result.end, errors: result.errors) }
+    return try JSONSerialization.jsonObject(with: Data(result.outputBytes))
+  }
+
+  /// A report that is an array of objects.
+  public func rows(_ words: String...) async throws -> [[String: Any]] {
+    let result = try await run(words: words + ["--format", "json"])
+    guard result.succeeded else { throw Failed(words: words, end: result.end, errors: result.errors) }
+    return try JSONSerialization.jsonObject(with: Data(result.outputBytes)) as? [[String: Any]] ?? []
+  }
+
+  /// The process of the agent that runs; nil where none does.
+  public var agentPID: pid_t? {
+    guard let text = try? String(contentsOfFile: folder.file("vault/agent.lock"), encoding: .utf8),
+      let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+      let command = try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8), command.hasPrefix("vaultd")
+    else { return nil }
+    return pid
+  }
+
+  /// Ends the agent as a power cut would, as far as a process can.
+  public func killAgent() {
+    guard let pid = agentPID else { return }
+    kill(pid, SIGKILL)
+    // The kernel lets the lock go once the process is gone.
+    while kill(pid, 0) == 0 { usleep(1_000) }
+  }
+
+  /// `vault` did not succeed.
+  public struct Failed: Error, CustomStringConvertible {
+    public let words: [String]
+    public let end: ProgramEnd
+    public let errors: String
+    public var description: String { "vault \(words.joined(separator: " ")): \(end): \(errors)" }
+  }
 }

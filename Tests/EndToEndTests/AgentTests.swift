@@ -1,0 +1,134 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+import VaultWire
+
+/// The agent's life, and how it is shared.
+@Suite struct AgentTests {
+  @Test("fifty programs that start at once on a cold vault make one call and get the same key")
+  func singleFlight() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("agent", "stop")
+    try await simulator.set(STSSettings(latencyMs: 300))
+    let keys = try await withThrowingTaskGroup(of: String.self) { group in
+      for _ in 0..<50 { group.addTask { try await vault.mustRun("exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID") } }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(keys.count == 50 && Set(keys).count == 1)
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+    #expect(try await vault.rows("audit", "--action", "Deliver").count == 50)
+  }
+
+  @Test("of many agents started at once one runs, and the others say so")
+  func singleInstance() async throws {
+    let vault = TestVault()
+    try await vault.mustRun("agent", "start")
+    let pid = try #require(vault.agentPID)
+    let second = try await Subprocess.run(Programs.vaultd, environment: vault.environment, timeout: 20)
+    #expect(second.end == .exit(75))
+    #expect(second.errors.contains("another agent runs (pid \(pid))"))
+    try await vault.mustRun("agent", "stop")
+    #expect(vault.agentPID == nil)
+    #expect(!FileManager.default.fileExists(atPath: vault.folder.file("vault/agent.sock")))
+  }
+
+  @Test("the agent cannot be traced, its memory not read, and it writes no core")
+  func untraceable() async throws {
+    let vault = TestVault()
+    try await vault.mustRun("agent", "start")
+    let pid = try #require(vault.agentPID)
+    let limits = try String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8)
+    #expect(limits.contains(/Max core file size +0 +0/))
+    // The kernel gives the files of a process that is not dumpable to root (proc(5)).
+    let owner = try FileManager.default.attributesOfItem(atPath: "/proc/\(pid)/mem")[.ownerAccountID] as? NSNumber
+    #expect(owner?.intValue == 0)
+    if geteuid() != 0 { #expect(open("/proc/\(pid)/mem", O_RDONLY) < 0) }
+  }
+
+  @Test("a client of another version gets a clear word, and may still stop the agent", arguments: [UInt16(0), UInt16(protocolVersion + 1)])
+  func otherVersion(version: UInt16) async throws {
+    let vault = TestVault()
+    try await vault.mustRun("agent", "start")
+    let channel = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
+    let writer = MessageWriter(.credential, version: version)
+    writer.add(.profile, "app-dev")
+    try channel.send(try writer.frame())
+    let reply = try #require(try channel.receive())
+    #expect(reply.kind == .failure)
+    #expect(reply.text(.message)?.contains(version > protocolVersion ? "newer than the agent" : "older than the agent") == true)
+    let stop = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
+    try stop.send(try MessageWriter(.stop, version: version).frame())
+    #expect(try stop.receive()?.kind == .done)
+  }
+
+  @Test("what is no message ends the connection, and the agent goes on")
+  func garbage() async throws {
+    let vault = TestVault()
+    try await vault.mustRun("agent", "start")
+    for bytes in [[0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF, 1], [4, 0, 0, 0, 1, 0, 0xFF, 0xFF], Array("GET / HTTP/1.1\r\n\r\n".utf8)] as [[UInt8]] {
+      let channel = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
+      let frame = WireBuffer()
+      bytes.withUnsafeBytes { frame.append($0) }
+      try channel.send(frame)
+      let reply = try? channel.receive(within: 5_000)
+      #expect(reply?.kind == nil || reply?.kind == .failure)
+    }
+    #expect(try await vault.run("agent", "status").output.contains("pid"))
+  }
+
+  @Test("another user gets no byte, even where the socket's mode was loosened", .enabled(if: geteuid() == 0, "only root can become another user"))
+  func otherUser() async throws {
+    let vault = TestVault()
+    try await vault.mustRun("agent", "start")
+    for path in [vault.folder.path, vault.vaultHome] { chmod(path, 0o755) }
+    chmod(vault.folder.file("vault/agent.sock"), 0o666)
+    let script = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('\(vault.folder.file("vault/agent.sock"))'); s.send(b'\\x04\\0\\0\\0\\x01\\0\\x0d\\0'); print(len(s.recv(100)))"
+    let result = try await Subprocess.run(
+      "/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", script], environment: ["PATH": "/usr/bin:/bin"])
+    #expect(result.output.contains("0") || result.errors.contains("ConnectionResetError") || result.errors.contains("BrokenPipe"))
+    #expect(!result.output.contains("1"))
+  }
+
+  @Test("the client needs no shared library")
+  func staticClient() throws {
+    let bytes = try Data(contentsOf: URL(fileURLWithPath: Programs.vault))
+    // ELF-64: the program headers' table is told at 0x20, the number of its rows at 0x38; type 3 is PT_INTERP, type 2 PT_DYNAMIC.
+    func word(_ offset: Int, _ size: Int) -> Int { (0..<size).reduce(0) { $0 | Int(bytes[offset + $1]) << (8 * $1) } }
+    let start = word(0x20, 8)
+    let types = (0..<word(0x38, 2)).map { word(start + $0 * word(0x36, 2), 4) }
+    #expect(!types.contains(3) && !types.contains(2))
+  }
+
+  @Test("a locked vault hands nothing out, also after a restart, until it is unlocked")
+  func locked() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("lock")
+    vault.killAgent()
+    let refused = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(refused.end == .exit(77) && refused.errors.contains("vault unlock"))
+    try await vault.mustRun("unlock")
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+  }
+
+  @Test("the master key is changed, everything still opens, and the old key is gone")
+  func masterKey() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    let before = try #require(try await vault.rows("master-key", "status").first)
+    try await vault.mustRun("master-key", "rotate")
+    vault.killAgent()
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+    let keys = try await vault.rows("master-key", "status")
+    #expect(keys.map { $0["state"] as? String } == ["retired", "active"])
+    let files = try FileManager.default.contentsOfDirectory(atPath: vault.vaultHome).filter { $0.hasPrefix("master-key-") }
+    #expect(files == ["master-key-\(keys[1]["keyId"] as? String ?? "")"])
+    #expect(keys[0]["keyId"] as? String == before["keyId"] as? String)
+  }
+}

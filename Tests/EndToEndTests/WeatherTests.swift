@@ -1,0 +1,171 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// Bad input and bad weather, on real parts.
+@Suite struct WeatherTests {
+  @Test("an unknown profile is named with the one that was probably meant")
+  func unknownProfile() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let result = try await vault.run("exec", "app-dve", "--", "true")
+    #expect(result.end == .exit(66))
+    #expect(result.errors == "vault: no profile \"app-dve\"\nhint: did you mean app-dev?  `vault list` shows all 7\n")
+    #expect(try await vault.run("show", "app-dve").end == .exit(66))
+  }
+
+  @Test("a malformed config is told by file and line, and what the vault knew stays")
+  func malformed() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    vault.config("[profile app-dev]\nrole_arn\n")
+    let result = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(result.end == .exit(78))
+    #expect(result.errors.contains("~/.aws/config:2: expected"))
+    #expect(try await vault.run("list").output.contains("app-chained"))
+  }
+
+  @Test("a followed file is read again when it has changed")
+  func followed() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    vault.config(TestVault.standardConfig + "\n[profile newcomer]\nrole_arn = \(STSWorld.devRole)\nsource_profile = alice\n")
+    #expect(try await vault.run("list", "--names").output.contains("newcomer") == false)
+    #expect(try await vault.run("list").output.contains("newcomer"))
+    try await vault.mustRun("exec", "newcomer", "--", "true")
+    vault.config("[profile newcomer]\nrole_arn = \(STSWorld.chainedRole)\nsource_profile = alice\n")
+    // Alice may, the role's trust does not: the new role counts at once, not the old one's session.
+    #expect(try await vault.run("exec", "newcomer", "--", "true").end == .exit(77))
+    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(66))
+  }
+
+  @Test("keys that AWS does not know, or that may not, are refused in AWS's words with a hint")
+  func wrongKeys() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let denied = try await vault.run("exec", "bob-dev", "--", "true")
+    #expect(denied.end == .exit(77))
+    #expect(denied.errors.contains("is not authorized to perform: sts:AssumeRole"))
+    #expect(denied.errors.contains("trust policy of \(STSWorld.devRole)") && denied.errors.contains(STSWorld.bobARN))
+    vault.credentials("[alice]\naws_access_key_id = AKIAUNKNOWNUNKNOWN12\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
+    let unknown = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(unknown.end == .exit(77) && unknown.errors.contains("InvalidClientTokenId"))
+    vault.credentials("[alice]\naws_access_key_id = \(STSWorld.aliceAccessKeyId)\naws_secret_access_key = wrongwrongwrongwrongwrongwrongwrongwrong\n")
+    let wrong = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(wrong.end == .exit(77) && wrong.errors.contains("SignatureDoesNotMatch"))
+    let rows = try await vault.rows("audit", "--outcome", "refused")
+    #expect(rows.count == 3)
+  }
+
+  @Test(
+    "STS throttling, failing, resetting or talking nonsense once is tried again; for good, it is told, and no session is half written",
+    arguments: [
+      (STSFault.Kind.throttle, Int32(75)), (.http500, 69), (.http503, 69), (.reset, 69), (.garbage, 69), (.truncate, 69),
+    ])
+  func faults(kind: STSFault.Kind, status: Int32) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await simulator.queue(kind, count: 1, action: "AssumeRole")
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await simulator.requests("AssumeRole").count == 2)
+    try await vault.mustRun("forget", "--all")
+    try await simulator.queue(kind, count: 10, action: "AssumeRole")
+    let failed = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(failed.end == .exit(status))
+    #expect(failed.errors.contains("after 3 tries"))
+    #expect(try await vault.rows("sessions").isEmpty)
+    let last = try #require(try await vault.rows("audit", "--action", "AssumeRole").last)
+    #expect(last["outcome"] as? String == "failure" && (last["error"] as? String)?.isEmpty == false)
+  }
+
+  @Test("with AWS away, a session that is due but lives is served with a word; one that is over is not")
+  func offline() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await simulator.set(STSSettings(lifetimeSeconds: 8))
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await simulator.queue(.http503, count: 100)
+    // Due from half its life on.
+    let deadline = Date().addingTimeInterval(7)
+    var served: Subprocess.Result?
+    while Date() < deadline, served == nil {
+      let result = try await vault.run("exec", "app-dev", "--", "true")
+      if result.succeeded, result.errors.contains("the session in hand ends in") { served = result }
+    }
+    #expect(served != nil)
+    while try await vault.rows("list").contains(where: { ($0["session"] as? [String: Any])?["state"] as? String == "due" }) {}
+    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(69))
+  }
+
+  @Test("a clock that is off by ten minutes is seen and corrected", arguments: [600, -600])
+  func skew(seconds: Int) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await simulator.set(STSSettings(clockOffsetSeconds: seconds))
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await simulator.requests("AssumeRole").map(\.outcome).last == .success)
+  }
+
+  @Test("an agent killed while it waits for AWS leaves an unknown outcome, and the next run works")
+  func killedInFlight() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await simulator.set(STSSettings(latencyMs: 5_000))
+    async let first = vault.run("exec", "app-dev", "--", "true")
+    while try await simulator.requests("AssumeRole").isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+    try await simulator.set(STSSettings(latencyMs: 0))
+    vault.killAgent()
+    // The client starts a new agent and asks once more.
+    #expect(try await first.succeeded)
+    let outcomes = try await vault.rows("audit", "--action", "AssumeRole").map { $0["outcome"] as? String }
+    #expect(outcomes == ["unknown", "success"])
+    #expect(try await vault.run("audit", "verify").succeeded)
+  }
+
+  @Test("folders and files that others can enter or read are refused with the remedy")
+  func modes() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("agent", "stop")
+    chmod(vault.vaultHome, 0o755)
+    let folder = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(folder.end == .exit(77) && folder.errors.contains("chmod 700"))
+    chmod(vault.vaultHome, 0o700)
+    chmod(vault.database, 0o644)
+    let file = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(file.end == .exit(77) && file.errors.contains("chmod 600"))
+    chmod(vault.database, 0o600)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+  }
+
+  @Test("a damaged database is refused with what to do, and left as it is")
+  func corrupt() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("agent", "stop")
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: vault.database))
+    for index in 0..<100 { bytes[index] = 0x41 }
+    try bytes.write(to: URL(fileURLWithPath: vault.database))
+    chmod(vault.database, 0o600)
+    let result = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(result.end == .exit(74))
+    #expect(result.errors.contains("is damaged") && result.errors.contains("put a copy in its place"))
+    #expect(try Data(contentsOf: URL(fileURLWithPath: vault.database)) == bytes)
+  }
+
+  @Test(
+    "hostile profile names are data: unknown, escaped, and nothing else",
+    arguments: ["'; DROP TABLE profile; --", "a\nb", "\u{1B}]52;c;x\u{7}", String(repeating: "x", count: 10_000), "\u{202E}evil", "../../x", "ünïcode"])
+  func hostileNames(name: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    for words in [["exec", "--", name, "true"], ["show", "--", name], ["forget", "--", name], ["remove", "--", name]] {
+      let result = try await vault.run(words: words)
+      #expect(result.end == .exit(66))
+      #expect(!result.errors.unicodeScalars.contains { $0.value < 0x20 && $0.value != 0x0A || $0.value == 0x7F || $0.value == 0x202E })
+      #expect(result.errorBytes.count < 1_000)
+    }
+    #expect(try await vault.rows("list").count == 7)
+  }
+}
