@@ -38,7 +38,10 @@ let package = Package(
     module("VaultWire", ["VaultModel", "CSystem"]),
     module(
       "VaultAgent",
-      ["VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire", "CSystem"]),
+      [
+        "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire",
+        "CSystem",
+      ]),
 
     .executableTarget(
       name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
@@ -50,7 +53,8 @@ let package = Package(
     .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport", swiftSettings: strict),
+      name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     tests("VaultModelTests", ["VaultModel", "VaultWire", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),

@@ -36,7 +36,8 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   public var message: String {
     let tries = attempts > 1 ? " (after \(attempts) tries)" : ""
     switch cause {
-    case .service(let code, let text, _): return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(1_000)))\(tries)"
+    case .service(let code, let text, _):
+      return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(1_000)))\(tries)"
     case .transport(let error): return "\(action): \(error.message)\(tries)"
     case .garbled(let what): return "\(action): \(host) sent what is no answer of AWS: \(what)\(tries)"
     case .invalid(let what): return "\(action): \(what)"
@@ -45,7 +46,8 @@ public struct AWSError: ReportableError, Sendable, Hashable {
 
   public var hint: String? {
     switch cause {
-    case .service(let code, let text, let status): ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset)
+    case .service(let code, let text, let status):
+      ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset)
     case .transport(let error): error.hint
     case .garbled: "is something else listening at \(host)? a proxy, a captive portal?"
     case .invalid: nil
@@ -74,10 +76,14 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   }
 
   static let throttling: Set<String> = [
-    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException", "TooManyRequestsException",
+    "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
+    "TooManyRequestsException",
     "RequestLimitExceeded", "SlowDown", "PriorRequestNotComplete", "BandwidthLimitExceeded", "LimitExceededException",
   ]
-  static let transient: Set<String> = ["RequestTimeout", "RequestTimeoutException", "IDPCommunicationError", "InternalFailure", "InternalError", "ServiceUnavailable"]
+  static let transient: Set<String> = [
+    "RequestTimeout", "RequestTimeoutException", "IDPCommunicationError", "InternalFailure", "InternalError",
+    "ServiceUnavailable",
+  ]
 
   /// Whether the same call may succeed if it is made again (AWS SDKs and Tools Reference Guide, "Retry behavior").
   var isRetryable: Bool {
@@ -85,7 +91,8 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     case .transport(let error): error.isTransient
     case .garbled: true
     case .invalid: false
-    case .service(let code, _, let status): Self.throttling.contains(code) || Self.transient.contains(code) || [429, 500, 502, 503, 504].contains(status)
+    case .service(let code, _, let status):
+      Self.throttling.contains(code) || Self.transient.contains(code) || [429, 500, 502, 503, 504].contains(status)
     }
   }
 

@@ -129,7 +129,9 @@ private final class Transfer: @unchecked Sendable {
     return .success(HTTPResponse(status: Int(vault_curl_response_code(handle)), headers: headers, body: answer))
   }
 
-  private func configure(_ handle: UnsafeMutableRawPointer, _ list: UnsafeMutablePointer<curl_slist>?, _ bytes: UnsafeRawBufferPointer) {
+  private func configure(
+    _ handle: UnsafeMutableRawPointer, _ list: UnsafeMutablePointer<curl_slist>?, _ bytes: UnsafeRawBufferPointer
+  ) {
     let me = Unmanaged.passUnretained(self).toOpaque()
     vault_curl_set_text(handle, CURLOPT_URL, request.url)
     vault_curl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
@@ -152,18 +154,21 @@ private final class Transfer: @unchecked Sendable {
     } else {
       vault_curl_set_long(handle, CURLOPT_POST, 1)
       vault_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, bytes.count)
-      vault_curl_set_pointer(handle, CURLOPT_POSTFIELDS, bytes.isEmpty ? nil : UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+      vault_curl_set_pointer(
+        handle, CURLOPT_POSTFIELDS, bytes.isEmpty ? nil : UnsafeMutableRawPointer(mutating: bytes.baseAddress))
       if request.method != "POST" { vault_curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method) }
     }
     vault_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)
     vault_curl_set_write(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
       guard let bytes, let context else { return 0 }
-      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().take(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().take(
+        UnsafeRawBufferPointer(start: bytes, count: size * count))
     }
     vault_curl_set_pointer(handle, CURLOPT_HEADERDATA, me)
     vault_curl_set_write(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
       guard let bytes, let context else { return 0 }
-      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count))
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().takeHeader(
+        UnsafeRawBufferPointer(start: bytes, count: size * count))
     }
     vault_curl_set_long(handle, CURLOPT_NOPROGRESS, 0)
     vault_curl_set_pointer(handle, CURLOPT_XFERINFODATA, me)
@@ -209,7 +214,8 @@ private final class Transfer: @unchecked Sendable {
     case CURLE_COULDNT_RESOLVE_PROXY: return .resolve(host: "of the proxy")
     case CURLE_COULDNT_CONNECT: return .connect(host: address.host)
     case CURLE_OPERATION_TIMEDOUT: return .timedOut(host: address.host)
-    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM,
+      CURLE_SSL_ISSUER_ERROR:
       return .tls(host: address.host, why: why)
     default: return .cut(host: address.host, why: why)
     }

@@ -5,17 +5,24 @@ enum ErrorHints {
     case "AccessDenied" where text.contains("MultiFactorAuthentication") || text.contains("MFA"):
       "the MFA code was wrong, used before, or of another device; wait for the next one"
     case "AccessDenied": denied(action, text)
-    case "InvalidClientTokenId": "the access key was deleted or is inactive, or belongs to another partition; `vault access-key list` shows which"
-    case "SignatureDoesNotMatch" where text.contains("expired") || text.contains("not yet current"), "RequestExpired", "RequestTimeTooSkewed":
+    case "InvalidClientTokenId":
+      "the access key was deleted or is inactive, or belongs to another partition; `vault access-key list` shows which"
+    case "SignatureDoesNotMatch" where text.contains("expired") || text.contains("not yet current"), "RequestExpired",
+      "RequestTimeTooSkewed":
       "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)"
-    case "SignatureDoesNotMatch": "the secret is not that of this access key id; `vault access-key add --replace` puts the right one in its place"
-    case "ExpiredToken", "ExpiredTokenException": "the session that signed the call is over; try again, or `vault forget` its profile"
+    case "SignatureDoesNotMatch":
+      "the secret is not that of this access key id; `vault access-key add --replace` puts the right one in its place"
+    case "ExpiredToken", "ExpiredTokenException":
+      "the session that signed the call is over; try again, or `vault forget` its profile"
     case "ValidationError": validation(text)
     case "MalformedPolicyDocument": "the profile's policy is no valid session policy"
     case "PackedPolicyTooLarge": "the session policy, policy ARNs and tags together are too large; make them shorter"
-    case "RegionDisabledException": "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)"
+    case "RegionDisabledException":
+      "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)"
     case "IDPRejectedClaim", "InvalidIdentityToken": "sign in again"
-    default: AWSError.throttling.contains(code) ? "AWS asks to slow down; try again in a minute" : status >= 500 ? "AWS has a fault; try again later" : nil
+    default:
+      AWSError.throttling.contains(code)
+        ? "AWS asks to slow down; try again in a minute" : status >= 500 ? "AWS has a fault; try again later" : nil
     }
   }
 
@@ -24,15 +31,22 @@ enum ErrorHints {
     guard let caller = word(after: "User: ", in: text) else {
       return "the caller's permissions do not allow \(action)"
     }
-    guard action == "AssumeRole", let role = word(after: "on resource: ", in: text) else { return "you are \(caller); its permissions do not allow \(action)" }
-    return "the trust policy of \(role) must name \(caller) (or its account), your own permissions must allow sts:AssumeRole on it, "
+    guard action == "AssumeRole", let role = word(after: "on resource: ", in: text) else {
+      return "you are \(caller); its permissions do not allow \(action)"
+    }
+    return
+      "the trust policy of \(role) must name \(caller) (or its account), your own permissions must allow sts:AssumeRole on it, "
       + "and what the policy asks for (external_id, MFA, source identity, tags) must be set"
   }
 
   private static func validation(_ text: String) -> String? {
     if text.contains("role chaining") { return "a role assumed from a role lives one hour at most: duration_seconds = 3600" }
-    if text.contains("MaxSessionDuration") { return "the role's own limit (MaxSessionDuration, 1 to 12 hours) is lower; shorten --duration or duration_seconds" }
-    if text.lowercased().contains("durationseconds") { return "a session lives 900 to 43200 seconds, and no longer than the role allows" }
+    if text.contains("MaxSessionDuration") {
+      return "the role's own limit (MaxSessionDuration, 1 to 12 hours) is lower; shorten --duration or duration_seconds"
+    }
+    if text.lowercased().contains("durationseconds") {
+      return "a session lives 900 to 43200 seconds, and no longer than the role allows"
+    }
     return nil
   }
 

@@ -13,7 +13,8 @@ public struct HTTPRequest: Sendable {
   public var proxy: String?
 
   public init(
-    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, caBundle: String? = nil, proxy: String? = nil
+    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, caBundle: String? = nil,
+    proxy: String? = nil
   ) {
     self.method = method
     self.url = url

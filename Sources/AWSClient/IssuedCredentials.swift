@@ -16,10 +16,12 @@ enum IssuedCredentials {
     guard let id = elements.text(result + "Credentials/AccessKeyId"), (16...128).contains(id.utf8.count),
       id.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || $0 == 0x5F })
     else { throw Nonsense(what: "no access key id") }
-    guard let secret = elements.secret(result + "Credentials/SecretAccessKey"), (16...256).contains(secret.count), isPlain(secret) else {
+    guard let secret = elements.secret(result + "Credentials/SecretAccessKey"), (16...256).contains(secret.count), isPlain(secret)
+    else {
       throw Nonsense(what: "no secret access key")
     }
-    guard let token = elements.secret(result + "Credentials/SessionToken"), (16...16_384).contains(token.count), isPlain(token) else {
+    guard let token = elements.secret(result + "Credentials/SessionToken"), (16...16_384).contains(token.count), isPlain(token)
+    else {
       throw Nonsense(what: "no session token")
     }
     guard let expires = elements.text(result + "Credentials/Expiration").flatMap({ Timestamp(iso8601: $0) }) else {
@@ -29,7 +31,8 @@ enum IssuedCredentials {
     guard life > 0, life <= longestLife else { throw Nonsense(what: "an expiration of \(expires.iso8601), which cannot be") }
     return STSResult(
       credential: Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: expires),
-      assumedRoleARN: elements.text(result + "AssumedRoleUser/Arn"), packedPolicySize: elements.text(result + "PackedPolicySize").flatMap { Int($0) },
+      assumedRoleARN: elements.text(result + "AssumedRoleUser/Arn"),
+      packedPolicySize: elements.text(result + "PackedPolicySize").flatMap { Int($0) },
       sourceIdentity: elements.text(result + "SourceIdentity"), requestId: requestId, attempts: attempts)
   }
 

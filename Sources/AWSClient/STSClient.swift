@@ -52,7 +52,9 @@ public final class STSClient: Sendable {
   private let offset = Mutex<Int64>(0)
 
   /// - Parameter random: from 0 up to 1, for the jitter.
-  public init(transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }) {
+  public init(
+    transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+  ) {
     self.transport = transport
     self.clock = clock
     self.random = random
@@ -84,7 +86,8 @@ public final class STSClient: Sendable {
 
   /// - Parameter mfa: the device's serial number and its code.
   public func getSessionToken(
-    duration: SessionDuration?, mfa: (serial: String, code: SecretBytes)?, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route
+    duration: SessionDuration?, mfa: (serial: String, code: SecretBytes)?, signedBy credential: Credential,
+    at endpoint: STSEndpoint, via route: Route
   ) async throws -> STSResult {
     var form = FormBody(action: "GetSessionToken")
     form.add("DurationSeconds", duration.map { String($0.seconds) })
@@ -95,12 +98,17 @@ public final class STSClient: Sendable {
     return try await mint("GetSessionToken", form.finish(), credential, endpoint, route)
   }
 
-  public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route) async throws -> CallerIdentity {
+  public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route) async throws
+    -> CallerIdentity
+  {
     var form = FormBody(action: "GetCallerIdentity")
     let answer = try await call("GetCallerIdentity", form.finish(), credential, endpoint, route)
-    guard let arn = answer.elements.text("GetCallerIdentityResult/Arn"), let account = answer.elements.text("GetCallerIdentityResult/Account"),
+    guard let arn = answer.elements.text("GetCallerIdentityResult/Arn"),
+      let account = answer.elements.text("GetCallerIdentityResult/Account"),
       let userId = answer.elements.text("GetCallerIdentityResult/UserId")
-    else { throw AWSError(.garbled("no identity in it"), action: "GetCallerIdentity", requestId: answer.requestId, host: endpoint.host) }
+    else {
+      throw AWSError(.garbled("no identity in it"), action: "GetCallerIdentity", requestId: answer.requestId, host: endpoint.host)
+    }
     return CallerIdentity(arn: arn, account: account, userId: userId)
   }
 
@@ -109,9 +117,11 @@ public final class STSClient: Sendable {
   ) async throws -> STSResult {
     let answer = try await call(action, body, credential, endpoint, route)
     do {
-      return try IssuedCredentials.read(answer.elements, action: action, now: now(), requestId: answer.requestId, attempts: answer.attempts)
+      return try IssuedCredentials.read(
+        answer.elements, action: action, now: now(), requestId: answer.requestId, attempts: answer.attempts)
     } catch {
-      throw AWSError(.garbled(error.what), action: action, requestId: answer.requestId, host: endpoint.host, attempts: answer.attempts)
+      throw AWSError(
+        .garbled(error.what), action: action, requestId: answer.requestId, host: endpoint.host, attempts: answer.attempts)
     }
   }
 
@@ -148,7 +158,9 @@ public final class STSClient: Sendable {
         offset.withLock { $0 = failure.clockOffset }
         continue
       }
-      guard failure.isRetryable, attempt < Self.mostAttempts, let cost = quota.take(afterTimeout: failure.isTimeout) else { throw failure }
+      guard failure.isRetryable, attempt < Self.mostAttempts, let cost = quota.take(afterTimeout: failure.isTimeout) else {
+        throw failure
+      }
       paid = cost
       let delay = pause.map { min($0, Self.longestDelay) } ?? random() * min(Self.longestDelay, Double(1 << attempt))
       try await clock.sleep(until: clock.now().adding(milliseconds: Int64(delay * 1_000)))
@@ -184,30 +196,38 @@ public final class STSClient: Sendable {
     } else {
       cause = .garbled("status \(response.status) and \(response.body.count) bytes that are not XML")
     }
-    let retryAfter = (response["x-amz-retry-after"].flatMap { Double($0) }.map { $0 / 1_000 } ?? response["retry-after"].flatMap { Double($0) })
+    let retryAfter =
+      (response["x-amz-retry-after"].flatMap { Double($0) }.map { $0 / 1_000 } ?? response["retry-after"].flatMap { Double($0) })
       .flatMap { $0 >= 0 && $0.isFinite ? $0 : nil }
     return .failure(
-      AWSError(cause, action: action, requestId: requestId, host: endpoint.host, attempts: attempt, clockOffset: skew), retryAfter: retryAfter)
+      AWSError(cause, action: action, requestId: requestId, host: endpoint.host, attempts: attempt, clockOffset: skew),
+      retryAfter: retryAfter)
   }
 
   private func signed(_ body: SecretBytes, _ credential: Credential, _ endpoint: STSEndpoint, _ route: Route) -> HTTPRequest {
     let moment = now()
     var headers: [(name: String, value: String)] = [
-      ("Host", endpoint.host), ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"), ("X-Amz-Date", moment.iso8601Basic),
+      ("Host", endpoint.host), ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
+      ("X-Amz-Date", moment.iso8601Basic),
     ]
-    if let token = credential.sessionToken { headers.append(("X-Amz-Security-Token", token.withBytes { String(decoding: $0, as: UTF8.self) })) }
+    if let token = credential.sessionToken {
+      headers.append(("X-Amz-Security-Token", token.withBytes { String(decoding: $0, as: UTF8.self) }))
+    }
     let payloadHash = body.withBytes { bytes -> String in
       var copy = Array(bytes)
       defer { wipe(&copy) }
       return SigV4.hex(sha256(copy))
     }
     let signable = SignableRequest(method: "POST", path: endpoint.address.path, query: "", headers: headers, body: [])
-    headers.append((
-      "Authorization",
-      SigV4.authorization(signable, payloadHash: payloadHash, credential: credential, region: endpoint.signingRegion, service: "sts", at: moment)
-    ))
+    headers.append(
+      (
+        "Authorization",
+        SigV4.authorization(
+          signable, payloadHash: payloadHash, credential: credential, region: endpoint.signingRegion, service: "sts", at: moment)
+      ))
     return HTTPRequest(
-      method: "POST", url: endpoint.url, headers: headers, body: body, caBundle: route.caBundle, proxy: route.proxies.proxy(for: endpoint.address))
+      method: "POST", url: endpoint.url, headers: headers, body: body, caBundle: route.caBundle,
+      proxy: route.proxies.proxy(for: endpoint.address))
   }
 }
 

@@ -13,7 +13,9 @@ public struct STSEndpoint: Sendable, Hashable {
   /// - Throws: `TransportError.badURL` for an override that is no URL, `.insecure` for one without TLS to another machine.
   public init(region: String?, settings: EndpointSettings) throws(TransportError) {
     let region = region ?? "us-east-1"
-    guard (1...64).contains(region.utf8.count), region.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x2D }) else {
+    guard (1...64).contains(region.utf8.count),
+      region.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x2D })
+    else {
       throw .badURL("sts.\(region)")
     }
     if let url = settings.url {
@@ -41,7 +43,8 @@ public struct STSEndpoint: Sendable, Hashable {
 
   /// The regions that `sts_regional_endpoints = legacy` sends to the global endpoint.
   private static let legacyRegions: Set<String> = [
-    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "aws-global", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1",
+    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "aws-global", "ca-central-1", "eu-central-1",
+    "eu-north-1", "eu-west-1",
     "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
   ]
 }
@@ -59,7 +62,8 @@ enum Partition: String {
 
   init(region: String) {
     let prefixes: [(String, Partition)] = [
-      ("cn-", .china), ("us-gov-", .usGov), ("us-iso-", .iso), ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF), ("eusc-", .eusc),
+      ("cn-", .china), ("us-gov-", .usGov), ("us-iso-", .iso), ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF),
+      ("eusc-", .eusc),
     ]
     self = prefixes.first { region.hasPrefix($0.0) }?.1 ?? .aws
   }

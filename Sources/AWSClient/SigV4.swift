@@ -68,7 +68,9 @@ enum SigV4 {
   static func canonicalHeaders(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)] {
     var values: [String: [String]] = [:]
     for header in headers { values[header.name.lowercased(), default: []].append(folded(header.value)) }
-    return values.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map { ($0, values[$0]?.joined(separator: ",") ?? "") }
+    return values.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.map {
+      ($0, values[$0]?.joined(separator: ",") ?? "")
+    }
   }
 
   private static func folded(_ value: String) -> String {

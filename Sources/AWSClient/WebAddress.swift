@@ -10,7 +10,9 @@ public struct WebAddress: Sendable, Hashable {
   public let path: String
 
   public init?(_ text: String) {
-    guard text.utf8.count <= 2_048, text.utf8.allSatisfy({ (33...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) else { return nil }
+    guard text.utf8.count <= 2_048, text.utf8.allSatisfy({ (33...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) else {
+      return nil
+    }
     guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else { return nil }
     scheme = text[..<colon].lowercased()
     guard scheme == "https" || scheme == "http" else { return nil }
@@ -83,7 +85,9 @@ public struct ProxySettings: Sendable, Hashable {
   /// The proxy for an address; none for this machine itself and for what `NO_PROXY` names.
   public func proxy(for address: WebAddress) -> String? {
     if address.isLoopback { return nil }
-    let isException = exceptions.contains { $0 == "*" || (!$0.isEmpty && (address.host == $0 || address.host.hasSuffix("." + $0))) }
+    let isException = exceptions.contains {
+      $0 == "*" || (!$0.isEmpty && (address.host == $0 || address.host.hasSuffix("." + $0)))
+    }
     return isException ? nil : address.scheme == "https" ? https : http
   }
 }

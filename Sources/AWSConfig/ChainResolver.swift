@@ -64,7 +64,8 @@ public struct ChainResolver {
     } catch {
       let own = lookup(.profile, name)
       return ProfileSummary(
-        name: name, kind: nil, roleARN: own?.text("role_arn"), source: own?.text("source_profile") ?? own?.text("credential_source"),
+        name: name, kind: nil, roleARN: own?.text("role_arn"),
+        source: own?.text("source_profile") ?? own?.text("credential_source"),
         region: own?.text("region"), problem: error.message)
     }
   }

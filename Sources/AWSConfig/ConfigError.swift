@@ -37,7 +37,8 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
     switch self {
     case .syntax, .invalid: "correct that line"
     case .unreadable: "check the path, its owner and its permissions"
-    case .noSuchProfile(_, let origin): origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"
+    case .noSuchProfile(_, let origin):
+      origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"
     case .noSuchSection: "correct the name, or add that section to the config file"
     case .incomplete(_, _, _, let expected): expected
     case .loop: "let one of these profiles name a source that leads to credentials"

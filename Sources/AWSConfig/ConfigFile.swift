@@ -19,7 +19,9 @@ enum ConfigFile {
     }
     defer { close(descriptor) }
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw ConfigError.unreadable(file: shown, problem: "cannot be read: \(reason(errno))") }
+    guard fstat(descriptor, &status) == 0 else {
+      throw ConfigError.unreadable(file: shown, problem: "cannot be read: \(reason(errno))")
+    }
     guard status.st_mode & S_IFMT == S_IFREG else { throw ConfigError.unreadable(file: shown, problem: "is not a regular file") }
     guard status.st_size <= longest else { throw ConfigError.unreadable(file: shown, problem: "is longer than 64 MiB") }
     // One byte more shows a file that grew meanwhile.
@@ -33,7 +35,9 @@ enum ConfigFile {
     return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
 
-  private static func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, shown: String) throws(ConfigError) -> Int {
+  private static func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, shown: String) throws(ConfigError)
+    -> Int
+  {
     var count = 0
     while count < buffer.count {
       let got = Glibc.read(descriptor, buffer.baseAddress?.advanced(by: count), buffer.count - count)

@@ -60,7 +60,9 @@ struct ConfigParser {
   private mutating func readHeader(_ line: Range<Int>) throws(ConfigError) {
     guard let close = lines.first(Byte.close, in: line) else { throw expected("“]” at the end of the section's name") }
     let rest = lines.trimmed(close + 1..<line.upperBound)
-    guard rest.isEmpty || Byte.startsComment(lines.bytes[rest.lowerBound]) else { throw expected("nothing after “]” but a comment") }
+    guard rest.isEmpty || Byte.startsComment(lines.bytes[rest.lowerBound]) else {
+      throw expected("nothing after “]” but a comment")
+    }
     let name = try text(lines.trimmed(line.lowerBound + 1..<close))
     above = .nothing
     switch SectionHeader(name, in: kind) {
@@ -91,7 +93,9 @@ struct ConfigParser {
 
   private mutating func readSecret(_ name: String, _ value: Range<Int>, section: Int, origin: SettingOrigin) throws(ConfigError) {
     let bytes = UnsafeRawBufferPointer(rebasing: lines.bytes[value])
-    guard bytes.allSatisfy({ (33...126).contains($0) }) else { throw expected("a secret of visible ASCII characters, without blanks") }
+    guard bytes.allSatisfy({ (33...126).contains($0) }) else {
+      throw expected("a secret of visible ASCII characters, without blanks")
+    }
     let setting = Setting(name: name, value: .text(bytes.isEmpty ? "" : SecretName.mask), origin: origin)
     let secret = bytes.isEmpty ? nil : SecretBytes(copying: bytes)
     table.withSection(section) { _ = $0.put(setting, secret: secret) }
@@ -139,7 +143,9 @@ struct ConfigParser {
     let end = commentsEnd ? lines.endBeforeComment(equals + 1..<line.upperBound) : line.upperBound
     let text = try text(name).lowercased()
     // `export aws_secret_access_key = …`, or a blank for the “=”: a secret would be a part of the name, or the value of another.
-    guard SecretName.contains(text) || !SecretName.isMentioned(in: text) else { throw expected("the name of a secret alone before “=”") }
+    guard SecretName.contains(text) || !SecretName.isMentioned(in: text) else {
+      throw expected("the name of a secret alone before “=”")
+    }
     return (text, lines.trimmed(equals + 1..<end))
   }
 

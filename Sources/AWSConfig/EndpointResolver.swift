@@ -12,7 +12,8 @@ struct EndpointResolver {
   func settings(_ profile: ProfileSettings) throws(ConfigError) -> EndpointSettings {
     EndpointSettings(
       url: try url(profile), useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
-      useDualStack: try flag("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", profile), legacyGlobal: try isLegacy(profile),
+      useDualStack: try flag("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", profile),
+      legacyGlobal: try isLegacy(profile),
       caBundle: value("ca_bundle", "AWS_CA_BUNDLE", profile)?.text)
   }
 
@@ -42,7 +43,8 @@ struct EndpointResolver {
   private func url(_ profile: ProfileSettings) throws(ConfigError) -> String? {
     guard let setting = try urlSetting(profile) else { return nil }
     guard let text = setting.text, Self.isURL(text) else {
-      throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: "a URL that starts with https:// or http://")
+      throw ConfigError.invalid(
+        setting: setting.name, origin: setting.origin, expected: "a URL that starts with https:// or http://")
     }
     return text
   }

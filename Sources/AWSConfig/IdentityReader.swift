@@ -11,13 +11,16 @@ struct IdentityReader {
     if profile.saysAccessKeys { return try keys(of: profile) }
     if let command = profile.text("credential_process") { return .process(profile: profile.name, command: command) }
     if profile.saysSSO {
-      throw incomplete(profile, "has SSO settings, but no account and role", "add sso_account_id and sso_role_name", at: "sso_session")
+      throw incomplete(
+        profile, "has SSO settings, but no account and role", "add sso_account_id and sso_role_name", at: "sso_session")
     }
     if profile.text("login_session") != nil {
-      throw incomplete(profile, "has a login_session alone, which is not supported", "use sso_session or access keys", at: "login_session")
+      throw incomplete(
+        profile, "has a login_session alone, which is not supported", "use sso_session or access keys", at: "login_session")
     }
     throw incomplete(
-      profile, "says nothing that leads to credentials", "add role_arn, sso_session, access keys or credential_process", at: "region")
+      profile, "says nothing that leads to credentials", "add role_arn, sso_session, access keys or credential_process",
+      at: "region")
   }
 
   func keys(of profile: ProfileSettings) throws(ConfigError) -> IdentityLink {
@@ -74,7 +77,8 @@ struct IdentityReader {
     }
     for key in ["sso_start_url", "sso_region"] {
       if let own = profile[key], let common = session[key], own.value != common.value {
-        throw incomplete(profile, "contradicts \(key) of its sso_session (\(common.origin))", "remove \(key) from the profile", at: key)
+        throw incomplete(
+          profile, "contradicts \(key) of its sso_session (\(common.origin))", "remove \(key) from the profile", at: key)
       }
     }
     let url = try required("sso_start_url", in: session, of: profile, at: named.origin)

@@ -33,7 +33,9 @@ extension ChainResolver {
   public func explanation(for name: String) -> ProfileExplanation {
     guard let own = lookup(.profile, name) else { return ProfileExplanation(settings: [], ignored: []) }
     let profile: ProfileSettings
-    do { profile = try ProfileSettings(own, lookup: lookup) } catch { return ProfileExplanation(settings: own.settings, ignored: []) }
+    do { profile = try ProfileSettings(own, lookup: lookup) } catch {
+      return ProfileExplanation(settings: own.settings, ignored: [])
+    }
     var result = ProfileExplanation(settings: [], ignored: [])
     for setting in profile.section.settings {
       if let why = reason(setting, in: profile) {
@@ -55,7 +57,9 @@ extension ChainResolver {
   private static let callerNames: Set<String> = [
     "external_id", "mfa_serial", "source_identity", "tags", "session_tags", "transitive_tag_keys", "transitive_session_tags",
   ]
-  private static let twins = ["tags": "session_tags", "transitive_tag_keys": "transitive_session_tags", "parent_profile": "include_profile"]
+  private static let twins = [
+    "tags": "session_tags", "transitive_tag_keys": "transitive_session_tags", "parent_profile": "include_profile",
+  ]
   private static let variables = [
     "use_fips_endpoint": "AWS_USE_FIPS_ENDPOINT", "use_dualstack_endpoint": "AWS_USE_DUALSTACK_ENDPOINT",
     "sts_regional_endpoints": "AWS_STS_REGIONAL_ENDPOINTS", "ca_bundle": "AWS_CA_BUNDLE",

@@ -51,7 +51,9 @@ struct ProfileSettings {
   func text(_ name: String) -> String? { section.text(name) }
 
   /// Where the first of these settings stands.
-  func origin(_ names: String...) -> SettingOrigin? { names.lazy.compactMap { self[$0]?.origin }.first ?? section.settings.first?.origin }
+  func origin(_ names: String...) -> SettingOrigin? {
+    names.lazy.compactMap { self[$0]?.origin }.first ?? section.settings.first?.origin
+  }
 
   var saysAccessKeys: Bool { text("aws_access_key_id") != nil || text("aws_secret_access_key") != nil }
   var saysSSO: Bool { section.settings.contains { Self.ssoNames.contains($0.name) && $0.value != .text("") } }

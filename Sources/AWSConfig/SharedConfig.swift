@@ -24,7 +24,8 @@ public struct SharedConfig: Sendable {
     table.merge(credentials.table)
     var secrets: [String: ProfileSecrets] = [:]
     for section in table.sections { if let found = section.secrets { secrets[section.name] = found } }
-    return SharedConfig(sections: table.sections.map(\.section), secrets: secrets, warnings: config.warnings + credentials.warnings)
+    return SharedConfig(
+      sections: table.sections.map(\.section), secrets: secrets, warnings: config.warnings + credentials.warnings)
   }
 
   private static func parse(

@@ -30,8 +30,10 @@ public enum AgentError: ReportableError {
     case .insecure(let path, let why, _): "\(path) \(why)"
     case .noHome: "neither VAULT_HOME nor HOME is an absolute path"
     case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
-    case .noKeyForProfile(let profile, let key): "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
-    case .unsupported(let what, let profile): "profile \"\(profile)\" gets its identity by \(what), which this version cannot do yet"
+    case .noKeyForProfile(let profile, let key):
+      "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
+    case .unsupported(let what, let profile):
+      "profile \"\(profile)\" gets its identity by \(what), which this version cannot do yet"
     case .locked: "the vault is locked"
     case .nobodyToAsk(let question): "nobody is there to answer: \(question)"
     case .badMFACode: "an MFA code has six digits"
@@ -66,7 +68,9 @@ public enum AgentError: ReportableError {
     case .keyExists: "--replace puts the new one in its place"
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \($0)?" } ?? "`vault access-key list` shows them"
     case .otherVersion(let client, let agent):
-      client > agent ? "`vault agent stop`, then try again: the newer one starts by itself" : "use the vault that is installed beside the agent"
+      client > agent
+        ? "`vault agent stop`, then try again: the newer one starts by itself"
+        : "use the vault that is installed beside the agent"
     default: nil
     }
   }

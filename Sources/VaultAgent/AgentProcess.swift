@@ -47,7 +47,8 @@ public struct AgentProcess: Sendable {
   /// Runs until SIGTERM, SIGINT or a client's `stop`.
   private func run() async throws {
     for folder in [paths.dataDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
-    let lock = try AgentLock(path: paths.agentLock)
+    // Held until the process is gone, and not only until this returns.
+    _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock))
     let clock = SystemClock()
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
@@ -68,13 +69,14 @@ public struct AgentProcess: Sendable {
     await Thread.run { gate.run() }
     try await store.close()
     AgentLog.write("vaultd ends")
-    withExtendedLifetime(lock) {}
   }
 
   private func keyStores(_ vaultId: String) -> @Sendable (KeyStoreKind) -> any KeyStore {
     let secretService = SecretServiceKeyStore(vaultId: vaultId)
     let answers = PassphraseAnswers(vaultId: vaultId, environment: environment)
-    let passphrase = PassphraseKeyStore(vaultId: vaultId, directory: paths.dataDirectory) { request in try await answers.answer(request) }
+    let passphrase = PassphraseKeyStore(vaultId: vaultId, directory: paths.dataDirectory) { request in
+      try await answers.answer(request)
+    }
     return { kind in
       switch kind {
       case .secretService: secretService
@@ -94,7 +96,9 @@ public struct AgentProcess: Sendable {
     var entry = sys_environment()
     while let variable = entry?.pointee {
       let text = String(cString: variable)
-      if let equals = text.firstIndex(of: "=") { environment[String(text[..<equals])] = String(text[text.index(after: equals)...]) }
+      if let equals = text.firstIndex(of: "=") {
+        environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
+      }
       entry = entry?.advanced(by: 1)
     }
     return environment

@@ -16,10 +16,12 @@ struct AgentSettings: Sendable {
         values[setting.name] = setting.text
       }
     }
-    let name = environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"] ?? KeyStoreKind.secretService.rawValue
+    let name =
+      environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"] ?? KeyStoreKind.secretService.rawValue
     guard let kind = KeyStoreKind(rawValue: name) else {
       throw Failure(
-        "no key store \"\(name)\"", hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
+        "no key store \"\(name)\"",
+        hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
         exitStatus: .configuration)
     }
     keyStore = kind

@@ -34,15 +34,17 @@ actor Broker {
   func issue(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment, prompter: prompter,
+      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
+      prompter: prompter,
       requester: requester)
     let region = wish.region ?? plan.region
     guard let target = plan.delivered else {
       return Issued(credential: try await minter.deliverAsIs(plan, wish, requester), sessionId: nil, region: region)
     }
     let event = Self.deliverEvent(wish, requester)
-    if !wish.refresh, let cached = try await store.deliver(
-      profile: target.profile, fingerprint: target.fingerprint, freshness: wish.freshness(at: clock.now()), event: event)
+    if !wish.refresh,
+      let cached = try await store.deliver(
+        profile: target.profile, fingerprint: target.fingerprint, freshness: wish.freshness(at: clock.now()), event: event)
     {
       return Issued(credential: cached.credential, sessionId: cached.session.id, region: region)
     }
@@ -53,7 +55,9 @@ actor Broker {
     }
     // A client that left while it waited gets nothing, and no row says that it did.
     try Task.checkCancellation()
-    guard let fresh = try await store.deliver(profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
+    guard
+      let fresh = try await store.deliver(
+        profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: wish.profile) }
     if let wanted = wish.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
@@ -73,19 +77,22 @@ actor Broker {
 
   /// AWS cannot be reached: a session that still lives is better than none. What AWS refused stays refused.
   private func makeDo(
-    after error: any Error, _ wish: Wish, _ target: (profile: String, fingerprint: String), _ event: AuditEvent, _ region: String?,
+    after error: any Error, _ wish: Wish, _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
+    _ region: String?,
     _ prompter: any Prompter
   ) async throws -> Issued {
     let failure = Failure(error)
     guard !wish.refresh, wish.minimumRemaining == nil, failure.exitStatus == .unavailable || failure.exitStatus == .temporary,
-      let old = try await store.deliver(profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
+      let old = try await store.deliver(
+        profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
     prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
     return Issued(credential: old.credential, sessionId: old.session.id, region: region)
   }
 
   private static func deliverEvent(_ wish: Wish, _ requester: Requester) -> AuditEvent {
-    var event = AuditEvent(action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
+    var event = AuditEvent(
+      action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
     event.reason = wish.reason
     return event
   }

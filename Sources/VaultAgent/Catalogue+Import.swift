@@ -61,7 +61,9 @@ extension Catalogue {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     let sections = sources.sections(holding: [])
     let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
-    let resolver = ChainResolver(lookup: { [reader] kind, name in index[SectionKey(kind, name)] ?? (try? reader.section(kind, name)) }, environment: { _ in nil })
+    let resolver = ChainResolver(
+      lookup: { [reader] kind, name in index[SectionKey(kind, name)] ?? (try? reader.section(kind, name)) },
+      environment: { _ in nil })
     let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
     let summary = try await store.importOwn(sections: sections, summaries: summaries, keys: sources.keys, requester: requester)
     try await summarizeOwn()
@@ -80,11 +82,13 @@ extension Catalogue {
     var lines: [String] = []
     let total = summary.added.count + summary.changed.count + summary.unchanged
     lines.append(
-      "\(total) \(total == 1 ? "profile" : "profiles"): \(summary.added.count) new, \(summary.changed.count) changed, \(summary.removed.count) gone")
+      "\(total) \(total == 1 ? "profile" : "profiles"): \(summary.added.count) new, \(summary.changed.count) changed, \(summary.removed.count) gone"
+    )
     if !sources.keys.isEmpty {
       let count = sources.keys.count
       lines.append(
-        "\(count) access \(count == 1 ? "key is" : "keys are") sealed in the vault; the plain text in \(sources.keyFiles.joined(separator: ", ")) can go")
+        "\(count) access \(count == 1 ? "key is" : "keys are") sealed in the vault; the plain text in \(sources.keyFiles.joined(separator: ", ")) can go"
+      )
     }
     return lines
   }

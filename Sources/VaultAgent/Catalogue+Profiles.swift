@@ -9,7 +9,8 @@ extension Catalogue {
   /// Adds or changes a profile of the vault's own.
   func put(_ change: ProfileChange, requester: Requester, prompter: any Prompter) async throws {
     guard ProfileChange.isProfileName(change.name) else {
-      throw AgentError.badRequest("a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+      throw AgentError.badRequest(
+        "a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
     }
     try await followChanges(prompter, requester)
     let section = try reader.section(.profile, change.name)
@@ -50,16 +51,20 @@ extension Catalogue {
   }
 
   /// Seals an access key, and makes the profile that hands out its sessions where there is none of that name.
-  func addAccessKey(_ name: String, _ credential: Credential, mfaSerial: String?, replace: Bool, requester: Requester) async throws {
+  func addAccessKey(_ name: String, _ credential: Credential, mfaSerial: String?, replace: Bool, requester: Requester)
+    async throws
+  {
     guard ProfileChange.isProfileName(name) else {
-      throw AgentError.badRequest("a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+      throw AgentError.badRequest(
+        "a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
     }
     if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
     let section = try reader.section(.profile, name)
     try await store.addAccessKey(name: name, credential: credential, mfaSerial: mfaSerial, requester: requester)
     if section != nil, !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
     // A profile of the vault's own says that it has the key.
-    var settings = section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
+    var settings =
+      section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
     settings += KeySettings.make(accessKeyId: credential.accessKeyId, mfaSerial: mfaSerial)
     try await rewrite(name, settings, requester)
   }
@@ -77,7 +82,9 @@ extension Catalogue {
     }
     try await store.removeAccessKey(name: name, requester: requester)
     if !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
-    let left = try reader.section(.profile, name)?.settings.filter { !KeySettings.names.contains($0.name) && $0.name != "mfa_serial" } ?? []
+    let left =
+      try reader.section(.profile, name)?.settings.filter { !KeySettings.names.contains($0.name) && $0.name != "mfa_serial" }
+      ?? []
     if left.isEmpty {
       try await store.removeProfile(name, requester: requester)
       try await summarizeOwn()

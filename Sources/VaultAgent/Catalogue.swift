@@ -35,7 +35,8 @@ actor Catalogue {
   ///
   /// - Throws: `AgentError.unknownProfile`, or what is wrong with the profile's configuration.
   func plan(
-    for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, environment: [String: String], prompter: any Prompter,
+    for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, environment: [String: String],
+    prompter: any Prompter,
     requester: Requester
   ) async throws -> Plan {
     try await followChanges(prompter, requester)

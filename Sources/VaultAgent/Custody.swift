@@ -120,7 +120,9 @@ actor Custody {
   }
 
   private func keyStore(of record: KeyRecord) throws -> any KeyStore {
-    guard let kind = KeyStoreKind(rawValue: record.store) else { throw AgentError.badRequest("a key store called \(record.store)") }
+    guard let kind = KeyStoreKind(rawValue: record.store) else {
+      throw AgentError.badRequest("a key store called \(record.store)")
+    }
     return keyStores(kind)
   }
 

@@ -50,7 +50,9 @@ actor Flights<Value: Sendable> {
   private var underWay: [String: Flight<Value>] = [:]
 
   /// The result of `work`, which runs once for all who ask for `key` before it ends.
-  func share(_ key: String, for prompter: any Prompter, _ work: @escaping @Sendable (any Prompter) async throws -> Value) async throws -> Value {
+  func share(_ key: String, for prompter: any Prompter, _ work: @escaping @Sendable (any Prompter) async throws -> Value)
+    async throws -> Value
+  {
     if let flight = underWay[key] { return try await flight.join(prompter) }
     let flight = Flight<Value>()
     underWay[key] = flight

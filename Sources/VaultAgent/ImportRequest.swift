@@ -36,10 +36,14 @@ struct ProfileChange: Sendable {
       result.removeAll { $0.name == name }
     }
     for text in set {
-      guard let equals = text.firstIndex(of: "="), equals > text.startIndex else { throw .badRequest("\"\(text)\" is not NAME=VALUE") }
+      guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+        throw .badRequest("\"\(text)\" is not NAME=VALUE")
+      }
       let name = text[..<equals].lowercased()
       let value = String(text[text.index(after: equals)...])
-      guard name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x5F || $0 == 0x2D || $0 == 0x2E }), name.utf8.count <= 128 else {
+      guard name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x5F || $0 == 0x2D || $0 == 0x2E }),
+        name.utf8.count <= 128
+      else {
         throw .badRequest("\"\(name)\" is no name of a setting")
       }
       guard value.utf8.count <= 16_384, !value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {

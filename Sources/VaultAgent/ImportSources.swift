@@ -17,7 +17,8 @@ struct ImportSources: Sendable {
     let credentials = followed.filter { $0.role == .credentials }
     for index in 0..<max(configs.count, credentials.count) {
       try add(
-        config: index < configs.count ? configs[index].path : nil, credentials: index < credentials.count ? credentials[index].path : nil,
+        config: index < configs.count ? configs[index].path : nil,
+        credentials: index < credentials.count ? credentials[index].path : nil,
         home: index < configs.count ? configs[index].home : credentials[index].home)
     }
   }
@@ -41,7 +42,9 @@ struct ImportSources: Sendable {
     let known = Set(merged.map { SectionKey($0) })
     for section in read.sections {
       guard !known.contains(SectionKey(section)) else {
-        warnings.append("\(section.settings.first?.origin.description ?? section.name): \"\(section.name)\" stands in a file imported before, which counts")
+        warnings.append(
+          "\(section.settings.first?.origin.description ?? section.name): \"\(section.name)\" stands in a file imported before, which counts"
+        )
         continue
       }
       merged.append(section)

@@ -10,7 +10,8 @@ extension Minter {
     let step = call.plan.steps[index]
     let link = step.link
     if let asked = step.cutFrom {
-      call.prompter.notice("\(link.profile): a role assumed from a role lives one hour at most; \(asked.seconds / 60) min were cut to 60")
+      call.prompter.notice(
+        "\(link.profile): a role assumed from a role lives one hour at most; \(asked.seconds / 60) min were cut to 60")
     }
     // The keys' own session has the code already; any other caller has to give it here.
     let needsCode = link.mfaSerial != nil && !(index == 0 && call.plan.token != nil)
@@ -28,7 +29,8 @@ extension Minter {
     } session: { result, event in
       SessionRecord(
         id: Identifier.make("ses"), profile: link.profile, kind: .role, fingerprint: step.fingerprint, roleARN: link.roleARN.text,
-        roleSessionName: step.sessionName.text, sourceIdentity: result.sourceIdentity ?? link.sourceIdentity, accessKeyId: result.credential.accessKeyId,
+        roleSessionName: step.sessionName.text, sourceIdentity: result.sourceIdentity ?? link.sourceIdentity,
+        accessKeyId: result.credential.accessKeyId,
         issuedAt: event.issuedAt ?? clock.now(), expiresAt: event.expiresAt ?? clock.now())
     }
   }
@@ -45,10 +47,12 @@ extension Minter {
     call.prompter.progress("asking STS for a session of \(token.keyName) …")
     try await log(event, keys, region: token.region, token.endpoint, call) { endpoint, route in
       try await sts.getSessionToken(
-        duration: token.duration, mfa: code.flatMap { code in token.mfaSerial.map { ($0, code) } }, signedBy: keys, at: endpoint, via: route)
+        duration: token.duration, mfa: code.flatMap { code in token.mfaSerial.map { ($0, code) } }, signedBy: keys, at: endpoint,
+        via: route)
     } session: { result, event in
       SessionRecord(
-        id: Identifier.make("ses"), profile: token.keyName, kind: .token, fingerprint: token.fingerprint, roleARN: nil, roleSessionName: nil,
+        id: Identifier.make("ses"), profile: token.keyName, kind: .token, fingerprint: token.fingerprint, roleARN: nil,
+        roleSessionName: nil,
         sourceIdentity: nil, accessKeyId: result.credential.accessKeyId, issuedAt: event.issuedAt ?? clock.now(),
         expiresAt: event.expiresAt ?? clock.now())
     }

@@ -42,7 +42,8 @@ struct Minter: Sendable {
 
     /// The six digits of the MFA device: from the command line, else from the person.
     func code(serial: String) async throws -> SecretBytes {
-      let code = if let given = wish.mfaCode { given } else { try await prompter.ask(.mfaCode(serial: serial, profile: plan.profile)) }
+      let code =
+        if let given = wish.mfaCode { given } else { try await prompter.ask(.mfaCode(serial: serial, profile: plan.profile)) }
       guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
       return code
     }
@@ -51,7 +52,8 @@ struct Minter: Sendable {
   /// Credentials that need no session: temporary ones that the vault holds as they are.
   func deliverAsIs(_ plan: Plan, _ wish: Wish, _ requester: Requester) async throws -> Credential {
     let credential = try await identity(plan)
-    var event = AuditEvent(action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
+    var event = AuditEvent(
+      action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
     event.reason = wish.reason
     event.accessKeyId = credential.accessKeyId
     try await store.record(event)
@@ -74,10 +76,14 @@ struct Minter: Sendable {
   private func source(before index: Int, _ call: Call) async throws -> Credential {
     if index > 0 {
       let step = call.plan.steps[index - 1]
-      return try await live(profile: step.link.profile, fingerprint: step.fingerprint, call) { call in try await mintRole(index - 1, call) }
+      return try await live(profile: step.link.profile, fingerprint: step.fingerprint, call) { call in
+        try await mintRole(index - 1, call)
+      }
     }
     if let token = call.plan.token {
-      return try await live(profile: token.keyName, fingerprint: token.fingerprint, call) { call in try await mintToken(token, call) }
+      return try await live(profile: token.keyName, fingerprint: token.fingerprint, call) { call in
+        try await mintToken(token, call)
+      }
     }
     return try await identity(call.plan)
   }
@@ -85,12 +91,15 @@ struct Minter: Sendable {
   private func live(
     profile: String, fingerprint: String, _ call: Call, mint: @escaping @Sendable (Call) async throws -> Void
   ) async throws -> Credential {
-    if let kept = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .notDue(at: clock.now())) { return kept.credential }
+    if let kept = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .notDue(at: clock.now())) {
+      return kept.credential
+    }
     _ = try await links.share(profile + "\n" + fingerprint, for: call.prompter) { prompter in
       try await mint(Call(plan: call.plan, wish: call.wish, requester: call.requester, prompter: prompter))
       return true
     }
-    guard let fresh = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .alive(at: clock.now())) else {
+    guard let fresh = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .alive(at: clock.now()))
+    else {
       throw AgentError.unknownSession(profile: profile)
     }
     return fresh.credential
@@ -111,7 +120,9 @@ struct Minter: Sendable {
   private func identity(_ plan: Plan) async throws -> Credential {
     switch plan.identity {
     case .keys(let name, _, _):
-      guard let credential = try await store.openAccessKey(name: name) else { throw AgentError.noKeyForProfile(profile: plan.profile, key: name) }
+      guard let credential = try await store.openAccessKey(name: name) else {
+        throw AgentError.noKeyForProfile(profile: plan.profile, key: name)
+      }
       return credential
     case .sso: throw AgentError.unsupported(what: "IAM Identity Center", profile: plan.profile)
     case .webIdentity: throw AgentError.unsupported(what: "web identity", profile: plan.profile)

@@ -13,7 +13,8 @@ struct PassphraseAnswers: Sendable {
     }
     switch request {
     case .existing: return try await CurrentPrompter.value.ask(.passphrase(vault: vaultId))
-    case .new(_, let minimumLength): return try await CurrentPrompter.value.ask(.newPassphrase(vault: vaultId, minimumLength: minimumLength))
+    case .new(_, let minimumLength):
+      return try await CurrentPrompter.value.ask(.newPassphrase(vault: vaultId, minimumLength: minimumLength))
     }
   }
 }

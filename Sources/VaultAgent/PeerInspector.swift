@@ -24,7 +24,8 @@ struct PeerInspector: Sendable {
     if let commandIndex, commandIndex > 0, let word = Self.commandWord(process + "/cmdline", commandIndex) { program = word }
     let parent = Self.parent(process + "/stat").map { Self.link("/proc/\($0)/exe") } ?? ""
     return Requester(
-      user: user, uid: uid, pid: pid, program: program, executable: executable, directory: Self.link(process + "/cwd"), parent: parent,
+      user: user, uid: uid, pid: pid, program: program, executable: executable, directory: Self.link(process + "/cwd"),
+      parent: parent,
       host: host)
   }
 

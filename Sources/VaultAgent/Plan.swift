@@ -47,9 +47,11 @@ struct Plan: Sendable {
       digest.add("keys", name, accessKeyId)
       let serial = chain.roles.isEmpty ? ownSerial : chain.roles[0].mfaSerial
       if chain.roles.isEmpty || serial != nil {
-        digest.add("GetSessionToken", serial, chain.endpoint.url, duration.flatMap { chain.roles.isEmpty ? String($0.seconds) : nil })
+        digest.add(
+          "GetSessionToken", serial, chain.endpoint.url, duration.flatMap { chain.roles.isEmpty ? String($0.seconds) : nil })
         token = TokenStep(
-          keyName: name, mfaSerial: serial, duration: (chain.roles.isEmpty ? duration : nil) ?? .workingDay, region: chain.roles.first?.region ?? chain.region, endpoint: chain.roles.first?.endpoint ?? chain.endpoint,
+          keyName: name, mfaSerial: serial, duration: (chain.roles.isEmpty ? duration : nil) ?? .workingDay,
+          region: chain.roles.first?.region ?? chain.region, endpoint: chain.roles.first?.endpoint ?? chain.endpoint,
           fingerprint: digest.text)
       }
     } else {
@@ -71,7 +73,8 @@ struct Plan: Sendable {
       digest.add(link, name: name, duration: granted)
       steps.append(
         Step(
-          link: link, sessionName: name, duration: granted, cutFrom: granted == asked ? nil : asked, chained: chained, fingerprint: digest.text))
+          link: link, sessionName: name, duration: granted, cutFrom: granted == asked ? nil : asked, chained: chained,
+          fingerprint: digest.text))
       chained = true
     }
     self.steps = steps
@@ -95,7 +98,9 @@ private struct Digest {
   }
 
   mutating func add(_ link: RoleLink, name: RoleSessionName, duration: SessionDuration) {
-    add("AssumeRole", link.roleARN.text, name.text, String(duration.seconds), link.externalId, link.mfaSerial, link.sourceIdentity, link.policy, link.endpoint.url)
+    add(
+      "AssumeRole", link.roleARN.text, name.text, String(duration.seconds), link.externalId, link.mfaSerial, link.sourceIdentity,
+      link.policy, link.endpoint.url)
     for tag in link.tags { add("tag", tag.key, tag.value) }
     for key in link.transitiveTagKeys { add("transitive", key) }
     for arn in link.policyARNs { add("policy", arn) }

@@ -45,7 +45,9 @@ struct ConnectionPrompter: Prompter {
     writer.add(.promptKind, question.kind)
     writer.add(.text, question.text)
     let answer = try await connection.ask(try writer.frame())
-    guard let secret = answer.withBytes(.answer, { SecretBytes(copying: $0) }) else { throw AgentError.nobodyToAsk(question: question.text) }
+    guard let secret = answer.withBytes(.answer, { SecretBytes(copying: $0) }) else {
+      throw AgentError.nobodyToAsk(question: question.text)
+    }
     return secret
   }
 

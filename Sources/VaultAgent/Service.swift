@@ -32,7 +32,9 @@ struct Service: Sendable {
     // A client of any version may ask how the agent is, and end it.
     if message.kind == .stop { return Reply(.done) }
     if message.kind == .status { return try await status() }
-    guard message.version == protocolVersion else { throw AgentError.otherVersion(client: message.version, agent: protocolVersion) }
+    guard message.version == protocolVersion else {
+      throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
+    }
     let requester = inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: message.number(.commandIndex))
     let prompter = ConnectionPrompter(connection: connection)
     return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
@@ -86,14 +88,16 @@ struct Service: Sendable {
     let profile = message.text(.profile)
     guard profile != nil || message.has(.all) else { throw AgentError.badRequest("no profile") }
     if let profile { try await catalogue.requireProfile(profile) }
-    return Reply(.done, count: try await store.forget(profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual))
+    return Reply(
+      .done, count: try await store.forget(profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual))
   }
 
   // MARK: profiles and keys
 
   private func importFiles(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     let files = ImportRequest(
-      config: message.text(.configFile), credentials: message.text(.credentialsFile), home: message.text(.homeDirectory), once: message.has(.once))
+      config: message.text(.configFile), credentials: message.text(.credentialsFile), home: message.text(.homeDirectory),
+      once: message.has(.once))
     let outcome = try await catalogue.importFiles(files, requester: requester, prompter: prompter)
     let reply = Reply(.done)
     for line in outcome.lines { reply.add(.item, line) }
@@ -108,7 +112,8 @@ struct Service: Sendable {
 
   private func putProfile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
-    let change = ProfileChange(name: name, set: message.texts(.setting), unset: message.texts(.unset), mustExist: message.has(.replace))
+    let change = ProfileChange(
+      name: name, set: message.texts(.setting), unset: message.texts(.unset), mustExist: message.has(.replace))
     try await catalogue.put(change, requester: requester, prompter: prompter)
     return Reply(.done)
   }
@@ -124,9 +129,11 @@ struct Service: Sendable {
       let secret = message.withBytes(.secretAccessKey, { SecretBytes(copying: $0) })
     else { throw AgentError.badRequest("a key without a name, an id or a secret") }
     let credential = Credential(
-      accessKeyId: accessKeyId, secretAccessKey: secret, sessionToken: message.withBytes(.sessionToken) { SecretBytes(copying: $0) }, expiresAt: nil)
+      accessKeyId: accessKeyId, secretAccessKey: secret,
+      sessionToken: message.withBytes(.sessionToken) { SecretBytes(copying: $0) }, expiresAt: nil)
     try await custody.ensureUnlocked(for: prompter, requester: requester)
-    try await catalogue.addAccessKey(name, credential, mfaSerial: message.text(.mfaSerial), replace: message.has(.replace), requester: requester)
+    try await catalogue.addAccessKey(
+      name, credential, mfaSerial: message.text(.mfaSerial), replace: message.has(.replace), requester: requester)
     return Reply(.done)
   }
 

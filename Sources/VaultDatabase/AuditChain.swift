@@ -25,12 +25,16 @@ public enum AuditChain {
     form.put(event.action.rawValue)
     form.put(event.outcome.rawValue)
     form.put(event.trigger.rawValue)
-    for text in [event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId] { form.put(text) }
+    for text in [
+      event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId,
+    ] { form.put(text) }
     form.put(event.issuedAt?.milliseconds)
     form.put(event.expiresAt?.milliseconds)
     form.put(event.durationSeconds.map { Int64($0) })
     form.put(event.mfa ? 1 : 0)
-    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] { form.put(text) }
+    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] {
+      form.put(text)
+    }
     let who = event.requester
     form.put(who.user)
     form.put(Int64(who.uid))

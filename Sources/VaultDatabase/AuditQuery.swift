@@ -39,7 +39,9 @@ struct AuditQuery {
       if role.hasPrefix("arn:") {
         want("role_arn = ?", .text(role))
       } else {
-        want("role_arn IN (SELECT DISTINCT role_arn FROM audit_event WHERE role_arn IS NOT NULL AND substr(role_arn, -length(?)) = '/' || ?)", .text("/" + role))
+        want(
+          "role_arn IN (SELECT DISTINCT role_arn FROM audit_event WHERE role_arn IS NOT NULL AND substr(role_arn, -length(?)) = '/' || ?)",
+          .text("/" + role))
         values.append(.text(role))
       }
     }

@@ -22,12 +22,17 @@ public enum AuditRows {
     statement.begin()
     try statement.bind(record.sequence).bind(record.id).bind(record.time.milliseconds)
     try statement.bind(event.action.rawValue).bind(event.outcome.rawValue).bind(event.trigger.rawValue)
-    for text in [event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId] {
+    for text in [
+      event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId,
+    ] {
       try statement.bind(text)
     }
-    try statement.bind(event.issuedAt?.milliseconds).bind(event.expiresAt?.milliseconds).bind(event.durationSeconds.map { Int64($0) })
+    try statement.bind(event.issuedAt?.milliseconds).bind(event.expiresAt?.milliseconds).bind(
+      event.durationSeconds.map { Int64($0) })
     try statement.bind(event.mfa ? 1 : 0)
-    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] { try statement.bind(text) }
+    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] {
+      try statement.bind(text)
+    }
     try statement.bind(who.user).bind(Int64(who.uid)).bind(Int64(who.pid))
     for text in [who.program, who.executable, who.directory, who.parent, who.host] { try statement.bind(text) }
     try statement.bind(record.subject).bind(record.subjectVersion).bind(record.hash).bind(previous)
@@ -39,10 +44,12 @@ public enum AuditRows {
   /// - Throws: `DatabaseError.badRow` for what no version of the vault writes.
   public static func read(_ row: Statement) throws -> AuditRecord {
     guard let action = AuditAction(rawValue: row.text(3)), let outcome = AuditOutcome(rawValue: row.text(4)),
-      let trigger = AuditTrigger(rawValue: row.text(5)), let uid = UInt32(exactly: row.int(24)), let pid = Int32(exactly: row.int(25))
+      let trigger = AuditTrigger(rawValue: row.text(5)), let uid = UInt32(exactly: row.int(24)),
+      let pid = Int32(exactly: row.int(25))
     else { throw DatabaseError.badRow(table: "audit_event", what: "sequence \(row.int(0))") }
     let requester = Requester(
-      user: row.text(23), uid: uid, pid: pid, program: row.text(26), executable: row.text(27), directory: row.text(28), parent: row.text(29),
+      user: row.text(23), uid: uid, pid: pid, program: row.text(26), executable: row.text(27), directory: row.text(28),
+      parent: row.text(29),
       host: row.text(30))
     var event = AuditEvent(action: action, outcome: outcome, trigger: trigger, profile: row.optionalText(6), requester: requester)
     event.roleARN = row.optionalText(7)
@@ -62,7 +69,8 @@ public enum AuditRows {
     event.sessionId = row.optionalText(21)
     event.intentId = row.optionalText(22)
     return AuditRecord(
-      id: row.text(1), sequence: row.int(0), time: Timestamp(milliseconds: row.int(2)), event: event, subject: row.optionalText(31),
+      id: row.text(1), sequence: row.int(0), time: Timestamp(milliseconds: row.int(2)), event: event,
+      subject: row.optionalText(31),
       subjectVersion: row.optionalInt(32), hash: row.blob(33))
   }
 

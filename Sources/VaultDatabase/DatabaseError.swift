@@ -37,7 +37,8 @@ public enum DatabaseError: ReportableError, Hashable {
     case .busy(let path): "\(path) is locked by another program"
     case .corrupt(let path): "\(path) is damaged"
     case .cannotOpen(let path): "\(path) cannot be opened"
-    case .newerSchema(let path, let found, let known): "\(path) was written by a newer vault (schema \(found); this one knows \(known))"
+    case .newerSchema(let path, let found, let known):
+      "\(path) was written by a newer vault (schema \(found); this one knows \(known))"
     case .constraint(let path): "what was to be written contradicts what \(path) holds"
     case .insecure(let path, let why, _): "\(path) \(why)"
     case .badRow(let table, let what): "a row of \(table) makes no sense: \(what)"

@@ -23,7 +23,8 @@ public struct FileIdentity: Sendable, Hashable {
       return
     }
     self.init(
-      device: Int64(bitPattern: UInt64(status.st_dev)), inode: Int64(bitPattern: UInt64(status.st_ino)), size: Int64(status.st_size),
+      device: Int64(bitPattern: UInt64(status.st_dev)), inode: Int64(bitPattern: UInt64(status.st_ino)),
+      size: Int64(status.st_size),
       mtime: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
   }
 }

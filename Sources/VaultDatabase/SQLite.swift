@@ -161,7 +161,8 @@ public final class Statement {
   public func bind(_ value: [UInt8]?) throws(DatabaseError) -> Statement {
     guard let value else { return try bind(nil as Int64?) }
     let code =
-      value.isEmpty ? sqlite3_bind_zeroblob(handle, next, 0) : sqlite3_bind_blob64(handle, next, value, UInt64(value.count), transient)
+      value.isEmpty
+      ? sqlite3_bind_zeroblob(handle, next, 0) : sqlite3_bind_blob64(handle, next, value, UInt64(value.count), transient)
     try check(code)
     next += 1
     return self

@@ -17,7 +17,8 @@ public enum Schema {
     let before = umask(0o077)
     defer { umask(before) }
     let database = try Database(path: path, access: .readWrite)
-    try database.execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")
+    try database.execute(
+      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")
     let found = try currentVersion(database)
     if found < version {
       if found > 0 { try copy(database, version: found, now: now) }

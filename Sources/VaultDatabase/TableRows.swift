@@ -3,7 +3,9 @@ import VaultModel
 /// Sessions, from fifteen columns in the order of the table.
 public enum SessionRows {
   public static func read(_ row: Statement, from first: Int32, profile: String) throws -> SessionRecord {
-    guard let kind = SessionKind(rawValue: row.text(first + 2)) else { throw DatabaseError.badRow(table: "session", what: row.text(first)) }
+    guard let kind = SessionKind(rawValue: row.text(first + 2)) else {
+      throw DatabaseError.badRow(table: "session", what: row.text(first))
+    }
     return SessionRecord(
       id: row.text(first), profile: profile, kind: kind, fingerprint: row.text(first + 3), roleARN: row.optionalText(first + 4),
       roleSessionName: row.optionalText(first + 5), sourceIdentity: row.optionalText(first + 6), accessKeyId: row.text(first + 7),
@@ -17,13 +19,15 @@ public enum SessionRows {
 /// Master keys, oldest first.
 public enum KeyRows {
   public static func all(in database: Database) throws -> [KeyRecord] {
-    try database.statement("SELECT key_id, state, store, key_check, created_at FROM master_key ORDER BY created_at, rowid").begin().rows { row in
-      guard let id = KeyID(bytes: row.blob(0)), let state = KeyRecord.State(rawValue: row.text(1)) else {
-        throw DatabaseError.badRow(table: "master_key", what: "its name or state")
+    try database.statement("SELECT key_id, state, store, key_check, created_at FROM master_key ORDER BY created_at, rowid")
+      .begin().rows { row in
+        guard let id = KeyID(bytes: row.blob(0)), let state = KeyRecord.State(rawValue: row.text(1)) else {
+          throw DatabaseError.badRow(table: "master_key", what: "its name or state")
+        }
+        return KeyRecord(
+          id: id, state: state, store: row.text(2), check: row.isNull(3) ? nil : row.blob(3),
+          createdAt: Timestamp(milliseconds: row.int(4)))
       }
-      return KeyRecord(
-        id: id, state: state, store: row.text(2), check: row.isNull(3) ? nil : row.blob(3), createdAt: Timestamp(milliseconds: row.int(4)))
-    }
   }
 }
 
@@ -43,12 +47,15 @@ public enum AccessKeyRows {
 /// Followed files, in the order in which they were imported.
 public enum FollowedRows {
   public static func all(in database: Database) throws -> [FollowedFile] {
-    try database.statement("SELECT path, role, home, device, inode, size, mtime FROM followed_file ORDER BY position").begin().rows { row in
-      guard let role = FollowedFile.Role(rawValue: row.text(1)) else { throw DatabaseError.badRow(table: "followed_file", what: row.text(0)) }
-      return FollowedFile(
-        path: row.text(0), role: role, home: row.optionalText(2),
-        stamp: FileIdentity(device: row.int(3), inode: row.int(4), size: row.int(5), mtime: row.int(6)))
-    }
+    try database.statement("SELECT path, role, home, device, inode, size, mtime FROM followed_file ORDER BY position").begin()
+      .rows { row in
+        guard let role = FollowedFile.Role(rawValue: row.text(1)) else {
+          throw DatabaseError.badRow(table: "followed_file", what: row.text(0))
+        }
+        return FollowedFile(
+          path: row.text(0), role: role, home: row.optionalText(2),
+          stamp: FileIdentity(device: row.int(3), inode: row.int(4), size: row.int(5), mtime: row.int(6)))
+      }
   }
 }
 
@@ -58,15 +65,20 @@ public enum SettingRows {
     let owner: Int64?
     let settings: [Setting]
     if kind == .profile {
-      owner = try database.statement("SELECT id FROM profile WHERE name = ? AND removed_at IS NULL").begin().bind(name).first { $0.int(0) }
+      owner = try database.statement("SELECT id FROM profile WHERE name = ? AND removed_at IS NULL").begin().bind(name).first {
+        $0.int(0)
+      }
       guard let owner else { return nil }
       settings = try read(
-        database.statement("SELECT name, nested, value, file, line FROM setting_line WHERE profile_id = ? ORDER BY id").begin().bind(owner))
+        database.statement("SELECT name, nested, value, file, line FROM setting_line WHERE profile_id = ? ORDER BY id").begin()
+          .bind(owner))
     } else {
-      owner = try database.statement("SELECT id FROM shared_section WHERE kind = ? AND name = ?").begin().bind(kind.rawValue).bind(name).first { $0.int(0) }
+      owner = try database.statement("SELECT id FROM shared_section WHERE kind = ? AND name = ?").begin().bind(kind.rawValue)
+        .bind(name).first { $0.int(0) }
       guard let owner else { return nil }
       settings = try read(
-        database.statement("SELECT name, nested, value, file, line FROM setting_line WHERE section_id = ? ORDER BY id").begin().bind(owner))
+        database.statement("SELECT name, nested, value, file, line FROM setting_line WHERE section_id = ? ORDER BY id").begin()
+          .bind(owner))
     }
     return ConfigSection(kind: kind, name: name, settings: settings)
   }

@@ -20,7 +20,9 @@ public final class VaultReader {
     self.database = try Schema.currentVersion(database) == 0 ? nil : database
   }
 
-  private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row) throws -> [Row] {
+  private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row)
+    throws -> [Row]
+  {
     guard let database else { return [] }
     let statement = try database.statement(sql).begin()
     try bind(statement)
@@ -55,7 +57,8 @@ public final class VaultReader {
       try body(
         ProfileRow(
           name: name, kind: statement.optionalText(1).flatMap { ProfileKind(rawValue: $0) }, roleARN: statement.optionalText(2),
-          source: statement.optionalText(3), region: statement.optionalText(4), problem: statement.optionalText(5), origin: statement.text(6),
+          source: statement.optionalText(3), region: statement.optionalText(4), problem: statement.optionalText(5),
+          origin: statement.text(6),
           session: statement.isNull(7) ? nil : try SessionRows.read(statement, from: 7, profile: name)))
     }
   }
@@ -138,5 +141,7 @@ public final class VaultReader {
     }
   }
 
-  public func lastSequence() throws -> Int64 { try rows("SELECT coalesce(max(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0 }
+  public func lastSequence() throws -> Int64 {
+    try rows("SELECT coalesce(max(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0
+  }
 }

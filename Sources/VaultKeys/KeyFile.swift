@@ -111,5 +111,7 @@ struct KeyFile {
   /// The header has a fixed length, so what follows it cannot be taken for a part of it.
   private static func associatedData(_ header: [UInt8], _ vaultId: String) -> [UInt8] { header + Array(vaultId.utf8) }
 
-  private static func mark(_ vaultId: String) -> [UInt8] { blake2b(Array("vault-key-file".utf8) + Array(vaultId.utf8), length: 16) }
+  private static func mark(_ vaultId: String) -> [UInt8] {
+    blake2b(Array("vault-key-file".utf8) + Array(vaultId.utf8), length: 16)
+  }
 }

@@ -70,7 +70,8 @@ public enum KeyStoreError: ReportableError, Hashable {
       "log in to a desktop session, or choose a passphrase instead of a keyring: VAULT_KEYSTORE=passphrase"
     case .noDefaultCollection:
       "open a keyring or make one the default one (in Passwords and Keys or KeePassXC), or choose VAULT_KEYSTORE=passphrase"
-    case .volatileCollection: "make a lasting keyring the default one (in Passwords and Keys), or choose VAULT_KEYSTORE=passphrase"
+    case .volatileCollection:
+      "make a lasting keyring the default one (in Passwords and Keys), or choose VAULT_KEYSTORE=passphrase"
     case .locked, .promptDismissed:
       "unlock it (Passwords and Keys), or log in to the desktop; without a desktop, a new vault can have VAULT_KEYSTORE=passphrase"
     case .promptUnanswered: "run the command again and answer the prompt"

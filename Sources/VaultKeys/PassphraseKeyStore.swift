@@ -105,7 +105,9 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
-  private func off<Value: Sendable>(_ work: @escaping @Sendable () throws(KeyStoreError) -> Value) async throws(KeyStoreError) -> Value {
+  private func off<Value: Sendable>(_ work: @escaping @Sendable () throws(KeyStoreError) -> Value) async throws(KeyStoreError)
+    -> Value
+  {
     try await thread.run { () -> Result<Value, KeyStoreError> in
       do throws(KeyStoreError) { return .success(try work()) } catch { return .failure(error) }
     }

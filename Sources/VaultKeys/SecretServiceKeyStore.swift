@@ -112,7 +112,9 @@ public struct SecretServiceKeyStore: KeyStore {
 
   /// Looks for items, locked or not. That there are none is believed only where the default collection is there and open: some
   /// services show nothing of a locked one (KeePassXC).
-  private func find(_ id: KeyID?, _ connection: SecretServiceConnection) throws(SecretServiceFailure) -> SecretServiceConnection.Found {
+  private func find(_ id: KeyID?, _ connection: SecretServiceConnection) throws(SecretServiceFailure)
+    -> SecretServiceConnection.Found
+  {
     let found = try connection.search(vaultId: vaultId, keyId: id)
     guard found.isEmpty else { return found }
     guard let collection = try connection.collection(alias: "default") else { throw .store(.noDefaultCollection) }

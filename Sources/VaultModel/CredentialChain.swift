@@ -50,7 +50,8 @@ public struct RoleLink: Sendable, Hashable {
   public var endpoint: EndpointSettings
 
   public init(
-    profile: String, roleARN: RoleARN, roleSessionName: RoleSessionName? = nil, externalId: String? = nil, mfaSerial: String? = nil,
+    profile: String, roleARN: RoleARN, roleSessionName: RoleSessionName? = nil, externalId: String? = nil,
+    mfaSerial: String? = nil,
     duration: SessionDuration? = nil, sourceIdentity: String? = nil, tags: [SessionTag] = [], transitiveTagKeys: [String] = [],
     policy: String? = nil, policyARNs: [String] = [], region: String? = nil, endpoint: EndpointSettings = EndpointSettings()
   ) {
@@ -91,7 +92,9 @@ public struct EndpointSettings: Sendable, Hashable {
   public var legacyGlobal: Bool
   public var caBundle: String?
 
-  public init(url: String? = nil, useFIPS: Bool = false, useDualStack: Bool = false, legacyGlobal: Bool = false, caBundle: String? = nil) {
+  public init(
+    url: String? = nil, useFIPS: Bool = false, useDualStack: Bool = false, legacyGlobal: Bool = false, caBundle: String? = nil
+  ) {
     self.url = url
     self.useFIPS = useFIPS
     self.useDualStack = useDualStack

@@ -15,7 +15,9 @@ public struct KeyID: Sendable, Hashable, CustomStringConvertible {
     guard digits.count == 16 else { return nil }
     var bytes: [UInt8] = []
     for index in stride(from: 0, to: 16, by: 2) {
-      guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16), digits[index] != 0x2B else { return nil }
+      guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16), digits[index] != 0x2B else {
+        return nil
+      }
       bytes.append(byte)
     }
     self.bytes = bytes

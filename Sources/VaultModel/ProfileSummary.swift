@@ -17,7 +17,9 @@ public struct ProfileSummary: Sendable, Hashable {
   public var region: String?
   public var problem: String?
 
-  public init(name: String, kind: ProfileKind?, roleARN: String? = nil, source: String? = nil, region: String? = nil, problem: String? = nil) {
+  public init(
+    name: String, kind: ProfileKind?, roleARN: String? = nil, source: String? = nil, region: String? = nil, problem: String? = nil
+  ) {
     self.name = name
     self.kind = kind
     self.roleARN = roleARN

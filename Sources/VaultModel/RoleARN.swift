@@ -18,7 +18,8 @@ public struct RoleARN: Sendable, Hashable, CustomStringConvertible {
     let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
     guard parts.count == 6, parts[0] == "arn", parts[1].hasPrefix("aws"), parts[2] == "iam", parts[3].isEmpty,
       parts[4].utf8.count == 12, parts[4].utf8.allSatisfy({ (48...57).contains($0) }), parts[5].hasPrefix("role/"),
-      text.utf8.allSatisfy({ (33...126).contains($0) }), let name = parts[5].split(separator: "/", omittingEmptySubsequences: false).last,
+      text.utf8.allSatisfy({ (33...126).contains($0) }),
+      let name = parts[5].split(separator: "/", omittingEmptySubsequences: false).last,
       !name.isEmpty
     else { return nil }
     self.text = text

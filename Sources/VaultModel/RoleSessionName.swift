@@ -13,7 +13,9 @@ public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
 
   /// A legal name made of any text: what STS does not take becomes `-`; the rest is cut to 64, or padded to 2.
   public init(cleaning text: String) {
-    var bytes = Array(text.unicodeScalars.lazy.map { $0.isASCII && Self.allows(UInt8($0.value)) ? UInt8($0.value) : UInt8(ascii: "-") }.prefix(64))
+    var bytes = Array(
+      text.unicodeScalars.lazy.map { $0.isASCII && Self.allows(UInt8($0.value)) ? UInt8($0.value) : UInt8(ascii: "-") }.prefix(64)
+    )
     while bytes.count < 2 { bytes.append(UInt8(ascii: "-")) }
     self.text = String(decoding: bytes, as: UTF8.self)
   }
@@ -27,7 +29,9 @@ public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
   static func allows(_ byte: UInt8) -> Bool {
     switch byte {
     case 48...57, 65...90, 97...122: true
-    case UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: "@"), UInt8(ascii: "-"): true
+    case UInt8(ascii: "_"), UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: ","), UInt8(ascii: "."), UInt8(ascii: "@"),
+      UInt8(ascii: "-"):
+      true
     default: false
     }
   }

@@ -141,7 +141,9 @@ public enum XChaCha20Poly1305 {
   public static let tagLength = 16
 
   /// The ciphertext with its tag.
-  public static func seal(_ plaintext: UnsafeRawBufferPointer, associatedData: [UInt8], nonce: [UInt8], key: SecretBytes) -> [UInt8] {
+  public static func seal(_ plaintext: UnsafeRawBufferPointer, associatedData: [UInt8], nonce: [UInt8], key: SecretBytes)
+    -> [UInt8]
+  {
     requireSodium()
     precondition(nonce.count == nonceLength && key.count == keyLength)
     return [UInt8](unsafeUninitializedCapacity: plaintext.count + tagLength) { output, length in
@@ -181,7 +183,9 @@ public enum Argon2id {
   /// - Parameters:
   ///   - passes: how often the memory is gone over (`opslimit`), 1 or more.
   ///   - memory: bytes (`memlimit`), 8 KiB or more.
-  public static func deriveKey(passphrase: SecretBytes, salt: [UInt8], passes: UInt64, memory: Int, length: Int = 32) -> SecretBytes? {
+  public static func deriveKey(passphrase: SecretBytes, salt: [UInt8], passes: UInt64, memory: Int, length: Int = 32)
+    -> SecretBytes?
+  {
     requireSodium()
     guard salt.count == saltLength else { return nil }
     struct OutOfMemory: Error {}

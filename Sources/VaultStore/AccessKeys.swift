@@ -10,27 +10,32 @@ extension VaultStore {
   public func addAccessKey(name: String, credential: Credential, mfaSerial: String?, requester: Requester) throws {
     try change { store in
       try store.put(
-        name: name, accessKeyId: credential.accessKeyId, credential: credential, mfaSerial: mfaSerial, origin: "vault", trigger: .manual, requester)
+        name: name, accessKeyId: credential.accessKeyId, credential: credential, mfaSerial: mfaSerial, origin: "vault",
+        trigger: .manual, requester)
     }
   }
 
   /// Adds or changes a key within a transaction, and logs it.
   func put(
-    name: String, accessKeyId: String, credential: Credential, mfaSerial: String?, origin: String, trigger: AuditTrigger, _ requester: Requester
+    name: String, accessKeyId: String, credential: Credential, mfaSerial: String?, origin: String, trigger: AuditTrigger,
+    _ requester: Requester
   ) throws {
     guard sealer != nil else { throw StoreError.locked }
     let known = try accessKeys().first { $0.name == name }
     let id = known?.id ?? Identifier.make("key")
     if known == nil {
-      try database.statement("INSERT INTO access_key (id, name, access_key_id, mfa_serial, origin, created_at) VALUES (?, ?, ?, ?, ?, ?)")
-        .begin().bind(id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(clock.now().milliseconds).run()
+      try database.statement(
+        "INSERT INTO access_key (id, name, access_key_id, mfa_serial, origin, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+      )
+      .begin().bind(id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(clock.now().milliseconds).run()
     } else {
       try database.statement("UPDATE access_key SET access_key_id = ?, mfa_serial = ?, origin = ? WHERE id = ?")
         .begin().bind(accessKeyId).bind(mfaSerial).bind(origin).bind(id).run()
     }
     let version = try seal(CredentialForm.join(credential), table: "access_key", row: id, profile: name, role: accessKeyId)
     var event = AuditEvent(
-      action: known == nil ? .accessKeyAdded : .accessKeyChanged, outcome: .success, trigger: trigger, profile: name, requester: requester)
+      action: known == nil ? .accessKeyAdded : .accessKeyChanged, outcome: .success, trigger: trigger, profile: name,
+      requester: requester)
     event.accessKeyId = accessKeyId
     event.detail = origin
     try append(event, subject: (id, version))
@@ -50,7 +55,9 @@ extension VaultStore {
   public func removeAccessKey(name: String, requester: Requester) throws {
     guard let record = try accessKeys().first(where: { $0.name == name }) else { return }
     try change { store in
-      try store.database.statement("UPDATE access_key SET removed_at = ? WHERE id = ?").begin().bind(store.clock.now().milliseconds).bind(record.id).run()
+      try store.database.statement("UPDATE access_key SET removed_at = ? WHERE id = ?").begin().bind(
+        store.clock.now().milliseconds
+      ).bind(record.id).run()
       let version = try store.destroy(table: "access_key", row: record.id)
       var event = AuditEvent(action: .accessKeyRemoved, outcome: .success, trigger: .manual, profile: name, requester: requester)
       event.accessKeyId = record.accessKeyId

@@ -9,7 +9,9 @@ enum CredentialForm {
     return SecretBytes(count: 4 + secret.count + tokenLength) { form in
       form.storeBytes(of: UInt32(secret.count).littleEndian, as: UInt32.self)
       secret.withBytes { UnsafeMutableRawBufferPointer(rebasing: form[4..<4 + secret.count]).copyMemory(from: $0) }
-      credential.sessionToken?.withBytes { UnsafeMutableRawBufferPointer(rebasing: form[(4 + secret.count)...]).copyMemory(from: $0) }
+      credential.sessionToken?.withBytes {
+        UnsafeMutableRawBufferPointer(rebasing: form[(4 + secret.count)...]).copyMemory(from: $0)
+      }
     }
   }
 

@@ -59,14 +59,18 @@ struct Sealer: Sendable {
     envelope += id.bytes
     envelope += check
     envelope += nonce
-    envelope += secret.withBytes { XChaCha20Poly1305.seal($0, associatedData: place.associatedData(key: id), nonce: nonce, key: recordKey) }
+    envelope += secret.withBytes {
+      XChaCha20Poly1305.seal($0, associatedData: place.associatedData(key: id), nonce: nonce, key: recordKey)
+    }
     return envelope
   }
 
   /// - Throws: `SealError`, naming the row.
   func open(_ envelope: [UInt8], at place: SealedPlace) throws(SealError) -> SecretBytes {
     let name = "\(place.table) \(place.row)"
-    guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength, Array(envelope[0..<4]) == Self.magic, envelope[4] == Self.algorithm else {
+    guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength, Array(envelope[0..<4]) == Self.magic,
+      envelope[4] == Self.algorithm
+    else {
       throw .malformed(row: name)
     }
     guard Array(envelope[5..<13]) == id.bytes else { throw .unknownKey(row: name) }

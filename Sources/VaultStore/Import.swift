@@ -36,7 +36,8 @@ extension VaultStore {
   /// new or others; a key whose plain text has gone from the files stays.
   /// - Parameter sections: all of the files' sections; `summaries` has one for each profile among them.
   public func importFiles(
-    _ files: [FollowedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester, trigger: AuditTrigger
+    _ files: [FollowedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester,
+    trigger: AuditTrigger
   ) throws -> ImportSummary {
     try change { store in
       let summary = try store.take(sections, summaries, keys, isOwn: false, trigger, requester)
@@ -53,7 +54,9 @@ extension VaultStore {
   }
 
   /// Takes sections in as the vault's own: what `import --once` does.
-  public func importOwn(sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester) throws -> ImportSummary {
+  public func importOwn(sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester) throws
+    -> ImportSummary
+  {
     try change { store in
       let summary = try store.take(sections, summaries, keys, isOwn: true, .manual, requester)
       try store.log(summary, files: [], .manual, requester)
@@ -65,16 +68,20 @@ extension VaultStore {
     guard !summary.isNothing else { return }
     var event = AuditEvent(action: .profilesImported, outcome: .success, trigger: trigger, requester: requester)
     event.detail =
-      "\(summary.added.count) added, \(summary.changed.count) changed, \(summary.removed.count) removed" + (files.isEmpty ? "" : " from " + files.joined(separator: ", "))
+      "\(summary.added.count) added, \(summary.changed.count) changed, \(summary.removed.count) removed"
+      + (files.isEmpty ? "" : " from " + files.joined(separator: ", "))
     try append(event)
   }
 
   private func take(
-    _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester
+    _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey], isOwn: Bool, _ trigger: AuditTrigger,
+    _ requester: Requester
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
-    let own = Set(try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL").begin().rows { $0.text(0) })
-    var gone = Set(try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin().rows { $0.text(0) })
+    let own = Set(
+      try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL").begin().rows { $0.text(0) })
+    var gone = Set(
+      try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin().rows { $0.text(0) })
     let byName = Dictionary(summaries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for section in sections where section.kind == .profile {
       gone.remove(section.name)
@@ -104,8 +111,10 @@ extension VaultStore {
   private func replaceShared(_ sections: [ConfigSection], isOwn: Bool) throws {
     if !isOwn { try database.statement("DELETE FROM shared_section WHERE is_own = 0").begin().run() }
     for section in sections {
-      try database.statement("INSERT INTO shared_section (kind, name, is_own) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO NOTHING")
-        .begin().bind(section.kind.rawValue).bind(section.name).bind(isOwn ? 1 : 0).run()
+      try database.statement(
+        "INSERT INTO shared_section (kind, name, is_own) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO NOTHING"
+      )
+      .begin().bind(section.kind.rawValue).bind(section.name).bind(isOwn ? 1 : 0).run()
       if database.changes == 1 { try insert(section.settings, profile: nil, section: database.lastInsertRow) }
     }
   }
@@ -121,7 +130,8 @@ extension VaultStore {
       }
       let serial = try accessKeys().first { $0.name == key.profile }?.mfaSerial
       try put(
-        name: key.profile, accessKeyId: key.credential.accessKeyId, credential: key.credential, mfaSerial: serial, origin: key.origin,
+        name: key.profile, accessKeyId: key.credential.accessKeyId, credential: key.credential, mfaSerial: serial,
+        origin: key.origin,
         trigger: trigger, requester)
       changed.append(key.profile)
     }

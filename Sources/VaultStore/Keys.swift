@@ -18,8 +18,10 @@ extension VaultStore {
     let fresh = Sealer(master: key, id: id)
     try change { vault in
       guard try vault.keyRecords().isEmpty else { throw StoreError.keyExists }
-      try vault.database.statement("INSERT INTO master_key (key_id, state, store, key_check, created_at) VALUES (?, 'active', ?, ?, ?)")
-        .begin().bind(id.bytes).bind(store).bind(fresh.check).bind(vault.clock.now().milliseconds).run()
+      try vault.database.statement(
+        "INSERT INTO master_key (key_id, state, store, key_check, created_at) VALUES (?, 'active', ?, ?, ?)"
+      )
+      .begin().bind(id.bytes).bind(store).bind(fresh.check).bind(vault.clock.now().milliseconds).run()
       var event = AuditEvent(action: .vaultCreated, outcome: .success, trigger: .manual, requester: requester)
       event.detail = "key \(id) in \(store)"
       try vault.append(event)
@@ -29,7 +31,9 @@ extension VaultStore {
 
   /// - Throws: `StoreError.wrongKey` where this is not the key that sealed the vault.
   public func unlock(key: SecretBytes, id: KeyID) throws {
-    guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else { throw StoreError.unknownKey(id) }
+    guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else {
+      throw StoreError.unknownKey(id)
+    }
     let candidate = Sealer(master: key, id: id)
     guard candidate.check == record.check else { throw StoreError.wrongKey(id) }
     sealer = candidate
@@ -54,8 +58,10 @@ extension VaultStore {
     let count = try change { vault in
       let count = try vault.resealRows(from: old, to: new)
       try vault.database.statement("UPDATE master_key SET state = 'retiring' WHERE state = 'active'").begin().run()
-      try vault.database.statement("UPDATE master_key SET state = 'active', key_check = ? WHERE key_id = ? AND state = 'prepared'")
-        .begin().bind(new.check).bind(id.bytes).run()
+      try vault.database.statement(
+        "UPDATE master_key SET state = 'active', key_check = ? WHERE key_id = ? AND state = 'prepared'"
+      )
+      .begin().bind(new.check).bind(id.bytes).run()
       guard vault.database.changes == 1 else { throw StoreError.unknownKey(id) }
       var event = AuditEvent(action: .keyRotated, outcome: .success, trigger: .manual, requester: requester)
       event.detail = "\(count) secrets from key \(old.id) to \(id)"
@@ -76,7 +82,8 @@ extension VaultStore {
     ).begin().rows { row in
       (
         place: SealedPlace(
-          table: row.text(0), row: row.text(1), column: "credential", profile: row.text(5), role: row.text(6), version: row.int(2),
+          table: row.text(0), row: row.text(1), column: "credential", profile: row.text(5), role: row.text(6),
+          version: row.int(2),
           createdAt: Timestamp(milliseconds: row.int(3))), envelope: row.blob(4)
       )
     }
@@ -91,7 +98,9 @@ extension VaultStore {
   /// The old key has been taken out of the key store.
   public func finishRotation(retired id: KeyID) throws {
     try database.transaction {
-      try database.statement("UPDATE master_key SET state = 'retired' WHERE key_id = ? AND state = 'retiring'").begin().bind(id.bytes).run()
+      try database.statement("UPDATE master_key SET state = 'retired' WHERE key_id = ? AND state = 'retiring'").begin().bind(
+        id.bytes
+      ).run()
     }
   }
 

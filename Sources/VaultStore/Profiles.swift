@@ -8,8 +8,10 @@ extension VaultStore {
 
   /// Every section that the vault keeps itself.
   public func ownSections() throws -> [ConfigSection] {
-    let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name").begin().rows { $0.text(0) }
-    let others = try database.statement("SELECT kind, name FROM shared_section WHERE is_own = 1 ORDER BY kind, name").begin().rows {
+    let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name")
+      .begin().rows { $0.text(0) }
+    let others = try database.statement("SELECT kind, name FROM shared_section WHERE is_own = 1 ORDER BY kind, name").begin().rows
+    {
       (SectionKind(rawValue: $0.text(0)), $0.text(1))
     }
     var sections = try profiles.compactMap { try SettingRows.section(.profile, $0, in: database) }
@@ -23,10 +25,12 @@ extension VaultStore {
   public func putProfile(_ name: String, settings: [Setting], summary: ProfileSummary, requester: Requester) throws {
     try change { store in
       let outcome = try store.write(
-        ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true, origin: SettingOrigin.vault.file)
+        ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true,
+        origin: SettingOrigin.vault.file)
       guard outcome != .unchanged else { return }
       var event = AuditEvent(
-        action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name, requester: requester)
+        action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name,
+        requester: requester)
       event.roleARN = summary.roleARN
       try store.append(event)
     }
@@ -36,7 +40,8 @@ extension VaultStore {
   public func removeProfile(_ name: String, requester: Requester) throws {
     try change { store in
       try store.remove(name, trigger: .manual, requester)
-      try store.append(AuditEvent(action: .profileRemoved, outcome: .success, trigger: .manual, profile: name, requester: requester))
+      try store.append(
+        AuditEvent(action: .profileRemoved, outcome: .success, trigger: .manual, profile: name, requester: requester))
     }
   }
 
@@ -44,8 +49,11 @@ extension VaultStore {
     for session in try liveSessions() where session.profile == name {
       try end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester)
     }
-    try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(name).run()
-    try database.statement("UPDATE profile SET removed_at = ? WHERE name = ?").begin().bind(clock.now().milliseconds).bind(name).run()
+    try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(
+      name
+    ).run()
+    try database.statement("UPDATE profile SET removed_at = ? WHERE name = ?").begin().bind(clock.now().milliseconds).bind(name)
+      .run()
   }
 
   /// What `list` says of profiles, worked out anew.
@@ -67,9 +75,10 @@ extension VaultStore {
   /// Writes a profile's rows where they are not what they were.
   func write(_ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String) throws -> WriteOutcome {
     let digest = Self.digest(section.settings, summary)
-    let known = try database.statement("SELECT id, digest, removed_at IS NOT NULL, is_own FROM profile WHERE name = ?").begin().bind(section.name).first {
-      (id: $0.int(0), digest: $0.blob(1), isRemoved: $0.int(2) != 0, isOwn: $0.int(3) != 0)
-    }
+    let known = try database.statement("SELECT id, digest, removed_at IS NOT NULL, is_own FROM profile WHERE name = ?").begin()
+      .bind(section.name).first {
+        (id: $0.int(0), digest: $0.blob(1), isRemoved: $0.int(2) != 0, isOwn: $0.int(3) != 0)
+      }
     if let known, !known.isRemoved, known.digest == digest, known.isOwn == isOwn { return .unchanged }
     let id: Int64
     if let known {
@@ -92,8 +101,10 @@ extension VaultStore {
       "INSERT INTO setting_line (profile_id, section_id, name, nested, value, file, line) VALUES (?, ?, ?, ?, ?, ?, ?)")
     for setting in settings {
       for line in Self.lines(setting) {
-        try statement.begin().bind(profile).bind(section).bind(setting.name).bind(line.nested).bind(line.value).bind(setting.origin.file)
-          .bind(Int64(setting.origin.line)).run()
+        try statement.begin().bind(profile).bind(section).bind(setting.name).bind(line.nested).bind(line.value).bind(
+          setting.origin.file
+        )
+        .bind(Int64(setting.origin.line)).run()
       }
     }
   }
@@ -114,7 +125,9 @@ extension VaultStore {
       if let text { bytes += text.utf8 }
     }
     for setting in settings {
-      for line in lines(setting) { for text in [setting.name, line.nested, line.value, setting.origin.description] { put(text) } }
+      for line in lines(setting) {
+        for text in [setting.name, line.nested, line.value, setting.origin.description] { put(text) }
+      }
     }
     for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem] { put(text) }
     return blake2b(bytes, length: 16)

@@ -6,7 +6,9 @@ import VaultSecrets
 extension VaultStore {
   /// The newest version that the log knows of a secret; 0 for one that never was.
   func version(of subject: String) throws -> Int64 {
-    try database.statement("SELECT max(subject_version) FROM audit_event WHERE subject = ?").begin().bind(subject).first { $0.int(0) } ?? 0
+    try database.statement("SELECT max(subject_version) FROM audit_event WHERE subject = ?").begin().bind(subject).first {
+      $0.int(0)
+    } ?? 0
   }
 
   /// Seals a secret for a row, in place of the one it had. The caller logs the version.
@@ -16,22 +18,27 @@ extension VaultStore {
     guard let sealer else { throw StoreError.locked }
     let version = try version(of: row) + 1
     let now = clock.now()
-    let place = SealedPlace(table: table, row: row, column: "credential", profile: profile, role: role, version: version, createdAt: now)
+    let place = SealedPlace(
+      table: table, row: row, column: "credential", profile: profile, role: role, version: version, createdAt: now)
     try database.statement(
       """
       INSERT INTO secret (owner_table, owner_id, record_version, key_id, created_at, envelope) VALUES (?, ?, ?, ?, ?, ?) \
       ON CONFLICT (owner_table, owner_id) DO UPDATE SET record_version = excluded.record_version, key_id = excluded.key_id, \
       created_at = excluded.created_at, envelope = excluded.envelope
       """
-    ).begin().bind(table).bind(row).bind(version).bind(sealer.id.bytes).bind(now.milliseconds).bind(sealer.seal(secret, at: place)).run()
+    ).begin().bind(table).bind(row).bind(version).bind(sealer.id.bytes).bind(now.milliseconds).bind(
+      sealer.seal(secret, at: place)
+    ).run()
     return version
   }
 
   /// - Throws: `SealError` where the row is not the one that was sealed last.
   func open(table: String, row: String, profile: String, role: String) throws -> SecretBytes {
     guard let sealer else { throw StoreError.locked }
-    let found = try database.statement("SELECT record_version, created_at, envelope FROM secret WHERE owner_table = ? AND owner_id = ?")
-      .begin().bind(table).bind(row).first { (version: $0.int(0), createdAt: $0.int(1), envelope: $0.blob(2)) }
+    let found = try database.statement(
+      "SELECT record_version, created_at, envelope FROM secret WHERE owner_table = ? AND owner_id = ?"
+    )
+    .begin().bind(table).bind(row).first { (version: $0.int(0), createdAt: $0.int(1), envelope: $0.blob(2)) }
     guard let found else { throw SealError.malformed(row: "\(table) \(row)") }
     let place = SealedPlace(
       table: table, row: row, column: "credential", profile: profile, role: role, version: found.version,

@@ -65,7 +65,9 @@ extension VaultStore {
       WHERE s.profile_id = (SELECT id FROM profile WHERE name = ?) AND s.fingerprint = ? AND s.ended_at IS NULL \
       AND s.expires_at > ? AND s.renews_at > ?
       """
-    ).begin().bind(profile).bind(fingerprint).bind(bounds.expiry).bind(bounds.renewal).first { try SessionRows.read($0, from: 0, profile: profile) }
+    ).begin().bind(profile).bind(fingerprint).bind(bounds.expiry).bind(bounds.renewal).first {
+      try SessionRows.read($0, from: 0, profile: profile)
+    }
     guard let session else { return nil }
     let secret = try open(table: "session", row: session.id, profile: profile, role: session.roleARN ?? "")
     guard let credential = CredentialForm.split(secret, accessKeyId: session.accessKeyId, expiresAt: session.expiresAt) else {
@@ -89,17 +91,21 @@ extension VaultStore {
   /// Keeps a session that AWS issued: its secrets sealed, its row, the end of the one it replaces, and the outcome, in one transaction.
   public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
     try change { store in
-      guard let profileId = try store.database.statement("SELECT id FROM profile WHERE name = ?").begin().bind(session.profile).first({ $0.int(0) })
+      guard
+        let profileId = try store.database.statement("SELECT id FROM profile WHERE name = ?").begin().bind(session.profile).first(
+          { $0.int(0) })
       else { throw StoreError.unknownProfile(session.profile) }
       let replaced = try store.liveSession(profile: session.profile, fingerprint: session.fingerprint)
       if let replaced {
         let isOver = replaced.expiresAt <= store.clock.now()
         try store.end(
-          replaced, as: isOver ? .expired : .replaced, action: isOver ? .sessionExpired : .sessionReplaced, trigger: event.trigger, event.requester)
+          replaced, as: isOver ? .expired : .replaced, action: isOver ? .sessionExpired : .sessionReplaced,
+          trigger: event.trigger, event.requester)
       }
       try store.insert(session, profileId: profileId)
       if let replaced {
-        try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id).run()
+        try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
+          .run()
       }
       let version = try store.seal(
         CredentialForm.join(credential), table: "session", row: session.id, profile: session.profile, role: session.roleARN ?? "")
@@ -152,7 +158,9 @@ extension VaultStore {
     return over.count
   }
 
-  func end(_ session: SessionRecord, as reason: SessionEnd, action: AuditAction, trigger: AuditTrigger, _ requester: Requester) throws {
+  func end(_ session: SessionRecord, as reason: SessionEnd, action: AuditAction, trigger: AuditTrigger, _ requester: Requester)
+    throws
+  {
     try database.statement("UPDATE session SET ended_at = ?, end_reason = ? WHERE id = ?")
       .begin().bind(clock.now().milliseconds).bind(reason.rawValue).bind(session.id).run()
     let version = try destroy(table: "session", row: session.id)

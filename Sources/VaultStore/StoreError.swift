@@ -64,6 +64,8 @@ public enum SealError: ReportableError, Hashable {
     }
   }
 
-  public var hint: String? { "somebody or something changed the database; it was not used. `vault forget`, or put a copy in its place" }
+  public var hint: String? {
+    "somebody or something changed the database; it was not used. `vault forget`, or put a copy in its place"
+  }
   public var exitStatus: ExitStatus { .inputOutput }
 }

@@ -130,8 +130,10 @@ public actor VaultStore {
   public func setSetting(_ name: String, _ value: String?, requester: Requester) throws {
     try change { store in
       if let value {
-        try store.database.statement("INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-          .begin().bind(name).bind(value).run()
+        try store.database.statement(
+          "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        )
+        .begin().bind(name).bind(value).run()
       } else {
         try store.database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
       }
@@ -154,7 +156,8 @@ struct AuditHead: Sendable {
 
   /// - Throws: `StoreError.chainBroken` where the last row is not what its hash says; nothing is appended to such a log.
   init(database: Database, vaultId: String) throws {
-    let last = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence DESC LIMIT 1").begin().first { row in
+    let last = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence DESC LIMIT 1").begin().first {
+      row in
       (record: try AuditRows.read(row), previous: AuditRows.previousHash(row))
     }
     guard let last else {

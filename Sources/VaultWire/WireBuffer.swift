@@ -48,7 +48,9 @@ public final class WireBuffer: @unchecked Sendable {
   /// Overwrites the four bytes at `offset`, which must have been written.
   func overwrite(_ value: UInt32, at offset: Int) {
     precondition(offset >= 0 && offset + 4 <= count)
-    for index in 0..<4 { start.storeBytes(of: UInt8(truncatingIfNeeded: value >> UInt32(8 * index)), toByteOffset: offset + index, as: UInt8.self) }
+    for index in 0..<4 {
+      start.storeBytes(of: UInt8(truncatingIfNeeded: value >> UInt32(8 * index)), toByteOffset: offset + index, as: UInt8.self)
+    }
   }
 
   /// Room for `length` bytes at the end, filled by `fill`, which returns how many it wrote.

@@ -33,8 +33,12 @@ enum AccessKeyCommands {
       id = try ask("Access key id:", echo: true)
     }
     let idText = String(decoding: id.bytes, as: UTF8.self)
-    guard (16...128).contains(id.count), idText.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) }) else {
-      throw Failure("that is no access key id", hint: "it has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE", exitStatus: .badData)
+    guard (16...128).contains(id.count),
+      idText.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) })
+    else {
+      throw Failure(
+        "that is no access key id", hint: "it has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE",
+        exitStatus: .badData)
     }
     let secret = try ask("Secret access key:", echo: false)
     guard (16...256).contains(secret.count), secret.bytes.allSatisfy({ (33...126).contains($0) }) else {
@@ -84,7 +88,9 @@ enum AccessKeyCommands {
       output.write("\n")
     case .csv:
       output.line("name,accessKeyId,mfaSerial,origin,createdAt")
-      for key in keys { output.line(csvRow([key.name, key.accessKeyId, key.mfaSerial ?? "", key.origin, key.createdAt.iso8601])) }
+      for key in keys {
+        output.line(csvRow([key.name, key.accessKeyId, key.mfaSerial ?? "", key.origin, key.createdAt.iso8601]))
+      }
     case .table:
       var table = Table(["NAME", "ACCESS KEY ID", "MFA", "FROM", "SINCE"])
       for key in keys {
@@ -92,7 +98,9 @@ enum AccessKeyCommands {
         table.add([key.name, key.accessKeyId, key.mfaSerial ?? "-", key.origin, since])
       }
       table.write(to: &output)
-      if keys.isEmpty { Diagnostics.notice("the vault holds no access key; `vault access-key add NAME` or `vault import` adds one") }
+      if keys.isEmpty {
+        Diagnostics.notice("the vault holds no access key; `vault access-key add NAME` or `vault import` adds one")
+      }
     }
     output.flush()
   }

@@ -21,7 +21,9 @@ enum AgentCommands {
     },
     Command("agent stop", "", "stop the agent; what is under way is finished") { arguments, paths in
       try arguments.none()
-      guard try AgentClient(paths: paths).askRunning(MessageWriter(.stop)) != nil else { return Diagnostics.notice("no agent runs") }
+      guard try AgentClient(paths: paths).askRunning(MessageWriter(.stop)) != nil else {
+        return Diagnostics.notice("no agent runs")
+      }
       try waitForEnd(paths)
       Diagnostics.notice("the agent has stopped")
     },
@@ -41,7 +43,8 @@ enum AgentCommands {
       if sys_flock(lock, LOCK_SH | LOCK_NB) == 0 { return }
       usleep(50_000)
     }
-    throw Failure("the agent has not ended after 10 s", hint: "it may still wait for AWS; see `vault agent log`", exitStatus: .temporary)
+    throw Failure(
+      "the agent has not ended after 10 s", hint: "it may still wait for AWS; see `vault agent log`", exitStatus: .temporary)
   }
 
   private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -22,7 +22,8 @@ struct AgentStarter {
     if let channel = Channel.connect(to: paths.socket) { return channel }
     try launch()
     guard let channel = Channel.connect(to: paths.socket) else {
-      throw Failure("the agent started but does not listen at \(paths.socket)", hint: "see `vault agent log`", exitStatus: .software)
+      throw Failure(
+        "the agent started but does not listen at \(paths.socket)", hint: "see `vault agent log`", exitStatus: .software)
     }
     return channel
   }
@@ -70,7 +71,9 @@ struct AgentStarter {
 
   /// `vaultd`, in the folder where this program is.
   static func program() throws(Failure) -> String {
-    guard let own = realpath("/proc/self/exe", nil) else { throw Failure("cannot find my own program file", exitStatus: .software) }
+    guard let own = realpath("/proc/self/exe", nil) else {
+      throw Failure("cannot find my own program file", exitStatus: .software)
+    }
     defer { free(own) }
     let path = String(cString: own)
     return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/vaultd"

@@ -38,7 +38,9 @@ struct Arguments {
             index += 1
             positional.append(words[index])
           }
-          if index + 1 < words.count, words[index + 1] == "--", positional.count == commandAfter, words[index] != "--" { index += 1 }
+          if index + 1 < words.count, words[index + 1] == "--", positional.count == commandAfter, words[index] != "--" {
+            index += 1
+          }
           if index + 1 < words.count { commandIndex = index + 1 }
         } else {
           positional += words[(index + 1)...]
@@ -87,7 +89,9 @@ struct Arguments {
       values.append((option.name, attached))
       return index + 1
     }
-    guard index + 1 < words.count else { throw Failure("option --\(option.name) needs a value (\(option.value ?? ""))", exitStatus: .usage) }
+    guard index + 1 < words.count else {
+      throw Failure("option --\(option.name) needs a value (\(option.value ?? ""))", exitStatus: .usage)
+    }
     values.append((option.name, words[index + 1]))
     return index + 2
   }

@@ -3,8 +3,10 @@ import VaultModel
 /// An audit row in the shapes of the contract.
 enum AuditFormat {
   static let columns = [
-    "id", "sequence", "time", "action", "outcome", "trigger", "profile", "roleArn", "roleSessionName", "sourceIdentity", "sourceAccessKeyId",
-    "accessKeyId", "issuedAt", "expiresAt", "durationSeconds", "mfa", "requestId", "endpoint", "reason", "user", "uid", "pid", "program",
+    "id", "sequence", "time", "action", "outcome", "trigger", "profile", "roleArn", "roleSessionName", "sourceIdentity",
+    "sourceAccessKeyId",
+    "accessKeyId", "issuedAt", "expiresAt", "durationSeconds", "mfa", "requestId", "endpoint", "reason", "user", "uid", "pid",
+    "program",
     "directory", "host", "executable", "parent", "sessionId", "error", "detail", "hash",
   ]
 
@@ -12,11 +14,16 @@ enum AuditFormat {
     let event = record.event
     let who = event.requester
     return [
-      record.id, String(record.sequence), record.time.iso8601, event.action.rawValue, event.outcome.rawValue, event.trigger.rawValue,
-      event.profile ?? "", event.roleARN ?? "", event.roleSessionName ?? "", event.sourceIdentity ?? "", event.sourceAccessKeyId ?? "",
-      event.accessKeyId ?? "", event.issuedAt?.iso8601 ?? "", event.expiresAt?.iso8601 ?? "", event.durationSeconds.map { String($0) } ?? "",
-      event.mfa ? "true" : "false", event.requestId ?? "", event.endpoint ?? "", event.reason ?? "", who.user, String(who.uid), String(who.pid),
-      who.program, who.directory, who.host, who.executable, who.parent, event.sessionId ?? "", event.error ?? "", event.detail ?? "",
+      record.id, String(record.sequence), record.time.iso8601, event.action.rawValue, event.outcome.rawValue,
+      event.trigger.rawValue,
+      event.profile ?? "", event.roleARN ?? "", event.roleSessionName ?? "", event.sourceIdentity ?? "",
+      event.sourceAccessKeyId ?? "",
+      event.accessKeyId ?? "", event.issuedAt?.iso8601 ?? "", event.expiresAt?.iso8601 ?? "",
+      event.durationSeconds.map { String($0) } ?? "",
+      event.mfa ? "true" : "false", event.requestId ?? "", event.endpoint ?? "", event.reason ?? "", who.user, String(who.uid),
+      String(who.pid),
+      who.program, who.directory, who.host, who.executable, who.parent, event.sessionId ?? "", event.error ?? "",
+      event.detail ?? "",
       hex(record.hash),
     ]
   }

@@ -5,12 +5,15 @@ import VaultModel
 /// `vault audit`: what was done, by whom, when, and how it ended.
 enum AuditReport {
   static let options = [
-    Option("profile", value: "PROFILE", "only this profile"), Option("role", value: "ARN", "only this role (its ARN or its name)"),
+    Option("profile", value: "PROFILE", "only this profile"),
+    Option("role", value: "ARN", "only this role (its ARN or its name)"),
     Option("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
     Option("action", value: "ACTION", "AssumeRole, Deliver, …"), Option("user", value: "USER", "only this user"),
     Option("session", value: "SESSION", "only this session (ses_…)"),
-    Option("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"), Option("until", value: "TIME", "before then"),
-    Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"), Option("follow", short: "f", "go on as rows come"),
+    Option("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"),
+    Option("until", value: "TIME", "before then"),
+    Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
+    Option("follow", short: "f", "go on as rows come"),
     Option("format", value: "FORMAT", "table, json, jsonl or csv"),
   ]
 
@@ -52,20 +55,24 @@ enum AuditReport {
     filter.reverse = arguments.has("reverse")
     if let text = arguments["outcome"] {
       guard let outcome = AuditOutcome(rawValue: text) else {
-        throw Failure("no outcome \"\(text)\"", hint: AuditOutcome.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
+        throw Failure(
+          "no outcome \"\(text)\"", hint: AuditOutcome.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
       }
       filter.outcome = outcome
     }
     if let text = arguments["action"] {
       guard let action = AuditAction.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
-        throw Failure("no action \"\(text)\"", hint: AuditAction.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
+        throw Failure(
+          "no action \"\(text)\"", hint: AuditAction.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
       }
       filter.action = action
     }
     filter.since = try moment("since", arguments, now)
     filter.until = try moment("until", arguments, now)
     if let text = arguments["limit"] {
-      guard let limit = Int(text), limit > 0 else { throw Failure("--limit: \"\(text)\" is no number of rows", exitStatus: .usage) }
+      guard let limit = Int(text), limit > 0 else {
+        throw Failure("--limit: \"\(text)\" is no number of rows", exitStatus: .usage)
+      }
       filter.limit = limit
     }
     return filter
@@ -74,19 +81,23 @@ enum AuditReport {
   private static func moment(_ name: String, _ arguments: Arguments, _ now: Timestamp) throws(Failure) -> Timestamp? {
     guard let text = arguments[name] else { return nil }
     guard let moment = TimeText.moment(text, now: now) else {
-      throw Failure("--\(name): \"\(text)\" is no time", hint: "for example 2026-11-23T14:00:00Z, 2h, 3d or yesterday", exitStatus: .usage)
+      throw Failure(
+        "--\(name): \"\(text)\" is no time", hint: "for example 2026-11-23T14:00:00Z, 2h, 3d or yesterday", exitStatus: .usage)
     }
     return moment
   }
 
-  private static func write(_ records: [AuditRecord], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, _ output: inout Output) {
+  private static func write(
+    _ records: [AuditRecord], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, _ output: inout Output
+  ) {
     switch format {
     case .table:
       var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY", "PROGRAM", "KEY", "MORE"])
       for record in records {
         let event = record.event
         table.add([
-          ReportCommands.time(record.time, now: now), event.action.rawValue, event.outcome.rawValue, event.profile ?? "-", event.requester.user,
+          ReportCommands.time(record.time, now: now), event.action.rawValue, event.outcome.rawValue, event.profile ?? "-",
+          event.requester.user,
           event.requester.program, event.accessKeyId ?? "-", event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
         ])
       }
@@ -124,7 +135,8 @@ enum AuditReport {
       output.line("the chain of \(rows) rows is whole")
       output.flush()
     case .broken(let fault):
-      throw Failure("the audit log is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
+      throw Failure(
+        "the audit log is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
     }
   }
 }

@@ -7,9 +7,12 @@ import VaultWire
 struct ChildEnvironment {
   /// What an SDK would take before, or beside, what we set.
   private static let removed: Set<String> = [
-    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_VAULT",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_VAULT",
     "VAULT_PROFILE",
   ]
   /// Handed to `execve` and freed by it, or by the end of this process.
@@ -23,7 +26,8 @@ struct ChildEnvironment {
       entry = entry?.advanced(by: 1)
     }
     for (name, tag) in [
-      ("AWS_ACCESS_KEY_ID", FieldTag.accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
+      ("AWS_ACCESS_KEY_ID", FieldTag.accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey),
+      ("AWS_SESSION_TOKEN", .sessionToken),
       ("AWS_CREDENTIAL_EXPIRATION", .expiration), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
     ] {
       _ = reply.withBytes(tag) { entries.append(Self.entry(name, $0)) }
@@ -38,7 +42,9 @@ struct ChildEnvironment {
 
   private static func isReplaced(_ variable: UnsafeMutablePointer<CChar>, regionIsKnown: Bool) -> Bool {
     let first = UInt8(bitPattern: variable.pointee)
-    guard first == UInt8(ascii: "A") || first == UInt8(ascii: "V"), let equals = strchr(variable, Int32(UInt8(ascii: "="))) else { return false }
+    guard first == UInt8(ascii: "A") || first == UInt8(ascii: "V"), let equals = strchr(variable, Int32(UInt8(ascii: "="))) else {
+      return false
+    }
     let name = String(decoding: UnsafeRawBufferPointer(start: variable, count: equals - variable), as: UTF8.self)
     return removed.contains(name) || (regionIsKnown && (name == "AWS_REGION" || name == "AWS_DEFAULT_REGION"))
   }

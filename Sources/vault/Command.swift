@@ -11,7 +11,8 @@ struct Command: Sendable {
   let run: @Sendable (Arguments, VaultPaths) throws -> Void
 
   init(
-    _ name: String, _ usage: String, _ summary: String, options: [Option] = [], run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
+    _ name: String, _ usage: String, _ summary: String, options: [Option] = [],
+    run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
   ) {
     self.name = name
     self.usage = usage
@@ -39,12 +40,14 @@ enum Commands {
       if words.count > 2, let command = all.first(where: { $0.name == first + " " + words[2] }) { return (command, 3) }
       // `vault audit` stands alone, and has commands of its own besides.
       if let command = all.first(where: { $0.name == first }), words.count == 2 || words[2].hasPrefix("-") { return (command, 2) }
-      throw Failure(words.count > 2 ? "no command \"\(first) \(words[2])\"" : "which command of \(first)?", hint: hint, exitStatus: .usage)
+      throw Failure(
+        words.count > 2 ? "no command \"\(first) \(words[2])\"" : "which command of \(first)?", hint: hint, exitStatus: .usage)
     }
     if let command = all.first(where: { $0.name == first }) { return (command, 2) }
     let known = all.map(\.name).filter { !$0.contains(" ") } + groups + ["exec"]
     throw Failure(
       "no command \"\(first)\"",
-      hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault --help` lists the commands", exitStatus: .usage)
+      hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault --help` lists the commands",
+      exitStatus: .usage)
   }
 }

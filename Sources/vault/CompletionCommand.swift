@@ -23,7 +23,8 @@ enum CompletionCommand {
   }
 
   private static func options(_ name: String) -> String {
-    (name == "exec" ? ExecCommand.options : Commands.all.first { $0.name == name }?.options ?? []).map { "--" + $0.name }.joined(separator: " ")
+    (name == "exec" ? ExecCommand.options : Commands.all.first { $0.name == name }?.options ?? []).map { "--" + $0.name }.joined(
+      separator: " ")
   }
 
   /// The commands whose next word is a profile's name.

@@ -14,7 +14,9 @@ enum DryRun {
     } else {
       var table = Table(["SECTION", "NAME", "SETTING", "VALUE", "FROM"])
       for section in config.sections {
-        for setting in section.settings { table.add([section.kind.rawValue, section.name, setting.name, text(setting.value), setting.origin.description]) }
+        for setting in section.settings {
+          table.add([section.kind.rawValue, section.name, setting.name, text(setting.value), setting.origin.description])
+        }
       }
       table.write(to: &output)
     }

@@ -55,7 +55,8 @@ struct CredentialRequest {
     }
     if let name = arguments["session-name"], RoleSessionName(name) == nil {
       throw Failure(
-        "--session-name: \"\(name)\" is no role session name", hint: "2 to 64 letters, digits or characters of _+=,.@-", exitStatus: .usage)
+        "--session-name: \"\(name)\" is no role session name", hint: "2 to 64 letters, digits or characters of _+=,.@-",
+        exitStatus: .usage)
     }
     if let code = arguments["mfa-code"], code.utf8.count != 6 || !code.utf8.allSatisfy({ (48...57).contains($0) }) {
       throw Failure("--mfa-code: a code has six digits", exitStatus: .usage)

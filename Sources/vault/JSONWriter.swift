@@ -78,7 +78,8 @@ struct JSONWriter: ~Copyable {
     }
   }
 
-  private mutating func nest(_ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) throws -> Void) rethrows {
+  private mutating func nest(_ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) throws -> Void) rethrows
+  {
     separate()
     bytes.append(UInt8(ascii: open))
     needsComma = false

@@ -29,9 +29,11 @@ enum ListReport {
   private static func table(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
     var table = Table(["PROFILE", "KIND", "SESSION", "ENDS", "ROLE", "FROM"])
     try reader.forEachProfile { row in
-      let ends = row.session.map { Terminal.outputIsTerminal ? TimeText.relative($0.expiresAt, now: now) : $0.expiresAt.iso8601 } ?? "-"
+      let ends =
+        row.session.map { Terminal.outputIsTerminal ? TimeText.relative($0.expiresAt, now: now) : $0.expiresAt.iso8601 } ?? "-"
       table.add([
-        row.name, row.kind?.rawValue ?? "broken", state(row, now).rawValue, ends, row.roleARN ?? row.problem ?? "-", row.source ?? row.origin,
+        row.name, row.kind?.rawValue ?? "broken", state(row, now).rawValue, ends, row.roleARN ?? row.problem ?? "-",
+        row.source ?? row.origin,
       ])
     }
     if table.isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
@@ -43,8 +45,10 @@ enum ListReport {
     try reader.forEachProfile { row in
       output.line(
         csvRow([
-          row.name, row.kind?.rawValue ?? "", row.roleARN ?? "", row.source ?? "", row.region ?? "", row.origin, rotation(row, now),
-          state(row, now).rawValue, row.session?.accessKeyId ?? "", row.session?.issuedAt.iso8601 ?? "", row.session?.expiresAt.iso8601 ?? "",
+          row.name, row.kind?.rawValue ?? "", row.roleARN ?? "", row.source ?? "", row.region ?? "", row.origin,
+          rotation(row, now),
+          state(row, now).rawValue, row.session?.accessKeyId ?? "", row.session?.issuedAt.iso8601 ?? "",
+          row.session?.expiresAt.iso8601 ?? "",
           row.session?.lastUsedAt?.iso8601 ?? "",
         ]))
     }

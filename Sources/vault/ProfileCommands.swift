@@ -8,7 +8,8 @@ import VaultWire
 enum ProfileCommands {
   static let all = [
     Command("import", "[FILE]", "take profiles from an AWS config file, and follow it", options: importOptions, run: importFiles),
-    Command("add", "PROFILE --role-arn ARN --source PROFILE …", "a profile kept in the vault itself", options: settingOptions, run: add),
+    Command(
+      "add", "PROFILE --role-arn ARN --source PROFILE …", "a profile kept in the vault itself", options: settingOptions, run: add),
     Command(
       "edit", "PROFILE …", "change a profile that the vault keeps",
       options: settingOptions + [Option("unset", value: "NAME", "take a setting out; may be given often")], run: edit),
@@ -32,7 +33,9 @@ enum ProfileCommands {
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let files = try ImportFiles(arguments)
-    if arguments.has("dry-run") { return try DryRun.show(files, format: try ReportFormat(arguments["format"], allowed: [.table, .json])) }
+    if arguments.has("dry-run") {
+      return try DryRun.show(files, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
+    }
     let writer = MessageWriter(.importFiles)
     writer.add(.configFile, files.config)
     writer.add(.credentialsFile, files.credentials)
@@ -60,7 +63,8 @@ enum ProfileCommands {
 
   /// Our option names and the settings they write.
   private static let settingNames = [
-    "role-arn": "role_arn", "source": "source_profile", "region": "region", "mfa-serial": "mfa_serial", "external-id": "external_id",
+    "role-arn": "role_arn", "source": "source_profile", "region": "region", "mfa-serial": "mfa_serial",
+    "external-id": "external_id",
     "session-name": "role_session_name", "source-identity": "source_identity",
   ]
 
@@ -81,7 +85,9 @@ enum ProfileCommands {
       }
       let name = text[..<equals].lowercased()
       guard name != "aws_secret_access_key", name != "aws_session_token" else {
-        throw Failure("--set: a secret does not belong on a command line", hint: "`vault access-key add NAME` asks for it", exitStatus: .usage)
+        throw Failure(
+          "--set: a secret does not belong on a command line", hint: "`vault access-key add NAME` asks for it", exitStatus: .usage
+        )
       }
       settings.append(text)
     }
@@ -121,12 +127,16 @@ struct ImportFiles {
   /// - Throws: no input, where a file that was named is not there.
   init(_ arguments: Arguments) throws(Failure) {
     let named = try arguments.single("file", required: false)
-    guard named == nil || arguments["config"] == nil else { throw Failure("FILE and --config name the same thing", exitStatus: .usage) }
+    guard named == nil || arguments["config"] == nil else {
+      throw Failure("FILE and --config name the same thing", exitStatus: .usage)
+    }
     home = variable("HOME")
     let explicit = named ?? arguments["config"]
     let isNamed = explicit != nil || arguments["credentials"] != nil
     config = explicit ?? (isNamed ? nil : variable("AWS_CONFIG_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/config" })
-    credentials = arguments["credentials"] ?? (isNamed ? nil : variable("AWS_SHARED_CREDENTIALS_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/credentials" })
+    credentials =
+      arguments["credentials"]
+      ?? (isNamed ? nil : variable("AWS_SHARED_CREDENTIALS_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/credentials" })
     config = config.map(absolute)
     credentials = credentials.map(absolute)
     let present = [config, credentials].compactMap { $0 }.filter { access($0, F_OK) == 0 }
@@ -134,7 +144,9 @@ struct ImportFiles {
       throw Failure("no file \(path)", exitStatus: .noInput)
     }
     if present.isEmpty {
-      throw Failure("neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") is there", hint: "name the file: vault import FILE", exitStatus: .noInput)
+      throw Failure(
+        "neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") is there",
+        hint: "name the file: vault import FILE", exitStatus: .noInput)
     }
   }
 

@@ -11,7 +11,8 @@ enum ReportCommands {
     Command(
       "list", "", "profiles, and the state of each one's session",
       options: formats + [Option("names", "the names alone, one a line")], run: ListReport.run),
-    Command("show", "PROFILE", "one profile: every setting, where it comes from, its chain", options: formats, run: ShowReport.run),
+    Command(
+      "show", "PROFILE", "one profile: every setting, where it comes from, its chain", options: formats, run: ShowReport.run),
     Command(
       "sessions", "[PROFILE]", "session history",
       options: formats + [Option("all", "also those that have ended")], run: SessionsReport.run),

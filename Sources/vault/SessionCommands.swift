@@ -6,9 +6,12 @@ enum SessionCommands {
   static let all = [
     Command(
       "rotate", "PROFILE | --all", "a new session now",
-      options: [Option("all", "every profile that has a live session"), Option("mfa-code", value: "CODE", "the code of the MFA device"),
-        Option("reason", value: "TEXT", "why; goes in the audit log")], run: rotate),
-    Command("forget", "PROFILE | --all", "drop the cached credentials", options: [Option("all", "those of every profile")], run: forget),
+      options: [
+        Option("all", "every profile that has a live session"), Option("mfa-code", value: "CODE", "the code of the MFA device"),
+        Option("reason", value: "TEXT", "why; goes in the audit log"),
+      ], run: rotate),
+    Command(
+      "forget", "PROFILE | --all", "drop the cached credentials", options: [Option("all", "those of every profile")], run: forget),
   ]
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -27,7 +30,9 @@ enum SessionCommands {
       if parts[1].isEmpty {
         Diagnostics.notice("\(parts[0]): \(parts[2])")
       } else {
-        Diagnostics.notice("\(parts[0]): a new session \(parts[1]), until \(TimeText.local(Timestamp(iso8601: parts[2]), now: SystemClock().now()))")
+        Diagnostics.notice(
+          "\(parts[0]): a new session \(parts[1]), until \(TimeText.local(Timestamp(iso8601: parts[2]), now: SystemClock().now()))"
+        )
       }
     }
     if let status = reply.number(.exitStatus), status != 0 {

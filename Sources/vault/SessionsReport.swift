@@ -27,8 +27,10 @@ enum SessionsReport {
       for session in sessions {
         output.line(
           csvRow([
-            session.id, session.profile, session.roleARN ?? "", session.roleSessionName ?? "", session.accessKeyId, session.issuedAt.iso8601,
-            session.expiresAt.iso8601, session.endedAt?.iso8601 ?? "", session.endReason?.rawValue ?? "", session.replacedBy ?? "",
+            session.id, session.profile, session.roleARN ?? "", session.roleSessionName ?? "", session.accessKeyId,
+            session.issuedAt.iso8601,
+            session.expiresAt.iso8601, session.endedAt?.iso8601 ?? "", session.endReason?.rawValue ?? "",
+            session.replacedBy ?? "",
             String(session.deliveries),
           ]))
       }
@@ -42,7 +44,9 @@ enum SessionsReport {
         ])
       }
       table.write(to: &output)
-      if table.isEmpty { Diagnostics.notice(arguments.has("all") ? "no session yet" : "no live session; --all shows those that have ended") }
+      if table.isEmpty {
+        Diagnostics.notice(arguments.has("all") ? "no session yet" : "no live session; --all shows those that have ended")
+      }
     }
     output.flush()
   }

@@ -48,11 +48,15 @@ enum ShowReport {
     throw Failure("no profile \"\(name.count > 80 ? name.prefix(80) + "…" : name[...])\"", hint: hint, exitStatus: .noInput)
   }
 
-  private static func origin(_ name: String, _ reader: VaultReader) -> String { (try? reader.origin(of: name)) ?? SettingOrigin.vault.file }
+  private static func origin(_ name: String, _ reader: VaultReader) -> String {
+    (try? reader.origin(of: name)) ?? SettingOrigin.vault.file
+  }
 
   // MARK: for a person
 
-  private static func table(_ chain: CredentialChain, _ origin: String, _ session: SessionRecord?, _ now: Timestamp, _ output: inout Output) {
+  private static func table(
+    _ chain: CredentialChain, _ origin: String, _ session: SessionRecord?, _ now: Timestamp, _ output: inout Output
+  ) {
     output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
     output.line("region    \(safeText(chain.region ?? "-"))")
     output.line("identity  \(safeText(describe(chain.identity)))")

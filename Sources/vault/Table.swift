@@ -11,7 +11,8 @@ enum ReportFormat: String {
       return
     }
     guard let format = ReportFormat(rawValue: text), allowed.contains(format) else {
-      throw Failure("no format \"\(text)\"", hint: "formats: \(allowed.map(\.rawValue).joined(separator: ", "))", exitStatus: .usage)
+      throw Failure(
+        "no format \"\(text)\"", hint: "formats: \(allowed.map(\.rawValue).joined(separator: ", "))", exitStatus: .usage)
     }
     self = format
   }

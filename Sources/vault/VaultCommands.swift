@@ -17,7 +17,9 @@ enum VaultCommands {
       _ = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("unlocked")
     },
-    Command("master-key status", "", "the key that seals everything: its name, its place, its age", options: ReportCommands.formats, run: status),
+    Command(
+      "master-key status", "", "the key that seals everything: its name, its place, its age", options: ReportCommands.formats,
+      run: status),
     Command("master-key rotate", "", "a new key; everything is sealed anew") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.keyRotate)
@@ -55,7 +57,10 @@ enum VaultCommands {
     case .table:
       var table = Table(["KEY", "STATE", "KEPT IN", "MADE"])
       for row in rows {
-        table.add([row.id.description, row.state.rawValue, row.store, Terminal.outputIsTerminal ? TimeText.local(row.createdAt, now: now) : row.createdAt.iso8601])
+        table.add([
+          row.id.description, row.state.rawValue, row.store,
+          Terminal.outputIsTerminal ? TimeText.local(row.createdAt, now: now) : row.createdAt.iso8601,
+        ])
       }
       table.write(to: &output)
       if rows.isEmpty { Diagnostics.notice("there is no key yet; `vault import` makes the vault") }

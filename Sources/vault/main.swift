@@ -21,7 +21,9 @@ func run(_ words: [String]) throws {
     try ExecCommand.run(words, try paths())
   }
   if words.count == 3, Commands.groups.contains(words[1]), ours.last == "--help" || ours.last == "-h" {
-    return print(help: Commands.all.filter { $0.name.split(separator: " ").first.map(String.init) == words[1] }.map(Help.command).joined(separator: "\n"))
+    return print(
+      help: Commands.all.filter { $0.name.split(separator: " ").first.map(String.init) == words[1] }.map(Help.command).joined(
+        separator: "\n"))
   }
   let (command, start) = try Commands.find(words)
   if ours.dropFirst(start).contains(where: { $0 == "--help" || $0 == "-h" }) { return print(help: Help.command(command)) }
@@ -36,7 +38,9 @@ func print(help text: String) {
 
 func paths() throws -> VaultPaths {
   guard let paths = VaultPaths(environment: variable) else {
-    throw Failure("neither VAULT_HOME nor HOME is an absolute path", hint: "set HOME, or VAULT_HOME to a folder of your own", exitStatus: .configuration)
+    throw Failure(
+      "neither VAULT_HOME nor HOME is an absolute path", hint: "set HOME, or VAULT_HOME to a folder of your own",
+      exitStatus: .configuration)
   }
   return paths
 }

@@ -9,7 +9,8 @@ import VaultModel
 /// refuses duplicates.
 @Suite("The same files read by botocore")
 struct BotocoreTests {
-  private static let python = ProcessInfo.processInfo.environment["VAULT_TEST_VENV"].map { $0 + "/bin/python" } ?? "/usr/bin/python3"
+  private static let python =
+    ProcessInfo.processInfo.environment["VAULT_TEST_VENV"].map { $0 + "/bin/python" } ?? "/usr/bin/python3"
   private static let hasBotocore = (try? run("import botocore.configloader", [])) != nil
   private static let script = """
     import json, sys
@@ -31,13 +32,16 @@ struct BotocoreTests {
     var random = SeededGenerator(state: seed)
     let folder = TemporaryDirectory()
     let paths = (0..<60).map { folder.write(Self.file(&random), to: "config\($0)") }
-    let theirs = try #require(try JSONSerialization.jsonObject(with: Self.run(Self.script, paths)) as? [[String: [String: NSDictionary]]])
+    let theirs = try #require(
+      try JSONSerialization.jsonObject(with: Self.run(Self.script, paths)) as? [[String: [String: NSDictionary]]])
     #expect(theirs.count == paths.count)
     for (path, expected) in zip(paths, theirs) {
       let shared = try SharedConfig.read(configFile: path, credentialsFile: path + "-none", home: nil)
       var ours: [String: [String: NSDictionary]] = ["profile": [:], "sso-session": [:], "services": [:]]
       for section in shared.sections { ours[section.kind.rawValue]?[section.name] = Self.values(section) }
-      #expect(ours == expected, "seed \(seed)\n\(String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self))")
+      #expect(
+        ours == expected, "seed \(seed)\n\(String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self))"
+      )
     }
   }
 
@@ -57,11 +61,17 @@ struct BotocoreTests {
     var lines: [String] = []
     for index in 0..<Int.random(in: 1..<6, using: &random) {
       lines.append(
-        ["[profile p\(index)]", "[profile \t p\(index)]", "[profile \"p \(index)\"]", "[sso-session s\(index)]", "[services v\(index)]", "[plugins\(index)]"]
-          .randomElement(using: &random) ?? "")
+        [
+          "[profile p\(index)]", "[profile \t p\(index)]", "[profile \"p \(index)\"]", "[sso-session s\(index)]",
+          "[services v\(index)]", "[plugins\(index)]",
+        ]
+        .randomElement(using: &random) ?? "")
       for key in 0..<Int.random(in: 0..<6, using: &random) {
         let line =
-          ["key\(key) = a b", "KEY\(key)=a=b#c", "key\(key)\t=\té", "key\(key) =", "key\(key) = x\(end)  more\(end)\tand = more", "key\(key) =\(end)  N = 1\(end)  m=2=3"]
+          [
+            "key\(key) = a b", "KEY\(key)=a=b#c", "key\(key)\t=\té", "key\(key) =", "key\(key) = x\(end)  more\(end)\tand = more",
+            "key\(key) =\(end)  N = 1\(end)  m=2=3",
+          ]
           .randomElement(using: &random) ?? ""
         lines.append(line)
         lines.append(["", "# note = 1", "; note", "  # note"].randomElement(using: &random) ?? "")

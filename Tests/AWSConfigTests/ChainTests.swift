@@ -10,7 +10,9 @@ private let role = "role_arn = arn:aws:iam::123456789012:role/dev\n"
 struct ChainTests {
   @Test("a role is assumed with its source's keys, by the role's own settings")
   func plainRole() throws {
-    let chain = try resolver("[profile dev]\n\(role)source_profile = base\nregion = eu-west-1\n[profile base]\n\(keys)mfa_serial = arn:aws:iam::1:mfa/me\n").chain(for: "dev")
+    let chain = try resolver(
+      "[profile dev]\n\(role)source_profile = base\nregion = eu-west-1\n[profile base]\n\(keys)mfa_serial = arn:aws:iam::1:mfa/me\n"
+    ).chain(for: "dev")
     #expect(chain.identity == .keys(name: "base", accessKeyId: "AKIA", mfaSerial: "arn:aws:iam::1:mfa/me"))
     #expect(chain.roles.map(\.profile) == ["dev"])
     #expect(chain.roles[0].mfaSerial == nil)
@@ -31,15 +33,25 @@ struct ChainTests {
     arguments: [
       ("\(role)credential_source = Ec2InstanceMetadata\n\(keys)", IdentityLink.instance, 1),
       ("\(role)credential_source = EcsContainer", .container, 1), ("\(role)credential_source = Environment", .environment, 1),
-      ("\(role)source_profile = p\nmfa_serial = 123456789\n\(keys)", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: "123456789"), 1),
-      ("sso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n\(keys)", .sso(profile: "p", accountId: "123456789012", roleName: "r", startURL: "https://x", region: "u", session: "s"), 0),
-      ("sso_start_url = https://y\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r", .sso(profile: "p", accountId: "123456789012", roleName: "r", startURL: "https://y", region: "v", session: nil), 0),
+      (
+        "\(role)source_profile = p\nmfa_serial = 123456789\n\(keys)",
+        .keys(name: "p", accessKeyId: "AKIA", mfaSerial: "123456789"), 1
+      ),
+      (
+        "sso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n\(keys)",
+        .sso(profile: "p", accountId: "123456789012", roleName: "r", startURL: "https://x", region: "u", session: "s"), 0
+      ),
+      (
+        "sso_start_url = https://y\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
+        .sso(profile: "p", accountId: "123456789012", roleName: "r", startURL: "https://y", region: "v", session: nil), 0
+      ),
       ("sso_session = s\n\(keys)", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: nil), 0),
       ("\(keys)credential_process = run me", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: nil), 0),
       ("credential_process = run me", .process(profile: "p", command: "run me"), 0),
     ])
   func identities(settings: String, identity: IdentityLink, roles: Int) throws {
-    let chain = try resolver("[profile p]\n\(settings)\n[sso-session s]\nsso_start_url = https://x\nsso_region = u\n").chain(for: "p")
+    let chain = try resolver("[profile p]\n\(settings)\n[sso-session s]\nsso_start_url = https://x\nsso_region = u\n").chain(
+      for: "p")
     #expect(chain.identity == identity)
     #expect(chain.roles.count == roles)
   }
@@ -54,7 +66,8 @@ struct ChainTests {
 
   @Test("a source with access keys is used for its keys, its role passed over")
   func sourceWithKeys() throws {
-    let chain = try resolver("[profile a]\n\(role)source_profile = b\n[profile b]\n\(role)source_profile = a\n\(keys)").chain(for: "a")
+    let chain = try resolver("[profile a]\n\(role)source_profile = b\n[profile b]\n\(role)source_profile = a\n\(keys)").chain(
+      for: "a")
     #expect(chain.identity == .keys(name: "b", accessKeyId: "AKIA", mfaSerial: nil))
     #expect(chain.roles.map(\.profile) == ["a"])
   }
@@ -65,18 +78,35 @@ struct ChainTests {
       ("\(role)source_profile = x", "config:12: there is no profile “x”"),
       ("\(role)source_profile = q", "config:9: source_profile leads in a circle: p → q → p"),
       ("\(role)source_profile = p", "config:12: source_profile leads in a circle: p → p"),
-      ("\(role)source_profile = k\ncredential_source = Environment", "config:13: profile “p” has both source_profile and credential_source"),
+      (
+        "\(role)source_profile = k\ncredential_source = Environment",
+        "config:13: profile “p” has both source_profile and credential_source"
+      ),
       (role, "config:11: profile “p” has a role_arn, but nothing to assume the role with"),
-      ("\(role)credential_source = Moon", "config:12: credential_source must be EcsContainer, Ec2InstanceMetadata or Environment"),
+      (
+        "\(role)credential_source = Moon", "config:12: credential_source must be EcsContainer, Ec2InstanceMetadata or Environment"
+      ),
       ("aws_access_key_id = A", "config:11: profile “p” has half a key pair"),
       ("aws_secret_access_key = A", "config:11: profile “p” has half a key pair"),
       ("region = a", "config:11: profile “p” says nothing that leads to credentials"),
-      ("sso_session = none\nsso_account_id = 123456789012\nsso_role_name = r", "config:11: there is no section [sso-session none]"),
-      ("sso_session = s\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r", "config:12: profile “p” contradicts sso_region of its sso_session (config:3)"),
+      (
+        "sso_session = none\nsso_account_id = 123456789012\nsso_role_name = r",
+        "config:11: there is no section [sso-session none]"
+      ),
+      (
+        "sso_session = s\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
+        "config:12: profile “p” contradicts sso_region of its sso_session (config:3)"
+      ),
       ("sso_session = s\nsso_account_id = 123456789012", "config:11: profile “p” has SSO settings, but no sso_role_name"),
       ("sso_session = s", "config:11: profile “p” has SSO settings, but no account and role"),
-      ("sso_region = v\nsso_account_id = 123456789012\nsso_role_name = r", "config:11: profile “p” has SSO settings, but no sso_start_url"),
-      ("sso_session = s\nsso_account_id = 12\nsso_role_name = r", "config:12: sso_account_id must be an account number of twelve digits"),
+      (
+        "sso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
+        "config:11: profile “p” has SSO settings, but no sso_start_url"
+      ),
+      (
+        "sso_session = s\nsso_account_id = 12\nsso_role_name = r",
+        "config:12: sso_account_id must be an account number of twelve digits"
+      ),
       ("include_profile = x\n\(keys)", "config:11: there is no profile “x”"),
       ("include_profile = p\n\(keys)", "config:11: include_profile leads in a circle: p → p"),
       ("services = x\n\(keys)", "config:11: there is no section [services x]"),
@@ -85,7 +115,8 @@ struct ChainTests {
       ("endpoint_url = ftp://x\n\(keys)", "config:11: endpoint_url must be a URL that starts with https:// or http://"),
     ])
   func faults(settings: String, message: String) throws {
-    let prelude = "[sso-session s]\nsso_start_url = https://x\nsso_region = u\n[profile k]\n\(keys)[profile q]\n\(role)source_profile = p\n"
+    let prelude =
+      "[sso-session s]\nsso_start_url = https://x\nsso_region = u\n[profile k]\n\(keys)[profile q]\n\(role)source_profile = p\n"
     let found = try resolver(prelude + "[profile p]\n" + settings)
     let error = #expect(throws: ConfigError.self) { try found.chain(for: "p") }
     #expect(error?.message == message)
@@ -96,8 +127,12 @@ struct ChainTests {
 
   @Test("a loop below the asked profile is named without it")
   func lowerLoop() throws {
-    let text = "[profile a]\n\(role)source_profile = b\n[profile b]\n\(role)source_profile = c\n[profile c]\n\(role)source_profile = b\n"
-    #expect(throws: ConfigError.loop(profiles: ["b", "c", "b"], setting: "source_profile", origin: SettingOrigin(file: "config", line: 9))) {
+    let text =
+      "[profile a]\n\(role)source_profile = b\n[profile b]\n\(role)source_profile = c\n[profile c]\n\(role)source_profile = b\n"
+    #expect(
+      throws: ConfigError.loop(
+        profiles: ["b", "c", "b"], setting: "source_profile", origin: SettingOrigin(file: "config", line: 9))
+    ) {
       try resolver(text).chain(for: "a")
     }
   }
@@ -121,7 +156,9 @@ struct ChainTests {
   @Test("a summary says the kind, the role and the source")
   func summary() throws {
     let found = try resolver("[profile a]\n\(role)source_profile = k\nregion = r\n[profile k]\n\(keys)")
-    #expect(found.summary(for: "a") == ProfileSummary(name: "a", kind: .assumeRole, roleARN: "arn:aws:iam::123456789012:role/dev", source: "k", region: "r"))
+    #expect(
+      found.summary(for: "a")
+        == ProfileSummary(name: "a", kind: .assumeRole, roleARN: "arn:aws:iam::123456789012:role/dev", source: "k", region: "r"))
     #expect(found.summary(for: "k") == ProfileSummary(name: "k", kind: .keys))
   }
 }

@@ -9,7 +9,8 @@ struct GrammarTests {
     "a value is what stands after the first = without blanks and comments",
     arguments: [
       ("region = eu-west-1", "eu-west-1"), ("REGION=eu-west-1", "eu-west-1"), ("region\t=\t eu-west-1 \t", "eu-west-1"),
-      ("region = a=b", "a=b"), ("region =", ""), ("region = a # note", "a"), ("region = a ; note", "a"), ("region = a#b;c", "a#b;c"),
+      ("region = a=b", "a=b"), ("region =", ""), ("region = a # note", "a"), ("region = a ; note", "a"),
+      ("region = a#b;c", "a#b;c"),
       ("region = # note", ""), ("region =#a", "#a"), ("region = a\r\nother = b", "a"), ("region = a\rother = b", "a"),
       ("region = a\n\n  # note\n  b # text\n", "a\nb # text"), ("region = a\nregion = b", "b"), ("region = é", "é"),
     ])
@@ -23,7 +24,8 @@ struct GrammarTests {
     "a section of the config file is known by its prefix",
     arguments: [
       ("[default]", "default"), ("[profile dev]", "dev"), ("[ profile\t  dev ]", "dev"), ("[profile dev]# note", "dev"),
-      ("[profile dev] ; note", "dev"), ("[profile \"my dev\"]", "my dev"), ("[profile 'dev']", "dev"), ("[profile a.b/c%d@e:f+g-h_1]", "a.b/c%d@e:f+g-h_1"),
+      ("[profile dev] ; note", "dev"), ("[profile \"my dev\"]", "my dev"), ("[profile 'dev']", "dev"),
+      ("[profile a.b/c%d@e:f+g-h_1]", "a.b/c%d@e:f+g-h_1"),
       ("\u{FEFF}[profile dev]", "dev"),
     ])
   func headers(header: String, name: String) throws {
@@ -33,7 +35,9 @@ struct GrammarTests {
     #expect(found.warnings.isEmpty)
   }
 
-  @Test("a section that the SDKs pass over is named in a warning by its line", arguments: ["[dev]", "[profile]", "[profile a b]", "[profile é]", "[profile \"a]", "[]", "[plugins]"])
+  @Test(
+    "a section that the SDKs pass over is named in a warning by its line",
+    arguments: ["[dev]", "[profile]", "[profile a b]", "[profile é]", "[profile \"a]", "[]", "[plugins]"])
   func ignoredSections(header: String) throws {
     let found = try parsed("[default]\nregion = a\n\(header)\nregion = b\n  more\n")
     #expect(found.sections.count == 1)
@@ -59,7 +63,8 @@ struct GrammarTests {
   @Test("indented lines under an empty value are settings of their own, the last of a name counting")
   func nested() throws {
     let found = try parsed("[default]\ns3 =\n  A = 1 # text\n\n  # note\n\tb=2\n  a = 3\nregion = x")
-    #expect(found.sections[0]["s3"]?.value == .nested([NestedSetting(name: "a", value: "3"), NestedSetting(name: "b", value: "2")]))
+    #expect(
+      found.sections[0]["s3"]?.value == .nested([NestedSetting(name: "a", value: "3"), NestedSetting(name: "b", value: "2")]))
     #expect(found.sections[0].text("region") == "x")
   }
 
@@ -67,7 +72,8 @@ struct GrammarTests {
   func duplicates() throws {
     let found = try parsed("[profile a]\nregion = x\noutput = json\n[profile b]\n[profile a]\nregion = y\n")
     #expect(found.sections.map(\.name) == ["a", "b"])
-    #expect(found.sections[0]["region"] == Setting(name: "region", value: .text("y"), origin: SettingOrigin(file: "config", line: 6)))
+    #expect(
+      found.sections[0]["region"] == Setting(name: "region", value: .text("y"), origin: SettingOrigin(file: "config", line: 6)))
     #expect(found.sections[0].settings.map(\.name) == ["region", "output"])
   }
 
@@ -93,9 +99,11 @@ struct GrammarTests {
     arguments: [
       ("region = a", 1, "a section"), ("[default]\nregion", 2, "name = value"), ("[default]\n\n= a", 3, "a name before"),
       ("[default", 1, "“]”"), ("[default] x", 1, "nothing after"), ("[default]\n  region = a", 2, "a setting above"),
-      ("  region = a", 1, "a setting above"), ("[default]\ns3 =\n  x", 3, "name = value"), ("[default]\ns3 =\n  = x", 3, "a name before"),
+      ("  region = a", 1, "a setting above"), ("[default]\ns3 =\n  x", 3, "name = value"),
+      ("[default]\ns3 =\n  = x", 3, "a name before"),
       ("[default]\r\nregion = a\u{0}b", 2, "UTF-8"), ("# note\r[default]\rregion", 3, "name = value"),
-      ("[default]\naws_secret_access_key = a\n  b", 3, "on one line"), ("[default]\naws_secret_access_key a=", 2, "the name of a secret alone"),
+      ("[default]\naws_secret_access_key = a\n  b", 3, "on one line"),
+      ("[default]\naws_secret_access_key a=", 2, "the name of a secret alone"),
       ("[default]\naws_session_token = a b", 2, "visible ASCII"),
     ])
   func faults(text: String, line: Int, expected: String) throws {

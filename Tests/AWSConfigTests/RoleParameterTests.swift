@@ -36,8 +36,10 @@ struct RoleParameterTests {
   @Test(
     "a parameter that STS would refuse is told by its line, never by its value",
     arguments: [
-      "external_id = q", "external_id = qq qq", "mfa_serial = qqq", "duration_seconds = 899", "duration_seconds = 43201", "duration_seconds = 1h",
-      "duration_seconds = 99999999999999999999", "role_session_name = q", "source_identity = q!q", "policy = qqq", "policy_arns = qqq",
+      "external_id = q", "external_id = qq qq", "mfa_serial = qqq", "duration_seconds = 899", "duration_seconds = 43201",
+      "duration_seconds = 1h",
+      "duration_seconds = 99999999999999999999", "role_session_name = q", "source_identity = q!q", "policy = qqq",
+      "policy_arns = qqq",
       "session_tags = qqq", "session_tags = a=b,A=c", "tags = =qqq", "role_arn = arn:aws:iam::12:role/qqq", "role_arn = qqq",
     ])
   func refused(line: String) throws {
@@ -80,21 +82,29 @@ struct RoleParameterTests {
     let fromProfile = try resolver(role + lines + base).chain(for: "p").endpoint
     #expect(fromProfile == EndpointSettings(useFIPS: true, useDualStack: true, legacyGlobal: true, caBundle: "/p"))
     let environment = [
-      "AWS_USE_FIPS_ENDPOINT": "false", "AWS_USE_DUALSTACK_ENDPOINT": "false", "AWS_STS_REGIONAL_ENDPOINTS": "regional", "AWS_CA_BUNDLE": "/e",
+      "AWS_USE_FIPS_ENDPOINT": "false", "AWS_USE_DUALSTACK_ENDPOINT": "false", "AWS_STS_REGIONAL_ENDPOINTS": "regional",
+      "AWS_CA_BUNDLE": "/e",
     ]
-    #expect(try resolver(role + lines + base, environment: environment).chain(for: "p").endpoint == EndpointSettings(caBundle: "/e"))
+    #expect(
+      try resolver(role + lines + base, environment: environment).chain(for: "p").endpoint == EndpointSettings(caBundle: "/e"))
   }
 
-  @Test("a profile takes over what it does not say itself, but never access keys", arguments: ["include_profile", "parent_profile"])
+  @Test(
+    "a profile takes over what it does not say itself, but never access keys", arguments: ["include_profile", "parent_profile"])
   func includes(name: String) throws {
-    let text = role + "\(name) = m\nregion = own\n[profile m]\nregion = far\nexternal_id = id1\ninclude_profile = n\naws_access_key_id = Z\n[profile n]\nsource_identity = me\n"
+    let text =
+      role
+      + "\(name) = m\nregion = own\n[profile m]\nregion = far\nexternal_id = id1\ninclude_profile = n\naws_access_key_id = Z\n[profile n]\nsource_identity = me\n"
     let found = try resolver(text + base)
     let chain = try found.chain(for: "p")
     #expect(chain.roles[0].externalId == "id1")
     #expect(chain.roles[0].sourceIdentity == "me")
     #expect(chain.region == "own")
     let explanation = found.explanation(for: "p")
-    #expect(explanation.ignored == [IgnoredSetting(name: "region", from: SettingOrigin(file: "config", line: 7), why: "a nearer profile says it as well")])
+    #expect(
+      explanation.ignored == [
+        IgnoredSetting(name: "region", from: SettingOrigin(file: "config", line: 7), why: "a nearer profile says it as well")
+      ])
     #expect(explanation.settings.contains { $0.name == "external_id" && $0.origin.line == 8 })
     #expect(!explanation.settings.contains { $0.name == "aws_access_key_id" })
   }
@@ -102,7 +112,8 @@ struct RoleParameterTests {
   @Test(
     "what changes nothing is told with its reason",
     arguments: [
-      (role + "sso_region = a", "sso_region", "role_arn comes first"), (role + "web_identity_token_file = /t", "web_identity_token_file", "source_profile comes first"),
+      (role + "sso_region = a", "sso_region", "role_arn comes first"),
+      (role + "web_identity_token_file = /t", "web_identity_token_file", "source_profile comes first"),
       ("[profile p]\nexternal_id = a", "external_id", "there is no role_arn"), ("[profile p]\nregion =", "region", "it is empty"),
       ("[profile p]\nsso_account_id = 1\ncredential_process = x", "credential_process", "the SSO settings come first"),
       ("[profile p]\ntags = a=b\nsession_tags = c=d", "tags", "session_tags comes first"),

@@ -11,7 +11,8 @@ struct SharedConfigTests {
 
   @Test("the credentials file wins for the same setting, and each setting keeps its file and line")
   func merge() throws {
-    let home = try WrittenHome(config: "[profile dev]\nregion = a\noutput = json\n", credentials: "# note\n[dev]\nregion = b\n[new]\nregion = c\n")
+    let home = try WrittenHome(
+      config: "[profile dev]\nregion = a\noutput = json\n", credentials: "# note\n[dev]\nregion = b\n[new]\nregion = c\n")
     let shared = try home.read()
     #expect(shared.sections.map(\.name) == ["dev", "new"])
     #expect(shared.sections[0]["region"]?.text == "b")
@@ -49,7 +50,9 @@ struct SharedConfigTests {
   func secrets() throws {
     let home = try WrittenHome(
       config: "[profile none]\nregion = a\n",
-      credentials: "[dev]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = \(Self.secret)\naws_session_token = TOKEN/\(Self.secret)\n")
+      credentials:
+        "[dev]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = \(Self.secret)\naws_session_token = TOKEN/\(Self.secret)\n"
+    )
     let shared = try home.read()
     let found = try #require(shared.secrets["dev"])
     #expect(shared.secrets.count == 1)
@@ -73,12 +76,17 @@ struct SharedConfigTests {
   @Test(
     "a secret that stands where it should not is shown nowhere",
     arguments: [
-      "[a]\naws_secret_access_key = @", "[default]\nregion = a\n  aws_secret_access_key = @", "[default]\ns3 =\n  aws_secret_access_key = @",
-      "[default]\ns3 =\n  aws_secret_access_key @ = x", "[default]\naws_secret_access_key =\n  @", "[default]\naws_secret_access_key @=",
+      "[a]\naws_secret_access_key = @", "[default]\nregion = a\n  aws_secret_access_key = @",
+      "[default]\ns3 =\n  aws_secret_access_key = @",
+      "[default]\ns3 =\n  aws_secret_access_key @ = x", "[default]\naws_secret_access_key =\n  @",
+      "[default]\naws_secret_access_key @=",
       "[default]\naws_secret_access_key: @", "[default]\nexport AWS_SECRET_ACCESS_KEY=@",
-      "[default]\na = b\n  export AWS_SECRET_ACCESS_KEY=@", "aws_secret_access_key = @", "[default\naws_secret_access_key = @", "[default]\nAWS_Secret_Access_Key=@",
-      "[default]\naws_secret_access_key = @ @", "[default]\naws_secret_access_key = @\u{e9}", "[default]\naws_secret_access_key = a\n  @",
-      "[default]\naws_secret_access_key = x\naws_secret_access_key = @", "[default]\n[profile default]\n[default]\naws_secret_access_key = @",
+      "[default]\na = b\n  export AWS_SECRET_ACCESS_KEY=@", "aws_secret_access_key = @", "[default\naws_secret_access_key = @",
+      "[default]\nAWS_Secret_Access_Key=@",
+      "[default]\naws_secret_access_key = @ @", "[default]\naws_secret_access_key = @\u{e9}",
+      "[default]\naws_secret_access_key = a\n  @",
+      "[default]\naws_secret_access_key = x\naws_secret_access_key = @",
+      "[default]\n[profile default]\n[default]\naws_secret_access_key = @",
     ])
   func strayed(text: String) throws {
     do {

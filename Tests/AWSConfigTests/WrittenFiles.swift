@@ -5,11 +5,15 @@ import VaultModel
 @testable import AWSConfig
 
 /// The text parsed as one file, named `config` or `credentials`.
-func parsed(_ text: String, _ kind: ConfigFileKind = .config) throws(ConfigError) -> (sections: [ConfigSection], warnings: [ConfigWarning]) {
+func parsed(_ text: String, _ kind: ConfigFileKind = .config) throws(ConfigError) -> (
+  sections: [ConfigSection], warnings: [ConfigWarning]
+) {
   try parsed(Array(text.utf8), kind)
 }
 
-func parsed(_ bytes: [UInt8], _ kind: ConfigFileKind = .config) throws(ConfigError) -> (sections: [ConfigSection], warnings: [ConfigWarning]) {
+func parsed(_ bytes: [UInt8], _ kind: ConfigFileKind = .config) throws(ConfigError) -> (
+  sections: [ConfigSection], warnings: [ConfigWarning]
+) {
   var result: Result<(table: SectionTable, warnings: [ConfigWarning]), ConfigError> = .success((SectionTable(), []))
   bytes.withUnsafeBytes { bytes in
     do throws(ConfigError) {

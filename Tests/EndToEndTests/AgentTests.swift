@@ -47,7 +47,9 @@ import VaultWire
     if geteuid() != 0 { #expect(open("/proc/\(pid)/mem", O_RDONLY) < 0) }
   }
 
-  @Test("a client of another version gets a clear word, and may still stop the agent", arguments: [UInt16(0), UInt16(protocolVersion + 1)])
+  @Test(
+    "a client of another version gets a clear word, and may still stop the agent",
+    arguments: [UInt16(0), UInt16(protocolVersion + 1)])
   func otherVersion(version: UInt16) async throws {
     let vault = TestVault()
     try await vault.mustRun("agent", "start")
@@ -67,7 +69,9 @@ import VaultWire
   func garbage() async throws {
     let vault = TestVault()
     try await vault.mustRun("agent", "start")
-    for bytes in [[0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF, 1], [4, 0, 0, 0, 1, 0, 0xFF, 0xFF], Array("GET / HTTP/1.1\r\n\r\n".utf8)] as [[UInt8]] {
+    for bytes in [
+      [0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFF, 1], [4, 0, 0, 0, 1, 0, 0xFF, 0xFF], Array("GET / HTTP/1.1\r\n\r\n".utf8),
+    ] as [[UInt8]] {
       let channel = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
       let frame = WireBuffer()
       bytes.withUnsafeBytes { frame.append($0) }
@@ -78,15 +82,19 @@ import VaultWire
     #expect(try await vault.run("agent", "status").output.contains("pid"))
   }
 
-  @Test("another user gets no byte, even where the socket's mode was loosened", .enabled(if: geteuid() == 0, "only root can become another user"))
+  @Test(
+    "another user gets no byte, even where the socket's mode was loosened",
+    .enabled(if: geteuid() == 0, "only root can become another user"))
   func otherUser() async throws {
     let vault = TestVault()
     try await vault.mustRun("agent", "start")
     for path in [vault.folder.path, vault.vaultHome] { chmod(path, 0o755) }
     chmod(vault.folder.file("vault/agent.sock"), 0o666)
-    let script = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('\(vault.folder.file("vault/agent.sock"))'); s.send(b'\\x04\\0\\0\\0\\x01\\0\\x0d\\0'); print(len(s.recv(100)))"
+    let script =
+      "import socket; s = socket.socket(socket.AF_UNIX); s.connect('\(vault.folder.file("vault/agent.sock"))'); s.send(b'\\x04\\0\\0\\0\\x01\\0\\x0d\\0'); print(len(s.recv(100)))"
     let result = try await Subprocess.run(
-      "/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", script], environment: ["PATH": "/usr/bin:/bin"])
+      "/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", script],
+      environment: ["PATH": "/usr/bin:/bin"])
     #expect(result.output.contains("0") || result.errors.contains("ConnectionResetError") || result.errors.contains("BrokenPipe"))
     #expect(!result.output.contains("1"))
   }

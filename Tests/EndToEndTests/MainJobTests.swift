@@ -18,7 +18,8 @@ import VaultModel
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     let output = try await vault.mustRun(
-      "exec", "app-dev", "--", "env", environment: ["AWS_PROFILE": "other", "AWS_SECURITY_TOKEN": "old", "AWS_ROLE_ARN": "x", "KEPT": "as it is"])
+      "exec", "app-dev", "--", "env",
+      environment: ["AWS_PROFILE": "other", "AWS_SECURITY_TOKEN": "old", "AWS_ROLE_ARN": "x", "KEPT": "as it is"])
     let variables = environment(output)
     let call = try #require(try await simulator.requests("AssumeRole").first)
     #expect(variables["AWS_ACCESS_KEY_ID"] == call.issuedAccessKeyId)

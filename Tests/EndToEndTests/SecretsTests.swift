@@ -13,13 +13,17 @@ import Testing
     let environment = try await vault.mustRun("exec", "app-dev", "--", "env")
     var secrets = [STSWorld.aliceSecretAccessKey, STSWorld.bobSecretAccessKey, "correct horse battery staple"]
     for line in environment.split(separator: "\n") {
-      for name in ["AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN="] where line.hasPrefix(name) { secrets.append(String(line.dropFirst(name.count))) }
+      for name in ["AWS_SECRET_ACCESS_KEY=", "AWS_SESSION_TOKEN="] where line.hasPrefix(name) {
+        secrets.append(String(line.dropFirst(name.count)))
+      }
     }
     #expect(secrets.count == 5)
     try await simulator.queue(.accessDenied, count: 1)
     for words in [
-      ["exec", "app-chained", "true"], ["list", "--format", "json"], ["show", "app-dev", "--format", "json"], ["audit", "--format", "json"],
-      ["sessions", "--all", "--format", "json"], ["import", "--dry-run", "--format", "json"], ["access-key", "list"], ["agent", "log"], ["agent", "status"],
+      ["exec", "app-chained", "true"], ["list", "--format", "json"], ["show", "app-dev", "--format", "json"],
+      ["audit", "--format", "json"],
+      ["sessions", "--all", "--format", "json"], ["import", "--dry-run", "--format", "json"], ["access-key", "list"],
+      ["agent", "log"], ["agent", "status"],
       ["exec", "bob-dev", "true"], ["master-key", "rotate"], ["rotate", "--all"],
     ] {
       let result = try await vault.run(words: words)
@@ -46,7 +50,8 @@ import Testing
     let vault = try await TestVault(simulator)
     try await vault.mustRun("exec", "app-dev", "--", "true")
     for file in try FileManager.default.contentsOfDirectory(atPath: vault.vaultHome) {
-      let mode = try #require(try FileManager.default.attributesOfItem(atPath: vault.vaultHome + "/" + file)[.posixPermissions] as? NSNumber)
+      let mode = try #require(
+        try FileManager.default.attributesOfItem(atPath: vault.vaultHome + "/" + file)[.posixPermissions] as? NSNumber)
       #expect(mode.intValue & 0o077 == 0, "\(file) has \(String(mode.intValue, radix: 8))")
     }
   }
@@ -55,8 +60,11 @@ import Testing
   func accessKeys() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
-    try await vault.mustRun("access-key", "add", "alice", input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n")
-    #expect(try await vault.run("access-key", "add", "alice", input: "AKIAIOSFODNN7EXAMPLE\n\(STSWorld.aliceSecretAccessKey)\n").end == .exit(73))
+    try await vault.mustRun(
+      "access-key", "add", "alice", input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n")
+    #expect(
+      try await vault.run("access-key", "add", "alice", input: "AKIAIOSFODNN7EXAMPLE\n\(STSWorld.aliceSecretAccessKey)\n").end
+        == .exit(73))
     try await vault.mustRun("add", "dev", "--role-arn", STSWorld.devRole, "--source", "alice", "--region", "us-east-1")
     try await vault.mustRun("exec", "dev", "--", "true")
     try await vault.mustRun("exec", "alice", "--", "true")

@@ -48,10 +48,13 @@ import Testing
     #expect(denied.end == .exit(77))
     #expect(denied.errors.contains("is not authorized to perform: sts:AssumeRole"))
     #expect(denied.errors.contains("trust policy of \(STSWorld.devRole)") && denied.errors.contains(STSWorld.bobARN))
-    vault.credentials("[alice]\naws_access_key_id = AKIAUNKNOWNUNKNOWN12\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
+    vault.credentials(
+      "[alice]\naws_access_key_id = AKIAUNKNOWNUNKNOWN12\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
     let unknown = try await vault.run("exec", "app-dev", "--", "true")
     #expect(unknown.end == .exit(77) && unknown.errors.contains("InvalidClientTokenId"))
-    vault.credentials("[alice]\naws_access_key_id = \(STSWorld.aliceAccessKeyId)\naws_secret_access_key = wrongwrongwrongwrongwrongwrongwrongwrong\n")
+    vault.credentials(
+      "[alice]\naws_access_key_id = \(STSWorld.aliceAccessKeyId)\naws_secret_access_key = wrongwrongwrongwrongwrongwrongwrongwrong\n"
+    )
     let wrong = try await vault.run("exec", "app-dev", "--", "true")
     #expect(wrong.end == .exit(77) && wrong.errors.contains("SignatureDoesNotMatch"))
     let rows = try await vault.rows("audit", "--outcome", "refused")
@@ -156,14 +159,18 @@ import Testing
 
   @Test(
     "hostile profile names are data: unknown, escaped, and nothing else",
-    arguments: ["'; DROP TABLE profile; --", "a\nb", "\u{1B}]52;c;x\u{7}", String(repeating: "x", count: 10_000), "\u{202E}evil", "../../x", "ünïcode"])
+    arguments: [
+      "'; DROP TABLE profile; --", "a\nb", "\u{1B}]52;c;x\u{7}", String(repeating: "x", count: 10_000), "\u{202E}evil", "../../x",
+      "ünïcode",
+    ])
   func hostileNames(name: String) async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     for words in [["exec", "--", name, "true"], ["show", "--", name], ["forget", "--", name], ["remove", "--", name]] {
       let result = try await vault.run(words: words)
       #expect(result.end == .exit(66))
-      #expect(!result.errors.unicodeScalars.contains { $0.value < 0x20 && $0.value != 0x0A || $0.value == 0x7F || $0.value == 0x202E })
+      #expect(
+        !result.errors.unicodeScalars.contains { $0.value < 0x20 && $0.value != 0x0A || $0.value == 0x7F || $0.value == 0x202E })
       #expect(result.errorBytes.count < 1_000)
     }
     #expect(try await vault.rows("list").count == 7)

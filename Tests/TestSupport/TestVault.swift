@@ -97,9 +97,12 @@ public final class TestVault: Sendable {
   }
 
   /// Runs `vault` with these words.
-  public func run(words: [String], environment: [String: String] = [:], input: String = "", timeout: Double = 120) async throws -> Subprocess.Result {
+  public func run(words: [String], environment: [String: String] = [:], input: String = "", timeout: Double = 120) async throws
+    -> Subprocess.Result
+  {
     try await Subprocess.run(
-      Programs.vault, words, environment: self.environment.merging(environment) { _, new in new }, input: Array(input.utf8), timeout: timeout)
+      Programs.vault, words, environment: self.environment.merging(environment) { _, new in new }, input: Array(input.utf8),
+      timeout: timeout)
   }
 
   /// Runs `vault` and hands back what it printed; anything but success is an error.
@@ -128,7 +131,8 @@ public final class TestVault: Sendable {
   public var agentPID: pid_t? {
     guard let text = try? String(contentsOfFile: folder.file("vault/agent.lock"), encoding: .utf8),
       let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
-      let command = try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8), command.hasPrefix("vaultd")
+      let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), status.contains("(vaultd)"),
+      !status.contains(") Z ")
     else { return nil }
     return pid
   }
@@ -138,7 +142,7 @@ public final class TestVault: Sendable {
     guard let pid = agentPID else { return }
     kill(pid, SIGKILL)
     // The kernel lets the lock go once the process is gone.
-    while kill(pid, 0) == 0 { usleep(1_000) }
+    while agentPID == pid { usleep(1_000) }
   }
 
   /// `vault` did not succeed.

@@ -157,7 +157,11 @@ struct SecretServiceKeyStoreTests {
     await #expect(throws: KeyStoreError.keyMissing(id)) { try await store.read(id) }
   }
 
-  @Test("an item that holds no key is damaged", arguments: ["", "secret", String(repeating: "0", count: 63), String(repeating: "g", count: 64), String(repeating: "0", count: 65)])
+  @Test(
+    "an item that holds no key is damaged",
+    arguments: [
+      "", "secret", String(repeating: "0", count: 63), String(repeating: "g", count: 64), String(repeating: "0", count: 65),
+    ])
   func damagedItem(secret: String) async throws {
     let session = try KeyringSession(.unlocked(password: "pw"))
     let id = KeyID.random()
@@ -304,8 +308,10 @@ struct SecretServiceKeyStoreTests {
   private func plant(_ secret: String, _ id: KeyID, _ session: KeyringSession, label: String, _ more: String...) throws {
     try session.run(
       "secret-tool",
-      ["store", "--label=\(label)", "application", "vault", "kind", "master-key", "vault-id", vault, "key-id", id.description,
-        "xdg:schema", "vault.MasterKey"] + more,
+      [
+        "store", "--label=\(label)", "application", "vault", "kind", "master-key", "vault-id", vault, "key-id", id.description,
+        "xdg:schema", "vault.MasterKey",
+      ] + more,
       input: secret)
   }
 

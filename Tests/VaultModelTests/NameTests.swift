@@ -91,7 +91,8 @@ struct NameTests {
   @Test(
     "no control, direction mark or line separator reaches a terminal",
     arguments: [
-      ("plain", "plain"), ("a\nb\tc\r", "a\\nb\\tc\\r"), ("\u{1B}]52;c;x\u{7}", "\\x1b]52;c;x\\x07"), ("\u{202E}abc", "\\u{202e}abc"),
+      ("plain", "plain"), ("a\nb\tc\r", "a\\nb\\tc\\r"), ("\u{1B}]52;c;x\u{7}", "\\x1b]52;c;x\\x07"),
+      ("\u{202E}abc", "\\u{202e}abc"),
       ("é ü 漢", "é ü 漢"), ("\u{9B}31m", "\\x9b31m"), ("\u{2028}", "\\u{2028}"),
     ])
   func safe(text: String, shown: String) {
@@ -102,7 +103,8 @@ struct NameTests {
 struct SessionRecordTests {
   private func session(life: Int64) -> SessionRecord {
     SessionRecord(
-      id: "ses_1", profile: "p", kind: .role, fingerprint: "f", roleARN: nil, roleSessionName: nil, sourceIdentity: nil, accessKeyId: "ASIA",
+      id: "ses_1", profile: "p", kind: .role, fingerprint: "f", roleARN: nil, roleSessionName: nil, sourceIdentity: nil,
+      accessKeyId: "ASIA",
       issuedAt: Timestamp(seconds: 0), expiresAt: Timestamp(seconds: life))
   }
 
