@@ -159,7 +159,7 @@ public final class KeyringSession: Sendable {
   /// Runs a program in this session, and returns what it printed.
   @discardableResult
   public func run(_ name: String, _ arguments: [String], input: String = "") throws -> String {
-    let process = try ChildProcess(program(name), arguments, environment)
+    let process = try ChildProcess(program(name), arguments, environment, errorsToo: true)
     process.type(input)
     let text = process.readAll()
     let status = process.wait()
@@ -193,7 +193,7 @@ private func program(_ name: String) throws -> String {
     description: "\(name) is missing: apt-get install dbus-daemon gnome-keyring libglib2.0-bin libsecret-tools")
 }
 
-/// A process with pipes at its standard input and at both outputs. Its signals are as a login shell leaves them; the threads of a
+/// A process with pipes at its standard input and output. Its signals are as a login shell leaves them; the threads of a
 /// test block most, which a child would inherit.
 private final class ChildProcess: Sendable {
   let pid: pid_t
@@ -201,7 +201,9 @@ private final class ChildProcess: Sendable {
   private let output: Int32
   private let status = Mutex<Int32?>(nil)
 
-  init(_ path: String, _ arguments: [String], _ environment: [String: String]) throws {
+  /// - Parameter errorsToo: whether its standard error goes with its output. One that goes on running must not: once nobody reads
+  ///   what it and its children write there, they stand still.
+  init(_ path: String, _ arguments: [String], _ environment: [String: String], errorsToo: Bool = false) throws {
     var typed: [Int32] = [-1, -1]
     var printed: [Int32] = [-1, -1]
     // Sockets, since they can be close-on-exec from the start: another child must not hold them open.
@@ -213,7 +215,11 @@ private final class ChildProcess: Sendable {
     posix_spawn_file_actions_init(&files)
     posix_spawn_file_actions_adddup2(&files, typed[0], 0)
     posix_spawn_file_actions_adddup2(&files, printed[1], 1)
-    posix_spawn_file_actions_adddup2(&files, printed[1], 2)
+    if errorsToo {
+      posix_spawn_file_actions_adddup2(&files, printed[1], 2)
+    } else {
+      posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0)
+    }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     var none = sigset_t()
