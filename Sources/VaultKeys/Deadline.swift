@@ -35,7 +35,8 @@ final class Deadline: @unchecked Sendable {
   }
 
   /// Runs `body`, which has so many seconds from now unless it asks for more.
-  static func within<Result, Failure: Error>(seconds: Int, _ body: (Deadline) throws(Failure) -> Result) throws(Failure) -> Result {
+  static func within<Result, Failure: Error>(seconds: Int, _ body: (Deadline) throws(Failure) -> Result) throws(Failure) -> Result
+  {
     let deadline = Deadline(seconds: seconds)
     var thread = pthread_t()
     let status = pthread_create(

@@ -39,6 +39,7 @@ public enum KeyStoreError: ReportableError, Hashable {
   /// Anything else that the service said. Bounded, and fit for a terminal.
   case other(String)
 
+  /// What happened, to what.
   public var message: String {
     switch self {
     case .noSessionBus(let reason): "no D-Bus session bus, so no keyring (\(reason))"
@@ -64,13 +65,15 @@ public enum KeyStoreError: ReportableError, Hashable {
     }
   }
 
+  /// What to do about it; nil where the message says it.
   public var hint: String? {
     switch self {
     case .noSessionBus, .noService:
       "log in to a desktop session, or choose a passphrase instead of a keyring: VAULT_KEYSTORE=passphrase"
     case .noDefaultCollection:
       "open a keyring or make one the default one (in Passwords and Keys or KeePassXC), or choose VAULT_KEYSTORE=passphrase"
-    case .volatileCollection: "make a lasting keyring the default one (in Passwords and Keys), or choose VAULT_KEYSTORE=passphrase"
+    case .volatileCollection:
+      "make a lasting keyring the default one (in Passwords and Keys), or choose VAULT_KEYSTORE=passphrase"
     case .locked, .promptDismissed:
       "unlock it (Passwords and Keys), or log in to the desktop; without a desktop, a new vault can have VAULT_KEYSTORE=passphrase"
     case .promptUnanswered: "run the command again and answer the prompt"
@@ -88,6 +91,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     }
   }
 
+  /// 69 not there, 74 damaged, 77 refused, 78 missing.
   public var exitStatus: ExitStatus {
     switch self {
     case .noSessionBus, .noService, .timedOut, .other: .unavailable

@@ -46,7 +46,9 @@ final class PrivateFile {
     guard status.st_mode & 0o077 == 0 else {
       throw .unsafeFile(path: path, reason: "can be read or changed by others (mode \(octal(status.st_mode)))")
     }
-    guard followingLinks || status.st_nlink == 1 else { throw .unsafeFile(path: path, reason: "has more than one name (a hard link)") }
+    guard followingLinks || status.st_nlink == 1 else {
+      throw .unsafeFile(path: path, reason: "has more than one name (a hard link)")
+    }
     return file
   }
 
@@ -151,7 +153,10 @@ final class PrivateFile {
     var names: [String] = []
     errno = 0
     while let entry = readdir(directory) {
-      names.append(withUnsafePointer(to: &entry.pointee.d_name) { $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) } })
+      names.append(
+        withUnsafePointer(to: &entry.pointee.d_name) {
+          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        })
       errno = 0
     }
     guard errno == 0 else { throw failure(folder) }

@@ -124,7 +124,9 @@ final class SecretServiceConnection {
   }
 
   /// Makes an item, beside whatever is there.
-  func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String) throws(SecretServiceFailure) {
+  func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String)
+    throws(SecretServiceFailure)
+  {
     let attributes = vault_master_key_attributes(vaultId, keyId.description)
     defer { g_hash_table_unref(attributes) }
     let value = HexKey.encode(key).withBytes { text in
