@@ -55,12 +55,15 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .executableTarget(
+      name: "KeyStoreProbe", dependencies: ["VaultModel", "VaultSecrets", "VaultKeys"], path: "Tests/KeyStoreProbe",
+      swiftSettings: strict),
     tests("VaultModelTests", ["VaultModel", "VaultWire", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
     tests("AWSClientTests", ["AWSClient", "TestSupport"]),
     tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
-    tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport"]),
+    tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests("VaultAgentTests", ["VaultAgent", "TestSupport"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),

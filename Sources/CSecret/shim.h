@@ -58,8 +58,8 @@ static inline GDBusConnection *vault_bus_connect(const char *address, GCancellab
       cancellable, error);
 }
 
-// SecretService's constructor asks for the shared session bus, whose address is the environment's, which starts dbus-launch where
-// there is none, and whose end kills the process. GDBusProxy can take a connection; a subclass lets it.
+// SecretService's constructor asks for the shared session bus: its address is the environment's, where there is none dbus-launch
+// is started, and its end kills the process. GDBusProxy can take a connection; a subclass lets it.
 static inline GObject *vault_secret_service_constructor(GType type, guint count, GObjectConstructParam *properties) {
   GObjectClass *parent = G_OBJECT_CLASS(g_type_class_peek(SECRET_TYPE_SERVICE));
   GObject *object = parent->constructor(type, count, properties);
@@ -90,7 +90,8 @@ static inline SecretService *vault_secret_service_new(GDBusConnection *connectio
       NULL);
 }
 
-/// The attributes by which master keys are found. Not by the schema's name: gnome-keyring forgets it for an item of a keyring that it
+/// The attributes by which master keys are found. Not by the schema's name: gnome-keyring forgets it for an item of a keyring
+/// that it
 /// has not unlocked since it started, and then finds nothing where a locked item is.
 static inline const SecretSchema *vault_master_key_schema(void) {
   static const SecretSchema schema = {
@@ -212,7 +213,8 @@ static inline char *vault_secret_create_item(
 }
 
 /// Deletes an item. As for vault_secret_unlock, the path of a prompt.
-static inline char *vault_secret_delete_item(SecretService *service, const char *path, GCancellable *cancellable, GError **error) {
+static inline char *vault_secret_delete_item(
+    SecretService *service, const char *path, GCancellable *cancellable, GError **error) {
   GVariant *reply =
       vault_secret_call(service, path, "org.freedesktop.Secret.Item", "Delete", NULL, "(o)", cancellable, error);
   if (reply == NULL) return NULL;
@@ -229,7 +231,8 @@ static inline GDBusConnection *vault_secret_connection(SecretService *service) {
 static inline const char *vault_secret_bus_name(SecretService *service) { return g_dbus_proxy_get_name(G_DBUS_PROXY(service)); }
 
 /// Asks for a prompt to be shown. Its end comes as the signal Completed.
-static inline gboolean vault_secret_show_prompt(SecretService *service, const char *prompt, GCancellable *cancellable, GError **error) {
+static inline gboolean vault_secret_show_prompt(
+    SecretService *service, const char *prompt, GCancellable *cancellable, GError **error) {
   GVariant *reply = vault_secret_call(
       service, prompt, "org.freedesktop.Secret.Prompt", "Prompt", g_variant_new("(s)", ""), "()", cancellable, error);
   if (reply != NULL) g_variant_unref(reply);
@@ -251,7 +254,8 @@ static inline gboolean vault_secret_prompt_was_dismissed(GVariant *parameters) {
 }
 
 /// Runs CALLBACK in CONTEXT once CANCELLABLE is cancelled. Free with g_source_destroy and g_source_unref.
-static inline GSource *vault_when_cancelled(GCancellable *cancellable, GMainContext *context, GCancellableSourceFunc callback, gpointer data) {
+static inline GSource *vault_when_cancelled(
+    GCancellable *cancellable, GMainContext *context, GCancellableSourceFunc callback, gpointer data) {
   GSource *source = g_cancellable_source_new(cancellable);
   g_source_set_callback(source, (GSourceFunc)(void (*)(void))callback, data, NULL);
   g_source_attach(source, context);

@@ -19,28 +19,12 @@ import VaultSecrets
 /// The checksum tells a damaged file from a wrong passphrase, before a second and 256 MiB are spent on either. It is no protection:
 /// who changes the file can compute it anew, and then fails at the seal.
 struct KeyFile {
-  /// What deriving a key from the passphrase costs (RFC 9106; libsodium fixes one lane).
-  struct Cost: Sendable, Hashable {
-    var passes: UInt8
-    var kibibytes: UInt32
-    /// libsodium's MODERATE: about a second.
-    static let moderate = Cost(passes: 3, kibibytes: 256 << 10)
-    /// RFC 9106, section 4, second choice. Less is refused: it would be someone's work.
-    static let floor = Cost(passes: 3, kibibytes: 64 << 10)
-    /// More is refused before anything is derived: a file must not be able to use up the machine.
-    static let cap = Cost(passes: 8, kibibytes: 1 << 20)
-
-    var isAllowed: Bool {
-      (Cost.floor.passes...Cost.cap.passes).contains(passes) && (Cost.floor.kibibytes...Cost.cap.kibibytes).contains(kibibytes)
-    }
-  }
-
   static let length = 177
   private static let magic = Array("VAULTKEY".utf8)
   private static let headerLength = 81
   private static let checkedLength = 129
 
-  let cost: Cost
+  let cost: PassphraseCost
   private let header: [UInt8]
   private let sealed: [UInt8]
   let bytes: [UInt8]
@@ -57,7 +41,7 @@ struct KeyFile {
   /// Seals a key.
   ///
   /// - Returns: nil where there is not enough memory.
-  init?(sealing key: SecretBytes, passphrase: SecretBytes, vaultId: String, keyId: KeyID, cost: Cost) {
+  init?(sealing key: SecretBytes, passphrase: SecretBytes, vaultId: String, keyId: KeyID, cost: PassphraseCost) {
     precondition(key.count == masterKeyLength && cost.isAllowed)
     var header = Self.magic + [1, cost.passes]
     for shift in stride(from: 0, to: 32, by: 8) { header.append(UInt8(truncatingIfNeeded: cost.kibibytes >> shift)) }
@@ -80,7 +64,7 @@ struct KeyFile {
     guard bytes[8] == 1 else { throw .damaged("made by a newer version (\(bytes[8]))") }
     guard bytes[14..<17].allSatisfy({ $0 == 0 }) else { throw .damaged("reserved bytes are in use") }
     let kibibytes = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[10 + $1]) << UInt32(8 * $1) }
-    cost = Cost(passes: bytes[9], kibibytes: kibibytes)
+    cost = PassphraseCost(passes: bytes[9], kibibytes: kibibytes)
     guard cost.isAllowed else { throw .damaged("it asks for \(cost.passes) passes over \(kibibytes) KiB") }
     guard Array(bytes[17..<33]) == Self.mark(vaultId) else { throw .otherVault }
     guard Array(bytes[33..<41]) == keyId.bytes else { throw .damaged("it holds another key") }
@@ -103,7 +87,7 @@ struct KeyFile {
     return key.map { .key($0) } ?? .wrongPassphrase
   }
 
-  private static func derive(_ passphrase: SecretBytes, _ salt: [UInt8], _ cost: Cost) -> SecretBytes? {
+  private static func derive(_ passphrase: SecretBytes, _ salt: [UInt8], _ cost: PassphraseCost) -> SecretBytes? {
     Argon2id.deriveKey(
       passphrase: passphrase, salt: salt, passes: UInt64(cost.passes), memory: Int(cost.kibibytes) * 1_024)
   }

@@ -6,6 +6,7 @@ import VaultSecrets
 /// A seam. A store never makes a key up and never replaces one: a key that cannot be read is an error, and a second key under the
 /// same name is refused. All methods may be called at any time from anywhere; a store does one thing after the other.
 public protocol KeyStore: Sendable {
+  /// Which kind of store it is.
   var kind: KeyStoreKind { get }
 
   /// The key. May ask the person to unlock the store.
@@ -34,6 +35,7 @@ public struct KeyStoreItem: Sendable, Hashable {
   /// Whether a person is asked before it can be read.
   public let isLocked: Bool
 
+  /// A key of this name, if the store tells it.
   public init(id: KeyID?, isLocked: Bool) {
     self.id = id
     self.isLocked = isLocked

@@ -39,6 +39,7 @@ public enum KeyStoreError: ReportableError, Hashable {
   /// Anything else that the service said. Bounded, and fit for a terminal.
   case other(String)
 
+  /// What happened, to what.
   public var message: String {
     switch self {
     case .noSessionBus(let reason): "no D-Bus session bus, so no keyring (\(reason))"
@@ -64,6 +65,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     }
   }
 
+  /// What to do about it; nil where the message says it.
   public var hint: String? {
     switch self {
     case .noSessionBus, .noService:
@@ -89,6 +91,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     }
   }
 
+  /// 69 not there, 74 damaged, 77 refused, 78 missing.
   public var exitStatus: ExitStatus {
     switch self {
     case .noSessionBus, .noService, .timedOut, .other: .unavailable

@@ -6,6 +6,7 @@ import VaultSecrets
 /// One file a key, `master-key-` and the key's id, in the folder of the database. See ``KeyFile`` for what is in it. Nothing is
 /// cached: who needs a key twice keeps it.
 public struct PassphraseKeyStore: KeyStore {
+  /// Passphrase.
   public let kind = KeyStoreKind.passphrase
   /// The least length of a new passphrase, in characters (Unicode scalars). NIST SP 800-63B asks for 8 where tries are limited;
   /// whoever has the file is limited by Argon2id alone.
@@ -14,7 +15,7 @@ public struct PassphraseKeyStore: KeyStore {
 
   private let vaultId: String
   private let directory: String
-  private let cost: KeyFile.Cost
+  private let cost: PassphraseCost
   private let passphrase: @Sendable (PassphraseRequest) async throws -> SecretBytes
   private let thread = SerialThread()
 
@@ -28,8 +29,9 @@ public struct PassphraseKeyStore: KeyStore {
     self.init(vaultId: vaultId, directory: directory, cost: .moderate, passphrase: passphrase)
   }
 
-  init(
-    vaultId: String, directory: String, cost: KeyFile.Cost,
+  /// With costs of the caller's choice, for tests.
+  package init(
+    vaultId: String, directory: String, cost: PassphraseCost,
     passphrase: @escaping @Sendable (PassphraseRequest) async throws -> SecretBytes
   ) {
     self.vaultId = vaultId
@@ -38,6 +40,9 @@ public struct PassphraseKeyStore: KeyStore {
     self.passphrase = passphrase
   }
 
+  /// Asks for the passphrase once the file has been found whole.
+  ///
+  /// - Throws: `keyMissing`, `damaged`, `unsafeFile`, `wrongPassphrase`, `noPassphrase`, `noMemory`, `inputOutput`.
   public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
     // A missing or damaged file is told before anyone types anything.
     let file = try await off { () throws(KeyStoreError) in try load(id) }
@@ -45,6 +50,9 @@ public struct PassphraseKeyStore: KeyStore {
     return try await off { () throws(KeyStoreError) in try open(file, id, passphrase) }
   }
 
+  /// Asks for a new passphrase; for the one in use where the key is stored already.
+  ///
+  /// - Throws: `keyExists`, `passphraseTooShort`, and whatever ``read(_:)`` throws.
   public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
     precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
     if try await exists(id) {
@@ -67,6 +75,7 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
+  /// Asks for nothing. A damaged file goes, too; another vault's stays.
   public func remove(_ id: KeyID) async throws(KeyStoreError) {
     try await off { () throws(KeyStoreError) in
       try PrivateFile.checkFolder(directory)

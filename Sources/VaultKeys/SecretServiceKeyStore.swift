@@ -7,6 +7,7 @@ import VaultSecrets
 /// what users of such tools complain of most. libsecret's `secret_service_store` and `secret_password_…` are not used: they
 /// make a collection, or write a file, where there is no default one.
 public struct SecretServiceKeyStore: KeyStore {
+  /// Secret Service.
   public let kind = KeyStoreKind.secretService
   private let vaultId: String
   private let busAddress: String?
@@ -26,6 +27,9 @@ public struct SecretServiceKeyStore: KeyStore {
     self.patience = patience
   }
 
+  /// Unlocks what must be; the desktop may ask the person.
+  ///
+  /// - Throws: `keyMissing` only where the default collection is open and no item, locked or not, is found.
   public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
     try await perform { connection throws(SecretServiceFailure) in
       guard let key = try stored(id, connection) else { throw .store(.keyMissing(id)) }
@@ -33,6 +37,9 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
+  /// Makes an item in the default collection and reads it back.
+  ///
+  /// - Throws: `keyExists`, `noDefaultCollection`, `volatileCollection`, and whatever ``read(_:)`` throws.
   public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
     precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
     try await perform { connection throws(SecretServiceFailure) in
@@ -49,12 +56,14 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
+  /// Deletes all items of this name, after unlocking what must be.
   public func remove(_ id: KeyID) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
       for item in try unlocked(id, connection) { try connection.delete(item: item) }
     }
   }
 
+  /// Asks nobody anything where an item is found; that there is none is believed of an open default collection only.
   public func list() async throws(KeyStoreError) -> [KeyStoreItem] {
     try await perform { connection throws(SecretServiceFailure) in
       let found = try find(nil, connection)

@@ -34,12 +34,8 @@ final class GuardedMemory: @unchecked Sendable {
     self.count = count
     // sodium_malloc fills with 0xdb; the callers are promised zeros.
     sodium_memzero(memory, max(count, 1))
-    do {
-      try fill(UnsafeMutableRawBufferPointer(start: memory, count: count))
-    } catch {
-      sodium_free(memory)
-      throw error
-    }
+    // Where this throws, `deinit` frees: everything it needs is there.
+    try fill(UnsafeMutableRawBufferPointer(start: memory, count: count))
     sodium_mprotect_readonly(memory)
   }
 

@@ -24,20 +24,26 @@ public final class KeyringSession: Sendable {
     case silent
   }
 
+  /// What went wrong with the session, as opposed to what it tests.
   public struct Failure: Error, CustomStringConvertible {
+    /// For the person who reads the test's output.
     public let description: String
   }
 
+  /// Where the bus is.
   public let busAddress: String
+  /// The path of the service.
   public static let root = "/org/freedesktop/secrets"
+  /// The path of the login keyring, which gnome-keyring makes the default collection.
   public static let login = "/org/freedesktop/secrets/collection/login"
   private static let name = "org.freedesktop.secrets"
 
   private let home = TemporaryDirectory()
   private let environment: [String: String]
-  private let bus: ChildProcess
-  private let daemon = Mutex<ChildProcess?>(nil)
+  private let bus: SpawnedProgram
+  private let daemon = Mutex<SpawnedProgram?>(nil)
 
+  /// Starts the bus, and the daemon where there is to be one, and returns once they answer.
   public init(_ service: Service, prompter: Prompter = .withoutDisplay) throws {
     for folder in ["run", "data", "data/keyrings", "services"] { mkdir(home.file(folder), 0o700) }
     busAddress = "unix:path=" + home.file("run/bus")
@@ -65,8 +71,8 @@ public final class KeyringSession: Sendable {
       <busconfig><type>session</type><listen>\(busAddress)</listen><auth>EXTERNAL</auth>\(folders)
       <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>
       """, to: "bus.conf")
-    bus = try ChildProcess(
-      program("dbus-daemon"), ["--nofork", "--nopidfile", "--config-file", configuration, "--print-address=1"], environment)
+    bus = try SpawnedProgram(
+      programPath("dbus-daemon"), ["--nofork", "--nopidfile", "--config-file", configuration, "--print-address=1"], environment)
     // The address is written once the bus listens.
     guard bus.readLine() else { throw Failure(description: "dbus-daemon did not start") }
     if case .unlocked(let password) = service { try start(password: password) }
@@ -81,8 +87,8 @@ public final class KeyringSession: Sendable {
   /// Starts gnome-keyring with its login keyring unlocked, and waits until it answers. One that runs is killed first.
   public func start(password: String) throws {
     try kill()
-    let next = try ChildProcess(
-      program("gnome-keyring-daemon"), ["--foreground", "--components=secrets", "--unlock"], environment)
+    let next = try SpawnedProgram(
+      programPath("gnome-keyring-daemon"), ["--foreground", "--components=secrets", "--unlock"], environment)
     next.type(password)
     try run("gdbus", ["wait", "--session", "--timeout", "20", Self.name])
     daemon.withLock { daemon in
@@ -124,11 +130,13 @@ public final class KeyringSession: Sendable {
   /// Stops the service in its tracks: it is there, and answers nobody.
   public func freeze() throws { _ = try signal(SIGSTOP) }
 
+  /// Lets the service go on.
   public func thaw() throws { _ = try signal(SIGCONT) }
 
   /// Freezes the bus itself.
   public func freezeBus() { Glibc.kill(bus.pid, SIGSTOP) }
 
+  /// Lets the bus go on.
   public func thawBus() { Glibc.kill(bus.pid, SIGCONT) }
 
   /// Ends the bus.
@@ -136,6 +144,7 @@ public final class KeyringSession: Sendable {
     bus.kill()
   }
 
+  /// Locks the login keyring.
   public func lock() throws {
     try call("org.freedesktop.Secret.Service.Lock", "['\(Self.login)']")
   }
@@ -152,6 +161,7 @@ public final class KeyringSession: Sendable {
     return answer.split(separator: "'").filter { $0.hasPrefix("/") }.map { String($0) }
   }
 
+  /// Deletes an item, as a person would in Passwords and Keys.
   public func delete(item path: String) throws {
     try call(at: path, "org.freedesktop.Secret.Item.Delete")
   }
@@ -159,7 +169,7 @@ public final class KeyringSession: Sendable {
   /// Runs a program in this session, and returns what it printed.
   @discardableResult
   public func run(_ name: String, _ arguments: [String], input: String = "") throws -> String {
-    let process = try ChildProcess(program(name), arguments, environment)
+    let process = try SpawnedProgram(programPath(name), arguments, environment, errorsToo: true)
     process.type(input)
     let text = process.readAll()
     let status = process.wait()
@@ -181,106 +191,5 @@ public final class KeyringSession: Sendable {
   private func signal(_ number: Int32) throws -> Bool {
     guard let owner = try owner() else { return false }
     return Glibc.kill(owner, number) == 0
-  }
-}
-
-/// The path of a program that a test needs.
-private func program(_ name: String) throws -> String {
-  for folder in ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"] where access("\(folder)/\(name)", X_OK) == 0 {
-    return "\(folder)/\(name)"
-  }
-  throw KeyringSession.Failure(
-    description: "\(name) is missing: apt-get install dbus-daemon gnome-keyring libglib2.0-bin libsecret-tools")
-}
-
-/// A process with pipes at its standard input and at both outputs. Its signals are as a login shell leaves them; the threads of a
-/// test block most, which a child would inherit.
-private final class ChildProcess: Sendable {
-  let pid: pid_t
-  private let input: Mutex<Int32>
-  private let output: Int32
-  private let status = Mutex<Int32?>(nil)
-
-  init(_ path: String, _ arguments: [String], _ environment: [String: String]) throws {
-    var typed: [Int32] = [-1, -1]
-    var printed: [Int32] = [-1, -1]
-    // Sockets, since they can be close-on-exec from the start: another child must not hold them open.
-    let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-    guard socketpair(AF_UNIX, kind, 0, &typed) == 0, socketpair(AF_UNIX, kind, 0, &printed) == 0 else {
-      throw KeyringSession.Failure(description: "socketpair: errno \(errno)")
-    }
-    var files = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&files)
-    posix_spawn_file_actions_adddup2(&files, typed[0], 0)
-    posix_spawn_file_actions_adddup2(&files, printed[1], 1)
-    posix_spawn_file_actions_adddup2(&files, printed[1], 2)
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    var none = sigset_t()
-    sigemptyset(&none)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-    var words: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
-    var variables: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") } + [nil]
-    var pid: pid_t = 0
-    let failure = posix_spawn(&pid, path, &files, &attributes, &words, &variables)
-    for word in words + variables { free(word) }
-    posix_spawn_file_actions_destroy(&files)
-    posix_spawnattr_destroy(&attributes)
-    close(typed[0])
-    close(printed[1])
-    self.pid = pid
-    input = Mutex(typed[1])
-    output = printed[0]
-    guard failure == 0 else { throw KeyringSession.Failure(description: "\(path): errno \(failure)") }
-  }
-
-  deinit {
-    kill()
-    close(output)
-  }
-
-  /// Writes to its standard input, and ends that.
-  func type(_ text: String) {
-    input.withLock { input in
-      guard input >= 0 else { return }
-      _ = text.withCString { send(input, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
-      close(input)
-      input = -1
-    }
-  }
-
-  /// Reads one line, or to the end. False where there was nothing.
-  func readLine() -> Bool {
-    var byte: UInt8 = 0
-    var count = 0
-    while read(output, &byte, 1) == 1, byte != 0x0A { count += 1 }
-    return count > 0
-  }
-
-  func readAll() -> String {
-    var text: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4_096)
-    while case let count = read(output, &buffer, buffer.count), count > 0 { text += buffer[..<count] }
-    return String(decoding: text, as: UTF8.self)
-  }
-
-  /// Its exit status; 256 and more where a signal ended it.
-  @discardableResult
-  func wait() -> Int32 {
-    status.withLock { status in
-      if let status { return status }
-      var word: Int32 = 0
-      while waitpid(pid, &word, 0) < 0, errno == EINTR {}
-      let result = word & 0x7F == 0 ? word >> 8 & 0xFF : 256 + (word & 0x7F)
-      status = result
-      return result
-    }
-  }
-
-  func kill() {
-    type("")
-    if status.withLock({ $0 == nil }) { Glibc.kill(pid, SIGKILL) }
-    wait()
   }
 }
