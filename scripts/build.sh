@@ -14,7 +14,7 @@ quiet() {
   if [ $status -ne 0 ]; then
     cat "$log" >&2
   else
-    grep -E 'warning:' "$log" | grep -vE "Using 'dlopen' in statically linked|prohibited flag\(s\): -pthread" >&2 || true
+    grep -E 'warning:' "$log" | grep -vE "Using 'dlopen' in statically linked|is dangerous, better use|prohibited flag\(s\): -pthread" >&2 || true
   fi
   rm -f "$log"
   return $status

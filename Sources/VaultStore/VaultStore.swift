@@ -78,6 +78,9 @@ public actor VaultStore {
     try database.checkpoint()
   }
 
+  /// Brings the write-ahead log into the file, as far as readers allow.
+  public func checkpoint() throws { try database.checkpoint() }
+
   // MARK: transactions
 
   /// How far a commit must have got before the call returns.
