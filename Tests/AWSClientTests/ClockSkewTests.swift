@@ -6,13 +6,16 @@ import VaultModel
 /// The clock of these tests stands at 2026-11-23T12:00:00Z.
 struct ClockSkewTests {
   private func expired(_ date: String) -> ScriptedTransport.Step {
-    .error("SignatureDoesNotMatch", "Signature expired: 20261123T120000Z is now earlier than …", status: 403, headers: [("date", date)])
+    .error(
+      "SignatureDoesNotMatch", "Signature expired: 20261123T120000Z is too early", status: 403, headers: [("date", date)]
+    )
   }
 
   @Test("a call that AWS finds too old is signed again at once with AWS's time, and so is the next")
   func corrected() async throws {
     let sts = ScriptedSTS([
-      expired("Mon, 23 Nov 2026 12:10:00 GMT"), .credentials(expiration: "2026-11-23T13:10:00Z"), .credentials(expiration: "2026-11-23T13:10:00Z"),
+      expired("Mon, 23 Nov 2026 12:10:00 GMT"), .credentials(expiration: "2026-11-23T13:10:00Z"),
+      .credentials(expiration: "2026-11-23T13:10:00Z"),
     ])
     #expect(try await sts.assumeRole().attempts == 1)
     _ = try await sts.assumeRole()
@@ -56,7 +59,8 @@ struct ClockSkewTests {
   @Test("a wrong secret is no matter of the clock")
   func wrongSecret() async {
     let step = ScriptedTransport.Step.error(
-      "SignatureDoesNotMatch", "The request signature we calculated does not match", status: 403, headers: [("date", "Mon, 23 Nov 2026 12:00:01 GMT")])
+      "SignatureDoesNotMatch", "The request signature we calculated does not match", status: 403,
+      headers: [("date", "Mon, 23 Nov 2026 12:00:01 GMT")])
     let sts = ScriptedSTS([step, .credentials()])
     #expect(await sts.failure()?.hint?.contains("secret is not that of this access key id") == true)
     #expect(sts.transport.requests.count == 1)

@@ -69,7 +69,8 @@ struct STSEndpointTests {
   @Test(
     "plain HTTP goes to this machine alone",
     arguments: [
-      "http://sts.example.test", "http://10.0.0.1", "http://127.example.test", "http://127.0.0.1.example.test", "http://localhost.example.test",
+      "http://sts.example.test", "http://10.0.0.1", "http://127.example.test", "http://127.0.0.1.example.test",
+      "http://localhost.example.test",
       "http://127.+1.0.1", "http://127.0.0", "http://128.0.0.1", "http://[::2]",
     ])
   func insecure(_ url: String) throws {
@@ -80,16 +81,21 @@ struct STSEndpointTests {
   @Test(
     "what is no plain URL is refused",
     arguments: [
-      "", "sts.example.test", "ftp://example.test", "https://", "https:///path", "https://user@example.test", "https://user:pw@example.test",
-      "https://example.test?x=1", "https://example.test/#x", "https://example.test:0", "https://example.test:65536", "https://example.test:+80",
-      "https://example.test:", "https://exa mple.test", "https://example.test\r\nX: y", "https://[::1", "https://[::1]x", "https://a:1:2", "https://[]",
+      "", "sts.example.test", "ftp://example.test", "https://", "https:///path", "https://user@example.test",
+      "https://user:pw@example.test",
+      "https://example.test?x=1", "https://example.test/#x", "https://example.test:0", "https://example.test:65536",
+      "https://example.test:+80",
+      "https://example.test:", "https://exa mple.test", "https://example.test\r\nX: y", "https://[::1", "https://[::1]x",
+      "https://a:1:2", "https://[]",
       "https://ex\u{E4}mple.test",
     ])
   func notAURL(_ url: String) {
     #expect(throws: TransportError.badURL(url)) { try STSEndpoint(region: nil, settings: EndpointSettings(url: url)) }
   }
 
-  @Test("a region that could name another host is refused", arguments: ["", "us-east-1.example.test", "US-EAST-1", "a/b", "a@b", "us east"])
+  @Test(
+    "a region that could name another host is refused",
+    arguments: ["", "us-east-1.example.test", "US-EAST-1", "a/b", "a@b", "us east"])
   func badRegion(_ region: String) {
     #expect(throws: TransportError.badURL("sts.\(region)")) { try STSEndpoint(region: region, settings: EndpointSettings()) }
   }

@@ -24,9 +24,12 @@ struct STSRetryTests {
   @Test(
     "what will not pass is not tried again",
     arguments: [
-      ScriptedTransport.Step.error("AccessDenied", status: 403), .error("InvalidClientTokenId", status: 403), .error("ExpiredToken", status: 403),
-      .error("ValidationError", status: 400), .error("MalformedPolicyDocument", status: 400), .error("RegionDisabledException", status: 403),
-      .failure(.tls(host: "h", why: "w")), .failure(.cancelled), .failure(.tooLarge(host: "h")), .answer(status: 404, body: "nothing"),
+      ScriptedTransport.Step.error("AccessDenied", status: 403), .error("InvalidClientTokenId", status: 403),
+      .error("ExpiredToken", status: 403),
+      .error("ValidationError", status: 400), .error("MalformedPolicyDocument", status: 400),
+      .error("RegionDisabledException", status: 403),
+      .failure(.tls(host: "h", why: "w")), .failure(.cancelled), .failure(.tooLarge(host: "h")),
+      .answer(status: 404, body: "nothing"),
     ])
   func lasting(_ step: ScriptedTransport.Step) async {
     let sts = ScriptedSTS([step, .credentials()])
@@ -49,7 +52,8 @@ struct STSRetryTests {
     "AWS says how long to wait, up to 20 seconds",
     arguments: [
       ("retry-after", "3", 3_000), ("retry-after", "0", 0), ("retry-after", "86400", 20_000), ("retry-after", "1e300", 20_000),
-      ("x-amz-retry-after", "1500", 1_500), ("x-amz-retry-after", "inf", 1_000), ("retry-after", "-5", 1_000), ("retry-after", "nan", 1_000),
+      ("x-amz-retry-after", "1500", 1_500), ("x-amz-retry-after", "inf", 1_000), ("retry-after", "-5", 1_000),
+      ("retry-after", "nan", 1_000),
       ("retry-after", "Mon, 23 Nov 2026 14:03:00 GMT", 1_000),
     ])
   func retryAfter(_ name: String, _ value: String, _ milliseconds: Int64) async throws {

@@ -23,7 +23,8 @@ final class ScriptedTransport: HTTPTransport {
       return state.steps.isEmpty ? nil : state.steps.removeFirst()
     }
     switch step {
-    case .answer(let status, let body, let headers): return HTTPResponse(status: status, headers: headers, body: SecretBytes(body))
+    case .answer(let status, let body, let headers):
+      return HTTPResponse(status: status, headers: headers, body: SecretBytes(body))
     case .failure(let error): throw error
     case nil: throw .cut(host: "the script", why: "it is over")
     }
@@ -43,7 +44,9 @@ extension ScriptedTransport.Step {
   }
 
   /// Credentials that end at `expiration`.
-  static func credentials(action: String = "AssumeRole", expiration: String = "2026-11-23T13:00:00Z", extra: String = "") -> ScriptedTransport.Step {
+  static func credentials(action: String = "AssumeRole", expiration: String = "2026-11-23T13:00:00Z", extra: String = "")
+    -> ScriptedTransport.Step
+  {
     let body = """
       <\(action)Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><\(action)Result><Credentials>
       <AccessKeyId>ASIAEXAMPLEEXAMPLE00</AccessKeyId><SecretAccessKey>secretsecretsecretsecret/+=</SecretAccessKey>

@@ -8,7 +8,8 @@ import VaultSecrets
 struct SigV4Tests {
   /// What the suite signs with.
   let credential = Credential(
-    accessKeyId: "AKIDEXAMPLE", secretAccessKey: SecretBytes("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), sessionToken: nil, expiresAt: nil)
+    accessKeyId: "AKIDEXAMPLE", secretAccessKey: SecretBytes("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"), sessionToken: nil,
+    expiresAt: nil)
   let moment = Timestamp(seconds: 1_440_938_160)
 
   @Test("the whole suite is there")
@@ -41,7 +42,9 @@ private struct RawRequest {
 
   init(_ text: String) throws {
     var lines = text.split(separator: "\n", omittingEmptySubsequences: false)[...]
-    guard let line = lines.popFirst(), let methodEnd = line.firstIndex(of: " "), line.hasSuffix(" HTTP/1.1") else { throw Malformed() }
+    guard let line = lines.popFirst(), let methodEnd = line.firstIndex(of: " "), line.hasSuffix(" HTTP/1.1") else {
+      throw Malformed()
+    }
     let target = line[line.index(after: methodEnd)...].dropLast(" HTTP/1.1".count)
     let mark = target.firstIndex(of: "?") ?? target.endIndex
     var headers: [(name: String, value: String)] = []
@@ -54,7 +57,8 @@ private struct RawRequest {
       }
     }
     request = SignableRequest(
-      method: String(line[..<methodEnd]), path: String(target[..<mark]), query: String(target[mark...].dropFirst()), headers: headers,
+      method: String(line[..<methodEnd]), path: String(target[..<mark]), query: String(target[mark...].dropFirst()),
+      headers: headers,
       body: Array(lines.joined(separator: "\n").utf8))
   }
 }

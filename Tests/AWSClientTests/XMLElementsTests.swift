@@ -8,7 +8,8 @@ struct XMLElementsTests {
 
   @Test("a text is found by the end of its path, whatever its namespace")
   func paths() throws {
-    let elements = try #require(read(#"<?xml version="1.0"?><a xmlns="urn:x" xmlns:n="urn:y"><n:b> <c>one &amp; two</c> </n:b></a>"#))
+    let elements = try #require(
+      read(#"<?xml version="1.0"?><a xmlns="urn:x" xmlns:n="urn:y"><n:b> <c>one &amp; two</c> </n:b></a>"#))
     #expect(elements.text("b/c") == "one & two")
     #expect(elements.text("a/b/c") == "one & two")
     #expect(elements.text("c") == "one & two")
@@ -36,7 +37,8 @@ struct XMLElementsTests {
     arguments: [
       "", " ", "not XML", "<a>", "<a></b>", "<a/><b/>", "<a>&nothing;</a>", "<a b='1' b='2'/>", "<a>\u{0}</a>", "{\"a\": 1}",
       "<!DOCTYPE a><a>1</a>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>",
-      "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>", "<!DOCTYPE a [<!ENTITY % p SYSTEM 'http://127.0.0.1/'> %p;]><a/>",
+      "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>",
+      "<!DOCTYPE a [<!ENTITY % p SYSTEM 'http://127.0.0.1/'> %p;]><a/>",
       "<!DOCTYPE html><html><body>Sign in to the airport's network</body></html>",
     ])
   func refused(_ text: String) {
