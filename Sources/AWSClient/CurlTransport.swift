@@ -9,7 +9,7 @@ import VaultSecrets
 /// libcurl, started once, before any of its handles is made.
 private let curlIsReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-/// HTTP by libcurl: each transfer on a thread of its own, connections kept for the next one.
+/// HTTP by libcurl: at most 8 transfers at once, each on a thread, connections kept for the next one.
 ///
 /// TLS is verified and at least 1.2; redirects are not followed; nothing is taken from the process's environment; an answer has 256 KiB
 /// at most.
@@ -27,25 +27,40 @@ public final class CurlTransport: HTTPTransport {
   }
 
   private let limits: Limits
+  private let threads: WorkerThreads
   private let idle = Mutex<[EasyHandle]>([])
 
-  public init(limits: Limits = .standard) { self.limits = limits }
+  public init(limits: Limits = .standard) {
+    self.limits = limits
+    threads = WorkerThreads(most: 8, idleSeconds: 30)
+  }
 
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
     guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
     guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
-    guard curlIsReady else { throw .connect(host: address.host) }
+    guard Self.isPlain(request) else { throw .badRequest(host: address.host) }
+    guard curlIsReady else { throw .cannotStart }
     let transfer = Transfer(request: request, address: address, limits: limits)
-    let handle = idle.withLock { $0.popLast() } ?? EasyHandle()
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { (done: CheckedContinuation<Result<HTTPResponse, TransportError>, Never>) in
-        BlockingThread.run { done.resume(returning: transfer.perform(on: handle)) }
+        let isTaken = threads.run { [self] in
+          let handle = idle.withLock { $0.popLast() } ?? EasyHandle()
+          let result = transfer.perform(on: handle)
+          idle.withLock { $0.append(handle) }
+          done.resume(returning: result)
+        }
+        if !isTaken { done.resume(returning: .failure(.cannotStart)) }
       }
     } onCancel: {
       transfer.cancel()
     }
-    idle.withLock { if $0.count < 8 { $0.append(handle) } }
     return try result.get()
+  }
+
+  /// Nothing in the request begins a line of its own in what is sent.
+  private static func isPlain(_ request: HTTPRequest) -> Bool {
+    func isOneLine(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
+    return isOneLine(request.method) && request.headers.allSatisfy { isOneLine($0.name) && isOneLine($0.value) }
   }
 }
 
@@ -57,28 +72,6 @@ private final class EasyHandle: @unchecked Sendable {
 
   init() { pointer = curl_easy_init() }
   deinit { curl_easy_cleanup(pointer) }
-}
-
-/// A thread for one piece of blocking work.
-private enum BlockingThread {
-  private final class Work: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-  }
-
-  static func run(_ body: @escaping @Sendable () -> Void) {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(Work(body)).toOpaque()
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
-        return nil
-      }, context)
-    precondition(status == 0, "cannot make a thread (errno \(status))")
-    pthread_detach(thread)
-  }
 }
 
 /// One request on its way.
@@ -112,8 +105,11 @@ private final class Transfer: @unchecked Sendable {
   func cancel() { isCancelled.store(true, ordering: .relaxed) }
 
   func perform(on easy: EasyHandle) -> Result<HTTPResponse, TransportError> {
-    guard let handle = easy.pointer else { return .failure(.connect(host: address.host)) }
+    guard !isCancelled.load(ordering: .relaxed) else { return .failure(.cancelled) }
+    guard let handle = easy.pointer else { return .failure(.cannotStart) }
+    // Before and after: an idle handle keeps connections, but no pointer into a transfer that is over.
     curl_easy_reset(handle)
+    defer { curl_easy_reset(handle) }
     var list: UnsafeMutablePointer<curl_slist>?
     for header in request.headers { list = curl_slist_append(list, "\(header.name): \(header.value)") }
     // No `Expect: 100-continue`, which costs a second where the server does not know it.
@@ -209,7 +205,8 @@ private final class Transfer: @unchecked Sendable {
     let why = String(cString: curl_easy_strerror(code))
     switch code {
     case CURLE_ABORTED_BY_CALLBACK: return .cancelled
-    case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: return .badURL(request.url)
+    // (CURLE_UNSUPPORTED_PROTOCOL is none of these: with the scheme checked, it says that the answer is no HTTP.)
+    case CURLE_URL_MALFORMAT: return .badURL(request.url)
     case CURLE_COULDNT_RESOLVE_HOST: return .resolve(host: address.host)
     case CURLE_COULDNT_RESOLVE_PROXY: return .resolve(host: "of the proxy")
     case CURLE_COULDNT_CONNECT: return .connect(host: address.host)

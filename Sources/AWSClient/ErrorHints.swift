@@ -20,9 +20,9 @@ enum ErrorHints {
     case "RegionDisabledException":
       "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)"
     case "IDPRejectedClaim", "InvalidIdentityToken": "sign in again"
-    default:
-      AWSError.throttling.contains(code)
-        ? "AWS asks to slow down; try again in a minute" : status >= 500 ? "AWS has a fault; try again later" : nil
+    case _ where AWSError.throttling.contains(code) || status == 429: "AWS asks to slow down; try again in a minute"
+    case _ where status >= 500: "AWS has a fault; try again later"
+    default: nil
     }
   }
 

@@ -56,6 +56,10 @@ public enum TransportError: ReportableError, Hashable {
   case tls(host: String, why: String)
   case cut(host: String, why: String)
   case tooLarge(host: String)
+  /// A header with a line break or another control character, such as a token that was pasted badly.
+  case badRequest(host: String)
+  /// No thread or no handle for the transfer.
+  case cannotStart
   case cancelled
 
   public var message: String {
@@ -68,6 +72,8 @@ public enum TransportError: ReportableError, Hashable {
     case .tls(let host, let why): "no secure connection to \(host): \(why)"
     case .cut(let host, let why): "the connection to \(host) broke: \(why)"
     case .tooLarge(let host): "\(host) sent far more than an answer"
+    case .badRequest(let host): "the request to \(host) has a header with a line break or control character in it"
+    case .cannotStart: "cannot start a transfer: out of memory or threads"
     case .cancelled: "interrupted"
     }
   }
@@ -78,14 +84,15 @@ public enum TransportError: ReportableError, Hashable {
     case .insecure: "use https; plain http is for 127.0.0.1, ::1 and localhost alone"
     case .resolve, .connect, .timedOut: "are you online? behind a proxy, set HTTPS_PROXY"
     case .tls: "if a proxy signs with a certificate of its own, name its file with AWS_CA_BUNDLE or ca_bundle"
+    case .badRequest: "is the access key id or session token whole, and on one line?"
     default: nil
     }
   }
 
   public var exitStatus: ExitStatus {
     switch self {
-    case .badURL, .insecure: .configuration
-    case .cancelled: .temporary
+    case .badURL, .insecure, .badRequest: .configuration
+    case .cancelled, .cannotStart: .temporary
     default: .unavailable
     }
   }

@@ -43,6 +43,8 @@ public struct AssumeRoleRequest: Sendable {
 public final class STSClient: Sendable {
   static let mostAttempts = 3
   static let longestDelay = 20.0
+  /// Seconds; AWS tolerates 300 (AWS General Reference, "Signature Version 4").
+  static let toleratedSkew: Int64 = 240
 
   private let transport: any HTTPTransport
   private let clock: any WallClock
@@ -153,7 +155,8 @@ public final class STSClient: Sendable {
         failure = error
         pause = retryAfter
       }
-      if failure.blamesClock, !hasCorrectedClock, abs(failure.clockOffset) > 60 {
+      // Against the time that was signed with, not the machine's: what was learnt before may be what is wrong now.
+      if failure.blamesClock, !hasCorrectedClock, abs(failure.clockOffset - offset.withLock { $0 }) > Self.toleratedSkew {
         hasCorrectedClock = true
         offset.withLock { $0 = failure.clockOffset }
         continue

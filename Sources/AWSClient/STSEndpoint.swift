@@ -22,18 +22,19 @@ public struct STSEndpoint: Sendable, Hashable {
       guard let address = WebAddress(url) else { throw .badURL(url) }
       guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
       self.address = address
-      signingRegion = region
+      signingRegion = region == "aws-global" ? "us-east-1" : region
       return
     }
-    let isGlobal = settings.legacyGlobal && !settings.useFIPS && !settings.useDualStack && Self.legacyRegions.contains(region)
-    let host = isGlobal ? "sts.amazonaws.com" : Self.host(region, settings)
+    let isVariant = settings.useFIPS || settings.useDualStack
+    // The pseudo-region of the global endpoint, which has no variants: theirs are us-east-1's.
+    let isGlobal = !isVariant && (region == "aws-global" || settings.legacyGlobal && Self.legacyRegions.contains(region))
+    signingRegion = isGlobal || region == "aws-global" ? "us-east-1" : region
+    let host = isGlobal ? "sts.amazonaws.com" : Self.host(signingRegion, settings)
     guard let address = WebAddress("https://" + host) else { throw .badURL(host) }
     self.address = address
-    signingRegion = isGlobal ? "us-east-1" : region
   }
 
   private static func host(_ region: String, _ settings: EndpointSettings) -> String {
-    if region == "aws-global" { return settings.useFIPS ? "sts-fips.us-east-1.amazonaws.com" : "sts.amazonaws.com" }
     let partition = Partition(region: region)
     // GovCloud's plain names are FIPS endpoints already.
     if settings.useFIPS, !settings.useDualStack, partition == .usGov { return "sts.\(region).amazonaws.com" }
@@ -43,8 +44,7 @@ public struct STSEndpoint: Sendable, Hashable {
 
   /// The regions that `sts_regional_endpoints = legacy` sends to the global endpoint.
   private static let legacyRegions: Set<String> = [
-    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "aws-global", "ca-central-1", "eu-central-1",
-    "eu-north-1", "eu-west-1",
+    "ap-northeast-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1",
     "eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2",
   ]
 }

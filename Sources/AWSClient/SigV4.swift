@@ -6,7 +6,7 @@ struct SignableRequest {
   var method: String
   /// As sent, percent-encoded.
   var path: String
-  /// Encoded `name=value` pairs, as sent, without `?`.
+  /// `name=value` pairs, as sent, without `?`.
   var query: String
   var headers: [(name: String, value: String)]
   var body: [UInt8]
@@ -91,9 +91,32 @@ enum SigV4 {
   static func canonicalQuery(_ query: String) -> String {
     query.split(separator: "&").map { pair -> (String, String) in
       let equals = pair.firstIndex(of: "=")
-      return (String(pair[..<(equals ?? pair.endIndex)]), equals.map { String(pair[pair.index(after: $0)...]) } ?? "")
+      return (reencoded(pair[..<(equals ?? pair.endIndex)]), equals.map { reencoded(pair[pair.index(after: $0)...]) } ?? "")
     }.sorted { $0.0 == $1.0 ? $0.1.utf8.lexicographicallyPrecedes($1.1.utf8) : $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
       .map { "\($0.0)=\($0.1)" }.joined(separator: "&")
+  }
+
+  /// Encoded as the signature wants it, whatever was encoded in it before.
+  private static func reencoded(_ text: Substring) -> String {
+    var rest = text.utf8[...]
+    var bytes: [UInt8] = []
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "%"), let high = digit(rest.first), let low = digit(rest.dropFirst().first) {
+        rest = rest.dropFirst(2)
+        encode(high << 4 | low, into: &bytes)
+      } else {
+        encode(byte, into: &bytes)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func digit(_ byte: UInt8?) -> UInt8? {
+    switch byte {
+    case .some(let byte) where (48...57).contains(byte): byte - 48
+    case .some(let byte) where (97...102).contains(byte | 0x20): (byte | 0x20) - 87
+    default: nil
+    }
   }
 
   /// Percent-encoded but for the unreserved characters (RFC 3986, 2.3).

@@ -37,7 +37,7 @@ public struct WebAddress: Sendable, Hashable {
     }
     guard !host.isEmpty else { return nil }
     if let portText {
-      guard let number = UInt16(portText), number > 0 else { return nil }
+      guard portText.first?.isNumber == true, let number = UInt16(portText), number > 0 else { return nil }
       port = Int(number)
     } else {
       port = nil
@@ -55,7 +55,7 @@ public struct WebAddress: Sendable, Hashable {
   public var isLoopback: Bool {
     if host == "localhost" || host == "::1" { return true }
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { $0.first != "+" && UInt8($0) != nil }
   }
 
   public var text: String { "\(scheme)://\(hostHeader)\(path)" }

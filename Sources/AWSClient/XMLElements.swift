@@ -16,16 +16,22 @@ final class XMLElements {
   private var path: [String] = []
   private var text: [UInt8] = []
   private var isRefused = false
+  /// Set while the document is read.
+  private var parser: XML_Parser?
 
   /// - Returns: nil for what is not one whole, harmless XML document.
   init?(_ document: SecretBytes) {
     guard let parser = XML_ParserCreate("UTF-8") else { return nil }
-    defer { XML_ParserFree(parser) }
+    self.parser = parser
+    defer {
+      self.parser = nil
+      XML_ParserFree(parser)
+    }
     XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
     XML_SetElementHandler(
       parser, { context, name, _ in XMLElements.from(context)?.begin(name) }, { context, _ in XMLElements.from(context)?.end() })
     XML_SetCharacterDataHandler(parser) { context, bytes, length in XMLElements.from(context)?.add(bytes, Int(length)) }
-    XML_SetStartDoctypeDeclHandler(parser) { context, _, _, _, _ in XMLElements.from(context)?.isRefused = true }
+    XML_SetStartDoctypeDeclHandler(parser) { context, _, _, _, _ in XMLElements.from(context)?.refuse() }
     let status = document.withBytes { bytes in
       XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 1)
     }
@@ -41,8 +47,14 @@ final class XMLElements {
     context.map { Unmanaged<XMLElements>.fromOpaque($0).takeUnretainedValue() }
   }
 
+  /// Nothing more is read, so that no entity is ever expanded.
+  private func refuse() {
+    isRefused = true
+    if let parser { XML_StopParser(parser, XML_Bool(XML_FALSE)) }
+  }
+
   private func begin(_ name: UnsafePointer<CChar>?) {
-    guard let name, path.count < Self.deepest else { return isRefused = true }
+    guard let name, path.count < Self.deepest else { return refuse() }
     let whole = String(cString: name)
     path.append(whole.split(separator: ":").last.map(String.init) ?? whole)
     wipe(&text)
@@ -50,7 +62,7 @@ final class XMLElements {
   }
 
   private func end() {
-    guard !path.isEmpty, texts.count < Self.most else { return isRefused = true }
+    guard !path.isEmpty, texts.count < Self.most else { return refuse() }
     if !text.isEmpty { texts.append((path.joined(separator: "/"), text)) }
     wipe(&text)
     text.removeAll(keepingCapacity: true)

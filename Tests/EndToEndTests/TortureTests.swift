@@ -14,15 +14,18 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
     let next = try await vault.run("exec", "app-dev", "--", "true")
     #expect(next.succeeded, "\(`where`): \(next.errors)")
     #expect(try await vault.run("audit", "verify").succeeded, "\(`where`)")
-    let check = try await Subprocess.run("/usr/bin/sqlite3", ["-readonly", vault.database, "PRAGMA integrity_check"], environment: [:])
+    let check = try await Subprocess.run(
+      "/usr/bin/sqlite3", ["-readonly", vault.database, "PRAGMA integrity_check"], environment: [:])
     #expect(check.output == "ok\n", "\(`where`)")
     let delivered = Set(try await vault.rows("audit", "--action", "Deliver").compactMap { $0["accessKeyId"] as? String })
     #expect(keys.isSubset(of: delivered), "\(`where`): handed out, and not in the log: \(keys.subtracting(delivered))")
-    let issued = Set(try await vault.rows("audit", "--action", "AssumeRole", "--outcome", "success").compactMap { $0["accessKeyId"] as? String })
+    let issued = Set(
+      try await vault.rows("audit", "--action", "AssumeRole", "--outcome", "success").compactMap { $0["accessKeyId"] as? String })
     #expect(keys.isSubset(of: issued), "\(`where`)")
   }
 
-  @Test("an agent killed again and again under load loses no session and no row, and the next run works", .timeLimit(.minutes(60)))
+  @Test(
+    "an agent killed again and again under load loses no session and no row, and the next run works", .timeLimit(.minutes(60)))
   func kills() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
@@ -39,7 +42,10 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
       let got = await withTaskGroup(of: String?.self) { group in
         for index in 0..<4 {
           group.addTask {
-            let words = index == 0 ? ["exec", "--refresh", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID"] : ["exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID"]
+            let words =
+              index == 0
+              ? ["exec", "--refresh", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID"]
+              : ["exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID"]
             guard let result = try? await vault.run(words: words), result.succeeded else { return nil }
             return result.output.trimmingCharacters(in: .newlines)
           }
@@ -54,7 +60,9 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
   }
 
   /// The calls by which a program changes files.
-  private static let calls = ["openat", "pwrite64", "write", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "unlinkat", "linkat", "mkdir", "fchmod"]
+  private static let calls = [
+    "openat", "pwrite64", "write", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "unlinkat", "linkat", "mkdir", "fchmod",
+  ]
 
   enum Job: String, CaseIterable, Sendable {
     case importFiles, exec, masterKey
@@ -68,7 +76,9 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
     }
   }
 
-  @Test("every file system call of import, exec and a change of the master key may fail or be the last one", .timeLimit(.minutes(90)), arguments: Job.allCases)
+  @Test(
+    "every file system call of import, exec and a change of the master key may fail or be the last one", .timeLimit(.minutes(90)),
+    arguments: Job.allCases)
   func everyCall(job: Job) async throws {
     let simulator = try await STSSimulatorProcess()
     let faults = ["error=EIO", "error=ENOSPC", "signal=KILL"]
@@ -91,7 +101,9 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
   /// Runs the job in an agent whose call number `instance` fails.
   ///
   /// - Returns: whether that call was reached.
-  private func inject(_ call: String, _ fault: String, _ instance: Int, _ job: Job, _ simulator: STSSimulatorProcess) async throws -> Bool {
+  private func inject(_ call: String, _ fault: String, _ instance: Int, _ job: Job, _ simulator: STSSimulatorProcess) async throws
+    -> Bool
+  {
     let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
     vault.config(TestVault.standardConfig)
     vault.credentials(TestVault.standardCredentials)
@@ -101,14 +113,16 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
     let trace = vault.folder.file("trace")
     let agent = try RunningProgram(
       "/usr/bin/strace",
-      ["-f", "-qq", "-o", trace, "-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(instance)", Programs.vaultd], environment: vault.environment)
+      ["-f", "-qq", "-o", trace, "-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(instance)", Programs.vaultd],
+      environment: vault.environment)
     // Until it listens, or has ended of what was injected.
     while agent.isRunning, !FileManager.default.fileExists(atPath: vault.folder.file("vault/agent.sock")) { usleep(5_000) }
     let result = try await vault.run(words: job.words)
     agent.kill()
     _ = try? await agent.wait(timeout: 20)
     vault.killAgent()
-    let reached = ((try? String(contentsOfFile: trace, encoding: .utf8)) ?? "").contains(fault.hasPrefix("signal") ? "killed by SIGKILL" : "(INJECTED)")
+    let reached = ((try? String(contentsOfFile: trace, encoding: .utf8)) ?? "").contains(
+      fault.hasPrefix("signal") ? "killed by SIGKILL" : "(INJECTED)")
     let place = "\(job.rawValue) \(call) \(fault) \(instance)"
     if job == .importFiles { try await vault.mustRun("import") }
     let key = result.succeeded && job == .exec ? [result.output.trimmingCharacters(in: .newlines)] : []

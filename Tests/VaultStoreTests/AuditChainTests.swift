@@ -28,16 +28,19 @@ import VaultModel
   func eachColumn() async throws {
     let opened = try await openedLog()
     let texts = [
-      "id", "profile", "role_arn", "role_session_name", "source_identity", "source_access_key_id", "access_key_id", "request_id", "endpoint", "reason",
+      "id", "profile", "role_arn", "role_session_name", "source_identity", "source_access_key_id", "access_key_id", "request_id",
+      "endpoint", "reason",
       "error", "detail", "session_id", "intent_id", "user", "program", "executable", "directory", "parent", "host", "subject",
     ]
     let numbers = ["time", "issued_at", "expires_at", "duration_seconds", "uid", "pid", "subject_version"]
-    let changes = texts.map { ($0, "coalesce(\($0), '') || 'x'") } + numbers.map { ($0, "coalesce(\($0), 0) + 1") }
+    let changes =
+      texts.map { ($0, "coalesce(\($0), '') || 'x'") } + numbers.map { ($0, "coalesce(\($0), 0) + 1") }
       + [("mfa", "1 - mfa"), ("outcome", "'failure'"), ("cause", "'manual'"), ("action", "'Locked'"), ("reason", "''")]
     for (column, value) in changes {
       let copy = TemporaryDirectory()
       try FileManager.default.copyItem(atPath: opened.path, toPath: copy.file("vault.db"))
-      try Database(path: copy.file("vault.db"), access: .readWrite).execute("UPDATE audit_event SET \(column) = \(value) WHERE sequence = 8")
+      try Database(path: copy.file("vault.db"), access: .readWrite).execute(
+        "UPDATE audit_event SET \(column) = \(value) WHERE sequence = 8")
       #expect(try AuditChain.verify(VaultReader(path: copy.file("vault.db"))) == .broken(.changed(sequence: 8)), "\(column)")
     }
   }
@@ -59,7 +62,9 @@ import VaultModel
       try verdict(
         "UPDATE audit_event SET sequence = -1 WHERE sequence = 6; UPDATE audit_event SET sequence = 6 WHERE sequence = 7; UPDATE audit_event SET sequence = 7 WHERE sequence = -1"
       ) == .broken(.changed(sequence: 6)))
-    #expect(try verdict("DELETE FROM audit_event WHERE sequence = 5; UPDATE audit_event SET sequence = sequence - 1 WHERE sequence > 5") == .broken(.changed(sequence: 5)))
+    #expect(
+      try verdict("DELETE FROM audit_event WHERE sequence = 5; UPDATE audit_event SET sequence = sequence - 1 WHERE sequence > 5")
+        == .broken(.changed(sequence: 5)))
     #expect(try verdict("UPDATE vault SET id = 'vlt_other'") == .broken(.unbound(sequence: 1)))
     #expect(try verdict("UPDATE audit_event SET action = 'Nonsense' WHERE sequence = 9") == .broken(.unreadable(sequence: 8)))
   }
@@ -88,14 +93,26 @@ import VaultModel
       change(&filter)
       return try opened.reader().auditRecords(filter)
     }
-    #expect(try rows { $0.profile = "app-prod"; $0.action = .assumeRole }.count == 1)
+    #expect(
+      try rows {
+        $0.profile = "app-prod"; $0.action = .assumeRole
+      }.count == 1)
     #expect(try rows { $0.session = prod.id }.count == 2)
-    #expect(try rows { $0.since = later; $0.outcome = .success }.allSatisfy { $0.time >= later })
-    #expect(try rows { $0.until = later; $0.action = .assumeRole }.count == 1)
+    #expect(
+      try rows {
+        $0.since = later; $0.outcome = .success
+      }.allSatisfy { $0.time >= later })
+    #expect(
+      try rows {
+        $0.until = later; $0.action = .assumeRole
+      }.count == 1)
     #expect(try rows { $0.outcome = .intent }.count == 3)
     #expect(try rows { $0.action = .assumeRole }.map(\.event.outcome) == [.success, .success, .intent])
     #expect(try rows { $0.user = "nobody" }.isEmpty)
     #expect(try rows { $0.limit = 2 }.map(\.sequence) == rows { _ in }.suffix(2).map(\.sequence))
-    #expect(try rows { $0.limit = 2; $0.reverse = true }.map(\.sequence) == rows { _ in }.suffix(2).reversed().map(\.sequence))
+    #expect(
+      try rows {
+        $0.limit = 2; $0.reverse = true
+      }.map(\.sequence) == rows { _ in }.suffix(2).reversed().map(\.sequence))
   }
 }

@@ -15,7 +15,8 @@ final class OpenedStore: Sendable {
   let keyId = KeyID.random()
 
   static let me = Requester(
-    user: "alice", uid: 1_000, pid: 42, program: "./run", executable: "/usr/bin/vault", directory: "/home/alice/app", parent: "/bin/sh",
+    user: "alice", uid: 1_000, pid: 42, program: "./run", executable: "/usr/bin/vault", directory: "/home/alice/app",
+    parent: "/bin/sh",
     host: "laptop")
   static let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
   static let token = "IQoJb3JpZ2luX2VjEXAMPLETOKENEXAMPLETOKEN"
@@ -28,7 +29,8 @@ final class OpenedStore: Sendable {
     try await store.create(key: key, id: keyId, store: "passphrase", requester: Self.me)
     for name in profiles {
       try await store.putProfile(
-        name, settings: [Setting(name: "region", value: .text("us-east-1"), origin: .vault)], summary: ProfileSummary(name: name, kind: .assumeRole),
+        name, settings: [Setting(name: "region", value: .text("us-east-1"), origin: .vault)],
+        summary: ProfileSummary(name: name, kind: .assumeRole),
         requester: Self.me)
     }
   }
@@ -47,24 +49,31 @@ final class OpenedStore: Sendable {
 
   /// Issues a session as the broker does: intent, then everything at once.
   @discardableResult
-  func issue(_ profile: String = "app-dev", fingerprint: String = "f", life: Int64 = 3_600, in store: VaultStore? = nil) async throws -> SessionRecord {
+  func issue(_ profile: String = "app-dev", fingerprint: String = "f", life: Int64 = 3_600, in store: VaultStore? = nil)
+    async throws -> SessionRecord
+  {
     let store = store ?? self.store
     let now = clock.now()
     let session = SessionRecord(
-      id: Identifier.make("ses"), profile: profile, kind: .role, fingerprint: fingerprint, roleARN: "arn:aws:iam::123456789012:role/\(profile)",
-      roleSessionName: "alice@laptop", sourceIdentity: nil, accessKeyId: "ASIA" + Identifier.make("x").suffix(16).uppercased(), issuedAt: now,
+      id: Identifier.make("ses"), profile: profile, kind: .role, fingerprint: fingerprint,
+      roleARN: "arn:aws:iam::123456789012:role/\(profile)",
+      roleSessionName: "alice@laptop", sourceIdentity: nil, accessKeyId: "ASIA" + Identifier.make("x").suffix(16).uppercased(),
+      issuedAt: now,
       expiresAt: now.adding(seconds: life))
     let intent = try await store.begin(event(.assumeRole, profile: profile))
     try await store.complete(
-      intent, session: session, credential: credential(session.accessKeyId, expiresAt: session.expiresAt), event: event(.assumeRole, profile: profile))
+      intent, session: session, credential: credential(session.accessKeyId, expiresAt: session.expiresAt),
+      event: event(.assumeRole, profile: profile))
     return session
   }
 
   func credential(_ id: String, expiresAt: Timestamp?) -> Credential {
-    Credential(accessKeyId: id, secretAccessKey: SecretBytes(Self.secret), sessionToken: SecretBytes(Self.token), expiresAt: expiresAt)
+    Credential(
+      accessKeyId: id, secretAccessKey: SecretBytes(Self.secret), sessionToken: SecretBytes(Self.token), expiresAt: expiresAt)
   }
 
-  func deliver(_ profile: String = "app-dev", fingerprint: String = "f", from store: VaultStore? = nil) async throws -> Delivery? {
+  func deliver(_ profile: String = "app-dev", fingerprint: String = "f", from store: VaultStore? = nil) async throws -> Delivery?
+  {
     try await (store ?? self.store).deliver(
       profile: profile, fingerprint: fingerprint, freshness: .alive(at: clock.now()), event: event(.deliver, profile: profile))
   }

@@ -28,7 +28,9 @@ import VaultModel
   func notADatabase(length: Int) async throws {
     let folder = TemporaryDirectory()
     let path = folder.write(String(repeating: "x", count: length), to: "vault.db")
-    await #expect(throws: DatabaseError.corrupt(path: path)) { try await VaultStore(path: path, clock: FakeClock(), host: OpenedStore.me) }
+    await #expect(throws: DatabaseError.corrupt(path: path)) {
+      try await VaultStore(path: path, clock: FakeClock(), host: OpenedStore.me)
+    }
     #expect(try bytes(path) == Data(repeating: 0x78, count: length))
   }
 
@@ -85,7 +87,9 @@ import VaultModel
     }
     #expect(refused == .full(path: opened.path))
     let rows = try opened.reader().lastSequence()
-    await #expect(throws: DatabaseError.full(path: opened.path)) { for _ in 0..<200 { _ = try await store.begin(opened.event(.assumeRole)) } }
+    await #expect(throws: DatabaseError.full(path: opened.path)) {
+      for _ in 0..<200 { _ = try await store.begin(opened.event(.assumeRole)) }
+    }
     try await store.limitPages(false)
     #expect(try await opened.deliver() != nil)
     #expect(try opened.reader().lastSequence() >= rows + 1)
@@ -105,7 +109,9 @@ import VaultModel
             while Date() < end {
               let reader = try VaultReader(path: opened.path)
               let last = try reader.lastSequence()
-              guard case .whole(let rows) = try AuditChain.verify(reader), rows >= last else { throw DatabaseError.corrupt(path: opened.path) }
+              guard case .whole(let rows) = try AuditChain.verify(reader), rows >= last else {
+                throw DatabaseError.corrupt(path: opened.path)
+              }
               #expect(try reader.sessions(profile: nil, includingEnded: true).count >= 1)
               reads += 1
             }
@@ -140,7 +146,9 @@ import VaultModel
   @Test("the writer's connection may not make, change or attach anything but rows")
   func restricted() async throws {
     let opened = try await OpenedStore()
-    for sql in ["CREATE TABLE x (y)", "DROP TABLE audit_event", "DROP TRIGGER audit_event_never_changed", "ATTACH ':memory:' AS other"] {
+    for sql in [
+      "CREATE TABLE x (y)", "DROP TABLE audit_event", "DROP TRIGGER audit_event_never_changed", "ATTACH ':memory:' AS other",
+    ] {
       await #expect(throws: DatabaseError.self) { try await opened.store.attempt(sql) }
     }
   }

@@ -9,8 +9,10 @@ import VaultSecrets
 
 @Suite struct SealingTests {
   private let place = SealedPlace(
-    table: "session", row: "ses_1", column: "credential", profile: "app-dev", role: "arn", version: 1, createdAt: Timestamp(seconds: 1))
-  private let sealer = Sealer(master: SecretBytes(count: 32) { $0.copyBytes(from: (0..<32).map { UInt8($0) }) }, id: KeyID(bytes: Array(1...8))!)
+    table: "session", row: "ses_1", column: "credential", profile: "app-dev", role: "arn", version: 1,
+    createdAt: Timestamp(seconds: 1))
+  private let sealer = Sealer(
+    master: SecretBytes(count: 32) { $0.copyBytes(from: (0..<32).map { UInt8($0) }) }, id: KeyID(bytes: Array(1...8))!)
 
   @Test("what is sealed opens where it was sealed")
   func roundTrip() throws {
@@ -22,13 +24,19 @@ import VaultSecrets
   func moved() throws {
     let envelope = sealer.seal(SecretBytes("the secret"), at: place)
     let changes: [(inout SealedPlace) -> Void] = [
-      { $0.table = "access_key" }, { $0.row = "ses_2" }, { $0.column = "other" }, { $0.profile = "app-prod" }, { $0.role = "other" }, { $0.version = 2 },
-      { $0.createdAt = Timestamp(seconds: 2) }, { $0.table = "sessionses_1"; $0.row = "" },
+      { $0.table = "access_key" }, { $0.row = "ses_2" }, { $0.column = "other" }, { $0.profile = "app-prod" },
+      { $0.role = "other" }, { $0.version = 2 },
+      { $0.createdAt = Timestamp(seconds: 2) },
+      {
+        $0.table = "sessionses_1"; $0.row = ""
+      },
     ]
     for change in changes {
       var elsewhere = place
       change(&elsewhere)
-      #expect(throws: SealError.notAuthentic(row: "\(elsewhere.table) \(elsewhere.row)")) { try sealer.open(envelope, at: elsewhere) }
+      #expect(throws: SealError.notAuthentic(row: "\(elsewhere.table) \(elsewhere.row)")) {
+        try sealer.open(envelope, at: elsewhere)
+      }
     }
   }
 
@@ -39,7 +47,10 @@ import VaultSecrets
       for bit in 0..<8 {
         var changed = envelope
         changed[index] ^= 1 << bit
-        let expected: SealError = index < 5 ? .malformed(row: "session ses_1") : index < 13 ? .unknownKey(row: "session ses_1") : .notAuthentic(row: "session ses_1")
+        let expected: SealError =
+          index < 5
+          ? .malformed(row: "session ses_1")
+          : index < 13 ? .unknownKey(row: "session ses_1") : .notAuthentic(row: "session ses_1")
         #expect(throws: expected) { try sealer.open(changed, at: place) }
       }
     }
@@ -70,16 +81,23 @@ import VaultSecrets
   func swapped() async throws {
     let opened = try await OpenedStore()
     var sessions: [SessionRecord] = []
-    for index in 0..<50 { sessions.append(try await opened.issue(index % 2 == 0 ? "app-dev" : "app-prod", fingerprint: "f\(index)")) }
+    for index in 0..<50 {
+      sessions.append(try await opened.issue(index % 2 == 0 ? "app-dev" : "app-prod", fingerprint: "f\(index)"))
+    }
     let store = opened.store
     for first in 0..<50 {
       let second = (first + 1 + first % 7) % 50
       let (a, b) = (sessions[first], sessions[second])
-      let swap = "UPDATE secret SET envelope = (SELECT envelope FROM secret WHERE owner_id = '\(b.id)') WHERE owner_id = '\(a.id)'"
-      let kept = try Database(path: opened.path, access: .readOnly).prepare("SELECT hex(envelope) FROM secret WHERE owner_id = '\(a.id)'").begin().first { $0.text(0) }
+      let swap =
+        "UPDATE secret SET envelope = (SELECT envelope FROM secret WHERE owner_id = '\(b.id)') WHERE owner_id = '\(a.id)'"
+      let kept = try Database(path: opened.path, access: .readOnly).prepare(
+        "SELECT hex(envelope) FROM secret WHERE owner_id = '\(a.id)'"
+      ).begin().first { $0.text(0) }
       try opened.tamper(swap)
       await #expect(throws: SealError.notAuthentic(row: "session \(a.id)")) {
-        try await store.deliver(profile: a.profile, fingerprint: a.fingerprint, freshness: .alive(at: opened.clock.now()), event: opened.event(.deliver, profile: a.profile))
+        try await store.deliver(
+          profile: a.profile, fingerprint: a.fingerprint, freshness: .alive(at: opened.clock.now()),
+          event: opened.event(.deliver, profile: a.profile))
       }
       try opened.tamper("UPDATE secret SET envelope = x'\(kept ?? "")' WHERE owner_id = '\(a.id)'")
     }
@@ -89,13 +107,19 @@ import VaultSecrets
   @Test("an older secret of an access key, put back, is refused as replayed")
   func replayedKey() async throws {
     let opened = try await OpenedStore()
-    try await opened.store.addAccessKey(name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil, requester: OpenedStore.me)
-    let old = try Database(path: opened.path, access: .readOnly).prepare("SELECT hex(envelope), record_version, created_at FROM secret").begin().first {
+    try await opened.store.addAccessKey(
+      name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil,
+      requester: OpenedStore.me)
+    let old = try Database(path: opened.path, access: .readOnly).prepare(
+      "SELECT hex(envelope), record_version, created_at FROM secret"
+    ).begin().first {
       ($0.text(0), $0.int(1), $0.int(2))
     }
     let (envelope, version, createdAt) = try #require(old)
     opened.clock.advance(seconds: 5)
-    try await opened.store.addAccessKey(name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil, requester: OpenedStore.me)
+    try await opened.store.addAccessKey(
+      name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil,
+      requester: OpenedStore.me)
     try opened.tamper("UPDATE secret SET envelope = x'\(envelope)', record_version = \(version), created_at = \(createdAt)")
     let id = try #require(try await opened.store.accessKeys().first?.id)
     await #expect(throws: SealError.replayed(row: "access_key \(id)")) { try await opened.store.openAccessKey(name: "alice") }
@@ -105,7 +129,9 @@ import VaultSecrets
   func replayedSession(forgotten: Bool) async throws {
     let opened = try await OpenedStore()
     let session = try await opened.issue()
-    let row = try Database(path: opened.path, access: .readOnly).prepare("SELECT hex(envelope), record_version, hex(key_id), created_at FROM secret").begin().first {
+    let row = try Database(path: opened.path, access: .readOnly).prepare(
+      "SELECT hex(envelope), record_version, hex(key_id), created_at FROM secret"
+    ).begin().first {
       "x'\($0.text(0))', \($0.int(1)), x'\($0.text(2))', \($0.int(3))"
     }
     let parts = try #require(row).split(separator: ", ")
@@ -117,16 +143,22 @@ import VaultSecrets
     }
     try opened.tamper("UPDATE session SET ended_at = NULL, end_reason = NULL WHERE id = '\(session.id)'")
     try opened.tamper(
-      "INSERT INTO secret (owner_table, owner_id, envelope, record_version, key_id, created_at) VALUES ('session', '\(session.id)', \(parts.joined(separator: ", ")))")
+      "INSERT INTO secret (owner_table, owner_id, envelope, record_version, key_id, created_at) VALUES ('session', '\(session.id)', \(parts.joined(separator: ", ")))"
+    )
     await #expect(throws: SealError.replayed(row: "session \(session.id)")) { try await opened.deliver() }
   }
 
   @Test("a secret has no printable form")
   func unprintable() throws {
-    let credential = Credential(accessKeyId: "AKIA", secretAccessKey: SecretBytes("hidden-secret"), sessionToken: SecretBytes("hidden-token"), expiresAt: nil)
+    let credential = Credential(
+      accessKeyId: "AKIA", secretAccessKey: SecretBytes("hidden-secret"), sessionToken: SecretBytes("hidden-token"),
+      expiresAt: nil)
     var dumped = ""
     dump(credential, to: &dumped)
-    for text in ["\(credential)", String(reflecting: credential), dumped, "\(credential.secretAccessKey)", String(describing: [credential.secretAccessKey])] {
+    for text in [
+      "\(credential)", String(reflecting: credential), dumped, "\(credential.secretAccessKey)",
+      String(describing: [credential.secretAccessKey]),
+    ] {
       #expect(!text.contains("hidden"))
     }
   }

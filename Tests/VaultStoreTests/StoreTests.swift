@@ -23,7 +23,8 @@ import VaultSecrets
     var filter = AuditFilter()
     filter.action = .deliver
     let rows = try opened.reader().auditRecords(filter)
-    #expect(rows.count == 3 && rows.allSatisfy { $0.event.accessKeyId == session.accessKeyId && $0.event.sessionId == session.id })
+    #expect(
+      rows.count == 3 && rows.allSatisfy { $0.event.accessKeyId == session.accessKeyId && $0.event.sessionId == session.id })
   }
 
   @Test("a session that is due is not handed out as fresh, one that is over not at all")
@@ -31,10 +32,14 @@ import VaultSecrets
     let opened = try await OpenedStore()
     try await opened.issue()
     opened.clock.advance(seconds: 2_400)
-    #expect(try await opened.store.openSession(profile: "app-dev", fingerprint: "f", freshness: .notDue(at: opened.clock.now())) == nil)
-    #expect(try await opened.store.openSession(profile: "app-dev", fingerprint: "f", freshness: .alive(at: opened.clock.now())) != nil)
+    #expect(
+      try await opened.store.openSession(profile: "app-dev", fingerprint: "f", freshness: .notDue(at: opened.clock.now())) == nil)
+    #expect(
+      try await opened.store.openSession(profile: "app-dev", fingerprint: "f", freshness: .alive(at: opened.clock.now())) != nil)
     let later = opened.clock.now().adding(seconds: 1_300)
-    #expect(try await opened.store.openSession(profile: "app-dev", fingerprint: "f", freshness: .livesUntil(later, at: opened.clock.now())) == nil)
+    #expect(
+      try await opened.store.openSession(
+        profile: "app-dev", fingerprint: "f", freshness: .livesUntil(later, at: opened.clock.now())) == nil)
     opened.clock.advance(seconds: 1_200)
     #expect(try await opened.deliver() == nil)
   }
@@ -49,7 +54,9 @@ import VaultSecrets
     let sessions = try opened.reader().sessions(profile: "app-dev", includingEnded: true)
     #expect(sessions.map(\.endReason) == [.replaced, .expired])
     #expect(sessions[0].id == first.id && sessions[0].replacedBy == second.id)
-    let left = try Database(path: opened.path, access: .readOnly).prepare("SELECT count(*) FROM secret").begin().first { $0.int(0) }
+    let left = try Database(path: opened.path, access: .readOnly).prepare("SELECT count(*) FROM secret").begin().first {
+      $0.int(0)
+    }
     #expect(left == 0)
   }
 
@@ -70,7 +77,9 @@ import VaultSecrets
   func reseal() async throws {
     let opened = try await OpenedStore()
     try await opened.issue()
-    try await opened.store.addAccessKey(name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil, requester: OpenedStore.me)
+    try await opened.store.addAccessKey(
+      name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil,
+      requester: OpenedStore.me)
     let (next, id) = (SecretBytes.random(count: 32), KeyID.random())
     try await opened.store.prepareKey(id, store: "passphrase")
     #expect(try await opened.store.reseal(with: next, id: id, requester: OpenedStore.me) == 2)
@@ -78,7 +87,9 @@ import VaultSecrets
     #expect(try await opened.deliver() != nil)
     #expect(try await opened.store.openAccessKey(name: "alice") != nil)
     await opened.store.lock()
-    await #expect(throws: StoreError.unknownKey(opened.keyId)) { try await opened.store.unlock(key: opened.key, id: opened.keyId) }
+    await #expect(throws: StoreError.unknownKey(opened.keyId)) {
+      try await opened.store.unlock(key: opened.key, id: opened.keyId)
+    }
     await #expect(throws: StoreError.wrongKey(id)) { try await opened.store.unlock(key: opened.key, id: id) }
     try await opened.store.unlock(key: next, id: id)
     #expect(try await opened.deliver() != nil)
@@ -112,13 +123,16 @@ import VaultSecrets
   func secondKey() async throws {
     let opened = try await OpenedStore()
     await #expect(throws: StoreError.keyExists) {
-      try await opened.store.create(key: SecretBytes.random(count: 32), id: .random(), store: "passphrase", requester: OpenedStore.me)
+      try await opened.store.create(
+        key: SecretBytes.random(count: 32), id: .random(), store: "passphrase", requester: OpenedStore.me)
     }
   }
 
   @Test(
     "names that try to be something else are kept as they are",
-    arguments: ["'; DROP TABLE profile; --", "a\u{0}b", "\u{1B}[2J", String(repeating: "n", count: 10_000), "ünï\u{202E}cödé", "%s%n"])
+    arguments: [
+      "'; DROP TABLE profile; --", "a\u{0}b", "\u{1B}[2J", String(repeating: "n", count: 10_000), "ünï\u{202E}cödé", "%s%n",
+    ])
   func hostileNames(name: String) async throws {
     let opened = try await OpenedStore(profiles: [name, "other"])
     try await opened.issue(name)
@@ -132,11 +146,15 @@ import VaultSecrets
   func canary() async throws {
     let opened = try await OpenedStore()
     for _ in 0..<20 { try await opened.issue() }
-    try await opened.store.addAccessKey(name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil, requester: OpenedStore.me)
+    try await opened.store.addAccessKey(
+      name: "alice", credential: opened.credential("AKIAIOSFODNN7EXAMPLE", expiresAt: nil), mfaSerial: nil,
+      requester: OpenedStore.me)
     for round in 0..<2 {
       for file in try FileManager.default.contentsOfDirectory(atPath: opened.folder.path) {
         let bytes = try Data(contentsOf: URL(fileURLWithPath: opened.folder.file(file)))
-        for secret in [OpenedStore.secret, OpenedStore.token] { #expect(bytes.range(of: Data(secret.utf8)) == nil, "\(file), round \(round)") }
+        for secret in [OpenedStore.secret, OpenedStore.token] {
+          #expect(bytes.range(of: Data(secret.utf8)) == nil, "\(file), round \(round)")
+        }
       }
       try await opened.store.close()
     }

@@ -1,0 +1,94 @@
+import Glibc
+
+/// Threads for work that blocks: few, made when there is work, gone again when there has been none for a while.
+///
+/// What is more than the threads can do at once waits in order.
+///
+/// `@unchecked Sendable`: `waiting`, `threads` and `idle` are touched only with `mutex` held; the two pointers never change.
+final class WorkerThreads: @unchecked Sendable {
+  private let most: Int
+  private let idleSeconds: Int
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let arrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var waiting: [@Sendable () -> Void] = []
+  private var threads = 0
+  private var idle = 0
+
+  /// - Parameters:
+  ///   - most: how many threads at once.
+  ///   - idleSeconds: how long a thread waits for more work before it ends.
+  init(most: Int, idleSeconds: Int) {
+    self.most = most
+    self.idleSeconds = idleSeconds
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(arrived, nil)
+  }
+
+  // Each thread holds a reference, so that none is left when this runs.
+  deinit {
+    pthread_cond_destroy(arrived)
+    pthread_mutex_destroy(mutex)
+    arrived.deallocate()
+    mutex.deallocate()
+  }
+
+  /// How many threads there are now.
+  var count: Int {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return threads
+  }
+
+  /// Runs `work` on one of the threads.
+  ///
+  /// - Returns: false where not even one thread can be made; `work` is not run then.
+  func run(_ work: @escaping @Sendable () -> Void) -> Bool {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if idle <= waiting.count, threads < most {
+      if start() { threads += 1 } else if threads == 0 { return false }
+    }
+    waiting.append(work)
+    pthread_cond_signal(arrived)
+    return true
+  }
+
+  private func start() -> Bool {
+    var thread = pthread_t()
+    let me = Unmanaged.passRetained(self)
+    let status = pthread_create(
+      &thread, nil,
+      { context in
+        if let context { Unmanaged<WorkerThreads>.fromOpaque(context).takeRetainedValue().serve() }
+        return nil
+      }, me.toOpaque())
+    guard status == 0 else {
+      me.release()
+      return false
+    }
+    pthread_detach(thread)
+    return true
+  }
+
+  private func serve() {
+    while let work = next() { work() }
+  }
+
+  /// The next piece of work; nil where this thread is to end.
+  private func next() -> (@Sendable () -> Void)? {
+    var until = timespec()
+    clock_gettime(CLOCK_REALTIME, &until)
+    until.tv_sec += idleSeconds
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    idle += 1
+    defer { idle -= 1 }
+    while waiting.isEmpty {
+      if pthread_cond_timedwait(arrived, mutex, &until) == ETIMEDOUT, waiting.isEmpty {
+        threads -= 1
+        return nil
+      }
+    }
+    return waiting.removeFirst()
+  }
+}
