@@ -14,6 +14,7 @@ import VaultModel
     for _ in 0..<5 { _ = try await opened.deliver() }
     try await opened.store.close()
     try opened.tamper("DROP TRIGGER audit_event_never_changed; DROP TRIGGER audit_event_never_deleted")
+    try opened.tamper("PRAGMA wal_checkpoint(TRUNCATE)")
     return opened
   }
 
@@ -34,7 +35,7 @@ import VaultModel
     ]
     let numbers = ["time", "issued_at", "expires_at", "duration_seconds", "uid", "pid", "subject_version"]
     let changes =
-      texts.map { ($0, "coalesce(\($0), '') || 'x'") } + numbers.map { ($0, "coalesce(\($0), 0) + 1") }
+      texts.map { ($0, "coalesce(\($0), '') || 'x'") } + numbers.map { ($0, "coalesce(\($0), 0) + 1000") }
       + [("mfa", "1 - mfa"), ("outcome", "'failure'"), ("cause", "'manual'"), ("action", "'Locked'"), ("reason", "''")]
     for (column, value) in changes {
       let copy = TemporaryDirectory()
