@@ -86,11 +86,11 @@ import Testing
   func offline() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try await simulator.set(STSSettings(lifetimeSeconds: 8))
+    try await simulator.set(STSSettings(lifetimeSeconds: 24))
     try await vault.mustRun("exec", "app-dev", "--", "true")
     try await simulator.queue(.http503, count: 100)
     // Due from half its life on.
-    let deadline = Date().addingTimeInterval(7)
+    let deadline = Date().addingTimeInterval(22)
     var served: Subprocess.Result?
     while Date() < deadline, served == nil {
       let result = try await vault.run("exec", "app-dev", "--", "true")
