@@ -75,7 +75,7 @@ extension VaultStore {
   private func resealRows(from old: Sealer, to new: Sealer) throws -> Int {
     let rows = try database.statement(
       """
-      SELECT x.owner_table, x.owner_id, x.record_version, x.created_at, x.envelope, coalesce(p.name, k.name), coalesce(s.role_arn, '') \
+      SELECT x.owner_table, x.owner_id, x.record_version, x.created_at, x.envelope, coalesce(p.name, k.name), coalesce(s.role_arn, k.access_key_id, '') \
       FROM secret x LEFT JOIN session s ON x.owner_table = 'session' AND s.id = x.owner_id LEFT JOIN profile p ON p.id = s.profile_id \
       LEFT JOIN access_key k ON x.owner_table = 'access_key' AND k.id = x.owner_id
       """

@@ -116,7 +116,7 @@ import Testing
     let vault = try await TestVault(simulator)
     try await simulator.set(STSSettings(latencyMs: 5_000))
     async let first = vault.run("exec", "app-dev", "--", "true")
-    while try await simulator.requests("AssumeRole").isEmpty { try await Task.sleep(for: .milliseconds(20)) }
+    while try await vault.rows("audit", "--outcome", "intent").isEmpty {}
     try await simulator.set(STSSettings(latencyMs: 0))
     vault.killAgent()
     // The client starts a new agent and asks once more.

@@ -74,6 +74,13 @@ public struct STSFault: Codable, Sendable, Hashable {
     self.text = text
   }
 
+  /// Whether every number is one that can be waited for, sent or moved a clock by.
+  public var isPlausible: Bool {
+    let tenYears = 315_360_000
+    return (1...1_000_000).contains(count) && (0...tenYears).contains(retryAfter ?? 0) && (0...tenYears).contains(delayMs ?? 0)
+      && (-tenYears...tenYears).contains(seconds ?? 0) && (200...599).contains(status ?? 200)
+  }
+
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     kind = try values.decode(Kind.self, forKey: .kind)

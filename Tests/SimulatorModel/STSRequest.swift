@@ -13,7 +13,7 @@ public struct STSRequest: Codable, Sendable, Hashable {
   public var number: Int
   /// When the request had been read, in milliseconds since 1970 by the machine's clock.
   public var time: Int64
-  /// From then until the answer was written, in microseconds.
+  /// From then until the answer was ready, in microseconds.
   public var microseconds: Int64
   /// Which connection it came over: calls over one have the same number.
   public var connection: Int

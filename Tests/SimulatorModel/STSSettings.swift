@@ -22,6 +22,13 @@ public struct STSSettings: Codable, Sendable, Hashable {
     self.keepAlive = keepAlive
   }
 
+  /// Whether every number is one that a clock can be moved by: nothing is negative but the offset, and ten years are the most.
+  public var isPlausible: Bool {
+    let tenYears = 315_360_000
+    return (0...tenYears).contains(latencyMs ?? 0) && (0...tenYears).contains(lifetimeSeconds ?? 0)
+      && (-tenYears...tenYears).contains(clockOffsetSeconds ?? 0) && (maxConcurrent ?? 0) >= 0
+  }
+
   /// These, with what `change` says put over them.
   public func changed(by change: STSSettings) -> STSSettings {
     STSSettings(

@@ -5,8 +5,8 @@ import Glibc
 ///
 /// Never more than the pipes hold is waited for on either side, so that large output and large input can't lock each other.
 ///
-/// `@unchecked Sendable`: everything that changes is behind `condition`; the descriptors belong to the pump's thread alone, except
-/// the writing end of `wake`, which any thread may write to.
+/// `@unchecked Sendable`: everything that changes is behind `condition`; the descriptors belong to the pump's thread alone,
+/// except the writing end of `wake`, which any thread may write to.
 final class ProgramPump: @unchecked Sendable {
   let process: SpawnedProcess
   private let condition = NSCondition()
@@ -50,7 +50,8 @@ final class ProgramPump: @unchecked Sendable {
     _ = write(wake[1], [1], 1)
   }
 
-  /// Sends a signal to the program, or to its whole process group. Nothing happens once it has ended: the number may be another's.
+  /// Sends a signal to the program, or to its whole process group. Nothing happens once it has ended: the number may be
+  /// another's.
   func signal(_ number: Int32, group: Bool) {
     condition.lock()
     defer { condition.unlock() }
@@ -144,7 +145,8 @@ final class ProgramPump: @unchecked Sendable {
         inputOpen = false
       }
     }
-    // What the program wrote is in the pipes by now. Whoever else still holds them (an agent that it left behind) is not waited for.
+    // What the program wrote is in the pipes by now. Whoever else still holds them (an agent that it left behind) is not
+    // waited for.
     if outputOpen { outputOpen = drain(process.output, into: \.output) }
     if errorsOpen { errorsOpen = drain(process.errors, into: \.errors) }
     var status: Int32 = 0

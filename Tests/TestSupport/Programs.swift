@@ -31,7 +31,8 @@ public enum Programs {
     return path
   }
 
-  /// The folder of the interpreter itself. What `PATH` has may be a shell script that needs more of the environment than tests give.
+  /// The folder of the interpreter itself. What `PATH` has may be a shell script that needs more of the environment than
+  /// tests give.
   private static let pythonFolder: Result<String, any Error> = Result {
     if let venv = getenv("VAULT_TEST_VENV") { return String(cString: venv) + "/bin" }
     let environment = ProcessInfo.processInfo.environment

@@ -14,7 +14,8 @@ public final class STSSimulatorProcess: Sendable {
 
   /// Starts the simulator and waits until it listens.
   ///
-  /// - Parameter port: a port to be had again, as after a restart; 0 for a free one. What was issued before is unknown to the new one.
+  /// - Parameter port: a port to be had again, as after a restart; 0 for a free one. What was issued before is unknown to the
+  ///   new one.
   public init(_ world: STSWorld = .standard, port: UInt16 = 0) async throws {
     folder = TemporaryDirectory()
     let json = String(decoding: try JSONEncoder().encode(world), as: UTF8.self)

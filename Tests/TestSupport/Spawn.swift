@@ -24,8 +24,8 @@ struct SpawnedProcess {
   let output: Int32
   let errors: Int32
 
-  /// Starts a program in a process group of its own, with no signal blocked or ignored, and with no descriptors but 0, 1, 2 and those
-  /// that `descriptors` names (the child's number: ours).
+  /// Starts a program in a process group of its own, with no signal blocked or ignored, and with no descriptors but 0, 1, 2
+  /// and those that `descriptors` names (the child's number: ours).
   init(
     program: String, arguments: [String], environment: [String: String], directory: String?, descriptors: [Int32: Int32]
   ) throws {

@@ -71,7 +71,8 @@ public final class RunningProgram: Sendable {
   public var output: String { String(decoding: pump.state.output, as: UTF8.self) }
   public var errors: String { String(decoding: pump.state.errors, as: UTF8.self) }
 
-  /// Starts a program, as ``Subprocess/run(_:_:environment:directory:input:descriptors:timeout:)`` does. Its standard input stays open.
+  /// Starts a program, as ``Subprocess/run(_:_:environment:directory:input:descriptors:timeout:)`` does. Its standard input
+  /// stays open.
   public init(
     _ program: String, _ arguments: [String] = [], environment: [String: String], directory: String? = nil,
     descriptors: [Int32: Int32] = [:]

@@ -1,0 +1,65 @@
+import SimulatorModel
+import VaultModel
+
+/// Credentials that the simulator issued.
+struct IssuedSession: Sendable {
+  enum Holder: Sendable {
+    /// By `GetSessionToken`: the user goes on as before.
+    case user(arn: String, mfa: Bool)
+    case role(RoleARN, sessionName: String)
+  }
+
+  let holder: Holder
+  let accessKeyId: String
+  let secretAccessKey: String
+  let sessionToken: String
+  let issuedAt: Timestamp
+  let expiresAt: Timestamp
+  /// Passed on to every session further down the chain.
+  let transitiveTags: [SessionTag]
+  let sourceIdentity: String?
+}
+
+/// Who made a call, once the signature was found right.
+struct Caller: Sendable {
+  /// `arn:aws:iam::…:user/alice` or `arn:aws:sts::…:assumed-role/NAME/SESSION`
+  let arn: String
+  let userId: String
+  let account: String
+  /// What a trust policy names: the user or the role.
+  let principal: String
+  /// The role sessions of a chain may assume others for an hour only.
+  let isRole: Bool
+  let isTemporary: Bool
+  let mfa: Bool
+  let session: IssuedSession?
+
+  init(user: STSWorld.User, session: IssuedSession?, mfa: Bool) {
+    arn = user.arn
+    account = Self.account(of: user.arn)
+    userId = user.arn.hasSuffix(":root") ? account : Identity.userId(user.arn)
+    principal = user.arn
+    isRole = false
+    isTemporary = session != nil
+    self.mfa = mfa
+    self.session = session
+  }
+
+  init(role: RoleARN, sessionName: String, session: IssuedSession) {
+    arn = Identity.sessionARN(role, sessionName)
+    account = role.account
+    userId = "\(Identity.roleId(role.text)):\(sessionName)"
+    principal = role.text
+    isRole = true
+    isTemporary = true
+    // What AssumeRole issues carries no word of MFA (IAM User Guide, "Secure API access with MFA").
+    mfa = false
+    self.session = session
+  }
+
+  /// The fifth part of an ARN.
+  static func account(of arn: String) -> String {
+    let parts = arn.split(separator: ":", omittingEmptySubsequences: false)
+    return parts.count > 4 ? String(parts[4]) : ""
+  }
+}
