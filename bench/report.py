@@ -43,7 +43,7 @@ def show(series, figures, rounds):
     here = machine()
     print(f"\nMedians of one interleaved run of {rounds} rounds; {here['cpu']}, {here['cores']} cores, Linux {here['kernel']}.\n")
     true, env = series["true"].wall, series["env true"].wall
-    aws, awsume = series["aws configure export-credentials"].wall, series["awsume"].wall
+    aws, awsume = series["aws configure list"].wall, series["awsume"].wall
     rows = [["", "ms", "× true", "× env true", "CPU ms", "AWS CLI ×", "awsume ×"]]
     for one in series.values():
         rows.append([one.name] + [number(value) for value in (one.wall / MILLI, one.wall / true, one.wall / env, one.cpu / MILLI, aws / one.wall, awsume / one.wall)])
