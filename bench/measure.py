@@ -156,10 +156,19 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def wakeups(process):
-    """How often the threads of a process have gone to sleep so far."""
-    total = 0
+def sleeps(process):
+    """How often each thread of a process has gone to sleep so far."""
+    counts = {}
     for thread in os.listdir(f"/proc/{process}/task"):
         with open(f"/proc/{process}/task/{thread}/status") as file:
-            total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
-    return total
+            counts[thread] = sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
+    return counts
+
+
+def wakeups(process, seconds):
+    """How often the threads of a process wake in so many seconds. One that ends has woken for it."""
+    before = sleeps(process)
+    time.sleep(seconds)
+    after = sleeps(process)
+    ended = len(before.keys() - after.keys())
+    return ended + sum(count - before.get(thread, 0) for thread, count in after.items())

@@ -24,7 +24,7 @@ def number(value):
 
 
 def target(figure):
-    if figure.most is None and figure.least is None:
+    if not figure.has_target:
         return "", ""
     if figure.most == figure.least:
         text = f"= {number(figure.most)}"
@@ -53,8 +53,8 @@ def show(series, figures, rounds):
     for figure in figures:
         rows.append([figure.name, f"{number(figure.value)} {figure.unit}".strip(), *target(figure)])
     table(rows)
-    missed = sum(not figure.reached for figure in figures)
-    print(f"\n{len(figures) - missed} of {len(figures)} figures are reached.")
+    held = [figure for figure in figures if figure.has_target]
+    print(f"\n{sum(figure.reached for figure in held)} of {len(held)} targets are reached.")
 
 
 def as_json(series, figures, rounds):
@@ -64,7 +64,8 @@ def as_json(series, figures, rounds):
             {"name": one.name, "runs": len(one.samples), "wallSeconds": one.wall, "cpuSeconds": one.cpu} for one in series.values()
         ],
         "figures": [
-            {"name": one.name, "value": one.value, "unit": one.unit, "most": one.most, "least": one.least, "reached": one.reached}
+            {"name": one.name, "value": one.value, "unit": one.unit, "most": one.most, "least": one.least,
+             "reached": one.reached if one.has_target else None}
             for one in figures
         ],
     }, ensure_ascii=False, indent=2))
