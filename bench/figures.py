@@ -1,0 +1,147 @@
+"""The figures that vault is held to, and how each is taken. The targets are ratios wherever a ratio can be had."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import time
+
+import measure
+from stage import PROGRAMS, ROOT, profile
+
+MILLI, MICRO, MEBI = 1e-3, 1e-6, 1 << 20
+
+
+class Figure:
+    """A measured value and the most (or the least) that it should be; without either it is there to be known."""
+
+    def __init__(self, name, value, unit, most=None, least=None):
+        self.name, self.value, self.unit, self.most, self.least = name, value, unit, most, least
+
+    @property
+    def has_target(self):
+        return self.most is not None or self.least is not None
+
+    @property
+    def reached(self):
+        return (self.most is None or self.value <= self.most) and (self.least is None or self.value >= self.least)
+
+
+def commands(stage, one, middle, large, rivals, rounds):
+    """The commands that are compared, in one interleaved run."""
+    plain = stage.environment
+    seldom = max(1, rounds // 10)
+    series = [
+        measure.Series("true", ["true"], plain),
+        measure.Series("env true", ["env", "true"], plain),
+        measure.Series("vault exec, 1 session", one.words(1), one.environment),
+        measure.Series("vault exec, 10,000 sessions", large.words(5000), large.environment),
+        measure.Series("vault --help", ["vault", "--help"], one.environment),
+        measure.Series("vault list --names, 3,000", ["vault", "list", "--names"], middle.environment),
+        measure.Series("vault list, 3,000", ["vault", "list"], middle.environment),
+        measure.Series("vault list, 10,000", ["vault", "list"], large.environment),
+        # Version 1 has no export-credentials; this finds the same credentials, of a cached role session.
+        measure.Series("aws configure list", ["aws", "configure", "list", "--profile", profile(1)], rivals, seldom),
+        measure.Series("awsume", ["awsumepy", "-s", profile(1)], rivals, seldom),
+    ]
+    measure.interleave(series, rounds, stage.errors)
+    return {one.name: one for one in series}
+
+
+def of_commands(series):
+    true, env = series["true"].wall, series["env true"].wall
+    warm, crowded = series["vault exec, 1 session"].wall, series["vault exec, 10,000 sessions"].wall
+    yield Figure("warm exec, as multiple of env true", warm / env, "×", most=1.5)
+    yield Figure("the same with 10,000 sessions, against 1", crowded / warm, "×", most=1.1)
+    yield Figure("vault --help, as multiple of true", series["vault --help"].wall / true, "×", most=3)
+    yield Figure("completing a name among 3,000, as multiple of true", series["vault list --names, 3,000"].wall / true, "×", most=3)
+    yield Figure("list of 3,000 profiles with sessions, as multiple of true", series["vault list, 3,000"].wall / true, "×", most=5)
+    yield Figure("list of 10,000 profiles with sessions, as multiple of true", series["vault list, 10,000"].wall / true, "×", most=15)
+
+
+def client(stage, vault):
+    target = shutil.copy("/bin/true", stage.folder / "true")
+    words = [vault.program, "exec", profile(1), "--", str(target)]
+    peak = max(measure.peak_before_exec(words, target, vault.environment) for _ in range(5))
+    yield Figure("client's memory at its most", peak / MEBI, "MiB", most=4)
+
+
+def agent(vault, requests=2000):
+    """CPU a warm request, and sleep without requests."""
+    agent = vault.agent
+    before = measure.cpu_seconds(agent)
+    for _ in range(requests):
+        measure.must(vault.words(1), vault.environment, vault.errors)
+    spent = measure.cpu_seconds(agent) - before
+    yield Figure("agent's CPU for a warm request", spent / requests / MICRO, "µs", most=100)
+    # Threads that have no more to do end some seconds after the last request.
+    time.sleep(15)
+    yield Figure("agent's wake-ups in 10 s without requests", measure.wakeups(agent, 10), "", most=0)
+
+
+def crowded_agent(vault):
+    """What minting 1,000 sessions cost, and the memory of an agent that minted them and of one that was started over them."""
+    yield Figure("agent's CPU for a new session, STS call included", measure.cpu_seconds(vault.agent) / 1000 / MICRO, "µs")
+    yield Figure("agent's memory after minting 1,000 sessions", measure.status_field(vault.agent, "VmRSS") / MEBI, "MiB", most=25)
+    vault.do("agent", "stop")
+    vault.fill(1000)
+    yield Figure("agent's memory after delivering 1,000 sessions", measure.status_field(vault.agent, "VmRSS") / MEBI, "MiB", most=25)
+
+
+def start(vault, times=15):
+    """From no agent to the first command's end: the agent's start, the keyring's answer, the delivery."""
+    walls = []
+    for _ in range(times):
+        vault.stop()
+        walls.append(measure.must(vault.words(1), vault.environment, vault.errors).wall)
+    yield Figure("agent's start to its first answer", statistics.median(walls) / MILLI, "ms", most=100)
+
+
+def parallel(stage, vault, env_true, count=50, rounds=15):
+    plain, warm = [], []
+    for _ in range(rounds):
+        plain.append(measure.together(env_true, stage.environment, count, stage.errors))
+        warm.append(measure.together(vault.words(1), vault.environment, count, stage.errors))
+    yield Figure("50 warm execs at once, as multiple of 50 env true", statistics.median(warm) / statistics.median(plain), "×", most=2)
+    vault.do("forget", profile(1))
+    before = len(stage.calls())
+    measure.together(vault.words(1), vault.environment, count, stage.errors)
+    yield Figure("STS calls of 50 cold execs at once", len(stage.calls()) - before, "", most=1, least=1)
+
+
+def cold(stage, vault, times=30):
+    """What a cold exec takes beyond the time that STS had the call for itself."""
+    extra = []
+    stage.control("settings", {"latencyMs": 40})
+    for _ in range(times):
+        before = len(stage.calls())
+        wall = measure.must(vault.words(1, "--refresh"), vault.environment, vault.errors).wall
+        new = stage.calls()[before:]
+        if len(new) != 1:
+            raise measure.Failed(f"{len(new)} calls of STS for one new session")
+        extra.append(wall - sum(call["microseconds"] for call in new) * MICRO)
+    stage.control("settings", {"latencyMs": 0})
+    yield Figure("cold exec, beyond its STS call", statistics.median(extra) / MILLI, "ms", most=10)
+
+
+def imports(stage, files, times=3):
+    """Into a vault that does not exist yet: with the agent's start, the new master key and all."""
+    walls = [stage.vault(f"import-{number}", files).do("import").wall for number in range(times)]
+    yield Figure("import of 3,000 profiles, the vault's making included", statistics.median(walls), "s", most=0.5)
+
+
+def rotation(vault, times=3):
+    walls = [vault.do("master-key", "rotate").wall for _ in range(times)]
+    yield Figure("master-key rotation over 10,000 sealed rows", statistics.median(walls), "s", most=1)
+
+
+def inside():
+    """What only code can measure: `bench/inside`, or a program of that name beside the others, prints a JSON object a line with
+    `name`, `value`, `unit` and `most` or `least`."""
+    for program in (ROOT / "bench" / "inside", PROGRAMS / "bench-inside"):
+        if os.access(program, os.X_OK):
+            text = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout
+            for line in text.splitlines():
+                yield Figure(**json.loads(line))
+            return
