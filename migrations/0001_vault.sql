@@ -29,8 +29,16 @@ CREATE TABLE profile (
   region     TEXT,
   problem    TEXT,                                                   -- why it cannot lead to credentials
   digest     BLOB    NOT NULL,                                       -- of its settings, to see what changed
+  -- The last session issued, as `list` shows it; its times are null once it was forgotten.
+  session_id         TEXT REFERENCES session (id),
+  session_expires_at INTEGER,
+  session_renews_at  INTEGER,
   removed_at INTEGER
 ) STRICT;
+-- All that `list` and completion need, in the order in which they show it: they read this index and nothing else.
+CREATE INDEX profile_list ON profile (
+  removed_at, name, kind, role_arn, problem, source, origin, session_expires_at, session_renews_at
+);
 
 -- Sections that profiles refer to: sso-session, services.
 CREATE TABLE shared_section (
@@ -124,7 +132,7 @@ CREATE TABLE setting (
 -- The audit log: append-only, each row bound to the one before by its hash (docs/audit-log.md).
 CREATE TABLE audit_event (
   sequence             INTEGER NOT NULL PRIMARY KEY,                 -- 1, 2, 3, … without gaps
-  id                   TEXT    NOT NULL UNIQUE,                      -- evt_…
+  id                   TEXT    NOT NULL,                             -- evt_…
   time                 INTEGER NOT NULL,
   action               TEXT    NOT NULL,
   outcome              TEXT    NOT NULL CHECK (outcome IN ('intent', 'success', 'failure', 'refused', 'unknown')),
@@ -156,17 +164,16 @@ CREATE TABLE audit_event (
   host                 TEXT    NOT NULL,
   subject              TEXT,                                         -- the secret that was sealed, replaced or destroyed
   subject_version      INTEGER,                                      -- its version from then on; no sealed row has it once destroyed
-  previous_hash        BLOB    NOT NULL UNIQUE CHECK (length(previous_hash) = 32),
-  hash                 BLOB    NOT NULL UNIQUE CHECK (length(hash) = 32)
+  previous_hash        BLOB    NOT NULL CHECK (length(previous_hash) = 32),
+  hash                 BLOB    NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
-CREATE INDEX audit_event_time ON audit_event (time);
+-- Each index costs every row a page of the write-ahead log, so that there are only those that the filters need most.
 CREATE INDEX audit_event_profile ON audit_event (profile, sequence);
 CREATE INDEX audit_event_role ON audit_event (role_arn, sequence) WHERE role_arn IS NOT NULL;
 CREATE INDEX audit_event_action ON audit_event (action, sequence);
 CREATE INDEX audit_event_outcome ON audit_event (outcome, sequence) WHERE outcome <> 'success';
 CREATE INDEX audit_event_session ON audit_event (session_id, sequence) WHERE session_id IS NOT NULL;
 CREATE INDEX audit_event_intent ON audit_event (intent_id) WHERE intent_id IS NOT NULL;
-CREATE INDEX audit_event_user ON audit_event (user, sequence);
 CREATE UNIQUE INDEX audit_event_subject ON audit_event (subject, subject_version) WHERE subject IS NOT NULL;
 
 CREATE TRIGGER audit_event_never_changed BEFORE UPDATE ON audit_event

@@ -10,6 +10,8 @@ enum ErrorHints {
     case "SignatureDoesNotMatch" where text.contains("expired") || text.contains("not yet current"), "RequestExpired",
       "RequestTimeTooSkewed":
       "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)"
+    case "SignatureDoesNotMatch" where text.contains("valid region"):
+      "the call was signed for another region than the endpoint's; set the profile's region"
     case "SignatureDoesNotMatch":
       "the secret is not that of this access key id; `vault access-key add --replace` puts the right one in its place"
     case "ExpiredToken", "ExpiredTokenException":

@@ -53,7 +53,7 @@ public struct AgentProcess: Sendable {
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
     let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent)
-    let custody = Custody(store: store, preferred: settings.keyStore, keyStores: keyStores(store.vaultId))
+    let custody = Custody(store: store, standard: settings.keyStore, keyStores: keyStores(store.vaultId))
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host))

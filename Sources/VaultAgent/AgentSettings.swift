@@ -18,12 +18,16 @@ struct AgentSettings: Sendable {
     }
     let name =
       environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"] ?? KeyStoreKind.secretService.rawValue
+    keyStore = try Self.keyStore(name)
+  }
+
+  /// - Throws: configuration, for a name that no key store has.
+  static func keyStore(_ name: String) throws(Failure) -> KeyStoreKind {
     guard let kind = KeyStoreKind(rawValue: name) else {
       throw Failure(
-        "no key store \"\(name)\"",
-        hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
+        "no key store \"\(name)\"", hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
         exitStatus: .configuration)
     }
-    keyStore = kind
+    return kind
   }
 }

@@ -32,7 +32,16 @@ actor Broker {
 
   /// The credentials for what a client wishes.
   func issue(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
-    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    do {
+      return try await issueUnlocked(wish, to: requester, prompter: prompter)
+    } catch StoreError.locked {
+      // The way of an agent's first request; a warm one spares the question.
+      try await custody.ensureUnlocked(for: prompter, requester: requester)
+      return try await issueUnlocked(wish, to: requester, prompter: prompter)
+    }
+  }
+
+  private func issueUnlocked(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
       prompter: prompter,

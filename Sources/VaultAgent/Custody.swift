@@ -11,13 +11,13 @@ import VaultStore
 actor Custody {
   private let store: VaultStore
   private let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
-  /// The store for a key that is yet to be made.
-  private let preferred: KeyStoreKind
+  /// The store for a key that is yet to be made, where the asker names none.
+  private let standard: KeyStoreKind
   private let unlocking = Flights<Bool>()
 
-  init(store: VaultStore, preferred: KeyStoreKind, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore) {
+  init(store: VaultStore, standard: KeyStoreKind, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore) {
     self.store = store
-    self.preferred = preferred
+    self.standard = standard
     self.keyStores = keyStores
   }
 
@@ -29,6 +29,11 @@ actor Custody {
       try await fetchKey(requester)
       return true
     }
+  }
+
+  /// `VAULT_KEYSTORE` as the asker has it counts before what the agent was started with.
+  private var preferred: KeyStoreKind {
+    get throws { try CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }.map(AgentSettings.keyStore) ?? standard }
   }
 
   private func fetchKey(_ requester: Requester) async throws {
@@ -46,6 +51,7 @@ actor Custody {
   /// The first key of a new vault. One that is already there was made by an agent that was ended before the database knew of it: it is
   /// taken, since a second key beside it would leave open which of them counts.
   private func makeFirstKey(_ requester: Requester) async throws {
+    let preferred = try preferred
     let keyStore = keyStores(preferred)
     if let left = try await keyStore.list().first {
       guard let id = left.id else { throw KeyStoreError.locked(collection: "default") }
@@ -87,6 +93,7 @@ actor Custody {
     try await settle(records, requester)
     let id = KeyID.random()
     let key = SecretBytes.random(count: 32)
+    let preferred = try preferred
     let target = keyStores(preferred)
     try await store.prepareKey(id, store: preferred.rawValue)
     do {

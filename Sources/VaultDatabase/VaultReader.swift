@@ -15,6 +15,8 @@ public final class VaultReader {
       return
     }
     let database = try Database(path: path, access: .readOnly)
+    // Pages are looked at where the kernel has them, instead of copied one by one.
+    try database.execute("PRAGMA mmap_size = 268435456")
     try Schema.requireKnown(database)
     // A database that was being made when its maker ended has no tables yet.
     self.database = try Schema.currentVersion(database) == 0 ? nil : database
@@ -41,15 +43,12 @@ public final class VaultReader {
   /// Every profile with the session that is to be shown for it, by name.
   public func forEachProfile(_ body: (ProfileRow) throws -> Void) throws {
     guard let database else { return }
-    // The live session that delivers the profile's own credentials, else the newest one of all.
     let statement = try database.statement(
       """
       SELECT p.name, p.kind, p.role_arn, p.source, p.region, p.problem, p.origin, \
       s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, s.expires_at, \
       s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at \
-      FROM profile p LEFT JOIN session s ON s.rowid = \
-      (SELECT t.rowid FROM session t WHERE t.profile_id = p.id ORDER BY t.ended_at IS NULL DESC, t.issued_at DESC LIMIT 1) \
-      WHERE p.removed_at IS NULL ORDER BY p.name
+      FROM profile p LEFT JOIN session s ON s.id = p.session_id WHERE p.removed_at IS NULL ORDER BY p.name
       """
     ).begin()
     while try statement.step() {
@@ -69,7 +68,7 @@ public final class VaultReader {
       """
       SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
       s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
-      WHERE s.profile_id = (SELECT id FROM profile WHERE name = ?) ORDER BY s.ended_at IS NULL DESC, s.issued_at DESC LIMIT 1
+      WHERE s.id = (SELECT session_id FROM profile WHERE name = ?)
       """, { try $0.bind(profile) }
     ) { try SessionRows.read($0, from: 0, profile: profile) }.first
   }
@@ -77,6 +76,32 @@ public final class VaultReader {
   /// The file that a profile comes from, as shown; `vault` for the vault's own.
   public func origin(of profile: String) throws -> String? {
     try rows("SELECT origin FROM profile WHERE name = ?", { try $0.bind(profile) }) { $0.text(0) }.first
+  }
+
+  /// Every profile as the plain cells that a pipe gets, by name: name, kind, role or problem, source or origin; and the session's times.
+  public func forEachProfileLine(_ body: (ProfileLine) throws -> Void) throws {
+    guard let database else { return }
+    let statement = try database.statement(
+      """
+      SELECT name, kind, role_arn, problem, source, origin, session_expires_at, session_renews_at \
+      FROM profile WHERE removed_at IS NULL ORDER BY name
+      """
+    ).begin()
+    let line = ProfileLine(statement)
+    while try statement.step() { try body(line) }
+  }
+
+  /// Every profile's name, as it is stored, with a line break behind each.
+  public func profileNameLines() throws -> [UInt8] {
+    guard let database else { return [] }
+    let statement = try database.statement("SELECT name FROM profile WHERE removed_at IS NULL ORDER BY name").begin()
+    var lines: [UInt8] = []
+    lines.reserveCapacity(1 << 16)
+    while try statement.step() {
+      statement.append(0, to: &lines)
+      lines.append(10)
+    }
+    return lines
   }
 
   /// A section with its settings; nil where there is none.

@@ -4,28 +4,44 @@
 /// (libsodium, "Secure memory"). The bytes are reached only inside a closure, never change after `init`, and have no printable form.
 public final class SecretBytes: Sendable {
   private let memory: GuardedMemory
+  /// Which of the memory's bytes are ours.
+  private let range: Range<Int>
 
   /// Takes a copy of `bytes`. The caller wipes its own.
   public init(copying bytes: UnsafeRawBufferPointer) {
     memory = GuardedMemory(count: bytes.count) { $0.copyMemory(from: bytes) }
+    range = 0..<bytes.count
   }
 
   /// - Parameter fill: writes the bytes in place; they start as zeros.
   public init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
     memory = try GuardedMemory(count: count, fill)
+    range = 0..<count
   }
 
   /// Takes a copy of a text's UTF-8 form. For texts that were never in guarded memory, such as those from a parser.
   public init(_ text: String) {
     var text = text
     memory = text.withUTF8 { bytes in GuardedMemory(count: bytes.count) { $0.copyMemory(from: UnsafeRawBufferPointer(bytes)) } }
+    range = 0..<memory.count
   }
 
-  public var count: Int { memory.count }
+  private init(sharing memory: GuardedMemory, range: Range<Int>) {
+    self.memory = memory
+    self.range = range
+  }
+
+  /// A part of these bytes. It shares their memory, since guarded memory is dear: four pages and six system calls apiece.
+  public func part(_ part: Range<Int>) -> SecretBytes {
+    precondition(part.lowerBound >= 0 && part.upperBound <= count, "a part outside the secret")
+    return SecretBytes(sharing: memory, range: range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+  }
+
+  public var count: Int { range.count }
 
   /// Lends the bytes. They must not leave `body`.
   public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-    try memory.withBytes(body)
+    try memory.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
 
   /// Whether both hold the same bytes, in a time that does not depend on where they differ.

@@ -17,14 +17,11 @@ enum CredentialForm {
 
   /// - Returns: nil where the form is not one of ours.
   static func split(_ form: SecretBytes, accessKeyId: String, expiresAt: Timestamp?) -> Credential? {
-    form.withBytes { bytes in
-      guard bytes.count >= 4 else { return nil }
-      let length = Int(UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)))
-      guard length <= bytes.count - 4 else { return nil }
-      let token = UnsafeRawBufferPointer(rebasing: bytes[(4 + length)...])
-      return Credential(
-        accessKeyId: accessKeyId, secretAccessKey: SecretBytes(copying: UnsafeRawBufferPointer(rebasing: bytes[4..<4 + length])),
-        sessionToken: token.isEmpty ? nil : SecretBytes(copying: token), expiresAt: expiresAt)
-    }
+    guard form.count >= 4 else { return nil }
+    let length = form.withBytes { Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
+    guard length <= form.count - 4 else { return nil }
+    return Credential(
+      accessKeyId: accessKeyId, secretAccessKey: form.part(4..<4 + length),
+      sessionToken: form.count == 4 + length ? nil : form.part(4 + length..<form.count), expiresAt: expiresAt)
   }
 }

@@ -35,23 +35,23 @@ extension VaultStore {
   /// - Parameter event: the row, into which the session's particulars are filled.
   /// - Returns: nil where no session is fresh enough; nothing is logged then.
   public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) throws -> Delivery? {
-    guard let found = try openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
-    let session = found.session
-    var event = event
-    event.sessionId = session.id
-    event.roleARN = session.roleARN
-    event.roleSessionName = session.roleSessionName
-    event.sourceIdentity = session.sourceIdentity
-    event.accessKeyId = session.accessKeyId
-    event.issuedAt = session.issuedAt
-    event.expiresAt = session.expiresAt
-    let now = clock.now()
+    // One transaction for looking and logging: each one of its own would take SQLite's locks again.
     try change(.process) { store in
+      guard let found = try store.openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
+      let session = found.session
+      var event = event
+      event.sessionId = session.id
+      event.roleARN = session.roleARN
+      event.roleSessionName = session.roleSessionName
+      event.sourceIdentity = session.sourceIdentity
+      event.accessKeyId = session.accessKeyId
+      event.issuedAt = session.issuedAt
+      event.expiresAt = session.expiresAt
       try store.append(event)
       try store.database.statement("UPDATE session SET deliveries = deliveries + 1, last_used_at = ? WHERE id = ?")
-        .begin().bind(now.milliseconds).bind(session.id).run()
+        .begin().bind(store.clock.now().milliseconds).bind(session.id).run()
+      return found
     }
-    return found
   }
 
   /// Opens a session for the vault's own use, as the next link's source. Nothing leaves, so nothing is logged.
@@ -103,6 +103,8 @@ extension VaultStore {
           trigger: event.trigger, event.requester)
       }
       try store.insert(session, profileId: profileId)
+      try store.database.statement("UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ? WHERE id = ?")
+        .begin().bind(session.id).bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(profileId).run()
       if let replaced {
         try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
           .run()
@@ -163,6 +165,10 @@ extension VaultStore {
   {
     try database.statement("UPDATE session SET ended_at = ?, end_reason = ? WHERE id = ?")
       .begin().bind(clock.now().milliseconds).bind(reason.rawValue).bind(session.id).run()
+    if reason != .expired {
+      try database.statement("UPDATE profile SET session_expires_at = NULL, session_renews_at = NULL WHERE session_id = ?1 AND name = ?2")
+        .begin().bind(session.id).bind(session.profile).run()
+    }
     let version = try destroy(table: "session", row: session.id)
     var event = AuditEvent(action: action, outcome: .success, trigger: trigger, profile: session.profile, requester: requester)
     event.sessionId = session.id

@@ -87,7 +87,7 @@ enum AgentCommands {
     while true {
       let got = read(file, &buffer, buffer.count)
       if got <= 0 { break }
-      output.write(bytes: buffer[..<got])
+      output.write(bytes: Array(buffer[..<got]))
     }
     output.flush()
   }

@@ -14,6 +14,7 @@ enum ListReport {
     switch format {
     case .json, .jsonl: try json(reader, now, &output)
     case .csv: try csv(reader, now, &output)
+    case .table where !Terminal.outputIsTerminal: try lines(reader, now, &output)
     case .table: try table(reader, now, &output)
     }
     output.flush()
@@ -22,15 +23,61 @@ enum ListReport {
   /// The names alone, for completion: one query, nothing else.
   private static func names(_ paths: VaultPaths) throws {
     var output = Output()
-    for name in try VaultReader(path: paths.database).profileNames() { output.line(safeText(name)) }
+    let names = try VaultReader(path: paths.database).profileNameLines()
+    if names.allSatisfy({ $0 == 10 || ($0 >= 0x20 && $0 < 0x7F) }) {
+      output.write(bytes: names)
+    } else {
+      for name in names.split(separator: 10) { output.line(safeText(String(decoding: name, as: UTF8.self))) }
+    }
     output.flush()
+  }
+
+  /// For a pipe: cells parted by tabs, copied from the rows as they are.
+  private static func lines(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+    var line: [UInt8] = []
+    var isEmpty = true
+    var times = TimeCache()
+    try reader.forEachProfileLine { row in
+      isEmpty = false
+      line.removeAll(keepingCapacity: true)
+      row.append(.name, to: &line)
+      line.append(9)
+      if row.isEmpty(.kind) { line.append(contentsOf: "broken".utf8) } else { row.append(.kind, to: &line) }
+      line.append(9)
+      line.append(contentsOf: row.state(at: now).rawValue.utf8)
+      line.append(9)
+      if let end = row.endsAt { times.append(end, to: &line) } else { line.append(UInt8(ascii: "-")) }
+      line.append(9)
+      if row.isEmpty(.role) { line.append(UInt8(ascii: "-")) } else { row.append(.role, to: &line) }
+      line.append(9)
+      row.append(.source, to: &line)
+      line.append(10)
+      output.write(bytes: isPlain(line) ? line : escaped(row, now))
+    }
+    if isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
+  }
+
+  /// Five tabs, the end, and nothing else that a terminal would not simply show.
+  private static func isPlain(_ line: [UInt8]) -> Bool {
+    var tabs = 0
+    for byte in line.dropLast() {
+      if byte == 9 { tabs += 1 } else if byte < 0x20 || byte >= 0x7F { return false }
+    }
+    return tabs == 5
+  }
+
+  private static func escaped(_ row: ProfileLine, _ now: Timestamp) -> [UInt8] {
+    let cells = [
+      row.text(.name), row.isEmpty(.kind) ? "broken" : row.text(.kind), row.state(at: now).rawValue, row.endsAt?.iso8601 ?? "-",
+      row.isEmpty(.role) ? "-" : row.text(.role), row.text(.source),
+    ]
+    return Array((cells.map(safeText).joined(separator: "\t") + "\n").utf8)
   }
 
   private static func table(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
     var table = Table(["PROFILE", "KIND", "SESSION", "ENDS", "ROLE", "FROM"])
     try reader.forEachProfile { row in
-      let ends =
-        row.session.map { Terminal.outputIsTerminal ? TimeText.relative($0.expiresAt, now: now) : $0.expiresAt.iso8601 } ?? "-"
+      let ends = row.session.flatMap { $0.endedAt == nil ? TimeText.relative($0.expiresAt, now: now) : nil } ?? "-"
       table.add([
         row.name, row.kind?.rawValue ?? "broken", state(row, now).rawValue, ends, row.roleARN ?? row.problem ?? "-",
         row.source ?? row.origin,

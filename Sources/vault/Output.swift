@@ -12,7 +12,7 @@ struct Output: ~Copyable {
     if buffer.count >= 1 << 16 { flush() }
   }
 
-  mutating func write(bytes: some Sequence<UInt8>) {
+  mutating func write(bytes: [UInt8]) {
     buffer.append(contentsOf: bytes)
     if buffer.count >= 1 << 16 { flush() }
   }

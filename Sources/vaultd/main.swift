@@ -6,6 +6,7 @@ import VaultModel
 // First of all, before there is anything to steal: no tracing, no core file (exec resets both).
 _ = sys_set_not_dumpable()
 _ = sys_forbid_core()
+_ = sys_limit_heaps()
 umask(0o077)
 
 var readyDescriptor: Int32?

@@ -158,7 +158,8 @@ extension VaultStore {
   /// A disk that is full at the present size, or one that is not.
   func limitPages(_ isFull: Bool) throws {
     let pages = try database.prepare("PRAGMA page_count").begin().first { $0.int(0) } ?? 0
-    try database.execute("PRAGMA max_page_count = \(isFull ? pages : 1_000_000)")
+    let pragma = "PRAGMA max_page_count = \(isFull ? pages : 1_000_000)"
+    try database.execute(pragma)
   }
 
   func attempt(_ sql: String) throws { try database.execute(sql) }

@@ -7,6 +7,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -45,6 +46,9 @@ static inline int sys_forbid_core(void) {
   struct rlimit none = {0, 0};
   return setrlimit(RLIMIT_CORE, &none);
 }
+
+/// One heap for all threads instead of one for each (mallopt(3)): the agent's threads are mostly asleep.
+static inline int sys_limit_heaps(void) { return mallopt(M_ARENA_MAX, 1); }
 
 /// open(2) with a mode; the fd is close-on-exec.
 static inline int sys_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
