@@ -62,7 +62,7 @@ public struct AgentProcess: Sendable {
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, inspector: inspector, startedAt: clock.now(),
       stop: { ending.request() })
-    let gate = try Gate(path: paths.socket) { connection, message in await service.handle(connection, message) }
+    let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }

@@ -25,7 +25,8 @@ struct AgentSettings: Sendable {
   static func keyStore(_ name: String) throws(Failure) -> KeyStoreKind {
     guard let kind = KeyStoreKind(rawValue: name) else {
       throw Failure(
-        "no key store \"\(name)\"", hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
+        "no key store \"\(name)\"",
+        hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
         exitStatus: .configuration)
     }
     return kind

@@ -73,7 +73,9 @@ final class Connection: Sendable {
   /// A message came: an answer wakes who asked; a request, of which there is one at a time, is handed to `handle`.
   ///
   /// - Returns: false where the message has no place in the conversation.
-  func take(_ message: Message, handle: @escaping @Sendable (Connection, Message) async -> Void) -> Bool {
+  func take(_ message: Message, on lane: any TaskExecutor, handle: @escaping @Sendable (Connection, Message) async -> Void)
+    -> Bool
+  {
     if message.kind == .answer {
       let waiting = state.withLock { state in
         defer { state.answer = nil }
@@ -84,7 +86,7 @@ final class Connection: Sendable {
     }
     return state.withLock { state in
       guard state.task == nil, state.isOpen else { return false }
-      state.task = Task {
+      state.task = Task(executorPreference: lane) {
         await handle(self, message)
         self.state.withLock { $0.task = nil }
       }

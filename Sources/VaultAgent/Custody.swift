@@ -33,7 +33,9 @@ actor Custody {
 
   /// `VAULT_KEYSTORE` as the asker has it counts before what the agent was started with.
   private var preferred: KeyStoreKind {
-    get throws { try CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }.map(AgentSettings.keyStore) ?? standard }
+    get throws {
+      try CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }.map(AgentSettings.keyStore) ?? standard
+    }
   }
 
   private func fetchKey(_ requester: Requester) async throws {

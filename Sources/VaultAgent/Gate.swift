@@ -18,11 +18,13 @@ final class Gate: Sendable {
   private let poller: Int32
   private let wakeUp: Int32
   private let path: String
+  /// Where requests run.
+  private let lane: any TaskExecutor
   private let handle: @Sendable (Connection, Message) async -> Void
   private let isStopping = Mutex(false)
 
   /// Listens at `path`, replacing a socket that a dead agent left. Call it under the agent's lock.
-  init(path: String, handle: @escaping @Sendable (Connection, Message) async -> Void) throws(AgentError) {
+  init(path: String, lane: any TaskExecutor, handle: @escaping @Sendable (Connection, Message) async -> Void) throws(AgentError) {
     var status = stat()
     if lstat(path, &status) == 0 {
       guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .foreignSocket(path: path) }
@@ -34,6 +36,7 @@ final class Gate: Sendable {
     wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
     guard poller >= 0, wakeUp >= 0 else { throw .system(what: "make an epoll descriptor", code: sys_errno()) }
     self.path = path
+    self.lane = lane
     self.handle = handle
     watch(listener)
     watch(wakeUp)
@@ -120,7 +123,7 @@ final class Gate: Sendable {
       switch client.reader.next(from: client.connection) {
       case .message(let message):
         client.frameBegan = 0
-        if client.connection.take(message, handle: handle) { continue }
+        if client.connection.take(message, on: lane, handle: handle) { continue }
         drop(descriptor, client)
       case .later:
         client.frameBegan = client.reader.isHalfway ? (client.frameBegan > 0 ? client.frameBegan : Self.monotonicSeconds()) : 0

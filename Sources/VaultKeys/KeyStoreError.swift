@@ -78,7 +78,8 @@ public enum KeyStoreError: ReportableError, Hashable {
       "unlock it (Passwords and Keys), or log in to the desktop; without a desktop, a new vault can have VAULT_KEYSTORE=passphrase"
     case .promptUnanswered: "run the command again and answer the prompt"
     case .timedOut: "restart the keyring's service, or log in to the desktop again"
-    case .keyMissing: "was the database moved here, or the keyring reset? put the keyring back from a copy, or move the database away and import again"
+    case .keyMissing:
+      "was the database moved here, or the keyring reset? put the keyring back from a copy, or move the database away and import again"
     case .keyExists: nil
     case .damaged: "put the keyring, or the file, back from a copy"
     case .wrongPassphrase: "try again; nothing was changed"

@@ -37,7 +37,9 @@ extension VaultStore {
   public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) throws -> Delivery? {
     // One transaction for looking and logging: each one of its own would take SQLite's locks again.
     try change(.process) { store in
-      guard let found = try store.openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
+      guard let found = try store.openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else {
+        return nil
+      }
       let session = found.session
       var event = event
       event.sessionId = session.id
@@ -103,8 +105,10 @@ extension VaultStore {
           trigger: event.trigger, event.requester)
       }
       try store.insert(session, profileId: profileId)
-      try store.database.statement("UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ? WHERE id = ?")
-        .begin().bind(session.id).bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(profileId).run()
+      try store.database.statement(
+        "UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ? WHERE id = ?"
+      )
+      .begin().bind(session.id).bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(profileId).run()
       if let replaced {
         try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
           .run()
@@ -166,8 +170,10 @@ extension VaultStore {
     try database.statement("UPDATE session SET ended_at = ?, end_reason = ? WHERE id = ?")
       .begin().bind(clock.now().milliseconds).bind(reason.rawValue).bind(session.id).run()
     if reason != .expired {
-      try database.statement("UPDATE profile SET session_expires_at = NULL, session_renews_at = NULL WHERE session_id = ?1 AND name = ?2")
-        .begin().bind(session.id).bind(session.profile).run()
+      try database.statement(
+        "UPDATE profile SET session_expires_at = NULL, session_renews_at = NULL WHERE session_id = ?1 AND name = ?2"
+      )
+      .begin().bind(session.id).bind(session.profile).run()
     }
     let version = try destroy(table: "session", row: session.id)
     var event = AuditEvent(action: action, outcome: .success, trigger: trigger, profile: session.profile, requester: requester)

@@ -10,7 +10,7 @@ import Synchronization
 final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  private var waiting: [UnownedJob] = []
+  private var waiting: [Work] = []
   private var isEnding = false
   private var thread = pthread_t()
 
@@ -37,10 +37,19 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     mutex.deallocate()
   }
 
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
+  /// A job of the actor that is bound to this thread, or one of a task that prefers it.
+  private enum Work {
+    case ofActor(UnownedJob)
+    case ofTask(UnownedJob, UnownedTaskExecutor)
+  }
+
+  func enqueue(_ job: consuming ExecutorJob) { add(.ofActor(UnownedJob(job))) }
+
+  fileprivate func enqueue(_ job: consuming ExecutorJob, for lane: UnownedTaskExecutor) { add(.ofTask(UnownedJob(job), lane)) }
+
+  private func add(_ work: Work) {
     pthread_mutex_lock(mutex)
-    waiting.append(job)
+    waiting.append(work)
     pthread_cond_signal(condition)
     pthread_mutex_unlock(mutex)
   }
@@ -62,7 +71,21 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
       let isOver = jobs.isEmpty && isEnding
       pthread_mutex_unlock(mutex)
       if isOver { return }
-      for job in jobs { job.runSynchronously(on: asUnownedSerialExecutor()) }
+      for work in jobs {
+        switch work {
+        case .ofActor(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+        case .ofTask(let job, let lane): job.runSynchronously(on: lane)
+        }
+      }
     }
   }
+}
+
+/// Lets tasks run on the store's own thread, so that a request that only reads a session and logs it wakes one thread and no more.
+public final class StoreLane: TaskExecutor {
+  private let thread: ThreadExecutor
+
+  init(_ thread: ThreadExecutor) { self.thread = thread }
+
+  public func enqueue(_ job: consuming ExecutorJob) { thread.enqueue(job, for: asUnownedTaskExecutor()) }
 }

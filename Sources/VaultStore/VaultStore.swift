@@ -10,6 +10,9 @@ public actor VaultStore {
   private let executor: ThreadExecutor
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+  /// For tasks whose work is mostly the store's.
+  public nonisolated let lane: StoreLane
+
   /// `vlt_…`
   public nonisolated let vaultId: String
   nonisolated let clock: any WallClock
@@ -24,6 +27,7 @@ public actor VaultStore {
   public init(path: String, clock: any WallClock, host requester: Requester) async throws {
     let executor = ThreadExecutor()
     self.executor = executor
+    lane = StoreLane(executor)
     self.clock = clock
     do {
       let opened = try Schema.openForWriting(path: path, now: clock.now())

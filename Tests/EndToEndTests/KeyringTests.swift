@@ -5,7 +5,8 @@ import Testing
 /// The main job with the key in a real gnome-keyring, and what its weather does to it.
 @Suite struct KeyringTests {
   private func vault(_ keyring: KeyringSession, _ simulator: STSSimulatorProcess) async throws -> TestVault {
-    try await TestVault(simulator, environment: ["VAULT_KEYSTORE": "secret-service", "DBUS_SESSION_BUS_ADDRESS": keyring.busAddress])
+    try await TestVault(
+      simulator, environment: ["VAULT_KEYSTORE": "secret-service", "DBUS_SESSION_BUS_ADDRESS": keyring.busAddress])
   }
 
   @Test("the keyring is asked once in an agent's life: with it gone, the agent goes on")
@@ -47,12 +48,15 @@ import Testing
     #expect(try keyring.items("application", "vault").isEmpty)
   }
 
-  @Test("without a bus or a service the vault says which, and how to do without; it never takes the weaker store by itself", arguments: [true, false])
+  @Test(
+    "without a bus or a service the vault says which, and how to do without; it never takes the weaker store by itself",
+    arguments: [true, false])
   func absent(hasBus: Bool) async throws {
     let keyring = try KeyringSession(.none)
     let simulator = try await STSSimulatorProcess()
     let vault = TestVault(environment: [
-      "AWS_ENDPOINT_URL_STS": simulator.url, "VAULT_KEYSTORE": "", "DBUS_SESSION_BUS_ADDRESS": hasBus ? keyring.busAddress : "unix:path=/nonexistent",
+      "AWS_ENDPOINT_URL_STS": simulator.url, "VAULT_KEYSTORE": "",
+      "DBUS_SESSION_BUS_ADDRESS": hasBus ? keyring.busAddress : "unix:path=/nonexistent",
     ])
     vault.config(TestVault.standardConfig)
     vault.credentials(TestVault.standardCredentials)
