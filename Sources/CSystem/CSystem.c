@@ -1,1 +1,107 @@
+#define _GNU_SOURCE
 #include "CSystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int sys_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return -1;
+  *pid = peer.pid;
+  *uid = peer.uid;
+  *gid = peer.gid;
+  return 0;
+}
+
+int sys_set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int sys_forbid_core(void) {
+  struct rlimit none = {0, 0};
+  return setrlimit(RLIMIT_CORE, &none);
+}
+
+int sys_limit_heaps(void) { return mallopt(M_ARENA_MAX, 1); }
+
+int sys_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
+
+int sys_flock(int fd, int operation) { return flock(fd, operation); }
+
+int sys_daemonize(void) {
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child > 0) _exit(0);
+  if (setsid() < 0) return -1;
+  return 0;
+}
+
+int sys_close_from(int first) { return (int)syscall(SYS_close_range, (unsigned)first, ~0U, 0U); }
+
+/// Fills a socket address with a path; -1 with ENAMETOOLONG where it does not fit (unix(7): 108 bytes).
+static int sys_unix_address(const char *path, struct sockaddr_un *address) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  size_t length = strlen(path);
+  if (length >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address->sun_path, path, length + 1);
+  return 0;
+}
+
+int sys_unix_connect(const char *path) {
+  struct sockaddr_un address;
+  if (sys_unix_address(path, &address) != 0) return -1;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+  }
+  return fd;
+}
+
+int sys_unix_listen(const char *path, int backlog) {
+  struct sockaddr_un address;
+  if (sys_unix_address(path, &address) != 0) return -1;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  mode_t before = umask(0177);
+  int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
+  int saved = errno;
+  umask(before);
+  if (bound != 0 || listen(fd, backlog) != 0) {
+    if (bound == 0) saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+  }
+  return fd;
+}
+
+int sys_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+int sys_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int sys_errno(void) { return errno; }
+
+char **sys_environment(void) { return environ; }

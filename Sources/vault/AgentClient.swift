@@ -31,6 +31,12 @@ struct AgentClient {
 
   private func connect() throws -> Channel {
     if let channel = Channel.connect(to: paths.socket) { return channel }
+    if errno == ENAMETOOLONG {
+      throw Failure(
+        "the path of the agent's socket is too long: \(paths.socket)",
+        hint: "it has 107 bytes at most; choose a shorter VAULT_HOME",
+        exitStatus: .configuration)
+    }
     guard errno == ENOENT || errno == ECONNREFUSED else {
       throw Failure(
         "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,

@@ -31,7 +31,7 @@ struct AgentStarter {
   private func launch() throws {
     let program = try Self.program()
     var ends: [Int32] = [0, 0]
-    guard pipe2(&ends, O_CLOEXEC) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
+    guard sys_pipe(&ends) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
     let ready = Channel(descriptor: ends[0])
     let child = try spawn(program, readyDescriptor: ends[1])
     close(ends[1])

@@ -8,6 +8,8 @@ _ = sys_set_not_dumpable()
 _ = sys_forbid_core()
 _ = sys_limit_heaps()
 umask(0o077)
+// libcurl would write the keys of its connections to the file that this names.
+unsetenv("SSLKEYLOGFILE")
 
 var readyDescriptor: Int32?
 var isBackground = false

@@ -142,6 +142,50 @@ import Testing
     try await vault.mustRun("exec", "app-dev", "--", "true")
   }
 
+  @Test("a VAULT_HOME whose socket would have too long a path is told so")
+  func longPath() async throws {
+    let vault = TestVault()
+    let result = try await vault.run("import", environment: ["VAULT_HOME": vault.folder.file(String(repeating: "x", count: 120))])
+    #expect(result.end == .exit(66) || result.end == .exit(78), "\(result.errors)")
+    vault.config("[profile a]\nregion = us-east-1\n")
+    let again = try await vault.run("import", environment: ["VAULT_HOME": vault.folder.file(String(repeating: "x", count: 120))])
+    #expect(again.end == .exit(78) && again.errors.contains("107 bytes"), "\(again.errors)")
+  }
+
+  @Test(
+    "a disk that is full refuses credentials that cannot be logged, loses nothing, and works again with room",
+    .enabled(if: geteuid() == 0, "only root can mount a small disk"))
+  func fullDisk() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
+    vault.config(TestVault.standardConfig)
+    vault.credentials(TestVault.standardCredentials)
+    mkdir(vault.vaultHome, 0o700)
+    let mounted = try await Subprocess.run(
+      "/usr/bin/mount", ["-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", vault.vaultHome],
+      environment: ["PATH": "/usr/bin:/bin"])
+    try #require(mounted.succeeded, "\(mounted.errors)")
+    do {
+      try await vault.mustRun("import")
+      try await vault.mustRun("exec", "app-dev", "--", "true")
+      let room = vault.vaultHome + "/room"
+      try? Data(count: 4 << 20).write(to: URL(fileURLWithPath: room))
+      var refused: Subprocess.Result?
+      for _ in 0..<400 where refused == nil {
+        let result = try await vault.run("exec", "--refresh", "app-dev", "--", "echo", "ran")
+        if !result.succeeded { refused = result }
+      }
+      #expect(refused?.end == .exit(74) && refused?.output == "", "\(refused?.errors ?? "never refused")")
+      unlink(room)
+      try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true")
+      #expect(try await vault.run("audit", "verify").succeeded)
+    } catch {
+      Issue.record(error)
+    }
+    _ = try await vault.run("agent", "stop")
+    _ = try await Subprocess.run("/usr/bin/umount", ["-l", vault.vaultHome], environment: ["PATH": "/usr/bin:/bin"])
+  }
+
   @Test("a damaged database is refused with what to do, and left as it is")
   func corrupt() async throws {
     let simulator = try await STSSimulatorProcess()
