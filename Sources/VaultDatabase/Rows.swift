@@ -21,6 +21,15 @@ public struct AccessKeyRecord: Sendable, Hashable {
   public var mfaSerial: String?
   public var origin: String
   public var createdAt: Timestamp
+
+  public init(id: String, name: String, accessKeyId: String, mfaSerial: String?, origin: String, createdAt: Timestamp) {
+    self.id = id
+    self.name = name
+    self.accessKeyId = accessKeyId
+    self.mfaSerial = mfaSerial
+    self.origin = origin
+    self.createdAt = createdAt
+  }
 }
 
 /// A master key's row.

@@ -36,11 +36,14 @@ public enum AccessKeyRows {
   public static func all(in database: Database) throws -> [AccessKeyRecord] {
     try database.statement(
       "SELECT id, name, access_key_id, mfa_serial, origin, created_at FROM access_key WHERE removed_at IS NULL ORDER BY name"
-    ).begin().rows { row in
-      AccessKeyRecord(
-        id: row.text(0), name: row.text(1), accessKeyId: row.text(2), mfaSerial: row.optionalText(3), origin: row.text(4),
-        createdAt: Timestamp(milliseconds: row.int(5)))
-    }
+    ).begin().rows(read)
+  }
+
+  /// Reads the first six columns, in the order of ``all(in:)``.
+  public static func read(_ row: Statement) -> AccessKeyRecord {
+    AccessKeyRecord(
+      id: row.text(0), name: row.text(1), accessKeyId: row.text(2), mfaSerial: row.optionalText(3), origin: row.text(4),
+      createdAt: Timestamp(milliseconds: row.int(5)))
   }
 }
 

@@ -6,6 +6,14 @@ import VaultSecrets
 extension VaultStore {
   public func accessKeys() throws -> [AccessKeyRecord] { try AccessKeyRows.all(in: database) }
 
+  static let accessKeyByName: StaticString = """
+    SELECT id, name, access_key_id, mfa_serial, origin, created_at FROM access_key WHERE name = ? AND removed_at IS NULL
+    """
+
+  func accessKey(named name: String) throws -> AccessKeyRecord? {
+    try database.statement(Self.accessKeyByName).begin().bind(name).first(AccessKeyRows.read)
+  }
+
   /// Seals a key under a name, in place of the one that had it.
   public func addAccessKey(name: String, credential: Credential, mfaSerial: String?, requester: Requester) throws {
     try change { store in
@@ -21,30 +29,32 @@ extension VaultStore {
     _ requester: Requester
   ) throws {
     guard sealer != nil else { throw StoreError.locked }
-    let known = try accessKeys().first { $0.name == name }
-    let id = known?.id ?? Identifier.make("key")
+    let known = try accessKey(named: name)
+    let record = AccessKeyRecord(
+      id: known?.id ?? Identifier.make("key"), name: name, accessKeyId: accessKeyId, mfaSerial: mfaSerial, origin: origin,
+      createdAt: known?.createdAt ?? clock.now())
     if known == nil {
       try database.statement(
         "INSERT INTO access_key (id, name, access_key_id, mfa_serial, origin, created_at) VALUES (?, ?, ?, ?, ?, ?)"
       )
-      .begin().bind(id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(clock.now().milliseconds).run()
+      .begin().bind(record.id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(record.createdAt.milliseconds).run()
     } else {
       try database.statement("UPDATE access_key SET access_key_id = ?, mfa_serial = ?, origin = ? WHERE id = ?")
-        .begin().bind(accessKeyId).bind(mfaSerial).bind(origin).bind(id).run()
+        .begin().bind(accessKeyId).bind(mfaSerial).bind(origin).bind(record.id).run()
     }
-    let version = try seal(CredentialForm.join(credential), table: "access_key", row: id, profile: name, role: accessKeyId)
+    let version = try seal(CredentialForm.join(credential), for: SecretOwner(record))
     var event = AuditEvent(
       action: known == nil ? .accessKeyAdded : .accessKeyChanged, outcome: .success, trigger: trigger, profile: name,
       requester: requester)
     event.accessKeyId = accessKeyId
     event.detail = origin
-    try append(event, subject: (id, version))
+    try append(event, subject: (record.id, version))
   }
 
   /// - Returns: nil where there is no key of this name.
   public func openAccessKey(name: String) throws -> Credential? {
-    guard let record = try accessKeys().first(where: { $0.name == name }) else { return nil }
-    let secret = try open(table: "access_key", row: record.id, profile: name, role: record.accessKeyId)
+    guard let record = try accessKey(named: name) else { return nil }
+    let secret = try open(SecretOwner(record))
     guard let credential = CredentialForm.split(secret, accessKeyId: record.accessKeyId, expiresAt: nil) else {
       throw SealError.malformed(row: "access_key \(record.id)")
     }
@@ -53,7 +63,7 @@ extension VaultStore {
 
   /// Destroys a key's secret; its row stays, marked.
   public func removeAccessKey(name: String, requester: Requester) throws {
-    guard let record = try accessKeys().first(where: { $0.name == name }) else { return }
+    guard let record = try accessKey(named: name) else { return }
     try change { store in
       try store.database.statement("UPDATE access_key SET removed_at = ? WHERE id = ?").begin().bind(
         store.clock.now().milliseconds

@@ -1,28 +1,62 @@
+import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// What a sealed secret is nailed to: every field is part of the associated data, so that a ciphertext that is moved to another table, row,
-/// column, profile, role, version or time does not open.
-struct SealedPlace: Sendable, Hashable {
+/// The row that a secret belongs to, with everything in it that says what the secret is and for how long.
+struct SecretOwner: Sendable, Hashable {
   var table: String
   var row: String
-  var column: String
   var profile: String
-  var role: String
+  /// What else stands in the clear beside the secret and is believed when it is handed out.
+  var facts: [String]
+
+  var name: String { "\(table) \(row)" }
+
+  init(table: String, row: String, profile: String, facts: [String]) {
+    self.table = table
+    self.row = row
+    self.profile = profile
+    self.facts = facts
+  }
+
+  /// The fingerprint is among the facts, so that a session which was asked for with a narrow policy cannot be exchanged for a wide one.
+  init(_ session: SessionRecord) {
+    self.init(
+      table: "session", row: session.id, profile: session.profile,
+      facts: [
+        session.kind.rawValue, session.roleARN ?? "", session.fingerprint, session.accessKeyId,
+        String(session.issuedAt.milliseconds), String(session.expiresAt.milliseconds),
+      ])
+  }
+
+  init(_ key: AccessKeyRecord) {
+    self.init(table: "access_key", row: key.id, profile: key.name, facts: [key.accessKeyId])
+  }
+}
+
+/// What a sealed secret is nailed to: every field is part of the associated data, so that a ciphertext that is moved to another table, row,
+/// column or profile, beside other facts, or to another version or time does not open.
+struct SealedPlace: Sendable, Hashable {
+  var owner: SecretOwner
+  var column = "credential"
   var version: Int64
   var createdAt: Timestamp
 
   /// Pre-authentication encoding: the number of pieces, then each one's length and bytes, so that no two places look alike (PASETO, "PAE").
   func associatedData(key: KeyID) -> [UInt8] {
     var data: [UInt8] = []
-    data.reserveCapacity(256)
+    data.reserveCapacity(384)
+    func put(number: Int) {
+      for shift in 0..<8 { data.append(UInt8(truncatingIfNeeded: number >> (8 * shift))) }
+    }
     func put(_ bytes: some Collection<UInt8>) {
-      let count = UInt64(bytes.count)
-      for shift in 0..<8 { data.append(UInt8(truncatingIfNeeded: count >> UInt64(8 * shift))) }
+      put(number: bytes.count)
       data.append(contentsOf: bytes)
     }
+    put(number: 8 + owner.facts.count)
     put("vault-record-1".utf8)
-    for text in [table, row, column, profile, role] { put(text.utf8) }
+    for text in [owner.table, owner.row, column, owner.profile] { put(text.utf8) }
+    for fact in owner.facts { put(fact.utf8) }
     put(key.bytes)
     put(String(version).utf8)
     put(String(createdAt.milliseconds).utf8)
@@ -67,7 +101,7 @@ struct Sealer: Sendable {
 
   /// - Throws: `SealError`, naming the row.
   func open(_ envelope: [UInt8], at place: SealedPlace) throws(SealError) -> SecretBytes {
-    let name = "\(place.table) \(place.row)"
+    let name = place.owner.name
     guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength, Array(envelope[0..<4]) == Self.magic,
       envelope[4] == Self.algorithm
     else {

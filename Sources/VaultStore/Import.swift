@@ -25,8 +25,12 @@ public struct ImportSummary: Sendable {
   /// Profiles of the vault's own, which a file's section of the same name does not touch.
   public var shadowed: [String] = []
   public var keysChanged: [String] = []
+  /// Sections that profiles refer to (`services x`, `sso-session y`) and that came, went or changed: they say where secrets are sent.
+  public var sectionsChanged: [String] = []
 
-  var isNothing: Bool { added.isEmpty && changed.isEmpty && removed.isEmpty && keysChanged.isEmpty }
+  var isNothing: Bool {
+    added.isEmpty && changed.isEmpty && removed.isEmpty && keysChanged.isEmpty && sectionsChanged.isEmpty
+  }
 }
 
 extension VaultStore {
@@ -69,6 +73,7 @@ extension VaultStore {
     var event = AuditEvent(action: .profilesImported, outcome: .success, trigger: trigger, requester: requester)
     event.detail =
       "\(summary.added.count) added, \(summary.changed.count) changed, \(summary.removed.count) removed"
+      + (summary.sectionsChanged.isEmpty ? "" : "; " + summary.sectionsChanged.joined(separator: ", "))
       + (files.isEmpty ? "" : " from " + files.joined(separator: ", "))
     try append(event)
   }
@@ -94,7 +99,7 @@ extension VaultStore {
       switch try write(section, summary: summary, isOwn: isOwn, origin: origin) {
       case .added: outcome.added.append(section.name)
       case .changed: outcome.changed.append(section.name)
-      case .unchanged: outcome.unchanged += 1
+      case .unchanged, .moved: outcome.unchanged += 1
       }
     }
     if !isOwn {
@@ -103,20 +108,9 @@ extension VaultStore {
         outcome.removed.append(name)
       }
     }
-    try replaceShared(sections.filter { $0.kind != .profile }, isOwn: isOwn)
+    outcome.sectionsChanged = try replaceShared(sections.filter { $0.kind != .profile }, isOwn: isOwn)
     outcome.keysChanged = try take(keys, trigger, requester)
     return outcome
-  }
-
-  private func replaceShared(_ sections: [ConfigSection], isOwn: Bool) throws {
-    if !isOwn { try database.statement("DELETE FROM shared_section WHERE is_own = 0").begin().run() }
-    for section in sections {
-      try database.statement(
-        "INSERT INTO shared_section (kind, name, is_own) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO NOTHING"
-      )
-      .begin().bind(section.kind.rawValue).bind(section.name).bind(isOwn ? 1 : 0).run()
-      if database.changes == 1 { try insert(section.settings, profile: nil, section: database.lastInsertRow) }
-    }
   }
 
   /// Seals the keys that are not held yet as they are.
@@ -128,7 +122,7 @@ extension VaultStore {
       {
         continue
       }
-      let serial = try accessKeys().first { $0.name == key.profile }?.mfaSerial
+      let serial = try accessKey(named: key.profile)?.mfaSerial
       try put(
         name: key.profile, accessKeyId: key.credential.accessKeyId, credential: key.credential, mfaSerial: serial,
         origin: key.origin,

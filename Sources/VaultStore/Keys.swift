@@ -73,24 +73,12 @@ extension VaultStore {
   }
 
   private func resealRows(from old: Sealer, to new: Sealer) throws -> Int {
-    let rows = try database.statement(
-      """
-      SELECT x.owner_table, x.owner_id, x.record_version, x.created_at, x.envelope, coalesce(p.name, k.name), coalesce(s.role_arn, k.access_key_id, '') \
-      FROM secret x LEFT JOIN session s ON x.owner_table = 'session' AND s.id = x.owner_id LEFT JOIN profile p ON p.id = s.profile_id \
-      LEFT JOIN access_key k ON x.owner_table = 'access_key' AND k.id = x.owner_id
-      """
-    ).begin().rows { row in
-      (
-        place: SealedPlace(
-          table: row.text(0), row: row.text(1), column: "credential", profile: row.text(5), role: row.text(6),
-          version: row.int(2),
-          createdAt: Timestamp(milliseconds: row.int(3))), envelope: row.blob(4)
-      )
-    }
+    let rows = try sealedRows()
     let update = try database.statement("UPDATE secret SET key_id = ?, envelope = ? WHERE owner_table = ? AND owner_id = ?")
     for row in rows {
       let secret = try old.open(row.envelope, at: row.place)
-      try update.begin().bind(new.id.bytes).bind(new.seal(secret, at: row.place)).bind(row.place.table).bind(row.place.row).run()
+      let owner = row.place.owner
+      try update.begin().bind(new.id.bytes).bind(new.seal(secret, at: row.place)).bind(owner.table).bind(owner.row).run()
     }
     return rows.count
   }

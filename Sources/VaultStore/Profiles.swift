@@ -27,7 +27,7 @@ extension VaultStore {
       let outcome = try store.write(
         ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true,
         origin: SettingOrigin.vault.file)
-      guard outcome != .unchanged else { return }
+      guard outcome == .added || outcome == .changed else { return }
       var event = AuditEvent(
         action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name,
         requester: requester)
@@ -37,6 +37,8 @@ extension VaultStore {
   }
 
   /// Marks a profile as removed; its sessions are forgotten with it.
+  ///
+  /// - Throws: `StoreError.unknownProfile` where there is none.
   public func removeProfile(_ name: String, requester: Requester) throws {
     try change { store in
       try store.remove(name, trigger: .manual, requester)
@@ -46,14 +48,15 @@ extension VaultStore {
   }
 
   func remove(_ name: String, trigger: AuditTrigger, _ requester: Requester) throws {
-    for session in try liveSessions() where session.profile == name {
+    for session in try liveSessions(of: name) {
       try end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester)
     }
     try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(
       name
     ).run()
-    try database.statement("UPDATE profile SET removed_at = ? WHERE name = ?").begin().bind(clock.now().milliseconds).bind(name)
-      .run()
+    try database.statement("UPDATE profile SET removed_at = ? WHERE name = ? AND removed_at IS NULL").begin()
+      .bind(clock.now().milliseconds).bind(name).run()
+    guard database.changes == 1 else { throw StoreError.unknownProfile(name) }
   }
 
   /// What `list` says of profiles, worked out anew.
@@ -70,7 +73,11 @@ extension VaultStore {
       .bind(summary.name).run()
   }
 
-  enum WriteOutcome { case added, changed, unchanged }
+  enum WriteOutcome {
+    case added, changed, unchanged
+    /// Says what it said, in other lines of the file.
+    case moved
+  }
 
   /// Writes a profile's rows where they are not what they were.
   func write(_ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String) throws -> WriteOutcome {
@@ -93,7 +100,8 @@ extension VaultStore {
     }
     try insert(section.settings, profile: id, section: nil)
     try write(summary)
-    return known == nil || known?.isRemoved == true ? .added : .changed
+    guard let known, !known.isRemoved else { return .added }
+    return known.isOwn == isOwn && known.digest.starts(with: digest.prefix(Self.contentDigestLength)) ? .moved : .changed
   }
 
   func insert(_ settings: [Setting], profile: Int64?, section: Int64?) throws {
@@ -117,19 +125,24 @@ extension VaultStore {
     }
   }
 
+  private static let contentDigestLength = 16
+
+  /// 16 bytes for what a profile says, and 16 for where it says it.
   private static func digest(_ settings: [Setting], _ summary: ProfileSummary) -> [UInt8] {
-    var bytes: [UInt8] = []
-    func put(_ text: String?) {
+    var content: [UInt8] = []
+    var places: [UInt8] = []
+    func put(_ text: String?, _ bytes: inout [UInt8]) {
       bytes += String(text?.utf8.count ?? -1).utf8
       bytes.append(UInt8(ascii: ":"))
       if let text { bytes += text.utf8 }
     }
     for setting in settings {
+      put(setting.origin.description, &places)
       for line in lines(setting) {
-        for text in [setting.name, line.nested, line.value, setting.origin.description] { put(text) }
+        for text in [setting.name, line.nested, line.value] { put(text, &content) }
       }
     }
-    for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem] { put(text) }
-    return blake2b(bytes, length: 16)
+    for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem] { put(text, &content) }
+    return blake2b(content, length: contentDigestLength) + blake2b(places, length: 16)
   }
 }

@@ -14,37 +14,31 @@ extension VaultStore {
   /// Seals a secret for a row, in place of the one it had. The caller logs the version.
   ///
   /// - Returns: the version.
-  func seal(_ secret: SecretBytes, table: String, row: String, profile: String, role: String) throws -> Int64 {
+  func seal(_ secret: SecretBytes, for owner: SecretOwner) throws -> Int64 {
     guard let sealer else { throw StoreError.locked }
-    let version = try version(of: row) + 1
-    let now = clock.now()
-    let place = SealedPlace(
-      table: table, row: row, column: "credential", profile: profile, role: role, version: version, createdAt: now)
+    let place = SealedPlace(owner: owner, version: try version(of: owner.row) + 1, createdAt: clock.now())
     try database.statement(
       """
       INSERT INTO secret (owner_table, owner_id, record_version, key_id, created_at, envelope) VALUES (?, ?, ?, ?, ?, ?) \
       ON CONFLICT (owner_table, owner_id) DO UPDATE SET record_version = excluded.record_version, key_id = excluded.key_id, \
       created_at = excluded.created_at, envelope = excluded.envelope
       """
-    ).begin().bind(table).bind(row).bind(version).bind(sealer.id.bytes).bind(now.milliseconds).bind(
-      sealer.seal(secret, at: place)
-    ).run()
-    return version
+    ).begin().bind(owner.table).bind(owner.row).bind(place.version).bind(sealer.id.bytes).bind(place.createdAt.milliseconds)
+      .bind(sealer.seal(secret, at: place)).run()
+    return place.version
   }
 
   /// - Throws: `SealError` where the row is not the one that was sealed last.
-  func open(table: String, row: String, profile: String, role: String) throws -> SecretBytes {
+  func open(_ owner: SecretOwner) throws -> SecretBytes {
     guard let sealer else { throw StoreError.locked }
     let found = try database.statement(
       "SELECT record_version, created_at, envelope FROM secret WHERE owner_table = ? AND owner_id = ?"
     )
-    .begin().bind(table).bind(row).first { (version: $0.int(0), createdAt: $0.int(1), envelope: $0.blob(2)) }
-    guard let found else { throw SealError.malformed(row: "\(table) \(row)") }
-    let place = SealedPlace(
-      table: table, row: row, column: "credential", profile: profile, role: role, version: found.version,
-      createdAt: Timestamp(milliseconds: found.createdAt))
+    .begin().bind(owner.table).bind(owner.row).first { (version: $0.int(0), createdAt: $0.int(1), envelope: $0.blob(2)) }
+    guard let found else { throw SealError.malformed(row: owner.name) }
+    let place = SealedPlace(owner: owner, version: found.version, createdAt: Timestamp(milliseconds: found.createdAt))
     let secret = try sealer.open(found.envelope, at: place)
-    guard found.version == (try version(of: row)) else { throw SealError.replayed(row: "\(table) \(row)") }
+    guard found.version == (try version(of: owner.row)) else { throw SealError.replayed(row: owner.name) }
     return secret
   }
 
@@ -54,5 +48,40 @@ extension VaultStore {
   func destroy(table: String, row: String) throws -> Int64 {
     try database.statement("DELETE FROM secret WHERE owner_table = ? AND owner_id = ?").begin().bind(table).bind(row).run()
     return try version(of: row) + 1
+  }
+
+  /// Every sealed secret with its place, as the tables say it now.
+  ///
+  /// - Throws: `SealError.notAuthentic` for a secret that belongs to no row.
+  func sealedRows() throws -> [(place: SealedPlace, envelope: [UInt8])] {
+    func found(_ owner: SecretOwner, _ row: Statement, from first: Int32) -> (place: SealedPlace, envelope: [UInt8]) {
+      let place = SealedPlace(
+        owner: owner, version: row.int(first), createdAt: Timestamp(milliseconds: row.int(first + 1)))
+      return (place, row.blob(first + 2))
+    }
+    let sessions = try database.statement(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name, x.record_version, x.created_at, x.envelope \
+      FROM secret x JOIN session s ON s.id = x.owner_id JOIN profile p ON p.id = s.profile_id WHERE x.owner_table = 'session'
+      """
+    ).begin().rows { row in
+      found(SecretOwner(try SessionRows.read(row, from: 0, profile: row.text(15))), row, from: 16)
+    }
+    let keys = try database.statement(
+      """
+      SELECT k.id, k.name, k.access_key_id, k.mfa_serial, k.origin, k.created_at, x.record_version, x.created_at, x.envelope \
+      FROM secret x JOIN access_key k ON k.id = x.owner_id WHERE x.owner_table = 'access_key'
+      """
+    ).begin().rows { found(SecretOwner(AccessKeyRows.read($0)), $0, from: 6) }
+    let nobodys = try database.statement(
+      """
+      SELECT owner_table || ' ' || owner_id FROM secret x WHERE CASE owner_table \
+      WHEN 'session' THEN NOT EXISTS (SELECT 1 FROM session s WHERE s.id = x.owner_id) \
+      ELSE NOT EXISTS (SELECT 1 FROM access_key k WHERE k.id = x.owner_id) END LIMIT 1
+      """
+    ).begin().first { $0.text(0) }
+    if let nobodys { throw SealError.notAuthentic(row: nobodys) }
+    return sessions + keys
   }
 }

@@ -71,7 +71,7 @@ extension VaultStore {
       try SessionRows.read($0, from: 0, profile: profile)
     }
     guard let session else { return nil }
-    let secret = try open(table: "session", row: session.id, profile: profile, role: session.roleARN ?? "")
+    let secret = try open(SecretOwner(session))
     guard let credential = CredentialForm.split(secret, accessKeyId: session.accessKeyId, expiresAt: session.expiresAt) else {
       throw SealError.malformed(row: "session \(session.id)")
     }
@@ -87,11 +87,14 @@ extension VaultStore {
     guard sealer != nil else { throw StoreError.locked }
     var intent = intent
     intent.outcome = .intent
-    return try change { try $0.append(intent).id }
+    let id = try change { try $0.append(intent).id }
+    openIntents.insert(id)
+    return id
   }
 
   /// Keeps a session that AWS issued: its secrets sealed, its row, the end of the one it replaces, and the outcome, in one transaction.
   public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
+    guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
     try change { store in
       guard
         let profileId = try store.database.statement("SELECT id FROM profile WHERE name = ?").begin().bind(session.profile).first(
@@ -113,13 +116,13 @@ extension VaultStore {
         try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
           .run()
       }
-      let version = try store.seal(
-        CredentialForm.join(credential), table: "session", row: session.id, profile: session.profile, role: session.roleARN ?? "")
+      let version = try store.seal(CredentialForm.join(credential), for: SecretOwner(session))
       var event = event
       event.intentId = intentId
       event.sessionId = session.id
       try store.append(event, subject: (session.id, version))
     }
+    openIntents.remove(intentId)
   }
 
   private func insert(_ session: SessionRecord, profileId: Int64) throws {
@@ -134,10 +137,14 @@ extension VaultStore {
   }
 
   /// Logs that a call brought nothing.
+  ///
+  /// - Throws: `StoreError.unknownIntent` where the intent has its outcome already; ``complete(_:session:credential:event:)`` likewise.
   public func fail(_ intentId: String, event: AuditEvent) throws {
+    guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
     var event = event
     event.intentId = intentId
     try change { _ = try $0.append(event) }
+    openIntents.remove(intentId)
   }
 
   // MARK: ending
@@ -146,7 +153,7 @@ extension VaultStore {
   ///
   /// - Returns: how many there were.
   public func forget(profile: String?, requester: Requester, trigger: AuditTrigger) throws -> Int {
-    let live = try liveSessions().filter { profile == nil || $0.profile == profile }
+    let live = try profile.map { try liveSessions(of: $0) } ?? liveSessions()
     guard !live.isEmpty else { return 0 }
     try change { store in
       for session in live { try store.end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester) }
@@ -193,6 +200,18 @@ extension VaultStore {
       FROM session s JOIN profile p ON p.id = s.profile_id WHERE s.ended_at IS NULL ORDER BY s.issued_at
       """
     ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+  }
+
+  static let liveSessionsOfProfile: StaticString = """
+    SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+    s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
+    WHERE s.profile_id = (SELECT id FROM profile WHERE name = ?) AND s.ended_at IS NULL ORDER BY s.issued_at
+    """
+
+  func liveSessions(of profile: String) throws -> [SessionRecord] {
+    try database.statement(Self.liveSessionsOfProfile).begin().bind(profile).rows {
+      try SessionRows.read($0, from: 0, profile: profile)
+    }
   }
 
   public func liveSession(profile: String, fingerprint: String) throws -> SessionRecord? {

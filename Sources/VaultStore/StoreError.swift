@@ -8,9 +8,9 @@ public enum StoreError: ReportableError, Hashable {
   case wrongKey(KeyID)
   case unknownKey(KeyID)
   case unknownProfile(String)
+  /// An outcome for what was never begun, or has its outcome already.
   case unknownIntent(String)
   case chainBroken(String)
-  case closed
 
   public var message: String {
     switch self {
@@ -21,7 +21,6 @@ public enum StoreError: ReportableError, Hashable {
     case .unknownProfile(let name): "no profile \"\(name)\""
     case .unknownIntent(let id): "no open intent \(id)"
     case .chainBroken(let what): "the audit log is not whole: \(what)"
-    case .closed: "the vault is closed"
     }
   }
 

@@ -19,6 +19,8 @@ public actor VaultStore {
   let database: Database
   var sealer: Sealer?
   var head: AuditHead
+  /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
+  var openIntents: Set<String> = []
   private var writesThrough = true
 
   /// Opens the database, making or migrating it, and settles what a killed agent left: intents without an outcome become `unknown`.
@@ -105,7 +107,8 @@ public actor VaultStore {
     do {
       return try database.transaction { try body(self) }
     } catch {
-      head = before
+      // Asked again, since whoever else wrote a row (an sqlite3 shell) is what every later one would otherwise fail on.
+      head = (try? AuditHead(database: database, vaultId: vaultId)) ?? before
       throw error
     }
   }

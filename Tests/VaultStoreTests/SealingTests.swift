@@ -9,7 +9,7 @@ import VaultSecrets
 
 @Suite struct SealingTests {
   private let place = SealedPlace(
-    table: "session", row: "ses_1", column: "credential", profile: "app-dev", role: "arn", version: 1,
+    owner: SecretOwner(table: "session", row: "ses_1", profile: "app-dev", facts: ["role", "arn"]), version: 1,
     createdAt: Timestamp(seconds: 1))
   private let sealer = Sealer(
     master: SecretBytes(count: 32) { $0.copyBytes(from: (0..<32).map { UInt8($0) }) }, id: KeyID(bytes: Array(1...8))!)
@@ -20,21 +20,21 @@ import VaultSecrets
     #expect(try sealer.open(sealer.seal(secret, at: place), at: place).equals(secret))
   }
 
-  @Test("an envelope moved to another table, row, column, profile, role, version or time does not open")
+  @Test("an envelope moved to another table, row, column, profile, version or time, or beside other facts, does not open")
   func moved() throws {
     let envelope = sealer.seal(SecretBytes("the secret"), at: place)
     let changes: [(inout SealedPlace) -> Void] = [
-      { $0.table = "access_key" }, { $0.row = "ses_2" }, { $0.column = "other" }, { $0.profile = "app-prod" },
-      { $0.role = "other" }, { $0.version = 2 },
-      { $0.createdAt = Timestamp(seconds: 2) },
+      { $0.owner.table = "access_key" }, { $0.owner.row = "ses_2" }, { $0.column = "other" }, { $0.owner.profile = "app-prod" },
+      { $0.owner.facts = ["role", "other"] }, { $0.owner.facts = ["role"] }, { $0.owner.facts = ["role", "arn", ""] },
+      { $0.owner.facts = ["rolearn", ""] }, { $0.version = 2 }, { $0.createdAt = Timestamp(seconds: 2) },
       {
-        $0.table = "sessionses_1"; $0.row = ""
+        $0.owner.table = "sessionses_1"; $0.owner.row = ""
       },
     ]
     for change in changes {
       var elsewhere = place
       change(&elsewhere)
-      #expect(throws: SealError.notAuthentic(row: "\(elsewhere.table) \(elsewhere.row)")) {
+      #expect(throws: SealError.notAuthentic(row: elsewhere.owner.name)) {
         try sealer.open(envelope, at: elsewhere)
       }
     }

@@ -1,0 +1,57 @@
+import VaultDatabase
+import VaultModel
+
+// Sections that profiles refer to: `sso-session` and `services`.
+extension VaultStore {
+  private struct Known {
+    let id: Int64
+    let kind: String
+    let name: String
+    let isOwn: Bool
+    var title: String { "\(kind) \(name)" }
+  }
+
+  /// Takes sections as what the followed files say, or as the vault's own, which no file's section of the same name touches.
+  ///
+  /// - Returns: those that came, went, or say something else than before.
+  func replaceShared(_ sections: [ConfigSection], isOwn: Bool) throws -> [String] {
+    let known = try database.statement("SELECT id, kind, name, is_own FROM shared_section ORDER BY kind, name").begin().rows {
+      Known(id: $0.int(0), kind: $0.text(1), name: $0.text(2), isOwn: $0.int(3) != 0)
+    }
+    let byTitle = Dictionary(known.map { ($0.title, $0) }, uniquingKeysWith: { first, _ in first })
+    var seen: Set<String> = []
+    var changed: [String] = []
+    for section in sections {
+      let title = "\(section.kind.rawValue) \(section.name)"
+      guard seen.insert(title).inserted else { continue }
+      if let before = byTitle[title] {
+        if before.isOwn, !isOwn { continue }
+        let settings = try SettingRows.section(section.kind, section.name, in: database)?.settings ?? []
+        if before.isOwn == isOwn, settings == section.settings { continue }
+        try delete(before)
+        if before.isOwn != isOwn || !Self.saysTheSame(settings, section.settings) { changed.append(title) }
+      } else {
+        changed.append(title)
+      }
+      try database.statement("INSERT INTO shared_section (kind, name, is_own) VALUES (?, ?, ?)")
+        .begin().bind(section.kind.rawValue).bind(section.name).bind(isOwn ? 1 : 0).run()
+      try insert(section.settings, profile: nil, section: database.lastInsertRow)
+    }
+    if !isOwn {
+      for gone in known where !gone.isOwn && !seen.contains(gone.title) {
+        try delete(gone)
+        changed.append(gone.title)
+      }
+    }
+    return changed
+  }
+
+  private func delete(_ section: Known) throws {
+    try database.statement("DELETE FROM shared_section WHERE id = ?").begin().bind(section.id).run()
+  }
+
+  /// Whether only the lines differ in which it stands.
+  private static func saysTheSame(_ one: [Setting], _ other: [Setting]) -> Bool {
+    one.elementsEqual(other) { $0.name == $1.name && $0.value == $1.value }
+  }
+}
