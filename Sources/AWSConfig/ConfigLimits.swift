@@ -5,9 +5,9 @@
 enum ConfigLimits {
   static let fileBytes = 64 << 20
   /// Sections of one file.
-  static let sections = 100_000
+  static let sections = 50_000
   /// Settings of one file, the lines of nested values among them.
-  static let settings = 500_000
+  static let settings = 250_000
   /// Settings of one section, or of a profile with all that it includes.
   static let settingsOfSection = 500
   /// Lines of one nested value.
