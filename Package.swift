@@ -64,7 +64,7 @@ let package = Package(
     tests("AWSClientTests", ["AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
-    tests("VaultAgentTests", ["VaultAgent", "TestSupport"]),
+    tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),
   ]

@@ -20,7 +20,13 @@ public struct ChainResolver {
 
   /// - Throws: the first thing that stands between the profile and its credentials.
   public func chain(for name: String) throws(ConfigError) -> CredentialChain {
-    let leaf = try settings(of: name, namedAt: nil)
+    try chain(for: try settings(of: name, namedAt: nil))
+  }
+
+  private func chain(for leaf: ProfileSettings) throws(ConfigError) -> CredentialChain {
+    let name = leaf.name
+    let endpoint = try endpoints.settings(leaf)
+    let region = try endpoints.region(leaf, leaf: leaf)
     var roles: [RoleLink] = []
     var visited: [String] = []
     var current = leaf
@@ -33,7 +39,13 @@ public struct ChainResolver {
         identity = link
       case .role(let source):
         guard roles.count < Self.longestChain else { throw ConfigError.tooLong(profile: name, limit: Self.longestChain) }
-        roles.append(try role(of: current, leaf: leaf))
+        let link = RoleParameters(profile: current)
+        if roles.isEmpty {
+          roles.append(try link.link(region: region, endpoint: endpoint))
+        } else {
+          roles.append(
+            try link.link(region: try endpoints.region(current, leaf: leaf), endpoint: try endpoints.settings(current)))
+        }
         switch source {
         case .identity(let link): identity = link
         case .profile(let next, let origin):
@@ -45,16 +57,15 @@ public struct ChainResolver {
         }
       }
       return CredentialChain(
-        profile: name, identity: identity, roles: roles.reversed(), region: endpoints.region(leaf, leaf: leaf),
-        endpoint: try endpoints.settings(leaf))
+        profile: name, identity: identity, roles: roles.reversed(), region: region, endpoint: endpoint)
     }
   }
 
   /// What `vault list` says of the profile. What is wrong with it stands in `problem`.
   public func summary(for name: String) -> ProfileSummary {
     do {
-      let chain = try chain(for: name)
       let leaf = try settings(of: name, namedAt: nil)
+      let chain = try chain(for: leaf)
       let isRole = chain.roles.last?.profile == name
       var arn = isRole ? chain.roles.last?.roleARN.text : nil
       if case .webIdentity(_, let role, _, _) = chain.identity, !isRole { arn = role.text }
@@ -113,11 +124,6 @@ public struct ChainResolver {
     throw ConfigError.incomplete(
       profile: profile.name, origin: roleARN.origin, problem: "has a role_arn, but nothing to assume the role with",
       expected: "add source_profile, credential_source or web_identity_token_file")
-  }
-
-  private func role(of profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> RoleLink {
-    try RoleParameters(profile: profile).link(
-      region: endpoints.region(profile, leaf: leaf), endpoint: try endpoints.settings(profile))
   }
 
   private static func kind(of identity: IdentityLink) -> ProfileKind {

@@ -18,18 +18,22 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
   case loop(profiles: [String], setting: String, origin: SettingOrigin?)
   /// More roles than a chain may have.
   case tooLong(profile: String, limit: Int)
+  /// More profiles than one may include, one through the other, or more settings than they may bring.
+  case includesTooMuch(profile: String, origin: SettingOrigin?, limit: String)
 
   public var message: String {
     switch self {
     case .syntax(let file, let line, let expected): "\(file):\(line): expected \(expected)"
     case .unreadable(let file, let problem): "\(file): \(problem)"
-    case .noSuchProfile(let name, let origin): "\(Self.prefix(origin))there is no profile “\(name)”"
-    case .noSuchSection(let kind, let name, let origin): "\(origin): there is no section [\(kind.rawValue) \(name)]"
+    case .noSuchProfile(let name, let origin): "\(Self.prefix(origin))there is no profile “\(Self.short(name))”"
+    case .noSuchSection(let kind, let name, let origin): "\(origin): there is no section [\(kind.rawValue) \(Self.short(name))]"
     case .invalid(let setting, let origin, let expected): "\(origin): \(setting) must be \(expected)"
-    case .incomplete(let profile, let origin, let problem, _): "\(Self.prefix(origin))profile “\(profile)” \(problem)"
+    case .incomplete(let profile, let origin, let problem, _): "\(Self.prefix(origin))profile “\(Self.short(profile))” \(problem)"
     case .loop(let profiles, let setting, let origin):
-      "\(Self.prefix(origin))\(setting) leads in a circle: \(profiles.joined(separator: " → "))"
-    case .tooLong(let profile, let limit): "profile “\(profile)” needs more than \(limit) roles, one after the other"
+      "\(Self.prefix(origin))\(setting) leads in a circle: \(profiles.map(Self.short).joined(separator: " → "))"
+    case .tooLong(let profile, let limit): "profile “\(Self.short(profile))” needs more than \(limit) roles, one after the other"
+    case .includesTooMuch(let profile, let origin, let limit):
+      "\(Self.prefix(origin))profile “\(Self.short(profile))” includes more than \(limit)"
     }
   }
 
@@ -43,10 +47,16 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
     case .incomplete(_, _, _, let expected): expected
     case .loop: "let one of these profiles name a source that leads to credentials"
     case .tooLong: "assume the last role from a nearer source"
+    case .includesTooMuch: "put what these profiles have in common into one"
     }
   }
 
   public var exitStatus: ExitStatus { .configuration }
+
+  /// A name as it is told. One that names nothing may be as long as a file.
+  private static func short(_ name: String) -> String {
+    name.utf8.count <= ConfigLimits.nameBytes ? name : String(decoding: name.utf8.prefix(80), as: UTF8.self) + "…"
+  }
 
   private static func prefix(_ origin: SettingOrigin?) -> String { origin.map { "\($0): " } ?? "" }
 }

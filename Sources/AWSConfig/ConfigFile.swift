@@ -3,8 +3,6 @@ import VaultModel
 
 /// The bytes of one file, wiped when they have been used.
 enum ConfigFile {
-  static let longest = 64 << 20
-
   /// Lends the bytes of the file at `path`; none where it is missing.
   /// - Parameter shown: the path as the person knows it.
   static func withBytes<Result>(
@@ -23,7 +21,9 @@ enum ConfigFile {
       throw ConfigError.unreadable(file: shown, problem: "cannot be read: \(reason(errno))")
     }
     guard status.st_mode & S_IFMT == S_IFREG else { throw ConfigError.unreadable(file: shown, problem: "is not a regular file") }
-    guard status.st_size <= longest else { throw ConfigError.unreadable(file: shown, problem: "is longer than 64 MiB") }
+    guard status.st_size <= ConfigLimits.fileBytes else {
+      throw ConfigError.unreadable(file: shown, problem: "is longer than 64 MiB")
+    }
     // One byte more shows a file that grew meanwhile.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
     defer {

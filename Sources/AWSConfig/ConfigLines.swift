@@ -1,3 +1,5 @@
+import Glibc
+
 /// The lines of a file, as ranges of its bytes: after LF, CRLF or a lone CR comes the next. A BOM at the front is passed over.
 struct ConfigLines: Sequence, IteratorProtocol {
   let bytes: UnsafeRawBufferPointer
@@ -51,11 +53,24 @@ struct ConfigLines: Sequence, IteratorProtocol {
     return range.upperBound
   }
 
+  static let expectedText = "UTF-8 text without NUL bytes"
+
   /// The text of `range`; nil where it is not UTF-8 or holds a NUL.
   func text(_ range: Range<Int>) -> String? {
     let slice = UnsafeRawBufferPointer(rebasing: bytes[range])
-    guard !slice.contains(0) else { return nil }
+    guard !holdsNUL(slice) else { return nil }
     return String(validating: slice, as: UTF8.self)
+  }
+
+  /// Whether ``text(_:)`` would give a text.
+  func isText(_ range: Range<Int>) -> Bool {
+    let slice = UnsafeRawBufferPointer(rebasing: bytes[range])
+    return slice.allSatisfy { $0 > 0 && $0 < 128 } || text(range) != nil
+  }
+
+  private func holdsNUL(_ slice: UnsafeRawBufferPointer) -> Bool {
+    guard let start = slice.baseAddress else { return false }
+    return memchr(start, 0, slice.count) != nil
   }
 }
 

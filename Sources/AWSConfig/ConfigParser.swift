@@ -24,6 +24,11 @@ struct ConfigParser {
   private var section: Int??
   private var above = Above.nothing
   private var nestedNames: [String: Int] = [:]
+  private var names: SettingNames
+  /// Settings and lines of nested values that were taken.
+  private var taken = 0
+  private var unknownNames: Set<String> = []
+  private var warningsLeftOut = 0
 
   /// - Parameters:
   ///   - bytes: must outlive the call of ``parse(_:file:kind:)`` alone.
@@ -36,11 +41,16 @@ struct ConfigParser {
     if let dropped = parser.table.settleDefault() {
       parser.warn("section ignored: [profile default] takes its place", line: dropped)
     }
+    if parser.warningsLeftOut > 0 {
+      let text = "\(parser.warningsLeftOut) more warnings are left out"
+      parser.warnings.append(ConfigWarning(file: file, line: parser.lines.number, text: text))
+    }
     return (parser.table, parser.warnings)
   }
 
   private init(_ bytes: UnsafeRawBufferPointer, file: String, kind: ConfigFileKind) {
     lines = ConfigLines(bytes)
+    names = SettingNames(bytes)
     self.file = file
     self.kind = kind
   }
@@ -63,10 +73,20 @@ struct ConfigParser {
     guard rest.isEmpty || Byte.startsComment(lines.bytes[rest.lowerBound]) else {
       throw expected("nothing after “]” but a comment")
     }
-    let name = try text(lines.trimmed(line.lowerBound + 1..<close))
+    let place = lines.trimmed(line.lowerBound + 1..<close)
     above = .nothing
-    switch SectionHeader(name, in: kind) {
-    case .section(let kind, let name, let bare): section = .some(table.open(kind, name, bare: bare, line: lines.number))
+    guard place.count <= ConfigLimits.headerBytes else {
+      section = .some(nil)
+      warn("section ignored: its name is longer than \(ConfigLimits.nameBytes) bytes", line: lines.number)
+      return
+    }
+    guard lines.isText(place) else { throw notText }
+    switch SectionHeader(UnsafeRawBufferPointer(rebasing: lines.bytes[place]), in: kind) {
+    case .section(let kind, let name, let bare):
+      section = .some(table.open(kind, name, bare: bare, line: lines.number))
+      guard table.sections.count <= ConfigLimits.sections else {
+        throw expected("at most \(ConfigLimits.sections) sections in a file")
+      }
     case .ignored(let why):
       section = .some(nil)
       warn(why, line: lines.number)
@@ -80,13 +100,14 @@ struct ConfigParser {
       above = .ignored
       return
     }
+    if !name.isKnown { warnOfUnknown(name.text, section: section) }
     let origin = SettingOrigin(file: file, line: lines.number)
-    if SecretName.contains(name) {
-      try readSecret(name, value, section: section, origin: origin)
+    if name.isSecret {
+      try readSecret(name.text, value, section: section, origin: origin)
       return
     }
-    let setting = Setting(name: name, value: .text(try text(value)), origin: origin)
-    let position = table.withSection(section) { $0.put(setting) }
+    let setting = Setting(name: name.text, value: .text(try text(value)), origin: origin)
+    let position = try put(setting, section: section)
     above = value.isEmpty ? .nested(section: section, setting: position) : .text(section: section, setting: position)
     if value.isEmpty { nestedNames.removeAll() }
   }
@@ -98,8 +119,25 @@ struct ConfigParser {
     }
     let setting = Setting(name: name, value: .text(bytes.isEmpty ? "" : SecretName.mask), origin: origin)
     let secret = bytes.isEmpty ? nil : SecretBytes(copying: bytes)
-    table.withSection(section) { _ = $0.put(setting, secret: secret) }
+    try put(setting, secret: secret, section: section)
     above = .secret(name)
+  }
+
+  @discardableResult
+  private mutating func put(_ setting: Setting, secret: SecretBytes? = nil, section: Int) throws(ConfigError) -> Int {
+    let before = table.sections[section].settings.count
+    let position = table.withSection(section) { $0.put(setting, secret: secret) }
+    let after = table.sections[section].settings.count
+    guard after <= ConfigLimits.settingsOfSection else {
+      throw expected("at most \(ConfigLimits.settingsOfSection) settings in a section")
+    }
+    try count(after - before)
+    return position
+  }
+
+  private mutating func count(_ more: Int) throws(ConfigError) {
+    taken += more
+    guard taken <= ConfigLimits.settings else { throw expected("at most \(ConfigLimits.settings) settings in a file") }
   }
 
   private mutating func readContinuation(_ line: Range<Int>) throws(ConfigError) {
@@ -120,33 +158,66 @@ struct ConfigParser {
       }
     case .nested(let section, let setting):
       let (name, range) = try property(line, commentsEnd: false)
-      let value = SecretName.contains(name) ? SecretName.mask : try text(range)
-      let known = nestedNames[name]
-      let count = nestedNames.count
-      if known == nil { nestedNames[name] = count }
+      let value = name.isSecret ? SecretName.mask : try text(range)
+      let known = nestedNames[name.text]
+      if known == nil {
+        try count(1)
+        guard nestedNames.count < ConfigLimits.nestedSettings else {
+          throw expected("at most \(ConfigLimits.nestedSettings) lines in a nested value")
+        }
+        nestedNames[name.text] = nestedNames.count
+      }
       table.withSection(section) { builder in
         builder.continueValue(at: setting) { nested in
           var list: [NestedSetting] = if case .nested(let list) = nested { list } else { [] }
           nested = .text("")
-          if let known { list[known].value = value } else { list.append(NestedSetting(name: name, value: value)) }
+          if let known { list[known].value = value } else { list.append(NestedSetting(name: name.text, value: value)) }
           nested = .nested(list)
         }
       }
     }
   }
 
-  /// The name, in lower case, and the range of the value.
-  private func property(_ line: Range<Int>, commentsEnd: Bool) throws(ConfigError) -> (name: String, value: Range<Int>) {
+  /// The name, and the range of the value.
+  private mutating func property(
+    _ line: Range<Int>, commentsEnd: Bool
+  ) throws(ConfigError) -> (name: SettingName, value: Range<Int>) {
     guard let equals = lines.first(Byte.equals, in: line) else { throw expected("“name = value”") }
-    let name = lines.trimmed(line.lowerBound..<equals)
-    guard !name.isEmpty else { throw expected("a name before “=”") }
-    let end = commentsEnd ? lines.endBeforeComment(equals + 1..<line.upperBound) : line.upperBound
-    let text = try text(name).lowercased()
-    // `export aws_secret_access_key = …`, or a blank for the “=”: a secret would be a part of the name, or the value of another.
-    guard SecretName.contains(text) || !SecretName.isMentioned(in: text) else {
-      throw expected("the name of a secret alone before “=”")
+    let place = lines.trimmed(line.lowerBound..<equals)
+    guard !place.isEmpty else { throw expected("a name before “=”") }
+    guard place.count <= ConfigLimits.nameBytes else {
+      throw expected("a name of at most \(ConfigLimits.nameBytes) bytes before “=”")
     }
-    return (text, lines.trimmed(equals + 1..<end))
+    let end = commentsEnd ? lines.endBeforeComment(equals + 1..<line.upperBound) : line.upperBound
+    let (lines, file) = (lines, file)
+    let name = try names.name(at: place) { () throws(ConfigError) in try Self.name(at: place, in: lines, file: file) }
+    return (name, lines.trimmed(equals + 1..<end))
+  }
+
+  private static func name(at place: Range<Int>, in lines: ConfigLines, file: String) throws(ConfigError) -> SettingName {
+    guard let text = lines.text(place)?.lowercased() else {
+      throw .syntax(file: file, line: lines.number, expected: ConfigLines.expectedText)
+    }
+    let isSecret = SecretName.contains(text)
+    // `export aws_secret_access_key = …`, or a blank for the “=”: a secret would be a part of the name, or the value of another.
+    guard isSecret || !SecretName.isMentioned(in: text) else {
+      throw .syntax(file: file, line: lines.number, expected: "the name of a secret alone before “=”")
+    }
+    return SettingName(text: text, isSecret: isSecret, isKnown: KnownSettings.contains(text))
+  }
+
+  /// Says once for each name that nothing takes it. What a `services` section holds are the names of services.
+  private mutating func warnOfUnknown(_ name: String, section: Int) {
+    guard table.sections[section].kind != .services, unknownNames.count < ConfigLimits.warnings,
+      unknownNames.insert(name).inserted
+    else { return }
+    guard KnownSettings.canBeShown(name) else {
+      warn("a setting of a name that is not known is kept, and has no effect", line: lines.number)
+      return
+    }
+    let meant = Suggestion.nearest(to: name, in: KnownSettings.ours.sorted())
+    let question = meant.map { "; did you mean \($0)?" } ?? ""
+    warn("\(name) is not known: it is kept, and has no effect\(question)", line: lines.number)
   }
 
   /// A continuation line, in which a secret that was indented by mistake is not shown.
@@ -158,13 +229,19 @@ struct ConfigParser {
   }
 
   private func text(_ range: Range<Int>) throws(ConfigError) -> String {
-    guard let text = lines.text(range) else { throw expected("UTF-8 text without NUL bytes") }
+    guard let text = lines.text(range) else { throw notText }
     return text
   }
+
+  private var notText: ConfigError { expected(ConfigLines.expectedText) }
 
   private func expected(_ what: String) -> ConfigError { .syntax(file: file, line: lines.number, expected: what) }
 
   private mutating func warn(_ text: String, line: Int) {
+    guard warnings.count < ConfigLimits.warnings else {
+      warningsLeftOut += 1
+      return
+    }
     warnings.append(ConfigWarning(file: file, line: line, text: text))
   }
 }

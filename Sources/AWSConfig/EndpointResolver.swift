@@ -5,8 +5,15 @@ struct EndpointResolver {
   let lookup: (SectionKind, String) -> ConfigSection?
   let environment: (String) -> String?
 
-  func region(_ profile: ProfileSettings, leaf: ProfileSettings) -> String? {
-    profile.text("region") ?? leaf.text("region") ?? variable("AWS_REGION") ?? variable("AWS_DEFAULT_REGION")
+  /// The region becomes a part of a host's name, so that it must look like one.
+  func region(_ profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> String? {
+    guard let setting = profile["region"] ?? leaf["region"] ?? named("AWS_REGION") ?? named("AWS_DEFAULT_REGION") else {
+      return nil
+    }
+    guard let text = setting.text, Self.isRegion(text) else {
+      throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: Self.expectedRegion)
+    }
+    return text
   }
 
   func settings(_ profile: ProfileSettings) throws(ConfigError) -> EndpointSettings {
@@ -24,9 +31,7 @@ struct EndpointResolver {
   /// The URL that wins, and where it was said.
   func urlSetting(_ profile: ProfileSettings) throws(ConfigError) -> Setting? {
     if try ignoresURLs(profile) { return nil }
-    for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
-      if let text = variable(name) { return Self.setting(name, text) }
-    }
+    if let setting = named("AWS_ENDPOINT_URL_STS") ?? named("AWS_ENDPOINT_URL") { return setting }
     if let services = profile["services"], let name = services.text {
       guard let section = lookup(.services, name) else {
         throw ConfigError.noSuchSection(kind: .services, name: name, namedAt: services.origin)
@@ -68,17 +73,24 @@ struct EndpointResolver {
   }
 
   private func value(_ name: String, _ variable: String, _ profile: ProfileSettings) -> Setting? {
-    self.variable(variable).map { Self.setting(variable, $0) } ?? profile[name]
+    named(variable) ?? profile[name]
   }
 
-  /// An empty variable is as none.
-  private func variable(_ name: String) -> String? { environment(name).flatMap { $0.isEmpty ? nil : $0 } }
+  /// A variable as a setting; an empty one is as none.
+  private func named(_ variable: String) -> Setting? {
+    guard let text = environment(variable), !text.isEmpty else { return nil }
+    return Setting(name: variable, value: .text(text), origin: SettingOrigin(file: "environment", line: 0))
+  }
 
-  private static func setting(_ variable: String, _ text: String) -> Setting {
-    Setting(name: variable, value: .text(text), origin: SettingOrigin(file: "environment", line: 0))
+  static let expectedRegion = "a region, such as eu-west-1"
+
+  static func isRegion(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count)
+      && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
   }
 
   static func isURL(_ text: String) -> Bool {
+    guard text.utf8.count <= 2_048 else { return false }
     let lowered = text.lowercased()
     let rest = lowered.hasPrefix("https://") ? lowered.dropFirst(8) : lowered.hasPrefix("http://") ? lowered.dropFirst(7) : ""
     guard let first = rest.utf8.first, first != UInt8(ascii: "/") else { return false }

@@ -70,7 +70,7 @@ struct IdentityReader {
   private func ssoPlace(of profile: ProfileSettings) throws(ConfigError) -> (url: String, region: String) {
     guard let named = profile["sso_session"], let name = named.text else {
       let url = try required("sso_start_url", profile)
-      return (try checkedURL(url), try required("sso_region", profile).text)
+      return (try checkedURL(url), try checkedRegion(try required("sso_region", profile)))
     }
     guard let session = lookup(.ssoSession, name) else {
       throw ConfigError.noSuchSection(kind: .ssoSession, name: name, namedAt: named.origin)
@@ -82,7 +82,8 @@ struct IdentityReader {
       }
     }
     let url = try required("sso_start_url", in: session, of: profile, at: named.origin)
-    return (try checkedURL(url), try required("sso_region", in: session, of: profile, at: named.origin).text)
+    let region = try required("sso_region", in: session, of: profile, at: named.origin)
+    return (try checkedURL(url), try checkedRegion(region))
   }
 
   private func checkedURL(_ url: (text: String, origin: SettingOrigin)) throws(ConfigError) -> String {
@@ -90,6 +91,13 @@ struct IdentityReader {
       throw ConfigError.invalid(setting: "sso_start_url", origin: url.origin, expected: "a URL that starts with https://")
     }
     return url.text
+  }
+
+  private func checkedRegion(_ region: (text: String, origin: SettingOrigin)) throws(ConfigError) -> String {
+    guard EndpointResolver.isRegion(region.text) else {
+      throw ConfigError.invalid(setting: "sso_region", origin: region.origin, expected: EndpointResolver.expectedRegion)
+    }
+    return region.text
   }
 
   private func required(_ name: String, _ profile: ProfileSettings) throws(ConfigError) -> (text: String, origin: SettingOrigin) {

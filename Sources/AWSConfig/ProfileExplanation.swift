@@ -69,6 +69,9 @@ extension ChainResolver {
   /// Nil for a setting that counts.
   private func reason(_ setting: Setting, in profile: ProfileSettings) -> String? {
     let name = setting.name
+    if !KnownSettings.ours.contains(name) {
+      return KnownSettings.others.contains(name) ? "it is for other programs" : "vault does not know it"
+    }
     if setting.value == .text("") { return "it is empty" }
     if let twin = Self.twins[name], profile[twin] != nil { return "\(twin) comes first" }
     if let variable = Self.variables[name], let value = endpoints.environment(variable), !value.isEmpty {

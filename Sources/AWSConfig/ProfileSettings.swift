@@ -14,32 +14,41 @@ struct ProfileSettings {
   private static let own = Set(["aws_access_key_id"] + SecretName.all + includes)
 
   /// - Parameter lookup: a profile's own section.
-  /// - Throws: where a profile that is included is missing, or includes go in a circle.
+  /// - Throws: where a profile that is included is missing, includes go in a circle, or there are more than `ConfigLimits` allow.
   init(_ own: ConfigSection, lookup: (SectionKind, String) -> ConfigSection?) throws(ConfigError) {
     name = own.name
-    var merged = own
+    guard Self.include(of: own) != nil else {
+      section = own
+      overridden = []
+      return
+    }
+    // What is empty says nothing, and gives way to what is taken over.
+    var settings = own.settings.filter { $0.value != .text("") || Self.own.contains($0.name) }
+    let empty = own.settings.filter { $0.value == .text("") && !Self.own.contains($0.name) }
+    var names = Set(settings.map(\.name))
     var overridden: [Setting] = []
     var visited = [own.name]
     var current = own
     while let include = Self.include(of: current), let next = include.text {
-      guard !visited.contains(next) else {
-        throw ConfigError.loop(profiles: visited + [next], setting: include.name, origin: include.origin)
+      if let start = visited.firstIndex(of: next) {
+        throw ConfigError.loop(profiles: visited[start...] + [next], setting: include.name, origin: include.origin)
+      }
+      guard visited.count <= ConfigLimits.includes else {
+        throw ConfigError.includesTooMuch(profile: name, origin: include.origin, limit: "\(ConfigLimits.includes) others")
       }
       guard let section = lookup(.profile, next) else { throw ConfigError.noSuchProfile(name: next, namedAt: include.origin) }
       for setting in section.settings where !Self.own.contains(setting.name) && setting.value != .text("") {
-        if merged[setting.name] == nil {
-          merged.settings.append(setting)
-        } else if merged[setting.name]?.value == .text("") {
-          merged.settings.removeAll { $0.name == setting.name }
-          merged.settings.append(setting)
-        } else {
-          overridden.append(setting)
-        }
+        if names.insert(setting.name).inserted { settings.append(setting) } else { overridden.append(setting) }
+      }
+      guard settings.count + overridden.count <= ConfigLimits.settingsOfSection else {
+        throw ConfigError.includesTooMuch(
+          profile: name, origin: include.origin, limit: "\(ConfigLimits.settingsOfSection) settings")
       }
       visited.append(next)
       current = section
     }
-    section = merged
+    settings += empty.filter { !names.contains($0.name) }
+    section = ConfigSection(kind: own.kind, name: own.name, settings: settings)
     self.overridden = overridden
   }
 

@@ -5,13 +5,21 @@ struct RoleParameters {
   let profile: ProfileSettings
 
   func link(region: String?, endpoint: EndpointSettings) throws(ConfigError) -> RoleLink {
-    RoleLink(
+    let link = RoleLink(
       profile: profile.name, roleARN: try roleARN(), roleSessionName: try sessionName(),
       externalId: try text("external_id", length: 2...1_224, also: "_+=,.@:/-"),
       mfaSerial: try mfaSerial(), duration: try duration(),
       sourceIdentity: try text("source_identity", length: 2...64, also: "_+=,.@-"),
       tags: try tags(), transitiveTagKeys: try transitiveTagKeys(), policy: try policy(), policyARNs: try policyARNs(),
       region: region, endpoint: endpoint)
+    if let policy = link.policy, let setting = profile["policy_arns"] {
+      let length = link.policyARNs.reduce(policy.unicodeScalars.count) { $0 + $1.unicodeScalars.count }
+      guard length <= 2_048 else {
+        throw ConfigError.invalid(
+          setting: "policy_arns", origin: setting.origin, expected: "at most 2048 characters together with policy")
+      }
+    }
+    return link
   }
 
   func roleARN() throws(ConfigError) -> RoleARN {
@@ -57,7 +65,9 @@ struct RoleParameters {
         let key = Self.trimmed(item[..<equals])
         let value = Self.trimmed(item[item.index(after: equals)...])
         // Names of tags are compared without case (IAM User Guide, "Passing session tags").
-        guard Self.isTagKey(key), value.unicodeScalars.count <= 256, names.insert(key.lowercased()).inserted else { return nil }
+        guard Self.isTagKey(key), value.unicodeScalars.count <= 256, Self.isTagText(value),
+          names.insert(key.lowercased()).inserted
+        else { return nil }
         tags.append(SessionTag(key: key, value: value))
       }
       return tags.count <= 50 ? tags : nil
@@ -75,8 +85,7 @@ struct RoleParameters {
   private func first(_ name: String, _ other: String) -> String { profile[name] == nil ? other : name }
 
   private func text(_ name: String, length: ClosedRange<Int>, also: String) throws(ConfigError) -> String? {
-    let signs = also.map(String.init).joined(separator: " ")
-    return try read(name, expected: "\(length.lowerBound) to \(length.upperBound) letters, digits or \(signs)") { text in
+    try read(name, expected: Self.expected(length, also)) { text in
       let isLegal = text.utf8.allSatisfy { byte in
         switch byte {
         case 48...57, 65...90, 97...122: true
@@ -87,15 +96,37 @@ struct RoleParameters {
     }
   }
 
-  private func read<Value>(_ name: String, expected: String, _ parse: (String) -> Value?) throws(ConfigError) -> Value? {
+  private static func expected(_ length: ClosedRange<Int>, _ also: String) -> String {
+    let signs = also.map(String.init).joined(separator: " ")
+    return "\(length.lowerBound) to \(length.upperBound) letters, digits or \(signs)"
+  }
+
+  private func read<Value>(
+    _ name: String, expected: @autoclosure () -> String, _ parse: (String) -> Value?
+  ) throws(ConfigError) -> Value? {
     guard let setting = profile[name] else { return nil }
-    guard let text = setting.text, let value = parse(text) else {
-      throw ConfigError.invalid(setting: name, origin: setting.origin, expected: expected)
+    guard let text = setting.text, text.utf8.count <= ConfigLimits.parameterBytes, let value = parse(text) else {
+      throw ConfigError.invalid(setting: name, origin: setting.origin, expected: expected())
     }
     return value
   }
 
-  private static func isTagKey(_ text: String) -> Bool { (1...128).contains(text.unicodeScalars.count) }
+  /// `aws:` is kept for AWS (IAM User Guide, "Passing session tags").
+  private static func isTagKey(_ text: String) -> Bool {
+    (1...128).contains(text.unicodeScalars.count) && isTagText(text) && !text.lowercased().hasPrefix("aws:")
+  }
+
+  /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*` (STS API, `Tag`).
+  private static func isTagText(_ text: String) -> Bool {
+    text.unicodeScalars.allSatisfy { scalar in
+      switch scalar.properties.generalCategory {
+      case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
+      case .spaceSeparator, .lineSeparator, .paragraphSeparator: true
+      case .decimalNumber, .letterNumber, .otherNumber: true
+      default: "_.:/=+-@".unicodeScalars.contains(scalar)
+      }
+    }
+  }
 
   private static func list(_ text: String) -> [String] {
     text.split(separator: ",").map { trimmed($0) }.filter { !$0.isEmpty }

@@ -11,9 +11,17 @@ final class Flight<Value: Sendable>: Prompter {
     var waiters: [any Prompter] = []
     var task: Task<Value, any Error>?
   }
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
-  /// Starts the work. Call it once, before ``join(_:)``.
+  /// - Parameter first: waits from before the work begins, so that there is somebody to ask from its first moment on.
+  init(_ first: any Prompter) {
+    state = Mutex(State(waiters: [first]))
+  }
+
+  /// How many wait.
+  var waiting: Int { state.withLock { $0.waiters.count } }
+
+  /// Starts the work. Call it once, before ``value()``.
   func start(_ work: @escaping @Sendable (Flight<Value>) async throws -> Value) {
     // A task inherits what is local to the one that makes it: the environment is the first asker's.
     let task = Task { try await CurrentPrompter.$value.withValue(self) { try await work(self) } }
@@ -22,11 +30,13 @@ final class Flight<Value: Sendable>: Prompter {
 
   /// Waits for the result with the others.
   func join(_ prompter: any Prompter) async throws -> Value {
-    let task = state.withLock { state in
-      state.waiters.append(prompter)
-      return state.task
-    }
-    guard let task else { throw CancellationError() }
+    state.withLock { $0.waiters.append(prompter) }
+    return try await value()
+  }
+
+  /// The result, for who began it.
+  func value() async throws -> Value {
+    guard let task = state.withLock({ $0.task }) else { throw CancellationError() }
     return try await task.value
   }
 
@@ -54,7 +64,7 @@ actor Flights<Value: Sendable> {
     async throws -> Value
   {
     if let flight = underWay[key] { return try await flight.join(prompter) }
-    let flight = Flight<Value>()
+    let flight = Flight<Value>(prompter)
     underWay[key] = flight
     flight.start { flight in
       do {
@@ -66,8 +76,11 @@ actor Flights<Value: Sendable> {
         throw error
       }
     }
-    return try await flight.join(prompter)
+    return try await flight.value()
   }
+
+  /// How many wait for `key`.
+  func waiting(_ key: String) -> Int { underWay[key]?.waiting ?? 0 }
 
   private func land(_ key: String) { underWay[key] = nil }
 }

@@ -42,8 +42,7 @@ struct Minter: Sendable {
 
     /// The six digits of the MFA device: from the command line, else from the person.
     func code(serial: String) async throws -> SecretBytes {
-      let code =
-        if let given = wish.mfaCode { given } else { try await prompter.ask(.mfaCode(serial: serial, profile: plan.profile)) }
+      let code = try await prompter.ask(.mfaCode(serial: serial, profile: plan.profile))
       guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
       return code
     }

@@ -39,8 +39,11 @@ protocol Prompter: Sendable {
 /// The person at the other end of a connection.
 struct ConnectionPrompter: Prompter {
   let connection: Connection
+  /// The code that came with the request: it answers, whoever's call asks for it.
+  var mfaCode: SecretBytes?
 
   func ask(_ question: Question) async throws -> SecretBytes {
+    if case .mfaCode = question, let mfaCode { return mfaCode }
     let writer = MessageWriter(.prompt)
     writer.add(.promptKind, question.kind)
     writer.add(.text, question.text)

@@ -36,7 +36,7 @@ struct Service: Sendable {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
     let requester = inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: message.number(.commandIndex))
-    let prompter = ConnectionPrompter(connection: connection)
+    let prompter = ConnectionPrompter(connection: connection, mfaCode: message.withBytes(.mfaCode) { SecretBytes(copying: $0) })
     return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
       switch message.kind {
       case .credential: try await credential(message, requester, prompter)

@@ -1,5 +1,4 @@
 import VaultModel
-import VaultSecrets
 import VaultWire
 
 /// What a client asks of a profile, read from its message.
@@ -11,7 +10,6 @@ struct Wish: Sendable {
   let minimumRemaining: Int?
   let refresh: Bool
   let region: String?
-  let mfaCode: SecretBytes?
   let sessionName: RoleSessionName?
   let reason: String?
   /// The AWS inputs of the client's environment.
@@ -45,7 +43,6 @@ struct Wish: Sendable {
     } else {
       minimumRemaining = nil
     }
-    mfaCode = message.withBytes(.mfaCode) { SecretBytes(copying: $0) }
   }
 
   /// The same wish for another profile.

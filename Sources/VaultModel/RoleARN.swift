@@ -14,17 +14,19 @@ public struct RoleARN: Sendable, Hashable, CustomStringConvertible {
 
   /// - Returns: nil for what is not the ARN of a role.
   public init?(_ text: String) {
-    guard (20...2_048).contains(text.utf8.count) else { return nil }
-    let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-    guard parts.count == 6, parts[0] == "arn", parts[1].hasPrefix("aws"), parts[2] == "iam", parts[3].isEmpty,
-      parts[4].utf8.count == 12, parts[4].utf8.allSatisfy({ (48...57).contains($0) }), parts[5].hasPrefix("role/"),
-      text.utf8.allSatisfy({ (33...126).contains($0) }),
-      let name = parts[5].split(separator: "/", omittingEmptySubsequences: false).last,
-      !name.isEmpty
+    let bytes = text.utf8
+    guard (20...2_048).contains(bytes.count), bytes.allSatisfy({ (33...126).contains($0) }) else { return nil }
+    let parts = bytes.split(separator: UInt8(ascii: ":"), maxSplits: 5, omittingEmptySubsequences: false)
+    guard parts.count == 6, parts[0].elementsEqual("arn".utf8), parts[1].starts(with: "aws".utf8),
+      parts[2].elementsEqual("iam".utf8), parts[3].isEmpty, parts[4].count == 12,
+      parts[4].allSatisfy({ (48...57).contains($0) }), parts[5].starts(with: "role/".utf8),
+      let slash = parts[5].lastIndex(of: UInt8(ascii: "/"))
     else { return nil }
+    let name = parts[5][parts[5].index(after: slash)...]
+    guard !name.isEmpty else { return nil }
     self.text = text
-    partition = String(parts[1])
-    account = String(parts[4])
-    self.name = String(name)
+    partition = String(Substring(parts[1]))
+    account = String(Substring(parts[4]))
+    self.name = String(Substring(name))
   }
 }

@@ -5,21 +5,29 @@ import VaultModel
 
 @testable import AWSConfig
 
-/// botocore as the measure, on files that keep to what both grammars allow: botocore knows no comments after a value, and
-/// refuses duplicates.
+/// botocore as the measure, on files that keep to what both grammars allow.
+///
+/// Left out is where the rules of the other SDKs, which we follow, differ from botocore's configparser: comments after a value,
+/// duplicate sections and settings (botocore refuses them), `[default]` beside `[profile default]` (there the later one wins), a
+/// BOM (botocore refuses it), a blank line within a continued value (botocore keeps it), names outside the SDKs' letters without
+/// quotes, and prefixed sections in the credentials file.
 @Suite("The same files read by botocore")
 struct BotocoreTests {
-  private static let python =
-    ProcessInfo.processInfo.environment["VAULT_TEST_VENV"].map { $0 + "/bin/python" } ?? "/usr/bin/python3"
-  private static let hasBotocore = (try? run("import botocore.configloader", [])) != nil
+  /// The Python that has botocore: `make test`'s own, the one that is named, or the first in PATH.
+  private static let python: [String] = {
+    let environment = ProcessInfo.processInfo.environment
+    if let folder = environment["VAULT_TEST_VENV"] { return [folder + "/bin/python"] }
+    return environment["VAULT_TEST_PYTHON"].map { [$0] } ?? ["/usr/bin/env", "python3"]
+  }()
   private static let script = """
-    import json, sys
-    from botocore.configloader import load_config
+    import json, os, sys
+    import botocore.session
     def flat(values):
         return {k: ({n.lower(): t for n, t in v.items()} if isinstance(v, dict) else v) for k, v in values.items()}
     result = []
     for path in sys.argv[1:]:
-        found = load_config(path)
+        os.environ.update(AWS_CONFIG_FILE=path, AWS_SHARED_CREDENTIALS_FILE=path + '-credentials')
+        found = botocore.session.Session().full_config
         result.append({
             'profile': {n: flat(v) for n, v in found['profiles'].items()},
             'sso-session': {n: flat(v) for n, v in found.get('sso_sessions', {}).items()},
@@ -27,21 +35,24 @@ struct BotocoreTests {
     print(json.dumps(result))
     """
 
-  @Test("both find the same sections and values", .enabled(if: hasBotocore), arguments: [1, 2, 3] as [UInt64])
+  @Test("both find the same sections and values, in one file and in two", arguments: 1...4 as ClosedRange<UInt64>)
   func same(seed: UInt64) throws {
     var random = SeededGenerator(state: seed)
     let folder = TemporaryDirectory()
-    let paths = (0..<60).map { folder.write(Self.file(&random), to: "config\($0)") }
+    let paths = (0..<60).map { number in
+      let path = folder.write(Self.file(&random), to: "config\(number)")
+      if Bool.random(using: &random) { folder.write(Self.credentials(&random), to: "config\(number)-credentials") }
+      return path
+    }
     let theirs = try #require(
       try JSONSerialization.jsonObject(with: Self.run(Self.script, paths)) as? [[String: [String: NSDictionary]]])
     #expect(theirs.count == paths.count)
     for (path, expected) in zip(paths, theirs) {
-      let shared = try SharedConfig.read(configFile: path, credentialsFile: path + "-none", home: nil)
+      let shared = try SharedConfig.read(configFile: path, credentialsFile: path + "-credentials", home: nil)
       var ours: [String: [String: NSDictionary]] = ["profile": [:], "sso-session": [:], "services": [:]]
       for section in shared.sections { ours[section.kind.rawValue]?[section.name] = Self.values(section) }
-      #expect(
-        ours == expected, "seed \(seed)\n\(String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self))"
-      )
+      let texts = [path, path + "-credentials"].map { FileManager.default.contents(atPath: $0) ?? Data() }
+      #expect(ours == expected, "seed \(seed)\n\(texts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n--\n"))")
     }
   }
 
@@ -57,20 +68,30 @@ struct BotocoreTests {
   }
 
   private static func file(_ random: inout SeededGenerator) -> String {
+    text(&random) { index in
+      [
+        "[profile p\(index)]", "[profile \t p\(index)]", "[profile \"p \(index)\"]", "[profile 'q\(index)']",
+        "[profile p\(index)/a.b@c:d+e%f-g]", "[sso-session s\(index)]", "[services v\(index)]", "[plugins\(index)]",
+        index == 0 ? "[default]" : "[profile default\(index)]",
+      ]
+    }
+  }
+
+  private static func credentials(_ random: inout SeededGenerator) -> String {
+    text(&random) { index in ["[p\(index)]", "[q\(index)]", "[new-\(index)]", index == 0 ? "[default]" : "[d\(index)]"] }
+  }
+
+  private static func text(_ random: inout SeededGenerator, headers: (Int) -> [String]) -> String {
     let end = ["\n", "\r\n", "\r"].randomElement(using: &random) ?? "\n"
     var lines: [String] = []
     for index in 0..<Int.random(in: 1..<6, using: &random) {
-      lines.append(
-        [
-          "[profile p\(index)]", "[profile \t p\(index)]", "[profile \"p \(index)\"]", "[sso-session s\(index)]",
-          "[services v\(index)]", "[plugins\(index)]",
-        ]
-        .randomElement(using: &random) ?? "")
+      lines.append(headers(index).randomElement(using: &random) ?? "")
       for key in 0..<Int.random(in: 0..<6, using: &random) {
         let line =
           [
             "key\(key) = a b", "KEY\(key)=a=b#c", "key\(key)\t=\té", "key\(key) =", "key\(key) = x\(end)  more\(end)\tand = more",
-            "key\(key) =\(end)  N = 1\(end)  m=2=3",
+            "key\(key) =\(end)  N = 1\(end)  m=2=3", "Region\(key) =  eu-west-1  ", "key\(key) = \"quoted\"",
+            "a key \(key) = [x]",
           ]
           .randomElement(using: &random) ?? ""
         lines.append(line)
@@ -82,15 +103,16 @@ struct BotocoreTests {
 
   private static func run(_ script: String, _ arguments: [String]) throws -> Data {
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: python)
-    process.arguments = ["-c", script] + arguments
+    process.executableURL = URL(fileURLWithPath: python[0])
+    process.arguments = python.dropFirst() + ["-c", script] + arguments
     let output = Pipe()
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
     try process.run()
     let data = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw CocoaError(.executableLoad) }
+    try #require(
+      process.terminationStatus == 0, "\(python.joined(separator: " ")) must have botocore (VAULT_TEST_PYTHON names another)")
     return data
   }
 }

@@ -125,6 +125,37 @@ struct ChainTests {
     #expect(found.summary(for: "p").problem == message)
   }
 
+  @Test("a loop of includes is named whole, without what leads to it")
+  func includeLoop() throws {
+    let text = "[profile a]\ninclude_profile = b\n[profile b]\ninclude_profile = c\n[profile c]\nparent_profile = b\n"
+    let error = #expect(throws: ConfigError.self) { try resolver(text).chain(for: "a") }
+    #expect(error?.message == "config:6: parent_profile leads in a circle: b → c → b")
+  }
+
+  @Test("sixteen includes are followed, seventeen are not", arguments: [16, 17])
+  func deepestInclude(count: Int) throws {
+    let text =
+      (1...count).map { "[profile i\($0)]\ninclude_profile = i\($0 - 1)\n" }.joined() + "[profile i0]\ncredential_process = x\n"
+    let found = try resolver(text)
+    if count == 16 {
+      #expect(try found.chain(for: "i16").identity == .process(profile: "i16", command: "x"))
+    } else {
+      let error = #expect(throws: ConfigError.self) { try found.chain(for: "i17") }
+      #expect(error?.message == "config:2: profile “i17” includes more than 16 others")
+      #expect(error?.hint != nil)
+    }
+  }
+
+  @Test("a name that is not there is told short, however long it is")
+  func longDanglingName() throws {
+    let name = String(repeating: "é", count: 100_000)
+    for settings in ["\(role)source_profile = \(name)", "sso_session = \(name)", "services = \(name)"] {
+      let problem = try #require(try resolver("[profile p]\n\(settings)\n").summary(for: "p").problem)
+      #expect(problem.utf8.count < 200)
+      #expect(problem.contains("éé…"))
+    }
+  }
+
   @Test("a loop below the asked profile is named without it")
   func lowerLoop() throws {
     let text =

@@ -125,6 +125,26 @@ struct GrammarTests {
     #expect(try parsed(Array("# ".utf8) + [0xFF, 0] + Array("\n[default]\n".utf8)).sections.count == 1)
   }
 
+  @Test("a setting that nothing knows is kept, and told once with what was meant")
+  func unknownSettings() throws {
+    let found = try parsed("[default]\nRoleARN = a\noutput = json\nzzz = 1\n[profile a]\nrolearn = b\n[services s]\nnew = c\n")
+    #expect(
+      found.warnings.map(\.description) == [
+        "config:2: rolearn is not known: it is kept, and has no effect; did you mean role_arn?",
+        "config:4: zzz is not known: it is kept, and has no effect",
+      ])
+    #expect(found.sections.map { $0.text("rolearn") } == ["a", "b", nil])
+  }
+
+  @Test(
+    "a name that may be a secret is not repeated in a warning",
+    arguments: ["wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYab", "wJalrXUt/EMI", "x\u{1b}[2J"])
+  func unshownNames(name: String) throws {
+    let found = try parsed("[default]\n\(name)== 1\n")
+    #expect(found.warnings.map(\.line) == [2])
+    #expect(!found.warnings[0].text.lowercased().contains(name.lowercased()))
+  }
+
   @Test("an empty file says nothing", arguments: ["", "\n", "\u{FEFF}", "\r\r\n", "# note", "   "])
   func empty(text: String) throws {
     #expect(try parsed(text).sections.isEmpty)

@@ -50,6 +50,25 @@ struct RobustnessTests {
     }
   }
 
+  @Test("bytes by chance end in sections or in an error that names its line", arguments: [5, 6, 7, 8] as [UInt64])
+  func randomBytes(seed: UInt64) throws {
+    var random = SeededGenerator(state: seed)
+    let words = [
+      "[profile a]\n", "[default]\n", "role_arn = ", "source_profile = a\n", "\n ", " = ", "]", "[", "#", "\r", "\u{FEFF}",
+    ]
+    for round in 0..<1_000 {
+      var bytes: [UInt8] = []
+      for _ in 0..<Int.random(in: 0..<30, using: &random) {
+        if Bool.random(using: &random), let word = words.randomElement(using: &random) {
+          bytes += Array(word.utf8)
+        } else {
+          bytes += (0..<Int.random(in: 0..<8, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+        }
+      }
+      check(bytes, "seed \(seed), round \(round)")
+    }
+  }
+
   private func check(_ bytes: [UInt8], _ place: String) {
     do throws(ConfigError) {
       let found = try parsed(bytes)

@@ -40,13 +40,41 @@ struct RoleParameterTests {
       "duration_seconds = 1h",
       "duration_seconds = 99999999999999999999", "role_session_name = q", "source_identity = q!q", "policy = qqq",
       "policy_arns = qqq",
-      "session_tags = qqq", "session_tags = a=b,A=c", "tags = =qqq", "role_arn = arn:aws:iam::12:role/qqq", "role_arn = qqq",
+      "session_tags = qqq", "session_tags = a=b,A=c", "session_tags = a=qqq!", "session_tags = aws:a=qqq", "tags = a*=qqq",
+      "transitive_session_tags = a*", "region = qqq.example/", "region = QQQ", "tags = =qqq",
+      "role_arn = arn:aws:iam::12:role/qqq", "role_arn = qqq",
     ])
   func refused(line: String) throws {
     let name = String(line.prefix { $0 != " " })
     let error = #expect(throws: ConfigError.self) { try resolver(role + line + "\n" + base).chain(for: "p") }
     #expect(error?.message.hasPrefix("config:4: \(name) must be ") == true)
     #expect(error?.message.contains("qqq") == false)
+  }
+
+  @Test("letters of any script, blanks and digits may stand in a tag")
+  func tagLetters() throws {
+    let link = try resolver(role + "session_tags = Größe=été 2, b=\n" + base).chain(for: "p").roles[0]
+    #expect(link.tags == [SessionTag(key: "Größe", value: "été 2"), SessionTag(key: "b", value: "")])
+  }
+
+  @Test("a policy and the ARNs of policies have 2,048 characters together", arguments: [(2_008, true), (2_009, false)])
+  func policies(length: Int, isTaken: Bool) throws {
+    let policy = "{" + String(repeating: " ", count: length - 2) + "}"
+    let arn = "arn:aws:iam::aws:policy/" + String(repeating: "a", count: 16)
+    let found = try resolver(role + "policy = \(policy)\npolicy_arns = \(arn)\n" + base)
+    if isTaken {
+      #expect(try found.chain(for: "p").roles[0].policyARNs == [arn])
+    } else {
+      let error = #expect(throws: ConfigError.self) { try found.chain(for: "p") }
+      #expect(error?.message == "config:5: policy_arns must be at most 2048 characters together with policy")
+    }
+  }
+
+  @Test("a region of the environment that is no host's name is told by its variable")
+  func environmentRegion() throws {
+    let found = try resolver(role + base, environment: ["AWS_REGION": "evil.example/"])
+    let error = #expect(throws: ConfigError.self) { try found.chain(for: "p") }
+    #expect(error?.message == "environment: AWS_REGION must be a region, such as eu-west-1")
   }
 
   @Test(
@@ -117,6 +145,7 @@ struct RoleParameterTests {
       ("[profile p]\nexternal_id = a", "external_id", "there is no role_arn"), ("[profile p]\nregion =", "region", "it is empty"),
       ("[profile p]\nsso_account_id = 1\ncredential_process = x", "credential_process", "the SSO settings come first"),
       ("[profile p]\ntags = a=b\nsession_tags = c=d", "tags", "session_tags comes first"),
+      (role + "rolearn = x", "rolearn", "vault does not know it"), (role + "output = json", "output", "it is for other programs"),
     ])
   func explained(text: String, name: String, why: String) throws {
     #expect(try resolver(text + "\n").explanation(for: "p").ignored.first { $0.name == name }?.why == why)

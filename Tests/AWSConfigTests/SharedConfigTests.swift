@@ -46,6 +46,15 @@ struct SharedConfigTests {
     #expect(throws: ConfigError.unreadable(file: "~/.aws/config", problem: "is longer than 64 MiB")) { try home.read() }
   }
 
+  @Test("a file that holds more than it said is not taken for whole")
+  func grown() throws {
+    // The kernel says 0 bytes of this regular file, and gives more.
+    let path = "/proc/self/status"
+    #expect(throws: ConfigError.unreadable(file: path, problem: "changed while it was read")) {
+      try SharedConfig.read(configFile: path, credentialsFile: nil, home: nil)
+    }
+  }
+
   @Test("secrets go to the side table, and a mask stands in the settings")
   func secrets() throws {
     let home = try WrittenHome(

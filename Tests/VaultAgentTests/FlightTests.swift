@@ -1,0 +1,149 @@
+import Synchronization
+import Testing
+import VaultModel
+import VaultSecrets
+
+@testable import VaultAgent
+
+/// A person with one answer, or none.
+private final class Person: Prompter {
+  private let answer: String?
+  private let state = Mutex<[String]>([])
+  var asked: [String] { state.withLock { $0 } }
+
+  init(_ answer: String?) { self.answer = answer }
+
+  func ask(_ question: Question) async throws -> SecretBytes {
+    state.withLock { $0.append(question.text) }
+    guard let answer else { throw AgentError.nobodyToAsk(question: question.text) }
+    return SecretBytes(answer)
+  }
+
+  func notice(_ text: String) {}
+  func progress(_ text: String) {}
+}
+
+/// Counts from several tasks.
+private final class Counter: Sendable {
+  private let count = Mutex(0)
+
+  func next() -> Int {
+    count.withLock {
+      $0 += 1
+      return $0
+    }
+  }
+}
+
+@Suite struct FlightTests {
+  private let question = Question.mfaCode(serial: "arn:aws:iam::123456789012:mfa/alice", profile: "app-dev")
+
+  @Test("work is done once for all who want it before it ends, and again for who comes later")
+  func once() async throws {
+    let flights = Flights<Int>()
+    let runs = Counter()
+    let (gate, open) = AsyncStream.makeStream(of: Void.self)
+    let results = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<50 {
+        group.addTask {
+          try await flights.share("key", for: Person(nil)) { _ in
+            for await _ in gate { break }
+            return runs.next()
+          }
+        }
+      }
+      group.addTask {
+        while await flights.waiting("key") < 50 { await Task.yield() }
+        open.finish()
+        return 1
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(results == Array(repeating: 1, count: 51))
+    #expect(try await flights.share("key", for: Person(nil)) { _ in 7 } == 7)
+  }
+
+  @Test("a failure is everybody's, and the next asker's work starts anew")
+  func failure() async throws {
+    let flights = Flights<Int>()
+    await #expect(throws: AgentError.self) { try await flights.share("key", for: Person(nil)) { _ in throw AgentError.locked } }
+    #expect(try await flights.share("key", for: Person(nil)) { _ in 1 } == 1)
+  }
+
+  @Test("a question goes to the next waiter where one leaves or cannot answer, and fails where none can")
+  func prompts() async throws {
+    let (left, there) = (Person(nil), Person("123456"))
+    let flight = Flight<String>(left)
+    let (joined, go) = AsyncStream.makeStream(of: Void.self)
+    flight.start { flight in
+      for await _ in joined { break }
+      return try await flight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) }
+    }
+    async let first = flight.value()
+    async let second = flight.join(there)
+    while flight.waiting < 2 { await Task.yield() }
+    go.finish()
+    #expect(try await first == "123456")
+    #expect(try await second == "123456")
+    #expect(there.asked.count == 1)
+  }
+}
+
+@Suite struct PlanTests {
+  private let name = RoleSessionName(cleaning: "alice@laptop")
+
+  private func link(_ profile: String, duration: SessionDuration? = nil, mfaSerial: String? = nil) throws -> RoleLink {
+    let role = try #require(RoleARN("arn:aws:iam::123456789012:role/my-application-dev-role"))
+    return RoleLink(profile: profile, roleARN: role, mfaSerial: mfaSerial, duration: duration)
+  }
+
+  private func plan(_ roles: [RoleLink], duration: SessionDuration? = nil, serial: String? = nil) -> Plan {
+    Plan(
+      CredentialChain(
+        profile: "app", identity: .keys(name: "alice", accessKeyId: "AKIA", mfaSerial: serial), roles: roles, region: nil,
+        endpoint: EndpointSettings()),
+      duration: duration, sessionName: nil, standardName: name)
+  }
+
+  @Test("the first role over a key may live long, the next ones an hour")
+  func chained() throws {
+    let long = SessionDuration(seconds: 7_200)
+    let plan = plan([
+      try link("a", duration: long), try link("b", duration: long),
+    ])
+    #expect(plan.steps.map(\.duration.seconds) == [7_200, 3_600])
+    #expect(plan.steps.map(\.cutFrom?.seconds) == [nil, 7_200])
+    #expect(plan.token == nil)
+  }
+
+  @Test("what is asked differently is another session: each parameter changes the fingerprint")
+  func fingerprints() throws {
+    let base = try link("a")
+    var links = [base]
+    func add(_ change: (inout RoleLink) -> Void) {
+      var link = base
+      change(&link)
+      links.append(link)
+    }
+    add { $0.externalId = "x1" }
+    add { $0.sourceIdentity = "x1" }
+    add { $0.policy = "x1" }
+    add { $0.policyARNs = ["x1"] }
+    add { $0.tags = [SessionTag(key: "x", value: "1")] }
+    add { $0.tags = [SessionTag(key: "x1", value: "")] }
+    add { $0.transitiveTagKeys = ["x1"] }
+    add { $0.roleSessionName = RoleSessionName("other") }
+    add { $0.duration = SessionDuration(seconds: 900) }
+    add { $0.endpoint.url = "https://example.org" }
+    add { $0.mfaSerial = "arn:aws:iam::123456789012:mfa/alice" }
+    #expect(Set(links.compactMap { plan([$0]).delivered?.fingerprint }).count == links.count)
+    #expect(plan([base]).delivered?.fingerprint == plan([base]).delivered?.fingerprint)
+  }
+
+  @Test("keys are handed out as a session of theirs, and a role's MFA device is asked in theirs")
+  func tokens() throws {
+    #expect(plan([]).token?.duration == .workingDay)
+    let serial = "arn:aws:iam::123456789012:mfa/alice"
+    #expect(plan([try link("a", mfaSerial: serial)]).token?.mfaSerial == serial)
+  }
+}
