@@ -29,6 +29,9 @@ public struct ProfileLine {
 
   /// How the profile's session stands.
   public func state(at now: Timestamp) -> SessionState {
+    if row.isNull(6) || now.milliseconds >= row.int(7) {
+      if !row.isNull(8), let attention = SessionState(rawValue: row.text(8)) { return attention }
+    }
     if row.isNull(6) { return .none }
     if now.milliseconds >= row.int(6) { return .expired }
     return now.milliseconds >= row.int(7) ? .due : .fresh

@@ -9,8 +9,16 @@ public struct ProfileRow: Sendable {
   public var region: String?
   public var problem: String?
   public var origin: String
+  /// What the profile waits for, where its last renewal failed.
+  public var attention: SessionState?
   /// The session that lives, else the last one; nil where there never was one.
   public var session: SessionRecord?
+
+  /// How the profile stands: what it waits for, where its session cannot do without.
+  public func state(at now: Timestamp) -> SessionState {
+    let state = session?.state(at: now) ?? .none
+    return state == .fresh ? state : attention ?? state
+  }
 }
 
 /// An access key without its secret.

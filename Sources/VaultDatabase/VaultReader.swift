@@ -45,7 +45,7 @@ public final class VaultReader {
     guard let database else { return }
     let statement = try database.statement(
       """
-      SELECT p.name, p.kind, p.role_arn, p.source, p.region, p.problem, p.origin, \
+      SELECT p.name, p.kind, p.role_arn, p.source, p.region, p.problem, p.origin, p.attention, \
       s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, s.expires_at, \
       s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at \
       FROM profile p LEFT JOIN session s ON s.id = p.session_id WHERE p.removed_at IS NULL ORDER BY p.name
@@ -57,8 +57,8 @@ public final class VaultReader {
         ProfileRow(
           name: name, kind: statement.optionalText(1).flatMap { ProfileKind(rawValue: $0) }, roleARN: statement.optionalText(2),
           source: statement.optionalText(3), region: statement.optionalText(4), problem: statement.optionalText(5),
-          origin: statement.text(6),
-          session: statement.isNull(7) ? nil : try SessionRows.read(statement, from: 7, profile: name)))
+          origin: statement.text(6), attention: statement.optionalText(7).flatMap { SessionState(rawValue: $0) },
+          session: statement.isNull(8) ? nil : try SessionRows.read(statement, from: 8, profile: name)))
     }
   }
 
@@ -83,7 +83,7 @@ public final class VaultReader {
     guard let database else { return }
     let statement = try database.statement(
       """
-      SELECT name, kind, role_arn, problem, source, origin, session_expires_at, session_renews_at \
+      SELECT name, kind, role_arn, problem, source, origin, session_expires_at, session_renews_at, attention \
       FROM profile WHERE removed_at IS NULL ORDER BY name
       """
     ).begin()
@@ -108,6 +108,34 @@ public final class VaultReader {
   public func section(_ kind: SectionKind, _ name: String) throws -> ConfigSection? {
     guard let database else { return nil }
     return try SettingRows.section(kind, name, in: database)
+  }
+
+  /// The names of the sections of a kind.
+  public func sectionNames(_ kind: SectionKind) throws -> [String] {
+    try rows("SELECT name FROM shared_section WHERE kind = ? ORDER BY name", { try $0.bind(kind.rawValue) }) { $0.text(0) }
+  }
+
+  // MARK: sign-ins
+
+  public func signIns() throws -> [SignInRecord] {
+    guard let database else { return [] }
+    return try SignInRows.live(in: database)
+  }
+
+  /// Every place to sign in: the `sso-session`s, and the start URLs that profiles say themselves.
+  public func signInNames() throws -> [String] {
+    try rows(
+      """
+      SELECT name FROM shared_section WHERE kind = 'sso-session' \
+      UNION SELECT sign_in FROM profile WHERE sign_in IS NOT NULL AND removed_at IS NULL ORDER BY 1
+      """
+    ) { $0.text(0) }
+  }
+
+  public func profiles(ofSignIn name: String) throws -> [String] {
+    try rows("SELECT name FROM profile WHERE sign_in = ? AND removed_at IS NULL ORDER BY name", { try $0.bind(name) }) {
+      $0.text(0)
+    }
   }
 
   // MARK: sessions and keys

@@ -18,7 +18,24 @@ public enum AuditTrigger: String, Sendable, CaseIterable {
 /// What was done. Calls that mint credentials have AWS's own names.
 public enum AuditAction: String, Sendable, CaseIterable {
   case assumeRole = "AssumeRole"
+  case assumeRoleWithWebIdentity = "AssumeRoleWithWebIdentity"
+  case assumeRoleWithSAML = "AssumeRoleWithSAML"
   case getSessionToken = "GetSessionToken"
+  /// IAM Identity Center gave the credentials of an account's permission set.
+  case getRoleCredentials = "GetRoleCredentials"
+  /// IAM Identity Center gave a token: a sign-in, or its renewal.
+  case createToken = "CreateToken"
+  case registerClient = "RegisterClient"
+  case signedOut = "SignedOut"
+  /// IAM Identity Center no longer takes the sign-in's tokens.
+  case signInEnded = "SignInEnded"
+  /// A `credential_process` gave credentials.
+  case credentialProcess = "CredentialProcess"
+  case containerCredentials = "ContainerCredentials"
+  case instanceCredentials = "InstanceCredentials"
+  case environmentCredentials = "EnvironmentCredentials"
+  case createAccessKey = "CreateAccessKey"
+  case deleteAccessKey = "DeleteAccessKey"
   /// A session's credentials were handed to a program.
   case deliver = "Deliver"
   case profileAdded = "ProfileAdded"
@@ -28,6 +45,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case accessKeyAdded = "AccessKeyAdded"
   case accessKeyChanged = "AccessKeyChanged"
   case accessKeyRemoved = "AccessKeyRemoved"
+  case mfaSecretAdded = "MFASecretAdded"
+  case mfaSecretRemoved = "MFASecretRemoved"
   case sessionForgotten = "SessionForgotten"
   case sessionExpired = "SessionExpired"
   case sessionReplaced = "SessionReplaced"

@@ -16,9 +16,12 @@ public struct ProfileSummary: Sendable, Hashable {
   public var source: String?
   public var region: String?
   public var problem: String?
+  /// The name of the sign-in that the profile's identity comes from; nil where it comes from elsewhere.
+  public var signIn: String?
 
   public init(
-    name: String, kind: ProfileKind?, roleARN: String? = nil, source: String? = nil, region: String? = nil, problem: String? = nil
+    name: String, kind: ProfileKind?, roleARN: String? = nil, source: String? = nil, region: String? = nil,
+    problem: String? = nil, signIn: String? = nil
   ) {
     self.name = name
     self.kind = kind
@@ -26,5 +29,6 @@ public struct ProfileSummary: Sendable, Hashable {
     self.source = source
     self.region = region
     self.problem = problem
+    self.signIn = signIn
   }
 }

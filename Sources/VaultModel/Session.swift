@@ -19,7 +19,7 @@ public enum SessionEnd: String, Sendable {
 public enum SessionKind: String, Sendable {
   /// `AssumeRole`
   case role
-  /// `GetSessionToken`: the temporary form of an access key, with or without MFA.
+  /// The temporary credentials of an identity itself: `GetSessionToken`'s of an access key, `GetRoleCredentials`' of a sign-in, …
   case token
 }
 

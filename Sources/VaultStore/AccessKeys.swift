@@ -51,6 +51,21 @@ extension VaultStore {
     try append(event, subject: (record.id, version))
   }
 
+  /// Seals a new key in place of the old one, and remembers in a setting that the old one is still to be deleted, all at once.
+  public func replaceAccessKey(
+    name: String, credential: Credential, leftOver: (setting: String, id: String), requester: Requester
+  )
+    throws
+  {
+    try change { store in
+      let known = try store.accessKey(named: name)
+      try store.put(
+        name: name, accessKeyId: credential.accessKeyId, credential: credential, mfaSerial: known?.mfaSerial,
+        origin: "vault", trigger: .manual, requester)
+      try store.write(leftOver.setting, leftOver.id, requester)
+    }
+  }
+
   /// - Returns: nil where there is no key of this name.
   public func openAccessKey(name: String) throws -> Credential? {
     guard let record = try accessKey(named: name) else { return nil }

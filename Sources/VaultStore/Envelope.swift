@@ -32,6 +32,23 @@ struct SecretOwner: Sendable, Hashable {
   init(_ key: AccessKeyRecord) {
     self.init(table: "access_key", row: key.id, profile: key.name, facts: [key.accessKeyId])
   }
+
+  /// The start URL and region are among the facts, since they say where the tokens are sent.
+  init(_ signIn: SignInRecord) {
+    self.init(
+      table: "sign_in", row: signIn.id, profile: signIn.name,
+      facts: [signIn.startURL, signIn.region, signIn.scopes, String(signIn.expiresAt.milliseconds)])
+  }
+
+  init(_ client: SSOClientRecord) {
+    self.init(
+      table: "sso_client", row: client.id, profile: "",
+      facts: [client.startURL, client.region, client.scopes, client.flow.rawValue, client.clientId])
+  }
+
+  init(_ device: MFASecretRecord) {
+    self.init(table: "totp", row: device.id, profile: "", facts: [device.mfaSerial])
+  }
 }
 
 /// What a sealed secret is nailed to: every field is part of the associated data, so that a ciphertext that is moved to another table, row,

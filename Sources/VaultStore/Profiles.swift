@@ -68,9 +68,11 @@ extension VaultStore {
   }
 
   private func write(_ summary: ProfileSummary) throws {
-    try database.statement("UPDATE profile SET kind = ?, role_arn = ?, source = ?, region = ?, problem = ? WHERE name = ?")
-      .begin().bind(summary.kind?.rawValue).bind(summary.roleARN).bind(summary.source).bind(summary.region).bind(summary.problem)
-      .bind(summary.name).run()
+    try database.statement(
+      "UPDATE profile SET kind = ?, role_arn = ?, source = ?, region = ?, problem = ?, sign_in = ? WHERE name = ?"
+    )
+    .begin().bind(summary.kind?.rawValue).bind(summary.roleARN).bind(summary.source).bind(summary.region).bind(summary.problem)
+    .bind(summary.signIn).bind(summary.name).run()
   }
 
   enum WriteOutcome {
@@ -142,7 +144,9 @@ extension VaultStore {
         for text in [setting.name, line.nested, line.value] { put(text, &content) }
       }
     }
-    for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem] { put(text, &content) }
+    for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem, summary.signIn] {
+      put(text, &content)
+    }
     return blake2b(content, length: contentDigestLength) + blake2b(places, length: 16)
   }
 }

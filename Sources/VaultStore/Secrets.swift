@@ -74,14 +74,40 @@ extension VaultStore {
       FROM secret x JOIN access_key k ON k.id = x.owner_id WHERE x.owner_table = 'access_key'
       """
     ).begin().rows { found(SecretOwner(AccessKeyRows.read($0)), $0, from: 6) }
+    let signIns = try database.statement(
+      """
+      SELECT s.id, s.name, s.start_url, s.region, s.scopes, s.signed_in_at, s.expires_at, s.is_renewable, s.client_ends, \
+      x.record_version, x.created_at, x.envelope FROM secret x JOIN sign_in s ON s.id = x.owner_id WHERE x.owner_table = 'sign_in'
+      """
+    ).begin().rows { found(SecretOwner(SignInRows.read($0)), $0, from: 9) }
+    let clients = try database.statement(
+      """
+      SELECT c.start_url, c.region, c.scopes, c.flow, c.client_id, c.expires_at, c.id, x.record_version, x.created_at, x.envelope \
+      FROM secret x JOIN sso_client c ON c.id = x.owner_id WHERE x.owner_table = 'sso_client'
+      """
+    ).begin().rows { row in
+      let client = SSOClientRecord(
+        startURL: row.text(0), region: row.text(1), scopes: row.text(2), flow: SignInFlow(rawValue: row.text(3)) ?? .device,
+        clientId: row.text(4), expiresAt: Timestamp(milliseconds: row.int(5)), id: row.text(6))
+      return found(SecretOwner(client), row, from: 7)
+    }
+    let devices = try database.statement(
+      """
+      SELECT t.id, t.mfa_serial, x.record_version, x.created_at, x.envelope \
+      FROM secret x JOIN totp t ON t.id = x.owner_id WHERE x.owner_table = 'totp'
+      """
+    ).begin().rows { found(SecretOwner(MFASecretRecord(id: $0.text(0), mfaSerial: $0.text(1))), $0, from: 2) }
     let nobodys = try database.statement(
       """
       SELECT owner_table || ' ' || owner_id FROM secret x WHERE CASE owner_table \
       WHEN 'session' THEN NOT EXISTS (SELECT 1 FROM session s WHERE s.id = x.owner_id) \
+      WHEN 'sign_in' THEN NOT EXISTS (SELECT 1 FROM sign_in s WHERE s.id = x.owner_id) \
+      WHEN 'sso_client' THEN NOT EXISTS (SELECT 1 FROM sso_client c WHERE c.id = x.owner_id) \
+      WHEN 'totp' THEN NOT EXISTS (SELECT 1 FROM totp t WHERE t.id = x.owner_id) \
       ELSE NOT EXISTS (SELECT 1 FROM access_key k WHERE k.id = x.owner_id) END LIMIT 1
       """
     ).begin().first { $0.text(0) }
     if let nobodys { throw SealError.notAuthentic(row: nobodys) }
-    return sessions + keys
+    return sessions + keys + signIns + clients + devices
   }
 }

@@ -109,7 +109,7 @@ extension VaultStore {
       }
       try store.insert(session, profileId: profileId)
       try store.database.statement(
-        "UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ? WHERE id = ?"
+        "UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ?, attention = NULL WHERE id = ?"
       )
       .begin().bind(session.id).bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(profileId).run()
       if let replaced {
@@ -135,6 +135,9 @@ extension VaultStore {
       .bind(session.roleSessionName).bind(session.sourceIdentity).bind(session.accessKeyId).bind(session.issuedAt.milliseconds)
       .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).run()
   }
+
+  /// Logs that a call brought credentials that are not kept.
+  public func conclude(_ intentId: String, event: AuditEvent) throws { try fail(intentId, event: event) }
 
   /// Logs that a call brought nothing.
   ///

@@ -138,19 +138,22 @@ public actor VaultStore {
 
   /// - Parameter value: nil takes the setting away.
   public func setSetting(_ name: String, _ value: String?, requester: Requester) throws {
-    try change { store in
-      if let value {
-        try store.database.statement(
-          "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-        )
-        .begin().bind(name).bind(value).run()
-      } else {
-        try store.database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
-      }
-      var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
-      event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"
-      try store.append(event)
+    try change { try $0.write(name, value, requester) }
+  }
+
+  /// Within a transaction.
+  func write(_ name: String, _ value: String?, _ requester: Requester) throws {
+    if let value {
+      try database.statement(
+        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+      )
+      .begin().bind(name).bind(value).run()
+    } else {
+      try database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
     }
+    var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
+    event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"
+    try append(event)
   }
 }
 
