@@ -26,12 +26,16 @@ let package = Package(
     .systemLibrary(name: "CSecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+    .systemLibrary(name: "COath", pkgConfig: "liboath", providers: [.apt(["liboath-dev"])]),
+    .systemLibrary(name: "CQRCode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+    .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CSystem"),
 
     module("VaultModel"),
     module("VaultSecrets", ["VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultModel", "VaultSecrets"]),
-    module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat"]),
+    module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite"], resources: [.embedInCode("migrations")]),
     module("VaultStore", ["VaultModel", "VaultSecrets", "VaultDatabase"]),
     module("VaultKeys", ["VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
@@ -40,7 +44,7 @@ let package = Package(
       "VaultAgent",
       [
         "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire",
-        "CSystem",
+        "CSystem", "COath", "CQRCode", "CMicrohttpd",
       ]),
 
     .executableTarget(

@@ -15,13 +15,14 @@ ALLOWED = {
     "VaultModel": set(),
     "VaultSecrets": {"VaultModel", "CSodium"},
     "AWSConfig": {"VaultModel", "VaultSecrets"},
-    "AWSClient": {"VaultModel", "VaultSecrets", "CCurl", "CExpat"},
+    "AWSClient": {"VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"},
     "VaultDatabase": {"VaultModel", "VaultSecrets", "CSQLite"},
     "VaultStore": {"VaultModel", "VaultSecrets", "VaultDatabase"},
     "VaultKeys": {"VaultModel", "VaultSecrets", "CSecret", "CSystem"},
     "VaultWire": {"VaultModel", "CSystem"},
     "VaultAgent": {
         "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire", "CSystem",
+        "COath", "CQRCode", "CMicrohttpd",
     },
     "vault": {"VaultModel", "VaultSecrets", "AWSConfig", "VaultDatabase", "VaultWire", "CSystem"},
     "vaultd": {"VaultModel", "VaultAgent", "CSystem"},
@@ -33,6 +34,8 @@ LIBRARIES = {
     r"\b(crypto_\w+|sodium_\w+|randombytes_\w+)\(": {"VaultSecrets"},
     r"\bcurl_\w+\(": {"AWSClient"},
     r"\bXML_\w+\(": {"AWSClient"},
+    r"\bjson_\w+\(": {"AWSClient"},
+    r"\b(MHD_\w+|QRcode_\w+|oath_\w+)\(": {"VaultAgent"},
     r"\bsecret_(service|item|collection|value|password)_\w+\(": {"VaultKeys"},
 }
 LEFT_BEHIND = r"\bTODO\b|\bFIXME\b|\bXXX\b|\btry!|fatalError\(|\bas! "

@@ -69,6 +69,9 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     }
   }
 
+  /// IAM Identity Center no longer takes the token.
+  public var saysTokenIsOver: Bool { code == "UnauthorizedException" }
+
   /// AWS no longer takes the credentials that signed the call.
   public var saysSourceIsOver: Bool {
     guard let code else { return false }

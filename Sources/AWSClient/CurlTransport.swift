@@ -36,8 +36,11 @@ public final class CurlTransport: HTTPTransport {
   }
 
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
-    guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
-    guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
+    let parts = request.url.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let address = WebAddress(String(parts[0])), request.url.utf8.allSatisfy({ (33...126).contains($0) }) else {
+      throw .badURL(String(parts[0]))
+    }
+    guard address.scheme == "https" || address.isLoopback || request.mayBePlain else { throw .insecure(host: address.host) }
     guard Self.isPlain(request) else { throw .badRequest(host: address.host) }
     guard curlIsReady else { throw .cannotStart }
     let transfer = Transfer(request: request, address: address, limits: limits)
@@ -150,8 +153,12 @@ private final class Transfer: @unchecked Sendable {
     } else {
       vault_curl_set_long(handle, CURLOPT_POST, 1)
       vault_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, bytes.count)
-      vault_curl_set_pointer(
-        handle, CURLOPT_POSTFIELDS, bytes.isEmpty ? nil : UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+      if bytes.isEmpty {
+        // Without any, libcurl would read from standard input.
+        vault_curl_set_text(handle, CURLOPT_COPYPOSTFIELDS, "")
+      } else {
+        vault_curl_set_pointer(handle, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+      }
       if request.method != "POST" { vault_curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method) }
     }
     vault_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)

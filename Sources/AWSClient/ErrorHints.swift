@@ -21,6 +21,9 @@ enum ErrorHints {
     case "PackedPolicyTooLarge": "the session policy, policy ARNs and tags together are too large; make them shorter"
     case "RegionDisabledException":
       "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)"
+    case "UnauthorizedException": "`vault login` signs in again"
+    case "ForbiddenException", "ResourceNotFoundException":
+      "the sign-in has no such permission set in that account; `vault login --discover` lists what it has"
     case "IDPRejectedClaim", "InvalidIdentityToken": "sign in again"
     case _ where AWSError.throttling.contains(code) || status == 429: "AWS asks to slow down; try again in a minute"
     case _ where status >= 500: "AWS has a fault; try again later"

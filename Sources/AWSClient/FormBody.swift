@@ -4,10 +4,11 @@ import VaultSecrets
 struct FormBody: ~Copyable {
   private var bytes: [UInt8] = []
 
-  init(action: String) {
+  /// - Parameter version: of the service's API; STS's where nothing is said.
+  init(action: String, version: String = "2011-06-15") {
     bytes.reserveCapacity(4_096)
     add("Action", action)
-    add("Version", "2011-06-15")
+    add("Version", version)
   }
 
   mutating func add(_ name: String, _ value: String?) {

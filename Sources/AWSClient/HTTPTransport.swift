@@ -11,11 +11,15 @@ public struct HTTPRequest: Sendable {
   public var caBundle: String?
   /// A proxy's URL; nil for none. Never taken from the process's environment.
   public var proxy: String?
+  /// Plain HTTP to another machine than this one: for the addresses of a container's and an instance's credentials, whose protocol has no
+  /// TLS.
+  public var mayBePlain: Bool
 
   public init(
     method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, caBundle: String? = nil,
-    proxy: String? = nil
+    proxy: String? = nil, mayBePlain: Bool = false
   ) {
+    self.mayBePlain = mayBePlain
     self.method = method
     self.url = url
     self.headers = headers

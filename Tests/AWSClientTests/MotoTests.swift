@@ -11,7 +11,7 @@ struct MotoTests {
     let moto = try MotoServer(#require(MotoServer.program))
     defer { moto.stop() }
     let client = STSClient(transport: CurlTransport(), clock: SystemClock())
-    let endpoint = try STSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: moto.url))
+    let endpoint = try AWSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: moto.url))
     let keys = Credential(
       accessKeyId: "AKIAEXAMPLEEXAMPLE00", secretAccessKey: SecretBytes("a secret"), sessionToken: nil, expiresAt: nil)
 

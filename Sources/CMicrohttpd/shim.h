@@ -1,0 +1,34 @@
+// libmicrohttpd's start function is variadic, which Swift cannot call: one typed function for what is used.
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <string.h>
+
+/// What a server may cost.
+struct vault_http_limits {
+  unsigned connections;
+  /// Seconds without a byte.
+  unsigned idle;
+  /// Bytes that one connection's memory may have, its headers among them.
+  size_t memory;
+};
+
+/// Starts a server on 127.0.0.1 at a port of the kernel's choice, with a thread of its own. Null where that cannot be.
+static inline struct MHD_Daemon *vault_http_start(
+    struct vault_http_limits limits, MHD_AccessHandlerCallback handle, void *context) {
+  struct sockaddr_in address;
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return MHD_start_daemon(
+      MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, handle, context,
+      MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, limits.connections,
+      MHD_OPTION_CONNECTION_TIMEOUT, limits.idle, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.memory, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+      MHD_OPTION_END);
+}
+
+/// The port that the kernel chose; 0 where there is none.
+static inline unsigned vault_http_port(struct MHD_Daemon *server) {
+  const union MHD_DaemonInfo *info = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);
+  return info ? info->port : 0;
+}
