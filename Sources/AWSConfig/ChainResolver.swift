@@ -15,7 +15,7 @@ public struct ChainResolver {
   public init(lookup: @escaping (SectionKind, String) -> ConfigSection?, environment: @escaping (String) -> String?) {
     self.lookup = lookup
     endpoints = EndpointResolver(lookup: lookup, environment: environment)
-    identities = IdentityReader(lookup: lookup)
+    identities = IdentityReader(lookup: lookup, endpoints: endpoints)
   }
 
   /// - Throws: the first thing that stands between the profile and its credentials.
@@ -32,7 +32,7 @@ public struct ChainResolver {
     var current = leaf
     while true {
       visited.append(current.name)
-      let step = try nextStep(of: current, isSource: visited.count > 1)
+      let step = try nextStep(of: current, leaf: leaf)
       let identity: IdentityLink
       switch step {
       case .identity(let link):
@@ -57,7 +57,8 @@ public struct ChainResolver {
         }
       }
       return CredentialChain(
-        profile: name, identity: identity, roles: roles.reversed(), region: region, endpoint: endpoint)
+        profile: name, identity: identity, roles: roles.reversed(), region: region, endpoint: endpoint,
+        mfaProcess: leaf.text("mfa_process"))
     }
   }
 
@@ -68,10 +69,16 @@ public struct ChainResolver {
       let chain = try chain(for: leaf)
       let isRole = chain.roles.last?.profile == name
       var arn = isRole ? chain.roles.last?.roleARN.text : nil
-      if case .webIdentity(_, let role, _, _) = chain.identity, !isRole { arn = role.text }
+      var signIn: String?
+      switch chain.identity {
+      case .webIdentity(let role, _), .saml(let role, _, _): if !isRole { arn = role.roleARN.text }
+      case .sso(_, _, _, let place): signIn = place.name
+      default: break
+      }
       return ProfileSummary(
         name: name, kind: isRole ? .assumeRole : Self.kind(of: chain.identity), roleARN: arn,
-        source: isRole ? leaf.text("source_profile") ?? leaf.text("credential_source") : nil, region: chain.region)
+        source: isRole ? leaf.text("source_profile") ?? leaf.text("credential_source") : nil, region: chain.region,
+        signIn: signIn)
     } catch {
       let own = lookup(.profile, name)
       return ProfileSummary(
@@ -79,6 +86,33 @@ public struct ChainResolver {
         source: own?.text("source_profile") ?? own?.text("credential_source"),
         region: own?.text("region"), problem: error.message)
     }
+  }
+
+  /// Where `vault login NAME` signs in: the `sso-session` of that name, or the one that the profile of that name comes from.
+  ///
+  /// - Throws: where neither is there, or the profile does not come from IAM Identity Center.
+  public func signInPlace(named name: String) throws(ConfigError) -> SSOPlace {
+    if let session = lookup(.ssoSession, name) {
+      let nobody = try ProfileSettings(ConfigSection(kind: .profile, name: name, settings: []), lookup: lookup)
+      let origin = session.settings.first?.origin ?? SettingOrigin(file: "environment", line: 0)
+      return try identities.place(of: session, profile: nobody, at: origin)
+    }
+    let leaf = try settings(of: name, namedAt: nil)
+    // A profile may be for a token alone, without an account and a role.
+    if leaf.saysSSO, leaf["role_arn"] == nil { return try identities.place(of: leaf) }
+    if case .sso(_, _, _, let place) = try chain(for: leaf).identity { return place }
+    throw ConfigError.incomplete(
+      profile: name, origin: leaf.section.settings.first?.origin, problem: "does not come from IAM Identity Center",
+      expected: "name an sso-session, or a profile that has one")
+  }
+
+  /// Where IAM is, for the access keys of a profile.
+  public func iamEndpoint(of name: String) -> EndpointSettings {
+    guard let leaf = try? settings(of: name, namedAt: nil) else {
+      let nobody = try? ProfileSettings(ConfigSection(kind: .profile, name: name, settings: []), lookup: lookup)
+      return nobody.flatMap { try? endpoints.settings($0, .iam) } ?? EndpointSettings()
+    }
+    return (try? endpoints.settings(leaf, .iam)) ?? EndpointSettings()
   }
 
   /// The settings of a profile with what it takes over from others.
@@ -97,8 +131,9 @@ public struct ChainResolver {
     case profile(String, origin: SettingOrigin)
   }
 
-  /// - Parameter isSource: whether another profile led here; access keys then come before a role.
-  private func nextStep(of profile: ProfileSettings, isSource: Bool) throws(ConfigError) -> Step {
+  /// - Parameter leaf: the profile that was asked for. Where another led here, access keys come before a role.
+  private func nextStep(of profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> Step {
+    let isSource = profile.name != leaf.name
     guard let roleARN = profile["role_arn"], !(isSource && profile.saysAccessKeys) else {
       return .identity(try identities.identity(of: profile, keysFirst: isSource))
     }
@@ -118,12 +153,14 @@ public struct ChainResolver {
       return .role(.profile(next, origin: source.origin))
     }
     if let credentialSource { return .role(.identity(try identities.named(credentialSource))) }
-    if let file = profile.text("web_identity_token_file") {
-      return .identity(try identities.webIdentity(of: profile, tokenFile: file))
+    let federated = try identities.federated(profile) { () throws(ConfigError) -> RoleLink in
+      try RoleParameters(profile: profile).link(
+        region: try endpoints.region(profile, leaf: leaf), endpoint: try endpoints.settings(profile))
     }
+    if let federated { return .identity(federated) }
     throw ConfigError.incomplete(
       profile: profile.name, origin: roleARN.origin, problem: "has a role_arn, but nothing to assume the role with",
-      expected: "add source_profile, credential_source or web_identity_token_file")
+      expected: "add source_profile, credential_source, web_identity_token_file or saml_process")
   }
 
   private static func kind(of identity: IdentityLink) -> ProfileKind {
@@ -131,6 +168,7 @@ public struct ChainResolver {
     case .keys: .keys
     case .sso: .sso
     case .webIdentity: .webIdentity
+    case .saml: .saml
     case .process: .process
     case .container, .instance: .container
     case .environment: .environment

@@ -1,6 +1,15 @@
 import VaultModel
 
-/// Works out where STS is for one profile: the environment first, then the `services` section, then the profile.
+/// A service of AWS, by the names that the SDKs have for it in variables and in `services` sections.
+enum Service: String {
+  case sts, sso, iam, signin
+  case ssoOIDC = "sso_oidc"
+
+  /// `AWS_ENDPOINT_URL_SSO_OIDC`
+  var variable: String { "AWS_ENDPOINT_URL_" + rawValue.uppercased() }
+}
+
+/// Works out where STS and its neighbours are for one profile: the environment first, then the `services` section, then the profile.
 struct EndpointResolver {
   let lookup: (SectionKind, String) -> ConfigSection?
   let environment: (String) -> String?
@@ -16,9 +25,9 @@ struct EndpointResolver {
     return text
   }
 
-  func settings(_ profile: ProfileSettings) throws(ConfigError) -> EndpointSettings {
+  func settings(_ profile: ProfileSettings, _ service: Service = .sts) throws(ConfigError) -> EndpointSettings {
     EndpointSettings(
-      url: try url(profile), useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
+      url: try url(profile, service), useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
       useDualStack: try flag("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", profile),
       legacyGlobal: try isLegacy(profile),
       caBundle: value("ca_bundle", "AWS_CA_BUNDLE", profile)?.text)
@@ -29,24 +38,24 @@ struct EndpointResolver {
   }
 
   /// The URL that wins, and where it was said.
-  func urlSetting(_ profile: ProfileSettings) throws(ConfigError) -> Setting? {
+  func urlSetting(_ profile: ProfileSettings, _ service: Service = .sts) throws(ConfigError) -> Setting? {
     if try ignoresURLs(profile) { return nil }
-    if let setting = named("AWS_ENDPOINT_URL_STS") ?? named("AWS_ENDPOINT_URL") { return setting }
+    if let setting = named(service.variable) ?? named("AWS_ENDPOINT_URL") { return setting }
     if let services = profile["services"], let name = services.text {
       guard let section = lookup(.services, name) else {
         throw ConfigError.noSuchSection(kind: .services, name: name, namedAt: services.origin)
       }
-      if let sts = section["sts"], case .nested(let list) = sts.value,
+      if let own = section[service.rawValue], case .nested(let list) = own.value,
         let url = list.last(where: { $0.name == "endpoint_url" })?.value, !url.isEmpty
       {
-        return Setting(name: "endpoint_url", value: .text(url), origin: sts.origin)
+        return Setting(name: "endpoint_url", value: .text(url), origin: own.origin)
       }
     }
     return profile["endpoint_url"]
   }
 
-  private func url(_ profile: ProfileSettings) throws(ConfigError) -> String? {
-    guard let setting = try urlSetting(profile) else { return nil }
+  private func url(_ profile: ProfileSettings, _ service: Service) throws(ConfigError) -> String? {
+    guard let setting = try urlSetting(profile, service) else { return nil }
     guard let text = setting.text, Self.isURL(text) else {
       throw ConfigError.invalid(
         setting: setting.name, origin: setting.origin, expected: "a URL that starts with https:// or http://")

@@ -3,6 +3,7 @@ import VaultModel
 /// Reads the first link of a chain out of the profile that holds it.
 struct IdentityReader {
   let lookup: (SectionKind, String) -> ConfigSection?
+  let endpoints: EndpointResolver
 
   /// The identity of a profile whose `role_arn` does not count. The order is the SDKs': SSO, access keys, a process.
   func identity(of profile: ProfileSettings, keysFirst: Bool) throws(ConfigError) -> IdentityLink {
@@ -44,16 +45,40 @@ struct IdentityReader {
     }
   }
 
-  func webIdentity(of profile: ProfileSettings, tokenFile: String) throws(ConfigError) -> IdentityLink {
-    let role = RoleParameters(profile: profile)
-    return .webIdentity(
-      profile: profile.name, roleARN: try role.roleARN(), tokenFile: tokenFile, roleSessionName: try role.sessionName()?.text)
+  /// The identity of a profile whose `role_arn` is assumed with a token or an assertion; nil where it names neither.
+  ///
+  /// - Parameter role: what the profile says of its role.
+  func federated(_ profile: ProfileSettings, role: () throws(ConfigError) -> RoleLink) throws(ConfigError) -> IdentityLink? {
+    if let file = profile.text("web_identity_token_file") { return .webIdentity(try role(), token: .file(file)) }
+    if let command = profile.text("web_identity_token_process") { return .webIdentity(try role(), token: .process(command)) }
+    if let source = profile["web_identity_token_source"] {
+      guard source.text?.lowercased() == "githubactions" else {
+        throw ConfigError.invalid(setting: source.name, origin: source.origin, expected: "GitHubActions")
+      }
+      let audience = profile.text("web_identity_audience") ?? "sts.amazonaws.com"
+      return .webIdentity(try role(), token: .gitHubActions(audience: audience))
+    }
+    guard profile.saysSAML else { return nil }
+    let provider = profile["saml_provider_arn"]
+    if let provider {
+      guard let text = provider.text, Self.isProviderARN(text) else {
+        throw ConfigError.invalid(
+          setting: provider.name, origin: provider.origin,
+          expected: "the ARN of a provider, arn:PARTITION:iam::ACCOUNT:saml-provider/NAME")
+      }
+    }
+    return .saml(try role(), providerARN: provider?.text, command: profile.text("saml_process"))
+  }
+
+  private static func isProviderARN(_ text: String) -> Bool {
+    (20...2_048).contains(text.utf8.count) && text.hasPrefix("arn:") && text.contains(":saml-provider/")
+      && text.utf8.allSatisfy { (33...126).contains($0) }
   }
 
   /// Nil where the profile names neither an account nor a role: it is then for a token only.
   private func sso(of profile: ProfileSettings) throws(ConfigError) -> IdentityLink? {
     guard profile["sso_account_id"] != nil || profile["sso_role_name"] != nil else {
-      if profile["sso_session"] != nil { _ = try ssoPlace(of: profile) }
+      if profile["sso_session"] != nil { _ = try place(of: profile) }
       return nil
     }
     let account = try required("sso_account_id", profile)
@@ -61,16 +86,16 @@ struct IdentityReader {
     guard account.text.utf8.count == 12, account.text.utf8.allSatisfy({ (48...57).contains($0) }) else {
       throw ConfigError.invalid(setting: "sso_account_id", origin: account.origin, expected: "an account number of twelve digits")
     }
-    let place = try ssoPlace(of: profile)
-    return .sso(
-      profile: profile.name, accountId: account.text, roleName: role.text, startURL: place.url, region: place.region,
-      session: profile.text("sso_session"))
+    return .sso(profile: profile.name, accountId: account.text, roleName: role.text, place: try place(of: profile))
   }
 
-  private func ssoPlace(of profile: ProfileSettings) throws(ConfigError) -> (url: String, region: String) {
+  /// Where a profile signs in.
+  func place(of profile: ProfileSettings) throws(ConfigError) -> SSOPlace {
     guard let named = profile["sso_session"], let name = named.text else {
-      let url = try required("sso_start_url", profile)
-      return (try checkedURL(url), try checkedRegion(try required("sso_region", profile)))
+      let url = try checkedURL(try required("sso_start_url", profile))
+      return SSOPlace(
+        name: url, startURL: url, region: try checkedRegion(try required("sso_region", profile)), scopes: [], isSession: false,
+        oidc: try endpoints.settings(profile, .ssoOIDC), portal: try endpoints.settings(profile, .sso))
     }
     guard let session = lookup(.ssoSession, name) else {
       throw ConfigError.noSuchSection(kind: .ssoSession, name: name, namedAt: named.origin)
@@ -81,10 +106,26 @@ struct IdentityReader {
           profile, "contradicts \(key) of its sso_session (\(common.origin))", "remove \(key) from the profile", at: key)
       }
     }
-    let url = try required("sso_start_url", in: session, of: profile, at: named.origin)
-    let region = try required("sso_region", in: session, of: profile, at: named.origin)
-    return (try checkedURL(url), try checkedRegion(region))
+    return try place(of: session, profile: profile, at: named.origin)
   }
+
+  /// Where an `sso-session` signs in.
+  ///
+  /// - Parameters:
+  ///   - profile: says where the services' endpoints are, beside the environment.
+  ///   - origin: where the section is named.
+  func place(of session: ConfigSection, profile: ProfileSettings, at origin: SettingOrigin) throws(ConfigError) -> SSOPlace {
+    let url = try required("sso_start_url", in: session, of: profile, at: origin)
+    let region = try required("sso_region", in: session, of: profile, at: origin)
+    let scopes = session.text("sso_registration_scopes") ?? Self.standardScope
+    return SSOPlace(
+      name: session.name, startURL: try checkedURL(url), region: try checkedRegion(region),
+      scopes: scopes.split { $0 == "," || $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init), isSession: true,
+      oidc: try endpoints.settings(profile, .ssoOIDC), portal: try endpoints.settings(profile, .sso))
+  }
+
+  /// What the AWS CLI asks for where a session names no scopes: with it, the token can be renewed.
+  private static let standardScope = "sso:account:access"
 
   private func checkedURL(_ url: (text: String, origin: SettingOrigin)) throws(ConfigError) -> String {
     guard EndpointResolver.isURL(url.text) else {

@@ -7,10 +7,14 @@ enum KnownSettings {
   static let ours: Set<String> = [
     "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token", "ca_bundle", "credential_process",
     "credential_source", "duration_seconds", "endpoint_url", "external_id", "ignore_configured_endpoint_urls", "include_profile",
-    "login_session", "mfa_serial", "parent_profile", "policy", "policy_arns", "region", "role_arn", "role_session_name",
-    "services", "session_tags", "source_identity", "source_profile", "sso_account_id", "sso_region", "sso_role_name",
+    "login_session", "mfa_process", "mfa_serial", "parent_profile", "policy", "policy_arns", "region", "role_arn",
+    "role_session_name",
+    "saml_process", "saml_provider_arn", "services", "session_tags", "source_identity", "source_profile", "sso_account_id",
+    "sso_region",
+    "sso_registration_scopes", "sso_role_name",
     "sso_session", "sso_start_url", "sts_regional_endpoints", "tags", "transitive_session_tags", "transitive_tag_keys",
-    "use_dualstack_endpoint", "use_fips_endpoint", "web_identity_token_file",
+    "use_dualstack_endpoint", "use_fips_endpoint", "web_identity_audience", "web_identity_token_file",
+    "web_identity_token_process", "web_identity_token_source",
   ]
 
   /// Those that other programs take from the same profile.
@@ -21,11 +25,11 @@ enum KnownSettings {
     "cloudsearchdomain", "csm_client_id", "csm_enabled", "csm_host", "csm_port", "data_path", "defaults_mode",
     "disable_host_prefix_injection", "disable_request_compression", "ec2_metadata_service_endpoint",
     "ec2_metadata_service_endpoint_mode", "ec2_metadata_v1_disabled", "emr", "emrcontainers", "endpoint_discovery_enabled",
-    "imds_use_ipv6", "max_attempts", "metadata_service_num_attempts", "metadata_service_timeout", "mfa_process", "output",
+    "imds_use_ipv6", "max_attempts", "metadata_service_num_attempts", "metadata_service_timeout", "output",
     "parameter_validation", "request_checksum_calculation", "request_min_compression_size_bytes",
     "response_checksum_validation", "retry_mode", "s3", "s3_disable_express_session_auth", "s3_disable_multiregion_access_points",
     "s3_us_east_1_regional_endpoint", "s3_use_arn_region", "s3api", "sdk_ua_app_id", "sigv4a_signing_region_set",
-    "sso_registration_scopes", "tcp_keepalive",
+    "tcp_keepalive",
   ]
 
   static func contains(_ name: String) -> Bool { ours.contains(name) || others.contains(name) }

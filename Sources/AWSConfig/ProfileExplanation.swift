@@ -52,10 +52,15 @@ extension ChainResolver {
   private static let roleNames: Set<String> = [
     "external_id", "duration_seconds", "role_session_name", "source_identity", "policy", "policy_arns", "tags", "session_tags",
     "transitive_tag_keys", "transitive_session_tags", "source_profile", "credential_source", "web_identity_token_file",
+    "web_identity_token_process", "web_identity_token_source", "web_identity_audience", "saml_process", "saml_provider_arn",
   ]
-  /// What `AssumeRoleWithWebIdentity` is not given.
+  private static let federatedNames = [
+    "web_identity_token_file", "web_identity_token_process", "web_identity_token_source", "saml_process", "saml_provider_arn",
+  ]
+  /// What `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` are not given.
   private static let callerNames: Set<String> = [
-    "external_id", "mfa_serial", "source_identity", "tags", "session_tags", "transitive_tag_keys", "transitive_session_tags",
+    "external_id", "mfa_serial", "mfa_process", "source_identity", "tags", "session_tags", "transitive_tag_keys",
+    "transitive_session_tags",
   ]
   private static let twins = [
     "tags": "session_tags", "transitive_tag_keys": "transitive_session_tags", "parent_profile": "include_profile",
@@ -83,11 +88,20 @@ extension ChainResolver {
 
   private func reasonWithRole(_ name: String, in profile: ProfileSettings) -> String? {
     let source = profile.text("source_profile")
-    let isWebIdentity = source == nil && profile["credential_source"] == nil && profile["web_identity_token_file"] != nil
-    if name == "web_identity_token_file", !isWebIdentity {
+    let way =
+      source == nil && profile["credential_source"] == nil ? Self.federatedNames.first { profile.text($0) != nil } : nil
+    if Self.federatedNames.contains(name) || name == "web_identity_audience" {
+      if let way {
+        if way.hasPrefix("saml") { return name.hasPrefix("saml") ? nil : "there is no token's source" }
+        if name == "web_identity_audience" { return way == "web_identity_token_source" ? nil : "\(way) needs no audience" }
+        return name == way ? nil : "\(way) comes first"
+      }
       return source == nil ? "credential_source comes first" : "source_profile comes first"
     }
-    if isWebIdentity, Self.callerNames.contains(name) { return "a role that is assumed with a web identity does not take it" }
+    if let way, Self.callerNames.contains(name) {
+      return "a role that is assumed with \(way.hasPrefix("saml") ? "an assertion" : "a web identity") does not take it"
+    }
+    if name == "mfa_process", profile["mfa_serial"] == nil { return "there is no mfa_serial" }
     let isKey = name == "aws_access_key_id" || SecretName.contains(name)
     if isKey, source == profile.name { return nil }
     let isIdentity = isKey || ProfileSettings.ssoNames.contains(name) || name == "credential_process" || name == "login_session"

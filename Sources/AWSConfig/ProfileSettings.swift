@@ -67,5 +67,7 @@ struct ProfileSettings {
   var saysAccessKeys: Bool { text("aws_access_key_id") != nil || text("aws_secret_access_key") != nil }
   var saysSSO: Bool { section.settings.contains { Self.ssoNames.contains($0.name) && $0.value != .text("") } }
 
+  var saysSAML: Bool { text("saml_process") != nil || text("saml_provider_arn") != nil }
+
   static let ssoNames: Set<String> = ["sso_session", "sso_start_url", "sso_region", "sso_account_id", "sso_role_name"]
 }

@@ -8,7 +8,7 @@ struct RoleParameters {
     let link = RoleLink(
       profile: profile.name, roleARN: try roleARN(), roleSessionName: try sessionName(),
       externalId: try text("external_id", length: 2...1_224, also: "_+=,.@:/-"),
-      mfaSerial: try mfaSerial(), duration: try duration(),
+      mfaSerial: try mfaSerial(), mfaProcess: profile.text("mfa_process"), duration: try duration(),
       sourceIdentity: try text("source_identity", length: 2...64, also: "_+=,.@-"),
       tags: try tags(), transitiveTagKeys: try transitiveTagKeys(), policy: try policy(), policyARNs: try policyARNs(),
       region: region, endpoint: endpoint)

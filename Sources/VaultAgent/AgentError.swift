@@ -21,6 +21,8 @@ public enum AgentError: ReportableError {
   case notOurs(profile: String, file: String)
   case keyExists(name: String)
   case unknownKey(name: String, suggestion: String?)
+  case unknownSignIn(name: String, suggestion: String?)
+  case whichSignIn(names: [String])
 
   public var message: String {
     switch self {
@@ -48,6 +50,9 @@ public enum AgentError: ReportableError {
     case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
     case .keyExists(let name): "the vault holds an access key \"\(name)\" already"
     case .unknownKey(let name, _): "no access key \"\(name)\""
+    case .unknownSignIn(let name, _): "neither an sso-session nor a profile has the name \"\(name)\""
+    case .whichSignIn(let names):
+      names.isEmpty ? "no profile comes from IAM Identity Center" : "there are several places to sign in"
     }
   }
 
@@ -66,6 +71,12 @@ public enum AgentError: ReportableError {
     case .profileExists(let name): "`vault edit \(name)` changes it"
     case .notOurs: "change it there; the vault follows the file"
     case .keyExists: "--replace puts the new one in its place"
+    case .unknownSignIn(_, let suggestion):
+      suggestion.map { "did you mean \($0)?" } ?? "`vault list` shows the profiles"
+    case .whichSignIn(let names):
+      names.isEmpty
+        ? "`vault import` takes the sso-session sections of ~/.aws/config"
+        : "name one of " + names.prefix(20).joined(separator: ", ")
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \($0)?" } ?? "`vault access-key list` shows them"
     case .otherVersion(let client, let agent):
       client > agent
@@ -83,7 +94,8 @@ public enum AgentError: ReportableError {
     case .noHome, .noKeyForProfile, .unsupported, .otherVersion: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
-    case .unknownProfile, .unknownSession, .unknownKey: .noInput
+    case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput
+    case .whichSignIn(let names): names.isEmpty ? .configuration : .usage
     case .badMFACode, .badRequest: .badData
     case .unknownRequest: .software
     }

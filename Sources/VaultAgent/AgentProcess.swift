@@ -57,10 +57,13 @@ public struct AgentProcess: Sendable {
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host))
-    let minter = Minter(store: store, sts: STSClient(transport: CurlTransport(), clock: clock), clock: clock)
+    let clients = Clients(clock: clock)
+    let signIns = SignIns(store: store, clients: clients, clock: clock)
+    let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
     let broker = Broker(store: store, catalogue: catalogue, custody: custody, minter: minter, clock: clock)
     let service = Service(
-      store: store, broker: broker, catalogue: catalogue, custody: custody, inspector: inspector, startedAt: clock.now(),
+      store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
+      inspector: inspector, startedAt: clock.now(),
       stop: { ending.request() })
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }

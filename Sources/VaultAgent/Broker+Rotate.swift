@@ -24,7 +24,7 @@ extension Broker {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: nil, sessionName: nil, environment: wish.environment, prompter: prompter, requester: requester)
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
-    try await mint(plan, target, wish, requester, prompter)
+    _ = try await mint(plan, target, wish, requester, prompter)
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
       throw AgentError.unknownSession(profile: wish.profile)
     }

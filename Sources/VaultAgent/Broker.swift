@@ -20,7 +20,7 @@ actor Broker {
   let custody: Custody
   private let minter: Minter
   private let clock: any WallClock
-  private let minting = Flights<Bool>()
+  private let minting = Flights<Credential?>()
 
   init(store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, clock: any WallClock) {
     self.store = store
@@ -47,9 +47,7 @@ actor Broker {
       prompter: prompter,
       requester: requester)
     let region = wish.region ?? plan.region
-    guard let target = plan.delivered else {
-      return Issued(credential: try await minter.deliverAsIs(plan, wish, requester), sessionId: nil, region: region)
-    }
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
     let event = Self.deliverEvent(wish, requester)
     if !wish.refresh,
       let cached = try await store.deliver(
@@ -58,8 +56,11 @@ actor Broker {
       return Issued(credential: cached.credential, sessionId: cached.session.id, region: region)
     }
     do {
-      try await mint(plan, target, wish, requester, prompter)
+      if let passing = try await mint(plan, target, wish, requester, prompter) {
+        return try await deliver(passing, event, region)
+      }
     } catch {
+      try await note(error, of: wish.profile)
       return try await makeDo(after: error, wish, target, event, region, prompter)
     }
     // A client that left while it waited gets nothing, and no row says that it did.
@@ -75,12 +76,32 @@ actor Broker {
   }
 
   /// Makes a new session. Those who wish for the very same share one call.
+  ///
+  /// - Returns: credentials without an end, which are not kept.
   func mint(
     _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester, _ prompter: any Prompter
-  ) async throws {
-    _ = try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
+  ) async throws -> Credential? {
+    try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
       try await minter.mint(plan, wish, requester, prompter)
-      return true
+    }
+  }
+
+  /// Hands out credentials that are not kept, once that is logged.
+  private func deliver(_ credential: Credential, _ event: AuditEvent, _ region: String?) async throws -> Issued {
+    try Task.checkCancellation()
+    var event = event
+    event.accessKeyId = credential.accessKeyId
+    try await store.record(event)
+    return Issued(credential: credential, sessionId: nil, region: region)
+  }
+
+  /// Says in `vault list` what the profile waits for.
+  private func note(_ error: any Error, of profile: String) async throws {
+    switch error {
+    case SignInError.needed: try await store.setAttention(.needsLogin, of: profile)
+    case AgentError.nobodyToAsk, AgentError.badMFACode: try await store.setAttention(.needsMFA, of: profile)
+    case is CancellationError: break
+    default: try await store.setAttention(.failing, of: profile)
     }
   }
 

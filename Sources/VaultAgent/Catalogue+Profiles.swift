@@ -75,12 +75,39 @@ extension Catalogue {
     try await summarizeOwn()
   }
 
+  /// Where the calls for an access key go, and the chain of the profile that hands out its sessions.
+  func keyPlace(_ name: String, environment: [String: String]) throws -> (CredentialChain, iam: EndpointSettings) {
+    if let setting = try reader.section(.profile, name)?["aws_secret_access_key"]
+      ?? reader.section(.profile, name)?["aws_access_key_id"],
+      setting.origin.line > 0
+    {
+      throw KeyRotationError.inFile(name: name, file: setting.origin.description)
+    }
+    let resolver = resolver(environment)
+    return (try resolver.chain(for: name), resolver.iamEndpoint(of: name))
+  }
+
+  /// A key has another id: its profile says so, where the vault keeps it.
+  func keyChanged(_ name: String, accessKeyId: String, requester: Requester) async throws {
+    guard try await isOwn(name), let section = try reader.section(.profile, name) else { return forgetPlans() }
+    let settings = section.settings.map { setting in
+      setting.name == "aws_access_key_id"
+        ? Setting(name: setting.name, value: .text(accessKeyId), origin: setting.origin) : setting
+    }
+    try await rewrite(name, settings, requester)
+  }
+
   func removeAccessKey(_ name: String, requester: Requester) async throws {
     let keys = try await store.accessKeys()
     guard keys.contains(where: { $0.name == name }) else {
       throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
     }
     try await store.removeAccessKey(name: name, requester: requester)
+    if let serial = keys.first(where: { $0.name == name })?.mfaSerial,
+      !keys.contains(where: { $0.name != name && $0.mfaSerial == serial })
+    {
+      try await store.removeMFASecret(serial: serial, requester: requester)
+    }
     if !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
     let left =
       try reader.section(.profile, name)?.settings.filter { !KeySettings.names.contains($0.name) && $0.name != "mfa_serial" }

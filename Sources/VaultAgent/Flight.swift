@@ -10,6 +10,8 @@ final class Flight<Value: Sendable>: Prompter {
   private struct State {
     var waiters: [any Prompter] = []
     var task: Task<Value, any Error>?
+    /// Shown to those who join later, too.
+    var page: SignInPage?
   }
   private let state: Mutex<State>
 
@@ -30,7 +32,11 @@ final class Flight<Value: Sendable>: Prompter {
 
   /// Waits for the result with the others.
   func join(_ prompter: any Prompter) async throws -> Value {
-    state.withLock { $0.waiters.append(prompter) }
+    let page = state.withLock {
+      $0.waiters.append(prompter)
+      return $0.page
+    }
+    if let page { prompter.show(page) }
     return try await value()
   }
 
@@ -52,6 +58,13 @@ final class Flight<Value: Sendable>: Prompter {
   }
 
   func notice(_ text: String) { state.withLock { $0.waiters }.first?.notice(text) }
+  func show(_ page: SignInPage) {
+    let waiters = state.withLock {
+      $0.page = page
+      return $0.waiters
+    }
+    for waiter in waiters { waiter.show(page) }
+  }
   func progress(_ text: String) { for waiter in state.withLock({ $0.waiters }) { waiter.progress(text) } }
 }
 

@@ -3,7 +3,7 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-// The two calls that mint, each between its intent and its outcome.
+// The call for a role, between its intent and its outcome.
 extension Minter {
   /// `AssumeRole` for one link.
   func assumeRole(_ index: Int, signedBy source: Credential, _ call: Call) async throws {
@@ -14,8 +14,10 @@ extension Minter {
         "\(link.profile): a role assumed from a role lives one hour at most; \(asked.seconds / 60) min were cut to 60")
     }
     // The keys' own session has the code already; any other caller has to give it here.
-    let needsCode = link.mfaSerial != nil && !(index == 0 && call.plan.token != nil)
-    let code = needsCode ? try await call.code(serial: link.mfaSerial ?? "") : nil
+    let device = link.mfaSerial.flatMap { serial in
+      index == 0 && call.plan.own?.mfa != nil ? nil : Plan.Device(serial: serial, process: link.mfaProcess)
+    }
+    let code: SecretBytes? = if let device { try await call.code(device) } else { nil }
     var event = call.event(.assumeRole, profile: link.profile)
     event.roleARN = link.roleARN.text
     event.roleSessionName = step.sessionName.text
@@ -24,54 +26,33 @@ extension Minter {
     event.durationSeconds = step.duration.seconds
     let request = AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: step.duration, tokenCode: code)
     call.prompter.progress("asking STS for \(link.roleARN.name) …")
-    try await log(event, source, region: link.region, link.endpoint, call) { endpoint, route in
-      try await sts.assumeRole(request, signedBy: source, at: endpoint, via: route)
-    } session: { result, event in
+    event.sourceAccessKeyId = source.accessKeyId
+    let (endpoint, route) = try call.sts(region: link.region, link.endpoint)
+    event.endpoint = endpoint.host
+    try await log(event) {
+      Minted(try await clients.sts.assumeRole(request, signedBy: source, at: endpoint, via: route))
+    } session: { minted, event in
       SessionRecord(
         id: Identifier.make("ses"), profile: link.profile, kind: .role, fingerprint: step.fingerprint, roleARN: link.roleARN.text,
-        roleSessionName: step.sessionName.text, sourceIdentity: result.sourceIdentity ?? link.sourceIdentity,
-        accessKeyId: result.credential.accessKeyId,
-        issuedAt: event.issuedAt ?? clock.now(), expiresAt: event.expiresAt ?? clock.now())
-    }
-  }
-
-  /// `GetSessionToken`: the temporary form of access keys, for as long as one MFA code can serve.
-  func mintToken(_ token: Plan.TokenStep, _ call: Call) async throws {
-    guard let keys = try await store.openAccessKey(name: token.keyName) else {
-      throw AgentError.noKeyForProfile(profile: call.plan.profile, key: token.keyName)
-    }
-    let code: SecretBytes? = if let serial = token.mfaSerial { try await call.code(serial: serial) } else { nil }
-    var event = call.event(.getSessionToken, profile: token.keyName)
-    event.mfa = token.mfaSerial != nil
-    event.durationSeconds = token.duration.seconds
-    call.prompter.progress("asking STS for a session of \(token.keyName) …")
-    try await log(event, keys, region: token.region, token.endpoint, call) { endpoint, route in
-      try await sts.getSessionToken(
-        duration: token.duration, mfa: code.flatMap { code in token.mfaSerial.map { ($0, code) } }, signedBy: keys, at: endpoint,
-        via: route)
-    } session: { result, event in
-      SessionRecord(
-        id: Identifier.make("ses"), profile: token.keyName, kind: .token, fingerprint: token.fingerprint, roleARN: nil,
-        roleSessionName: nil,
-        sourceIdentity: nil, accessKeyId: result.credential.accessKeyId, issuedAt: event.issuedAt ?? clock.now(),
+        roleSessionName: step.sessionName.text, sourceIdentity: minted.sourceIdentity ?? link.sourceIdentity,
+        accessKeyId: minted.credential.accessKeyId, issuedAt: event.issuedAt ?? clock.now(),
         expiresAt: event.expiresAt ?? clock.now())
     }
   }
 
   /// Intent, call, outcome. The credentials are kept, and reach anybody, only once the outcome's row has committed.
-  private func log(
-    _ intent: AuditEvent, _ source: Credential, region: String?, _ settings: EndpointSettings, _ call: Call,
-    ask: (STSEndpoint, Route) async throws -> STSResult, session: (STSResult, AuditEvent) -> SessionRecord
-  ) async throws {
-    let endpoint = try STSEndpoint(region: region ?? call.plan.region, settings: settings)
-    let route = Route(proxies: ProxySettings(environment: { call.wish.environment[$0] }), caBundle: settings.caBundle)
+  ///
+  /// - Parameter session: the session's row; not asked for credentials without an end, which are logged and not kept.
+  /// - Returns: those credentials.
+  @discardableResult
+  func log(_ intent: AuditEvent, ask: () async throws -> Minted, session: (Minted, AuditEvent) -> SessionRecord) async throws
+    -> Credential?
+  {
     var event = intent
-    event.sourceAccessKeyId = source.accessKeyId
-    event.endpoint = endpoint.host
     let intentId = try await store.begin(event)
-    let result: STSResult
+    let minted: Minted
     do {
-      result = try await ask(endpoint, route)
+      minted = try await ask()
     } catch {
       let failure = Failure(error)
       event.outcome = failure.exitStatus == .refused ? .refused : .failure
@@ -81,10 +62,44 @@ extension Minter {
       throw error
     }
     event.outcome = .success
-    event.requestId = result.requestId
-    event.accessKeyId = result.credential.accessKeyId
-    event.expiresAt = result.credential.expiresAt
+    event.requestId = minted.requestId
+    event.accessKeyId = minted.credential.accessKeyId
+    event.expiresAt = minted.credential.expiresAt
     event.issuedAt = clock.now()
-    try await store.complete(intentId, session: session(result, event), credential: result.credential, event: event)
+    guard minted.credential.expiresAt != nil else {
+      try await store.conclude(intentId, event: event)
+      return minted.credential
+    }
+    try await store.complete(intentId, session: session(minted, event), credential: minted.credential, event: event)
+    return nil
+  }
+}
+
+/// What a call or a program brought.
+struct Minted: Sendable {
+  let credential: Credential
+  var requestId: String?
+  var sourceIdentity: String?
+  /// Whose credentials they are, where that is a role.
+  var assumedRoleARN: String?
+
+  init(_ credential: Credential) { self.credential = credential }
+
+  init(_ result: STSResult) {
+    credential = result.credential
+    requestId = result.requestId
+    sourceIdentity = result.sourceIdentity
+    assumedRoleARN = result.assumedRoleARN
+  }
+}
+
+extension Call {
+  /// Where a call to STS goes, and how.
+  func sts(region: String?, _ settings: EndpointSettings) throws -> (AWSEndpoint, Route) {
+    (try AWSEndpoint(region: region ?? plan.region, settings: settings), route(settings))
+  }
+
+  func route(_ settings: EndpointSettings) -> Route {
+    Route(proxies: ProxySettings(environment: { wish.environment[$0] }), caBundle: settings.caBundle)
   }
 }

@@ -6,57 +6,32 @@ import VaultStore
 /// Walks a plan: from the identity over each role to the session that was asked for, an audit row before and after every call.
 struct Minter: Sendable {
   let store: VaultStore
-  let sts: STSClient
+  let clients: Clients
+  let signIns: SignIns
   let clock: any WallClock
-  /// One call for a link of a chain, however many chains lead over it.
-  private let links = Flights<Bool>()
+  let programs = ProgramRunner()
+  /// One call for a link of a chain, however many chains lead over it. What it brings is in the store, but for credentials without an
+  /// end, which are not kept.
+  private let links = Flights<Credential?>()
 
-  init(store: VaultStore, sts: STSClient, clock: any WallClock) {
+  init(store: VaultStore, clients: Clients, signIns: SignIns, clock: any WallClock) {
     self.store = store
-    self.sts = sts
+    self.clients = clients
+    self.signIns = signIns
     self.clock = clock
   }
 
   /// Makes a new session for the plan's last link.
-  func mint(_ plan: Plan, _ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws {
-    let call = Call(plan: plan, wish: wish, requester: requester, prompter: prompter)
+  ///
+  /// - Returns: the credentials, where they have no end and are not kept; else nil.
+  func mint(_ plan: Plan, _ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> Credential? {
+    let call = Call(
+      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: programs, clock: clock)
     guard let last = plan.steps.indices.last else {
-      if let token = plan.token { try await mintToken(token, call) }
-      return
+      return if let own = plan.own { try await mintIdentity(own, call) } else { try await keys(plan) }
     }
     try await mintRole(last, call)
-  }
-
-  /// What the calls of one walk have in common.
-  struct Call: Sendable {
-    let plan: Plan
-    let wish: Wish
-    let requester: Requester
-    let prompter: any Prompter
-
-    func event(_ action: AuditAction, profile: String) -> AuditEvent {
-      var event = AuditEvent(action: action, outcome: .intent, trigger: wish.trigger, profile: profile, requester: requester)
-      event.reason = wish.reason
-      return event
-    }
-
-    /// The six digits of the MFA device: from the command line, else from the person.
-    func code(serial: String) async throws -> SecretBytes {
-      let code = try await prompter.ask(.mfaCode(serial: serial, profile: plan.profile))
-      guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
-      return code
-    }
-  }
-
-  /// Credentials that need no session: temporary ones that the vault holds as they are.
-  func deliverAsIs(_ plan: Plan, _ wish: Wish, _ requester: Requester) async throws -> Credential {
-    let credential = try await identity(plan)
-    var event = AuditEvent(
-      action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
-    event.reason = wish.reason
-    event.accessKeyId = credential.accessKeyId
-    try await store.record(event)
-    return credential
+    return nil
   }
 
   // MARK: one link
@@ -77,26 +52,25 @@ struct Minter: Sendable {
       let step = call.plan.steps[index - 1]
       return try await live(profile: step.link.profile, fingerprint: step.fingerprint, call) { call in
         try await mintRole(index - 1, call)
+        return nil
       }
     }
-    if let token = call.plan.token {
-      return try await live(profile: token.keyName, fingerprint: token.fingerprint, call) { call in
-        try await mintToken(token, call)
-      }
+    if let own = call.plan.own {
+      return try await live(profile: own.owner, fingerprint: own.fingerprint, call) { call in try await mintIdentity(own, call) }
     }
-    return try await identity(call.plan)
+    return try await keys(call.plan)
   }
 
   private func live(
-    profile: String, fingerprint: String, _ call: Call, mint: @escaping @Sendable (Call) async throws -> Void
+    profile: String, fingerprint: String, _ call: Call, mint: @escaping @Sendable (Call) async throws -> Credential?
   ) async throws -> Credential {
     if let kept = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .notDue(at: clock.now())) {
       return kept.credential
     }
-    _ = try await links.share(profile + "\n" + fingerprint, for: call.prompter) { prompter in
-      try await mint(Call(plan: call.plan, wish: call.wish, requester: call.requester, prompter: prompter))
-      return true
+    let passing = try await links.share(profile + "\n" + fingerprint, for: call.prompter) { prompter in
+      try await mint(call.asked(by: prompter))
     }
+    if let passing { return passing }
     guard let fresh = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .alive(at: clock.now()))
     else {
       throw AgentError.unknownSession(profile: profile)
@@ -108,27 +82,67 @@ struct Minter: Sendable {
     let profile: String
     if index > 0 {
       profile = call.plan.steps[index - 1].link.profile
-    } else if let token = call.plan.token {
-      profile = token.keyName
+    } else if let own = call.plan.own {
+      profile = own.owner
     } else {
       return false
     }
     return try await store.forget(profile: profile, requester: call.requester, trigger: call.wish.trigger) > 0
   }
 
-  private func identity(_ plan: Plan) async throws -> Credential {
-    switch plan.identity {
-    case .keys(let name, _, _):
-      guard let credential = try await store.openAccessKey(name: name) else {
-        throw AgentError.noKeyForProfile(profile: plan.profile, key: name)
-      }
-      return credential
-    case .sso: throw AgentError.unsupported(what: "IAM Identity Center", profile: plan.profile)
-    case .webIdentity: throw AgentError.unsupported(what: "web identity", profile: plan.profile)
-    case .process: throw AgentError.unsupported(what: "credential_process", profile: plan.profile)
-    case .container: throw AgentError.unsupported(what: "the container endpoint", profile: plan.profile)
-    case .instance: throw AgentError.unsupported(what: "instance metadata", profile: plan.profile)
-    case .environment: throw AgentError.unsupported(what: "the environment", profile: plan.profile)
+  /// The access keys of a plan that uses them as they are.
+  func keys(_ plan: Plan) async throws -> Credential {
+    guard case .keys(let name, _, _) = plan.identity else { throw AgentError.unknownSession(profile: plan.profile) }
+    guard let credential = try await store.openAccessKey(name: name) else {
+      throw AgentError.noKeyForProfile(profile: plan.profile, key: name)
     }
+    return credential
+  }
+}
+
+/// What the calls of one walk have in common.
+struct Call: Sendable {
+  let plan: Plan
+  let wish: Wish
+  let requester: Requester
+  private(set) var prompter: any Prompter
+  let store: VaultStore
+  let programs: ProgramRunner
+  let clock: any WallClock
+
+  /// The same, for other ears.
+  func asked(by prompter: any Prompter) -> Call {
+    var call = self
+    call.prompter = prompter
+    return call
+  }
+
+  func event(_ action: AuditAction, profile: String) -> AuditEvent {
+    var event = AuditEvent(action: action, outcome: .intent, trigger: wish.trigger, profile: profile, requester: requester)
+    event.reason = wish.reason
+    return event
+  }
+
+  /// The six digits of an MFA device: from the command line, from the device that the vault itself is, from the profile's command, else
+  /// from the person.
+  func code(_ device: Plan.Device) async throws -> SecretBytes {
+    let code: SecretBytes
+    if let given = wish.mfaCode {
+      code = given
+    } else if let secret = try await store.openMFASecret(serial: device.serial) {
+      code = try TimedCode.code(secret: secret, at: clock.now())
+    } else if let process = device.process {
+      code = Self.firstLine(
+        try await programs.run(process, setting: "mfa_process") { [prompter] line in prompter.notice(line) })
+    } else {
+      code = try await prompter.ask(.mfaCode(serial: device.serial, profile: plan.profile))
+    }
+    guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
+    return code
+  }
+
+  static func firstLine(_ text: SecretBytes) -> SecretBytes {
+    let end = text.withBytes { bytes in bytes.firstIndex { $0 == 10 || $0 == 13 } ?? bytes.count }
+    return text.part(0..<end)
   }
 }

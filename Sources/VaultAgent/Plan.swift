@@ -15,20 +15,31 @@ struct Plan: Sendable {
     let fingerprint: String
   }
 
-  /// The temporary form of access keys, where the chain needs one: for MFA, or because the keys themselves are what was asked for.
-  struct TokenStep: Sendable {
-    let keyName: String
-    let mfaSerial: String?
-    /// As long as one working day, so that one code serves it.
+  /// The identity's own temporary credentials. Access keys need them for MFA, or where the keys themselves are what was asked for;
+  /// every other identity has no other.
+  struct IdentityStep: Sendable {
+    /// The profile whose session they are.
+    let owner: String
+    let mfa: Device?
+    /// Of access keys, as long as one working day, so that one code serves it.
     let duration: SessionDuration
+    /// For a token or an assertion.
+    let sessionName: RoleSessionName
     let region: String?
     let endpoint: EndpointSettings
     let fingerprint: String
   }
 
+  /// An MFA device, and the command that prints its code.
+  struct Device: Sendable, Hashable {
+    let serial: String
+    let process: String?
+  }
+
   let profile: String
   let identity: IdentityLink
-  let token: TokenStep?
+  /// Nil where access keys sign the first role's call themselves.
+  let own: IdentityStep?
   let steps: [Step]
   let region: String?
 
@@ -42,23 +53,8 @@ struct Plan: Sendable {
     identity = chain.identity
     region = chain.region
     var digest = Digest()
-    var token: TokenStep?
-    if case .keys(let name, let accessKeyId, let ownSerial) = chain.identity {
-      digest.add("keys", name, accessKeyId)
-      let serial = chain.roles.isEmpty ? ownSerial : chain.roles[0].mfaSerial
-      if chain.roles.isEmpty || serial != nil {
-        digest.add(
-          "GetSessionToken", serial, chain.endpoint.url, duration.flatMap { chain.roles.isEmpty ? String($0.seconds) : nil })
-        token = TokenStep(
-          keyName: name, mfaSerial: serial, duration: (chain.roles.isEmpty ? duration : nil) ?? .workingDay,
-          region: chain.roles.first?.region ?? chain.region, endpoint: chain.roles.first?.endpoint ?? chain.endpoint,
-          fingerprint: digest.text)
-      }
-    } else {
-      digest.add("identity", "\(chain.identity)", nil)
-    }
-    self.token = token
-    // Identity Center's and web identity's credentials come from a role themselves, so that the next role is a chained one.
+    own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, standardName, &digest)
+    // Identity Center's and a machine's credentials come from a role themselves, so that the next role is a chained one.
     var chained: Bool
     switch chain.identity {
     case .keys, .environment, .process: chained = false
@@ -83,8 +79,57 @@ struct Plan: Sendable {
   /// The profile and digest by which the session that is delivered is found; nil where there is none (credentials used as they are).
   var delivered: (profile: String, fingerprint: String)? {
     if let last = steps.last { return (profile, last.fingerprint) }
-    if let token { return (profile, token.fingerprint) }
+    if let own { return (own.owner, own.fingerprint) }
     return nil
+  }
+}
+
+extension Plan {
+  /// - Parameter duration: what the person asked for, where the identity's credentials are what is delivered.
+  private static func identityStep(
+    _ chain: CredentialChain, duration: SessionDuration?, _ sessionName: RoleSessionName?, _ standardName: RoleSessionName,
+    _ digest: inout Digest
+  ) -> IdentityStep? {
+    let first = chain.roles.first
+    var owner = chain.profile
+    var device: Device?
+    var length = duration ?? .standard
+    var name = standardName
+    var region = first?.region ?? chain.region
+    var endpoint = first?.endpoint ?? chain.endpoint
+    switch chain.identity {
+    case .keys(let keyName, let accessKeyId, let ownSerial):
+      owner = keyName
+      digest.add("keys", keyName, accessKeyId)
+      let serial = first == nil ? ownSerial : first?.mfaSerial
+      guard first == nil || serial != nil else { return nil }
+      device = serial.map { Device(serial: $0, process: first == nil ? chain.mfaProcess : first?.mfaProcess) }
+      length = duration ?? .workingDay
+      digest.add("GetSessionToken", serial, chain.endpoint.url, duration.map { String($0.seconds) })
+    case .sso(let profile, let account, let role, let place):
+      owner = profile
+      digest.add("sso", place.name, place.startURL, place.region, account, role, place.portal.url)
+    case .webIdentity(let link, let token):
+      (owner, region, endpoint) = (link.profile, link.region, link.endpoint)
+      (name, length) = ((first == nil ? sessionName : nil) ?? link.roleSessionName ?? name, duration ?? link.duration ?? length)
+      digest.add("web identity", "\(token)")
+      digest.add(link, name: name, duration: length)
+    case .saml(let link, let provider, let command):
+      (owner, region, endpoint) = (link.profile, link.region, link.endpoint)
+      length = duration ?? link.duration ?? length
+      digest.add("saml", provider, command)
+      digest.add(link, name: name, duration: length)
+    case .process(let profile, let command):
+      owner = profile
+      digest.add("process", command)
+    case .container, .instance, .environment:
+      // These are nobody's in the config file: the role over them names them.
+      owner = first?.profile ?? owner
+      digest.add("\(chain.identity)")
+    }
+    return IdentityStep(
+      owner: owner, mfa: device, duration: length, sessionName: name, region: region, endpoint: endpoint,
+      fingerprint: digest.text)
   }
 }
 

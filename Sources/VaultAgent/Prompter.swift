@@ -7,11 +7,17 @@ enum Question: Sendable, Hashable {
   case mfaCode(serial: String, profile: String)
   case passphrase(vault: String)
   case newPassphrase(vault: String, minimumLength: Int)
+  /// An identity provider's SAML response.
+  case assertion(profile: String)
+  /// Variables of the asker's environment; no person is asked.
+  case variables([String])
 
   var text: String {
     switch self {
     case .mfaCode(let serial, let profile): "MFA code of \(serial) for \(profile):"
     case .passphrase: "Passphrase of the vault:"
+    case .assertion(let profile): "SAML assertion (Base64) for \(profile):"
+    case .variables(let names): names.joined(separator: " ")
     case .newPassphrase(_, let length): "New passphrase for the vault (\(length) characters or more):"
     }
   }
@@ -22,6 +28,8 @@ enum Question: Sendable, Hashable {
     case .mfaCode: "mfa"
     case .passphrase: "passphrase"
     case .newPassphrase: "passphrase-new"
+    case .assertion: "assertion"
+    case .variables: "variables"
     }
   }
 }
@@ -34,16 +42,15 @@ protocol Prompter: Sendable {
   func notice(_ text: String)
   /// What the work waits for, shown only when the wait is long.
   func progress(_ text: String)
+  /// A page to which the person must go.
+  func show(_ page: SignInPage)
 }
 
 /// The person at the other end of a connection.
 struct ConnectionPrompter: Prompter {
   let connection: Connection
-  /// The code that came with the request: it answers, whoever's call asks for it.
-  var mfaCode: SecretBytes?
 
   func ask(_ question: Question) async throws -> SecretBytes {
-    if case .mfaCode = question, let mfaCode { return mfaCode }
     let writer = MessageWriter(.prompt)
     writer.add(.promptKind, question.kind)
     writer.add(.text, question.text)
@@ -56,6 +63,14 @@ struct ConnectionPrompter: Prompter {
 
   func notice(_ text: String) { say(.notice, text) }
   func progress(_ text: String) { say(.progress, text) }
+
+  func show(_ page: SignInPage) {
+    let writer = MessageWriter(.page)
+    writer.add(.text, page.url)
+    writer.add(.name, page.code)
+    for row in QRCode.rows(page.url) { writer.add(.item, row) }
+    if let frame = try? writer.frame() { try? connection.send(frame) }
+  }
 
   private func say(_ kind: MessageKind, _ text: String) {
     let writer = MessageWriter(kind)
@@ -70,6 +85,7 @@ struct Nobody: Prompter {
   func ask(_ question: Question) async throws -> SecretBytes { throw AgentError.nobodyToAsk(question: question.text) }
   func notice(_ text: String) {}
   func progress(_ text: String) {}
+  func show(_ page: SignInPage) {}
 }
 
 /// Who is asked in the task at hand; for parts such as the key store that are built before anybody asks.

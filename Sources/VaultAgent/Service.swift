@@ -10,6 +10,9 @@ struct Service: Sendable {
   let broker: Broker
   let catalogue: Catalogue
   let custody: Custody
+  let signIns: SignIns
+  let clients: Clients
+  let clock: any WallClock
   let inspector: PeerInspector
   let startedAt: Timestamp
   /// Ends the agent, after the answer has gone.
@@ -36,7 +39,7 @@ struct Service: Sendable {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
     let requester = inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: message.number(.commandIndex))
-    let prompter = ConnectionPrompter(connection: connection, mfaCode: message.withBytes(.mfaCode) { SecretBytes(copying: $0) })
+    let prompter = ConnectionPrompter(connection: connection)
     return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
       switch message.kind {
       case .credential: try await credential(message, requester, prompter)
@@ -48,6 +51,10 @@ struct Service: Sendable {
       case .removeAccessKey: try await removeAccessKey(message, requester)
       case .rotate: try await rotate(message, requester, prompter)
       case .forget: try await forget(message, requester)
+      case .login: try await login(message, requester, prompter)
+      case .logout: try await logout(message, requester, prompter)
+      case .discover: try await discover(connection, message, requester, prompter)
+      case .rotateAccessKey: try await rotateAccessKey(message, requester, prompter)
       case .lock: try await lock(requester)
       case .unlock: try await unlock(requester, prompter)
       case .keyRotate: try await rotateKey(requester, prompter)
@@ -132,9 +139,33 @@ struct Service: Sendable {
       accessKeyId: accessKeyId, secretAccessKey: secret,
       sessionToken: message.withBytes(.sessionToken) { SecretBytes(copying: $0) }, expiresAt: nil)
     try await custody.ensureUnlocked(for: prompter, requester: requester)
-    try await catalogue.addAccessKey(
-      name, credential, mfaSerial: message.text(.mfaSerial), replace: message.has(.replace), requester: requester)
+    let device = try message.withBytes(.mfaSecret) { try TimedCode.secret(base32: SecretBytes(copying: $0)) }
+    let serial = message.text(.mfaSerial)
+    guard device == nil || serial != nil else { throw AgentError.badRequest("the secret of an MFA device without its serial") }
+    try await catalogue.addAccessKey(name, credential, mfaSerial: serial, replace: message.has(.replace), requester: requester)
+    if let device, let serial { try await store.putMFASecret(device, serial: serial, requester: requester) }
     return Reply(.done)
+  }
+
+  private func rotateAccessKey(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    guard let name = message.text(.name) else { throw AgentError.badRequest("no key") }
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let keys = try await store.accessKeys()
+    guard keys.contains(where: { $0.name == name }) else {
+      throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
+    }
+    let wish = try Wish(message)
+    let (chain, iam) = try await catalogue.keyPlace(name, environment: wish.environment)
+    let plan = Plan(chain, duration: nil, sessionName: nil, standardName: RoleSessionName(cleaning: requester.user))
+    let call = Call(
+      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: ProgramRunner(), clock: clock)
+    let place = KeyRotation.Place(iam: iam, sts: chain.endpoint, region: chain.region)
+    let rotated = try await KeyRotation(store: store, clients: clients, clock: clock).rotate(name, at: place, call)
+    try await catalogue.keyChanged(name, accessKeyId: rotated.new, requester: requester)
+    let reply = Reply(.done)
+    reply.add(.item, "old\t\(rotated.old)")
+    reply.add(.item, "new\t\(rotated.new)")
+    return reply
   }
 
   private func removeAccessKey(_ message: Message, _ requester: Requester) async throws -> Reply {

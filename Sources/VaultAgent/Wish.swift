@@ -1,4 +1,5 @@
 import VaultModel
+import VaultSecrets
 import VaultWire
 
 /// What a client asks of a profile, read from its message.
@@ -12,6 +13,10 @@ struct Wish: Sendable {
   let region: String?
   let sessionName: RoleSessionName?
   let reason: String?
+  /// The code that came with the request: it answers, whatever asks for one.
+  let mfaCode: SecretBytes?
+  /// The asker's home directory, for a `~` in a path.
+  var home: String? { environment["HOME"] }
   /// The AWS inputs of the client's environment.
   let environment: [String: String]
 
@@ -25,6 +30,7 @@ struct Wish: Sendable {
     region = message.text(.region)
     reason = message.text(.reason).map { String($0.prefix(1_024)) }
     environment = Self.environment(of: message)
+    mfaCode = message.withBytes(.mfaCode) { SecretBytes(copying: $0) }
     if let seconds = message.number(.duration) {
       guard let asked = SessionDuration(seconds: seconds) else { throw .badRequest("a duration of \(seconds) s") }
       duration = asked

@@ -7,8 +7,14 @@ public struct CredentialChain: Sendable, Hashable {
   public var roles: [RoleLink]
   public var region: String?
   public var endpoint: EndpointSettings
+  /// The asked profile's own `mfa_process`.
+  public var mfaProcess: String?
 
-  public init(profile: String, identity: IdentityLink, roles: [RoleLink], region: String?, endpoint: EndpointSettings) {
+  public init(
+    profile: String, identity: IdentityLink, roles: [RoleLink], region: String?, endpoint: EndpointSettings,
+    mfaProcess: String? = nil
+  ) {
+    self.mfaProcess = mfaProcess
     self.profile = profile
     self.identity = identity
     self.roles = roles
@@ -21,13 +27,52 @@ public struct CredentialChain: Sendable, Hashable {
 public enum IdentityLink: Sendable, Hashable {
   /// Long-lived access keys, sealed in the vault under `name`. `mfaSerial` is set where the keys' own session asks for a code.
   case keys(name: String, accessKeyId: String?, mfaSerial: String?)
-  case sso(profile: String, accountId: String, roleName: String, startURL: String, region: String, session: String?)
-  case webIdentity(profile: String, roleARN: RoleARN, tokenFile: String, roleSessionName: String?)
+  case sso(profile: String, accountId: String, roleName: String, place: SSOPlace)
+  /// `AssumeRoleWithWebIdentity`.
+  case webIdentity(RoleLink, token: WebIdentityToken)
+  /// `AssumeRoleWithSAML`. The provider's ARN is taken from the assertion where the profile does not name it.
+  case saml(RoleLink, providerARN: String?, command: String?)
   case process(profile: String, command: String)
   /// `credential_source`: `EcsContainer`, `Ec2InstanceMetadata` or `Environment`.
   case container
   case instance
   case environment
+}
+
+/// Where a person signs in to IAM Identity Center.
+public struct SSOPlace: Sendable, Hashable {
+  /// The name of the `sso-session`, or the start URL where the profile says that itself: one sign-in serves all that name it.
+  public var name: String
+  public var startURL: String
+  public var region: String
+  /// `sso_registration_scopes`. Empty in the older form, which has no refresh token.
+  public var scopes: [String]
+  public var isSession: Bool
+  /// The OIDC service's endpoint, and the portal's.
+  public var oidc: EndpointSettings
+  public var portal: EndpointSettings
+
+  public init(
+    name: String, startURL: String, region: String, scopes: [String], isSession: Bool,
+    oidc: EndpointSettings = EndpointSettings(), portal: EndpointSettings = EndpointSettings()
+  ) {
+    self.name = name
+    self.startURL = startURL
+    self.region = region
+    self.scopes = scopes
+    self.isSession = isSession
+    self.oidc = oidc
+    self.portal = portal
+  }
+}
+
+/// Where the token for a web identity comes from, anew at each call.
+public enum WebIdentityToken: Sendable, Hashable {
+  case file(String)
+  /// A command that prints the token.
+  case process(String)
+  /// GitHub Actions' OIDC provider, by the variables that a job has (`ACTIONS_ID_TOKEN_REQUEST_URL`), for this audience.
+  case gitHubActions(audience: String)
 }
 
 /// One `AssumeRole`, with everything that the profile says about it.
@@ -38,6 +83,8 @@ public struct RoleLink: Sendable, Hashable {
   public var roleSessionName: RoleSessionName?
   public var externalId: String?
   public var mfaSerial: String?
+  /// A command that prints the code of the MFA device (aws-vault's `mfa_process`).
+  public var mfaProcess: String?
   public var duration: SessionDuration?
   public var sourceIdentity: String?
   public var tags: [SessionTag]
@@ -51,7 +98,7 @@ public struct RoleLink: Sendable, Hashable {
 
   public init(
     profile: String, roleARN: RoleARN, roleSessionName: RoleSessionName? = nil, externalId: String? = nil,
-    mfaSerial: String? = nil,
+    mfaSerial: String? = nil, mfaProcess: String? = nil,
     duration: SessionDuration? = nil, sourceIdentity: String? = nil, tags: [SessionTag] = [], transitiveTagKeys: [String] = [],
     policy: String? = nil, policyARNs: [String] = [], region: String? = nil, endpoint: EndpointSettings = EndpointSettings()
   ) {
@@ -60,6 +107,7 @@ public struct RoleLink: Sendable, Hashable {
     self.roleSessionName = roleSessionName
     self.externalId = externalId
     self.mfaSerial = mfaSerial
+    self.mfaProcess = mfaProcess
     self.duration = duration
     self.sourceIdentity = sourceIdentity
     self.tags = tags

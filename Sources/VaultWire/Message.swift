@@ -29,6 +29,10 @@ public enum MessageKind: UInt16, Sendable {
   case refresh = 15
   /// To a `prompt`.
   case answer = 16
+  case login = 17
+  case logout = 18
+  case discover = 19
+  case rotateAccessKey = 20
 
   // Said by the agent.
   case issued = 100
@@ -40,6 +44,10 @@ public enum MessageKind: UInt16, Sendable {
   case notice = 104
   /// What the agent waits for; shown only when the wait is long.
   case progress = 105
+  /// A page of the web to which the person must go (`text`), with a code to compare (`name`) and rows of a QR code (`item`).
+  case page = 106
+  /// One entry of a long result; more follows.
+  case entry = 107
 }
 
 /// What a field of a message holds. A message may have several of one tag, in order.
@@ -65,6 +73,8 @@ public enum FieldTag: UInt16, Sendable {
   /// `NAME=value`, one of the AWS inputs in the client's environment.
   case environment = 21
   case all = 22
+  /// How a person signs in: `browser` or `device`.
+  case flow = 23
 
   case accessKeyId = 30
   case secretAccessKey = 31
@@ -73,6 +83,10 @@ public enum FieldTag: UInt16, Sendable {
   case sessionId = 34
   case name = 35
   case mfaSerial = 36
+  /// The secret of a virtual MFA device, Base32.
+  case mfaSecret = 37
+  case accountId = 38
+  case accountName = 39
 
   /// `name=value` to set in a profile.
   case setting = 40
@@ -83,6 +97,7 @@ public enum FieldTag: UInt16, Sendable {
   case homeDirectory = 44
   case once = 45
   case replace = 46
+  case email = 47
 
   case promptKind = 50
   case text = 51

@@ -11,9 +11,16 @@ enum AccessKeyCommands {
       options: [
         Option("access-key-id", value: "ID", "the key's id; only the secret is then asked for"),
         Option("mfa-serial", value: "SERIAL", "the MFA device that the key's own sessions need"),
+        Option("totp", "keep the secret of the key's virtual MFA device too; the vault then makes its codes"),
         Option("replace", "take the place of the key that has this name"),
       ], run: add),
     Command("access-key list", "", "the access keys that the vault holds", options: ReportCommands.formats, run: list),
+    Command(
+      "access-key rotate", "NAME", "a new key at IAM in place of the old one, which is deleted",
+      options: [
+        Option("mfa-code", value: "CODE", "the code of the key's MFA device"),
+        Option("reason", value: "TEXT", "why; goes in the audit log"),
+      ], run: rotate),
     Command("access-key remove", "NAME", "take an access key out of the vault") { arguments, paths in
       let writer = MessageWriter(.removeAccessKey)
       writer.add(.name, try arguments.required("access key"))
@@ -44,14 +51,35 @@ enum AccessKeyCommands {
     guard (16...256).contains(secret.count), secret.bytes.allSatisfy({ (33...126).contains($0) }) else {
       throw Failure("that is no secret access key", hint: "it has 40 characters without blanks", exitStatus: .badData)
     }
+    var device: WireBuffer?
+    if arguments.has("totp") {
+      guard arguments["mfa-serial"] != nil else {
+        throw Failure("--totp: of which device?", hint: "--mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME", exitStatus: .usage)
+      }
+      device = try ask("Secret key of the MFA device:", echo: false)
+    }
     let writer = MessageWriter(.addAccessKey)
     writer.add(.name, name)
     writer.add(.accessKeyId, id.bytes)
     writer.add(.secretAccessKey, secret.bytes)
     writer.add(.mfaSerial, arguments["mfa-serial"])
+    if let device { writer.add(.mfaSecret, device.bytes) }
     writer.add(.replace, if: arguments.has("replace"))
     _ = try AgentClient(paths: paths).ask(writer)
     Diagnostics.notice("the access key \(name) is sealed in the vault")
+  }
+
+  private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let name = try arguments.required("access key")
+    let writer = MessageWriter(.rotateAccessKey)
+    writer.add(.name, name)
+    writer.add(.profile, name)
+    writer.add(.trigger, "manual")
+    writer.add(.mfaCode, arguments["mfa-code"])
+    writer.add(.reason, arguments["reason"])
+    AWSInputs.add(to: writer)
+    let reply = try AgentClient(paths: paths).ask(writer)
+    Diagnostics.notice("\(name) has the new key \(reply.item("new") ?? "?"); \(reply.item("old") ?? "the old one") is deleted")
   }
 
   /// From the terminal when standard input is one, else the next line of standard input.

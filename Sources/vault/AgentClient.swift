@@ -6,6 +6,15 @@ import VaultWire
 /// A conversation with the agent: one question, and what it takes to get the answer.
 struct AgentClient {
   let paths: VaultPaths
+  /// Whether a page to sign in at may be opened in the person's browser.
+  var opensBrowser = true
+  /// Is given each entry of a long result.
+  var onEntry: (Message) -> Void = { _ in }
+
+  init(paths: VaultPaths, opensBrowser: Bool = true) {
+    self.paths = paths
+    self.opensBrowser = opensBrowser
+  }
 
   /// Sends a request and returns what the agent answers, starting an agent where none runs.
   ///
@@ -65,6 +74,8 @@ struct AgentClient {
           Diagnostics.notice(text)
           shown = text
         }
+      case .page: SignInPrompt.show(message, opensBrowser: opensBrowser)
+      case .entry: onEntry(message)
       case .prompt: try channel.send(try Prompting.answer(message))
       default:
         guard message.version == protocolVersion else { throw Self.otherVersion(message.version) }

@@ -139,7 +139,7 @@ enum ListReport {
     }
   }
 
-  private static func state(_ row: ProfileRow, _ now: Timestamp) -> SessionState { row.session?.state(at: now) ?? .none }
+  private static func state(_ row: ProfileRow, _ now: Timestamp) -> SessionState { row.state(at: now) }
 
   /// Sessions are renewed when they are asked for; one that nobody asks for idles.
   private static func rotation(_ row: ProfileRow, _ now: Timestamp) -> String {

@@ -16,6 +16,14 @@ enum Prompting {
       writer.add(.answer, fromDescriptor.bytes)
       return try writer.frame()
     }
+    if kind == "variables" {
+      writer.add(.answer, variables(question.split(separator: " ").map(String.init)).bytes)
+      return try writer.frame()
+    }
+    if kind == "assertion", isatty(0) == 0 {
+      writer.add(.answer, try SecretInput.text(from: 0, atMost: 48 * 1_024, what: "standard input").bytes)
+      return try writer.frame()
+    }
     guard let typed = Terminal.ask(question, echo: kind == "mfa") else {
       throw Failure("nobody is there to answer: \(question)", hint: hint(kind), exitStatus: .refused)
     }
@@ -31,8 +39,31 @@ enum Prompting {
   private static func hint(_ kind: String) -> String {
     switch kind {
     case "mfa": "give the code with --mfa-code"
+    case "assertion": "give the assertion on standard input, or set saml_process"
     default: "run it at a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"
     }
+  }
+
+  /// What the agent may know of our environment when it asks: the ways in which the SDKs are given an identity. Nothing else.
+  private static let identityVariables: Set<String> = [
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED", "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+  ]
+
+  /// `NAME=value`, a zero between two of them.
+  private static func variables(_ names: [String]) -> WireBuffer {
+    let answer = WireBuffer(capacity: 4_096)
+    for name in names where identityVariables.contains(name) {
+      guard let value = getenv(name), strlen(value) <= 32 * 1_024 else { continue }
+      if answer.count > 0 { answer.append(UInt8(0)) }
+      var start = name + "="
+      start.withUTF8 { answer.append(UnsafeRawBufferPointer($0)) }
+      answer.append(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+    }
+    return answer
   }
 
   /// The first line behind `VAULT_PASSPHRASE_FD`; nil where the variable is not set. The descriptor is closed, so that no child has it.
@@ -48,6 +79,18 @@ enum Prompting {
 
 /// Secrets from a pipe or a file descriptor, never from the command line.
 enum SecretInput {
+  /// All of it.
+  static func text(from descriptor: Int32, atMost most: Int, what: String) throws(Failure) -> WireBuffer {
+    let text = WireBuffer(capacity: most + 1)
+    while text.count <= most {
+      let got = text.fill(most + 1 - text.count) { read(descriptor, $0.baseAddress, $0.count) }
+      if got < 0, errno == EINTR { continue }
+      guard got >= 0 else { throw Failure("cannot read \(what) (errno \(errno))", exitStatus: .noInput) }
+      if got == 0 { return text }
+    }
+    throw Failure("\(what): more than \(most / 1_024) KiB", exitStatus: .badData)
+  }
+
   /// The first line, without its end, 4 KiB at most.
   static func line(from descriptor: Int32, what: String) throws(Failure) -> WireBuffer {
     let line = WireBuffer(capacity: 4_096)

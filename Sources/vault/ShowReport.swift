@@ -97,12 +97,22 @@ enum ShowReport {
   private static func describe(_ identity: IdentityLink) -> String {
     switch identity {
     case .keys(let name, let id, let serial): "access key \(name) \(id ?? "")" + (serial.map { "  MFA \($0)" } ?? "")
-    case .sso(_, let account, let role, let url, _, _): "IAM Identity Center \(url), account \(account), permission set \(role)"
-    case .webIdentity(_, let arn, let file, _): "web identity \(file) for \(arn.text)"
+    case .sso(_, let account, let role, let place):
+      "IAM Identity Center \(place.startURL), account \(account), permission set \(role)"
+    case .webIdentity(let role, let token): "web identity \(describe(token)) for \(role.roleARN.text)"
+    case .saml(let role, _, let command): "SAML assertion of \(command ?? "standard input") for \(role.roleARN.text)"
     case .process(_, let command): "command \(command)"
     case .container: "container endpoint"
     case .instance: "instance metadata"
     case .environment: "environment"
+    }
+  }
+
+  private static func describe(_ token: WebIdentityToken) -> String {
+    switch token {
+    case .file(let file): file
+    case .process(let command): "of the command \(command)"
+    case .gitHubActions(let audience): "of GitHub Actions for \(audience)"
     }
   }
 
@@ -154,6 +164,7 @@ enum ShowReport {
     case .keys: return ProfileKind.keys.rawValue
     case .sso: return ProfileKind.sso.rawValue
     case .webIdentity: return ProfileKind.webIdentity.rawValue
+    case .saml: return ProfileKind.saml.rawValue
     case .process: return ProfileKind.process.rawValue
     case .container, .instance: return ProfileKind.container.rawValue
     case .environment: return ProfileKind.environment.rawValue
@@ -168,18 +179,32 @@ enum ShowReport {
         writer.field("accessKeyId", id)
         writer.field("accountId", nil as String?)
         writer.field("mfaSerial", serial)
-      case .sso(_, let account, let role, let url, let region, let session):
+      case .sso(_, let account, let role, let place):
         writer.field("kind", "sso")
         writer.field("accountId", account)
         writer.field("roleName", role)
-        writer.field("startUrl", url)
-        writer.field("region", region)
-        writer.field("ssoSession", session)
-      case .webIdentity(_, let arn, let file, let name):
+        writer.field("startUrl", place.startURL)
+        writer.field("region", place.region)
+        writer.field("ssoSession", place.isSession ? place.name : nil)
+      case .webIdentity(let role, let token):
         writer.field("kind", "web-identity")
-        writer.field("roleArn", arn.text)
-        writer.field("tokenFile", file)
-        writer.field("roleSessionName", name)
+        writer.field("roleArn", role.roleARN.text)
+        switch token {
+        case .file(let file): writer.field("tokenFile", file)
+        case .process(let command):
+          writer.field("tokenFile", nil as String?)
+          writer.field("tokenCommand", command)
+        case .gitHubActions(let audience):
+          writer.field("tokenFile", nil as String?)
+          writer.field("tokenSource", "GitHubActions")
+          writer.field("audience", audience)
+        }
+        writer.field("roleSessionName", role.roleSessionName?.text)
+      case .saml(let role, let provider, let command):
+        writer.field("kind", "saml")
+        writer.field("roleArn", role.roleARN.text)
+        writer.field("providerArn", provider)
+        writer.field("command", command)
       case .process(_, let command):
         writer.field("kind", "process")
         writer.field("command", command)

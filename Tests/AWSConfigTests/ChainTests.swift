@@ -39,11 +39,15 @@ struct ChainTests {
       ),
       (
         "sso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n\(keys)",
-        .sso(profile: "p", accountId: "123456789012", roleName: "r", startURL: "https://x", region: "u", session: "s"), 0
+        .sso(
+          profile: "p", accountId: "123456789012", roleName: "r",
+          place: SSOPlace(name: "s", startURL: "https://x", region: "u", scopes: ["sso:account:access"], isSession: true)), 0
       ),
       (
         "sso_start_url = https://y\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
-        .sso(profile: "p", accountId: "123456789012", roleName: "r", startURL: "https://y", region: "v", session: nil), 0
+        .sso(
+          profile: "p", accountId: "123456789012", roleName: "r",
+          place: SSOPlace(name: "https://y", startURL: "https://y", region: "v", scopes: [], isSession: false)), 0
       ),
       ("sso_session = s\n\(keys)", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: nil), 0),
       ("\(keys)credential_process = run me", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: nil), 0),
@@ -60,8 +64,55 @@ struct ChainTests {
   func webIdentity() throws {
     let chain = try resolver("[profile p]\n\(role)web_identity_token_file = /t\nrole_session_name = me").chain(for: "p")
     let arn = try #require(RoleARN("arn:aws:iam::123456789012:role/dev"))
-    #expect(chain.identity == .webIdentity(profile: "p", roleARN: arn, tokenFile: "/t", roleSessionName: "me"))
+    let link = RoleLink(profile: "p", roleARN: arn, roleSessionName: RoleSessionName("me"))
+    #expect(chain.identity == .webIdentity(link, token: .file("/t")))
     #expect(chain.roles.isEmpty)
+  }
+
+  @Test(
+    "a role's token or assertion comes from what the profile names",
+    arguments: [
+      ("web_identity_token_process = get token", "process(\"get token\")"),
+      ("web_identity_token_source = GitHubActions", "gitHubActions(audience: \"sts.amazonaws.com\")"),
+      ("web_identity_token_source = githubactions\nweb_identity_audience = a", "gitHubActions(audience: \"a\")"),
+      ("saml_process = idp login", "saml idp login -"),
+      ("saml_provider_arn = arn:aws:iam::123456789012:saml-provider/idp", "saml - arn:aws:iam::123456789012:saml-provider/idp"),
+    ])
+  func federated(settings: String, expected: String) throws {
+    let chain = try resolver("[profile p]\n\(role)\(settings)\n").chain(for: "p")
+    switch chain.identity {
+    case .webIdentity(_, let token): #expect("\(token)" == expected)
+    case .saml(_, let provider, let command): #expect("saml \(command ?? "-") \(provider ?? "-")" == expected)
+    default: Issue.record("\(chain.identity)")
+    }
+  }
+
+  @Test("a login by name finds the session itself, a profile's, and the session behind a chain of roles")
+  func signInPlaces() throws {
+    let resolver = try resolver(
+      """
+      [sso-session corp]
+      sso_start_url = https://x
+      sso_region = u
+      sso_registration_scopes = sso:account:access, other
+      [profile a]
+      sso_session = corp
+      sso_account_id = 123456789012
+      sso_role_name = r
+      [profile b]
+      \(role)source_profile = a
+      [profile token]
+      sso_session = corp
+      [profile keys]
+      \(keys)
+      """)
+    for name in ["corp", "a", "b", "token"] {
+      let place = try resolver.signInPlace(named: name)
+      #expect(place.name == "corp" && place.scopes == ["sso:account:access", "other"] && place.isSession)
+    }
+    #expect(throws: ConfigError.self) { try resolver.signInPlace(named: "keys") }
+    #expect(throws: ConfigError.self) { try resolver.signInPlace(named: "nobody") }
+    #expect(resolver.summary(for: "b").signIn == "corp")
   }
 
   @Test("a source with access keys is used for its keys, its role passed over")

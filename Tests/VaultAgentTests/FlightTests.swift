@@ -21,6 +21,7 @@ private final class Person: Prompter {
 
   func notice(_ text: String) {}
   func progress(_ text: String) {}
+  func show(_ page: SignInPage) {}
 }
 
 /// Counts from several tasks.
@@ -113,7 +114,7 @@ private final class Counter: Sendable {
     ])
     #expect(plan.steps.map(\.duration.seconds) == [7_200, 3_600])
     #expect(plan.steps.map(\.cutFrom?.seconds) == [nil, 7_200])
-    #expect(plan.token == nil)
+    #expect(plan.own == nil)
   }
 
   @Test("what is asked differently is another session: each parameter changes the fingerprint")
@@ -142,8 +143,8 @@ private final class Counter: Sendable {
 
   @Test("keys are handed out as a session of theirs, and a role's MFA device is asked in theirs")
   func tokens() throws {
-    #expect(plan([]).token?.duration == .workingDay)
+    #expect(plan([]).own?.duration == .workingDay)
     let serial = "arn:aws:iam::123456789012:mfa/alice"
-    #expect(plan([try link("a", mfaSerial: serial)]).token?.mfaSerial == serial)
+    #expect(plan([try link("a", mfaSerial: serial)]).own?.mfa?.serial == serial)
   }
 }

@@ -34,7 +34,9 @@ import VaultModel
     await #expect(throws: SealError.notAuthentic(row: "session \(wide.id)")) {
       try await opened.deliver(fingerprint: "with a session policy")
     }
-    await #expect(throws: SealError.notAuthentic(row: "session \(narrow.id)")) { try await opened.deliver(fingerprint: "without") }
+    await #expect(throws: SealError.notAuthentic(row: "session \(narrow.id)")) {
+      try await opened.deliver(fingerprint: "without")
+    }
   }
 
   @Test("a session moved to another profile is refused")
@@ -45,7 +47,8 @@ import VaultModel
     await #expect(throws: SealError.notAuthentic(row: "session \(session.id)")) { try await opened.deliver("app-prod") }
   }
 
-  @Test("an access key under another name, or with another id, is refused", arguments: ["name = 'bob'", "access_key_id = 'AKIAX'"])
+  @Test(
+    "an access key under another name, or with another id, is refused", arguments: ["name = 'bob'", "access_key_id = 'AKIAX'"])
   func accessKey(change: String) async throws {
     let opened = try await OpenedStore()
     try await opened.store.addAccessKey(

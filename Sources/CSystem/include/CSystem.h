@@ -51,3 +51,10 @@ int sys_errno(void);
 
 /// The environment as execve takes it.
 char **sys_environment(void);
+
+/// A descriptor that becomes readable when the process ends (pidfd_open(2)), or -1 with errno.
+int sys_pidfd_open(int32_t pid);
+
+/// Starts a program, looked for in PATH, in a session of its own without a terminal: nothing on its standard input, every signal as a
+/// program expects it, and no descriptor of ours but the two. `directory` may be null. The child's id, or minus an error number.
+int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors);

@@ -1,0 +1,58 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+
+/// Lists every account and permission set of a sign-in: several questions at a time, fewer where AWS asks to slow down.
+struct Discovery: Sendable {
+  struct Found: Sendable {
+    let account: SSOAccount
+    let roles: [String]
+  }
+
+  /// Questions under way at one time.
+  static let most = 8
+  /// How often an account is asked for again after the retries of a call are used up by throttling.
+  static let patience = 6
+
+  let portal: SSOPortalClient
+  let clock: any WallClock
+  let token: SecretBytes
+  let endpoint: AWSEndpoint
+  let route: Route
+
+  /// - Parameter report: is given each account as soon as its permission sets are known.
+  func run(_ prompter: any Prompter, report: (Found) throws -> Void) async throws {
+    prompter.progress("asking for the accounts …")
+    let accounts = try await portal.accounts(token: token, at: endpoint, via: route)
+    let pace = Pace(most: Self.most)
+    try await withThrowingTaskGroup(of: Found.self) { group in
+      var waiting = accounts.makeIterator()
+      var underWay = 0
+      var done = 0
+      while true {
+        while underWay < pace.current, let account = waiting.next() {
+          group.addTask { Found(account: account, roles: try await roles(account.id, pace)) }
+          underWay += 1
+        }
+        guard let found = try await group.next() else { return }
+        underWay -= 1
+        done += 1
+        if done % 25 == 0 { prompter.progress("\(done) of \(accounts.count) accounts …") }
+        try report(found)
+      }
+    }
+  }
+
+  private func roles(_ account: String, _ pace: Pace) async throws -> [String] {
+    var attempt = 0
+    while true {
+      do {
+        return try await portal.roles(account: account, token: token, at: endpoint, via: route).sorted()
+      } catch let error as AWSError where error.exitStatus == .temporary && attempt < Self.patience {
+        attempt += 1
+        pace.slowDown()
+        try await clock.sleep(until: clock.now().adding(milliseconds: Int64(attempt) * 500))
+      }
+    }
+  }
+}

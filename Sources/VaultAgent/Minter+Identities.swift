@@ -1,0 +1,274 @@
+import AWSClient
+import Glibc
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// The first link of a chain: the identity's own temporary credentials, however they come.
+extension Minter {
+  /// - Returns: the credentials, where they have no end and are not kept; else nil.
+  func mintIdentity(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
+    switch call.plan.identity {
+    case .keys: try await getSessionToken(step, call)
+    case .sso(_, let account, let role, let place): try await roleCredentials(step, account, role, place, call)
+    case .webIdentity(let link, let token): try await webIdentity(step, link, token, call)
+    case .saml(let link, let provider, let command): try await saml(step, link, provider, command, call)
+    case .process(_, let command): try await process(step, command, call)
+    case .container: try await container(step, call)
+    case .instance: try await instance(step, call)
+    case .environment: try await environment(step, call)
+    }
+  }
+
+  private func record(_ step: Plan.IdentityStep, _ kind: SessionKind, role: String? = nil, name: String? = nil)
+    -> (Minted, AuditEvent) -> SessionRecord
+  {
+    { minted, event in
+      SessionRecord(
+        id: Identifier.make("ses"), profile: step.owner, kind: kind, fingerprint: step.fingerprint, roleARN: role,
+        roleSessionName: name, sourceIdentity: minted.sourceIdentity, accessKeyId: minted.credential.accessKeyId,
+        issuedAt: event.issuedAt ?? clock.now(), expiresAt: event.expiresAt ?? clock.now())
+    }
+  }
+
+  /// `GetSessionToken`: the temporary form of access keys, for as long as one MFA code can serve.
+  private func getSessionToken(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
+    let keys = try await keys(call.plan)
+    let code: SecretBytes? = if let device = step.mfa { try await call.code(device) } else { nil }
+    var event = call.event(.getSessionToken, profile: step.owner)
+    event.mfa = step.mfa != nil
+    event.durationSeconds = step.duration.seconds
+    event.sourceAccessKeyId = keys.accessKeyId
+    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
+    event.endpoint = endpoint.host
+    call.prompter.progress("asking STS for a session of \(step.owner) …")
+    return try await log(event) {
+      Minted(
+        try await clients.sts.getSessionToken(
+          duration: step.duration, mfa: code.flatMap { code in step.mfa.map { ($0.serial, code) } }, signedBy: keys, at: endpoint,
+          via: route))
+    } session: {
+      record(step, .token)($0, $1)
+    }
+  }
+
+  // MARK: IAM Identity Center
+
+  private func roleCredentials(
+    _ step: Plan.IdentityStep, _ account: String, _ role: String, _ place: SSOPlace, _ call: Call
+  ) async throws -> Credential? {
+    let asker = SignIns.Asker(
+      requester: call.requester, trigger: call.wish.trigger, environment: call.wish.environment, prompter: call.prompter)
+    let token = try await signIns.token(place, asker)
+    do {
+      return try await roleCredentials(step, account, role, place, token, call)
+    } catch let error as AWSError where error.saysTokenIsOver {
+      // Revoked before its time: a refresh token may still be good for another.
+      guard let record = try await store.signIn(named: place.name) else { throw SignInError.needed(name: place.name) }
+      guard record.isRenewable else {
+        try await signIns.end(place.name, asker)
+        throw SignInError.needed(name: place.name)
+      }
+      let another = try await signIns.renewed(place, asker, after: record)
+      guard !another.equals(token) else {
+        try await signIns.end(place.name, asker)
+        throw SignInError.needed(name: place.name)
+      }
+      return try await roleCredentials(step, account, role, place, another, call)
+    }
+  }
+
+  private func roleCredentials(
+    _ step: Plan.IdentityStep, _ account: String, _ role: String, _ place: SSOPlace, _ token: SecretBytes, _ call: Call
+  ) async throws -> Credential? {
+    let endpoint = try AWSEndpoint(.ssoPortal, region: place.region, settings: place.portal)
+    var event = call.event(.getRoleCredentials, profile: step.owner)
+    event.endpoint = endpoint.host
+    event.detail = "\(place.name): account \(account), permission set \(role)"
+    call.prompter.progress("asking IAM Identity Center for \(role) in \(account) …")
+    return try await log(event) {
+      let answer = try await clients.portal.roleCredentials(
+        account: account, role: role, token: token, at: endpoint, via: call.route(place.portal))
+      var minted = Minted(answer.credential)
+      minted.requestId = answer.requestId
+      return minted
+    } session: {
+      record(step, .role)($0, $1)
+    }
+  }
+
+  // MARK: tokens and assertions
+
+  private func webIdentity(_ step: Plan.IdentityStep, _ link: RoleLink, _ source: WebIdentityToken, _ call: Call) async throws
+    -> Credential?
+  {
+    let token = try await webIdentityToken(source, call)
+    var event = call.event(.assumeRoleWithWebIdentity, profile: step.owner)
+    event.roleARN = link.roleARN.text
+    event.roleSessionName = step.sessionName.text
+    event.durationSeconds = step.duration.seconds
+    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
+    event.endpoint = endpoint.host
+    call.prompter.progress("asking STS for \(link.roleARN.name) …")
+    return try await log(event) {
+      Minted(
+        try await clients.sts.assumeRoleWithWebIdentity(
+          link, sessionName: step.sessionName, duration: step.duration, token: token, at: endpoint, via: route))
+    } session: {
+      record(step, .role, role: link.roleARN.text, name: step.sessionName.text)($0, $1)
+    }
+  }
+
+  /// The token, anew each time: its file is rewritten by who issues it.
+  private func webIdentityToken(_ source: WebIdentityToken, _ call: Call) async throws -> SecretBytes {
+    let token: SecretBytes
+    let name: String
+    switch source {
+    case .file(let path):
+      token = try SecretFile.read(path, atMost: 32 * 1_024, home: call.wish.home)
+      name = path
+    case .process(let command):
+      token = try await programs.run(command, setting: "web_identity_token_process") { [prompter = call.prompter] in
+        prompter.notice($0)
+      }
+      name = "web_identity_token_process"
+    case .gitHubActions(let audience):
+      let values = try await call.asked(["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
+      guard let url = values.text("ACTIONS_ID_TOKEN_REQUEST_URL"), let secret = values["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] else {
+        throw IdentityError.noGitHubToken
+      }
+      return try await clients.machine.gitHubToken(
+        url: url, token: secret, audience: audience, via: call.route(EndpointSettings()))
+    }
+    let trimmed = token.trimmed
+    guard (4...20_000).contains(trimmed.count), trimmed.withBytes({ $0.allSatisfy { (33...126).contains($0) } }) else {
+      throw IdentityError.badToken(source: name)
+    }
+    return trimmed
+  }
+
+  private func saml(_ step: Plan.IdentityStep, _ link: RoleLink, _ provider: String?, _ command: String?, _ call: Call)
+    async throws -> Credential?
+  {
+    let text: SecretBytes
+    if let command {
+      call.prompter.progress("waiting for \(command.prefix { $0 != " " }) …")
+      text = try await programs.run(command, setting: "saml_process") { [prompter = call.prompter] in prompter.notice($0) }
+    } else {
+      text = try await call.prompter.ask(.assertion(profile: call.plan.profile))
+    }
+    let assertion = try SAMLAssertion(text.trimmed)
+    guard
+      let offered = assertion.roles.first(where: {
+        $0.roleARN == link.roleARN && (provider == nil || provider == $0.providerARN)
+      })
+    else {
+      throw SAMLError.roleNotOffered(role: link.roleARN.text, offered: assertion.roles.map(\.roleARN.text))
+    }
+    var event = call.event(.assumeRoleWithSAML, profile: step.owner)
+    event.roleARN = link.roleARN.text
+    event.roleSessionName = assertion.sessionName
+    event.durationSeconds = step.duration.seconds
+    event.detail = offered.providerARN
+    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
+    event.endpoint = endpoint.host
+    call.prompter.progress("asking STS for \(link.roleARN.name) …")
+    return try await log(event) {
+      Minted(
+        try await clients.sts.assumeRoleWithSAML(
+          link, providerARN: offered.providerARN, duration: step.duration, assertion: assertion.text, at: endpoint, via: route))
+    } session: {
+      record(step, .role, role: link.roleARN.text, name: assertion.sessionName)($0, $1)
+    }
+  }
+
+  // MARK: programs and machines
+
+  private func process(_ step: Plan.IdentityStep, _ command: String, _ call: Call) async throws -> Credential? {
+    let program = (try? CommandWords.split(command).first) ?? "credential_process"
+    var event = call.event(.credentialProcess, profile: step.owner)
+    event.detail = program
+    call.prompter.progress("waiting for \(program) …")
+    return try await log(event) {
+      let printed = try await programs.run(command, setting: "credential_process") { [prompter = call.prompter] in
+        prompter.notice($0)
+      }
+      do throws(CredentialProcessAnswer.Nonsense) {
+        return Minted(try CredentialProcessAnswer.read(printed, now: clock.now()))
+      } catch {
+        throw ProgramError.garbage(program: program, why: error.what)
+      }
+    } session: {
+      record(step, .token)($0, $1)
+    }
+  }
+
+  private func container(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
+    let values = try await call.asked([
+      "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+      "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    ])
+    let place: MachineCredentialsClient.ContainerAddress
+    if let path = values.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
+      place = .relative(path)
+    } else if let url = values.text("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
+      place = .full(url)
+    } else {
+      throw IdentityError.noContainer
+    }
+    var token = values["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    if let path = values.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
+      token = try SecretFile.read(path, atMost: 16 * 1_024, home: call.wish.home)
+    }
+    var event = call.event(.containerCredentials, profile: step.owner)
+    event.endpoint = try place.address.web.hostHeader
+    return try await log(event) {
+      Minted(try await clients.machine.container(at: place, token: token))
+    } session: {
+      record(step, .token)($0, $1)
+    }
+  }
+
+  private func instance(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
+    let values = try await call.asked([
+      "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED",
+    ])
+    guard values.text("AWS_EC2_METADATA_DISABLED")?.lowercased() != "true" else { throw IdentityError.metadataDisabled }
+    let endpoint =
+      values.text("AWS_EC2_METADATA_SERVICE_ENDPOINT")
+      ?? MachineCredentialsClient.metadataEndpoint(mode: values.text("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"))
+    var event = call.event(.instanceCredentials, profile: step.owner)
+    event.endpoint = WebAddress(endpoint)?.hostHeader
+    return try await log(event) {
+      Minted(try await clients.machine.instance(at: endpoint))
+    } session: {
+      record(step, .token)($0, $1)
+    }
+  }
+
+  /// Keys of the asker's environment; a web identity of it, where there are none, as the SDKs have it.
+  private func environment(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
+    let values = try await call.asked([
+      "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
+      "AWS_WEB_IDENTITY_TOKEN_FILE",
+      "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+    ])
+    if let id = values.text("AWS_ACCESS_KEY_ID"), let secret = values["AWS_SECRET_ACCESS_KEY"] {
+      let end = values.text("AWS_CREDENTIAL_EXPIRATION").flatMap { Timestamp(iso8601: $0) }
+      guard end.map({ $0 > clock.now() }) ?? true else { throw IdentityError.environmentExpired }
+      var event = call.event(.environmentCredentials, profile: step.owner)
+      event.accessKeyId = id
+      return try await log(event) {
+        // Never kept, whatever their end: they are the asker's, and may be others the next time.
+        Minted(Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: values["AWS_SESSION_TOKEN"], expiresAt: nil))
+      } session: {
+        record(step, .token)($0, $1)
+      }
+    }
+    guard let file = values.text("AWS_WEB_IDENTITY_TOKEN_FILE"), let arn = values.text("AWS_ROLE_ARN").flatMap({ RoleARN($0) })
+    else { throw IdentityError.emptyEnvironment }
+    let link = RoleLink(
+      profile: step.owner, roleARN: arn, roleSessionName: values.text("AWS_ROLE_SESSION_NAME").flatMap { RoleSessionName($0) })
+    return try await webIdentity(step, link, .file(file), call)
+  }
+}

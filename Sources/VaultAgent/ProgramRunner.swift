@@ -1,0 +1,209 @@
+import CSystem
+import Glibc
+import VaultModel
+import VaultSecrets
+
+/// Runs a program that a profile names (`credential_process`, `mfa_process`, …) for what it prints.
+///
+/// Without a shell, in a session of its own without a terminal and with nothing on its standard input. It has `limit` seconds and may
+/// print 64 KiB; then it and its children are killed.
+struct ProgramRunner: Sendable {
+  /// Seconds.
+  var limit = 60.0
+  static let mostOutput = 64 * 1_024
+  /// What of its standard error reaches the person.
+  static let mostErrors = 4 * 1_024
+
+  /// - Parameters:
+  ///   - setting: the setting that names it, for errors.
+  ///   - complain: is given each line of its standard error.
+  /// - Returns: what it printed, in guarded memory.
+  func run(_ command: String, setting: String, complain: @escaping @Sendable (String) -> Void) async throws -> SecretBytes {
+    let words: [String]
+    do { words = try CommandWords.split(command) } catch {
+      throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has a quote that does not end")
+    }
+    let limit = limit
+    // One thread apiece: it waits for the program, and programs are few.
+    let result = await Thread.run { Result { try Self.wait(words, setting, limit) } }
+    let (output, errors) = try result.get()
+    for line in errors.split(separator: "\n").prefix(20) { complain("\(words[0]): \(line)") }
+    guard case .success(let printed) = output else {
+      if case .failure(let error) = output { throw error }
+      throw CancellationError()
+    }
+    return printed
+  }
+
+  private static func wait(_ words: [String], _ setting: String, _ limit: Double) throws -> (
+    output: Result<SecretBytes, ProgramError>, errors: String
+  ) {
+    var running = try Running(words, setting)
+    var errors: [UInt8] = []
+    var end = End.closed
+    let buffer = SecretBytes(count: mostOutput + 1) { output in
+      end = running.pump(into: output, errors: &errors, seconds: limit)
+    }
+    let text = String(decoding: errors, as: UTF8.self)
+    let program = words[0]
+    switch end {
+    case .closed: break
+    case .late: return (.failure(.late(program: program, seconds: Int(limit))), text)
+    case .flooded: return (.failure(.flooded(program: program)), text)
+    }
+    let status = running.status
+    guard status & 0x7F == 0 else { return (.failure(.killed(program: program, signal: status & 0x7F)), text) }
+    guard status == 0 else { return (.failure(.failed(program: program, status: status >> 8 & 0xFF)), text) }
+    return (.success(buffer.part(0..<running.printed)), text)
+  }
+
+  enum End { case closed, late, flooded }
+}
+
+/// A program under way.
+private struct Running: ~Copyable {
+  private let pid: Int32
+  private let output: Int32
+  private let errors: Int32
+  /// As of `waitpid(2)`.
+  private(set) var status: Int32 = 0
+  private(set) var printed = 0
+  private var isReaped = false
+  private var outputEnded = false
+  private var errorsEnded = false
+
+  init(_ words: [String], _ setting: String) throws(ProgramError) {
+    var out: [Int32] = [0, 0]
+    var err: [Int32] = [0, 0]
+    guard sys_pipe(&out) == 0 else { throw .cannotStart(program: words[0], setting: setting, code: errno) }
+    guard sys_pipe(&err) == 0 else {
+      let code = errno
+      out.forEach { close($0) }
+      throw .cannotStart(program: words[0], setting: setting, code: code)
+    }
+    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+    let child = sys_spawn(words[0], &arguments, sys_environment(), nil, out[1], err[1])
+    arguments.forEach { free($0) }
+    close(out[1])
+    close(err[1])
+    guard child > 0 else {
+      close(out[0])
+      close(err[0])
+      throw .cannotStart(program: words[0], setting: setting, code: -child)
+    }
+    pid = child
+    output = out[0]
+    errors = err[0]
+    _ = fcntl(output, F_SETFL, O_NONBLOCK)
+    _ = fcntl(errors, F_SETFL, O_NONBLOCK)
+  }
+
+  deinit {
+    // The whole session, so that no child of it stays behind.
+    if !isReaped {
+      kill(-pid, SIGKILL)
+      var status: Int32 = 0
+      while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    }
+    close(output)
+    close(errors)
+  }
+
+  /// Reads both pipes until the program has ended.
+  mutating func pump(into buffer: UnsafeMutableRawBufferPointer, errors complaints: inout [UInt8], seconds: Double)
+    -> ProgramRunner.End
+  {
+    let process = sys_pidfd_open(pid)
+    defer { if process >= 0 { close(process) } }
+    let deadline = Self.milliseconds() + Int64(seconds * 1_000)
+    while true {
+      let left = deadline - Self.milliseconds()
+      guard left > 0 else { return .late }
+      var waits = [
+        pollfd(fd: outputEnded ? -1 : output, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: errorsEnded ? -1 : errors, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: process, events: Int16(POLLIN), revents: 0),
+      ]
+      _ = poll(&waits, 3, Int32(clamping: left))
+      guard drain(into: buffer) else { return .flooded }
+      drainErrors(into: &complaints)
+      // What it leaves behind in the background may hold the pipes open; the program itself is what counts.
+      if waits[2].revents != 0 || process < 0, waitpid(pid, &status, process < 0 ? 0 : WNOHANG) == pid {
+        isReaped = true
+        guard drain(into: buffer) else { return .flooded }
+        drainErrors(into: &complaints)
+        kill(-pid, SIGKILL)
+        return .closed
+      }
+    }
+  }
+
+  /// - Returns: false where there is more than fits.
+  private mutating func drain(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    while printed < buffer.count {
+      let got = read(output, buffer.baseAddress! + printed, buffer.count - printed)
+      if got == 0 { outputEnded = true }
+      guard got > 0 else { return true }
+      printed += got
+    }
+    return false
+  }
+
+  private mutating func drainErrors(into complaints: inout [UInt8]) {
+    var chunk = [UInt8](repeating: 0, count: 1_024)
+    while true {
+      let got = read(errors, &chunk, chunk.count)
+      if got == 0 { errorsEnded = true }
+      guard got > 0 else { return }
+      let room = ProgramRunner.mostErrors - complaints.count
+      if room > 0 { complaints += chunk[..<min(got, room)] }
+    }
+  }
+
+  private static func milliseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+  }
+}
+
+/// What can go wrong with a program that a profile names.
+enum ProgramError: ReportableError, Hashable {
+  case malformed(setting: String, why: String)
+  case cannotStart(program: String, setting: String, code: Int32)
+  case failed(program: String, status: Int32)
+  case killed(program: String, signal: Int32)
+  case late(program: String, seconds: Int)
+  case flooded(program: String)
+  case garbage(program: String, why: String)
+
+  var message: String {
+    switch self {
+    case .malformed(let setting, let why): "\(setting) \(why)"
+    case .cannotStart(let program, let setting, let code):
+      "\(setting): cannot start \(program) (\(String(cString: strerror(code))))"
+    case .failed(let program, let status): "\(program) ended with status \(status)"
+    case .killed(let program, let signal): "\(program) was ended by signal \(signal)"
+    case .late(let program, let seconds): "\(program) did not end within \(seconds) s"
+    case .flooded(let program): "\(program) printed more than \(ProgramRunner.mostOutput / 1_024) KiB"
+    case .garbage(let program, let why): "what \(program) printed makes no sense: \(why)"
+    }
+  }
+
+  var hint: String? {
+    switch self {
+    case .cannotStart: "it is looked for in the PATH that the agent was started with; give its whole path"
+    case .late: "it runs without a terminal; does it wait for input?"
+    default: nil
+    }
+  }
+
+  var exitStatus: ExitStatus {
+    switch self {
+    case .malformed, .cannotStart: .configuration
+    case .late: .temporary
+    case .failed, .killed: .unavailable
+    case .flooded, .garbage: .badData
+    }
+  }
+}

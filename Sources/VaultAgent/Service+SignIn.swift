@@ -1,0 +1,90 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+import VaultWire
+
+// Signing in and out of IAM Identity Center, and what a sign-in leads to.
+extension Service {
+  func login(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let place = try await place(message, requester, prompter)
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let flow = SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device
+    let record = try await signIns.signIn(place, flow: flow, asker(message, requester, prompter))
+    let reply = Reply(.done)
+    reply.add(.name, record.name)
+    reply.add(.expiration, record.expiresAt.iso8601)
+    if record.isRenewable { reply.add(.item, "renewable\tyes") }
+    return reply
+  }
+
+  func logout(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let asker = asker(message, requester, prompter)
+    var names: [String]
+    if message.has(.all) {
+      names = try await store.signIns().map(\.name)
+    } else {
+      // A sign-in can be left although the config no longer names it.
+      let known = try await store.signIns().map(\.name)
+      let asked = message.text(.name)
+      if let asked, known.contains(asked) {
+        names = [asked]
+      } else {
+        names = [try await place(message, requester, prompter).name]
+      }
+    }
+    names.sort()
+    var count = 0
+    for name in names {
+      let place = try? await catalogue.signInPlace(named: name, environment: asker.environment)
+      if try await signIns.signOut(name, asker, place: place) { count += 1 }
+    }
+    return Reply(.done, count: count)
+  }
+
+  /// Sends every account and permission set that the sign-in has, as they are found.
+  func discover(_ connection: Connection, _ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws
+    -> Reply
+  {
+    let place = try await place(message, requester, prompter)
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let asker = asker(message, requester, prompter)
+    let token: SecretBytes
+    do {
+      token = try await signIns.token(place, asker)
+    } catch SignInError.needed where message.has(.flow) {
+      _ = try await signIns.signIn(place, flow: SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device, asker)
+      token = try await signIns.token(place, asker)
+    }
+    let endpoint = try AWSEndpoint(.ssoPortal, region: place.region, settings: place.portal)
+    let discovery = Discovery(
+      portal: clients.portal, clock: clock, token: token, endpoint: endpoint, route: asker.route(place.portal))
+    try await discovery.run(prompter) { found in
+      let entry = MessageWriter(.entry)
+      entry.add(.accountId, found.account.id)
+      entry.add(.accountName, found.account.name)
+      entry.add(.email, found.account.email)
+      for role in found.roles { entry.add(.item, role) }
+      try connection.send(try entry.frame())
+    }
+    let reply = Reply(.done)
+    reply.add(.name, place.name)
+    reply.add(.region, place.region)
+    reply.add(.item, "startUrl\t\(place.startURL)")
+    reply.add(.item, "session\t\(place.isSession ? "yes" : "no")")
+    return reply
+  }
+
+  private func asker(_ message: Message, _ requester: Requester, _ prompter: any Prompter) -> SignIns.Asker {
+    SignIns.Asker(
+      requester: requester, trigger: .manual, environment: Wish.environment(of: message), prompter: prompter)
+  }
+
+  private func place(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> SSOPlace {
+    try await catalogue.followChanges(prompter, requester)
+    let environment = Wish.environment(of: message)
+    if let name = message.text(.name) { return try await catalogue.signInPlace(named: name, environment: environment) }
+    return try await catalogue.onlySignInPlace(environment: environment)
+  }
+}

@@ -1,0 +1,120 @@
+import Synchronization
+import VaultModel
+import VaultSecrets
+
+/// Waits on a port of this machine for the browser to come back with the authorization code (RFC 8252, 7.3).
+///
+/// What does not carry the state that was sent out is answered with an error, and waited past: any page can make a browser come here.
+final class SignInCallback: Sendable {
+  static let path = "/oauth/callback"
+  /// As it is registered: the port may be any (RFC 8252, 7.3).
+  static let registeredURL = "http://127.0.0.1" + path
+
+  private struct State {
+    var waiter: CheckedContinuation<SecretBytes, any Error>?
+    var outcome: Result<SecretBytes, any Error>?
+  }
+  private final class Box: Sendable {
+    let state = Mutex(State())
+
+    func settle(_ outcome: Result<SecretBytes, any Error>) {
+      let waiter = state.withLock { state -> CheckedContinuation<SecretBytes, any Error>? in
+        guard state.outcome == nil else { return nil }
+        state.outcome = outcome
+        defer { state.waiter = nil }
+        return state.waiter
+      }
+      waiter?.resume(with: outcome)
+    }
+  }
+
+  private let box = Box()
+  private let server: LoopbackServer
+  var redirectURL: String { "http://127.0.0.1:\(server.port)\(Self.path)" }
+
+  /// - Parameter state: what the browser must bring back.
+  init(state expected: SecretBytes) throws(AgentError) {
+    server = try LoopbackServer { [box] request in Self.answer(request, expected, box) }
+  }
+
+  /// The code; where nobody waits any longer, cancellation.
+  func code() async throws -> SecretBytes {
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let outcome = box.state.withLock { state -> Result<SecretBytes, any Error>? in
+          if state.outcome == nil { state.waiter = continuation }
+          return state.outcome
+        }
+        if let outcome { continuation.resume(with: outcome) }
+      }
+    } onCancel: {
+      box.settle(.failure(CancellationError()))
+    }
+  }
+
+  /// It took too long.
+  func giveUp() { box.settle(.failure(SignInError.tooLate)) }
+
+  private static func answer(_ request: LoopbackServer.Request, _ expected: SecretBytes, _ box: Box) -> LoopbackServer.Response {
+    guard request.path == path else { return page(404, "Nothing is here.") }
+    guard request.method == "GET" else { return page(405, "Only GET is taken here.") }
+    // A name that some page made point here (DNS rebinding) is no address of ours.
+    guard let hosts = request.headers["host"], hosts.count == 1, hosts[0].hasPrefix("127.0.0.1:") else {
+      return page(400, "This address is for the sign-in alone.")
+    }
+    guard let state = request.only("state"), SecretBytes(state).equals(expected) else {
+      return page(400, "This is not the answer to the sign-in that vault began. Go back to the terminal and start again.")
+    }
+    if let error = request.only("error") {
+      let why = error == "access_denied" ? SignInError.refused : SignInError.failed(String(error.prefix(200)))
+      box.settle(.failure(why))
+      return page(200, "The sign-in was refused. You can close this page.")
+    }
+    guard let code = request.only("code"), (1...16_384).contains(code.utf8.count) else {
+      return page(400, "The answer has no code. Go back to the terminal and start again.")
+    }
+    box.settle(.success(SecretBytes(code)))
+    return page(200, "You are signed in. You can close this page and go back to the terminal.")
+  }
+
+  private static func page(_ status: UInt32, _ text: String) -> LoopbackServer.Response {
+    let html = """
+      <!doctype html><html lang="en"><meta charset="utf-8"><title>vault</title>\
+      <style>body{font:1.1rem system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem;color-scheme:light dark}</style>\
+      <h1>vault</h1><p>\(text)</p></html>
+      """
+    return LoopbackServer.Response(
+      status: status, type: "text/html; charset=utf-8", body: SecretBytes(html),
+      headers: [
+        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+        ("Referrer-Policy", "no-referrer"),
+      ])
+  }
+}
+
+/// What can go wrong with a sign-in.
+enum SignInError: ReportableError, Hashable {
+  case needed(name: String)
+  case tooLate
+  case refused
+  case failed(String)
+
+  var message: String {
+    switch self {
+    case .needed(let name): "you are not signed in to \(name)"
+    case .tooLate: "nobody finished the sign-in in time"
+    case .refused: "the sign-in was refused"
+    case .failed(let why): "the sign-in failed: \(why)"
+    }
+  }
+
+  var hint: String? {
+    switch self {
+    case .needed(let name): "`vault login \(name)`"
+    case .tooLate: "`vault login` starts a new one"
+    default: nil
+    }
+  }
+
+  var exitStatus: ExitStatus { .refused }
+}

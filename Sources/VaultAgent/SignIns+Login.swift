@@ -1,0 +1,117 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// Signing in, with a person.
+extension SignIns {
+  /// Seconds that a person has to come back from the browser: as long as a device code lives.
+  static let patience: Int64 = 600
+
+  /// Signs in to a place, in place of the sign-in that there was. Who asks while one is under way waits for the same.
+  func signIn(_ place: SSOPlace, flow: SignInFlow, _ asker: Asker) async throws -> SignInRecord {
+    try await signingIn.share(place.name, for: asker.prompter) { prompter in
+      let asker = asker.asked(by: prompter)
+      // The older form of configuration has no scopes, without which there is no authorization code.
+      return switch place.scopes.isEmpty ? .device : flow {
+      case .browser: try await signInByBrowser(place, asker)
+      case .device: try await signInByDevice(place, asker)
+      }
+    }
+  }
+
+  private func signInByBrowser(_ place: SSOPlace, _ asker: Asker) async throws -> SignInRecord {
+    try await withClient(place, .browser, asker) { client in
+      let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+      let pkce = PKCE()
+      let state = PKCE.randomText(bytes: 32)
+      let callback = try SignInCallback(state: state)
+      let url = pkce.authorizeURL(
+        at: endpoint, clientId: client.clientId, scopes: place.scopes, redirectURL: callback.redirectURL, state: state)
+      asker.prompter.show(SignInPage(url: url, code: nil))
+      let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
+        group.addTask { try await callback.code() }
+        group.addTask {
+          try await clock.sleep(until: clock.now().adding(seconds: Self.patience))
+          callback.giveUp()
+          return nil
+        }
+        defer { group.cancelAll() }
+        while let found = try await group.next() { if let found { return found } }
+        throw SignInError.tooLate
+      }
+      return try await take(
+        .authorizationCode(code, verifier: pkce.verifier, redirectURL: callback.redirectURL), as: client, place, asker,
+        how: "browser")
+    }
+  }
+
+  private func signInByDevice(_ place: SSOPlace, _ asker: Asker) async throws -> SignInRecord {
+    try await withClient(place, .device, asker) { client in
+      let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+      let device = try await clients.oidc.startDeviceAuthorization(
+        client, startURL: place.startURL, at: endpoint, via: asker.route(place.oidc))
+      asker.prompter.show(SignInPage(url: device.completeURL, code: device.userCode))
+      var interval = Int64(device.interval)
+      try await clock.sleep(until: clock.now().adding(seconds: interval))
+      return try await take(.deviceCode(device.deviceCode), as: client, place, asker, how: "device") { error in
+        if error == .slowDown { interval += 5 }
+        guard device.expiresAt > clock.now() else { throw SignInError.tooLate }
+        try await clock.sleep(until: clock.now().adding(seconds: interval))
+      }
+    }
+  }
+
+  /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
+  private func withClient<Result>(
+    _ place: SSOPlace, _ flow: SignInFlow, _ asker: Asker, _ body: (SSOOIDCClient.Registration) async throws -> Result
+  ) async throws -> Result {
+    let scopes = place.scopes.joined(separator: " ")
+    let kept = try await store.ssoClient(
+      startURL: place.startURL, region: place.region, scopes: scopes, flow: flow,
+      livingUntil: clock.now().adding(seconds: 2 * Self.patience))
+    if let kept {
+      do {
+        return try await body(
+          SSOOIDCClient.Registration(
+            clientId: kept.record.clientId, clientSecret: kept.secret, expiresAt: kept.record.expiresAt))
+      } catch OIDCError.invalidClient {
+        // Goes on with a new one.
+      }
+    }
+    return try await body(try await register(place, flow, scopes, asker))
+  }
+
+  private func register(_ place: SSOPlace, _ flow: SignInFlow, _ scopes: String, _ asker: Asker) async throws
+    -> SSOOIDCClient.Registration
+  {
+    let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+    var event = asker.event(.registerClient, place, at: endpoint)
+    let intent = try await store.begin(event)
+    do {
+      let client = try await clients.oidc.registerClient(
+        name: "vault", scopes: place.scopes, startURL: place.startURL,
+        redirectURL: flow == .browser ? SignInCallback.registeredURL : nil, at: endpoint, via: asker.route(place.oidc))
+      event.outcome = .success
+      event.expiresAt = client.expiresAt
+      try await store.complete(
+        intent,
+        client: SSOClientRecord(
+          startURL: place.startURL, region: place.region, scopes: scopes, flow: flow, clientId: client.clientId,
+          expiresAt: client.expiresAt), secret: client.clientSecret, event: event)
+      return client
+    } catch {
+      event.outcome = .failure
+      event.error = Failure(error).message
+      try? await store.fail(intent, event: event)
+      throw error
+    }
+  }
+}
+
+/// Where a person goes to sign in.
+struct SignInPage: Sendable, Hashable {
+  let url: String
+  /// What the page asks for, to be compared by the person; nil where the browser comes back by itself.
+  let code: String?
+}

@@ -1,0 +1,178 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// Keeps the sign-ins to IAM Identity Center: signing in, renewing silently, signing out.
+struct SignIns: Sendable {
+  /// An access token is renewed once it has less than this left, in seconds (botocore, `SSOTokenProvider`: 15 minutes).
+  static let lead: Int64 = 15 * 60
+
+  let store: VaultStore
+  let clients: Clients
+  let clock: any WallClock
+  let renewing = Flights<Bool>()
+  let signingIn = Flights<SignInRecord>()
+
+  init(store: VaultStore, clients: Clients, clock: any WallClock) {
+    self.store = store
+    self.clients = clients
+    self.clock = clock
+  }
+
+  /// Who asks, and how AWS is reached for them.
+  struct Asker: Sendable {
+    let requester: Requester
+    let trigger: AuditTrigger
+    let environment: [String: String]
+    let prompter: any Prompter
+
+    func event(_ action: AuditAction, _ place: SSOPlace, at endpoint: AWSEndpoint) -> AuditEvent {
+      var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
+      event.detail = place.name
+      event.endpoint = endpoint.host
+      return event
+    }
+
+    func route(_ settings: EndpointSettings) -> Route {
+      Route(proxies: ProxySettings(environment: { environment[$0] }), caBundle: settings.caBundle)
+    }
+
+    func asked(by prompter: any Prompter) -> Asker {
+      Asker(requester: requester, trigger: trigger, environment: environment, prompter: prompter)
+    }
+  }
+
+  /// An access token that is alive, renewed without a person where it is near its end.
+  ///
+  /// - Throws: ``SignInError/needed(name:)`` where a person must sign in.
+  func token(_ place: SSOPlace, _ asker: Asker) async throws -> SecretBytes {
+    guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept.record, place) else {
+      throw SignInError.needed(name: place.name)
+    }
+    guard kept.record.expiresAt.since(clock.now()) < Self.lead * 1_000 else { return kept.tokens.accessToken }
+    return try await renewed(place, asker, after: kept.record)
+  }
+
+  /// The token in place of one that AWS no longer takes.
+  func renewed(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord) async throws -> SecretBytes {
+    _ = try await renewing.share(place.name, for: asker.prompter) { prompter in
+      try await renew(place, asker.asked(by: prompter), after: record)
+      return true
+    }
+    guard let kept = try await store.openSignIn(named: place.name), kept.record.expiresAt > clock.now() else {
+      throw SignInError.needed(name: place.name)
+    }
+    return kept.tokens.accessToken
+  }
+
+  /// A sign-in is for one start URL in one region; where the config says another by now, its tokens go nowhere.
+  private static func fits(_ record: SignInRecord, _ place: SSOPlace) -> Bool {
+    record.startURL == place.startURL && record.region == place.region
+  }
+
+  private func renew(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord) async throws {
+    // Another waiter may have renewed it before this one's turn.
+    guard let kept = try await store.openSignIn(named: place.name), kept.record.id == record.id else { return }
+    let isOver = record.expiresAt <= clock.now()
+    guard let refreshToken = kept.tokens.refreshToken, record.clientEndsAt > clock.now() else {
+      guard isOver else { return }
+      try await end(place.name, asker)
+      throw SignInError.needed(name: place.name)
+    }
+    let client = SSOOIDCClient.Registration(
+      clientId: kept.tokens.clientId, clientSecret: kept.tokens.clientSecret, expiresAt: record.clientEndsAt)
+    do {
+      try await take(.refreshToken(refreshToken), as: client, place, asker, how: "renewed")
+    } catch let error as OIDCError {
+      // The session in the portal is over, or was ended there; the access token may still serve for its last minutes.
+      guard isOver || error == .invalidGrant || error == .invalidClient else { return }
+      try await end(place.name, asker)
+      throw SignInError.needed(name: place.name)
+    } catch {
+      guard isOver else { return }
+      throw error
+    }
+  }
+
+  /// Asks for a token and keeps it, between an intent and its outcome.
+  ///
+  /// - Parameters:
+  ///   - how: for the log.
+  ///   - wait: what to do where the grant is not ready yet; nil where it must be.
+  @discardableResult
+  func take(
+    _ grant: SSOOIDCClient.Grant, as client: SSOOIDCClient.Registration, _ place: SSOPlace, _ asker: Asker, how: String,
+    waiting wait: ((OIDCError) async throws -> Void)? = nil
+  ) async throws -> SignInRecord {
+    let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+    let route = asker.route(place.oidc)
+    var event = asker.event(.createToken, place, at: endpoint)
+    event.detail = "\(place.name): \(how)"
+    let intent = try await store.begin(event)
+    let token: SSOOIDCClient.Token
+    do {
+      token = try await poll(wait) { try await clients.oidc.createToken(grant, as: client, at: endpoint, via: route) }
+    } catch {
+      let failure = Failure(error)
+      event.outcome = failure.exitStatus == .refused ? .refused : .failure
+      event.error = failure.message
+      event.requestId = (error as? AWSError)?.requestId
+      try await store.fail(intent, event: event)
+      throw error
+    }
+    let record = SignInRecord(
+      id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
+      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: token.expiresAt,
+      isRenewable: token.refreshToken != nil, clientEndsAt: client.expiresAt)
+    event.outcome = .success
+    event.requestId = token.requestId
+    event.issuedAt = record.signedInAt
+    event.expiresAt = record.expiresAt
+    try await store.complete(
+      intent, signIn: record,
+      tokens: SignInTokens(
+        accessToken: token.accessToken, refreshToken: token.refreshToken, clientId: client.clientId,
+        clientSecret: client.clientSecret), event: event)
+    return record
+  }
+
+  private func poll(
+    _ wait: ((OIDCError) async throws -> Void)?, _ ask: () async throws -> SSOOIDCClient.Token
+  ) async throws -> SSOOIDCClient.Token {
+    while true {
+      do {
+        return try await ask()
+      } catch let error as OIDCError where error == .authorizationPending || error == .slowDown {
+        guard let wait else { throw error }
+        try await wait(error)
+      }
+    }
+  }
+
+  /// AWS no longer takes the sign-in.
+  func end(_ name: String, _ asker: Asker) async throws {
+    if try await store.endSignIn(name, as: .expired, trigger: asker.trigger, requester: asker.requester) {
+      asker.prompter.notice("the sign-in to \(name) is over; `vault login \(name)` begins a new one")
+    }
+  }
+
+  /// Signs out: on the server as far as it can be reached, and here in any case. The sessions that the sign-in brought go with it.
+  ///
+  /// - Returns: false where nobody was signed in.
+  func signOut(_ name: String, _ asker: Asker, place: SSOPlace?) async throws -> Bool {
+    guard let kept = try await store.openSignIn(named: name) else { return false }
+    do {
+      let settings = place?.portal ?? EndpointSettings()
+      let endpoint = try AWSEndpoint(.ssoPortal, region: kept.record.region, settings: settings)
+      try await clients.portal.logout(token: kept.tokens.accessToken, at: endpoint, via: asker.route(settings))
+    } catch let error as AWSError where error.saysTokenIsOver {
+      // It is what was wanted.
+    } catch {
+      asker.prompter.notice("IAM Identity Center was not told: \(Failure(error).message)")
+    }
+    _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: asker.requester)
+    _ = try await store.forgetSessions(ofSignIn: name, requester: asker.requester)
+    return true
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `vault login --discover`: what a sign-in leads to, and profiles for it.
+enum DiscoverCommand {
+  static let standardTemplate = "{account}-{role}"
+
+  /// A permission set in an account, and the name of its profile.
+  struct Choice: Sendable, Hashable {
+    let account: String
+    let accountName: String
+    let email: String
+    let role: String
+    var profile = ""
+  }
+
+  static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let template = try ProfileTemplate(arguments["template"] ?? standardTemplate)
+    let format = try arguments["format"].map { try ReportFormat($0, allowed: [.table, .json, .csv]) }
+    var choices: [Choice] = []
+    let writer = MessageWriter(.discover)
+    writer.add(.name, try arguments.single("sso-session", required: false))
+    writer.add(.flow, LoginCommands.flow(arguments))
+    AWSInputs.add(to: writer)
+    var client = AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser"))
+    client.onEntry = { entry in
+      for role in entry.texts(.item) {
+        choices.append(
+          Choice(
+            account: entry.text(.accountId) ?? "", accountName: entry.text(.accountName) ?? "", email: entry.text(.email) ?? "",
+            role: role))
+      }
+    }
+    let reply = try client.ask(writer)
+    choices.sort { ($0.accountName, $0.account, $0.role) < ($1.accountName, $1.account, $1.role) }
+    template.name(&choices)
+    let accounts = Set(choices.map(\.account)).count
+    Diagnostics.notice("\(choices.count) permission sets in \(accounts) accounts")
+    if let format { return show(choices, format) }
+    let chosen = try choose(choices, arguments)
+    try make(chosen, reply, arguments, paths)
+  }
+
+  private static func show(_ choices: [Choice], _ format: ReportFormat) {
+    var output = Output()
+    switch format {
+    case .json, .jsonl:
+      var writer = JSONWriter()
+      writer.array { writer in
+        for choice in choices {
+          writer.newLine()
+          writer.object {
+            $0.field("accountId", choice.account)
+            $0.field("accountName", choice.accountName)
+            $0.field("email", choice.email)
+            $0.field("roleName", choice.role)
+            $0.field("profile", choice.profile)
+          }
+        }
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    case .csv:
+      output.line("accountId,accountName,email,roleName,profile")
+      for choice in choices {
+        output.line(csvRow([choice.account, choice.accountName, choice.email, choice.role, choice.profile]))
+      }
+    case .table:
+      var table = Table(["ACCOUNT", "NAME", "PERMISSION SET", "PROFILE"])
+      for choice in choices { table.add([choice.account, choice.accountName, choice.role, choice.profile]) }
+      table.write(to: &output)
+    }
+    output.flush()
+  }
+
+  private static func choose(_ choices: [Choice], _ arguments: Arguments) throws -> [Choice] {
+    if arguments.has("all") || choices.isEmpty { return choices }
+    guard isatty(0) == 1, isatty(2) == 1 else {
+      throw Failure(
+        "nobody is there to choose", hint: "--all makes profiles of all of them, --format table lists them", exitStatus: .usage)
+    }
+    let lines = choices.map { "\($0.profile)  \($0.account)  \($0.accountName)  \($0.role)" }
+    guard let indices = ChoiceList(lines: lines, question: "profiles to make").run() else {
+      throw Failure("nothing was chosen", exitStatus: .refused)
+    }
+    return indices.map { choices[$0] }
+  }
+
+  private static func make(_ choices: [Choice], _ reply: Message, _ arguments: Arguments, _ paths: VaultPaths) throws {
+    let known = Set(try VaultReader(path: paths.database).profileNames())
+    let name = reply.text(.name) ?? ""
+    let isSession = reply.item("session") == "yes"
+    var made = 0
+    for choice in choices where !known.contains(choice.profile) {
+      let writer = MessageWriter(.putProfile)
+      writer.add(.profile, choice.profile)
+      if isSession {
+        writer.add(.setting, "sso_session=\(name)")
+      } else {
+        writer.add(.setting, "sso_start_url=\(reply.item("startUrl") ?? "")")
+        writer.add(.setting, "sso_region=\(reply.text(.region) ?? "")")
+      }
+      writer.add(.setting, "sso_account_id=\(choice.account)")
+      writer.add(.setting, "sso_role_name=\(choice.role)")
+      writer.add(.setting, "region=\(arguments["region"] ?? reply.text(.region) ?? "")")
+      _ = try AgentClient(paths: paths).ask(writer)
+      made += 1
+    }
+    let left = choices.count - made
+    Diagnostics.notice("\(made) \(made == 1 ? "profile" : "profiles") made" + (left > 0 ? ", \(left) were there already" : ""))
+  }
+}
