@@ -128,6 +128,7 @@ int sys_spawn(const char *program, char *const arguments[], char *const environm
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, 1);
   posix_spawn_file_actions_adddup2(&actions, errors, 2);
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   if (directory) posix_spawn_file_actions_addchdir_np(&actions, directory);
   pid_t child = 0;
   code = posix_spawnp(&child, program, &actions, &attributes, arguments, environment);

@@ -90,7 +90,7 @@ public struct AgentProcess: Sendable {
 
   /// Says one thing to who started us, and lets it go.
   private static func tell(_ frame: WireBuffer, on descriptor: Int32) {
-    _ = write(descriptor, frame.bytes.baseAddress!, frame.count)
+    _ = frame.withBytes { write(descriptor, $0.baseAddress!, $0.count) }
     close(descriptor)
   }
 

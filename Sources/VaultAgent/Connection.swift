@@ -35,7 +35,7 @@ final class Connection: Sendable {
   /// - Throws: ``WireError/closed`` where the peer has gone.
   func send(_ frame: WireBuffer) throws(WireError) {
     guard isOpen else { throw .closed }
-    let sent = Glibc.send(descriptor, frame.bytes.baseAddress!, frame.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+    let sent = frame.withBytes { Glibc.send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
     guard sent == frame.count else {
       close()
       throw .closed

@@ -28,8 +28,7 @@ struct FrameReader {
       if got < 0 { return errno == EAGAIN || errno == EWOULDBLOCK ? .later : errno == EINTR ? .later : .over }
       guard buffer.count == wanted else { continue }
       if payload == nil {
-        let bytes = header.bytes
-        length = Int(bytes[0]) | Int(bytes[1]) << 8 | Int(bytes[2]) << 16 | Int(bytes[3]) << 24
+        length = header.length
         guard length >= 4, length <= longestPayload else { return .over }
         payload = WireBuffer(capacity: length)
       } else {

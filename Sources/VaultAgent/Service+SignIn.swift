@@ -21,26 +21,25 @@ extension Service {
   func logout(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     let asker = asker(message, requester, prompter)
-    var names: [String]
-    if message.has(.all) {
-      names = try await store.signIns().map(\.name)
-    } else {
-      // A sign-in can be left although the config no longer names it.
-      let known = try await store.signIns().map(\.name)
-      let asked = message.text(.name)
-      if let asked, known.contains(asked) {
-        names = [asked]
-      } else {
-        names = [try await place(message, requester, prompter).name]
-      }
+    // A sign-in can be left although the config no longer names it.
+    let known = try await store.signIns().map(\.name)
+    if message.has(.all) { return Reply(.done, count: try await signOut(known, asker)) }
+    guard let asked = message.text(.name) else {
+      guard known.count <= 1 else { throw AgentError.whichSignIn(names: known) }
+      return Reply(.done, count: try await signOut(known, asker))
     }
-    names.sort()
+    let name = known.contains(asked) ? asked : try await place(message, requester, prompter).name
+    return Reply(.done, count: try await signOut([name], asker))
+  }
+
+  /// - Returns: how many there were.
+  private func signOut(_ names: [String], _ asker: SignIns.Asker) async throws -> Int {
     var count = 0
-    for name in names {
+    for name in names.sorted() {
       let place = try? await catalogue.signInPlace(named: name, environment: asker.environment)
       if try await signIns.signOut(name, asker, place: place) { count += 1 }
     }
-    return Reply(.done, count: count)
+    return count
   }
 
   /// Sends every account and permission set that the sign-in has, as they are found.

@@ -21,7 +21,9 @@ public final class Channel {
   public func send(_ frame: WireBuffer) throws(WireError) {
     var offset = 0
     while offset < frame.count {
-      let sent = Glibc.send(descriptor, frame.bytes.baseAddress! + offset, frame.count - offset, Int32(MSG_NOSIGNAL))
+      let sent = frame.withBytes {
+        Glibc.send(descriptor, $0.baseAddress! + offset, $0.count - offset, Int32(MSG_NOSIGNAL))
+      }
       if sent > 0 {
         offset += sent
       } else if errno != EINTR {
@@ -42,8 +44,7 @@ public final class Channel {
     }
     let header = WireBuffer(capacity: 16)
     try read(4, into: header)
-    let bytes = header.bytes
-    let length = Int(bytes[0]) | Int(bytes[1]) << 8 | Int(bytes[2]) << 16 | Int(bytes[3]) << 24
+    let length = header.length
     guard length >= 4, length <= longestPayload else { throw .malformed }
     let payload = WireBuffer(capacity: length)
     try read(length, into: payload)

@@ -117,17 +117,16 @@ public struct Message: Sendable {
 
   /// - Returns: nil where the payload is not well formed.
   public init?(_ payload: WireBuffer) {
-    let bytes = payload.bytes
-    guard bytes.count >= 4, bytes.count <= longestPayload else { return nil }
-    func word(_ offset: Int) -> UInt16 { UInt16(bytes[offset]) | UInt16(bytes[offset + 1]) << 8 }
+    guard payload.count >= 4, payload.count <= longestPayload else { return nil }
+    func word(_ offset: Int) -> UInt16 { UInt16(payload[offset]) | UInt16(payload[offset + 1]) << 8 }
     version = word(0)
     kind = MessageKind(rawValue: word(2))
     var fields: [(tag: UInt16, range: Range<Int>)] = []
     var offset = 4
-    while offset < bytes.count {
-      guard bytes.count - offset >= 6 else { return nil }
+    while offset < payload.count {
+      guard payload.count - offset >= 6 else { return nil }
       let length = Int(word(offset + 2)) | Int(word(offset + 4)) << 16
-      guard length <= bytes.count - offset - 6 else { return nil }
+      guard length <= payload.count - offset - 6 else { return nil }
       fields.append((word(offset), offset + 6..<offset + 6 + length))
       offset += 6 + length
     }
@@ -138,7 +137,7 @@ public struct Message: Sendable {
   /// Lends the bytes of the first field with this tag; nil where there is none.
   public func withBytes<Result>(_ tag: FieldTag, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result? {
     guard let field = fields.first(where: { $0.tag == tag.rawValue }) else { return nil }
-    return try body(UnsafeRawBufferPointer(rebasing: payload.bytes[field.range]))
+    return try payload.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[field.range])) }
   }
 
   public func has(_ tag: FieldTag) -> Bool { fields.contains { $0.tag == tag.rawValue } }
@@ -149,7 +148,9 @@ public struct Message: Sendable {
   }
 
   public func texts(_ tag: FieldTag) -> [String] {
-    fields.lazy.filter { $0.tag == tag.rawValue }.map { String(decoding: payload.bytes[$0.range], as: UTF8.self) }
+    fields.lazy.filter { $0.tag == tag.rawValue }.map { field in
+      payload.withBytes { String(decoding: $0[field.range], as: UTF8.self) }
+    }
   }
 
   public func number(_ tag: FieldTag) -> Int? { text(tag).flatMap { Int($0) } }
@@ -170,6 +171,8 @@ public struct MessageWriter: ~Copyable {
     buffer.append(UInt32(truncatingIfNeeded: bytes.count))
     buffer.append(bytes)
   }
+
+  public func add(_ tag: FieldTag, _ buffer: WireBuffer) { buffer.withBytes { add(tag, $0) } }
 
   public func add(_ tag: FieldTag, _ text: String) {
     var text = text

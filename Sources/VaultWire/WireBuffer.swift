@@ -21,7 +21,26 @@ public final class WireBuffer: @unchecked Sendable {
     start.deallocate()
   }
 
-  public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
+  /// Lends the bytes. They must not leave `body`: once the last reference to the buffer has gone they are wiped, and that may be right
+  /// after its last use.
+  public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure)
+    -> Result
+  {
+    defer { withExtendedLifetime(self) {} }
+    return try body(UnsafeRawBufferPointer(start: start, count: count))
+  }
+
+  /// The number that the first four bytes are, little-endian: the length of what follows a frame's header.
+  public var length: Int { Int(self[0]) | Int(self[1]) << 8 | Int(self[2]) << 16 | Int(self[3]) << 24 }
+
+  /// Whether both hold the same bytes.
+  public func equals(_ other: WireBuffer) -> Bool { withBytes { mine in other.withBytes { mine.elementsEqual($0) } } }
+
+  /// The byte at a place that has been written.
+  public subscript(_ index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count)
+    return start.load(fromByteOffset: index, as: UInt8.self)
+  }
 
   public func append(_ source: UnsafeRawBufferPointer) {
     reserve(source.count)
@@ -64,7 +83,7 @@ public final class WireBuffer: @unchecked Sendable {
   /// A buffer of its own with the bytes from `offset` on.
   public func suffix(from offset: Int) -> WireBuffer {
     let rest = WireBuffer(capacity: count - offset)
-    rest.append(UnsafeRawBufferPointer(rebasing: bytes[offset...]))
+    withBytes { rest.append(UnsafeRawBufferPointer(rebasing: $0[offset...])) }
     return rest
   }
 

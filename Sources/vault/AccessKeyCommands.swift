@@ -39,7 +39,7 @@ enum AccessKeyCommands {
     } else {
       id = try ask("Access key id:", echo: true)
     }
-    let idText = String(decoding: id.bytes, as: UTF8.self)
+    let idText = id.withBytes { String(decoding: $0, as: UTF8.self) }
     guard (16...128).contains(id.count),
       idText.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) })
     else {
@@ -48,7 +48,7 @@ enum AccessKeyCommands {
         exitStatus: .badData)
     }
     let secret = try ask("Secret access key:", echo: false)
-    guard (16...256).contains(secret.count), secret.bytes.allSatisfy({ (33...126).contains($0) }) else {
+    guard (16...256).contains(secret.count), secret.withBytes({ $0.allSatisfy { (33...126).contains($0) } }) else {
       throw Failure("that is no secret access key", hint: "it has 40 characters without blanks", exitStatus: .badData)
     }
     var device: WireBuffer?
@@ -60,10 +60,10 @@ enum AccessKeyCommands {
     }
     let writer = MessageWriter(.addAccessKey)
     writer.add(.name, name)
-    writer.add(.accessKeyId, id.bytes)
-    writer.add(.secretAccessKey, secret.bytes)
+    writer.add(.accessKeyId, id)
+    writer.add(.secretAccessKey, secret)
     writer.add(.mfaSerial, arguments["mfa-serial"])
-    if let device { writer.add(.mfaSecret, device.bytes) }
+    if let device { writer.add(.mfaSecret, device) }
     writer.add(.replace, if: arguments.has("replace"))
     _ = try AgentClient(paths: paths).ask(writer)
     Diagnostics.notice("the access key \(name) is sealed in the vault")

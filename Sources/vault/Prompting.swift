@@ -13,26 +13,26 @@ enum Prompting {
     let kind = prompt.text(.promptKind) ?? ""
     let writer = MessageWriter(.answer)
     if kind.hasPrefix("passphrase"), let fromDescriptor = try passphraseFromDescriptor() {
-      writer.add(.answer, fromDescriptor.bytes)
+      writer.add(.answer, fromDescriptor)
       return try writer.frame()
     }
     if kind == "variables" {
-      writer.add(.answer, variables(question.split(separator: " ").map(String.init)).bytes)
+      writer.add(.answer, variables(question.split(separator: " ").map(String.init)))
       return try writer.frame()
     }
     if kind == "assertion", isatty(0) == 0 {
-      writer.add(.answer, try SecretInput.text(from: 0, atMost: 48 * 1_024, what: "standard input").bytes)
+      writer.add(.answer, try SecretInput.text(from: 0, atMost: 48 * 1_024, what: "standard input"))
       return try writer.frame()
     }
     guard let typed = Terminal.ask(question, echo: kind == "mfa") else {
       throw Failure("nobody is there to answer: \(question)", hint: hint(kind), exitStatus: .refused)
     }
     if kind == "passphrase-new" {
-      guard let again = Terminal.ask("Again:", echo: false), again.bytes.elementsEqual(typed.bytes) else {
+      guard let again = Terminal.ask("Again:", echo: false), again.equals(typed) else {
         throw Failure("the two passphrases differ", hint: "try again", exitStatus: .badData)
       }
     }
-    writer.add(.answer, typed.bytes)
+    writer.add(.answer, typed)
     return try writer.frame()
   }
 
@@ -105,9 +105,9 @@ enum SecretInput {
       guard line.count < 4_096 else { throw Failure("\(what): a line longer than 4 KiB", exitStatus: .badData) }
       line.append(byte)
     }
-    if line.count > 0, line.bytes[line.count - 1] == 13 {
+    if line.count > 0, line[line.count - 1] == 13 {
       let shorter = WireBuffer(capacity: line.count)
-      shorter.append(UnsafeRawBufferPointer(rebasing: line.bytes.dropLast()))
+      line.withBytes { shorter.append(UnsafeRawBufferPointer(rebasing: $0.dropLast())) }
       return shorter
     }
     return line

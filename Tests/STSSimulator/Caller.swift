@@ -18,6 +18,8 @@ struct IssuedSession: Sendable {
   /// Passed on to every session further down the chain.
   let transitiveTags: [SessionTag]
   let sourceIdentity: String?
+  /// Whether a role's session assumed this one.
+  var isChained = false
 }
 
 /// Who made a call, once the signature was found right.

@@ -14,6 +14,8 @@ struct Control {
       case ("POST", "/_sim/settings"): simulator.change(try settings(request))
       case ("POST", "/_sim/world"): simulator.change(to: try world(request))
       case ("POST", "/_sim/revoke"): simulator.revoke(try decode(STSRevocation.self, request))
+      case ("POST", "/_sim/sign-in"): simulator.act(try decode(SignInControl.self, request))
+      case ("POST", "/_sim/identity"): simulator.change(try decode(IdentityChange.self, request))
       case ("POST", "/_sim/reset"): simulator.reset()
       default:
         return HTTPResponse(status: 404, contentType: "text/plain", body: "no such control: \(request.method) \(request.path)\n")

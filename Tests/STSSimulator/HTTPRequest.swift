@@ -32,7 +32,7 @@ struct HTTPRequest: Sendable {
     let lines = text.split(separator: "\r\n", omittingEmptySubsequences: false)
     let words = lines[0].split(separator: " ", omittingEmptySubsequences: false)
     guard words.count == 3, words[2] == "HTTP/1.1" || words[2] == "HTTP/1.0", !words[1].isEmpty else { throw .badRequest }
-    guard ["GET", "POST"].contains(words[0]) else { throw .methodNotAllowed }
+    guard ["GET", "POST", "PUT"].contains(words[0]) else { throw .methodNotAllowed }
     method = String(words[0])
     target = String(words[1])
     var origin = words[1]

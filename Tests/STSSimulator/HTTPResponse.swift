@@ -29,6 +29,8 @@ struct HTTPResponse: Sendable {
   private static func reason(_ status: Int) -> String {
     switch status {
     case 200: "OK"
+    case 302: "Found"
+    case 401: "Unauthorized"
     case 400: "Bad Request"
     case 403: "Forbidden"
     case 404: "Not Found"

@@ -87,7 +87,7 @@ struct Service: Sendable {
     let session = issue(
       to: .role(parameters.role, sessionName: parameters.sessionName), seconds: parameters.duration, now: now,
       transitiveTags: inherited + parameters.tags.filter { parameters.transitiveKeys.contains($0.key.lowercased()) },
-      sourceIdentity: sourceIdentity)
+      sourceIdentity: sourceIdentity, isChained: caller.isRole)
     return (session, percent)
   }
 
@@ -109,16 +109,18 @@ struct Service: Sendable {
     return issue(to: .user(arn: caller.arn, mfa: mfa), seconds: isRoot ? min(seconds, 3_600) : seconds, now: now)
   }
 
-  private mutating func issue(
+  func session(_ accessKeyId: String) -> IssuedSession? { sessions[accessKeyId] }
+
+  mutating func issue(
     to holder: IssuedSession.Holder, seconds: Int, now: Timestamp, transitiveTags: [SessionTag] = [],
-    sourceIdentity: String? = nil
+    sourceIdentity: String? = nil, isChained: Bool = false
   ) -> IssuedSession {
     // Expirations are whole seconds.
     let expiresAt = Timestamp(seconds: now.seconds + Int64(lifetime ?? seconds))
     let session = IssuedSession(
       holder: holder, accessKeyId: Identity.temporaryAccessKeyId(), secretAccessKey: Identity.secretAccessKey(),
       sessionToken: Identity.sessionToken(), issuedAt: now, expiresAt: expiresAt, transitiveTags: transitiveTags,
-      sourceIdentity: sourceIdentity)
+      sourceIdentity: sourceIdentity, isChained: isChained)
     sessions[session.accessKeyId] = session
     return session
   }

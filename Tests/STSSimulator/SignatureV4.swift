@@ -55,8 +55,10 @@ struct SignatureV4: Sendable {
   /// Whether the scope, the date and the choice of signed headers are what STS takes at `now`.
   func requireScope(regions: [String], now: Timestamp, request: HTTPRequest) throws(AWSError) {
     var wrong: [String] = []
-    if !regions.contains(region) { wrong.append("Credential should be scoped to a valid region. ") }
-    if service != "sts" { wrong.append("Credential should be scoped to correct service: 'sts'. ") }
+    if service == "iam" ? region != "us-east-1" : !regions.contains(region) {
+      wrong.append("Credential should be scoped to a valid region. ")
+    }
+    if service != "sts", service != "iam" { wrong.append("Credential should be scoped to correct service: 'sts'. ") }
     if terminator != "aws4_request" {
       wrong.append("Credential should be scoped with a valid terminator: 'aws4_request', not '\(terminator)'. ")
     }

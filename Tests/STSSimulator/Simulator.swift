@@ -16,6 +16,7 @@ struct Reply: Sendable {
 final class Simulator: Sendable {
   private struct State {
     var service: Service
+    var center = IdentityCenter()
     var settings: STSSettings
     var faults: [STSFault] = []
     var log: RequestLog
@@ -39,7 +40,9 @@ final class Simulator: Sendable {
     entry.userAgent = request["user-agent"] ?? ""
     entry.hasSessionToken = request["x-amz-security-token"] != nil
     let parameters = Result { () throws(AWSError) in try CallParameters(request) }
-    if case .success(let parameters) = parameters {
+    let operation = Self.operation(request)
+    if let operation { entry.action = operation }
+    if operation == nil, case .success(let parameters) = parameters {
       entry.action = parameters["Action"] ?? ""
       entry.parameters = parameters.withoutSecrets
     }
@@ -59,7 +62,12 @@ final class Simulator: Sendable {
       if overloaded { throw .throttling(retryAfter: nil) }
       if let error = fault?.error { throw error }
       if fault?.preventsCall != true {
-        reply.response = try carryOut(request, parameters.get(), now: now, entry: &entry)
+        reply.response =
+          if let operation {
+            try rest(operation, request, now: now, entry: &entry)
+          } else {
+            try carryOut(request, parameters.get(), now: now, entry: &entry)
+          }
       }
     } catch {
       entry.outcome = .error
@@ -68,7 +76,9 @@ final class Simulator: Sendable {
       if case .success(let parameters) = parameters, let code = parameters["TokenCode"], !code.isEmpty {
         entry.errorMessage = error.message.replacing(code, with: "‹secret›")
       }
-      reply.response = XMLAnswer.failure(error, requestId: entry.requestId)
+      reply.response =
+        operation == nil
+        ? XMLAnswer.failure(error, requestId: entry.requestId) : Self.restFailure(error, requestId: entry.requestId)
     }
     if let fault {
       entry.outcome = .fault
@@ -89,12 +99,16 @@ final class Simulator: Sendable {
   private func carryOut(
     _ request: HTTPRequest, _ parameters: CallParameters, now: Timestamp, entry: inout STSRequest
   ) throws(AWSError) -> HTTPResponse {
+    if let action = parameters["Action"], ["AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"].contains(action) {
+      return try federated(action, parameters, now: now, entry: &entry)
+    }
     let signature = try SignatureV4(request)
     entry.accessKeyId = signature.accessKeyId
     entry.region = signature.region
     let caller = try locked { service throws(AWSError) in try service.identify(signature, request, now: now) }
     entry.callerARN = caller.arn
     guard let action = parameters["Action"], !action.isEmpty else { throw .missingAction }
+    if signature.service == "iam" { return try iam(action, parameters, caller, &entry) }
     guard request.path == "/", let version = parameters["Version"], version == "2011-06-15" else {
       throw .unknownOperation(action, version: parameters["Version"] ?? "")
     }
@@ -145,6 +159,33 @@ final class Simulator: Sendable {
   }
 }
 
+// What the services beside STS need of it.
+extension Simulator {
+  var identityWorld: STSWorld.IdentityCenter? { state.withLock { $0.service.world.identityCenter } }
+  var webIdentities: [STSWorld.WebIdentity] { state.withLock { $0.service.world.webIdentities } }
+  var samlProviders: [String] { state.withLock { $0.service.world.samlProviders } }
+  var machineWorld: STSWorld.Machine? { state.withLock { $0.service.world.machine } }
+
+  func withCenter<Value: Sendable, Failure: Error>(_ body: (inout IdentityCenter) throws(Failure) -> Value) throws(Failure)
+    -> Value
+  {
+    let result = state.withLock { state in Result { () throws(Failure) in try body(&state.center) } }
+    return try result.get()
+  }
+
+  func withService<Value: Sendable>(_ body: (inout Service) throws(AWSError) -> Value) throws(AWSError) -> Value {
+    try locked(body)
+  }
+
+  func issue(_ role: RoleARN, as name: String, seconds: Int, now: Timestamp) -> IssuedSession {
+    state.withLock { $0.service.issue(to: .role(role, sessionName: name), seconds: seconds, now: now) }
+  }
+
+  func issued(_ accessKeyId: String) -> IssuedSession? { state.withLock { $0.service.session(accessKeyId) } }
+
+  func role(_ arn: String) -> STSWorld.Role? { state.withLock { $0.service.world[role: arn] } }
+}
+
 // What the control interface does.
 extension Simulator {
   func queue(_ faults: [STSFault]) { state.withLock { $0.faults += faults } }
@@ -153,6 +194,16 @@ extension Simulator {
     state.withLock { state in
       state.settings = state.settings.changed(by: settings)
       state.service.set(lifetime: state.settings.lifetimeSeconds)
+    }
+  }
+
+  func act(_ control: SignInControl) { state.withLock { $0.center.act(control) } }
+
+  func change(_ identity: IdentityChange) {
+    state.withLock { state in
+      if let center = identity.identityCenter { state.service.world.identityCenter = center }
+      if let tokens = identity.webIdentities { state.service.world.webIdentities = tokens }
+      if let machine = identity.machine { state.service.world.machine = machine }
     }
   }
 

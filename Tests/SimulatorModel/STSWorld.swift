@@ -8,11 +8,21 @@ public struct STSWorld: Codable, Sendable, Hashable {
   public var regions: [String]
   /// What the simulator starts with; ``STSSettings`` can be changed while it runs.
   public var settings: STSSettings
+  public var identityCenter: IdentityCenter?
+  public var webIdentities: [WebIdentity]
+  /// ARNs of SAML providers that vouch for anybody in an assertion of theirs.
+  public var samlProviders: [String]
+  public var machine: Machine?
 
   public init(
     users: [User] = [], roles: [Role] = [], regions: [String] = ["us-east-1", "eu-central-1", "eu-west-1"],
-    settings: STSSettings = STSSettings()
+    settings: STSSettings = STSSettings(), identityCenter: IdentityCenter? = nil, webIdentities: [WebIdentity] = [],
+    samlProviders: [String] = [], machine: Machine? = nil
   ) {
+    self.identityCenter = identityCenter
+    self.webIdentities = webIdentities
+    self.samlProviders = samlProviders
+    self.machine = machine
     self.users = users
     self.roles = roles
     self.regions = regions
@@ -26,6 +36,10 @@ public struct STSWorld: Codable, Sendable, Hashable {
     roles = try values.decodeIfPresent([Role].self, forKey: .roles) ?? []
     regions = try values.decodeIfPresent([String].self, forKey: .regions) ?? standard.regions
     settings = try values.decodeIfPresent(STSSettings.self, forKey: .settings) ?? standard.settings
+    identityCenter = try values.decodeIfPresent(IdentityCenter.self, forKey: .identityCenter)
+    webIdentities = try values.decodeIfPresent([WebIdentity].self, forKey: .webIdentities) ?? []
+    samlProviders = try values.decodeIfPresent([String].self, forKey: .samlProviders) ?? []
+    machine = try values.decodeIfPresent(Machine.self, forKey: .machine)
   }
 
   /// The user of that name, to read or to change.

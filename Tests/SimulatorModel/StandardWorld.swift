@@ -25,6 +25,16 @@ extension STSWorld {
   public static let mfaRole = "arn:aws:iam::123456789012:role/my-application-mfa-role"
   /// In another account; asks for the external id ``externalId``.
   public static let partnerRole = "arn:aws:iam::210987654321:role/partners/my-partner-role"
+  /// What the person in IAM Identity Center has, and the application's role that trusts one of them.
+  public static let ssoAccount = "123456789012"
+  public static let ssoRole = "arn:aws:iam::123456789012:role/my-application-sso-role"
+  public static let center = IdentityCenter(accounts: [
+    IdentityCenter.Account(id: ssoAccount, name: "Development", roles: ["Developer", "ReadOnly"]),
+    IdentityCenter.Account(id: "210987654321", name: "Production", roles: ["ReadOnly"]),
+  ])
+  public static let webToken = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJyZXBvOm9yZy9hcHAifQ.c2lnbmF0dXJl"
+  public static let samlProvider = "arn:aws:iam::123456789012:saml-provider/idp"
+  public static let machineRole = "arn:aws:iam::123456789012:role/machine"
   public static let externalId = "partner:7/x42"
 
   public static let standard = STSWorld(
@@ -45,6 +55,16 @@ extension STSWorld {
         arn: devRole, trusts: ["arn:aws:iam::123456789012:root"], maxSessionDuration: 14_400, mayAssume: [chainedRole]),
       Role(arn: chainedRole, trusts: [devRole], maxSessionDuration: 43_200),
       Role(arn: mfaRole, trusts: ["arn:aws:iam::123456789012:root"], requiresMFA: true, maxSessionDuration: 43_200),
+      Role(
+        arn: ssoRole,
+        trusts: [center.roleARN(ssoAccount, "Developer"), machineRole, "arn:aws:iam::123456789012:role/ci"],
+        maxSessionDuration: 43_200),
+      Role(arn: machineRole, trusts: ["ec2.amazonaws.com"]),
+      Role(arn: "arn:aws:iam::123456789012:role/ci", trusts: ["token.actions.githubusercontent.com", samlProvider]),
       Role(arn: partnerRole, trusts: ["arn:aws:iam::123456789012:root"], externalId: externalId),
-    ])
+    ],
+    identityCenter: center,
+    webIdentities: [
+      WebIdentity(token: webToken, subject: "repo:org/app", roles: ["arn:aws:iam::123456789012:role/ci"])
+    ], samlProviders: [samlProvider], machine: Machine(role: machineRole, containerToken: "container-token"))
 }

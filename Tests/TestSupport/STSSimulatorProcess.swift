@@ -68,6 +68,20 @@ public final class STSSimulatorProcess: Sendable {
   /// Puts another world in the place of this one; sessions, log and faults stay.
   public func change(to world: STSWorld) async throws { try await post("world", world) }
 
+  /// What the person, or an administrator, does about sign-ins.
+  public func signIn(_ act: SignInControl.Act) async throws { try await post("sign-in", SignInControl(act)) }
+
+  /// Changes what is not nil.
+  public func change(_ identity: IdentityChange) async throws { try await post("identity", identity) }
+
+  /// The variables by which every service that the vault calls is the simulator.
+  public var environment: [String: String] {
+    [
+      "AWS_ENDPOINT_URL_STS": url, "AWS_ENDPOINT_URL_SSO": url, "AWS_ENDPOINT_URL_SSO_OIDC": url, "AWS_ENDPOINT_URL_IAM": url,
+      "AWS_ENDPOINT_URL_SIGNIN": url,
+    ]
+  }
+
   /// Back to the start: no sessions, faults, used MFA codes or log, and the settings of the world.
   public func reset() async throws { try await post("reset", [String: String]()) }
 

@@ -47,13 +47,15 @@ struct WireTests {
     let whole = payload(try writer.frame())
     for length in 0..<whole.count {
       let cut = WireBuffer()
-      cut.append(UnsafeRawBufferPointer(rebasing: whole.bytes[..<length]))
+      whole.withBytes { cut.append(UnsafeRawBufferPointer(rebasing: $0[..<length])) }
       if let message = Message(cut) { #expect(message.texts(.profile).count <= 1) }
     }
     for index in 0..<whole.count {
       for bit in 0..<8 {
         let changed = WireBuffer()
-        for (position, byte) in whole.bytes.enumerated() { changed.append(position == index ? byte ^ (1 << bit) : byte) }
+        for (position, byte) in whole.withBytes({ Array($0) }).enumerated() {
+          changed.append(position == index ? byte ^ (1 << bit) : byte)
+        }
         if let message = Message(changed) { _ = (message.texts(.profile), message.texts(.reason), message.number(.duration)) }
       }
     }
@@ -67,7 +69,7 @@ struct WireTests {
     let writer = MessageWriter(.done)
     writer.add(.item, "count\t3")
     let frame = try writer.frame()
-    for byte in frame.bytes {
+    for byte in frame.withBytes({ Array($0) }) {
       var byte = byte
       #expect(write(ends[1], &byte, 1) == 1)
     }
