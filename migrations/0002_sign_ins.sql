@@ -55,6 +55,8 @@ ALTER TABLE secret_of_any RENAME TO secret;
 ALTER TABLE profile ADD COLUMN attention TEXT CHECK (attention IN ('needs-login', 'needs-mfa', 'failing'));
 -- The name of the sign-in that its identity comes from.
 ALTER TABLE profile ADD COLUMN sign_in TEXT;
+-- How long its sessions are renewed unasked.
+ALTER TABLE profile ADD COLUMN rotation TEXT NOT NULL DEFAULT 'used' CHECK (rotation IN ('always', 'used', 'off'));
 CREATE INDEX profile_sign_in ON profile (sign_in) WHERE sign_in IS NOT NULL;
 DROP INDEX profile_list;
 CREATE INDEX profile_list ON profile (

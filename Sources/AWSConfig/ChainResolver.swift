@@ -58,8 +58,26 @@ public struct ChainResolver {
       }
       return CredentialChain(
         profile: name, identity: identity, roles: roles.reversed(), region: region, endpoint: endpoint,
-        mfaProcess: leaf.text("mfa_process"))
+        mfaProcess: leaf.text("mfa_process"), rotation: try Self.rotation(of: leaf))
     }
+  }
+
+  /// How long a profile's sessions are renewed unasked: vault's own settings.
+  private static func rotation(of profile: ProfileSettings) throws(ConfigError) -> RotationRule {
+    var rule = RotationRule.standard
+    if let setting = profile["rotation"] {
+      guard let mode = setting.text.flatMap({ RotationRule.Mode(rawValue: $0.lowercased()) }) else {
+        throw ConfigError.invalid(setting: "rotation", origin: setting.origin, expected: "always, used or off")
+      }
+      rule.mode = mode
+    }
+    if let setting = profile["rotation_idle"] {
+      guard let seconds = setting.text.flatMap({ SessionDuration.seconds($0) }), (60...30 * 86_400).contains(seconds) else {
+        throw ConfigError.invalid(setting: "rotation_idle", origin: setting.origin, expected: "a length of time, such as 8h")
+      }
+      rule.idle = Int64(seconds)
+    }
+    return rule
   }
 
   /// What `vault list` says of the profile. What is wrong with it stands in `problem`.
@@ -78,7 +96,7 @@ public struct ChainResolver {
       return ProfileSummary(
         name: name, kind: isRole ? .assumeRole : Self.kind(of: chain.identity), roleARN: arn,
         source: isRole ? leaf.text("source_profile") ?? leaf.text("credential_source") : nil, region: chain.region,
-        signIn: signIn)
+        signIn: signIn, rotation: chain.rotation.mode)
     } catch {
       let own = lookup(.profile, name)
       return ProfileSummary(

@@ -8,7 +8,7 @@ enum KnownSettings {
     "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token", "ca_bundle", "credential_process",
     "credential_source", "duration_seconds", "endpoint_url", "external_id", "ignore_configured_endpoint_urls", "include_profile",
     "login_session", "mfa_process", "mfa_serial", "parent_profile", "policy", "policy_arns", "region", "role_arn",
-    "role_session_name",
+    "role_session_name", "rotation", "rotation_idle",
     "saml_process", "saml_provider_arn", "services", "session_tags", "source_identity", "source_profile", "sso_account_id",
     "sso_region",
     "sso_registration_scopes", "sso_role_name",

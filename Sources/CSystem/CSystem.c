@@ -3,7 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -135,4 +139,52 @@ int sys_spawn(const char *program, char *const arguments[], char *const environm
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return code == 0 ? child : -code;
+}
+
+int sys_alarm_create(void) { return timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC); }
+
+int sys_alarm_set(int alarm, int64_t milliseconds) {
+  // Zero would switch it off; the first millisecond of 1970 has passed just the same.
+  int64_t moment = milliseconds > 0 ? milliseconds : 1;
+  struct itimerspec when = {{0, 0}, {moment / 1000, (moment % 1000) * 1000000}};
+  return timerfd_settime(alarm, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+}
+
+int sys_alarm_wait(int alarm) {
+  uint64_t times;
+  ssize_t got = read(alarm, &times, sizeof times);
+  return got == sizeof times || errno == ECANCELED || errno == EINTR ? 0 : -1;
+}
+
+int64_t sys_tcp_owner(uint16_t local_port, uint16_t remote_port) {
+  int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (netlink < 0) return -1;
+  struct {
+    struct nlmsghdr head;
+    struct inet_diag_req_v2 body;
+  } request;
+  memset(&request, 0, sizeof request);
+  request.head.nlmsg_len = sizeof request;
+  request.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+  request.head.nlmsg_flags = NLM_F_REQUEST;
+  request.body.sdiag_family = AF_INET;
+  request.body.sdiag_protocol = IPPROTO_TCP;
+  request.body.idiag_states = ~0U;
+  request.body.id.idiag_sport = htons(local_port);
+  request.body.id.idiag_dport = htons(remote_port);
+  request.body.id.idiag_src[0] = htonl(INADDR_LOOPBACK);
+  request.body.id.idiag_dst[0] = htonl(INADDR_LOOPBACK);
+  request.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+  request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  int64_t owner = -1;
+  char answer[4096] __attribute__((aligned(8)));
+  if (send(netlink, &request, sizeof request, 0) == sizeof request) {
+    ssize_t length = recv(netlink, answer, sizeof answer, 0);
+    struct nlmsghdr *head = (struct nlmsghdr *)answer;
+    if (length > 0 && NLMSG_OK(head, (size_t)length) && head->nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+      owner = ((struct inet_diag_msg *)NLMSG_DATA(head))->idiag_uid;
+    }
+  }
+  close(netlink);
+  return owner;
 }

@@ -49,7 +49,7 @@ public struct AgentProcess: Sendable {
     for folder in [paths.dataDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     // Held until the process is gone, and not only until this returns.
     _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock))
-    let clock = SystemClock()
+    let clock = try AlarmClock()
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
     let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent)
@@ -60,9 +60,15 @@ public struct AgentProcess: Sendable {
     let clients = Clients(clock: clock)
     let signIns = SignIns(store: store, clients: clients, clock: clock)
     let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
-    let broker = Broker(store: store, catalogue: catalogue, custody: custody, minter: minter, clock: clock)
+    let endpoint = CredentialEndpoint(clock: clock)
+    let broker = Broker(
+      store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
+      clock: clock)
+    let scheduler = Scheduler(clock: clock, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
+    await broker.follow(scheduler)
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
+      scheduler: scheduler,
       inspector: inspector, startedAt: clock.now(),
       stop: { ending.request() })
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
@@ -70,6 +76,8 @@ public struct AgentProcess: Sendable {
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
     await Thread.run { gate.run() }
+    await scheduler.stop()
+    endpoint.closeAll()
     try await store.close()
     AgentLog.write("vaultd ends")
   }

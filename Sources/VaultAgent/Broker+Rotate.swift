@@ -20,7 +20,8 @@ extension Broker {
     return rotated
   }
 
-  private func renew(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
+  /// Makes a new session for a profile.
+  func renew(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: nil, sessionName: nil, environment: wish.environment, prompter: prompter, requester: requester)
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }

@@ -8,6 +8,8 @@ struct Issued: Sendable {
   let credential: Credential
   let sessionId: String?
   let region: String?
+  /// Where the program is served, in place of the credentials themselves.
+  var lease: CredentialEndpoint.Lease?
 }
 
 /// Gives programs the credentials of a profile: a cached session where there is a good one, else a new one that STS issues once for all
@@ -18,11 +20,20 @@ actor Broker {
   let store: VaultStore
   let catalogue: Catalogue
   let custody: Custody
+  let endpoint: CredentialEndpoint
+  let watch: ProcessWatch
   private let minter: Minter
-  private let clock: any WallClock
+  /// Set once, before the first request.
+  private(set) var scheduler: Scheduler?
+  let clock: any WallClock
   private let minting = Flights<Credential?>()
 
-  init(store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, clock: any WallClock) {
+  init(
+    store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, endpoint: CredentialEndpoint, watch: ProcessWatch,
+    clock: any WallClock
+  ) {
+    self.endpoint = endpoint
+    self.watch = watch
     self.store = store
     self.catalogue = catalogue
     self.custody = custody
@@ -37,6 +48,7 @@ actor Broker {
     } catch StoreError.locked {
       // The way of an agent's first request; a warm one spares the question.
       try await custody.ensureUnlocked(for: prompter, requester: requester)
+      await pickUpSchedule()
       return try await issueUnlocked(wish, to: requester, prompter: prompter)
     }
   }
@@ -53,7 +65,7 @@ actor Broker {
       let cached = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: wish.freshness(at: clock.now()), event: event)
     {
-      return Issued(credential: cached.credential, sessionId: cached.session.id, region: region)
+      return try await issued(cached, plan, target, wish, requester, region)
     }
     do {
       if let passing = try await mint(plan, target, wish, requester, prompter) {
@@ -72,8 +84,25 @@ actor Broker {
     if let wanted = wish.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
     }
-    return Issued(credential: fresh.credential, sessionId: fresh.session.id, region: region)
+    return try await issued(fresh, plan, target, wish, requester, region)
   }
+
+  /// A session's credentials on their way out, and its place in the schedule.
+  private func issued(
+    _ delivery: Delivery, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
+    _ region: String?
+  ) async throws -> Issued {
+    let key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
+    var lease: CredentialEndpoint.Lease?
+    if wish.server {
+      lease = try await openLease(delivery, key, wish, requester)
+    } else if let scheduler, !scheduler.touch(key) {
+      await scheduler.add(key, wish, delivery.session, rule: plan.rotation)
+    }
+    return Issued(credential: delivery.credential, sessionId: delivery.session.id, region: region, lease: lease)
+  }
+
+  func follow(_ scheduler: Scheduler) { self.scheduler = scheduler }
 
   /// Makes a new session. Those who wish for the very same share one call.
   ///
@@ -96,7 +125,7 @@ actor Broker {
   }
 
   /// Says in `vault list` what the profile waits for.
-  private func note(_ error: any Error, of profile: String) async throws {
+  func note(_ error: any Error, of profile: String) async throws {
     switch error {
     case SignInError.needed: try await store.setAttention(.needsLogin, of: profile)
     case AgentError.nobodyToAsk, AgentError.badMFACode: try await store.setAttention(.needsMFA, of: profile)

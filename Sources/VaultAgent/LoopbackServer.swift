@@ -1,4 +1,5 @@
 import CMicrohttpd
+import CSystem
 import Glibc
 import Synchronization
 import VaultModel
@@ -41,8 +42,25 @@ final class LoopbackServer: Sendable {
   }
 
   private final class Handler: Sendable {
-    let answer: @Sendable (Request) -> Response
-    init(_ answer: @escaping @Sendable (Request) -> Response) { self.answer = answer }
+    let answer: @Sendable (Request, Int) -> Response
+    let ownUserOnly: Bool
+    private let boundPort = Atomic(0)
+
+    init(ownUserOnly: Bool, _ answer: @escaping @Sendable (Request, Int) -> Response) {
+      self.ownUserOnly = ownUserOnly
+      self.answer = answer
+    }
+
+    var port: Int {
+      get { boundPort.load(ordering: .relaxed) }
+      set { boundPort.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Whether a connection from that port of this machine is our own user's, by the kernel's word.
+    func accepts(_ clientPort: UInt32) -> Bool {
+      guard ownUserOnly else { return true }
+      return sys_tcp_owner(UInt16(truncatingIfNeeded: clientPort), UInt16(truncatingIfNeeded: port)) == Int64(geteuid())
+    }
   }
 
   /// Sound to share: libmicrohttpd's own functions lock, and it is stopped once, in `deinit`.
@@ -50,17 +68,27 @@ final class LoopbackServer: Sendable {
   private let handler: Handler
   let port: Int
 
-  /// - Parameter answer: called on the server's thread.
-  init(limits: Limits = Limits(), answer: @escaping @Sendable (Request) -> Response) throws(AgentError) {
-    handler = Handler(answer)
+  /// - Parameters:
+  ///   - ownUserOnly: turns away connections of other users of this machine.
+  ///   - answer: called on the server's thread, with the port.
+  init(limits: Limits = Limits(), ownUserOnly: Bool = false, answer: @escaping @Sendable (Request, Int) -> Response)
+    throws(AgentError)
+  {
+    handler = Handler(ownUserOnly: ownUserOnly, answer)
     let started = vault_http_start(
       vault_http_limits(connections: limits.connections, idle: limits.idle, memory: limits.memory),
+      { context, address, length in
+        guard let context, let address else { return .NO }
+        let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
+        return handler.accepts(vault_http_address_port(address, length)) ? .YES : .NO
+      },
       { context, connection, url, method, _, _, size, state in
         LoopbackServer.handle(context, connection, url, method, size, state)
       }, Unmanaged.passUnretained(handler).toOpaque())
     guard let started else { throw .system(what: "listen on 127.0.0.1", code: errno) }
     server = started
     port = Int(vault_http_port(started))
+    handler.port = port
   }
 
   deinit { MHD_stop_daemon(server) }
@@ -84,7 +112,8 @@ final class LoopbackServer: Sendable {
       method: String(cString: method), path: String(cString: url),
       headers: values(of: connection, .HEADER_KIND) { $0.lowercased() },
       query: values(of: connection, .GET_ARGUMENT_KIND) { $0 })
-    return send(Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue().answer(request), to: connection)
+    let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
+    return send(handler.answer(request, handler.port), to: connection)
   }
 
   private final class Pairs {

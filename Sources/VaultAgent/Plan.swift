@@ -42,6 +42,7 @@ struct Plan: Sendable {
   let own: IdentityStep?
   let steps: [Step]
   let region: String?
+  let rotation: RotationRule
 
   /// - Parameters:
   ///   - duration, sessionName: what the person asked for this once, for the last role.
@@ -52,6 +53,7 @@ struct Plan: Sendable {
     profile = chain.profile
     identity = chain.identity
     region = chain.region
+    rotation = chain.rotation
     var digest = Digest()
     own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, standardName, &digest)
     // Identity Center's and a machine's credentials come from a role themselves, so that the next role is a chained one.

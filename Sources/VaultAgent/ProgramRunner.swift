@@ -23,6 +23,11 @@ struct ProgramRunner: Sendable {
     do { words = try CommandWords.split(command) } catch {
       throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has a quote that does not end")
     }
+    return try await run(words: words, setting: setting, complain: complain)
+  }
+
+  /// - Parameter words: the program and its arguments.
+  func run(words: [String], setting: String, complain: @escaping @Sendable (String) -> Void) async throws -> SecretBytes {
     let limit = limit
     // One thread apiece: it waits for the program, and programs are few.
     let result = await Thread.run { Result { try Self.wait(words, setting, limit) } }

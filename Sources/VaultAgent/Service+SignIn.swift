@@ -11,6 +11,7 @@ extension Service {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     let flow = SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device
     let record = try await signIns.signIn(place, flow: flow, asker(message, requester, prompter))
+    await scheduler.resume()
     let reply = Reply(.done)
     reply.add(.name, record.name)
     reply.add(.expiration, record.expiresAt.iso8601)

@@ -13,6 +13,7 @@ struct Service: Sendable {
   let signIns: SignIns
   let clients: Clients
   let clock: any WallClock
+  let scheduler: Scheduler
   let inspector: PeerInspector
   let startedAt: Timestamp
   /// Ends the agent, after the answer has gone.
@@ -68,10 +69,15 @@ struct Service: Sendable {
   private func credential(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     let issued = try await broker.issue(try Wish(message), to: requester, prompter: prompter)
     let reply = Reply(.issued)
-    reply.add(.accessKeyId, issued.credential.accessKeyId)
-    issued.credential.secretAccessKey.withBytes { reply.add(.secretAccessKey, $0) }
-    issued.credential.sessionToken?.withBytes { reply.add(.sessionToken, $0) }
-    reply.add(.expiration, issued.credential.expiresAt?.iso8601)
+    if let lease = issued.lease {
+      reply.add(.endpoint, lease.url)
+      lease.token.withBytes { reply.add(.endpointToken, $0) }
+    } else {
+      reply.add(.accessKeyId, issued.credential.accessKeyId)
+      issued.credential.secretAccessKey.withBytes { reply.add(.secretAccessKey, $0) }
+      issued.credential.sessionToken?.withBytes { reply.add(.sessionToken, $0) }
+      reply.add(.expiration, issued.credential.expiresAt?.iso8601)
+    }
     reply.add(.region, issued.region)
     reply.add(.sessionId, issued.sessionId)
     return reply
@@ -183,6 +189,7 @@ struct Service: Sendable {
 
   private func unlock(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     try await custody.unlock(for: prompter, requester: requester, trigger: .manual)
+    await scheduler.resume()
     return Reply(.done)
   }
 

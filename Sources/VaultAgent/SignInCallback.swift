@@ -34,7 +34,7 @@ final class SignInCallback: Sendable {
 
   /// - Parameter state: what the browser must bring back.
   init(state expected: SecretBytes) throws(AgentError) {
-    server = try LoopbackServer { [box] request in Self.answer(request, expected, box) }
+    server = try LoopbackServer { [box] request, port in Self.answer(request, port, expected, box) }
   }
 
   /// The code; where nobody waits any longer, cancellation.
@@ -55,11 +55,13 @@ final class SignInCallback: Sendable {
   /// It took too long.
   func giveUp() { box.settle(.failure(SignInError.tooLate)) }
 
-  private static func answer(_ request: LoopbackServer.Request, _ expected: SecretBytes, _ box: Box) -> LoopbackServer.Response {
+  private static func answer(_ request: LoopbackServer.Request, _ port: Int, _ expected: SecretBytes, _ box: Box)
+    -> LoopbackServer.Response
+  {
     guard request.path == path else { return page(404, "Nothing is here.") }
     guard request.method == "GET" else { return page(405, "Only GET is taken here.") }
     // A name that some page made point here (DNS rebinding) is no address of ours.
-    guard let hosts = request.headers["host"], hosts.count == 1, hosts[0].hasPrefix("127.0.0.1:") else {
+    guard let hosts = request.headers["host"], hosts.count == 1, hosts[0] == "127.0.0.1:\(port)" else {
       return page(400, "This address is for the sign-in alone.")
     }
     guard let state = request.only("state"), SecretBytes(state).equals(expected) else {

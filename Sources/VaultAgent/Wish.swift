@@ -5,16 +5,18 @@ import VaultWire
 /// What a client asks of a profile, read from its message.
 struct Wish: Sendable {
   private(set) var profile: String
-  let trigger: AuditTrigger
+  private(set) var trigger: AuditTrigger
   let duration: SessionDuration?
   /// Seconds that the session must still live; nil where any session that need not be renewed yet will do.
-  let minimumRemaining: Int?
-  let refresh: Bool
+  private(set) var minimumRemaining: Int?
+  private(set) var refresh: Bool
+  /// Serve the credentials on loopback for as long as the program runs.
+  let server: Bool
   let region: String?
   let sessionName: RoleSessionName?
   let reason: String?
   /// The code that came with the request: it answers, whatever asks for one.
-  let mfaCode: SecretBytes?
+  private(set) var mfaCode: SecretBytes?
   /// The asker's home directory, for a `~` in a path.
   var home: String? { environment["HOME"] }
   /// The AWS inputs of the client's environment.
@@ -27,6 +29,7 @@ struct Wish: Sendable {
     self.profile = profile
     self.trigger = trigger
     refresh = message.has(.refresh)
+    server = message.has(.server)
     region = message.text(.region)
     reason = message.text(.reason).map { String($0.prefix(1_024)) }
     environment = Self.environment(of: message)
@@ -49,6 +52,31 @@ struct Wish: Sendable {
     } else {
       minimumRemaining = nil
     }
+  }
+
+  /// The same wish as the agent has it when it renews unasked.
+  var unasked: Wish {
+    var wish = self
+    wish.trigger = .rotation
+    wish.refresh = false
+    wish.minimumRemaining = nil
+    wish.mfaCode = nil
+    return wish
+  }
+
+  /// What the agent wishes of itself, after a start.
+  init(rotating profile: String) {
+    self.profile = profile
+    trigger = .rotation
+    refresh = false
+    server = false
+    region = nil
+    reason = nil
+    environment = [:]
+    mfaCode = nil
+    duration = nil
+    sessionName = nil
+    minimumRemaining = nil
   }
 
   /// The same wish for another profile.

@@ -11,6 +11,7 @@ public struct ProfileRow: Sendable {
   public var origin: String
   /// What the profile waits for, where its last renewal failed.
   public var attention: SessionState?
+  public var rotation: RotationRule.Mode
   /// The session that lives, else the last one; nil where there never was one.
   public var session: SessionRecord?
 

@@ -45,7 +45,7 @@ public final class VaultReader {
     guard let database else { return }
     let statement = try database.statement(
       """
-      SELECT p.name, p.kind, p.role_arn, p.source, p.region, p.problem, p.origin, p.attention, \
+      SELECT p.name, p.kind, p.role_arn, p.source, p.region, p.problem, p.origin, p.attention, p.rotation, \
       s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, s.expires_at, \
       s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at \
       FROM profile p LEFT JOIN session s ON s.id = p.session_id WHERE p.removed_at IS NULL ORDER BY p.name
@@ -58,7 +58,8 @@ public final class VaultReader {
           name: name, kind: statement.optionalText(1).flatMap { ProfileKind(rawValue: $0) }, roleARN: statement.optionalText(2),
           source: statement.optionalText(3), region: statement.optionalText(4), problem: statement.optionalText(5),
           origin: statement.text(6), attention: statement.optionalText(7).flatMap { SessionState(rawValue: $0) },
-          session: statement.isNull(8) ? nil : try SessionRows.read(statement, from: 8, profile: name)))
+          rotation: RotationRule.Mode(rawValue: statement.text(8)) ?? .used,
+          session: statement.isNull(9) ? nil : try SessionRows.read(statement, from: 9, profile: name)))
     }
   }
 

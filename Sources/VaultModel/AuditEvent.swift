@@ -38,6 +38,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case deleteAccessKey = "DeleteAccessKey"
   /// A session's credentials were handed to a program.
   case deliver = "Deliver"
+  /// A program that was served on loopback has ended.
+  case leaseEnded = "LeaseEnded"
   case profileAdded = "ProfileAdded"
   case profileChanged = "ProfileChanged"
   case profileRemoved = "ProfileRemoved"

@@ -9,12 +9,14 @@ public struct CredentialChain: Sendable, Hashable {
   public var endpoint: EndpointSettings
   /// The asked profile's own `mfa_process`.
   public var mfaProcess: String?
+  public var rotation: RotationRule
 
   public init(
     profile: String, identity: IdentityLink, roles: [RoleLink], region: String?, endpoint: EndpointSettings,
-    mfaProcess: String? = nil
+    mfaProcess: String? = nil, rotation: RotationRule = .standard
   ) {
     self.mfaProcess = mfaProcess
+    self.rotation = rotation
     self.profile = profile
     self.identity = identity
     self.roles = roles

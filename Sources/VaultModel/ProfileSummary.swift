@@ -18,11 +18,13 @@ public struct ProfileSummary: Sendable, Hashable {
   public var problem: String?
   /// The name of the sign-in that the profile's identity comes from; nil where it comes from elsewhere.
   public var signIn: String?
+  public var rotation: RotationRule.Mode
 
   public init(
     name: String, kind: ProfileKind?, roleARN: String? = nil, source: String? = nil, region: String? = nil,
-    problem: String? = nil, signIn: String? = nil
+    problem: String? = nil, signIn: String? = nil, rotation: RotationRule.Mode = .used
   ) {
+    self.rotation = rotation
     self.name = name
     self.kind = kind
     self.roleARN = roleARN

@@ -69,10 +69,10 @@ extension VaultStore {
 
   private func write(_ summary: ProfileSummary) throws {
     try database.statement(
-      "UPDATE profile SET kind = ?, role_arn = ?, source = ?, region = ?, problem = ?, sign_in = ? WHERE name = ?"
+      "UPDATE profile SET kind = ?, role_arn = ?, source = ?, region = ?, problem = ?, sign_in = ?, rotation = ? WHERE name = ?"
     )
     .begin().bind(summary.kind?.rawValue).bind(summary.roleARN).bind(summary.source).bind(summary.region).bind(summary.problem)
-    .bind(summary.signIn).bind(summary.name).run()
+    .bind(summary.signIn).bind(summary.rotation.rawValue).bind(summary.name).run()
   }
 
   enum WriteOutcome {
@@ -144,7 +144,10 @@ extension VaultStore {
         for text in [setting.name, line.nested, line.value] { put(text, &content) }
       }
     }
-    for text in [summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem, summary.signIn] {
+    for text in [
+      summary.kind?.rawValue, summary.roleARN, summary.source, summary.region, summary.problem, summary.signIn,
+      summary.rotation.rawValue,
+    ] {
       put(text, &content)
     }
     return blake2b(content, length: contentDigestLength) + blake2b(places, length: 16)

@@ -115,6 +115,9 @@ extension VaultStore {
       if let replaced {
         try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
           .run()
+        // What was used goes on being used: an agent that starts anew sees by this what it is to renew.
+        try store.database.statement("UPDATE session SET last_used_at = ? WHERE id = ?").begin()
+          .bind(replaced.lastUsedAt?.milliseconds).bind(session.id).run()
       }
       let version = try store.seal(CredentialForm.join(credential), for: SecretOwner(session))
       var event = event

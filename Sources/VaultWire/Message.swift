@@ -75,6 +75,8 @@ public enum FieldTag: UInt16, Sendable {
   case all = 22
   /// How a person signs in: `browser` or `device`.
   case flow = 23
+  /// Serve the credentials on loopback.
+  case server = 24
 
   case accessKeyId = 30
   case secretAccessKey = 31
@@ -87,6 +89,9 @@ public enum FieldTag: UInt16, Sendable {
   case mfaSecret = 37
   case accountId = 38
   case accountName = 39
+  /// Where credentials are served, and the token for it.
+  case endpoint = 48
+  case endpointToken = 49
 
   /// `name=value` to set in a profile.
   case setting = 40

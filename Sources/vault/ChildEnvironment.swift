@@ -6,7 +6,7 @@ import VaultWire
 /// The environment of the command that `vault exec` becomes: ours, with the credentials in it and without what would override them.
 struct ChildEnvironment {
   /// What an SDK would take before, or beside, what we set.
-  private static let removed: Set<String> = [
+  static let removed: Set<String> = [
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
@@ -14,6 +14,12 @@ struct ChildEnvironment {
     "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_VAULT",
     "VAULT_PROFILE",
+  ]
+  /// What is set, by the part of the agent's answer that it holds; only what is there.
+  static let variables: [(name: String, tag: FieldTag)] = [
+    ("AWS_ACCESS_KEY_ID", .accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
+    ("AWS_CREDENTIAL_EXPIRATION", .expiration), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", .endpoint), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", .endpointToken),
   ]
   /// Handed to `execve` and freed by it, or by the end of this process.
   private var entries: [UnsafeMutablePointer<CChar>?] = []
@@ -25,11 +31,7 @@ struct ChildEnvironment {
       if !Self.isReplaced(variable, regionIsKnown: region != nil) { entries.append(variable) }
       entry = entry?.advanced(by: 1)
     }
-    for (name, tag) in [
-      ("AWS_ACCESS_KEY_ID", FieldTag.accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey),
-      ("AWS_SESSION_TOKEN", .sessionToken),
-      ("AWS_CREDENTIAL_EXPIRATION", .expiration), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
-    ] {
+    for (name, tag) in Self.variables {
       _ = reply.withBytes(tag) { entries.append(Self.entry(name, $0)) }
     }
     var profile = profile

@@ -11,6 +11,7 @@ enum ExecCommand {
     Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h at most for a chained role)"),
     Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
     Option("refresh", "a new session in any case"),
+    Option("server", "serve credentials that are always fresh, on loopback, rather than fixing them in the environment"),
     Option("region", short: "r", value: "REGION", "the region for the command"),
     Option("mfa-code", value: "CODE", "the code of the MFA device"),
     Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
@@ -22,7 +23,7 @@ enum ExecCommand {
     guard let profile = arguments.positional.first else {
       throw Failure("which profile?", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
-    let request = try CredentialRequest(arguments, profile: profile, trigger: "exec")
+    let request = try CredentialRequest(arguments, profile: profile, trigger: arguments.has("server") ? "server" : "exec")
     let reply = try AgentClient(paths: paths).ask(request.message())
     let command: [String]
     if let index = arguments.commandIndex {
@@ -73,6 +74,7 @@ struct CredentialRequest {
     writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.minimumRemaining, arguments["min-remaining"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.refresh, if: arguments.has("refresh"))
+    writer.add(.server, if: arguments.has("server"))
     writer.add(.region, arguments["region"])
     writer.add(.mfaCode, arguments["mfa-code"])
     writer.add(.sessionName, arguments["session-name"])

@@ -141,11 +141,11 @@ enum ListReport {
 
   private static func state(_ row: ProfileRow, _ now: Timestamp) -> SessionState { row.state(at: now) }
 
-  /// Sessions are renewed when they are asked for; one that nobody asks for idles.
+  /// Whether the agent renews the session unasked, as far as the vault's records tell: not while it is stopped.
   private static func rotation(_ row: ProfileRow, _ now: Timestamp) -> String {
-    switch state(row, now) {
-    case .fresh, .due: "on"
-    default: "idle"
-    }
+    if row.rotation == .off { return "off" }
+    guard let session = row.session, session.endedAt == nil, row.attention == nil else { return "idle" }
+    let used = session.lastUsedAt.map { now.since($0) < RotationRule.standard.idle * 1_000 } ?? false
+    return row.rotation == .always || used ? "on" : "idle"
   }
 }

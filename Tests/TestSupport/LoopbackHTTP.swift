@@ -31,6 +31,14 @@ public enum LoopbackHTTP {
     }
   }
 
+  /// Sends a head as it is, but for a wish to end the connection, and gives back the answer's status.
+  public static func raw(_ head: String, port: UInt16, timeout seconds: Int = 30) async throws -> Int {
+    try await onOwnThread {
+      let closing = head.replacingOccurrences(of: "\r\n\r\n", with: "\r\nConnection: close\r\n\r\n")
+      return try parse(exchange(Array(closing.utf8), port: port, timeout: seconds)).status
+    }
+  }
+
   /// Sends bytes as they are and gives back all that comes until the end of the connection. Blocks.
   public static func exchange(_ bytes: [UInt8], port: UInt16, timeout seconds: Int = 30) throws -> [UInt8] {
     let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

@@ -58,3 +58,15 @@ int sys_pidfd_open(int32_t pid);
 /// Starts a program, looked for in PATH, in a session of its own without a terminal: nothing on its standard input, every signal as a
 /// program expects it, and no descriptor of ours but the two. `directory` may be null. The child's id, or minus an error number.
 int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors);
+
+/// An alarm by the wall clock that also goes off after a suspend and when the clock is set (timerfd_create(2)), or -1 with errno.
+int sys_alarm_create(void);
+
+/// Sets an alarm to milliseconds since 1970. 0, or -1 with errno.
+int sys_alarm_set(int alarm, int64_t milliseconds);
+
+/// Waits until the alarm goes off or the clock is set. 0, or -1 where there is no alarm any more.
+int sys_alarm_wait(int alarm);
+
+/// The user who owns the TCP socket on 127.0.0.1 from one port to another (sock_diag(7)); -1 where there is none.
+int64_t sys_tcp_owner(uint16_t local_port, uint16_t remote_port);

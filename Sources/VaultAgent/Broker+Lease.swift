@@ -1,0 +1,89 @@
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// Programs that are served on loopback, and what the schedule does for them.
+extension Broker {
+  /// Opens a lease that ends with the program: its process is the client's own, which becomes it.
+  func openLease(_ delivery: Delivery, _ key: Scheduler.Key, _ wish: Wish, _ requester: Requester) async throws
+    -> CredentialEndpoint.Lease
+  {
+    let lease = try endpoint.open(delivery.credential)
+    await scheduler?.open(lease.id, key, wish, delivery.session, requester)
+    let session = delivery.session
+    watch.watch(requester.pid) { [weak self] in
+      // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
+      Task { await self?.closeLease(lease.id, wish, session, requester) }
+    }
+    return lease
+  }
+
+  private func closeLease(_ id: String, _ wish: Wish, _ session: SessionRecord, _ requester: Requester) async {
+    await scheduler?.close(id)
+    guard let requests = endpoint.close(id) else { return }
+    var event = AuditEvent(
+      action: .leaseEnded, outcome: .success, trigger: .server, profile: wish.profile, requester: requester)
+    event.roleARN = session.roleARN
+    event.detail = requests == 1 ? "1 request" : "\(requests) requests"
+    do { try await store.record(event) } catch {
+      AgentLog.write("the end of a lease could not be logged: \(Failure(error).message)")
+    }
+  }
+
+  /// What the schedule does, by this broker.
+  ///
+  /// - Parameter requester: the agent itself.
+  nonisolated func scheduledWork(_ requester: Requester, _ notifier: Notifier) -> Scheduler.Work {
+    Scheduler.Work(
+      renew: { wish in
+        do {
+          return try await self.renew(wish, requester, Nobody())
+        } catch {
+          AgentLog.write("\(wish.profile): \(Failure(error).message)")
+          throw error
+        }
+      },
+      deliver: { wish, lease, requester in try await self.serve(wish, lease, requester) },
+      announce: { profile, attention, failure in
+        do { try await self.store.setAttention(attention, of: profile) } catch {
+          AgentLog.write("\(profile): \(Failure(error).message)")
+        }
+        await notifier.announce(profile, attention, failure)
+      })
+  }
+
+  /// Hands a profile's new session to a lease, once that is logged.
+  private func serve(_ wish: Wish, _ lease: String, _ requester: Requester) async throws {
+    let plan = try await catalogue.plan(
+      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
+      prompter: Nobody(), requester: requester)
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
+    let event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: wish.profile, requester: requester)
+    guard
+      let fresh = try await store.deliver(
+        profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
+    else { throw AgentError.unknownSession(profile: wish.profile) }
+    endpoint.update(lease, fresh.credential)
+  }
+
+  /// Goes on where the agent before this one ended: with every live session that was used of late and is still what its profile asks for.
+  func pickUpSchedule() async {
+    guard let scheduler, let live = try? await store.liveSessions() else { return }
+    let now = clock.now()
+    for session in live where session.kind == .role {
+      guard let used = session.lastUsedAt, now.since(used) < RotationRule.standard.idle * 1_000 else { continue }
+      let plan = try? await catalogue.plan(
+        for: session.profile, duration: nil, sessionName: nil, environment: [:], prompter: Nobody(), requester: .nobody)
+      guard let plan, plan.delivered?.fingerprint == session.fingerprint else { continue }
+      let key = Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint)
+      guard !scheduler.touch(key) else { continue }
+      await scheduler.add(key, Wish(rotating: session.profile), session, rule: plan.rotation)
+    }
+  }
+}
+
+extension Requester {
+  /// For what needs one and logs nothing.
+  static let nobody = Requester(
+    user: "", uid: 0, pid: 0, program: "", executable: "", directory: "", parent: "", host: "")
+}

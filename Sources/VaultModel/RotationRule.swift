@@ -1,0 +1,22 @@
+/// How long a profile's sessions are renewed before they end (`rotation`, `rotation_idle`).
+public struct RotationRule: Sendable, Hashable {
+  public enum Mode: String, Sendable {
+    /// From the first use on, for good.
+    case always
+    /// While a program has a lease, and for a while after the last use.
+    case used
+    /// Never unasked.
+    case off
+  }
+
+  public var mode: Mode
+  /// Seconds after the last use.
+  public var idle: Int64
+
+  public static let standard = RotationRule(mode: .used, idle: 8 * 3_600)
+
+  public init(mode: Mode, idle: Int64) {
+    self.mode = mode
+    self.idle = idle
+  }
+}

@@ -1,0 +1,122 @@
+import Glibc
+import VaultModel
+import VaultWire
+
+/// `vault env` and `vault credentials`: the credentials of a profile as text, for what runs no child of ours.
+enum EnvCommands {
+  private static let common = [
+    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h at most for a chained role)"),
+    Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
+    Option("refresh", "a new session in any case"),
+    Option("mfa-code", value: "CODE", "the code of the MFA device"),
+    Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
+    Option("reason", value: "TEXT", "why; goes in the audit log"),
+  ]
+
+  static let all = [
+    Command(
+      "env", "PROFILE", "print the credentials as variables, for eval or --env-file",
+      options: common + [
+        Option("region", short: "r", value: "REGION", "the region"),
+        Option("format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as your shell)"),
+      ], run: env),
+    Command(
+      "credentials", "PROFILE", "print the credentials as a credential_process does (version 1)", options: common,
+      run: credentials),
+  ]
+
+  private static func env(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let profile = try arguments.required("profile")
+    let format = try EnvFormat(named: arguments["format"])
+    let request = try CredentialRequest(arguments, profile: profile, trigger: "env")
+    let reply = try AgentClient(paths: paths).ask(request.message())
+    var pairs = [("VAULT_PROFILE", profile), ("AWS_VAULT", profile)]
+    for (name, tag) in ChildEnvironment.variables {
+      if let value = reply.text(tag) { pairs.append((name, value)) }
+    }
+    let overriding = ChildEnvironment.removed.subtracting(pairs.map(\.0)).filter { getenv($0) != nil }.sorted()
+    var output = Output()
+    output.write(bytes: try format.text(pairs, unset: overriding))
+    output.flush()
+  }
+
+  private static func credentials(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let request = try CredentialRequest(arguments, profile: try arguments.required("profile"), trigger: "credentials")
+    let reply = try AgentClient(paths: paths).ask(request.message())
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.field("Version", 1)
+      writer.field("AccessKeyId", reply.text(.accessKeyId))
+      writer.field("SecretAccessKey", reply.text(.secretAccessKey))
+      if let token = reply.text(.sessionToken) { writer.field("SessionToken", token) }
+      if let end = reply.text(.expiration) { writer.field("Expiration", end) }
+    }
+    var output = Output()
+    output.write(bytes: writer.take())
+    output.write("\n")
+    output.flush()
+  }
+}
+
+/// How variables are written, each so that any value is safe to read back.
+enum EnvFormat: String, CaseIterable {
+  case sh, fish, powershell, dotenv, docker, json
+
+  /// - Parameter name: nil for that of the person's shell.
+  init(named name: String?) throws(Failure) {
+    guard let name else {
+      self = variable("SHELL")?.hasSuffix("/fish") == true ? .fish : .sh
+      return
+    }
+    guard let format = Self(rawValue: name) else {
+      throw Failure(
+        "--format: there is no \"\(name)\"", hint: "it is one of \(Self.allCases.map(\.rawValue).joined(separator: ", "))",
+        exitStatus: .usage)
+    }
+    self = format
+  }
+
+  /// - Parameter unset: variables that would override these, for the formats that can say so.
+  /// - Throws: bad data, for a value that a format has no way to hold.
+  func text(_ pairs: [(name: String, value: String)], unset: [String]) throws(Failure) -> [UInt8] {
+    var text = ""
+    switch self {
+    case .sh:
+      for name in unset { text += "unset \(name)\n" }
+      for (name, value) in pairs { text += "export \(name)='\(value.replacing("'", with: "'\\''"))'\n" }
+    case .fish:
+      for name in unset { text += "set -e \(name)\n" }
+      for (name, value) in pairs {
+        let quoted = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
+        text += "set -gx \(name) '\(quoted)'\n"
+      }
+    case .powershell:
+      for name in unset { text += "Remove-Item Env:\(name) -ErrorAction SilentlyContinue\n" }
+      for (name, value) in pairs { text += "$Env:\(name) = '\(Self.doubled(value))'\n" }
+    case .dotenv, .docker:
+      for (name, value) in pairs {
+        // Neither has quotes that every reader of it understands; what AWS gives needs none.
+        guard value.utf8.allSatisfy({ (33...126).contains($0) && ![0x22, 0x23, 0x24, 0x27, 0x5C, 0x60].contains($0) }) else {
+          throw Failure(
+            "\(name): \(rawValue) has no way to write this value", hint: "use --format json or sh", exitStatus: .badData)
+        }
+        text += "\(name)=\(value)\n"
+      }
+    case .json:
+      var writer = JSONWriter()
+      writer.object { writer in for (name, value) in pairs { writer.field(name, value) } }
+      return writer.take() + [10]
+    }
+    return Array(text.utf8)
+  }
+
+  /// PowerShell takes typographic quotes for straight ones (about_Quoting_Rules); each is doubled within a literal.
+  private static func doubled(_ value: String) -> String {
+    var text = ""
+    for scalar in value.unicodeScalars {
+      text.unicodeScalars.append(scalar)
+      if ["'", "\u{2018}", "\u{2019}", "\u{201A}", "\u{201B}"].contains(scalar) { text.unicodeScalars.append(scalar) }
+    }
+    return text
+  }
+}
