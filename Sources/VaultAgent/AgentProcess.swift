@@ -68,7 +68,7 @@ public struct AgentProcess: Sendable {
     await broker.follow(scheduler)
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
-      scheduler: scheduler,
+      scheduler: scheduler, door: ConsoleDoor(clock: clock),
       inspector: inspector, startedAt: clock.now(),
       stop: { ending.request() })
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }

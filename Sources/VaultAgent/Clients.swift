@@ -8,11 +8,13 @@ struct Clients: Sendable {
   let portal: SSOPortalClient
   let iam: IAMClient
   let machine: MachineCredentialsClient
+  let signIn: SignInClient
 
   init(transport: any HTTPTransport, nearby: any HTTPTransport, clock: any WallClock) {
     sts = STSClient(transport: transport, clock: clock)
     oidc = SSOOIDCClient(transport: transport, clock: clock)
     portal = SSOPortalClient(transport: transport, clock: clock)
+    signIn = SignInClient(transport: transport, clock: clock)
     iam = IAMClient(transport: transport, clock: clock)
     machine = MachineCredentialsClient(transport: nearby, clock: clock)
   }

@@ -14,6 +14,7 @@ struct Service: Sendable {
   let clients: Clients
   let clock: any WallClock
   let scheduler: Scheduler
+  let door: ConsoleDoor
   let inspector: PeerInspector
   let startedAt: Timestamp
   /// Ends the agent, after the answer has gone.
@@ -52,6 +53,7 @@ struct Service: Sendable {
       case .removeAccessKey: try await removeAccessKey(message, requester)
       case .rotate: try await rotate(message, requester, prompter)
       case .forget: try await forget(message, requester)
+      case .console: try await console(message, requester, prompter)
       case .login: try await login(message, requester, prompter)
       case .logout: try await logout(message, requester, prompter)
       case .discover: try await discover(connection, message, requester, prompter)

@@ -33,6 +33,7 @@ public enum MessageKind: UInt16, Sendable {
   case logout = 18
   case discover = 19
   case rotateAccessKey = 20
+  case console = 21
 
   // Said by the agent.
   case issued = 100

@@ -67,8 +67,8 @@ struct CredentialRequest {
     self.trigger = trigger
   }
 
-  func message() -> MessageWriter {
-    let writer = MessageWriter(.credential)
+  func message(_ kind: MessageKind = .credential) -> MessageWriter {
+    let writer = MessageWriter(kind)
     writer.add(.profile, profile)
     writer.add(.trigger, trigger)
     writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })

@@ -1,0 +1,27 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+import VaultWire
+
+// The AWS console, signed in as a profile.
+extension Service {
+  func console(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let wish = try Wish(message)
+    let issued = try await broker.issue(wish, to: requester, prompter: prompter)
+    let place = try SignInClient.Place(region: issued.region, override: wish.environment["AWS_ENDPOINT_URL_SIGNIN"])
+    let route = Route(
+      proxies: ProxySettings(environment: { wish.environment[$0] }), caBundle: wish.environment["AWS_CA_BUNDLE"])
+    prompter.progress("asking AWS to sign in to the console …")
+    // No length of the console's session is asked for: AWS refuses one for a chained role, and the credentials' own end is the end.
+    let url = try await clients.signIn.consoleURL(
+      for: issued.credential, service: message.text(.name), region: issued.region, duration: nil, at: place, via: route)
+    let reply = Reply(.done)
+    if message.has(.once) {
+      reply.add(.endpoint, try door.open(url))
+    } else {
+      url.withBytes { reply.add(.endpoint, $0) }
+    }
+    return reply
+  }
+}

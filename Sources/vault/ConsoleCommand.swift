@@ -1,0 +1,43 @@
+import Glibc
+import VaultModel
+import VaultWire
+
+/// `vault console`: the AWS console in a browser, signed in as a profile.
+enum ConsoleCommand {
+  static let command = Command(
+    "console", "PROFILE", "open the AWS console, signed in",
+    options: [
+      Option("service", short: "s", value: "SERVICE", "the service to begin at, such as s3"),
+      Option("region", short: "r", value: "REGION", "the region"),
+      Option("print", short: "p", "print the address (a secret, for a quarter of an hour) and open no browser"),
+      Option("browser", value: "COMMAND", "the program that opens it (default: BROWSER, or xdg-open)"),
+      Option("mfa-code", value: "CODE", "the code of the MFA device"),
+      Option("reason", value: "TEXT", "why; goes in the audit log"),
+    ], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let profile = try arguments.required("profile")
+    if let service = arguments["service"] {
+      guard (1...64).contains(service.utf8.count),
+        service.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || $0 == 0x2D || $0 == 0x2F })
+      else { throw Failure("--service: \"\(service)\" is no service's name", hint: "for example s3 or ec2", exitStatus: .usage) }
+    }
+    let prints = arguments.has("print")
+    if let browser = arguments["browser"] { setenv("BROWSER", browser, 1) }
+    if !prints, !Browser.isThere {
+      throw Failure("there is no browser here", hint: "--print shows the address to open elsewhere", exitStatus: .unavailable)
+    }
+    let writer = try CredentialRequest(arguments, profile: profile, trigger: "console").message(.console)
+    writer.add(.name, arguments["service"])
+    writer.add(.once, if: !prints)
+    guard let url = try AgentClient(paths: paths).ask(writer).text(.endpoint) else { throw WireError.malformed }
+    if prints {
+      var output = Output()
+      output.line(url)
+      output.flush()
+      return
+    }
+    guard Browser.open(url) else { throw Failure("the browser could not be started", exitStatus: .unavailable) }
+    Diagnostics.notice("your browser has opened the console as \(profile)")
+  }
+}

@@ -1,0 +1,114 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `link` and `unlink`: entries in the AWS config file by which every SDK takes its credentials from the vault.
+enum LinkCommands {
+  static let all = [
+    Command(
+      "link", "PROFILE …", "let every SDK take these profiles from the vault, by AWS_PROFILE alone",
+      options: [
+        Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        Option("prefix", value: "TEXT", "before the linked name of a profile that the file has already (default: vault-)"),
+      ], run: link),
+    Command(
+      "unlink", "[PROFILE …]", "take the entries out again; without a name, all of them",
+      options: [Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)")], run: unlink),
+  ]
+
+  private static func file(_ arguments: Arguments) throws(Failure) -> EditedFile {
+    let named = arguments["config"] ?? variable("AWS_CONFIG_FILE").flatMap { $0.isEmpty ? nil : $0 }
+    if let named { return EditedFile(path: named) }
+    guard let home = variable("HOME"), !home.isEmpty else {
+      throw Failure("HOME is not set", hint: "name the file with --config", exitStatus: .configuration)
+    }
+    mkdir(home + "/.aws", 0o700)
+    return EditedFile(path: home + "/.aws/config")
+  }
+
+  private static func link(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    guard !arguments.positional.isEmpty else { throw Failure("which profiles?", exitStatus: .usage) }
+    let reader = try VaultReader(path: paths.database)
+    let names = try reader.profileNames()
+    let prefix = arguments["prefix"] ?? "vault-"
+    guard !prefix.isEmpty, isName(prefix + "x") else {
+      throw Failure("--prefix: \"\(prefix)\" cannot begin a profile's name", exitStatus: .usage)
+    }
+    for profile in arguments.positional where !names.contains(profile) {
+      throw Failure(
+        "no profile \"\(profile)\"",
+        hint: Suggestion.nearest(to: profile, in: names).map { "did you mean \($0)?" } ?? "`vault list` shows all \(names.count)",
+        exitStatus: .noInput)
+    }
+    guard let program = realpath("/proc/self/exe", nil).map({ String(cString: $0) }) else {
+      throw Failure("cannot find my own program file", exitStatus: .software)
+    }
+    let file = try file(arguments)
+    var linked: [(profile: String, name: String)] = []
+    let entries = try arguments.positional.map { profile -> (String, String?, Bool) in
+      let section = try reader.section(.profile, profile)
+      let origin = try reader.origin(of: profile)
+      return (profile, section?.text("region"), origin == SettingOrigin.vault.file)
+    }
+    let isChanged = try file.edit { before in
+      linked = []
+      try backUp(before, beside: file.path)
+      var blocks = MarkedBlocks(before)
+      for (profile, region, isOwn) in entries {
+        // A profile that the file itself has keeps its section; the linked one stands beside it.
+        let name = isOwn ? profile : prefix + profile
+        guard isName(name) else {
+          throw Failure("\"\(name)\" cannot be a profile's name in \(file.path)", exitStatus: .badData)
+        }
+        var text = name == "default" ? "[default]\n" : "[profile \(name)]\n"
+        text += "credential_process = \"\(program)\" credentials \(profile)\n"
+        if let region, isName(region) { text += "region = \(region)\n" }
+        blocks.put(name, text)
+        linked.append((profile, name))
+      }
+      return blocks.bytes
+    }
+    for (profile, name) in linked {
+      Diagnostics.notice("\(profile): AWS_PROFILE=\(name)" + (isChanged ? "" : " (as before)"))
+    }
+  }
+
+  private static func unlink(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let file = try file(arguments)
+    var removed: [String] = []
+    var missing: [String] = []
+    _ = try file.edit { before in
+      var blocks = MarkedBlocks(before)
+      let known = blocks.names
+      removed = []
+      missing = []
+      for asked in arguments.positional.isEmpty ? known : arguments.positional {
+        let name = known.contains(asked) ? asked : known.first { $0.hasSuffix("-" + asked) } ?? asked
+        if blocks.remove(name) { removed.append(name) } else { missing.append(asked) }
+      }
+      return blocks.bytes
+    }
+    if let name = missing.first {
+      throw Failure(
+        "\(file.path) has no link \"\(name)\", or its marks were changed", hint: "the lines can be removed by hand",
+        exitStatus: .noInput)
+    }
+    Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
+  }
+
+  /// The file as it was before the first link, beside it.
+  private static func backUp(_ bytes: [UInt8], beside path: String) throws(Failure) {
+    guard !bytes.isEmpty, MarkedBlocks(bytes).names.isEmpty else { return }
+    do { _ = try EditedFile(path: path + ".before-vault").edit { _ in bytes } } catch { throw Failure(error) }
+  }
+
+  /// What can stand in a section's header and on a command line as it is.
+  private static func isName(_ text: String) -> Bool {
+    (1...256).contains(text.utf8.count) && !text.hasPrefix("-")
+      && text.utf8.allSatisfy {
+        (48...57).contains($0) || (97...122).contains($0 | 0x20)
+          || [0x5F, 0x2E, 0x2F, 0x25, 0x40, 0x3A, 0x2B, 0x2D].contains($0)
+      }
+  }
+}

@@ -1,0 +1,79 @@
+import VaultModel
+
+/// The lines of ours in a file that is somebody else's: blocks between two marks. Everything else stays as it is, byte for byte.
+///
+/// Works on bytes, since the rest of the file may be in any encoding.
+struct MarkedBlocks {
+  private(set) var bytes: [UInt8]
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  private static let mark = Array("# vault link: begin ".utf8)
+  /// For a block behind a line that had no end: its line break came with the block, and goes with it.
+  private static let joinedMark = Array("# vault link: then ".utf8)
+
+  private static func begin(_ name: String, joined: Bool) -> [UInt8] {
+    (joined ? joinedMark : mark) + Array("\(name) (`vault unlink \(name)` removes these lines)\n".utf8)
+  }
+  private static func end(_ name: String) -> [UInt8] { Array("# vault link: end \(name)\n".utf8) }
+
+  /// The names of the blocks, in their order.
+  var names: [String] {
+    lines.compactMap { line in
+      guard let mark = [Self.mark, Self.joinedMark].first(where: { bytes[line].starts(with: $0) }) else { return nil }
+      return String(decoding: bytes[line].dropFirst(mark.count).prefix { $0 != 0x20 && $0 != 0x0A }, as: UTF8.self)
+    }
+  }
+
+  /// Takes a block out.
+  ///
+  /// - Returns: false where there is none, or its end is missing: somebody has changed it then, and nothing is touched.
+  @discardableResult
+  mutating func remove(_ name: String) -> Bool {
+    guard let block = block(name) else { return false }
+    var range = block.range
+    if block.isJoined {
+      if range.upperBound == bytes.count {
+        range = range.lowerBound - 1..<range.upperBound
+      } else if bytes[range.upperBound...].starts(with: Self.mark) {
+        // The next block stands behind that line now.
+        bytes.replaceSubrange(range.upperBound..<range.upperBound + Self.mark.count, with: Self.joinedMark)
+      }
+    }
+    bytes.removeSubrange(range)
+    return true
+  }
+
+  /// Puts a block in the place of the one of its name, else at the end.
+  mutating func put(_ name: String, _ text: String) {
+    if let block = block(name) {
+      bytes.replaceSubrange(block.range, with: Self.begin(name, joined: block.isJoined) + Array(text.utf8) + Self.end(name))
+      return
+    }
+    let isJoined = bytes.last.map { $0 != 0x0A } ?? false
+    if isJoined { bytes.append(0x0A) }
+    bytes += Self.begin(name, joined: isJoined) + Array(text.utf8) + Self.end(name)
+  }
+
+  private func block(_ name: String) -> (range: Range<Int>, isJoined: Bool)? {
+    let lines = lines
+    for isJoined in [false, true] {
+      guard let first = lines.firstIndex(where: { bytes[$0].elementsEqual(Self.begin(name, joined: isJoined)) }),
+        let last = lines[first...].firstIndex(where: { bytes[$0].elementsEqual(Self.end(name)) })
+      else { continue }
+      return (lines[first].lowerBound..<lines[last].upperBound, isJoined)
+    }
+    return nil
+  }
+
+  private var lines: [Range<Int>] {
+    var lines: [Range<Int>] = []
+    var start = 0
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+      lines.append(start..<end)
+      start = end
+    }
+    return lines
+  }
+}

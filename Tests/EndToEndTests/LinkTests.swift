@@ -1,0 +1,107 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `vault link`, `vault unlink` and `vault console`, with the real clients.
+@Suite struct LinkTests {
+  private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(TestVault.standardConfig)
+    vault.credentials(TestVault.standardCredentials)
+    try await vault.mustRun("import")
+    return vault
+  }
+
+  private func config(_ vault: TestVault) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: vault.home + "/.aws/config"))
+  }
+
+  @Test("a linked profile is taken from the vault by the AWS CLI and boto3, by AWS_PROFILE alone")
+  func clients() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let linked = try await vault.run("link", "app-dev")
+    #expect(linked.errors.contains("AWS_PROFILE=vault-app-dev"), "\(linked.errors)")
+    let environment = vault.environment.merging(["AWS_PROFILE": "vault-app-dev"]) { $1 }
+    let aws = try await Subprocess.run(try Programs.aws, ["sts", "get-caller-identity"], environment: environment)
+    #expect(aws.output.contains("assumed-role/my-application-dev-role/"), "\(aws.errors)")
+    let python = try await Subprocess.run(
+      try Programs.python, ["-c", "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"],
+      environment: environment)
+    #expect(python.output.contains("assumed-role/my-application-dev-role/"), "\(python.errors)")
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+    // The vault follows the file, and knows the linked profile as one that comes from a process: itself.
+    try await vault.mustRun("exec", "vault-app-dev", "--", "true")
+  }
+
+  @Test(
+    "what is not ours in the file is as it was, byte for byte, with the links and after them",
+    arguments: [
+      "", "\n", "[profile x]\nregion = a", "[profile x]\r\nregion = a\r\n\r\n", "# \u{E9}\n[default]\n",
+      "\u{FEFF}[default]\nregion=a\n\n\n",
+    ])
+  func bytes(text: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let path = vault.folder.write(text, to: "other")
+    let before = try Data(contentsOf: URL(fileURLWithPath: path))
+    try await vault.mustRun("link", "app-dev", "partner", "--config", path)
+    let between = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(between.starts(with: before) && between.count > before.count)
+    try await vault.mustRun("link", "app-dev", "--config", path)
+    try await vault.mustRun("unlink", "partner", "--config", path)
+    try await vault.mustRun("unlink", "--config", path)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+  }
+
+  @Test("a file that is a link stays one, keeps its mode, and a full or forbidden folder loses nothing")
+  func weather() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let real = vault.folder.write("[default]\nregion = us-east-1\n", to: "real")
+    chmod(real, 0o640)
+    let path = vault.folder.file("link")
+    symlink(real, path)
+    try await vault.mustRun("link", "app-dev", "--config", path)
+    var status = stat()
+    #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    #expect(stat(real, &status) == 0 && status.st_mode & 0o777 == 0o640)
+    #expect(try String(contentsOfFile: real, encoding: .utf8).contains("credential_process"))
+    let nobody = try await vault.run("link", "nobody")
+    #expect(nobody.end == .exit(66))
+    let gone = try await vault.run("link", "app-dev", "--config", "/nowhere/config")
+    #expect(gone.end == .exit(73), "\(gone.errors)")
+    #expect(try await vault.run("unlink", "partner", "--config", path).end == .exit(66))
+  }
+
+  @Test("the console opens signed in, and the address with the token is on no command line")
+  func console() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let printed = try await vault.mustRun("console", "app-dev", "--service", "s3", "--print")
+    #expect(printed.contains("Action=login") && printed.contains("SigninToken=token-of-ASIA") && printed.contains("s3%2Fhome"))
+    let python = try Programs.python
+    let seen = vault.folder.file("seen")
+    let browser = vault.folder.write(
+      """
+      #!/bin/sh
+      echo "$1" > \(seen).arguments
+      exec \(python) -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode(), file=open(sys.argv[2], "w"))' "$1" \(seen)
+
+      """, to: "browser")
+    chmod(browser, 0o700)
+    try await vault.mustRun("console", "app-dev", environment: ["BROWSER": browser])
+    var page = ""
+    while page.isEmpty {
+      page = (try? String(contentsOfFile: seen, encoding: .utf8)) ?? ""
+      await Task.yield()
+    }
+    #expect(page.contains("console"))
+    let arguments = try String(contentsOfFile: seen + ".arguments", encoding: .utf8)
+    #expect(arguments.hasPrefix("http://127.0.0.1:") && !arguments.contains("Signin"))
+    let rows = try await vault.rows("audit", "--action", "Deliver")
+    #expect(rows.count == 2 && rows.allSatisfy { $0["trigger"] as? String == "console" })
+    let none = try await vault.run("console", "app-dev", environment: ["BROWSER": ""])
+    #expect(none.end == .exit(69) && none.errors.contains("--print"))
+  }
+}
