@@ -28,6 +28,7 @@ let package = Package(
     .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
     .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
     .systemLibrary(name: "COath", pkgConfig: "liboath", providers: [.apt(["liboath-dev"])]),
+    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CQRCode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
     .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .target(name: "CSystem"),
@@ -44,7 +45,7 @@ let package = Package(
       "VaultAgent",
       [
         "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire",
-        "CSystem", "COath", "CQRCode", "CMicrohttpd",
+        "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd",
       ]),
 
     .executableTarget(

@@ -22,7 +22,7 @@ ALLOWED = {
     "VaultWire": {"VaultModel", "CSystem"},
     "VaultAgent": {
         "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire", "CSystem",
-        "COath", "CQRCode", "CMicrohttpd",
+        "CCrypto", "COath", "CQRCode", "CMicrohttpd",
     },
     "vault": {"VaultModel", "VaultSecrets", "AWSConfig", "VaultDatabase", "VaultWire", "CSystem"},
     "vaultd": {"VaultModel", "VaultAgent", "CSystem"},

@@ -69,6 +69,12 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     }
   }
 
+  /// The code of the MFA device was wrong, or used before.
+  public var saysCodeIsWrong: Bool {
+    guard case .service("AccessDenied", let text, _) = cause else { return false }
+    return text.contains("MultiFactorAuthentication failed with invalid MFA one time pass code")
+  }
+
   /// IAM Identity Center no longer takes the token.
   public var saysTokenIsOver: Bool { code == "UnauthorizedException" }
 

@@ -17,7 +17,12 @@ extension Minter {
     let device = link.mfaSerial.flatMap { serial in
       index == 0 && call.plan.own?.mfa != nil ? nil : Plan.Device(serial: serial, process: link.mfaProcess)
     }
-    let code: SecretBytes? = if let device { try await call.code(device) } else { nil }
+    try await call.withCode(device) { code in try await assumeRole(index, signedBy: source, code, call) }
+  }
+
+  private func assumeRole(_ index: Int, signedBy source: Credential, _ code: SecretBytes?, _ call: Call) async throws {
+    let step = call.plan.steps[index]
+    let link = step.link
     var event = call.event(.assumeRole, profile: link.profile)
     event.roleARN = link.roleARN.text
     event.roleSessionName = step.sessionName.text

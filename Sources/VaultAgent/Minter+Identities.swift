@@ -34,7 +34,12 @@ extension Minter {
   /// `GetSessionToken`: the temporary form of access keys, for as long as one MFA code can serve.
   private func getSessionToken(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
     let keys = try await keys(call.plan)
-    let code: SecretBytes? = if let device = step.mfa { try await call.code(device) } else { nil }
+    return try await call.withCode(step.mfa) { code in try await getSessionToken(step, keys, code, call) }
+  }
+
+  private func getSessionToken(_ step: Plan.IdentityStep, _ keys: Credential, _ code: SecretBytes?, _ call: Call) async throws
+    -> Credential?
+  {
     var event = call.event(.getSessionToken, profile: step.owner)
     event.mfa = step.mfa != nil
     event.durationSeconds = step.duration.seconds

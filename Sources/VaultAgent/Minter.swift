@@ -141,6 +141,27 @@ struct Call: Sendable {
     return code
   }
 
+  /// Lends a code of a device, or none where there is no device. A person who mistyped it is asked again, three times in all.
+  func withCode<Result>(_ device: Plan.Device?, _ body: (SecretBytes?) async throws -> Result) async throws -> Result {
+    guard let device else { return try await body(nil) }
+    var tries = 1
+    while true {
+      do {
+        return try await body(try await code(device))
+      } catch let error as AWSError where error.saysCodeIsWrong && tries < 3 {
+        guard try await isTyped(device) else { throw error }
+        tries += 1
+        prompter.notice("AWS did not take that code; wait for the next one")
+      }
+    }
+  }
+
+  /// Whether the code comes from a person, who may mistype it.
+  private func isTyped(_ device: Plan.Device) async throws -> Bool {
+    guard wish.mfaCode == nil, device.process == nil else { return false }
+    return try await store.openMFASecret(serial: device.serial) == nil
+  }
+
   static func firstLine(_ text: SecretBytes) -> SecretBytes {
     let end = text.withBytes { bytes in bytes.firstIndex { $0 == 10 || $0 == 13 } ?? bytes.count }
     return text.part(0..<end)

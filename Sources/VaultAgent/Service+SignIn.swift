@@ -10,7 +10,19 @@ extension Service {
     let place = try await place(message, requester, prompter)
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     let flow = SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device
-    let record = try await signIns.signIn(place, flow: flow, asker(message, requester, prompter))
+    let asker = asker(message, requester, prompter)
+    let home = message.text(.homeDirectory)
+    let record: SignInRecord
+    if message.has(.adopt) {
+      guard let home else { throw AgentError.noHome }
+      record = try await signIns.adopt(place, home: home, asker)
+    } else {
+      record = try await signIns.signIn(place, flow: flow, asker)
+    }
+    if message.has(.share) {
+      guard let home else { throw AgentError.noHome }
+      try await signIns.share(place.name, home: home, requester: requester)
+    }
     await scheduler.resume()
     let reply = Reply(.done)
     reply.add(.name, record.name)

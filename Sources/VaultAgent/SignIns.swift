@@ -134,6 +134,9 @@ struct SignIns: Sendable {
       tokens: SignInTokens(
         accessToken: token.accessToken, refreshToken: token.refreshToken, clientId: client.clientId,
         clientSecret: client.clientSecret), event: event)
+    do { try await writeShared(place.name) } catch {
+      asker.prompter.notice("the AWS CLI's token could not be written: \(Failure(error).message)")
+    }
     return record
   }
 
@@ -171,6 +174,7 @@ struct SignIns: Sendable {
     } catch {
       asker.prompter.notice("IAM Identity Center was not told: \(Failure(error).message)")
     }
+    try await unshare(name, requester: asker.requester)
     _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: asker.requester)
     _ = try await store.forgetSessions(ofSignIn: name, requester: asker.requester)
     return true

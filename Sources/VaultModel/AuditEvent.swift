@@ -25,6 +25,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case getRoleCredentials = "GetRoleCredentials"
   /// IAM Identity Center gave a token: a sign-in, or its renewal.
   case createToken = "CreateToken"
+  /// The AWS CLI's token was taken over.
+  case tokenAdopted = "TokenAdopted"
   case registerClient = "RegisterClient"
   case signedOut = "SignedOut"
   /// IAM Identity Center no longer takes the sign-in's tokens.

@@ -104,6 +104,9 @@ public enum FieldTag: UInt16, Sendable {
   case once = 45
   case replace = 46
   case email = 47
+  /// Write a sign-in's tokens for the SDKs too; take over theirs.
+  case share = 25
+  case adopt = 26
 
   case promptKind = 50
   case text = 51

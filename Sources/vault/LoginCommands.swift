@@ -7,6 +7,8 @@ import VaultWire
 enum LoginCommands {
   private static let options = [
     Option("device", "show a code that can be typed on any device, in place of coming back to this machine's browser"),
+    Option("share-token", "keep the AWS CLI signed in too (~/.aws/sso/cache), until logout"),
+    Option("adopt", "take over the sign-in that the AWS CLI has, while its token lives"),
     Option("no-browser", "show the address and open no browser"),
     Option("discover", "list every account and permission set, and make profiles of those that are chosen"),
     Option("all", "with --discover: make profiles of all of them"),
@@ -29,6 +31,9 @@ enum LoginCommands {
     let writer = MessageWriter(.login)
     writer.add(.name, try arguments.single("sso-session", required: false))
     writer.add(.flow, flow(arguments))
+    writer.add(.share, if: arguments.has("share-token"))
+    writer.add(.adopt, if: arguments.has("adopt"))
+    writer.add(.homeDirectory, variable("HOME"))
     AWSInputs.add(to: writer)
     let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(writer)
     let until = Timestamp(iso8601: reply.text(.expiration) ?? "").map { TimeText.local($0, now: SystemClock().now()) } ?? "?"

@@ -24,11 +24,11 @@ enum Prompting {
       writer.add(.answer, try SecretInput.text(from: 0, atMost: 48 * 1_024, what: "standard input"))
       return try writer.frame()
     }
-    guard let typed = Terminal.ask(question, echo: kind == "mfa") else {
+    guard let typed = Terminal.canAsk ? Terminal.ask(question, echo: kind == "mfa") : Pinentry.ask(question) else {
       throw Failure("nobody is there to answer: \(question)", hint: hint(kind), exitStatus: .refused)
     }
     if kind == "passphrase-new" {
-      guard let again = Terminal.ask("Again:", echo: false), again.equals(typed) else {
+      guard let again = Terminal.canAsk ? Terminal.ask("Again:", echo: false) : Pinentry.ask("Again:"), again.equals(typed) else {
         throw Failure("the two passphrases differ", hint: "try again", exitStatus: .badData)
       }
     }

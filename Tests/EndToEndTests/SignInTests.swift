@@ -249,4 +249,33 @@ import VaultModel
       for start in ["aoaAAAAA", "aorAAAAA"] { #expect(bytes.range(of: Data(start.utf8)) == nil, "\(name)") }
     }
   }
+
+  @Test("a sign-in is shared with the AWS CLI, and one of the AWS CLI's is taken over")
+  func shared() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await Self.vault(simulator)
+    try await vault.mustRun("login", "--device", "--share-token", "corp")
+    let environment = vault.environment.merging(["AWS_PROFILE": "developer"]) { $1 }
+    let aws = try await Subprocess.run(try Programs.aws, ["sts", "get-caller-identity"], environment: environment)
+    #expect(aws.output.contains("AWSReservedSSO_Developer"), "\(aws.errors)")
+    let folder = vault.home + "/.aws/sso/cache"
+    let name = try #require(FileManager.default.contentsOfDirectory(atPath: folder).first { $0.count == 45 })
+    var status = stat()
+    #expect(stat(folder + "/" + name, &status) == 0 && status.st_mode & 0o777 == 0o600)
+
+    // Another vault of the same person takes it over.
+    let token = try String(contentsOfFile: folder + "/" + name, encoding: .utf8)
+    let other = try await Self.vault(simulator)
+    try FileManager.default.createDirectory(atPath: other.home + "/.aws/sso/cache", withIntermediateDirectories: true)
+    #expect(try await other.run("login", "--adopt", "corp").end == .exit(66))
+    try token.write(toFile: other.home + "/.aws/sso/cache/" + name, atomically: true, encoding: .utf8)
+    try await other.mustRun("login", "--adopt", "corp")
+    try await other.mustRun("exec", "developer", "--", "true")
+    try token.replacing("corp.awsapps.com", with: "evil.example").write(
+      toFile: other.home + "/.aws/sso/cache/" + name, atomically: true, encoding: .utf8)
+    #expect(try await other.run("login", "--adopt", "corp").end == .exit(77))
+
+    try await vault.mustRun("logout")
+    #expect(!FileManager.default.fileExists(atPath: folder + "/" + name))
+  }
 }

@@ -24,8 +24,10 @@ struct Service: Sendable {
   mutating func revoke(role: String, at now: Timestamp) { revokedRoles[role] = now }
 
   /// Finds the caller by key and token, and checks scope, date, expiry and signature.
-  func identify(_ signature: SignatureV4, _ request: HTTPRequest, now: Timestamp) throws(AWSError) -> Caller {
-    try signature.requireScope(regions: world.regions, now: now, request: request)
+  func identify(_ signature: SignatureV4, _ request: HTTPRequest, service: String = "sts", now: Timestamp) throws(AWSError)
+    -> Caller
+  {
+    try signature.requireScope(service, regions: world.regions, now: now, request: request)
     let token = request["x-amz-security-token"]
     guard !revokedKeys.contains(signature.accessKeyId) else { throw .invalidClientTokenId }
     if let session = sessions[signature.accessKeyId] {

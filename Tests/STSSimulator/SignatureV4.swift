@@ -53,12 +53,14 @@ struct SignatureV4: Sendable {
   }
 
   /// Whether the scope, the date and the choice of signed headers are what STS takes at `now`.
-  func requireScope(regions: [String], now: Timestamp, request: HTTPRequest) throws(AWSError) {
+  ///
+  /// - Parameter expected: the service that the call is for.
+  func requireScope(_ expected: String, regions: [String], now: Timestamp, request: HTTPRequest) throws(AWSError) {
     var wrong: [String] = []
-    if service == "iam" ? region != "us-east-1" : !regions.contains(region) {
+    if expected == "iam" ? region != "us-east-1" : !regions.contains(region) {
       wrong.append("Credential should be scoped to a valid region. ")
     }
-    if service != "sts", service != "iam" { wrong.append("Credential should be scoped to correct service: 'sts'. ") }
+    if service != expected { wrong.append("Credential should be scoped to correct service: '\(expected)'. ") }
     if terminator != "aws4_request" {
       wrong.append("Credential should be scoped with a valid terminator: 'aws4_request', not '\(terminator)'. ")
     }

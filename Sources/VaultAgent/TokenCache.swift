@@ -1,0 +1,59 @@
+import CCrypto
+import CSystem
+import Glibc
+import VaultModel
+import VaultSecrets
+
+/// The SDKs' own cache of sign-in tokens, `~/.aws/sso/cache/SHA1.json` (botocore, `SSOTokenLoader`): so that the AWS CLI is signed in
+/// too, or the vault by the AWS CLI.
+///
+/// A refresh token is neither given nor taken: each is good once, and two who renew with it would end each other's sign-in.
+struct TokenCache: Sendable {
+  let home: String
+
+  /// The name of a sign-in's file: the hash of the session's name, or of the start URL.
+  static func fileName(_ name: String) -> String {
+    var digest = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
+    let bytes = Array(name.utf8)
+    _ = SHA1(bytes, bytes.count, &digest)
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self) + ".json"
+  }
+
+  private func path(_ name: String) -> String { "\(home)/.aws/sso/cache/\(Self.fileName(name))" }
+
+  /// Writes an access token, in place of what was there.
+  func write(_ token: SecretBytes, _ record: SignInRecord) throws(IdentityError) {
+    for folder in ["/.aws", "/.aws/sso", "/.aws/sso/cache"] { mkdir(home + folder, 0o700) }
+    let path = path(record.name)
+    let temporary = "\(path).vault-\(getpid())"
+    unlink(temporary)
+    let file = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    guard file >= 0 else { throw .unreadable(path: path, why: String(cString: strerror(errno))) }
+    let start = #"{"startUrl":\#(Self.quoted(record.startURL)),"region":\#(Self.quoted(record.region)),"accessToken":""#
+    let end = #"","expiresAt":"\#(record.expiresAt.iso8601)"}"#
+    var isWhole = true
+    for piece in [SecretBytes(start), token, SecretBytes(end)] {
+      isWhole = isWhole && piece.withBytes { Glibc.write(file, $0.baseAddress, $0.count) == $0.count }
+    }
+    isWhole = isWhole && fsync(file) == 0
+    let code = errno
+    close(file)
+    guard isWhole, rename(temporary, path) == 0 else {
+      unlink(temporary)
+      throw .unreadable(path: path, why: String(cString: strerror(code)))
+    }
+  }
+
+  func remove(_ name: String) { unlink(path(name)) }
+
+  /// What the AWS CLI keeps for a sign-in, whole.
+  func read(_ name: String) throws(IdentityError) -> SecretBytes {
+    try SecretFile.read(path(name), atMost: 64 * 1_024, home: home)
+  }
+
+  /// A start URL and a region have passed the config's own checks; what could end the string is escaped all the same.
+  private static func quoted(_ text: String) -> String {
+    "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+  }
+}
