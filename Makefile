@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 BIN := $(DESTDIR)$(PREFIX)/bin
+UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
 .PHONY: help demo build test torture bench lint format install uninstall clean
 
@@ -45,9 +46,12 @@ install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
 	@test -x .build/programs/vault -a -x .build/programs/vaultd || { scripts/setup.sh build && scripts/build.sh; }
 	install -d "$(BIN)"
 	install -m 755 .build/programs/vault .build/programs/vaultd "$(BIN)"
+	install -d "$(UNITS)"
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault.service > "$(UNITS)/vault.service"
+	install -m 644 packaging/systemd/vault.socket "$(UNITS)"
 
 uninstall: ## take the programs away again; nobody's vault is touched
-	rm -f "$(BIN)/vault" "$(BIN)/vaultd"
+	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(UNITS)/vault.service" "$(UNITS)/vault.socket"
 
 clean: ## what was built
 	rm -rf .build

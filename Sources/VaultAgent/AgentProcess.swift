@@ -22,7 +22,7 @@ public struct AgentProcess: Sendable {
     Ending.blockSignals()
     let ending = Ending()
     // Awaited by `exit`: the process ends with it.
-    _ = Task {
+    _ = Task(executorPreference: AgentLane.begin()) {
       do {
         try await AgentProcess(environment: processEnvironment(), readyDescriptor: readyDescriptor, ending: ending).run()
         exit(ExitStatus.success.rawValue)
@@ -52,7 +52,7 @@ public struct AgentProcess: Sendable {
     let clock = try AlarmClock()
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
-    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent)
+    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentLane.begin())
     let custody = Custody(store: store, standard: settings.keyStore, keyStores: keyStores(store.vaultId))
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database),
@@ -75,7 +75,9 @@ public struct AgentProcess: Sendable {
     ending.onRequest { gate.stop() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
+    _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     await Thread.run { gate.run() }
+    _ = sys_notify("STOPPING=1")
     await scheduler.stop()
     endpoint.closeAll()
     try await store.close()

@@ -13,7 +13,7 @@ extension Broker {
     let session = delivery.session
     watch.watch(requester.pid) { [weak self] in
       // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
-      Task { await self?.closeLease(lease.id, wish, session, requester) }
+      Task(executorPreference: AgentLane.current) { await self?.closeLease(lease.id, wish, session, requester) }
     }
     return lease
   }

@@ -127,7 +127,9 @@ actor Broker {
   /// Says in `vault list` what the profile waits for.
   func note(_ error: any Error, of profile: String) async throws {
     switch error {
-    case SignInError.needed: try await store.setAttention(.needsLogin, of: profile)
+    case SignInError.needed(let name):
+      try await store.setNeedsLogin(signIn: name)
+      try await store.setAttention(.needsLogin, of: profile)
     case AgentError.nobodyToAsk, AgentError.badMFACode: try await store.setAttention(.needsMFA, of: profile)
     case is CancellationError: break
     default: try await store.setAttention(.failing, of: profile)

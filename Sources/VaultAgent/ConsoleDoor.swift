@@ -27,7 +27,7 @@ final class ConsoleDoor: Sendable {
     }
     servers.withLock { $0[key] = server }
     // Ends by itself after the minute; nobody waits for it.
-    Task { [weak self, clock] in
+    Task(executorPreference: AgentLane.current) { [weak self, clock] in
       try? await clock.sleep(until: clock.now().adding(seconds: Self.patience))
       let over = self?.servers.withLock { $0.removeValue(forKey: key) }
       _ = over

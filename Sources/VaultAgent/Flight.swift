@@ -26,7 +26,9 @@ final class Flight<Value: Sendable>: Prompter {
   /// Starts the work. Call it once, before ``value()``.
   func start(_ work: @escaping @Sendable (Flight<Value>) async throws -> Value) {
     // A task inherits what is local to the one that makes it: the environment is the first asker's.
-    let task = Task { try await CurrentPrompter.$value.withValue(self) { try await work(self) } }
+    let task = Task(executorPreference: AgentLane.current) {
+      try await CurrentPrompter.$value.withValue(self) { try await work(self) }
+    }
     state.withLock { $0.task = task }
   }
 

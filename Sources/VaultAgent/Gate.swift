@@ -18,19 +18,26 @@ final class Gate: Sendable {
   private let poller: Int32
   private let wakeUp: Int32
   private let path: String
+  /// A service manager's socket is its own to remove.
+  private let isInherited: Bool
   /// Where requests run.
   private let lane: any TaskExecutor
   private let handle: @Sendable (Connection, Message) async -> Void
   private let isStopping = Mutex(false)
 
-  /// Listens at `path`, replacing a socket that a dead agent left. Call it under the agent's lock.
+  /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed on. Call it under the
+  /// agent's lock.
   init(path: String, lane: any TaskExecutor, handle: @escaping @Sendable (Connection, Message) async -> Void) throws(AgentError) {
-    var status = stat()
-    if lstat(path, &status) == 0 {
-      guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .foreignSocket(path: path) }
-      unlink(path)
+    let inherited = sys_inherited_listener()
+    isInherited = inherited >= 0
+    if !isInherited {
+      var status = stat()
+      if lstat(path, &status) == 0 {
+        guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .foreignSocket(path: path) }
+        unlink(path)
+      }
     }
-    listener = sys_unix_listen(path, 512)
+    listener = isInherited ? inherited : sys_unix_listen(path, 512)
     guard listener >= 0 else { throw .system(what: "listen at \(path)", code: sys_errno()) }
     poller = epoll_create1(Int32(EPOLL_CLOEXEC))
     wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
@@ -93,7 +100,7 @@ final class Gate: Sendable {
         if isListening { watch(listener) } else { forget(listener) }
       }
     }
-    unlink(path)
+    if !isInherited { unlink(path) }
     for (descriptor, client) in clients {
       forget(descriptor)
       client.connection.close()

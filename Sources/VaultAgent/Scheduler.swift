@@ -125,9 +125,9 @@ actor Scheduler {
       alarm = nil
       return
     }
-    alarm = Task { [clock] in
+    alarm = Task(executorPreference: AgentLane.current) { [clock] in
       do { try await clock.sleep(until: next) } catch { return }
-      self.ring()
+      await self.ring()
     }
   }
 
@@ -145,7 +145,7 @@ actor Scheduler {
       underWay += 1
       entries[key]?.isUnderWay = true
       // It ends with its own work, and takes the next one then.
-      Task { await self.renew(key) }
+      Task(executorPreference: AgentLane.current) { await self.renew(key) }
     }
     if underWay < pace.current { arm() }
   }

@@ -29,6 +29,7 @@ extension SignIns {
       let url = pkce.authorizeURL(
         at: endpoint, clientId: client.clientId, scopes: place.scopes, redirectURL: callback.redirectURL, state: state)
       asker.prompter.show(SignInPage(url: url, code: nil))
+      asker.prompter.progress("waiting until you have signed in …")
       let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
         group.addTask { try await callback.code() }
         group.addTask {
@@ -52,6 +53,7 @@ extension SignIns {
       let device = try await clients.oidc.startDeviceAuthorization(
         client, startURL: place.startURL, at: endpoint, via: asker.route(place.oidc))
       asker.prompter.show(SignInPage(url: device.completeURL, code: device.userCode))
+      asker.prompter.progress("waiting until you have signed in …")
       var interval = Int64(device.interval)
       try await clock.sleep(until: clock.now().adding(seconds: interval))
       return try await take(.deviceCode(device.deviceCode), as: client, place, asker, how: "device") { error in

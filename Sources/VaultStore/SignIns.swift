@@ -109,6 +109,13 @@ extension VaultStore {
 
   // MARK: what a profile waits for
 
+  /// Says of every profile of a sign-in that it waits for a login.
+  public func setNeedsLogin(signIn name: String) throws {
+    try database.statement(
+      "UPDATE profile SET attention = 'needs-login' WHERE sign_in = ? AND removed_at IS NULL AND attention IS NOT 'needs-login'"
+    ).begin().bind(name).run()
+  }
+
   /// Says what a profile waits for, for `vault list`; nil once nothing is wrong.
   ///
   /// - Returns: whether that is news.

@@ -83,9 +83,10 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 
 /// Lets tasks run on the store's own thread, so that a request that only reads a session and logs it wakes one thread and no more.
 public final class StoreLane: TaskExecutor {
-  private let thread: ThreadExecutor
+  let thread: ThreadExecutor
 
-  init(_ thread: ThreadExecutor) { self.thread = thread }
+  /// Makes a thread, which lasts as long as the process, unless a store that made it for itself ends it.
+  public init() { thread = ThreadExecutor() }
 
   public func enqueue(_ job: consuming ExecutorJob) { thread.enqueue(job, for: asUnownedTaskExecutor()) }
 }

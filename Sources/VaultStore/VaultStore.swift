@@ -8,6 +8,7 @@ import VaultSecrets
 /// Every change is one transaction with its audit row, and a call that returns has committed.
 public actor VaultStore {
   private let executor: ThreadExecutor
+  private let ownsThread: Bool
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   /// For tasks whose work is mostly the store's.
@@ -25,11 +26,13 @@ public actor VaultStore {
 
   /// Opens the database, making or migrating it, and settles what a killed agent left: intents without an outcome become `unknown`.
   ///
-  /// - Parameter requester: who the agent is, for the rows that it writes unasked.
-  public init(path: String, clock: any WallClock, host requester: Requester) async throws {
-    let executor = ThreadExecutor()
-    self.executor = executor
-    lane = StoreLane(executor)
+  /// - Parameters:
+  ///   - requester: who the agent is, for the rows that it writes unasked.
+  ///   - lane: where to run; nil for a thread of its own, which ends with the store.
+  public init(path: String, clock: any WallClock, host requester: Requester, lane given: StoreLane? = nil) async throws {
+    lane = given ?? StoreLane()
+    executor = lane.thread
+    ownsThread = given == nil
     self.clock = clock
     do {
       let opened = try Schema.openForWriting(path: path, now: clock.now())
@@ -38,12 +41,12 @@ public actor VaultStore {
       head = try AuditHead(database: opened.database, vaultId: vaultId)
       try settle(migratedFrom: opened.migratedFrom, requester)
     } catch {
-      executor.end()
+      if ownsThread { executor.end() }
       throw error
     }
   }
 
-  deinit { executor.end() }
+  deinit { if ownsThread { executor.end() } }
 
   private static func findOrMakeVault(_ database: Database, _ now: Timestamp) throws -> String {
     if let id = try database.statement("SELECT id FROM vault").begin().first({ $0.text(0) }) { return id }

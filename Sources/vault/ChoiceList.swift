@@ -76,14 +76,16 @@ struct ChoiceList {
     var state = State(lines)
     while true {
       drawn = draw(state, over: drawn, terminal)
-      switch state.press(Self.key(from: terminal)) {
-      case .goesOn: continue
-      case .taken(let indices):
-        erase(drawn, terminal)
-        return indices
-      case .left:
-        erase(drawn, terminal)
-        return nil
+      for key in Self.keys(from: terminal) {
+        switch state.press(key) {
+        case .goesOn: continue
+        case .taken(let indices):
+          erase(drawn, terminal)
+          return indices
+        case .left:
+          erase(drawn, terminal)
+          return nil
+        }
       }
     }
   }
@@ -121,28 +123,51 @@ struct ChoiceList {
     text.withUTF8 { _ = Glibc.write(terminal, $0.baseAddress, $0.count) }
   }
 
-  private static func key(from terminal: Int32) -> Key {
-    var bytes = [UInt8](repeating: 0, count: 16)
+  /// What was pressed by now; several keys where they came at once.
+  private static func keys(from terminal: Int32) -> [Key] {
+    var bytes = [UInt8](repeating: 0, count: 256)
     let got = read(terminal, &bytes, bytes.count)
-    guard got > 0 else { return .leave }
-    return key(Array(bytes[..<got]))
+    if got < 0, errno == EINTR { return [.other] }
+    guard got > 0 else { return [.leave] }
+    return keys(bytes[..<got])
   }
 
-  /// A key as a terminal in raw mode sends it (ECMA-48; xterm's control sequences).
-  static func key(_ bytes: [UInt8]) -> Key {
-    switch bytes {
-    case [3], [4], [27]: return .leave
-    case [13], [10]: return .take
-    case [9]: return .mark
-    case [1]: return .markAll
-    case [8], [127]: return .backspace
-    case [27, 91, 65], [27, 79, 65], [16]: return .up
-    case [27, 91, 66], [27, 79, 66], [14]: return .down
-    default:
-      guard let text = String(validating: bytes, as: UTF8.self), let first = text.first, text.count == 1,
-        bytes[0] >= 32
-      else { return .other }
-      return .character(first)
+  /// Keys as a terminal in raw mode sends them (ECMA-48; xterm's control sequences).
+  static func keys(_ bytes: ArraySlice<UInt8>) -> [Key] {
+    var rest = bytes
+    var keys: [Key] = []
+    while let byte = rest.popFirst() {
+      switch byte {
+      case 27:
+        guard let next = rest.first, next == UInt8(ascii: "[") || next == UInt8(ascii: "O") else {
+          keys.append(.leave)
+          continue
+        }
+        rest.removeFirst()
+        // Parameters, then the letter that says which key it is.
+        while let parameter = rest.first, (0x20...0x3F).contains(parameter) { rest.removeFirst() }
+        switch rest.popFirst() {
+        case UInt8(ascii: "A"): keys.append(.up)
+        case UInt8(ascii: "B"): keys.append(.down)
+        default: keys.append(.other)
+        }
+      case 3, 4: keys.append(.leave)
+      case 13, 10: keys.append(.take)
+      case 9: keys.append(.mark)
+      case 1: keys.append(.markAll)
+      case 8, 127: keys.append(.backspace)
+      case 16: keys.append(.up)
+      case 14: keys.append(.down)
+      case 0..<32: keys.append(.other)
+      default:
+        var character = [byte]
+        while let more = rest.first, more & 0xC0 == 0x80 {
+          character.append(more)
+          rest.removeFirst()
+        }
+        keys.append(String(validating: character, as: UTF8.self)?.first.map { .character($0) } ?? .other)
+      }
     }
+    return keys
   }
 }

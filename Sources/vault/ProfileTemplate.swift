@@ -68,7 +68,7 @@ struct ProfileTemplate {
     for byte in text.utf8 {
       switch byte {
       case 48...57, 65...90, 97...122, UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "@"),
-        UInt8(ascii: "+"), UInt8(ascii: "-"):
+        UInt8(ascii: "+"):
         bytes.append(byte)
       default: if bytes.last != UInt8(ascii: "-") { bytes.append(UInt8(ascii: "-")) }
       }

@@ -70,3 +70,9 @@ int sys_alarm_wait(int alarm);
 
 /// The user who owns the TCP socket on 127.0.0.1 from one port to another (sock_diag(7)); -1 where there is none.
 int64_t sys_tcp_owner(uint16_t local_port, uint16_t remote_port);
+
+/// Tells the service manager something (sd_notify(3)). 0 also where there is none; -1 with errno.
+int sys_notify(const char *state);
+
+/// The one listening socket that a service manager passed on (sd_listen_fds(3)), close-on-exec and non-blocking; -1 where there is none.
+int sys_inherited_listener(void);
