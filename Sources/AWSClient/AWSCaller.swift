@@ -46,11 +46,13 @@ final class AWSCaller: Sendable {
   /// Makes one call, with its retries.
   ///
   /// - Parameters:
+  ///   - mayRepeat: false for a call that must not be made twice where it is not known whether it was carried out.
   ///   - request: puts the request together, signed for the moment.
   ///   - read: what an answer means.
   /// - Throws: `AWSError`; cancellation.
   func call<Value>(
-    _ action: String, at host: String, request: (Timestamp) -> HTTPRequest, read: (HTTPResponse) -> Reading<Value>
+    _ action: String, at host: String, mayRepeat: Bool = true, request: (Timestamp) -> HTTPRequest,
+    read: (HTTPResponse) -> Reading<Value>
   ) async throws -> Answer<Value> {
     var attempt = 1
     var paid: Int?
@@ -72,7 +74,9 @@ final class AWSCaller: Sendable {
         offset.withLock { $0 = failure.clockOffset }
         continue
       }
-      guard failure.isRetryable, attempt < Self.mostAttempts, let cost = quota.take(afterTimeout: failure.isTimeout) else {
+      guard failure.isRetryable, mayRepeat || failure.isCertainlyUndone, attempt < Self.mostAttempts,
+        let cost = quota.take(afterTimeout: failure.isTimeout)
+      else {
         throw failure
       }
       paid = cost

@@ -105,6 +105,15 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     }
   }
 
+  /// Whether the call was surely not carried out: AWS turned it away, or was never reached.
+  var isCertainlyUndone: Bool {
+    switch cause {
+    case .transport(.resolve), .transport(.connect): true
+    case .service(let code, _, let status): Self.throttling.contains(code) || status == 429
+    default: false
+    }
+  }
+
   var isTimeout: Bool {
     if case .transport(let error) = cause { return error.isTimeout }
     return code?.hasPrefix("RequestTimeout") ?? false

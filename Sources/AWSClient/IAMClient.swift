@@ -52,7 +52,10 @@ public final class IAMClient: Sendable {
   ) async throws -> AWSCaller.Answer<XMLElements> {
     var form = FormBody(action: action, version: "2010-05-08")
     for (name, value) in parameters { form.add(name, value) }
-    return try await QueryCall(action: action, service: "iam", body: form.finish(), credential: credential).make(
+    // Another key than one that is lost would take the user's last place.
+    return try await QueryCall(
+      action: action, service: "iam", body: form.finish(), credential: credential, mayRepeat: action != "CreateAccessKey"
+    ).make(
       by: caller, at: endpoint, via: route)
   }
 }

@@ -9,9 +9,11 @@ struct QueryCall {
   let body: SecretBytes
   /// Nil for the calls that take no signature (`AssumeRoleWithWebIdentity`, `AssumeRoleWithSAML`).
   let credential: Credential?
+  /// False for what makes something that there must be one of.
+  var mayRepeat = true
 
   func make(by caller: AWSCaller, at endpoint: AWSEndpoint, via route: Route) async throws -> AWSCaller.Answer<XMLElements> {
-    try await caller.call(action, at: endpoint.host) { moment in
+    try await caller.call(action, at: endpoint.host, mayRepeat: mayRepeat) { moment in
       request(endpoint, route, moment)
     } read: { response in
       let elements = XMLElements(response.body)

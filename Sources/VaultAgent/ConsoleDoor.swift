@@ -19,7 +19,8 @@ final class ConsoleDoor: Sendable {
     let path = "/" + key
     let once = Once(url)
     let server = try LoopbackServer(ownUserOnly: true) { request, port in
-      guard request.method == "GET", request.path == path, request.headers["host"] == ["127.0.0.1:\(port)"], let url = once.take()
+      guard request.method == "GET", request.path == path, request.values(of: "host") == ["127.0.0.1:\(port)"],
+        let url = once.take()
       else { return LoopbackServer.Response(status: 404, body: SecretBytes("Nothing is here.\n")) }
       let location = url.withBytes { String(decoding: $0, as: UTF8.self) }
       return LoopbackServer.Response(

@@ -20,7 +20,8 @@ final class CredentialEndpoint: Sendable {
 
   private struct Entry {
     let id: String
-    var document: SecretBytes
+    /// Lies ready; the answer of every request until the next session.
+    var response: LoopbackServer.Response
     var expiresAt: Timestamp
     var requests = 0
   }
@@ -41,11 +42,11 @@ final class CredentialEndpoint: Sendable {
   func open(_ credential: Credential) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { base64URL($0) }
     let entry = Entry(
-      id: Identifier.make("lse"), document: Self.document(credential), expiresAt: credential.expiresAt ?? clock.now())
+      id: Identifier.make("lse"), response: Self.response(credential), expiresAt: credential.expiresAt ?? clock.now())
     let port = try state.withLock { state in
       let server = try state.server ?? makeServer()
       state.server = server
-      state.entries[Self.hash(token)] = entry
+      state.entries[token.withBytes { Self.hash($0) }] = entry
       return server.port
     }
     return Lease(id: entry.id, url: "http://127.0.0.1:\(port)\(Self.path)", token: token)
@@ -53,10 +54,10 @@ final class CredentialEndpoint: Sendable {
 
   /// Puts new credentials in the place of those that a lease serves.
   func update(_ id: String, _ credential: Credential) {
-    let document = Self.document(credential)
+    let response = Self.response(credential)
     state.withLock { state in
       for (hash, entry) in state.entries where entry.id == id {
-        state.entries[hash]?.document = document
+        state.entries[hash]?.response = response
         state.entries[hash]?.expiresAt = credential.expiresAt ?? entry.expiresAt
       }
     }
@@ -95,28 +96,48 @@ final class CredentialEndpoint: Sendable {
   // MARK: answering, on the server's thread
 
   private func answer(_ request: LoopbackServer.Request, _ port: Int) -> LoopbackServer.Response {
-    guard request.path == Self.path, request.query.isEmpty else { return Self.refusal(404, "NotFound", "nothing is here") }
+    guard request.path == Self.path, !request.hasQuery else { return Self.refusal(404, "NotFound", "nothing is here") }
     guard request.method == "GET" else { return Self.refusal(405, "MethodNotAllowed", "only GET is taken") }
+    var headers = Headers()
+    request.forEachHeader { headers.take($0, $1) }
     // A name that some page made point here (DNS rebinding), and whatever a browser sends, is nobody who has a token.
-    guard request.headers["host"] == ["127.0.0.1:\(port)"] else { return Self.refusal(403, "AccessDenied", "wrong host") }
-    let isBrowser = request.headers.keys.contains { $0 == "origin" || $0 == "referer" || $0.hasPrefix("sec-fetch-") }
-    guard !isBrowser else { return Self.refusal(403, "AccessDenied", "no browser is served") }
-    guard let tokens = request.headers["authorization"], tokens.count == 1 else {
-      return Self.refusal(401, "AccessDenied", "one token is needed")
-    }
-    let hash = Self.hash(SecretBytes(tokens[0]))
+    guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { return Self.refusal(403, "AccessDenied", "wrong host") }
+    guard !headers.isBrowser else { return Self.refusal(403, "AccessDenied", "no browser is served") }
+    guard headers.tokens == 1 else { return Self.refusal(401, "AccessDenied", "one token is needed") }
+    let hash = headers.tokenHash
     let now = clock.now()
-    let found = state.withLock { state -> (document: SecretBytes, isAlive: Bool)? in
+    let found = state.withLock { state -> (response: LoopbackServer.Response, isAlive: Bool)? in
       // Every entry is looked at, each in constant time.
       var match: [UInt8]?
       for known in state.entries.keys where Self.areEqual(known, hash) { match = known }
       guard let match, let entry = state.entries[match] else { return nil }
       state.entries[match]?.requests += 1
-      return (entry.document, entry.expiresAt > now)
+      return (entry.response, entry.expiresAt > now)
     }
     guard let found else { return Self.refusal(403, "AccessDenied", "unknown token") }
     guard found.isAlive else { return Self.refusal(503, "Unavailable", "the session is over and could not be renewed yet") }
-    return LoopbackServer.Response(status: 200, type: "application/json", body: found.document)
+    return found.response
+  }
+
+  /// What of a request's headers decides.
+  private struct Headers {
+    var hosts = 0
+    var host = ""
+    var tokens = 0
+    var tokenHash: [UInt8] = []
+    var isBrowser = false
+
+    mutating func take(_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) {
+      if strcasecmp(name, "host") == 0 {
+        hosts += 1
+        host = String(cString: value)
+      } else if strcasecmp(name, "authorization") == 0 {
+        tokens += 1
+        tokenHash = CredentialEndpoint.hash(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+      } else if strcasecmp(name, "origin") == 0 || strcasecmp(name, "referer") == 0 || strncasecmp(name, "sec-fetch-", 10) == 0 {
+        isBrowser = true
+      }
+    }
   }
 
   private static func refusal(_ status: UInt32, _ code: String, _ text: String) -> LoopbackServer.Response {
@@ -124,16 +145,18 @@ final class CredentialEndpoint: Sendable {
       status: status, type: "application/json", body: SecretBytes(#"{"code":"\#(code)","message":"\#(text)"}"#))
   }
 
-  private static func hash(_ token: SecretBytes) -> [UInt8] {
-    token.withBytes { bytes in
-      var copy = Array(bytes)
-      defer { wipe(&copy) }
-      return blake2b(copy, length: 32)
-    }
+  fileprivate static func hash(_ token: UnsafeRawBufferPointer) -> [UInt8] {
+    var copy = Array(token)
+    defer { wipe(&copy) }
+    return blake2b(copy, length: 32)
   }
 
   private static func areEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
     one.withUnsafeBytes { one in other.withUnsafeBytes { constantTimeEqual(one, $0) } }
+  }
+
+  private static func response(_ credential: Credential) -> LoopbackServer.Response {
+    LoopbackServer.Response(status: 200, type: "application/json", body: document(credential))
   }
 
   /// `{"AccessKeyId","SecretAccessKey","Token","Expiration"}`: none of them needs escaping, since only plain ASCII is taken from AWS.

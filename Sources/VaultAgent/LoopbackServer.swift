@@ -11,25 +11,60 @@ import VaultSecrets
 ///
 /// Requests without a body only; what is asked is answered at once.
 final class LoopbackServer: Sendable {
-  /// A request as it came; nothing in it has been believed yet.
-  struct Request: Sendable {
+  /// A request as it came; nothing in it has been believed yet. Good until it is answered.
+  struct Request {
+    fileprivate let connection: OpaquePointer
     let method: String
     let path: String
-    /// Every value of a header, by its name in lower case.
-    let headers: [String: [String]]
-    /// Every value of a query's name, decoded.
-    let query: [String: [String]]
 
-    /// The one value of a query's name; nil where there is none, or more.
-    func only(_ name: String) -> String? { query[name].flatMap { $0.count == 1 ? $0[0] : nil } }
+    /// Shows each header as it stands, without a copy of it.
+    func forEachHeader(_ body: (_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) -> Void) {
+      LoopbackServer.forEach(MHD_ValueKind.HEADER_KIND, of: connection, body)
+    }
+
+    /// Every value of a header.
+    func values(of header: String) -> [String] {
+      var values: [String] = []
+      forEachHeader { name, value in if strcasecmp(name, header) == 0 { values.append(String(cString: value)) } }
+      return values
+    }
+
+    /// The one value of a query's name, decoded; nil where there is none, or more.
+    func only(_ name: String) -> String? {
+      var values: [String] = []
+      LoopbackServer.forEach(MHD_ValueKind.GET_ARGUMENT_KIND, of: connection) { key, value in
+        if strcmp(key, name) == 0 { values.append(String(cString: value)) }
+      }
+      return values.count == 1 ? values[0] : nil
+    }
+
+    var hasQuery: Bool {
+      var has = false
+      LoopbackServer.forEach(MHD_ValueKind.GET_ARGUMENT_KIND, of: connection) { _, _ in has = true }
+      return has
+    }
   }
 
-  struct Response: Sendable {
-    var status: UInt32
-    var type = "text/plain; charset=utf-8"
-    var body: SecretBytes
-    /// Beside those that every answer has.
-    var headers: [(name: String, value: String)] = []
+  /// An answer, made once and good for any number of requests.
+  final class Response: Sendable {
+    let status: UInt32
+    /// Sound to share: libmicrohttpd counts who uses it, and never changes it once it is made.
+    fileprivate nonisolated(unsafe) let form: OpaquePointer?
+
+    /// - Parameter headers: beside those that every answer has.
+    init(
+      status: UInt32, type: String = "text/plain; charset=utf-8", body: SecretBytes, headers: [(name: String, value: String)] = []
+    ) {
+      self.status = status
+      form = body.withBytes { bytes in
+        MHD_create_response_from_buffer(bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
+      }
+      guard let form else { return }
+      let standard = [("Content-Type", type), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+      for header in standard + headers { MHD_add_response_header(form, header.0, header.1) }
+    }
+
+    deinit { if let form { MHD_destroy_response(form) } }
   }
 
   /// What the server may cost.
@@ -108,47 +143,32 @@ final class LoopbackServer: Sendable {
       size.pointee = 0
       return .YES
     }
-    let request = Request(
-      method: String(cString: method), path: String(cString: url),
-      headers: values(of: connection, .HEADER_KIND) { $0.lowercased() },
-      query: values(of: connection, .GET_ARGUMENT_KIND) { $0 })
+    let request = Request(connection: connection, method: String(cString: method), path: String(cString: url))
     let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
-    return send(handler.answer(request, handler.port), to: connection)
-  }
-
-  private final class Pairs {
-    var values: [String: [String]] = [:]
-    let name: (String) -> String
-    init(_ name: @escaping (String) -> String) { self.name = name }
-  }
-
-  private static func values(of connection: OpaquePointer, _ kind: MHD_ValueKind, _ name: @escaping (String) -> String)
-    -> [String: [String]]
-  {
-    let pairs = Pairs(name)
-    MHD_get_connection_values(
-      connection, kind,
-      { context, _, key, value in
-        guard let context, let key else { return .YES }
-        let pairs = Unmanaged<Pairs>.fromOpaque(context).takeUnretainedValue()
-        pairs.values[pairs.name(String(cString: key)), default: []].append(value.map { String(cString: $0) } ?? "")
-        return .YES
-      }, Unmanaged.passUnretained(pairs).toOpaque())
-    return pairs.values
-  }
-
-  private static func send(_ response: Response, to connection: OpaquePointer) -> MHD_Result {
-    let form = response.body.withBytes { bytes in
-      MHD_create_response_from_buffer(
-        bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
-    }
-    guard let form else { return .NO }
-    defer { MHD_destroy_response(form) }
-    let headers =
-      [
-        ("Content-Type", response.type), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"),
-      ] + response.headers
-    for header in headers { MHD_add_response_header(form, header.0, header.1) }
+    let response = handler.answer(request, handler.port)
+    guard let form = response.form else { return .NO }
     return MHD_queue_response(connection, response.status, form)
+  }
+
+  private struct Visit {
+    let body: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Void
+  }
+
+  private static func forEach(
+    _ kind: MHD_ValueKind, of connection: OpaquePointer, _ body: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Void
+  ) {
+    withoutActuallyEscaping(body) { body in
+      var visit = Visit(body: body)
+      withUnsafeMutablePointer(to: &visit) { visit in
+        _ = MHD_get_connection_values(
+          connection, kind,
+          { context, _, key, value in
+            guard let context, let key else { return .YES }
+            let visit = context.assumingMemoryBound(to: Visit.self)
+            if let value { visit.pointee.body(key, value) } else { "".withCString { visit.pointee.body(key, $0) } }
+            return .YES
+          }, visit)
+      }
+    }
   }
 }

@@ -61,7 +61,7 @@ final class SignInCallback: Sendable {
     guard request.path == path else { return page(404, "Nothing is here.") }
     guard request.method == "GET" else { return page(405, "Only GET is taken here.") }
     // A name that some page made point here (DNS rebinding) is no address of ours.
-    guard let hosts = request.headers["host"], hosts.count == 1, hosts[0] == "127.0.0.1:\(port)" else {
+    guard request.values(of: "host") == ["127.0.0.1:\(port)"] else {
       return page(400, "This address is for the sign-in alone.")
     }
     guard let state = request.only("state"), SecretBytes(state).equals(expected) else {

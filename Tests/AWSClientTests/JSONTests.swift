@@ -131,3 +131,36 @@ import VaultSecrets
     #expect(((try? MachineCredentialsClient.ContainerAddress.full(url).address) != nil) == isTaken)
   }
 }
+
+@Suite struct IAMClientTests {
+  private let key = Credential(
+    accessKeyId: "AKIAEXAMPLEEXAMPLE00", secretAccessKey: SecretBytes("a secret"), sessionToken: nil, expiresAt: nil)
+
+  private func create(_ steps: [ScriptedTransport.Step]) async -> (error: AWSError?, calls: Int) {
+    let transport = ScriptedTransport(steps)
+    let client = IAMClient(transport: transport, clock: JumpingClock(), random: { 0.5 })
+    do {
+      let endpoint = try AWSEndpoint(.iam, region: "eu-west-1", settings: EndpointSettings())
+      _ = try await client.createAccessKey(signedBy: key, at: endpoint, via: ScriptedSTS.route)
+      return (nil, transport.requests.count)
+    } catch {
+      return (error as? AWSError, transport.requests.count)
+    }
+  }
+
+  @Test("a key that may have been made is not made twice; where AWS was surely not asked, it is asked again")
+  func once() async {
+    let lost = await create([.failure(.timedOut(host: "iam")), .failure(.timedOut(host: "iam"))])
+    #expect(lost.error != nil && lost.calls == 1)
+    let fault = await create([.error("InternalFailure", status: 500), .error("InternalFailure", status: 500)])
+    #expect(fault.error?.code == "InternalFailure" && fault.calls == 1)
+    let made = """
+      <CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><AccessKeyId>AKIANEWNEWNEWNEWNEW1</AccessKeyId>
+      <SecretAccessKey>wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY</SecretAccessKey></AccessKey></CreateAccessKeyResult></CreateAccessKeyResponse>
+      """
+    let later = await create([
+      .failure(.connect(host: "iam")), .error("Throttling", status: 400), .answer(status: 200, body: made),
+    ])
+    #expect(later.error == nil && later.calls == 3)
+  }
+}
