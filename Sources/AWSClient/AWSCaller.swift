@@ -2,18 +2,65 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// What a service's answer means.
-enum Reading<Value> {
-  /// Some services say the request's id in the body.
-  case value(Value, requestId: String? = nil)
-  /// The service's own error.
-  case refusal(code: String, text: String, requestId: String? = nil)
-  /// No answer of AWS's.
-  case garbled(String)
+/// One thing to ask of a service.
+struct AWSCall {
+  /// `AssumeRole`, …
+  let action: String
+  let host: String
+  var retries = RetryRule.standard
+  /// The request, made anew for each attempt at AWS's time.
+  let request: (Timestamp) -> HTTPRequest
 }
 
-/// Makes calls by the SDKs' standard rules: 3 attempts, full jitter up to 20 s, a quota. Where AWS says that the clock is off, the call
-/// is signed again with AWS's time, which is kept for the calls after it.
+/// After which failures a call is made again; three attempts are all.
+enum RetryRule {
+  /// After each that may pass.
+  case standard
+  /// Only where it is sure that nothing was done: for what makes something new at each call.
+  case unlessDone
+  /// Only where somebody answered: for an address behind which there may be nobody.
+  case answered
+
+  func allows(_ error: AWSError) -> Bool {
+    guard error.isRetryable else { return false }
+    switch (self, error.cause) {
+    case (.standard, _), (.unlessDone, .transport(.connect)), (.unlessDone, .transport(.resolve)): return true
+    case (.unlessDone, .service(let code, _, let status)): return AWSError.throttling.contains(code) || status == 429
+    case (.unlessDone, _): return false
+    case (.answered, .transport): return false
+    case (.answered, _): return true
+    }
+  }
+}
+
+/// What a service answered.
+struct Answer<Document> {
+  let document: Document
+  let requestId: String?
+  let attempts: Int
+  let action: String
+  let host: String
+
+  /// What `body` reads in the answer.
+  ///
+  /// - Throws: `AWSError`, garbled, where it holds nonsense.
+  func read<Value>(_ body: (Document) throws(Nonsense) -> Value) throws(AWSError) -> Value {
+    do throws(Nonsense) {
+      return try body(document)
+    } catch {
+      throw AWSError(.garbled(error.what), action: action, requestId: requestId, host: host, attempts: attempts)
+    }
+  }
+}
+
+/// What is wrong with an answer.
+struct Nonsense: Error {
+  let what: String
+}
+
+/// Makes calls to AWS, and again where that may help: as the SDKs' standard mode, with 3 attempts, full jitter up to 20 s and a quota.
+///
+/// Where AWS says that the clock is off, the call is signed again with AWS's time, which is kept for the calls after it.
 final class AWSCaller: Sendable {
   static let mostAttempts = 3
   static let longestDelay = 20.0
@@ -37,30 +84,15 @@ final class AWSCaller: Sendable {
   /// AWS's time, as far as it is known.
   func now() -> Timestamp { clock.now().adding(seconds: offset.withLock { $0 }) }
 
-  struct Answer<Value> {
-    let value: Value
-    let requestId: String?
-    let attempts: Int
-  }
-
-  /// Makes one call, with its retries.
-  ///
-  /// - Parameters:
-  ///   - mayRepeat: false for a call that must not be made twice where it is not known whether it was carried out.
-  ///   - request: puts the request together, signed for the moment.
-  ///   - read: what an answer means.
-  /// - Throws: `AWSError`; cancellation.
-  func call<Value>(
-    _ action: String, at host: String, mayRepeat: Bool = true, request: (Timestamp) -> HTTPRequest,
-    read: (HTTPResponse) -> Reading<Value>
-  ) async throws -> Answer<Value> {
+  /// - Throws: `AWSError`; `CancellationError` where a wait between attempts is cancelled.
+  func call<Document>(_ call: AWSCall, _ form: AnswerForm<Document>) async throws -> Answer<Document> {
     var attempt = 1
     var paid: Int?
     var hasCorrectedClock = false
     while true {
       let failure: AWSError
       let pause: Double?
-      switch await once(action, host, request(now()), read, attempt) {
+      switch await once(call, form, attempt) {
       case .answer(let answer):
         quota.giveBack(paid)
         return answer
@@ -74,11 +106,8 @@ final class AWSCaller: Sendable {
         offset.withLock { $0 = failure.clockOffset }
         continue
       }
-      guard failure.isRetryable, mayRepeat || failure.isCertainlyUndone, attempt < Self.mostAttempts,
-        let cost = quota.take(afterTimeout: failure.isTimeout)
-      else {
-        throw failure
-      }
+      guard call.retries.allows(failure), attempt < Self.mostAttempts, let cost = quota.take(afterTimeout: failure.isTimeout)
+      else { throw failure }
       paid = cost
       let delay = pause.map { min($0, Self.longestDelay) } ?? random() * min(Self.longestDelay, Double(1 << attempt))
       try await clock.sleep(until: clock.now().adding(milliseconds: Int64(delay * 1_000)))
@@ -86,50 +115,40 @@ final class AWSCaller: Sendable {
     }
   }
 
-  private enum Outcome<Value> {
-    case answer(Answer<Value>)
+  private enum Outcome<Document> {
+    case answer(Answer<Document>)
     case failure(AWSError, retryAfter: Double?)
   }
 
-  private func once<Value>(
-    _ action: String, _ host: String, _ request: HTTPRequest, _ read: (HTTPResponse) -> Reading<Value>, _ attempt: Int
-  ) async -> Outcome<Value> {
+  private func once<Document>(_ call: AWSCall, _ form: AnswerForm<Document>, _ attempt: Int) async -> Outcome<Document> {
     let response: HTTPResponse
     do throws(TransportError) {
-      response = try await transport.send(request)
+      response = try await transport.send(call.request(now()))
     } catch {
-      return .failure(AWSError(.transport(error), action: action, host: host, attempts: attempt), retryAfter: nil)
+      return .failure(AWSError(.transport(error), action: call.action, host: call.host, attempts: attempt), retryAfter: nil)
     }
-    var requestId = response["x-amzn-requestid"]
-    let cause: AWSError.Cause
-    switch read(response) {
-    case .value(let value, let id):
-      requestId = requestId ?? id
-      return .answer(Answer(value: value, requestId: requestId, attempts: attempt))
-    case .refusal(let code, let text, let id):
-      requestId = requestId ?? id
-      cause = .service(code: code, text: text, status: response.status)
-    case .garbled where response.status >= 400:
-      cause = .service(code: "HTTP \(response.status)", text: "", status: response.status)
-    case .garbled(let what): cause = .garbled(what)
+    let requestId = response["x-amzn-requestid"] ?? form.requestId(response)
+    if (200..<300).contains(response.status), let document = form.document(response.body) {
+      return .answer(
+        Answer(document: document, requestId: requestId, attempts: attempt, action: call.action, host: call.host))
     }
     let skew = response["date"].flatMap { HTTPDate.parse($0) }.map { $0.since(clock.now()) / 1_000 } ?? 0
-    let retryAfter =
-      (response["x-amz-retry-after"].flatMap { Double($0) }.map { $0 / 1_000 } ?? response["retry-after"].flatMap { Double($0) })
-      .flatMap { $0 >= 0 && $0.isFinite ? $0 : nil }
-    return .failure(
-      AWSError(cause, action: action, requestId: requestId, host: host, attempts: attempt, clockOffset: skew),
-      retryAfter: retryAfter)
+    let error = AWSError(
+      Self.cause(response, form), action: call.action, requestId: requestId, host: call.host, attempts: attempt, clockOffset: skew
+    )
+    return .failure(error, retryAfter: Self.retryAfter(response))
   }
-}
 
-/// How a call gets to AWS: through which proxy, trusting which certificates.
-public struct Route: Sendable, Hashable {
-  public var proxies: ProxySettings
-  public var caBundle: String?
+  private static func cause<Document>(_ response: HTTPResponse, _ form: AnswerForm<Document>) -> AWSError.Cause {
+    if let refusal = form.refusal(response) { return .service(code: refusal.code, text: refusal.text, status: response.status) }
+    if response.status >= 400 { return .service(code: "HTTP \(response.status)", text: "", status: response.status) }
+    return .garbled("status \(response.status) and \(response.body.count) bytes that are not \(form.name)")
+  }
 
-  public init(proxies: ProxySettings, caBundle: String?) {
-    self.proxies = proxies
-    self.caBundle = caBundle
+  /// Seconds.
+  private static func retryAfter(_ response: HTTPResponse) -> Double? {
+    let seconds =
+      response["x-amz-retry-after"].flatMap { Double($0) }.map { $0 / 1_000 } ?? response["retry-after"].flatMap { Double($0) }
+    return seconds.flatMap { $0 >= 0 && $0.isFinite ? $0 : nil }
   }
 }

@@ -48,7 +48,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     switch cause {
     case .service(let code, let text, let status):
       ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset)
-    case .transport(let error): error.hint
+    case .transport(let error): ErrorHints.hint(action: action, error) ?? error.hint
     case .garbled: "is something else listening at \(host)? a proxy, a captive portal?"
     case .invalid: nil
     }
@@ -72,11 +72,8 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   /// The code of the MFA device was wrong, or used before.
   public var saysCodeIsWrong: Bool {
     guard case .service("AccessDenied", let text, _) = cause else { return false }
-    return text.contains("MultiFactorAuthentication failed with invalid MFA one time pass code")
+    return text.hasPrefix("MultiFactorAuthentication failed with invalid MFA one time pass code")
   }
-
-  /// IAM Identity Center no longer takes the token.
-  public var saysTokenIsOver: Bool { code == "UnauthorizedException" }
 
   /// AWS no longer takes the credentials that signed the call.
   public var saysSourceIsOver: Bool {
@@ -100,17 +97,10 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     case .transport(let error): error.isTransient
     case .garbled: true
     case .invalid: false
+    // OAuth's own (RFC 8628, 3.5): who polls waits, and knows for how long.
+    case .service("authorization_pending", _, _), .service("slow_down", _, _): false
     case .service(let code, _, let status):
       Self.throttling.contains(code) || Self.transient.contains(code) || [429, 500, 502, 503, 504].contains(status)
-    }
-  }
-
-  /// Whether the call was surely not carried out: AWS turned it away, or was never reached.
-  var isCertainlyUndone: Bool {
-    switch cause {
-    case .transport(.resolve), .transport(.connect): true
-    case .service(let code, _, let status): Self.throttling.contains(code) || status == 429
-    default: false
     }
   }
 

@@ -4,7 +4,7 @@ import VaultSecrets
 /// A sign-in's token as the SDKs cache it (botocore, `SSOTokenLoader`).
 public struct CachedToken: Sendable {
   /// What is wrong with it.
-  public struct Nonsense: Error, Hashable {
+  public struct Malformed: Error, Hashable {
     public let what: String
   }
 
@@ -13,17 +13,15 @@ public struct CachedToken: Sendable {
   public let accessToken: SecretBytes
   public let expiresAt: Timestamp
 
-  public init(_ file: SecretBytes) throws(Nonsense) {
-    guard let json = JSONValue(file) else { throw Nonsense(what: "the file is no JSON") }
+  public init(_ file: SecretBytes) throws(Malformed) {
+    guard let json = JSONDocument(file) else { throw Malformed(what: "the file is no JSON") }
     guard let startURL = json.text("startUrl"), let region = json.text("region") else {
-      throw Nonsense(what: "it names no place")
+      throw Malformed(what: "it names no place")
     }
-    guard let token = json.secret("accessToken"), (1...16_384).contains(token.count), IssuedCredentials.isPlain(token) else {
-      throw Nonsense(what: "there is none")
-    }
+    guard let token = json.secret("accessToken")?.plain(1...16_384) else { throw Malformed(what: "there is none") }
     // Older versions of the AWS CLI wrote `UTC` in place of the Z.
     guard let end = json.text("expiresAt").flatMap({ Timestamp(iso8601: $0.replacing("UTC", with: "Z")) }) else {
-      throw Nonsense(what: "it has no end")
+      throw Malformed(what: "it has no end")
     }
     self.startURL = startURL
     self.region = region

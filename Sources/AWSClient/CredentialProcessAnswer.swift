@@ -1,36 +1,77 @@
 import VaultModel
 import VaultSecrets
 
-/// What a `credential_process` prints (AWS SDKs and Tools Reference Guide, "Process credential provider"), version 1.
-public enum CredentialProcessAnswer {
-  /// What is wrong with it.
-  public struct Nonsense: Error, Hashable {
-    public let what: String
+/// Why what a `credential_process` printed cannot be used.
+public enum CredentialProcessError: ReportableError, Hashable {
+  /// Not one JSON object, or one that is too large or too deep.
+  case notJSON
+  /// Nil where there is none, or one that is no whole number.
+  case version(Int64?)
+  case missing(String)
+  /// A key of the wrong type, empty, or with characters that no such value has.
+  case malformed(String)
+  case expired(Timestamp)
+
+  public var message: String {
+    switch self {
+    case .notJSON: "what the credential process printed is not one JSON object"
+    case .version(nil): "what the credential process printed has no Version of 1"
+    case .version(let version?): "what the credential process printed has Version \(version); 1 is the only one"
+    case .missing(let key): "what the credential process printed has no \(key)"
+    case .malformed(let key): "what the credential process printed has a \(key) that cannot be one"
+    case .expired(let moment): "what the credential process printed expired at \(moment.iso8601)"
+    }
   }
 
-  /// - Returns: the credentials; without an end where the program names none.
-  public static func read(_ printed: SecretBytes, now: Timestamp) throws(Nonsense) -> Credential {
-    guard let json = JSONValue(printed) else { throw Nonsense(what: "it is no JSON object") }
-    guard json.number("Version") == 1 else { throw Nonsense(what: "its Version is not 1") }
-    guard let id = json.text("AccessKeyId"), IssuedCredentials.isAccessKeyId(id) else { throw Nonsense(what: "no AccessKeyId") }
-    guard let secret = json.secret("SecretAccessKey"), (16...256).contains(secret.count), IssuedCredentials.isPlain(secret) else {
-      throw Nonsense(what: "no SecretAccessKey")
+  public var hint: String? {
+    switch self {
+    case .expired: "is the process's own sign-in over, or this machine's clock wrong?"
+    default: #"it prints {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …} and nothing else"#
     }
-    var token: SecretBytes?
-    if json.has("SessionToken"), let given = json.secret("SessionToken"), given.count > 0 {
-      guard given.count <= 16_384, IssuedCredentials.isPlain(given) else { throw Nonsense(what: "a SessionToken that cannot be") }
-      token = given
+  }
+
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .expired: .refused
+    default: .badData
     }
-    guard json.has("Expiration"), json["Expiration"] != nil else {
-      return Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: nil)
+  }
+}
+
+/// What a `credential_process` printed (AWS SDKs and Tools Reference Guide, "Process credential provider").
+public struct CredentialProcessAnswer: Sendable {
+  /// Without an expiration where the process names none: it is never asked again by itself then.
+  public let credential: Credential
+  public let accountId: String?
+
+  /// - Parameter now: what `Expiration` must be after.
+  public init(_ text: SecretBytes, now: Timestamp) throws(CredentialProcessError) {
+    guard let json = JSONDocument(text) else { throw .notJSON }
+    guard json.int("Version") == 1 else { throw .version(json.int("Version")) }
+    guard let id = try Self.secret("AccessKeyId", 1...128, json), let secret = try Self.secret("SecretAccessKey", 1...1_024, json)
+    else { throw .missing(json.has("AccessKeyId") ? "SecretAccessKey" : "AccessKeyId") }
+    var expiresAt: Timestamp?
+    if json.has("Expiration") {
+      guard let moment = json.text("Expiration").flatMap({ Timestamp(iso8601: $0) }) else { throw .malformed("Expiration") }
+      guard moment > now else { throw .expired(moment) }
+      expiresAt = moment
     }
-    guard let end = json.text("Expiration").flatMap({ Timestamp(iso8601: $0) }) else {
-      throw Nonsense(what: "an Expiration that is no ISO 8601 time")
+    credential = Credential(
+      accessKeyId: id.withBytes { String(decoding: $0, as: UTF8.self) }, secretAccessKey: secret,
+      sessionToken: try Self.secret("SessionToken", 1...16_384, json), expiresAt: expiresAt)
+    let account = json.has("AccountId") ? json.text("AccountId") ?? "" : nil
+    if let account, account.utf8.count != 12 || !account.utf8.allSatisfy({ (48...57).contains($0) }) {
+      throw .malformed("AccountId")
     }
-    guard end > now else { throw Nonsense(what: "its credentials ended at \(end.iso8601)") }
-    guard end.since(now) / 1_000 <= IssuedCredentials.longestLife else {
-      throw Nonsense(what: "an Expiration of \(end.iso8601), which no temporary credentials have")
-    }
-    return Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: end)
+    accountId = account
+  }
+
+  /// - Returns: nil where there is none.
+  private static func secret(
+    _ key: String, _ length: ClosedRange<Int>, _ json: JSONDocument
+  ) throws(CredentialProcessError) -> SecretBytes? {
+    guard json.has(key) else { return nil }
+    guard let value = json.secret(key)?.plain(length) else { throw .malformed(key) }
+    return value
   }
 }

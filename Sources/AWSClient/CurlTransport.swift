@@ -36,11 +36,8 @@ public final class CurlTransport: HTTPTransport {
   }
 
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
-    let parts = request.url.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let address = WebAddress(String(parts[0])), request.url.utf8.allSatisfy({ (33...126).contains($0) }) else {
-      throw .badURL(String(parts[0]))
-    }
-    guard address.scheme == "https" || address.isLoopback || request.mayBePlain else { throw .insecure(host: address.host) }
+    guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
+    guard address.scheme == "https" || address.isLoopback || request.isPlainAllowed else { throw .insecure(host: address.host) }
     guard Self.isPlain(request) else { throw .badRequest(host: address.host) }
     guard curlIsReady else { throw .cannotStart }
     let transfer = Transfer(request: request, address: address, limits: limits)
@@ -63,7 +60,9 @@ public final class CurlTransport: HTTPTransport {
   /// Nothing in the request begins a line of its own in what is sent.
   private static func isPlain(_ request: HTTPRequest) -> Bool {
     func isOneLine(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
-    return isOneLine(request.method) && request.headers.allSatisfy { isOneLine($0.name) && isOneLine($0.value) }
+    let isPlainQuery = request.query?.withBytes { $0.count <= 32_768 && $0.allSatisfy { (33...126).contains($0) && $0 != 0x23 } }
+    return isPlainQuery ?? true && isOneLine(request.method)
+      && request.headers.allSatisfy { isOneLine($0.name) && isOneLine($0.value) }
   }
 }
 
@@ -132,15 +131,15 @@ private final class Transfer: @unchecked Sendable {
     _ handle: UnsafeMutableRawPointer, _ list: UnsafeMutablePointer<curl_slist>?, _ bytes: UnsafeRawBufferPointer
   ) {
     let me = Unmanaged.passUnretained(self).toOpaque()
-    vault_curl_set_text(handle, CURLOPT_URL, request.url)
+    setURL(handle)
     vault_curl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
     vault_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
     vault_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
     vault_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
     vault_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
     vault_curl_set_long(handle, CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-    vault_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, limits.connect)
-    vault_curl_set_long(handle, CURLOPT_TIMEOUT_MS, limits.total)
+    vault_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT_MS, min(limits.connect, request.timeout ?? limits.connect))
+    vault_curl_set_long(handle, CURLOPT_TIMEOUT_MS, request.timeout ?? limits.total)
     vault_curl_set_long(handle, CURLOPT_MAXAGE_CONN, 60)
     vault_curl_set_text(handle, CURLOPT_USERAGENT, "vault/\(vaultVersion)")
     if let caBundle = request.caBundle { vault_curl_set_text(handle, CURLOPT_CAINFO, caBundle) }
@@ -153,12 +152,8 @@ private final class Transfer: @unchecked Sendable {
     } else {
       vault_curl_set_long(handle, CURLOPT_POST, 1)
       vault_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, bytes.count)
-      if bytes.isEmpty {
-        // Without any, libcurl would read from standard input.
-        vault_curl_set_text(handle, CURLOPT_COPYPOSTFIELDS, "")
-      } else {
-        vault_curl_set_pointer(handle, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
-      }
+      vault_curl_set_pointer(
+        handle, CURLOPT_POSTFIELDS, bytes.isEmpty ? nil : UnsafeMutableRawPointer(mutating: bytes.baseAddress))
       if request.method != "POST" { vault_curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method) }
     }
     vault_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)
@@ -178,6 +173,22 @@ private final class Transfer: @unchecked Sendable {
     vault_curl_set_progress(handle) { context, _, _, _, _ in
       guard let context else { return 1 }
       return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().isCancelled.load(ordering: .relaxed) ? 1 : 0
+    }
+  }
+
+  /// libcurl copies what it is given, and frees its copy with the handle's next reset.
+  private func setURL(_ handle: UnsafeMutableRawPointer) {
+    guard let query = request.query else {
+      vault_curl_set_text(handle, CURLOPT_URL, request.url)
+      return
+    }
+    var url = WipedBytes(capacity: request.url.utf8.count + query.count + 2)
+    url.append(request.url.utf8)
+    url.append(UInt8(ascii: "?"))
+    query.withBytes { url.append($0) }
+    url.append(0)
+    url.withBytes { bytes in
+      if let start = bytes.baseAddress { vault_curl_set_text(handle, CURLOPT_URL, start.assumingMemoryBound(to: CChar.self)) }
     }
   }
 

@@ -5,6 +5,12 @@ enum ErrorHints {
     case "AccessDenied" where text.contains("MultiFactorAuthentication") || text.contains("MFA"):
       "the MFA code was wrong, used before, or of another device; wait for the next one"
     case "AccessDenied": denied(action, text)
+    case _ where action == "GetSigninToken" && status == 400:
+      "are the credentials still good? for a role that was assumed from a role the console takes no duration"
+    case "HTTP 404" where action == "GetInstanceCredentials": "attach a role to the instance"
+    case "HTTP 403" where action == "GetInstanceCredentials": "the metadata service is turned off for this instance"
+    case "NoSuchEntity": "the key was deleted already, or belongs to another user"
+    case "LimitExceeded" where action == "CreateAccessKey": "a user has two access keys at most; delete one that is not in use"
     case "InvalidClientTokenId":
       "the access key was deleted or is inactive, or belongs to another partition; `vault access-key list` shows which"
     case "SignatureDoesNotMatch" where text.contains("expired") || text.contains("not yet current"), "RequestExpired",
@@ -14,6 +20,8 @@ enum ErrorHints {
       "the call was signed for another region than the endpoint's; set the profile's region"
     case "SignatureDoesNotMatch":
       "the secret is not that of this access key id; `vault access-key add --replace` puts the right one in its place"
+    case "ExpiredToken" where isFederated(action), "ExpiredTokenException" where isFederated(action):
+      "the identity provider's token is over; get a new one"
     case "ExpiredToken", "ExpiredTokenException":
       "the session that signed the call is over; try again, or `vault forget` its profile"
     case "ValidationError": validation(text)
@@ -21,9 +29,6 @@ enum ErrorHints {
     case "PackedPolicyTooLarge": "the session policy, policy ARNs and tags together are too large; make them shorter"
     case "RegionDisabledException":
       "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)"
-    case "UnauthorizedException": "`vault login` signs in again"
-    case "ForbiddenException", "ResourceNotFoundException":
-      "the sign-in has no such permission set in that account; `vault login --discover` lists what it has"
     case "IDPRejectedClaim", "InvalidIdentityToken": "sign in again"
     case _ where AWSError.throttling.contains(code) || status == 429: "AWS asks to slow down; try again in a minute"
     case _ where status >= 500: "AWS has a fault; try again later"
@@ -31,8 +36,22 @@ enum ErrorHints {
     }
   }
 
+  /// - Returns: nil where the error's own hint is the best.
+  static func hint(action: String, _ error: TransportError) -> String? {
+    switch (action, error) {
+    case ("GetInstanceCredentials", .connect), ("GetInstanceCredentials", .timedOut):
+      "only an EC2 instance has a metadata service; see AWS_EC2_METADATA_SERVICE_ENDPOINT"
+    case ("GetContainerCredentials", .connect), ("GetContainerCredentials", .timedOut):
+      "only a container has this endpoint; see AWS_CONTAINER_CREDENTIALS_FULL_URI"
+    default: nil
+    }
+  }
+
   /// `User: ARN is not authorized to perform: ACTION on resource: ARN …` says who asked and for what.
   private static func denied(_ action: String, _ text: String) -> String {
+    if isFederated(action) {
+      return "the role's trust policy must name this identity provider, and allow what the token says (audience, subject)"
+    }
     guard let caller = word(after: "User: ", in: text) else {
       return "the caller's permissions do not allow \(action)"
     }
@@ -42,6 +61,11 @@ enum ErrorHints {
     return
       "the trust policy of \(role) must name \(caller) (or its account), your own permissions must allow sts:AssumeRole on it, "
       + "and what the policy asks for (external_id, MFA, source identity, tags) must be set"
+  }
+
+  /// Whether an identity provider's word takes the place of a signature.
+  private static func isFederated(_ action: String) -> Bool {
+    action == "AssumeRoleWithWebIdentity" || action == "AssumeRoleWithSAML"
   }
 
   private static func validation(_ text: String) -> String? {

@@ -1,12 +1,15 @@
 import VaultSecrets
 
-/// The body of a query-protocol call: `Action=…&Name=value`, put together in memory that is wiped, since a value may be an MFA code.
+/// `Name=value&…`, percent-encoded: the body of a query-protocol call or what stands behind `?` in a URL.
+///
+/// Put together in memory that is wiped, since a value may be an MFA code, an assertion or a credential.
 struct FormBody: ~Copyable {
-  private var bytes: [UInt8] = []
+  private var bytes = WipedBytes(capacity: 4_096)
 
-  /// - Parameter version: of the service's API; STS's where nothing is said.
+  init() {}
+
+  /// - Parameter version: the API's; STS's own where nothing is said.
   init(action: String, version: String = "2011-06-15") {
-    bytes.reserveCapacity(4_096)
     add("Action", action)
     add("Version", version)
   }
@@ -24,15 +27,11 @@ struct FormBody: ~Copyable {
   }
 
   private mutating func begin(_ name: String) {
-    if !bytes.isEmpty { bytes.append(UInt8(ascii: "&")) }
+    if bytes.count > 0 { bytes.append(UInt8(ascii: "&")) }
     for byte in name.utf8 { SigV4.encode(byte, into: &bytes) }
     bytes.append(UInt8(ascii: "="))
   }
 
-  /// The whole body; what was written here is wiped.
-  mutating func finish() -> SecretBytes {
-    let body = bytes.withUnsafeBytes { SecretBytes(copying: $0) }
-    wipe(&bytes)
-    return body
-  }
+  /// The whole of it.
+  consuming func finish() -> SecretBytes { bytes.secret }
 }

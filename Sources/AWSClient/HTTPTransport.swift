@@ -11,21 +11,25 @@ public struct HTTPRequest: Sendable {
   public var caBundle: String?
   /// A proxy's URL; nil for none. Never taken from the process's environment.
   public var proxy: String?
-  /// Plain HTTP to another machine than this one: for the addresses of a container's and an instance's credentials, whose protocol has no
-  /// TLS.
-  public var mayBePlain: Bool
+  /// What goes behind `?`, percent-encoded; apart from the URL, which errors show, since it may hold credentials.
+  public var query: SecretBytes?
+  /// The longest that the whole transfer may take, in milliseconds; nil for the transport's own limit.
+  public var timeout: Int?
+  /// Whether the host may be asked without TLS though it is not this machine: an instance's or container's own metadata address.
+  public var isPlainAllowed = false
 
   public init(
     method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, caBundle: String? = nil,
-    proxy: String? = nil, mayBePlain: Bool = false
+    proxy: String? = nil, query: SecretBytes? = nil, timeout: Int? = nil
   ) {
-    self.mayBePlain = mayBePlain
     self.method = method
     self.url = url
     self.headers = headers
     self.body = body
     self.caBundle = caBundle
     self.proxy = proxy
+    self.query = query
+    self.timeout = timeout
   }
 }
 
@@ -84,7 +88,7 @@ public enum TransportError: ReportableError, Hashable {
 
   public var hint: String? {
     switch self {
-    case .badURL: "https://host, or http:// for this machine alone; see AWS_ENDPOINT_URL_STS and endpoint_url"
+    case .badURL: "https://host, or http:// for this machine alone; see AWS_ENDPOINT_URL and endpoint_url"
     case .insecure: "use https; plain http is for 127.0.0.1, ::1 and localhost alone"
     case .resolve, .connect, .timedOut: "are you online? behind a proxy, set HTTPS_PROXY"
     case .tls: "if a proxy signs with a certificate of its own, name its file with AWS_CA_BUNDLE or ca_bundle"

@@ -1,61 +1,135 @@
 import VaultModel
 import VaultSecrets
 
-/// IAM's calls for a user's own access keys (IAM API, version 2010-05-08).
+/// What is known of an access key without its secret.
+public struct AccessKeyInfo: Sendable, Hashable {
+  public enum Status: String, Sendable, Hashable {
+    case active = "Active"
+    case inactive = "Inactive"
+    case expired = "Expired"
+  }
+
+  public let accessKeyId: String
+  public let status: Status
+  public let createdAt: Timestamp?
+}
+
+/// An access key that IAM has just made, whose secret is shown this once.
+public struct NewAccessKey: Sendable {
+  public let credential: Credential
+  public let userName: String
+  public let createdAt: Timestamp?
+  public let requestId: String?
+}
+
+/// Speaks to IAM about access keys (version 2010-05-08). Retries as ``AWSCaller`` says.
 public final class IAMClient: Sendable {
+  private static let version = "2010-05-08"
+  /// A user has two keys; a page has a hundred.
+  static let mostPages = 8
+
   private let caller: AWSCaller
 
+  /// - Parameter random: from 0 up to 1, for the jitter.
   public init(
     transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// A user's access key, without its secret.
-  public struct AccessKey: Sendable, Hashable {
-    public let id: String
-    public let isActive: Bool
-  }
-
-  /// A new key of the user who signs. A user has two at most.
-  public func createAccessKey(signedBy credential: Credential, at endpoint: AWSEndpoint, via route: Route) async throws -> (
-    credential: Credential, requestId: String?
-  ) {
-    let answer = try await call("CreateAccessKey", [], credential, endpoint, route)
-    let path = "CreateAccessKeyResult/AccessKey/"
-    guard let id = answer.value.text(path + "AccessKeyId"), IssuedCredentials.isAccessKeyId(id),
-      let secret = answer.value.secret(path + "SecretAccessKey"), (16...256).contains(secret.count)
-    else {
-      throw AWSError(.garbled("no access key"), action: "CreateAccessKey", requestId: answer.requestId, host: endpoint.host)
+  /// Makes a key.
+  ///
+  /// Not tried again where it may have been made without the answer coming through: of two keys that a user may have, one would be lost.
+  ///
+  /// - Parameter user: nil for the one whose key signs.
+  public func createAccessKey(
+    user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: Route
+  ) async throws -> NewAccessKey {
+    var form = FormBody(action: "CreateAccessKey", version: Self.version)
+    form.add("UserName", user)
+    let query = query(form.finish(), credential, endpoint, route)
+    let call = AWSCall(action: "CreateAccessKey", host: endpoint.host, retries: .unlessDone, request: query.request(at:))
+    let answer = try await caller.call(call, .xml)
+    return try answer.read { elements throws(Nonsense) in
+      let key = "CreateAccessKeyResult/AccessKey/"
+      let (id, secret) = try IssuedCredentials.keys(
+        id: elements.text(key + "AccessKeyId"), secret: elements.secret(key + "SecretAccessKey"))
+      guard let userName = elements.text(key + "UserName") else { throw Nonsense(what: "no user") }
+      return NewAccessKey(
+        credential: Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: nil, expiresAt: nil), userName: userName,
+        createdAt: elements.text(key + "CreateDate").flatMap { Timestamp(iso8601: $0) }, requestId: answer.requestId)
     }
-    return (Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: nil, expiresAt: nil), answer.requestId)
   }
 
-  public func deleteAccessKey(_ id: String, signedBy credential: Credential, at endpoint: AWSEndpoint, via route: Route)
-    async throws -> String?
-  {
-    try await call("DeleteAccessKey", [("AccessKeyId", id)], credential, endpoint, route).requestId
+  /// Deletes a key. One that is gone when the call is tried again was deleted by it.
+  public func deleteAccessKey(
+    _ accessKeyId: String, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: Route
+  ) async throws {
+    var form = FormBody(action: "DeleteAccessKey", version: Self.version)
+    form.add("UserName", user)
+    form.add("AccessKeyId", accessKeyId)
+    do {
+      _ = try await call("DeleteAccessKey", form.finish(), credential, endpoint, route)
+    } catch let error as AWSError where error.code == "NoSuchEntity" && error.attempts > 1 {}
   }
 
-  /// The keys of the user who signs.
-  public func accessKeys(signedBy credential: Credential, at endpoint: AWSEndpoint, via route: Route) async throws -> [AccessKey]
-  {
-    let answer = try await call("ListAccessKeys", [], credential, endpoint, route)
-    let path = "ListAccessKeysResult/AccessKeyMetadata/member/"
-    return zip(answer.value.texts(path + "AccessKeyId"), answer.value.texts(path + "Status")).map {
-      AccessKey(id: $0, isActive: $1 == "Active")
+  /// Makes a key inactive, or active again.
+  public func updateAccessKey(
+    _ accessKeyId: String, isActive: Bool, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint,
+    via route: Route
+  ) async throws {
+    var form = FormBody(action: "UpdateAccessKey", version: Self.version)
+    form.add("UserName", user)
+    form.add("AccessKeyId", accessKeyId)
+    form.add("Status", (isActive ? AccessKeyInfo.Status.active : .inactive).rawValue)
+    _ = try await call("UpdateAccessKey", form.finish(), credential, endpoint, route)
+  }
+
+  /// A user's keys.
+  public func listAccessKeys(
+    user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: Route
+  ) async throws -> [AccessKeyInfo] {
+    var keys: [AccessKeyInfo] = []
+    var marker: String?
+    for _ in 0..<Self.mostPages {
+      var form = FormBody(action: "ListAccessKeys", version: Self.version)
+      form.add("UserName", user)
+      form.add("Marker", marker)
+      let answer = try await call("ListAccessKeys", form.finish(), credential, endpoint, route)
+      marker = try answer.read { elements throws(Nonsense) in
+        for member in elements.members("AccessKeyMetadata") { keys.append(try Self.info(member)) }
+        guard elements.text("ListAccessKeysResult/IsTruncated") == "true" else { return nil }
+        guard let next = elements.text("ListAccessKeysResult/Marker"), (1...2_048).contains(next.utf8.count), next != marker
+        else {
+          throw Nonsense(what: "a page that leads nowhere")
+        }
+        return next
+      }
+      if marker == nil { return keys }
     }
+    throw AWSError(.garbled("more than \(Self.mostPages) pages"), action: "ListAccessKeys", host: endpoint.host)
+  }
+
+  private static func info(_ member: [String: String]) throws(Nonsense) -> AccessKeyInfo {
+    guard let id = member["AccessKeyId"], IssuedCredentials.isAccessKeyId(id) else { throw Nonsense(what: "no access key id") }
+    guard let status = member["Status"].flatMap({ AccessKeyInfo.Status(rawValue: $0) }) else {
+      throw Nonsense(what: "no status of the key")
+    }
+    return AccessKeyInfo(accessKeyId: id, status: status, createdAt: member["CreateDate"].flatMap { Timestamp(iso8601: $0) })
+  }
+
+  private func query(
+    _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: Route
+  ) -> QueryRequest {
+    QueryRequest(
+      form: form, address: endpoint.address,
+      signer: QueryRequest.Signer(credential: credential, region: endpoint.signingRegion, service: "iam"), route: route)
   }
 
   private func call(
-    _ action: String, _ parameters: [(String, String)], _ credential: Credential, _ endpoint: AWSEndpoint, _ route: Route
-  ) async throws -> AWSCaller.Answer<XMLElements> {
-    var form = FormBody(action: action, version: "2010-05-08")
-    for (name, value) in parameters { form.add(name, value) }
-    // Another key than one that is lost would take the user's last place.
-    return try await QueryCall(
-      action: action, service: "iam", body: form.finish(), credential: credential, mayRepeat: action != "CreateAccessKey"
-    ).make(
-      by: caller, at: endpoint, via: route)
+    _ action: String, _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: Route
+  ) async throws -> Answer<XMLElements> {
+    let query = query(form, credential, endpoint, route)
+    return try await caller.call(AWSCall(action: action, host: endpoint.host, request: query.request(at:)), .xml)
   }
 }

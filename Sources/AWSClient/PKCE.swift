@@ -1,42 +1,47 @@
-import VaultModel
 import VaultSecrets
 
-/// The proof that the one who redeems an authorization code is the one who asked for it (RFC 7636, method S256).
+/// A proof that who redeems a code is who asked for it (RFC 7636), and the browser's way to the code.
 public struct PKCE: Sendable {
-  /// 64 characters.
+  /// 43 to 128 unreserved characters.
   public let verifier: SecretBytes
-  /// What the browser carries, in the clear.
+  /// BASE64URL(SHA256(verifier)), the method `S256`.
   public let challenge: String
 
-  public init() { self.init(verifier: Self.randomText(bytes: 48)) }
+  /// A new one, of 64 characters from 48 random bytes.
+  public init() {
+    self.init(verifier: SecretBytes.random(count: 48).withBytes { Base64.urlEncoded($0).secret })
+  }
 
   init(verifier: SecretBytes) {
     self.verifier = verifier
-    challenge = verifier.withBytes { bytes in
-      var copy = Array(bytes)
-      defer { wipe(&copy) }
-      return sha256(copy).withUnsafeBytes { base64URL($0) }.withBytes { String(decoding: $0, as: UTF8.self) }
+    var copy = verifier.withBytes { Array($0) }
+    defer { wipe(&copy) }
+    challenge = sha256(copy).withUnsafeBytes { bytes in
+      Base64.urlEncoded(bytes).withBytes { String(decoding: $0, as: UTF8.self) }
     }
   }
 
-  /// Random bytes as text that can stand in a URL.
-  public static func randomText(bytes count: Int) -> SecretBytes {
-    SecretBytes.random(count: count).withBytes { base64URL($0) }
+  /// A new value for `state`, which the browser must bring back: 32 characters from 24 random bytes (RFC 6749, 10.12).
+  public static func newState() -> String {
+    randomBytes(24).withUnsafeBytes { bytes in
+      Base64.urlEncoded(bytes).withBytes { String(decoding: $0, as: UTF8.self) }
+    }
   }
 
-  /// Where the browser goes (AWS CLI, `sso login`).
+  /// Where the browser is sent.
   ///
   /// - Parameters:
-  ///   - redirectURL: with the port at which the answer is awaited.
-  ///   - state: comes back with the answer, and shows that it is one.
+  ///   - endpoint: the `oidc` one.
+  ///   - redirectURI: with the port that is listened at.
+  ///   - scopes: those that were registered.
   public func authorizeURL(
-    at endpoint: AWSEndpoint, clientId: String, scopes: [String], redirectURL: String, state: SecretBytes
+    clientId: String, redirectURI: String, state: String, scopes: [String], at endpoint: ServiceEndpoint
   ) -> String {
     let pairs = [
-      ("response_type", "code"), ("client_id", clientId), ("redirect_uri", redirectURL),
-      ("state", state.withBytes { String(decoding: $0, as: UTF8.self) }), ("code_challenge_method", "S256"),
-      ("scopes", scopes.joined(separator: " ")), ("code_challenge", challenge),
+      ("response_type", "code"), ("client_id", clientId), ("redirect_uri", redirectURI), ("state", state),
+      ("code_challenge_method", "S256"), ("scopes", scopes.joined(separator: " ")), ("code_challenge", challenge),
     ]
-    return endpoint.url("/authorize") + "?" + pairs.map { "\($0.0)=\(SigV4.encoded($0.1))" }.joined(separator: "&")
+    let query = pairs.map { "\($0.0)=\(SigV4.encoded($0.1))" }.joined(separator: "&")
+    return "\(endpoint.address("/authorize").text)?\(query)"
   }
 }

@@ -1,87 +1,135 @@
 import VaultModel
 import VaultSecrets
 
-/// What an identity provider's SAML response says for AWS (IAM User Guide, "Configure SAML assertions for the authentication response").
-///
-/// It is read to know which roles there are to choose from; whether it is genuine is for AWS to say.
-public struct SAMLAssertion: Sendable {
-  /// A role, and the provider in IAM that vouches for who may have it.
-  public struct Role: Sendable, Hashable {
-    public let roleARN: RoleARN
-    public let providerARN: String
-
-    public init(roleARN: RoleARN, providerARN: String) {
-      self.roleARN = roleARN
-      self.providerARN = providerARN
-    }
-  }
-
-  /// As it came: Base64.
-  public let text: SecretBytes
-  public let roles: [Role]
-  /// `https://aws.amazon.com/SAML/Attributes/RoleSessionName`
-  public let sessionName: String?
-
-  /// STS takes 100,000 characters at most (`AssumeRoleWithSAML`).
-  static let longest = 100_000
-  private static let attributes = "https://aws.amazon.com/SAML/Attributes/"
-
-  public init(_ text: SecretBytes) throws(SAMLError) {
-    guard text.count <= Self.longest else { throw .tooLong }
-    guard text.count > 0, let document = base64Decoded(text) else { throw .notBase64 }
-    guard let elements = XMLElements(document, telling: "Name", most: XMLElements.mostOfAssertion) else { throw .notXML }
-    roles = elements.texts("Attribute[\(Self.attributes)Role]/AttributeValue").compactMap(Self.role)
-    guard !roles.isEmpty else { throw .noRoles }
-    sessionName = elements.texts("Attribute[\(Self.attributes)RoleSessionName]/AttributeValue").first
-    let blanks: Set<UInt8> = [9, 10, 13, 32]
-    // STS wants it in one piece.
-    self.text = text.withBytes { bytes in
-      var plain = bytes.filter { !blanks.contains($0) }
-      defer { wipe(&plain) }
-      return plain.withUnsafeBytes { SecretBytes(copying: $0) }
-    }
-  }
-
-  /// `ROLE,PROVIDER`, in either order: providers differ in it.
-  private static func role(_ pair: String) -> Role? {
-    let parts = pair.split(separator: ",").map { part -> String in
-      String(part.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
-    }
-    guard parts.count == 2 else { return nil }
-    let isProvider = { (text: String) in text.hasPrefix("arn:") && text.contains(":saml-provider/") && text.utf8.count <= 2_048 }
-    for (role, provider) in [(parts[0], parts[1]), (parts[1], parts[0])] where isProvider(provider) {
-      if let arn = RoleARN(role) { return Role(roleARN: arn, providerARN: provider) }
-    }
-    return nil
-  }
+/// A role that an assertion offers, and the identity provider that AWS knows its issuer by.
+public struct SAMLRole: Sendable, Hashable {
+  public let roleARN: RoleARN
+  /// `arn:aws:iam::123456789012:saml-provider/NAME`
+  public let principalARN: String
 }
 
-/// What can be wrong with an assertion.
+/// Why a SAML response cannot be used.
 public enum SAMLError: ReportableError, Hashable {
-  case tooLong
+  case tooLarge(Int)
   case notBase64
   case notXML
   case noRoles
-  /// The role that the profile names is none of the assertion's.
-  case roleNotOffered(role: String, offered: [String])
 
   public var message: String {
     switch self {
-    case .tooLong: "the SAML assertion is longer than the 100,000 characters that AWS takes"
-    case .notBase64: "the SAML assertion is no Base64"
-    case .notXML: "the SAML assertion is no XML"
-    case .noRoles: "the SAML assertion offers no role of AWS"
-    case .roleNotOffered(let role, _): "the SAML assertion does not offer \(role)"
+    case .tooLarge(let count): "the SAML response has \(count) bytes, and AWS takes 100000"
+    case .notBase64: "the SAML response is not base64"
+    case .notXML: "the SAML response is not a harmless XML document"
+    case .noRoles: "the SAML assertion has no role of AWS's in it"
     }
   }
 
   public var hint: String? {
     switch self {
-    case .noRoles: "the identity provider must send the attribute https://aws.amazon.com/SAML/Attributes/Role"
-    case .roleNotOffered(_, let offered): "it offers " + offered.prefix(10).joined(separator: ", ")
-    default: "the identity provider's SAMLResponse, as it posts it to AWS, is what is wanted"
+    case .tooLarge: nil
+    case .notBase64, .notXML:
+      "it is the form field SAMLResponse as the identity provider posts it, in base64, with nothing around it"
+    case .noRoles: "does the identity provider send the attribute \(SAMLAssertion.roleAttribute) for you?"
     }
   }
 
-  public var exitStatus: ExitStatus { if case .roleNotOffered = self { .refused } else { .badData } }
+  public var exitStatus: ExitStatus {
+    switch self {
+    case .noRoles: .refused
+    default: .badData
+    }
+  }
+}
+
+/// An identity provider's word about who somebody is, in SAML 2.0.
+///
+/// What is read here only chooses a role: AWS alone checks the signature.
+public struct SAMLAssertion: Sendable {
+  static let roleAttribute = "https://aws.amazon.com/SAML/Attributes/Role"
+  static let sessionNameAttribute = "https://aws.amazon.com/SAML/Attributes/RoleSessionName"
+  static let durationAttribute = "https://aws.amazon.com/SAML/Attributes/SessionDuration"
+  /// STS API, `AssumeRoleWithSAML`.
+  static let largest = 100_000
+
+  /// In base64 on one line, as STS takes it.
+  public let encoded: SecretBytes
+  /// In the assertion's order, each once.
+  public let roles: [SAMLRole]
+  public let roleSessionName: String?
+  /// How long the console's session would be; nil where the assertion says none, or none that can be.
+  public let sessionDuration: SessionDuration?
+
+  /// - Parameter text: the response in base64; line breaks in it are passed over.
+  public init(_ text: SecretBytes) throws(SAMLError) {
+    guard text.count <= Self.largest else { throw .tooLarge(text.count) }
+    guard let document = Base64.decoded(text) else { throw .notBase64 }
+    let reader = SAMLReader()
+    guard reader.read(document) else { throw .notXML }
+    var roles: [SAMLRole] = []
+    for value in reader.values[Self.roleAttribute] ?? [] {
+      if let role = Self.role(value), !roles.contains(role) { roles.append(role) }
+    }
+    guard !roles.isEmpty else { throw .noRoles }
+    self.roles = roles
+    roleSessionName = reader.values[Self.sessionNameAttribute]?.first
+    sessionDuration = reader.values[Self.durationAttribute]?.first.flatMap { Int($0) }.flatMap { SessionDuration(seconds: $0) }
+    var line = WipedBytes(capacity: text.count)
+    text.withBytes { for byte in $0 where byte > 0x20 { line.append(byte) } }
+    encoded = line.secret
+  }
+
+  /// `ROLE,PROVIDER` or `PROVIDER,ROLE`.
+  private static func role(_ value: String) -> SAMLRole? {
+    let parts = value.split(separator: ",", omittingEmptySubsequences: false).map { part in
+      String(part.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+    guard parts.count == 2, let index = parts.firstIndex(where: isProvider), let arn = RoleARN(parts[1 - index]) else {
+      return nil
+    }
+    return SAMLRole(roleARN: arn, principalARN: parts[index])
+  }
+
+  private static func isProvider(_ text: String) -> Bool {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+    return text.plain(20...2_048) != nil && parts.count == 6 && parts[0] == "arn" && parts[2] == "iam"
+      && parts[5].hasPrefix("saml-provider/")
+  }
+}
+
+/// The values of an assertion's attributes, by the attributes' names.
+private final class SAMLReader: XMLReader {
+  static let most = 1_000
+
+  private(set) var values: [String: [String]] = [:]
+  private var path: [String] = []
+  private var attribute: String?
+  private var text = WipedBytes()
+  private var count = 0
+
+  init() { super.init(deepest: 32) }
+
+  override func begin(_ name: String, _ attributes: [String: String]) -> Bool {
+    path.append(name)
+    if name == "Attribute" { attribute = attributes["Name"] }
+    text = WipedBytes()
+    return true
+  }
+
+  override func add(_ bytes: UnsafeRawBufferPointer) {
+    if path.last == "AttributeValue" { text.append(bytes) }
+  }
+
+  override func end() -> Bool {
+    let name = path.popLast()
+    if name == "AttributeValue", path.last == "Attribute", let attribute {
+      count += 1
+      guard count <= Self.most else { return false }
+      let value = text.withBytes { String(decoding: $0, as: UTF8.self) }
+      let trimmed = value.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()
+      values[attribute, default: []].append(String(trimmed))
+    }
+    if name == "Attribute" { attribute = nil }
+    text = WipedBytes()
+    return true
+  }
 }

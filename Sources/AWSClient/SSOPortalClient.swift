@@ -1,117 +1,139 @@
 import VaultModel
 import VaultSecrets
 
-/// An AWS account that a sign-in leads to.
+/// An account that Identity Center lets a person into.
 public struct SSOAccount: Sendable, Hashable {
   public let id: String
-  public let name: String
-  public let email: String
+  public let name: String?
+  public let email: String?
 }
 
-/// IAM Identity Center's portal (botocore, `sso/2019-06-10`): what a sign-in leads to, and the credentials of it.
+/// Speaks to IAM Identity Center's portal (`sso`, version 2019-06-10). Retries as ``AWSCaller`` says.
+///
+/// 401 and 403 come as `SSOPortalError`, everything else as `AWSError`.
 public final class SSOPortalClient: Sendable {
-  /// Pages that one list may have; 100 entries each.
+  /// Pages of 100, which is the most that a page may have.
+  static let pageLength = "100"
   static let mostPages = 200
+
   private let caller: AWSCaller
 
+  /// - Parameter random: from 0 up to 1, for the jitter.
   public init(
     transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// - Returns: the credentials of a permission set in an account, and the call's id.
-  public func roleCredentials(
-    account: String, role: String, token: SecretBytes, at endpoint: AWSEndpoint, via route: Route
-  ) async throws -> (credential: Credential, requestId: String?) {
-    let answer = try await get(
-      "GetRoleCredentials", "/federation/credentials", [("role_name", role), ("account_id", account)], token, endpoint, route)
-    guard let keys = answer.value["roleCredentials"], let end = keys.number("expiration"), end > 0 else {
-      throw AWSError(.garbled("no credentials"), action: "GetRoleCredentials", host: endpoint.host)
-    }
-    do {
-      let credential = try IssuedCredentials.check(
+  /// Credentials of a permission set's role in an account.
+  public func getRoleCredentials(
+    account: String, role: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route
+  ) async throws -> IssuedCredential {
+    var query = FormBody()
+    query.add("role_name", role)
+    query.add("account_id", account)
+    let portal = Portal(token: token, endpoint: endpoint, route: route)
+    let answer = try await call(
+      "GetRoleCredentials", portal.get("/federation/credentials", query.finish()), portal, .json, subject: "\(role) in \(account)"
+    )
+    return try answer.read { json throws(Nonsense) in
+      guard let keys = json.object("roleCredentials") else { throw Nonsense(what: "no credentials") }
+      // Milliseconds.
+      let expiresAt = Timestamp(foreignSeconds: keys.int("expiration").map { $0 / 1_000 })
+      let credential = try IssuedCredentials.temporary(
         id: keys.text("accessKeyId"), secret: keys.secret("secretAccessKey"), token: keys.secret("sessionToken"),
-        expiresAt: Timestamp(milliseconds: end), now: caller.now())
-      return (credential, answer.requestId)
-    } catch {
-      throw AWSError(.garbled(error.what), action: "GetRoleCredentials", requestId: answer.requestId, host: endpoint.host)
+        expiresAt: expiresAt, now: caller.now())
+      return IssuedCredential(credential: credential, requestId: answer.requestId, attempts: answer.attempts)
     }
   }
 
-  /// Every account of the sign-in.
-  public func accounts(token: SecretBytes, at endpoint: AWSEndpoint, via route: Route) async throws -> [SSOAccount] {
-    try await list("ListAccounts", "/assignment/accounts", [], "accountList", token, endpoint, route) { entry in
-      guard let id = entry.text("accountId"), Self.isAccount(id) else { return nil }
-      return SSOAccount(id: id, name: entry.text("accountName") ?? "", email: entry.text("emailAddress") ?? "")
+  /// Every account that the person has a role in.
+  public func listAccounts(token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route) async throws -> [SSOAccount] {
+    let portal = Portal(token: token, endpoint: endpoint, route: route)
+    return try await pages("ListAccounts", "/assignment/accounts", "accountList", nil, portal) { json throws(Nonsense) in
+      guard let id = json.text("accountId"), Self.isAccount(id) else { throw Nonsense(what: "an account without a number") }
+      return SSOAccount(id: id, name: json.text("accountName"), email: json.text("emailAddress"))
     }
   }
 
-  /// The permission sets that the sign-in has in an account.
-  public func roles(account: String, token: SecretBytes, at endpoint: AWSEndpoint, via route: Route) async throws -> [String] {
-    try await list(
-      "ListAccountRoles", "/assignment/roles", [("account_id", account)], "roleList", token, endpoint, route
-    ) { entry in
-      entry.text("roleName").flatMap { (1...64).contains($0.utf8.count) ? $0 : nil }
+  /// The names of the roles that the person has in an account.
+  public func listAccountRoles(
+    account: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route
+  ) async throws -> [String] {
+    let portal = Portal(token: token, endpoint: endpoint, route: route)
+    return try await pages("ListAccountRoles", "/assignment/roles", "roleList", account, portal) { json throws(Nonsense) in
+      guard let name = json.text("roleName"), Self.isRole(name) else { throw Nonsense(what: "a role without a name") }
+      return name
     }
   }
 
-  /// Ends the sign-in on the server.
-  public func logout(token: SecretBytes, at endpoint: AWSEndpoint, via route: Route) async throws {
-    let request = self.request("POST", "/logout", [], token, endpoint, route)
-    _ = try await caller.call("Logout", at: endpoint.host) { _ in
-      request
-    } read: { response in
-      if (200..<300).contains(response.status) { return .value(()) }
-      guard let json = JSONValue(response.body) else { return .garbled("status \(response.status)") }
-      if case .refusal(let code, let text, _) = SSOOIDCClient.refusal(json, response) { return .refusal(code: code, text: text) }
-      return .garbled("status \(response.status)")
+  /// Ends the sign-in on the server: the token, and the sessions made with it in the portal.
+  public func logout(token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route) async throws {
+    let portal = Portal(token: token, endpoint: endpoint, route: route)
+    _ = try await call("Logout", portal.request("POST", "/logout", nil), portal, .text, subject: nil)
+  }
+
+  // MARK: calls
+
+  /// Who asks, where, and how.
+  private struct Portal {
+    let token: SecretBytes
+    let endpoint: ServiceEndpoint
+    let route: Route
+
+    func get(_ path: String, _ query: SecretBytes) -> HTTPRequest { request("GET", path, query) }
+
+    func request(_ method: String, _ path: String, _ query: SecretBytes?) -> HTTPRequest {
+      let bearer = token.withBytes { String(decoding: $0, as: UTF8.self) }
+      return JSONRequest(
+        method: method, address: endpoint.address(path), query: query, headers: [("x-amz-sso_bearer_token", bearer)], route: route
+      ).request
     }
   }
 
-  private func list<Entry>(
-    _ action: String, _ path: String, _ query: [(String, String)], _ key: String, _ token: SecretBytes, _ endpoint: AWSEndpoint,
-    _ route: Route, _ read: (JSONValue) -> Entry?
-  ) async throws -> [Entry] {
-    var entries: [Entry] = []
+  private func call<Document>(
+    _ action: String, _ request: HTTPRequest, _ portal: Portal, _ form: AnswerForm<Document>, subject: String?
+  ) async throws -> Answer<Document> {
+    do {
+      return try await caller.call(AWSCall(action: action, host: portal.endpoint.host, request: { _ in request }), form)
+    } catch let error as AWSError {
+      if let refusal = SSOPortalError(error, subject: subject) { throw refusal }
+      throw error
+    }
+  }
+
+  private func pages<Item>(
+    _ action: String, _ path: String, _ list: String, _ account: String?, _ portal: Portal,
+    _ read: (JSONDocument) throws(Nonsense) -> Item
+  ) async throws -> [Item] {
+    var items: [Item] = []
     var next: String?
     for _ in 0..<Self.mostPages {
-      let page = try await get(
-        action, path, query + [("max_result", "100")] + (next.map { [("next_token", $0)] } ?? []), token, endpoint, route
-      ).value
-      guard let found = page.array(key) else { throw AWSError(.garbled("no \(key)"), action: action, host: endpoint.host) }
-      entries += found.compactMap(read)
-      next = page.text("nextToken").flatMap { $0.isEmpty ? nil : $0 }
-      if next == nil { return entries }
+      var query = FormBody()
+      query.add("next_token", next)
+      query.add("max_result", Self.pageLength)
+      query.add("account_id", account)
+      let answer = try await call(action, portal.get(path, query.finish()), portal, .json, subject: account)
+      let last = next
+      next = try answer.read { json throws(Nonsense) in
+        guard let objects = json.objects(list) else { throw Nonsense(what: "no \(list)") }
+        for object in objects { items.append(try read(object)) }
+        guard let token = json.text("nextToken"), !token.isEmpty else { return nil }
+        guard token != last, token.utf8.count <= 16_384 else { throw Nonsense(what: "a page that leads nowhere") }
+        return token
+      }
+      if next == nil { return items }
     }
-    throw AWSError(.garbled("more than \(Self.mostPages) pages"), action: action, host: endpoint.host)
-  }
-
-  private func get(
-    _ action: String, _ path: String, _ query: [(String, String)], _ token: SecretBytes, _ endpoint: AWSEndpoint, _ route: Route
-  ) async throws -> AWSCaller.Answer<JSONValue> {
-    let request = self.request("GET", path, query, token, endpoint, route)
-    return try await caller.call(action, at: endpoint.host) { _ in
-      request
-    } read: { response in
-      guard let json = JSONValue(response.body) else { return .garbled("status \(response.status), and no JSON") }
-      return (200..<300).contains(response.status) ? .value(json) : SSOOIDCClient.refusal(json, response)
-    }
-  }
-
-  private func request(
-    _ method: String, _ path: String, _ query: [(String, String)], _ token: SecretBytes, _ endpoint: AWSEndpoint, _ route: Route
-  ) -> HTTPRequest {
-    let text = query.map { "\($0.0)=\(SigV4.encoded($0.1))" }.joined(separator: "&")
-    return HTTPRequest(
-      method: method, url: endpoint.url(path) + (text.isEmpty ? "" : "?" + text),
-      headers: [
-        ("Host", endpoint.host), ("Accept", "application/json"),
-        ("x-amz-sso_bearer_token", token.withBytes { String(decoding: $0, as: UTF8.self) }),
-      ], body: SecretBytes(""), caBundle: route.caBundle, proxy: route.proxies.proxy(for: endpoint.address))
+    throw AWSError(.garbled("more than \(Self.mostPages) pages"), action: action, host: portal.endpoint.host)
   }
 
   private static func isAccount(_ text: String) -> Bool {
     text.utf8.count == 12 && text.utf8.allSatisfy { (48...57).contains($0) }
+  }
+
+  /// A permission set's name (IAM Identity Center API, `PermissionSetName`), with room to grow.
+  private static func isRole(_ text: String) -> Bool {
+    (1...128).contains(text.utf8.count)
+      && text.utf8.allSatisfy { (97...122).contains($0 | 0x20) || (48...57).contains($0) || "+=,.@-_".utf8.contains($0) }
   }
 }

@@ -35,9 +35,9 @@ public struct AssumeRoleRequest: Sendable {
   }
 }
 
-/// Speaks to the AWS Security Token Service (API version 2011-06-15), by the SDKs' standard rules for retries and clock skew.
+/// Speaks to the AWS Security Token Service (API version 2011-06-15). Retries as ``AWSCaller`` says.
 public final class STSClient: Sendable {
-  let caller: AWSCaller
+  private let caller: AWSCaller
 
   /// - Parameter random: from 0 up to 1, for the jitter.
   public init(
@@ -47,7 +47,7 @@ public final class STSClient: Sendable {
   }
 
   public func assumeRole(
-    _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: AWSEndpoint, via route: Route
+    _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route
   ) async throws -> STSResult {
     var form = FormBody(action: "AssumeRole")
     let link = request.link
@@ -73,7 +73,7 @@ public final class STSClient: Sendable {
   /// - Parameter mfa: the device's serial number and its code.
   public func getSessionToken(
     duration: SessionDuration?, mfa: (serial: String, code: SecretBytes)?, signedBy credential: Credential,
-    at endpoint: AWSEndpoint, via route: Route
+    at endpoint: STSEndpoint, via route: Route
   ) async throws -> STSResult {
     var form = FormBody(action: "GetSessionToken")
     form.add("DurationSeconds", duration.map { String($0.seconds) })
@@ -84,37 +84,36 @@ public final class STSClient: Sendable {
     return try await mint("GetSessionToken", form.finish(), credential, endpoint, route)
   }
 
-  public func getCallerIdentity(signedBy credential: Credential, at endpoint: AWSEndpoint, via route: Route) async throws
+  public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route) async throws
     -> CallerIdentity
   {
-    var form = FormBody(action: "GetCallerIdentity")
+    let form = FormBody(action: "GetCallerIdentity")
     let answer = try await call("GetCallerIdentity", form.finish(), credential, endpoint, route)
-    guard let arn = answer.value.text("GetCallerIdentityResult/Arn"),
-      let account = answer.value.text("GetCallerIdentityResult/Account"),
-      let userId = answer.value.text("GetCallerIdentityResult/UserId")
-    else {
-      throw AWSError(.garbled("no identity in it"), action: "GetCallerIdentity", requestId: answer.requestId, host: endpoint.host)
+    return try answer.read { elements throws(Nonsense) in
+      guard let arn = elements.text("GetCallerIdentityResult/Arn"),
+        let account = elements.text("GetCallerIdentityResult/Account"),
+        let userId = elements.text("GetCallerIdentityResult/UserId")
+      else { throw Nonsense(what: "no identity in it") }
+      return CallerIdentity(arn: arn, account: account, userId: userId)
     }
-    return CallerIdentity(arn: arn, account: account, userId: userId)
   }
 
+  /// - Parameter credential: nil for a call that proves who asks by what it holds.
   func mint(
-    _ action: String, _ body: SecretBytes, _ credential: Credential?, _ endpoint: AWSEndpoint, _ route: Route
+    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route
   ) async throws -> STSResult {
-    let answer = try await call(action, body, credential, endpoint, route)
-    do {
-      return try IssuedCredentials.read(
-        answer.value, action: action, now: caller.now(), requestId: answer.requestId, attempts: answer.attempts)
-    } catch {
-      throw AWSError(
-        .garbled(error.what), action: action, requestId: answer.requestId, host: endpoint.host, attempts: answer.attempts)
+    let answer = try await call(action, form, credential, endpoint, route)
+    return try answer.read { elements throws(Nonsense) in
+      try IssuedCredentials.read(
+        elements, action: action, now: caller.now(), requestId: answer.requestId, attempts: answer.attempts)
     }
   }
 
   private func call(
-    _ action: String, _ body: SecretBytes, _ credential: Credential?, _ endpoint: AWSEndpoint, _ route: Route
-  ) async throws -> AWSCaller.Answer<XMLElements> {
-    try await QueryCall(action: action, service: "sts", body: body, credential: credential).make(
-      by: caller, at: endpoint, via: route)
+    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route
+  ) async throws -> Answer<XMLElements> {
+    let signer = credential.map { QueryRequest.Signer(credential: $0, region: endpoint.signingRegion, service: "sts") }
+    let query = QueryRequest(form: form, address: endpoint.address, signer: signer, route: route)
+    return try await caller.call(AWSCall(action: action, host: endpoint.host, request: query.request(at:)), .xml)
   }
 }

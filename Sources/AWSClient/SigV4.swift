@@ -126,17 +126,20 @@ enum SigV4 {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  static func encode(_ byte: UInt8, into bytes: inout [UInt8]) {
+  static func encode(_ byte: UInt8, into bytes: inout [UInt8]) { encode(byte) { bytes.append($0) } }
+
+  static func encode(_ byte: UInt8, into bytes: inout WipedBytes) { encode(byte) { bytes.append($0) } }
+
+  private static func encode(_ byte: UInt8, _ put: (UInt8) -> Void) {
+    func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 55 + value }
     switch byte {
-    case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F, 0x7E: bytes.append(byte)
+    case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F, 0x7E: put(byte)
     default:
-      let digits = Array("0123456789ABCDEF".utf8)
-      bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      put(UInt8(ascii: "%"))
+      put(digit(byte >> 4))
+      put(digit(byte & 15))
     }
   }
-
-  /// One digit of a hexadecimal number, in lower case.
-  static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 87 + value }
 
   static func hex(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef".utf8)

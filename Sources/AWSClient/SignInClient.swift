@@ -1,77 +1,64 @@
 import VaultModel
 import VaultSecrets
 
-/// AWS's sign-in endpoint, by which temporary credentials open the console (IAM User Guide, "Enabling custom identity broker access to
-/// the AWS console").
+/// Turns credentials into a way to the console
+/// (IAM User Guide, "Enable custom identity broker access to the AWS console"). Retries as ``AWSCaller`` says.
 public final class SignInClient: Sendable {
+  private static let action = "GetSigninToken"
+
   private let caller: AWSCaller
 
+  /// - Parameter random: from 0 up to 1, for the jitter.
   public init(
     transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
   ) {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// Where a partition's sign-in and console are.
-  public struct Place: Sendable, Hashable {
-    public let signIn: WebAddress
-    public let console: String
-
-    /// - Parameter override: `AWS_ENDPOINT_URL_SIGNIN`.
-    public init(region: String?, override: String?) throws(TransportError) {
-      let (host, console) =
-        switch Partition(region: region ?? "us-east-1") {
-        case .china: ("signin.amazonaws.cn", "https://console.amazonaws.cn")
-        case .usGov: ("signin.amazonaws-us-gov.com", "https://console.amazonaws-us-gov.com")
-        case .eusc: ("signin.amazonaws-eusc.eu", "https://console.amazonaws-eusc.eu")
-        default: ("signin.aws.amazon.com", "https://console.aws.amazon.com")
-        }
-      let text = override ?? "https://" + host
-      guard let address = WebAddress(text) else { throw .badURL(text) }
-      guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
-      signIn = address
-      self.console = console
-    }
-  }
-
-  /// The URL that opens the console signed in. It is a secret for the quarter of an hour for which it works.
+  /// A token for one sign-in, within 15 minutes.
   ///
   /// - Parameters:
-  ///   - service: as the console's paths have it, such as `s3`; nil for its first page.
-  ///   - duration: of the console's session; must be nil for credentials of a chained role, which AWS refuses it for.
-  public func consoleURL(
-    for credential: Credential, service: String?, region: String?, duration: SessionDuration?, at place: Place, via route: Route
+  ///   - credential: a temporary one.
+  ///   - duration: how long the console's session lives; AWS refuses it for a role that was assumed from a role.
+  /// - Throws: `AWSError`.
+  public func getSigninToken(
+    _ credential: Credential, duration: SessionDuration? = nil, at hosts: ConsoleHosts, via route: Route
   ) async throws -> SecretBytes {
+    let host = hosts.federation.hostHeader
     guard let sessionToken = credential.sessionToken else {
-      throw AWSError(
-        .invalid("long-lived keys cannot open the console; a role's session can"), action: "getSigninToken",
-        host: place.signIn.host)
+      throw AWSError(.invalid("the console takes temporary credentials only"), action: Self.action, host: host)
     }
-    var session = JSONBody()
+    var session = JSONText()
     session.add("sessionId", credential.accessKeyId)
     session.add("sessionKey", credential.secretAccessKey)
     session.add("sessionToken", sessionToken)
-    let form = session.finish()
-    let base = (place.signIn.text.hasSuffix("/") ? String(place.signIn.text.dropLast()) : place.signIn.text) + "/federation"
-    let query =
-      "Action=getSigninToken" + (duration.map { "&SessionDuration=\($0.seconds)" } ?? "") + "&Session="
-      + form.withBytes { SigV4.encoded(String(decoding: $0, as: UTF8.self)) }
-    let request = HTTPRequest(
-      method: "GET", url: base + "?" + query, headers: [("Host", place.signIn.hostHeader)], body: SecretBytes(""),
-      caBundle: route.caBundle, proxy: route.proxies.proxy(for: place.signIn))
-    let token = try await caller.call("getSigninToken", at: place.signIn.host) { _ in
-      request
-    } read: { response -> Reading<SecretBytes> in
-      guard (200..<300).contains(response.status) else {
-        return .refusal(code: "HTTP \(response.status)", text: "the sign-in endpoint does not take the session")
-      }
-      guard let token = JSONValue(response.body)?.secret("SigninToken"), token.count > 0 else { return .garbled("no token") }
-      return .value(token)
-    }.value
-    var destination = place.console + "/"
-    if let service { destination += "\(service)/home" }
-    if let region { destination += "?region=\(region)" }
-    let start = "\(base)?Action=login&Issuer=vault&Destination=\(SigV4.encoded(destination))&SigninToken="
-    return token.withBytes { SecretBytes(start + SigV4.encoded(String(decoding: $0, as: UTF8.self))) }
+    var query = FormBody()
+    query.add("Action", "getSigninToken")
+    query.add("SessionDuration", duration.map { String($0.seconds) })
+    query.add("Session", session.finish())
+    let request = JSONRequest(method: "GET", address: hosts.federation, query: query.finish(), route: route).request
+    let answer = try await caller.call(AWSCall(action: Self.action, host: host, request: { _ in request }), .json)
+    return try answer.read { json throws(Nonsense) in
+      guard let token = json.secret("SigninToken")?.plain(1...16_384) else { throw Nonsense(what: "no sign-in token") }
+      return token
+    }
+  }
+
+  /// Where the browser is sent; a secret, since whoever opens it is signed in.
+  ///
+  /// - Parameters:
+  ///   - issuer: where the console sends people whose session is over; nil for nowhere.
+  ///   - destination: a page of the console.
+  public static func loginURL(token: SecretBytes, issuer: String?, destination: String, at hosts: ConsoleHosts) -> SecretBytes {
+    var query = FormBody()
+    query.add("Action", "login")
+    query.add("Issuer", issuer)
+    query.add("Destination", destination)
+    query.add("SigninToken", token)
+    var url = WipedBytes(capacity: 4_096)
+    url.append(hosts.federation.text.utf8)
+    url.append(UInt8(ascii: "?"))
+    query.finish().withBytes { url.append($0) }
+    return url.secret
   }
 }

@@ -44,6 +44,18 @@ public struct WebAddress: Sendable, Hashable {
     }
   }
 
+  private init(_ address: WebAddress, path: String) {
+    scheme = address.scheme
+    host = address.host
+    port = address.port
+    self.path = path
+  }
+
+  /// The address of `path`, which begins with `/`, below this one.
+  func appending(_ path: String) -> WebAddress {
+    WebAddress(self, path: (self.path.hasSuffix("/") ? String(self.path.dropLast()) : self.path) + path)
+  }
+
   /// As the `Host` header has it: the port only where it is not the scheme's own.
   public var hostHeader: String {
     let name = host.contains(":") ? "[\(host)]" : host

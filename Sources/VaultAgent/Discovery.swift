@@ -17,13 +17,13 @@ struct Discovery: Sendable {
   let portal: SSOPortalClient
   let clock: any WallClock
   let token: SecretBytes
-  let endpoint: AWSEndpoint
+  let endpoint: ServiceEndpoint
   let route: Route
 
   /// - Parameter report: is given each account as soon as its permission sets are known.
   func run(_ prompter: any Prompter, report: (Found) throws -> Void) async throws {
     prompter.progress("asking for the accounts …")
-    let accounts = try await portal.accounts(token: token, at: endpoint, via: route)
+    let accounts = try await portal.listAccounts(token: token, at: endpoint, via: route)
     let pace = Pace(most: Self.most)
     try await withThrowingTaskGroup(of: Found.self) { group in
       var waiting = accounts.makeIterator()
@@ -47,7 +47,7 @@ struct Discovery: Sendable {
     var attempt = 0
     while true {
       do {
-        return try await portal.roles(account: account, token: token, at: endpoint, via: route).sorted()
+        return try await portal.listAccountRoles(account: account, token: token, at: endpoint, via: route).sorted()
       } catch let error as AWSError where error.exitStatus == .temporary && attempt < Self.patience {
         attempt += 1
         pace.slowDown()

@@ -9,6 +9,8 @@ enum IdentityError: ReportableError, Hashable {
   case emptyEnvironment
   case environmentExpired
   case unreadable(path: String, why: String)
+  /// The role that the profile names is none of the assertion's.
+  case roleNotOffered(role: String, offered: [String])
 
   var message: String {
     switch self {
@@ -19,6 +21,7 @@ enum IdentityError: ReportableError, Hashable {
     case .emptyEnvironment: "the environment has no credentials"
     case .environmentExpired: "the credentials of the environment are over"
     case .unreadable(let path, let why): "cannot read \(path): \(why)"
+    case .roleNotOffered(let role, _): "the SAML assertion does not offer \(role)"
     }
   }
 
@@ -31,6 +34,7 @@ enum IdentityError: ReportableError, Hashable {
     case .emptyEnvironment: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN"
     case .environmentExpired: "AWS_CREDENTIAL_EXPIRATION says so"
     case .unreadable: nil
+    case .roleNotOffered(_, let offered): "it offers " + offered.prefix(10).joined(separator: ", ")
     }
   }
 
@@ -38,7 +42,7 @@ enum IdentityError: ReportableError, Hashable {
     switch self {
     case .badToken: .badData
     case .unreadable: .noInput
-    case .environmentExpired: .refused
+    case .environmentExpired, .roleNotOffered: .refused
     default: .configuration
     }
   }

@@ -25,14 +25,16 @@ struct KeyRotation: Sendable {
   /// - Returns: the ids of the old and the new key.
   func rotate(_ name: String, at place: Place, _ call: Call) async throws -> (old: String, new: String) {
     guard let old = try await store.openAccessKey(name: name) else { throw AgentError.unknownKey(name: name, suggestion: nil) }
-    let iam = try AWSEndpoint(.iam, region: place.region, settings: place.iam)
+    let iam = try ServiceEndpoint(.iam, region: place.region ?? "us-east-1", settings: place.iam)
     let route = call.route(place.iam)
     let signer = try await signer(name, old, place, call)
     if let left = try await store.setting(Self.leftOver(name)) {
       try await delete(left, of: name, signedBy: signer, iam, route, call)
     }
-    let others = try await clients.iam.accessKeys(signedBy: signer, at: iam, via: route).filter { $0.id != old.accessKeyId }
-    if let other = others.first { throw KeyRotationError.otherKey(name: name, id: other.id) }
+    let others = try await clients.iam.listAccessKeys(signedBy: signer, at: iam, via: route).filter {
+      $0.accessKeyId != old.accessKeyId
+    }
+    if let other = others.first { throw KeyRotationError.otherKey(name: name, id: other.accessKeyId) }
     let new = try await create(name, signer, iam, route, call)
     do {
       call.prompter.progress("waiting until the new key is known everywhere …")
@@ -41,7 +43,7 @@ struct KeyRotation: Sendable {
         name: name, credential: new, leftOver: (Self.leftOver(name), old.accessKeyId), requester: call.requester)
     } catch {
       // Nobody has it: it goes, so that the user is left with one key and can try again.
-      _ = try? await clients.iam.deleteAccessKey(new.accessKeyId, signedBy: signer, at: iam, via: route)
+      try? await clients.iam.deleteAccessKey(new.accessKeyId, signedBy: signer, at: iam, via: route)
       throw error
     }
     try await delete(old.accessKeyId, of: name, signedBy: try await self.signer(name, new, place, call), iam, route, call)
@@ -55,7 +57,7 @@ struct KeyRotation: Sendable {
   private func signer(_ name: String, _ key: Credential, _ place: Place, _ call: Call) async throws -> Credential {
     guard let serial = try await store.accessKeys().first(where: { $0.name == name })?.mfaSerial else { return key }
     let code = try await call.code(Plan.Device(serial: serial, process: nil))
-    let endpoint = try AWSEndpoint(region: place.region, settings: place.sts)
+    let endpoint = try STSEndpoint(region: place.region, settings: place.sts)
     var event = call.event(.getSessionToken, profile: name)
     event.mfa = true
     event.sourceAccessKeyId = key.accessKeyId
@@ -76,7 +78,7 @@ struct KeyRotation: Sendable {
     }
   }
 
-  private func create(_ name: String, _ signer: Credential, _ iam: AWSEndpoint, _ route: Route, _ call: Call) async throws
+  private func create(_ name: String, _ signer: Credential, _ iam: ServiceEndpoint, _ route: Route, _ call: Call) async throws
     -> Credential
   {
     var event = call.event(.createAccessKey, profile: name)
@@ -97,7 +99,7 @@ struct KeyRotation: Sendable {
   }
 
   private func prove(_ key: Credential, _ place: Place, _ call: Call) async throws {
-    let endpoint = try AWSEndpoint(region: place.region, settings: place.sts)
+    let endpoint = try STSEndpoint(region: place.region, settings: place.sts)
     let deadline = clock.now().adding(seconds: Self.patience)
     while true {
       do {
@@ -110,7 +112,7 @@ struct KeyRotation: Sendable {
   }
 
   private func delete(
-    _ id: String, of name: String, signedBy signer: Credential, _ iam: AWSEndpoint, _ route: Route, _ call: Call
+    _ id: String, of name: String, signedBy signer: Credential, _ iam: ServiceEndpoint, _ route: Route, _ call: Call
   ) async throws {
     var event = call.event(.deleteAccessKey, profile: name)
     event.sourceAccessKeyId = signer.accessKeyId
@@ -118,7 +120,7 @@ struct KeyRotation: Sendable {
     event.endpoint = iam.host
     let intent = try await store.begin(event)
     do {
-      event.requestId = try await clients.iam.deleteAccessKey(id, signedBy: signer, at: iam, via: route)
+      try await clients.iam.deleteAccessKey(id, signedBy: signer, at: iam, via: route)
       event.outcome = .success
       try await store.conclude(intent, event: event)
     } catch let error as AWSError where error.code == "NoSuchEntity" {

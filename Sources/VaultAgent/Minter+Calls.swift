@@ -62,7 +62,7 @@ extension Minter {
       let failure = Failure(error)
       event.outcome = failure.exitStatus == .refused ? .refused : .failure
       event.error = failure.message
-      event.requestId = (error as? AWSError)?.requestId
+      event.requestId = (error as? AWSError)?.requestId ?? (error as? SSOPortalError)?.requestId
       try await store.fail(intentId, event: event)
       throw error
     }
@@ -90,6 +90,11 @@ struct Minted: Sendable {
 
   init(_ credential: Credential) { self.credential = credential }
 
+  init(_ issued: IssuedCredential) {
+    credential = issued.credential
+    requestId = issued.requestId
+  }
+
   init(_ result: STSResult) {
     credential = result.credential
     requestId = result.requestId
@@ -100,8 +105,8 @@ struct Minted: Sendable {
 
 extension Call {
   /// Where a call to STS goes, and how.
-  func sts(region: String?, _ settings: EndpointSettings) throws -> (AWSEndpoint, Route) {
-    (try AWSEndpoint(region: region ?? plan.region, settings: settings), route(settings))
+  func sts(region: String?, _ settings: EndpointSettings) throws -> (STSEndpoint, Route) {
+    (try STSEndpoint(region: region ?? plan.region, settings: settings), route(settings))
   }
 
   func route(_ settings: EndpointSettings) -> Route {

@@ -67,7 +67,7 @@ extension Minter {
     let token = try await signIns.token(place, asker)
     do {
       return try await roleCredentials(step, account, role, place, token, call)
-    } catch let error as AWSError where error.saysTokenIsOver {
+    } catch let error as SSOPortalError where error.reason == .signInAgain {
       // Revoked before its time: a refresh token may still be good for another.
       guard let record = try await store.signIn(named: place.name) else { throw SignInError.needed(name: place.name) }
       guard record.isRenewable else {
@@ -86,17 +86,15 @@ extension Minter {
   private func roleCredentials(
     _ step: Plan.IdentityStep, _ account: String, _ role: String, _ place: SSOPlace, _ token: SecretBytes, _ call: Call
   ) async throws -> Credential? {
-    let endpoint = try AWSEndpoint(.ssoPortal, region: place.region, settings: place.portal)
+    let endpoint = try ServiceEndpoint(.portal, region: place.region, settings: place.portal)
     var event = call.event(.getRoleCredentials, profile: step.owner)
     event.endpoint = endpoint.host
     event.detail = "\(place.name): account \(account), permission set \(role)"
     call.prompter.progress("asking IAM Identity Center for \(role) in \(account) …")
     return try await log(event) {
-      let answer = try await clients.portal.roleCredentials(
-        account: account, role: role, token: token, at: endpoint, via: call.route(place.portal))
-      var minted = Minted(answer.credential)
-      minted.requestId = answer.requestId
-      return minted
+      Minted(
+        try await clients.portal.getRoleCredentials(
+          account: account, role: role, token: token, at: endpoint, via: call.route(place.portal)))
     } session: {
       record(step, .role)($0, $1)
     }
@@ -118,7 +116,9 @@ extension Minter {
     return try await log(event) {
       Minted(
         try await clients.sts.assumeRoleWithWebIdentity(
-          link, sessionName: step.sessionName, duration: step.duration, token: token, at: endpoint, via: route))
+          FederatedRoleRequest(
+            roleARN: link.roleARN, duration: step.duration, policy: link.policy, policyARNs: link.policyARNs),
+          sessionName: step.sessionName, token: token, at: endpoint, via: route))
     } session: {
       record(step, .role, role: link.roleARN.text, name: step.sessionName.text)($0, $1)
     }
@@ -142,8 +142,8 @@ extension Minter {
       guard let url = values.text("ACTIONS_ID_TOKEN_REQUEST_URL"), let secret = values["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] else {
         throw IdentityError.noGitHubToken
       }
-      return try await clients.machine.gitHubToken(
-        url: url, token: secret, audience: audience, via: call.route(EndpointSettings()))
+      return try await clients.gitHub.getToken(
+        url: url, requestToken: secret, audience: audience, via: call.route(EndpointSettings()))
     }
     let trimmed = token.trimmed
     guard (4...20_000).contains(trimmed.count), trimmed.withBytes({ $0.allSatisfy { (33...126).contains($0) } }) else {
@@ -165,25 +165,27 @@ extension Minter {
     let assertion = try SAMLAssertion(text.trimmed)
     guard
       let offered = assertion.roles.first(where: {
-        $0.roleARN == link.roleARN && (provider == nil || provider == $0.providerARN)
+        $0.roleARN == link.roleARN && (provider == nil || provider == $0.principalARN)
       })
     else {
-      throw SAMLError.roleNotOffered(role: link.roleARN.text, offered: assertion.roles.map(\.roleARN.text))
+      throw IdentityError.roleNotOffered(role: link.roleARN.text, offered: assertion.roles.map(\.roleARN.text))
     }
     var event = call.event(.assumeRoleWithSAML, profile: step.owner)
     event.roleARN = link.roleARN.text
-    event.roleSessionName = assertion.sessionName
+    event.roleSessionName = assertion.roleSessionName
     event.durationSeconds = step.duration.seconds
-    event.detail = offered.providerARN
+    event.detail = offered.principalARN
     let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
     event.endpoint = endpoint.host
     call.prompter.progress("asking STS for \(link.roleARN.name) …")
     return try await log(event) {
       Minted(
         try await clients.sts.assumeRoleWithSAML(
-          link, providerARN: offered.providerARN, duration: step.duration, assertion: assertion.text, at: endpoint, via: route))
+          FederatedRoleRequest(
+            roleARN: link.roleARN, duration: step.duration, policy: link.policy, policyARNs: link.policyARNs),
+          principalARN: offered.principalARN, assertion: assertion, at: endpoint, via: route))
     } session: {
-      record(step, .role, role: link.roleARN.text, name: assertion.sessionName)($0, $1)
+      record(step, .role, role: link.roleARN.text, name: assertion.roleSessionName)($0, $1)
     }
   }
 
@@ -198,10 +200,10 @@ extension Minter {
       let printed = try await programs.run(command, setting: "credential_process") { [prompter = call.prompter] in
         prompter.notice($0)
       }
-      do throws(CredentialProcessAnswer.Nonsense) {
-        return Minted(try CredentialProcessAnswer.read(printed, now: clock.now()))
+      do throws(CredentialProcessError) {
+        return Minted(try CredentialProcessAnswer(printed, now: clock.now()).credential)
       } catch {
-        throw ProgramError.garbage(program: program, why: error.what)
+        throw ProgramError.garbage(program: program, why: error.message)
       }
     } session: {
       record(step, .token)($0, $1)
@@ -213,22 +215,16 @@ extension Minter {
       "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
       "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     ])
-    let place: MachineCredentialsClient.ContainerAddress
-    if let path = values.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
-      place = .relative(path)
-    } else if let url = values.text("AWS_CONTAINER_CREDENTIALS_FULL_URI") {
-      place = .full(url)
-    } else {
-      throw IdentityError.noContainer
-    }
-    var token = values["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
-    if let path = values.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-      token = try SecretFile.read(path, atMost: 16 * 1_024, home: call.wish.home)
-    }
+    let place = try ContainerEndpoint(
+      relativeURI: values.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+      fullURI: values.text("AWS_CONTAINER_CREDENTIALS_FULL_URI"))
+    guard let place else { throw IdentityError.noContainer }
+    var authorization = values["AWS_CONTAINER_AUTHORIZATION_TOKEN"].map { ContainerAuthorization.token($0) } ?? .none
+    if let path = values.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") { authorization = .file(path) }
     var event = call.event(.containerCredentials, profile: step.owner)
-    event.endpoint = try place.address.web.hostHeader
-    return try await log(event) {
-      Minted(try await clients.machine.container(at: place, token: token))
+    event.endpoint = place.host
+    return try await log(event) { [authorization] in
+      Minted(try await clients.container.getCredentials(from: place, authorization: authorization))
     } session: {
       record(step, .token)($0, $1)
     }
@@ -239,13 +235,12 @@ extension Minter {
       "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED",
     ])
     guard values.text("AWS_EC2_METADATA_DISABLED")?.lowercased() != "true" else { throw IdentityError.metadataDisabled }
-    let endpoint =
-      values.text("AWS_EC2_METADATA_SERVICE_ENDPOINT")
-      ?? MachineCredentialsClient.metadataEndpoint(mode: values.text("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"))
+    let mode = values.text("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE").flatMap { InstanceMetadataEndpoint.Mode($0) } ?? .ipv4
+    let endpoint = try InstanceMetadataEndpoint(url: values.text("AWS_EC2_METADATA_SERVICE_ENDPOINT"), mode: mode)
     var event = call.event(.instanceCredentials, profile: step.owner)
-    event.endpoint = WebAddress(endpoint)?.hostHeader
+    event.endpoint = endpoint.host
     return try await log(event) {
-      Minted(try await clients.machine.instance(at: endpoint))
+      Minted(try await clients.instance.getCredentials(from: endpoint))
     } session: {
       record(step, .token)($0, $1)
     }

@@ -9,13 +9,15 @@ extension Service {
   func console(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     let wish = try Wish(message)
     let issued = try await broker.issue(wish, to: requester, prompter: prompter)
-    let place = try SignInClient.Place(region: issued.region, override: wish.environment["AWS_ENDPOINT_URL_SIGNIN"])
+    let hosts = try ConsoleHosts(
+      region: issued.region, settings: EndpointSettings(url: wish.environment["AWS_ENDPOINT_URL_SIGNIN"]))
     let route = Route(
       proxies: ProxySettings(environment: { wish.environment[$0] }), caBundle: wish.environment["AWS_CA_BUNDLE"])
     prompter.progress("asking AWS to sign in to the console …")
     // No length of the console's session is asked for: AWS refuses one for a chained role, and the credentials' own end is the end.
-    let url = try await clients.signIn.consoleURL(
-      for: issued.credential, service: message.text(.name), region: issued.region, duration: nil, at: place, via: route)
+    let token = try await clients.signIn.getSigninToken(issued.credential, at: hosts, via: route)
+    let page = hosts.page(message.text(.name).map { "/\($0)/home" } ?? "/console/home", region: issued.region)
+    let url = SignInClient.loginURL(token: token, issuer: nil, destination: page, at: hosts)
     let reply = Reply(.done)
     if message.has(.once) {
       reply.add(.endpoint, try door.open(url))

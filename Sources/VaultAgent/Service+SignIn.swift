@@ -69,14 +69,14 @@ extension Service {
       _ = try await signIns.signIn(place, flow: SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device, asker)
       token = try await signIns.token(place, asker)
     }
-    let endpoint = try AWSEndpoint(.ssoPortal, region: place.region, settings: place.portal)
+    let endpoint = try ServiceEndpoint(.portal, region: place.region, settings: place.portal)
     let discovery = Discovery(
       portal: clients.portal, clock: clock, token: token, endpoint: endpoint, route: asker.route(place.portal))
     try await discovery.run(prompter) { found in
       let entry = MessageWriter(.entry)
       entry.add(.accountId, found.account.id)
-      entry.add(.accountName, found.account.name)
-      entry.add(.email, found.account.email)
+      entry.add(.accountName, found.account.name ?? "")
+      entry.add(.email, found.account.email ?? "")
       for role in found.roles { entry.add(.item, role) }
       try connection.send(try entry.frame())
     }

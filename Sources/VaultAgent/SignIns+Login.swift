@@ -22,12 +22,12 @@ extension SignIns {
 
   private func signInByBrowser(_ place: SSOPlace, _ asker: Asker) async throws -> SignInRecord {
     try await withClient(place, .browser, asker) { client in
-      let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+      let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let pkce = PKCE()
-      let state = PKCE.randomText(bytes: 32)
-      let callback = try SignInCallback(state: state)
+      let state = PKCE.newState()
+      let callback = try SignInCallback(state: SecretBytes(state))
       let url = pkce.authorizeURL(
-        at: endpoint, clientId: client.clientId, scopes: place.scopes, redirectURL: callback.redirectURL, state: state)
+        clientId: client.clientId, redirectURI: callback.redirectURL, state: state, scopes: place.scopes, at: endpoint)
       asker.prompter.show(SignInPage(url: url, code: nil))
       asker.prompter.progress("waiting until you have signed in …")
       let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
@@ -42,22 +42,22 @@ extension SignIns {
         throw SignInError.tooLate
       }
       return try await take(
-        .authorizationCode(code, verifier: pkce.verifier, redirectURL: callback.redirectURL), as: client, place, asker,
+        .authorizationCode(code, verifier: pkce.verifier, redirectURI: callback.redirectURL), as: client, place, asker,
         how: "browser")
     }
   }
 
   private func signInByDevice(_ place: SSOPlace, _ asker: Asker) async throws -> SignInRecord {
     try await withClient(place, .device, asker) { client in
-      let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+      let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let device = try await clients.oidc.startDeviceAuthorization(
         client, startURL: place.startURL, at: endpoint, via: asker.route(place.oidc))
-      asker.prompter.show(SignInPage(url: device.completeURL, code: device.userCode))
+      asker.prompter.show(SignInPage(url: device.verificationURIComplete ?? device.verificationURI, code: device.userCode))
       asker.prompter.progress("waiting until you have signed in …")
       var interval = Int64(device.interval)
       try await clock.sleep(until: clock.now().adding(seconds: interval))
       return try await take(.deviceCode(device.deviceCode), as: client, place, asker, how: "device") { error in
-        if error == .slowDown { interval += 5 }
+        if error.reason == .slowDown { interval += 5 }
         guard device.expiresAt > clock.now() else { throw SignInError.tooLate }
         try await clock.sleep(until: clock.now().adding(seconds: interval))
       }
@@ -66,7 +66,7 @@ extension SignIns {
 
   /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
   private func withClient<Result>(
-    _ place: SSOPlace, _ flow: SignInFlow, _ asker: Asker, _ body: (SSOOIDCClient.Registration) async throws -> Result
+    _ place: SSOPlace, _ flow: SignInFlow, _ asker: Asker, _ body: (SSOClientRegistration) async throws -> Result
   ) async throws -> Result {
     let scopes = place.scopes.joined(separator: " ")
     let kept = try await store.ssoClient(
@@ -75,9 +75,9 @@ extension SignIns {
     if let kept {
       do {
         return try await body(
-          SSOOIDCClient.Registration(
+          SSOClientRegistration(
             clientId: kept.record.clientId, clientSecret: kept.secret, expiresAt: kept.record.expiresAt))
-      } catch OIDCError.invalidClient {
+      } catch let error as SSOOIDCError where error.reason == .invalidClient {
         // Goes on with a new one.
       }
     }
@@ -85,15 +85,16 @@ extension SignIns {
   }
 
   private func register(_ place: SSOPlace, _ flow: SignInFlow, _ scopes: String, _ asker: Asker) async throws
-    -> SSOOIDCClient.Registration
+    -> SSOClientRegistration
   {
-    let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+    let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
     var event = asker.event(.registerClient, place, at: endpoint)
     let intent = try await store.begin(event)
     do {
       let client = try await clients.oidc.registerClient(
-        name: "vault", scopes: place.scopes, startURL: place.startURL,
-        redirectURL: flow == .browser ? SignInCallback.registeredURL : nil, at: endpoint, via: asker.route(place.oidc))
+        name: "vault", scopes: place.scopes, grantTypes: flow == .browser ? [.authorizationCode, .refreshToken] : [],
+        redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? place.startURL : nil,
+        at: endpoint, via: asker.route(place.oidc))
       event.outcome = .success
       event.expiresAt = client.expiresAt
       try await store.complete(

@@ -33,7 +33,7 @@ extension SignIns {
   func adopt(_ place: SSOPlace, home: String, _ asker: Asker) async throws -> SignInRecord {
     let file = try TokenCache(home: home).read(place.name)
     let cached: CachedToken
-    do throws(CachedToken.Nonsense) {
+    do throws(CachedToken.Malformed) {
       cached = try CachedToken(file)
     } catch {
       throw SignInError.failed("the AWS CLI's token: \(error.what)")

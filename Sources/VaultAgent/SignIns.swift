@@ -27,7 +27,7 @@ struct SignIns: Sendable {
     let environment: [String: String]
     let prompter: any Prompter
 
-    func event(_ action: AuditAction, _ place: SSOPlace, at endpoint: AWSEndpoint) -> AuditEvent {
+    func event(_ action: AuditAction, _ place: SSOPlace, at endpoint: ServiceEndpoint) -> AuditEvent {
       var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
       event.detail = place.name
       event.endpoint = endpoint.host
@@ -80,13 +80,13 @@ struct SignIns: Sendable {
       try await end(place.name, asker)
       throw SignInError.needed(name: place.name)
     }
-    let client = SSOOIDCClient.Registration(
+    let client = SSOClientRegistration(
       clientId: kept.tokens.clientId, clientSecret: kept.tokens.clientSecret, expiresAt: record.clientEndsAt)
     do {
       try await take(.refreshToken(refreshToken), as: client, place, asker, how: "renewed")
-    } catch let error as OIDCError {
+    } catch let error as SSOOIDCError {
       // The session in the portal is over, or was ended there; the access token may still serve for its last minutes.
-      guard isOver || error == .invalidGrant || error == .invalidClient else { return }
+      guard isOver || [.invalidGrant, .invalidClient, .expiredToken].contains(error.reason) else { return }
       try await end(place.name, asker)
       throw SignInError.needed(name: place.name)
     } catch {
@@ -102,22 +102,22 @@ struct SignIns: Sendable {
   ///   - wait: what to do where the grant is not ready yet; nil where it must be.
   @discardableResult
   func take(
-    _ grant: SSOOIDCClient.Grant, as client: SSOOIDCClient.Registration, _ place: SSOPlace, _ asker: Asker, how: String,
-    waiting wait: ((OIDCError) async throws -> Void)? = nil
+    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOPlace, _ asker: Asker, how: String,
+    waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
-    let endpoint = try AWSEndpoint(.ssoOIDC, region: place.region, settings: place.oidc)
+    let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
     let route = asker.route(place.oidc)
     var event = asker.event(.createToken, place, at: endpoint)
     event.detail = "\(place.name): \(how)"
     let intent = try await store.begin(event)
-    let token: SSOOIDCClient.Token
+    let token: SSOToken
     do {
-      token = try await poll(wait) { try await clients.oidc.createToken(grant, as: client, at: endpoint, via: route) }
+      token = try await poll(wait) { try await clients.oidc.createToken(grant, for: client, at: endpoint, via: route) }
     } catch {
       let failure = Failure(error)
       event.outcome = failure.exitStatus == .refused ? .refused : .failure
       event.error = failure.message
-      event.requestId = (error as? AWSError)?.requestId
+      event.requestId = (error as? AWSError)?.requestId ?? (error as? SSOOIDCError)?.requestId
       try await store.fail(intent, event: event)
       throw error
     }
@@ -126,7 +126,6 @@ struct SignIns: Sendable {
       scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: token.expiresAt,
       isRenewable: token.refreshToken != nil, clientEndsAt: client.expiresAt)
     event.outcome = .success
-    event.requestId = token.requestId
     event.issuedAt = record.signedInAt
     event.expiresAt = record.expiresAt
     try await store.complete(
@@ -141,12 +140,12 @@ struct SignIns: Sendable {
   }
 
   private func poll(
-    _ wait: ((OIDCError) async throws -> Void)?, _ ask: () async throws -> SSOOIDCClient.Token
-  ) async throws -> SSOOIDCClient.Token {
+    _ wait: ((SSOOIDCError) async throws -> Void)?, _ ask: () async throws -> SSOToken
+  ) async throws -> SSOToken {
     while true {
       do {
         return try await ask()
-      } catch let error as OIDCError where error == .authorizationPending || error == .slowDown {
+      } catch let error as SSOOIDCError where error.reason == .authorizationPending || error.reason == .slowDown {
         guard let wait else { throw error }
         try await wait(error)
       }
@@ -167,9 +166,9 @@ struct SignIns: Sendable {
     guard let kept = try await store.openSignIn(named: name) else { return false }
     do {
       let settings = place?.portal ?? EndpointSettings()
-      let endpoint = try AWSEndpoint(.ssoPortal, region: kept.record.region, settings: settings)
+      let endpoint = try ServiceEndpoint(.portal, region: kept.record.region, settings: settings)
       try await clients.portal.logout(token: kept.tokens.accessToken, at: endpoint, via: asker.route(settings))
-    } catch let error as AWSError where error.saysTokenIsOver {
+    } catch let error as SSOPortalError where error.reason == .signInAgain {
       // It is what was wanted.
     } catch {
       asker.prompter.notice("IAM Identity Center was not told: \(Failure(error).message)")

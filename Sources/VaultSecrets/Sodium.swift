@@ -207,20 +207,3 @@ public func base64URL(_ bytes: UnsafeRawBufferPointer) -> SecretBytes {
   // The last byte is a zero.
   return form.part(0..<length - 1)
 }
-
-/// Reads Base64, with padding; line breaks and blanks are passed over (RFC 4648, section 4; RFC 2045).
-///
-/// - Returns: nil for what is no Base64.
-public func base64Decoded(_ text: SecretBytes) -> SecretBytes? {
-  var length = 0
-  var isWhole = false
-  let bytes = SecretBytes(count: text.count / 4 * 3 + 3) { bytes in
-    text.withBytes { text in
-      isWhole =
-        sodium_base642bin(
-          bytes.octets, bytes.count, text.bindMemory(to: CChar.self).baseAddress, text.count,
-          " \r\n\t", &length, nil, sodium_base64_VARIANT_ORIGINAL) == 0
-    }
-  }
-  return isWhole ? bytes.part(0..<length) : nil
-}

@@ -11,7 +11,7 @@ struct MotoTests {
     let moto = try MotoServer(#require(MotoServer.program))
     defer { moto.stop() }
     let client = STSClient(transport: CurlTransport(), clock: SystemClock())
-    let endpoint = try AWSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: moto.url))
+    let endpoint = try STSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: moto.url))
     let keys = Credential(
       accessKeyId: "AKIAEXAMPLEEXAMPLE00", secretAccessKey: SecretBytes("a secret"), sessionToken: nil, expiresAt: nil)
 
@@ -32,5 +32,45 @@ struct MotoTests {
 
     let assumed = try await client.getCallerIdentity(signedBy: role.credential, at: endpoint, via: ScriptedSTS.route)
     #expect(assumed.arn == role.assumedRoleARN)
+  }
+}
+
+/// Keys of a user's own, as IAM hands them out.
+struct MotoKeyTests {
+  @Test("a key is made, listed, turned off and deleted by moto", .enabled(if: MotoServer.program != nil), .timeLimit(.minutes(1)))
+  func keys() async throws {
+    let moto = try MotoServer(#require(MotoServer.program))
+    defer { moto.stop() }
+    let client = IAMClient(transport: CurlTransport(), clock: SystemClock())
+    let endpoint = try ServiceEndpoint(.iam, region: "eu-west-1", settings: EndpointSettings(url: moto.url))
+    let (route, root) = (
+      ScriptedSTS.route,
+      Credential(accessKeyId: "AKIAEXAMPLEEXAMPLE00", secretAccessKey: SecretBytes("a secret"), sessionToken: nil, expiresAt: nil)
+    )
+    let missing = await failure(AWSError.self) {
+      _ = try await client.createAccessKey(user: "nobody", signedBy: root, at: endpoint, via: route)
+    }
+    #expect(missing?.code == "NoSuchEntity" && missing?.requestId != nil)
+
+    try await makeUser("ann", at: endpoint, signedBy: root)
+    let key = try await client.createAccessKey(user: "ann", signedBy: root, at: endpoint, via: route)
+    #expect(key.userName == "ann")
+    let id = key.credential.accessKeyId
+    try await client.updateAccessKey(id, isActive: false, user: "ann", signedBy: root, at: endpoint, via: route)
+    let listed = try await client.listAccessKeys(user: "ann", signedBy: root, at: endpoint, via: route)
+    #expect(listed.map(\.accessKeyId) == [id] && listed.map(\.status) == [.inactive])
+    try await client.deleteAccessKey(id, user: "ann", signedBy: root, at: endpoint, via: route)
+    #expect(try await client.listAccessKeys(user: "ann", signedBy: root, at: endpoint, via: route).isEmpty)
+  }
+
+  private func makeUser(_ name: String, at endpoint: ServiceEndpoint, signedBy credential: Credential) async throws {
+    var form = FormBody(action: "CreateUser", version: "2010-05-08")
+    form.add("UserName", name)
+    let query = QueryRequest(
+      form: form.finish(), address: endpoint.address,
+      signer: QueryRequest.Signer(credential: credential, region: endpoint.signingRegion, service: "iam"),
+      route: ScriptedSTS.route)
+    let response = try await CurlTransport().send(query.request(at: SystemClock().now()))
+    #expect(response.status == 200)
   }
 }

@@ -42,7 +42,7 @@ struct STSAnswerTests {
     let credential = Credential(
       accessKeyId: "ASIAEXAMPLEEXAMPLE01", secretAccessKey: SecretBytes("s"), sessionToken: SecretBytes("the+token"),
       expiresAt: nil)
-    let endpoint = try AWSEndpoint(region: nil, settings: EndpointSettings())
+    let endpoint = try STSEndpoint(region: nil, settings: EndpointSettings())
     _ = try await client.getSessionToken(duration: nil, mfa: nil, signedBy: credential, at: endpoint, via: ScriptedSTS.route)
     let headers = transport.requests[0].headers
     #expect(headers.contains { $0 == ("X-Amz-Security-Token", "the+token") })
@@ -87,7 +87,7 @@ struct STSAnswerTests {
       <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>
       """
     let sts = ScriptedSTS([.answer(status: 200, body: body)])
-    let endpoint = try AWSEndpoint(region: nil, settings: EndpointSettings())
+    let endpoint = try STSEndpoint(region: nil, settings: EndpointSettings())
     let caller = try await sts.client.getCallerIdentity(signedBy: sts.credential, at: endpoint, via: ScriptedSTS.route)
     #expect(caller == CallerIdentity(arn: "arn:aws:iam::123456789012:user/ann", account: "123456789012", userId: "AIDA"))
   }

@@ -47,7 +47,7 @@ struct ScriptedSTS {
       link: RoleLink(profile: "dev", roleARN: arn), sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .standard)
     change(&request)
     return try await client.assumeRole(
-      request, signedBy: credential, at: AWSEndpoint(region: "eu-west-1", settings: EndpointSettings()), via: Self.route)
+      request, signedBy: credential, at: STSEndpoint(region: "eu-west-1", settings: EndpointSettings()), via: Self.route)
   }
 
   /// The error with which the call ends.

@@ -30,7 +30,7 @@ struct STSEndpointTests {
     #expect(rows.count > 300)
     // For the variants of aws-global botocore makes names that do not exist.
     for row in rows where row.url != "-" && (row.region != "aws-global" || row.url == "https://sts.amazonaws.com") {
-      let endpoint = try AWSEndpoint(region: row.region, settings: row.settings)
+      let endpoint = try STSEndpoint(region: row.region, settings: row.settings)
       #expect(endpoint.url == row.url + "/", "\(row.testDescription)")
       #expect(endpoint.signingRegion == row.signingRegion, "\(row.testDescription)")
     }
@@ -38,8 +38,8 @@ struct STSEndpointTests {
 
   @Test("the variants of the global endpoint are those of us-east-1")
   func globalVariants() throws {
-    let fips = try AWSEndpoint(region: "aws-global", settings: EndpointSettings(useFIPS: true))
-    let dualStack = try AWSEndpoint(region: "aws-global", settings: EndpointSettings(useDualStack: true))
+    let fips = try STSEndpoint(region: "aws-global", settings: EndpointSettings(useFIPS: true))
+    let dualStack = try STSEndpoint(region: "aws-global", settings: EndpointSettings(useDualStack: true))
     #expect(fips.host == "sts-fips.us-east-1.amazonaws.com")
     #expect(dualStack.host == "sts.us-east-1.api.aws")
     #expect(fips.signingRegion == "us-east-1" && dualStack.signingRegion == "us-east-1")
@@ -47,7 +47,7 @@ struct STSEndpointTests {
 
   @Test("without a region it is us-east-1")
   func noRegion() throws {
-    #expect(try AWSEndpoint(region: nil, settings: EndpointSettings()).host == "sts.us-east-1.amazonaws.com")
+    #expect(try STSEndpoint(region: nil, settings: EndpointSettings()).host == "sts.us-east-1.amazonaws.com")
   }
 
   @Test(
@@ -60,7 +60,7 @@ struct STSEndpointTests {
       ("http://[::1]:5000/", "http://[::1]:5000/", "[::1]:5000"), ("http://localhost", "http://localhost/", "localhost"),
     ])
   func override(_ text: String, _ url: String, _ host: String) throws {
-    let endpoint = try AWSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: text, useFIPS: true))
+    let endpoint = try STSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: text, useFIPS: true))
     #expect(endpoint.url == url)
     #expect(endpoint.host == host)
     #expect(endpoint.signingRegion == "eu-west-1")
@@ -75,7 +75,7 @@ struct STSEndpointTests {
     ])
   func insecure(_ url: String) throws {
     let host = try #require(WebAddress(url)).host
-    #expect(throws: TransportError.insecure(host: host)) { try AWSEndpoint(region: nil, settings: EndpointSettings(url: url)) }
+    #expect(throws: TransportError.insecure(host: host)) { try STSEndpoint(region: nil, settings: EndpointSettings(url: url)) }
   }
 
   @Test(
@@ -90,13 +90,13 @@ struct STSEndpointTests {
       "https://ex\u{E4}mple.test",
     ])
   func notAURL(_ url: String) {
-    #expect(throws: TransportError.badURL(url)) { try AWSEndpoint(region: nil, settings: EndpointSettings(url: url)) }
+    #expect(throws: TransportError.badURL(url)) { try STSEndpoint(region: nil, settings: EndpointSettings(url: url)) }
   }
 
   @Test(
     "a region that could name another host is refused",
     arguments: ["", "us-east-1.example.test", "US-EAST-1", "a/b", "a@b", "us east"])
   func badRegion(_ region: String) {
-    #expect(throws: TransportError.badURL("sts.\(region)")) { try AWSEndpoint(region: region, settings: EndpointSettings()) }
+    #expect(throws: TransportError.badURL("sts.\(region)")) { try STSEndpoint(region: region, settings: EndpointSettings()) }
   }
 }

@@ -100,7 +100,7 @@ struct STSRetryTests {
     let clock = FakeClock()
     let transport = ScriptedTransport([.error("Throttling", status: 400), .credentials()])
     let client = STSClient(transport: transport, clock: clock, random: { 0.5 })
-    let endpoint = try AWSEndpoint(region: nil, settings: EndpointSettings())
+    let endpoint = try STSEndpoint(region: nil, settings: EndpointSettings())
     let credential = ScriptedSTS([]).credential
     let task = Task { try await client.getCallerIdentity(signedBy: credential, at: endpoint, via: ScriptedSTS.route) }
     while clock.sleeping == 0 { await Task.yield() }

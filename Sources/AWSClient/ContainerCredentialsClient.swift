@@ -1,0 +1,65 @@
+import VaultModel
+import VaultSecrets
+
+/// Asks a container's endpoint for credentials (AWS SDKs and Tools Reference Guide, "Container credential provider").
+///
+/// Retries as ``AWSCaller`` says; an answer has 2 seconds, as in the SDKs.
+public final class ContainerCredentialsClient: Sendable {
+  static let timeout = 2_000
+  private static let action = "GetContainerCredentials"
+
+  private let caller: AWSCaller
+
+  /// - Parameter random: from 0 up to 1, for the jitter.
+  public init(
+    transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+  ) {
+    caller = AWSCaller(transport: transport, clock: clock, random: random)
+  }
+
+  /// - Parameter caBundle: for an endpoint with TLS.
+  /// - Throws: `AWSError`; `TokenFile.Problem`.
+  public func getCredentials(
+    from endpoint: ContainerEndpoint, authorization: ContainerAuthorization, caBundle: String? = nil
+  ) async throws -> IssuedCredential {
+    var headers: [(name: String, value: String)] = [("Host", endpoint.host), ("Accept", "application/json")]
+    if let token = try Self.token(authorization) {
+      // A line break would begin a header of its own.
+      guard token.withBytes({ bytes in bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F } }), token.count <= 16_384 else {
+        throw AWSError(
+          .invalid("the authorization token has a line break or another control character in it"), action: Self.action,
+          host: endpoint.host)
+      }
+      headers.append(("Authorization", token.withBytes { String(decoding: $0, as: UTF8.self) }))
+    }
+    var request = HTTPRequest(
+      method: "GET", url: endpoint.address.text, headers: headers, body: SecretBytes(""), caBundle: caBundle,
+      query: endpoint.query,
+      timeout: Self.timeout)
+    request.isPlainAllowed = true
+    let call = AWSCall(action: Self.action, host: endpoint.host, request: { [request] _ in request })
+    let answer = try await caller.call(call, .json)
+    return try answer.read { json throws(Nonsense) in
+      IssuedCredential(
+        credential: try IssuedCredentials.metadata(json, now: caller.now()), requestId: answer.requestId,
+        attempts: answer.attempts)
+    }
+  }
+
+  private static func token(_ authorization: ContainerAuthorization) throws(TokenFile.Problem) -> SecretBytes? {
+    switch authorization {
+    case .none: nil
+    case .token(let token): token
+    case .file(let path): try TokenFile.read(path)
+    }
+  }
+}
+
+extension IssuedCredentials {
+  /// As containers' and instances' endpoints write them.
+  static func metadata(_ json: JSONDocument, now: Timestamp) throws(Nonsense) -> Credential {
+    try temporary(
+      id: json.text("AccessKeyId"), secret: json.secret("SecretAccessKey"), token: json.secret("Token"),
+      expiresAt: json.text("Expiration").flatMap { Timestamp(iso8601: $0) }, now: now)
+  }
+}

@@ -1,0 +1,63 @@
+/// A part of AWS that shares nothing with the others: other names, other accounts (botocore, `partitions.json`).
+enum Partition: String {
+  case aws
+  case china = "aws-cn"
+  case usGov = "aws-us-gov"
+  case iso = "aws-iso"
+  case isoB = "aws-iso-b"
+  case isoE = "aws-iso-e"
+  case isoF = "aws-iso-f"
+  case eusc = "aws-eusc"
+
+  init(region: String) {
+    let prefixes: [(String, Partition)] = [
+      ("cn-", .china), ("us-gov-", .usGov), ("us-iso-", .iso), ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF),
+      ("eusc-", .eusc),
+    ]
+    self = prefixes.first { region.hasPrefix($0.0) }?.1 ?? .aws
+  }
+
+  /// Whether a text can stand in the name of a host as a region.
+  static func isRegion(_ text: String) -> Bool {
+    (1...64).contains(text.utf8.count)
+      && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
+  }
+
+  /// For which region a call to a service that has one endpoint for the whole partition is signed.
+  var globalRegion: String {
+    switch self {
+    case .aws: "us-east-1"
+    case .china: "cn-northwest-1"
+    case .usGov: "us-gov-west-1"
+    case .iso: "us-iso-east-1"
+    case .isoB: "us-isob-east-1"
+    case .isoE: "eu-isoe-west-1"
+    case .isoF: "us-isof-south-1"
+    case .eusc: "eusc-de-east-1"
+    }
+  }
+
+  var suffix: String {
+    switch self {
+    case .aws, .usGov: "amazonaws.com"
+    case .china: "amazonaws.com.cn"
+    case .iso: "c2s.ic.gov"
+    case .isoB: "sc2s.sgov.gov"
+    case .isoE: "cloud.adc-e.uk"
+    case .isoF: "csp.hci.ic.gov"
+    case .eusc: "amazonaws.eu"
+    }
+  }
+
+  var dualStackSuffix: String {
+    switch self {
+    case .aws, .usGov: "api.aws"
+    case .china: "api.amazonwebservices.com.cn"
+    case .iso: "api.aws.ic.gov"
+    case .isoB: "api.aws.scloud"
+    case .isoE: "api.cloud-aws.adc-e.uk"
+    case .isoF: "api.aws.hci.ic.gov"
+    case .eusc: "api.amazonwebservices.eu"
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import VaultModel
+import VaultSecrets
+
+/// A call of the query protocol (STS, IAM): a form that is posted, and signed unless the form itself proves who asks.
+struct QueryRequest {
+  /// What signs: a credential, for a region and a service.
+  struct Signer {
+    let credential: Credential
+    let region: String
+    let service: String
+  }
+
+  let form: SecretBytes
+  let address: WebAddress
+  let signer: Signer?
+  let route: Route
+
+  /// - Parameter moment: the time that is signed.
+  func request(at moment: Timestamp) -> HTTPRequest {
+    var headers: [(name: String, value: String)] = [
+      ("Host", address.hostHeader), ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
+    ]
+    if let signer { sign(&headers, signer, at: moment) }
+    return HTTPRequest(
+      method: "POST", url: address.text, headers: headers, body: form, caBundle: route.caBundle,
+      proxy: route.proxies.proxy(for: address))
+  }
+
+  private func sign(_ headers: inout [(name: String, value: String)], _ signer: Signer, at moment: Timestamp) {
+    headers.append(("X-Amz-Date", moment.iso8601Basic))
+    if let token = signer.credential.sessionToken {
+      headers.append(("X-Amz-Security-Token", token.withBytes { String(decoding: $0, as: UTF8.self) }))
+    }
+    let payloadHash = form.withBytes { bytes -> String in
+      var copy = Array(bytes)
+      defer { wipe(&copy) }
+      return SigV4.hex(sha256(copy))
+    }
+    let signable = SignableRequest(method: "POST", path: address.path, query: "", headers: headers, body: [])
+    let value = SigV4.authorization(
+      signable, payloadHash: payloadHash, credential: signer.credential, region: signer.region, service: signer.service,
+      at: moment)
+    headers.append(("Authorization", value))
+  }
+}

@@ -1,0 +1,108 @@
+import VaultModel
+
+/// What Identity Center's sign-in said no with (RFC 6749, 5.2; RFC 8628, 3.5; the `sso-oidc` model).
+public struct SSOOIDCError: ReportableError, Sendable, Hashable {
+  public enum Reason: String, Sendable, Hashable, CaseIterable {
+    /// The person has not confirmed yet: ask again after the interval.
+    case authorizationPending = "authorization_pending"
+    /// Asked too often: add 5 seconds to the interval.
+    case slowDown = "slow_down"
+    /// The device code, or the registration, is over.
+    case expiredToken = "expired_token"
+    /// The person, or the directory, said no.
+    case accessDenied = "access_denied"
+    /// The code or refresh token is wrong, used, or over: sign in again.
+    case invalidGrant = "invalid_grant"
+    /// The registration is not known: register again.
+    case invalidClient = "invalid_client"
+    case unauthorizedClient = "unauthorized_client"
+    case unsupportedGrantType = "unsupported_grant_type"
+    case invalidScope = "invalid_scope"
+    case invalidRequest = "invalid_request"
+    case invalidClientMetadata = "invalid_client_metadata"
+    case invalidRedirectURI = "invalid_redirect_uri"
+
+    /// - Parameter code: OAuth's or the exception's name.
+    init?(code: String) {
+      if let reason = Self(rawValue: code) {
+        self = reason
+        return
+      }
+      guard let reason = Self.exceptions[code] else { return nil }
+      self = reason
+    }
+
+    private static let exceptions: [String: Reason] = [
+      "AuthorizationPendingException": .authorizationPending, "SlowDownException": .slowDown,
+      "ExpiredTokenException": .expiredToken, "AccessDeniedException": .accessDenied, "InvalidGrantException": .invalidGrant,
+      "InvalidClientException": .invalidClient, "UnauthorizedClientException": .unauthorizedClient,
+      "UnsupportedGrantTypeException": .unsupportedGrantType, "InvalidScopeException": .invalidScope,
+      "InvalidRequestException": .invalidRequest, "InvalidRequestRegionException": .invalidRequest,
+      "InvalidClientMetadataException": .invalidClientMetadata, "InvalidRedirectUriException": .invalidRedirectURI,
+    ]
+  }
+
+  public let reason: Reason
+  /// `CreateToken`, …
+  public let action: String
+  /// AWS's own words, if any.
+  public let text: String
+  public let requestId: String?
+  public let host: String
+
+  public init(_ reason: Reason, action: String, text: String = "", requestId: String? = nil, host: String) {
+    self.reason = reason
+    self.action = action
+    self.text = text
+    self.requestId = requestId
+    self.host = host
+  }
+
+  /// - Returns: nil for an error that is none of the protocol's own.
+  init?(_ error: AWSError) {
+    guard case .service(let code, let text, let status) = error.cause, status < 500, let reason = Reason(code: code) else {
+      return nil
+    }
+    self.init(reason, action: error.action, text: text, requestId: error.requestId, host: error.host)
+  }
+
+  public var message: String {
+    let what =
+      switch reason {
+      case .authorizationPending: "the sign-in is not confirmed yet"
+      case .slowDown: "Identity Center was asked too often"
+      case .expiredToken: "the sign-in was not confirmed in time"
+      case .accessDenied: "the sign-in was refused"
+      case .invalidGrant: "Identity Center no longer takes this sign-in"
+      case .invalidClient: "Identity Center does not know this program's registration"
+      case .unauthorizedClient: "this program may not sign in this way"
+      case .unsupportedGrantType: "Identity Center does not know this way to sign in"
+      case .invalidScope: "Identity Center does not know a scope that was asked for"
+      case .invalidRequest: "Identity Center cannot read the request"
+      case .invalidClientMetadata: "Identity Center cannot read the registration"
+      case .invalidRedirectURI: "Identity Center does not take the address that the browser would return to"
+      }
+    return "\(action): \(what) (\(reason.rawValue)\(text.isEmpty ? "" : ": \(text.prefix(500))"))"
+  }
+
+  public var hint: String? {
+    switch reason {
+    case .authorizationPending: "confirm it in the browser"
+    case .slowDown: "try again in a minute"
+    case .expiredToken, .invalidGrant, .invalidClient: "sign in again: vault login"
+    case .accessDenied: "was the right person signed in in the browser? an administrator assigns access in IAM Identity Center"
+    case .unauthorizedClient, .unsupportedGrantType: "sign in with a code: vault login --device"
+    case .invalidScope: "sso_registration_scopes = sso:account:access is what most need"
+    case .invalidRequest, .invalidClientMetadata, .invalidRedirectURI:
+      "are sso_start_url and sso_region those of the access portal?"
+    }
+  }
+
+  public var exitStatus: ExitStatus {
+    switch reason {
+    case .authorizationPending, .slowDown: .temporary
+    case .invalidScope, .invalidRequest, .invalidClientMetadata, .invalidRedirectURI: .configuration
+    default: .refused
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import VaultModel
+
+/// A service of AWS besides STS, as its hosts are named.
+public enum AWSService: String, Sendable, CaseIterable {
+  /// IAM Identity Center's sign-in (`sso-oidc`).
+  case oidc
+  /// IAM Identity Center's accounts and roles (`sso`).
+  case portal = "portal.sso"
+  case iam
+  /// The service behind `aws login` (`signin`); the console's own federation endpoint is at ``ConsoleHosts``.
+  case signIn = "signin"
+}
+
+/// Where a call to a service goes, and for which region it is signed.
+public struct ServiceEndpoint: Sendable, Hashable {
+  public let address: WebAddress
+  public let signingRegion: String
+  public var host: String { address.hostHeader }
+
+  /// The endpoint that botocore finds (`sso-oidc`, `sso`, `iam` and `signin`, each `endpoint-rule-set-1.json`).
+  ///
+  /// - Parameters:
+  ///   - region: for IAM, any of the partition.
+  ///   - settings: a URL takes the place of AWS's own.
+  /// - Throws: `TransportError.badURL` for an override that is no URL or a region that is none, `.insecure` for one without TLS to
+  ///   another machine.
+  public init(_ service: AWSService, region: String, settings: EndpointSettings) throws(TransportError) {
+    guard Partition.isRegion(region) else { throw .badURL("\(service.rawValue).\(region)") }
+    let partition = Partition(region: region)
+    signingRegion = service == .iam ? Self.iamRegion(partition, settings) : region
+    let url = settings.url ?? "https://\(Self.host(service, region, partition, settings))"
+    guard let address = WebAddress(url) else { throw .badURL(url) }
+    guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
+    self.address = address
+  }
+
+  /// The address of a path below the endpoint's own, which an override may have.
+  func address(_ path: String) -> WebAddress { address.appending(path) }
+
+  private static func host(_ service: AWSService, _ region: String, _ partition: Partition, _ settings: EndpointSettings)
+    -> String
+  {
+    let isPlain = !settings.useFIPS && !settings.useDualStack
+    let suffix = settings.useDualStack ? partition.dualStackSuffix : partition.suffix
+    let fips = settings.useFIPS ? "-fips" : ""
+    switch service {
+    case .iam: return iamHost(partition, settings, fips, suffix)
+    case .signIn:
+      switch partition {
+      case .aws where isPlain: return "\(region).signin.aws.amazon.com"
+      case .china where isPlain: return "\(region).signin.amazonaws.cn"
+      case .usGov where isPlain: return "\(region).signin.amazonaws-us-gov.com"
+      default: return "signin\(fips).\(region).\(suffix)"
+      }
+    case .oidc, .portal:
+      // GovCloud's plain names are FIPS endpoints already.
+      if settings.useFIPS, !settings.useDualStack, partition == .usGov { return "\(service.rawValue).\(region).\(suffix)" }
+      return "\(service.rawValue)\(fips).\(region).\(suffix)"
+    }
+  }
+
+  /// One endpoint for the whole partition, in which the names of its region and of `global` follow no one rule.
+  private static func iamHost(_ partition: Partition, _ settings: EndpointSettings, _ fips: String, _ suffix: String) -> String {
+    switch (partition, settings.useFIPS, settings.useDualStack) {
+    case (.usGov, _, _): "iam.us-gov.\(suffix)"
+    case (.aws, _, true), (.china, false, true): "iam\(fips).global.\(suffix)"
+    case (.china, false, false): "iam.cn-north-1.\(suffix)"
+    case (.iso, _, false), (.isoB, _, false), (.isoE, false, false), (.isoF, false, false), (.eusc, false, false):
+      "iam\(fips).\(partition.globalRegion).\(suffix)"
+    default: "iam\(fips).\(suffix)"
+    }
+  }
+
+  private static func iamRegion(_ partition: Partition, _ settings: EndpointSettings) -> String {
+    partition == .china && !settings.useFIPS ? "cn-north-1" : partition.globalRegion
+  }
+}

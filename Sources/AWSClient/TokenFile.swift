@@ -1,0 +1,59 @@
+import Glibc
+import VaultModel
+import VaultSecrets
+
+/// Reads a file in which something else keeps a token fresh: a web identity token, or a container's authorization.
+public enum TokenFile {
+  static let largest = 64 << 10
+
+  /// Why there is no token.
+  public enum Problem: ReportableError, Hashable {
+    case cannotRead(path: String, why: String)
+    case notAFile(path: String)
+    case empty(path: String)
+    case tooLarge(path: String)
+
+    public var message: String {
+      switch self {
+      case .cannotRead(let path, let why): "cannot read the token in \(path): \(why)"
+      case .notAFile(let path): "\(path) is no plain file, and so holds no token"
+      case .empty(let path): "\(path) is empty, where a token should be"
+      case .tooLarge(let path): "\(path) is larger than any token"
+      }
+    }
+
+    public var hint: String? {
+      switch self {
+      case .cannotRead, .empty: "what writes the token may have stopped, or runs as another user"
+      default: nil
+      }
+    }
+
+    public var exitStatus: ExitStatus { .noInput }
+  }
+
+  /// What the file holds now, as it is.
+  ///
+  /// - Parameter path: absolute. A symbolic link is followed, since that is how Kubernetes puts a new token in place.
+  public static func read(_ path: String) throws(Problem) -> SecretBytes {
+    // Without blocking: a FIFO with no writer would hold the caller up for good.
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
+    var token = WipedBytes(capacity: largest + 1)
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    defer { wipe(&buffer) }
+    while true {
+      let count = Glibc.read(file, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
+      if count == 0 { break }
+      token.append(buffer[..<count])
+      guard token.count <= largest else { throw .tooLarge(path: path) }
+    }
+    guard token.count > 0 else { throw .empty(path: path) }
+    return token.secret
+  }
+}
