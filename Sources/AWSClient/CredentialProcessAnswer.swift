@@ -11,6 +11,8 @@ public enum CredentialProcessError: ReportableError, Hashable {
   /// A key of the wrong type, empty, or with characters that no such value has.
   case malformed(String)
   case expired(Timestamp)
+  /// Later than any temporary credentials end: believed, they would be kept for good.
+  case tooLate(Timestamp)
 
   public var message: String {
     switch self {
@@ -20,6 +22,8 @@ public enum CredentialProcessError: ReportableError, Hashable {
     case .missing(let key): "what the credential process printed has no \(key)"
     case .malformed(let key): "what the credential process printed has a \(key) that cannot be one"
     case .expired(let moment): "what the credential process printed expired at \(moment.iso8601)"
+    case .tooLate(let moment):
+      "what the credential process printed ends at \(moment.iso8601), which no temporary credentials do"
     }
   }
 
@@ -54,6 +58,7 @@ public struct CredentialProcessAnswer: Sendable {
     if json.has("Expiration") {
       guard let moment = json.text("Expiration").flatMap({ Timestamp(iso8601: $0) }) else { throw .malformed("Expiration") }
       guard moment > now else { throw .expired(moment) }
+      guard moment.since(now) / 1_000 <= IssuedCredentials.longestLife else { throw .tooLate(moment) }
       expiresAt = moment
     }
     credential = Credential(

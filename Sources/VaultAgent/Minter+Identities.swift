@@ -200,11 +200,7 @@ extension Minter {
       let printed = try await programs.run(command, setting: "credential_process") { [prompter = call.prompter] in
         prompter.notice($0)
       }
-      do throws(CredentialProcessError) {
-        return Minted(try CredentialProcessAnswer(printed, now: clock.now()).credential)
-      } catch {
-        throw ProgramError.garbage(program: program, why: error.message)
-      }
+      return Minted(try CredentialProcessAnswer(printed, now: clock.now()).credential)
     } session: {
       record(step, .token)($0, $1)
     }

@@ -180,7 +180,6 @@ enum ProgramError: ReportableError, Hashable {
   case killed(program: String, signal: Int32)
   case late(program: String, seconds: Int)
   case flooded(program: String)
-  case garbage(program: String, why: String)
 
   var message: String {
     switch self {
@@ -191,7 +190,6 @@ enum ProgramError: ReportableError, Hashable {
     case .killed(let program, let signal): "\(program) was ended by signal \(signal)"
     case .late(let program, let seconds): "\(program) did not end within \(seconds) s"
     case .flooded(let program): "\(program) printed more than \(ProgramRunner.mostOutput / 1_024) KiB"
-    case .garbage(let program, let why): "what \(program) printed makes no sense: \(why)"
     }
   }
 
@@ -208,7 +206,7 @@ enum ProgramError: ReportableError, Hashable {
     case .malformed, .cannotStart: .configuration
     case .late: .temporary
     case .failed, .killed: .unavailable
-    case .flooded, .garbage: .badData
+    case .flooded: .badData
     }
   }
 }

@@ -63,6 +63,7 @@ struct CredentialProcessTests {
       (answer(#","Expiration":1795442400"#), .malformed("Expiration")),
       (answer(#","Expiration":"tomorrow""#), .malformed("Expiration")),
       (answer(#","Expiration":"2026-11-23T12:00:00Z""#), .expired(now)),
+      (answer(#","Expiration":"2099-01-01T00:00:00Z""#), .tooLate(Timestamp(seconds: 4_070_908_800))),
       (answer(#","Expiration":"2026-11-23 12:00:00""#), .malformed("Expiration")),
       (answer(#","AccountId":123456789012"#), .malformed("AccountId")),
       (answer(#","AccountId":"12345678901""#), .malformed("AccountId")),

@@ -184,7 +184,9 @@ import VaultModel
     try await vault.mustRun("import")
     try await vault.mustRun("login", "--device", "corp")
     let result = try await vault.run("exec", "other", "--", "true")
-    #expect(result.end == .exit(77) && result.errors.contains("ForbiddenException") && result.errors.contains("--discover"))
+    #expect(
+      result.end == .exit(77) && result.errors.contains("assigns you no Developer in 999999999999")
+        && result.errors.contains("--discover"))
     try await vault.mustRun("exec", "developer", "--", "true")
   }
 
