@@ -120,7 +120,8 @@ import Testing
     try await simulator.set(STSSettings(latencyMs: 0))
     vault.killAgent()
     // The client starts a new agent and asks once more.
-    #expect(try await first.succeeded)
+    let result = try await first
+    #expect(result.succeeded, "\(result.end) \(result.errors)")
     let outcomes = try await vault.rows("audit", "--action", "AssumeRole").map { $0["outcome"] as? String }
     #expect(outcomes == ["unknown", "success"])
     #expect(try await vault.run("audit", "verify").succeeded)
