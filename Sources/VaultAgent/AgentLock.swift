@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import VaultModel
+import VaultWire
 
 /// The lock that makes an agent the only one of its vault, held as long as the process lives.
 ///
@@ -8,13 +9,26 @@ import VaultModel
 final class AgentLock: Sendable {
   private let descriptor: Int32
 
-  init(path: String) throws(AgentError) {
+  /// How long an agent that is ending may keep its successor waiting.
+  static let patience: Int64 = 10_000
+
+  /// Takes the lock, once an agent that is ending has let it go.
+  ///
+  /// An agent removes its socket before its lock, and the kernel closes a killed one's connections before its files; so who is told that
+  /// the old agent is gone may come too early. An agent that listens is no such case.
+  /// - Throws: `anotherAgent` where one listens at `socket`, or holds the lock for longer than ``patience`` milliseconds.
+  init(path: String, socket: String) throws(AgentError) {
     descriptor = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .system(what: "open \(path)", code: errno) }
-    guard sys_flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let holder = Self.holder(descriptor)
-      close(descriptor)
-      throw .anotherAgent(pid: holder)
+    var waited: Int64 = 0
+    while sys_flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      guard waited < Self.patience, Channel.connect(to: socket) == nil else {
+        let holder = Self.holder(descriptor)
+        close(descriptor)
+        throw .anotherAgent(pid: holder)
+      }
+      usleep(5_000)
+      waited += 5
     }
     let text = "\(getpid())\n"
     ftruncate(descriptor, 0)

@@ -48,7 +48,7 @@ public struct AgentProcess: Sendable {
   private func run() async throws {
     for folder in [paths.dataDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     // Held until the process is gone, and not only until this returns.
-    _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock))
+    _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock, socket: paths.socket))
     let clock = try AlarmClock()
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)

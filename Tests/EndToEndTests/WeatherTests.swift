@@ -114,7 +114,7 @@ import Testing
   func killedInFlight() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try await simulator.set(STSSettings(latencyMs: 5_000))
+    try await simulator.set(STSSettings(latencyMs: 20_000))
     async let first = vault.run("exec", "app-dev", "--", "true")
     while try await vault.rows("audit", "--outcome", "intent").isEmpty {}
     try await simulator.set(STSSettings(latencyMs: 0))
@@ -125,6 +125,24 @@ import Testing
     let outcomes = try await vault.rows("audit", "--action", "AssumeRole").map { $0["outcome"] as? String }
     #expect(outcomes == ["unknown", "success"])
     #expect(try await vault.run("audit", "verify").succeeded)
+  }
+
+  @Test("an agent that starts while its predecessor still ends waits for the lock")
+  func successor() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("agent", "stop")
+    let lock = open(vault.folder.file("vault/agent.lock"), O_RDWR)
+    #expect(flock(lock, LOCK_EX) == 0)
+    async let next = vault.run("import")
+    try await Task.sleep(for: .milliseconds(300))
+    close(lock)
+    let result = try await next
+    #expect(result.succeeded, "\(result.end) \(result.errors)")
+    for _ in 0..<10 {
+      try await vault.mustRun("agent", "stop")
+      try await vault.mustRun("import")
+    }
   }
 
   @Test("folders and files that others can enter or read are refused with the remedy")
