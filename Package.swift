@@ -22,6 +22,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CSecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -37,7 +38,7 @@ let package = Package(
     module("VaultSecrets", ["VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultModel", "VaultSecrets"]),
     module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
-    module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite"], resources: [.embedInCode("migrations")]),
+    module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),
     module("VaultStore", ["VaultModel", "VaultSecrets", "VaultDatabase"]),
     module("VaultKeys", ["VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
     module("VaultWire", ["VaultModel", "CSystem"]),

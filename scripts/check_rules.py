@@ -16,7 +16,7 @@ ALLOWED = {
     "VaultSecrets": {"VaultModel", "CSodium"},
     "AWSConfig": {"VaultModel", "VaultSecrets"},
     "AWSClient": {"VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"},
-    "VaultDatabase": {"VaultModel", "VaultSecrets", "CSQLite"},
+    "VaultDatabase": {"VaultModel", "VaultSecrets", "CSQLite", "CZlib"},
     "VaultStore": {"VaultModel", "VaultSecrets", "VaultDatabase"},
     "VaultKeys": {"VaultModel", "VaultSecrets", "CSecret", "CSystem"},
     "VaultWire": {"VaultModel", "CSystem"},
@@ -32,6 +32,7 @@ SYSTEM = {"Glibc", "Synchronization"}
 LIBRARIES = {
     r"\bsqlite3_\w+\(": {"VaultDatabase"},
     r"\b(crypto_\w+|sodium_\w+|randombytes_\w+)\(": {"VaultSecrets"},
+    r"\bgz\w+\(": {"VaultDatabase"},
     r"\bcurl_\w+\(": {"AWSClient"},
     r"\bXML_\w+\(": {"AWSClient"},
     r"\bjson_\w+\(": {"AWSClient"},

@@ -115,6 +115,12 @@ static inline GHashTable *vault_master_key_attributes(const char *vault_id, cons
       vault_master_key_schema(), "application", "vault", "kind", "master-key", "vault-id", vault_id, "key-id", key_id, NULL);
 }
 
+/// The attributes of the item that holds the head of a vault's audit log. Free with g_hash_table_unref.
+static inline GHashTable *vault_anchor_attributes(const char *vault_id) {
+  return secret_attributes_build(
+      vault_master_key_schema(), "application", "vault", "kind", "audit-head", "vault-id", vault_id, NULL);
+}
+
 /// One method of the service or of an object of its. Free with g_variant_unref.
 static inline GVariant *vault_secret_call(
     SecretService *service, const char *path, const char *type_name, const char *method, GVariant *arguments, const char *reply,
@@ -190,7 +196,7 @@ static inline char *vault_secret_unlock(SecretService *service, const char *path
 /// Makes an item, replacing none. As for vault_secret_unlock, the path of a prompt.
 static inline char *vault_secret_create_item(
     SecretService *service, const char *collection, const char *label, GHashTable *attributes, SecretValue *value,
-    GCancellable *cancellable, GError **error) {
+    gboolean replace, GCancellable *cancellable, GError **error) {
   GVariantBuilder texts, properties;
   g_variant_builder_init(&texts, G_VARIANT_TYPE("a{ss}"));
   GHashTableIter iterator;
@@ -203,7 +209,7 @@ static inline char *vault_secret_create_item(
   g_variant_builder_add(&properties, "{sv}", "org.freedesktop.Secret.Item.Attributes", g_variant_builder_end(&texts));
   GVariant *reply = vault_secret_call(
       service, collection, "org.freedesktop.Secret.Collection", "CreateItem",
-      g_variant_new("(a{sv}@(oayays)b)", &properties, secret_service_encode_dbus_secret(service, value), FALSE), "(oo)",
+      g_variant_new("(a{sv}@(oayays)b)", &properties, secret_service_encode_dbus_secret(service, value), replace), "(oo)",
       cancellable, error);
   if (reply == NULL) return NULL;
   char *prompt = NULL;

@@ -57,6 +57,7 @@ public struct AgentProcess: Sendable {
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host))
+    await store.followRows { custody.noteRows(clock: clock) }
     let clients = Clients(clock: clock)
     let signIns = SignIns(store: store, clients: clients, clock: clock)
     let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
@@ -80,6 +81,7 @@ public struct AgentProcess: Sendable {
     _ = sys_notify("STOPPING=1")
     await scheduler.stop()
     endpoint.closeAll()
+    await custody.anchorHead()
     try await store.close()
     AgentLog.write("vaultd ends")
   }

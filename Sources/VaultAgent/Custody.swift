@@ -1,3 +1,4 @@
+import Synchronization
 import VaultDatabase
 import VaultKeys
 import VaultModel
@@ -9,11 +10,13 @@ import VaultStore
 /// Every step of a change leaves a vault that opens (architecture, "Secrets"): the new key is announced in the database (`prepared`),
 /// then put in the key store, then all rows are sealed anew in one transaction, then the old key is taken out of the key store.
 actor Custody {
-  private let store: VaultStore
+  let store: VaultStore
   private let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
   /// The store for a key that is yet to be made, where the asker names none.
   private let standard: KeyStoreKind
   private let unlocking = Flights<Bool>()
+  /// Whether the log's head is about to be put in the key store.
+  nonisolated let isAnchoring = Mutex(false)
 
   init(store: VaultStore, standard: KeyStoreKind, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore) {
     self.store = store
@@ -45,9 +48,11 @@ actor Custody {
       try await makeFirstKey(requester)
       return
     }
-    let key = try await keyStore(of: active).read(active.id)
+    let keyStore = try keyStore(of: active)
+    let key = try await keyStore.read(active.id)
     try await store.unlock(key: key, id: active.id)
     try await settle(records, requester)
+    try await takeUpEvidence(keyStore, requester)
   }
 
   /// The first key of a new vault. One that is already there was made by an agent that was ended before the database knew of it: it is
@@ -58,12 +63,13 @@ actor Custody {
     if let left = try await keyStore.list().first {
       guard let id = left.id else { throw KeyStoreError.locked(collection: "default") }
       try await store.create(key: try await keyStore.read(id), id: id, store: preferred.rawValue, requester: requester)
-      return
+      return try await takeUpEvidence(keyStore, requester)
     }
     let id = KeyID.random()
     let key = SecretBytes.random(count: 32)
     try await keyStore.write(key, as: id)
     try await store.create(key: key, id: id, store: preferred.rawValue, requester: requester)
+    try await takeUpEvidence(keyStore, requester)
   }
 
   /// Ends what an interrupted change of the key left: a key that was announced and never used, or one that is no longer used.
@@ -105,6 +111,8 @@ actor Custody {
       throw error
     }
     let rows = try await store.reseal(with: key, id: id, requester: requester)
+    // The new key may be in another key store, which must know of the log before it is asked.
+    await anchorHead()
     // From here on the vault opens with the new key alone. An old one that cannot be removed now is removed at the next start.
     try await keyStore(of: old).remove(old.id)
     try await store.finishRotation(retired: old.id)
@@ -114,8 +122,9 @@ actor Custody {
   /// Forgets the key until ``unlock(for:requester:)``, also over a restart of the agent.
   func lock(requester: Requester, trigger: AuditTrigger) async throws {
     try await store.setSetting(Self.lockSetting, "1", requester: requester)
-    await store.lock()
     try await store.record(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
+    await anchorHead()
+    await store.lock()
   }
 
   func unlock(for prompter: any Prompter, requester: Requester, trigger: AuditTrigger) async throws {
@@ -128,7 +137,7 @@ actor Custody {
     try await store.record(AuditEvent(action: .unlocked, outcome: .success, trigger: trigger, requester: requester))
   }
 
-  private func keyStore(of record: KeyRecord) throws -> any KeyStore {
+  func keyStore(of record: KeyRecord) throws -> any KeyStore {
     guard let kind = KeyStoreKind(rawValue: record.store) else {
       throw AgentError.badRequest("a key store called \(record.store)")
     }

@@ -61,6 +61,10 @@ struct Service: Sendable {
       case .lock: try await lock(requester)
       case .unlock: try await unlock(requester, prompter)
       case .keyRotate: try await rotateKey(requester, prompter)
+      case .auditHead: try await auditHead(requester, prompter)
+      case .auditAccept: try await auditAccept(requester, prompter)
+      case .auditKey: try await auditKey(requester, prompter)
+      case .auditArchive: try await auditArchive(message, requester, prompter)
       default: throw AgentError.unknownRequest
       }
     }

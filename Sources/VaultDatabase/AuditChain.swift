@@ -3,84 +3,61 @@ import VaultSecrets
 
 /// The chain that binds each row of the audit log to the one before it.
 ///
-/// hash = SHA-256(previous hash ‖ sequence, 8 bytes big-endian ‖ canonical form). The canonical form is a version and then every field
-/// in a fixed order, each with a byte that says whether it is there and, if so, 8 bytes of length and its bytes: no two rows have the
-/// same form. The first row's previous hash is SHA-256 of the vault's id, so that a log belongs to one vault.
+/// hash = BLAKE2b-256(previous hash ‖ canonical form), the form being ``AuditForm``'s, whose first field is the row's number. The first
+/// row's previous hash is BLAKE2b-256 of the vault's id, so that a log belongs to one vault.
 public enum AuditChain {
-  static let version: UInt8 = 1
-
   /// What stands before the first row of a vault's log.
-  public static func root(vaultId: String) -> [UInt8] { sha256(Array("vault-audit-1\n".utf8), Array(vaultId.utf8)) }
+  public static func root(vaultId: String) -> [UInt8] { blake2b(Array("vault-audit-2\n\(vaultId)".utf8)) }
 
   /// A row's hash. `record.hash` is not looked at.
   public static func hash(of record: AuditRecord, after previous: [UInt8]) -> [UInt8] {
-    sha256(previous, bigEndian(UInt64(bitPattern: record.sequence)), canonical(record))
+    var form = AuditForm()
+    form.begin(after: previous)
+    for value in AuditRows.values(record) { form.put(value) }
+    return form.hash()
   }
 
-  private static func canonical(_ record: AuditRecord) -> [UInt8] {
-    let event = record.event
-    var form = CanonicalForm()
-    form.put(record.id)
-    form.put(record.time.milliseconds)
-    form.put(event.action.rawValue)
-    form.put(event.outcome.rawValue)
-    form.put(event.trigger.rawValue)
-    for text in [
-      event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId,
-    ] { form.put(text) }
-    form.put(event.issuedAt?.milliseconds)
-    form.put(event.expiresAt?.milliseconds)
-    form.put(event.durationSeconds.map { Int64($0) })
-    form.put(event.mfa ? 1 : 0)
-    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] {
-      form.put(text)
-    }
-    let who = event.requester
-    form.put(who.user)
-    form.put(Int64(who.uid))
-    form.put(Int64(who.pid))
-    for text in [who.program, who.executable, who.directory, who.parent, who.host] { form.put(text) }
-    form.put(record.subject)
-    form.put(record.subjectVersion)
-    return form.bytes
-  }
-
-  private struct CanonicalForm {
-    var bytes: [UInt8] = [AuditChain.version]
-
-    init() { bytes.reserveCapacity(1_024) }
-
-    mutating func put(_ text: String?) {
-      guard let text else { return bytes.append(0) }
-      bytes.append(1)
-      bytes += bigEndian(UInt64(text.utf8.count))
-      bytes += text.utf8
-    }
-
-    mutating func put(_ number: Int64?) {
-      guard let number else { return bytes.append(0) }
-      bytes.append(2)
-      bytes += bigEndian(UInt64(bitPattern: number))
-    }
-  }
-
-  private static func bigEndian(_ number: UInt64) -> [UInt8] {
-    (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(56 - 8 * $0)) }
-  }
-
-  /// What is wrong with a log.
+  /// What is wrong with a log: the first row where it is, and how.
   public enum Fault: Sendable, Hashable, CustomStringConvertible {
     case changed(sequence: Int64)
     case missing(sequence: Int64)
+    case inserted(sequence: Int64)
+    case reordered(sequence: Int64, standsAt: Int64)
+    /// The row is whole by itself and follows another one than stands before it.
     case unbound(sequence: Int64)
-    case unreadable(sequence: Int64)
+    /// The code of the row is not the ratchet's, or it has none where there must be one.
+    case forged(sequence: Int64)
+    /// A signed head that says something else of the row, or is not signed by the vault.
+    case checkpoint(sequence: Int64)
+    /// Rows that were there when the key store was told of the log's head.
+    case truncated(after: Int64, expected: Int64)
+    /// The whole vault is an older one.
+    case rolledBack(to: Int64, expected: Int64)
+    /// Up to this row the log is not the one that the key store was told of.
+    case rewritten(sequence: Int64)
+    /// The key store has no word of a log that it was told of.
+    case anchorMissing
+    /// An archived segment that the log does not name, or that is not what the log says.
+    case segment(sequence: Int64)
+    /// The database no longer refuses to change or delete rows.
+    case unguarded
 
     public var description: String {
       switch self {
       case .changed(let sequence): "row \(sequence) was changed"
-      case .missing(let sequence): "row \(sequence) is missing"
-      case .unbound(let sequence): "row \(sequence) does not follow the one before it"
-      case .unreadable(let sequence): "the row after \(sequence) cannot be read"
+      case .missing(let sequence): "row \(sequence) was removed"
+      case .inserted(let sequence): "row \(sequence) was inserted"
+      case .reordered(let sequence, let place): "row \(sequence) was moved; it stands at \(place)"
+      case .unbound(let sequence): "row \(sequence) does not follow the one before it: either was put in place of another"
+      case .forged(let sequence): "row \(sequence) was not written by the vault"
+      case .checkpoint(let sequence): "the signed head at row \(sequence) is not what stands there"
+      case .truncated(let last, let expected): "rows \(last + 1) to \(expected) were cut off"
+      case .rolledBack(let last, let expected):
+        "the database is an old copy: it ends at row \(last), and the key store knows of row \(expected)"
+      case .rewritten(let sequence): "the log was rewritten: row \(sequence) is not the one that the key store knows of"
+      case .anchorMissing: "the key store no longer holds the head of the log"
+      case .segment(let sequence): "the archived rows that end at \(sequence) are not what the log says of them"
+      case .unguarded: "the triggers that keep the log append-only are gone"
       }
     }
   }
@@ -91,27 +68,35 @@ public enum AuditChain {
   }
 
   /// Goes over the whole log and names the first row that is wrong.
-  public static func verify(_ reader: VaultReader) throws -> Verdict {
-    guard let vaultId = try reader.vaultId() else { return .whole(rows: 0) }
-    var previous = root(vaultId: vaultId)
-    var sequence: Int64 = 0
-    var fault: Fault?
-    do {
-      try reader.forEachAuditRow { record, previousHash in
-        sequence += 1
-        if record.sequence != sequence {
-          fault = .missing(sequence: sequence)
-        } else if hash(of: record, after: previousHash) != record.hash {
-          fault = .changed(sequence: sequence)
-        } else if previousHash != previous {
-          fault = .unbound(sequence: sequence)
-        }
-        previous = record.hash
-        return fault == nil
-      }
-    } catch DatabaseError.badRow {
-      fault = .unreadable(sequence: sequence)
-    }
-    return fault.map { .broken($0) } ?? .whole(rows: sequence)
+  public static func verify(_ reader: VaultReader, against evidence: AuditEvidence = AuditEvidence()) throws -> Verdict {
+    guard let database = reader.database, let vaultId = try reader.vaultId() else { return .whole(rows: 0) }
+    return try AuditVerifier(database, vaultId: vaultId, evidence).run()
+  }
+}
+
+/// What a log is held against, beside itself.
+public struct AuditEvidence: Sendable {
+  /// The head that the key store holds.
+  public var anchor: AuditCheckpoint?
+  /// An auditor's copy of the ratchet's key at some row.
+  public var key: AuditVerificationKey?
+  /// The vault's public key, as an auditor was given it; else the anchor's counts, else the database's own.
+  public var publicKey: [UInt8]?
+
+  public init(anchor: AuditCheckpoint? = nil, key: AuditVerificationKey? = nil, publicKey: [UInt8]? = nil) {
+    self.anchor = anchor
+    self.key = key
+    self.publicKey = publicKey
+  }
+}
+
+/// The ratchet's key at a row, given to an auditor, who can check that row's code and every later one.
+public struct AuditVerificationKey: Sendable {
+  public let sequence: Int64
+  public let key: SecretBytes
+
+  public init(sequence: Int64, key: SecretBytes) {
+    self.sequence = sequence
+    self.key = key
   }
 }

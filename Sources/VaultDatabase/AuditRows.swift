@@ -5,38 +5,46 @@ public enum AuditRows {
   public static let columns: StaticString = """
     sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
     issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, intent_id, user, uid, pid, program, \
-    executable, directory, parent, host, subject, subject_version, hash, previous_hash
+    executable, directory, parent, host, subject, subject_version, hash, previous_hash, mac
     """
 
   /// Adds a row. Only the store does.
-  public static func insert(_ record: AuditRecord, after previous: [UInt8], into database: Database) throws {
-    let event = record.event
-    let who = event.requester
+  ///
+  /// - Parameter mac: nil where the key for it is not at hand; ``AuditTail`` sets it then.
+  public static func insert(_ record: AuditRecord, after previous: [UInt8], mac: [UInt8]?, into database: Database) throws {
     let statement = try database.statement(
       """
       INSERT INTO audit_event (sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, \
       source_access_key_id, access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, \
-      intent_id, user, uid, pid, program, executable, directory, parent, host, subject, subject_version, hash, previous_hash) \
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      intent_id, user, uid, pid, program, executable, directory, parent, host, subject, subject_version, hash, previous_hash, mac) \
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """)
     statement.begin()
-    try statement.bind(record.sequence).bind(record.id).bind(record.time.milliseconds)
-    try statement.bind(event.action.rawValue).bind(event.outcome.rawValue).bind(event.trigger.rawValue)
-    for text in [
-      event.profile, event.roleARN, event.roleSessionName, event.sourceIdentity, event.sourceAccessKeyId, event.accessKeyId,
-    ] {
-      try statement.bind(text)
+    for value in values(record) {
+      switch value {
+      case .none: try statement.bind(nil as Int64?)
+      case .text(let text): try statement.bind(text)
+      case .number(let number): try statement.bind(number)
+      }
     }
-    try statement.bind(event.issuedAt?.milliseconds).bind(event.expiresAt?.milliseconds).bind(
-      event.durationSeconds.map { Int64($0) })
-    try statement.bind(event.mfa ? 1 : 0)
-    for text in [event.requestId, event.endpoint, event.reason, event.error, event.detail, event.sessionId, event.intentId] {
-      try statement.bind(text)
-    }
-    try statement.bind(who.user).bind(Int64(who.uid)).bind(Int64(who.pid))
-    for text in [who.program, who.executable, who.directory, who.parent, who.host] { try statement.bind(text) }
-    try statement.bind(record.subject).bind(record.subjectVersion).bind(record.hash).bind(previous)
-    try statement.run()
+    try statement.bind(record.hash).bind(previous).bind(mac).run()
+  }
+
+  /// What the row's hash goes over, in the order of ``columns``.
+  static func values(_ record: AuditRecord) -> [AuditValue] {
+    let event = record.event
+    let who = event.requester
+    return [
+      .number(record.sequence), .text(record.id), .number(record.time.milliseconds), .text(event.action.rawValue),
+      .text(event.outcome.rawValue), .text(event.trigger.rawValue), AuditValue(event.profile), AuditValue(event.roleARN),
+      AuditValue(event.roleSessionName), AuditValue(event.sourceIdentity), AuditValue(event.sourceAccessKeyId),
+      AuditValue(event.accessKeyId), AuditValue(event.issuedAt?.milliseconds), AuditValue(event.expiresAt?.milliseconds),
+      AuditValue(event.durationSeconds.map { Int64($0) }), .number(event.mfa ? 1 : 0), AuditValue(event.requestId),
+      AuditValue(event.endpoint), AuditValue(event.reason), AuditValue(event.error), AuditValue(event.detail),
+      AuditValue(event.sessionId), AuditValue(event.intentId), .text(who.user), .number(Int64(who.uid)), .number(Int64(who.pid)),
+      .text(who.program), .text(who.executable), .text(who.directory), .text(who.parent), .text(who.host),
+      AuditValue(record.subject), AuditValue(record.subjectVersion),
+    ]
   }
 
   /// Reads the columns of ``columns``.
@@ -76,4 +84,7 @@ public enum AuditRows {
 
   /// The previous row's hash, as a row read by ``read(_:)`` says it.
   public static func previousHash(_ row: Statement) -> [UInt8] { row.blob(34) }
+
+  /// The code that binds the row to the ratchet; nil where it has none yet.
+  public static func mac(_ row: Statement) -> [UInt8]? { row.isNull(35) ? nil : row.blob(35) }
 }

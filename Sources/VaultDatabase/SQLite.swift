@@ -28,6 +28,27 @@ public final class Database {
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, access == .readOnly ? 0 : 1)
   }
 
+  /// Opens a database that is in memory, for reading (SQLite, "Deserialize a database").
+  init(image: [UInt8], path: String) throws(DatabaseError) {
+    var handle: OpaquePointer?
+    let code = sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
+    guard code == SQLITE_OK, let handle, let copy = sqlite3_malloc64(UInt64(max(image.count, 1))) else {
+      sqlite3_close_v2(handle)
+      throw DatabaseError(code: code == SQLITE_OK ? SQLITE_NOMEM : code, path: path)
+    }
+    image.withUnsafeBytes { copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count) }
+    self.handle = handle
+    self.path = path
+    sqlite3_extended_result_codes(handle, 1)
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
+    // SQLite frees the copy, also where it refuses.
+    let loaded = sqlite3_deserialize(
+      handle, "main", copy.assumingMemoryBound(to: UInt8.self), Int64(image.count), Int64(image.count),
+      UInt32(SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY))
+    guard loaded == SQLITE_OK else { throw failure(loaded) }
+  }
+
   public let path: String
 
   deinit {
@@ -99,6 +120,12 @@ public final class Database {
         default: SQLITE_OK
         }
       }, nil)
+  }
+
+  /// Lets rows be changed as somebody with the file can, for tests of what is then found.
+  package func ignoreTriggers() {
+    var enabled: Int32 = 1
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, &enabled)
   }
 
   /// Copies the WAL into the file, as far as no reader needs it, and restarts it where that is possible.
@@ -216,6 +243,35 @@ public final class Statement {
   public func append(_ column: Int32, to bytes: inout [UInt8]) {
     guard let start = sqlite3_column_text(handle, column) else { return }
     bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+  }
+
+  /// Adds the first columns in the form that the audit log's hashes are made of (``AuditForm``).
+  ///
+  /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
+  func appendForm(columns: Int32, to bytes: inout [UInt8]) -> Bool {
+    for column in 0..<columns {
+      switch sqlite3_column_type(handle, column) {
+      case SQLITE_NULL: bytes.append(0)
+      case SQLITE_TEXT:
+        let start = sqlite3_column_text(handle, column)
+        let text = UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
+        bytes.append(1)
+        withUnsafeBytes(of: UInt32(truncatingIfNeeded: text.count).bigEndian) { bytes.append(contentsOf: $0) }
+        bytes.append(contentsOf: text)
+      case SQLITE_INTEGER:
+        bytes.append(2)
+        withUnsafeBytes(of: sqlite3_column_int64(handle, column).bigEndian) { bytes.append(contentsOf: $0) }
+      default: return false
+      }
+    }
+    return true
+  }
+
+  /// Lends a blob where it lies, until the next step.
+  func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    let start = sqlite3_column_blob(handle, column)
+    return try body(
+      UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))))
   }
 
   public func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }

@@ -3,7 +3,9 @@ import VaultModel
 
 /// The migrations, compiled into the program in their order.
 public enum Schema {
-  static let migrations: [[UInt8]] = [PackageResources._001_vault_sql, PackageResources._002_sign_ins_sql]
+  static let migrations: [[UInt8]] = [
+    PackageResources._001_vault_sql, PackageResources._002_sign_ins_sql, PackageResources._003_audit_evidence_sql,
+  ]
   /// The number that `PRAGMA user_version` has after the last.
   public static var version: Int64 { Int64(migrations.count) }
 

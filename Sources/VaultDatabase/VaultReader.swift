@@ -6,7 +6,7 @@ import VaultModel
 /// Works beside a running agent, without one, and after one was killed. Where there is no vault yet, every report is empty.
 /// Not for two threads at one time.
 public final class VaultReader {
-  private let database: Database?
+  let database: Database?
 
   /// - Throws: `DatabaseError`, also where a newer vault wrote the file.
   public init(path: String) throws {
@@ -20,6 +20,20 @@ public final class VaultReader {
     try Schema.requireKnown(database)
     // A database that was being made when its maker ended has no tables yet.
     self.database = try Schema.currentVersion(database) == 0 ? nil : database
+  }
+
+  /// Reads over a connection that is open, and sees what it has not committed.
+  package init(over database: Database) { self.database = database }
+
+  /// Reads an archived part of an audit log.
+  ///
+  /// - Parameter digest: what the file must be (BLAKE2b-256); nil for whatever it is.
+  /// - Throws: `DatabaseError`, and `AuditArchive.Damage` for what is no archive.
+  public init(archive path: String, digest: [UInt8]? = nil) throws {
+    let database = try AuditArchive.open(path, digest: digest)
+    try Schema.requireKnown(database)
+    guard try Schema.currentVersion(database) == Schema.version else { throw AuditArchive.Damage(path: path) }
+    self.database = database
   }
 
   private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row)
@@ -186,13 +200,13 @@ public final class VaultReader {
     return query.isNewestFirst == filter.reverse ? records : records.reversed()
   }
 
-  /// Every row in the order of the chain, with the previous hash that it claims; until `body` says no.
-  public func forEachAuditRow(_ body: (AuditRecord, [UInt8]) throws -> Bool) throws {
-    guard let database else { return }
-    let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence").begin()
-    while try statement.step() {
-      guard try body(try AuditRows.read(statement), AuditRows.previousHash(statement)) else { return }
-    }
+  /// The key that signs the log's heads; nil where there is none yet.
+  public func auditPublicKey() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.publicKey(in: $0) } }
+
+  /// Rows that were archived, oldest first.
+  public func auditSegments() throws -> [AuditKeyRows.Segment] {
+    guard let database else { return [] }
+    return try AuditKeyRows.segments(in: database)
   }
 
   public func lastSequence() throws -> Int64 {

@@ -20,6 +20,13 @@ public protocol KeyStore: Sendable {
 
   /// All keys of this vault. Empty only where it is certain that there are none: that is what a new vault rests on.
   func list() async throws(KeyStoreError) -> [KeyStoreItem]
+
+  /// The head of the vault's audit log that was put here last; nil where there is none. It is no secret: what counts is that it is not
+  /// in the database, and so does not go back with it.
+  func readAnchor() async throws(KeyStoreError) -> String?
+
+  /// Puts the head of the audit log here, one line, in the place of the one before.
+  func writeAnchor(_ line: String) async throws(KeyStoreError)
 }
 
 /// The kinds of store, by the names that `VAULT_KEYSTORE` takes.

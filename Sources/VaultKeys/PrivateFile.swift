@@ -92,18 +92,20 @@ final class PrivateFile {
     return try result.get()
   }
 
-  /// Makes a file, whole or not at all, and on the disk when this returns; one that is there is never replaced.
+  /// Makes a file, whole or not at all, and on the disk when this returns; one that is there is replaced only where `replacing`.
   ///
   /// It is written under `temporary` beside it and then renamed. What a crash leaves under that name is thrown away by the next.
   ///
   /// - Returns: false where there is a file of that name already.
-  static func create(folder: String, name: String, temporary: String, _ bytes: [UInt8]) throws(KeyStoreError) -> Bool {
+  static func create(folder: String, name: String, temporary: String, replacing: Bool = false, _ bytes: [UInt8])
+    throws(KeyStoreError) -> Bool
+  {
     let directory = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { throw failure(folder) }
     defer { close(directory) }
     let path = folder + "/" + temporary
     // rename(2) would replace. Looking first is enough: the agent, under its lock, is the only one who writes here.
-    if try exists(folder + "/" + name) { return false }
+    if !replacing, try exists(folder + "/" + name) { return false }
     if unlinkat(directory, temporary, 0) != 0, errno != ENOENT { throw failure(path) }
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     let descriptor = openat(directory, temporary, flags, 0o600)

@@ -74,7 +74,14 @@ final class SecretServiceConnection {
 
   /// The items of a key, or of all keys of the vault, in whatever collection they are. Asks nobody anything.
   func search(vaultId: String, keyId: KeyID?) throws(SecretServiceFailure) -> Found {
-    let attributes = vault_master_key_attributes(vaultId, keyId?.description)
+    try search(vault_master_key_attributes(vaultId, keyId?.description))
+  }
+
+  /// The item that holds the head of the vault's audit log.
+  func searchAnchor(vaultId: String) throws(SecretServiceFailure) -> Found { try search(vault_anchor_attributes(vaultId)) }
+
+  /// Takes the attributes over.
+  private func search(_ attributes: OpaquePointer?) throws(SecretServiceFailure) -> Found {
     defer { g_hash_table_unref(attributes) }
     var unlocked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var locked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
@@ -123,6 +130,33 @@ final class SecretServiceConnection {
     return HexKey.decode(UnsafeRawBufferPointer(start: text, count: Int(length)))
   }
 
+  /// The text in an unlocked item, which is no secret; nil where it is none.
+  func text(item path: String) throws(SecretServiceFailure) -> String? {
+    var error: UnsafeMutablePointer<GError>?
+    let value = secret_service_get_secret_for_dbus_path_sync(service, path, deadline.cancellable, &error)
+    if error != nil { throw failure(&error, item: path) }
+    guard let value else { throw .gone }
+    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
+    var length: gsize = 0
+    guard let text = secret_value_get(value, &length), length <= 1_024 else { return nil }
+    return String(decoding: UnsafeRawBufferPointer(start: text, count: Int(length)), as: UTF8.self)
+  }
+
+  /// Puts the head of the audit log in the place of the one that is there.
+  func putAnchor(_ line: String, vaultId: String, in collection: String) throws(SecretServiceFailure) {
+    let attributes = vault_anchor_attributes(vaultId)
+    defer { g_hash_table_unref(attributes) }
+    guard let value = secret_value_new(line, gssize(line.utf8.count), "text/plain") else {
+      throw .store(.other("no memory for an item"))
+    }
+    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
+    var error: UnsafeMutablePointer<GError>?
+    let prompt = vault_secret_create_item(
+      service, collection, "vault audit log", attributes, value, 1, deadline.cancellable, &error)
+    guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
+    try show(prompt, collection: collection)
+  }
+
   /// Makes an item, beside whatever is there.
   func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String)
     throws(SecretServiceFailure)
@@ -135,7 +169,7 @@ final class SecretServiceConnection {
     guard let value else { throw .store(.other("no memory for a secret")) }
     defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
     var error: UnsafeMutablePointer<GError>?
-    let prompt = vault_secret_create_item(service, collection, label, attributes, value, deadline.cancellable, &error)
+    let prompt = vault_secret_create_item(service, collection, label, attributes, value, 0, deadline.cancellable, &error)
     guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
     try show(prompt, collection: collection)
   }

@@ -74,6 +74,23 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
+  public func readAnchor() async throws(KeyStoreError) -> String? {
+    try await perform { connection throws(SecretServiceFailure) in
+      let found = try connection.searchAnchor(vaultId: vaultId)
+      if let item = found.unlocked.first { return try connection.text(item: item) }
+      guard let locked = found.locked.first else { return nil }
+      try connection.unlock(locked, collection: connection.parent(locked))
+      return try connection.text(item: locked)
+    }
+  }
+
+  /// Asks nobody to unlock anything: a locked collection is an error.
+  public func writeAnchor(_ line: String) async throws(KeyStoreError) {
+    try await perform { connection throws(SecretServiceFailure) in
+      try connection.putAnchor(line, vaultId: vaultId, in: lastingCollection(connection))
+    }
+  }
+
   /// Runs one piece of work on a connection of its own; once more where the service went away under it.
   private func perform<Value: Sendable>(
     _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value

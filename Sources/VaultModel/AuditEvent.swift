@@ -61,6 +61,14 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case keyRotationAbandoned = "KeyRotationAbandoned"
   case locked = "Locked"
   case unlocked = "Unlocked"
+  /// The log's own keys: the one that signs its heads, or a new ratchet for an auditor.
+  case auditKeysMade = "AuditKeysMade"
+  /// A log that is not what the key store knows of was taken as it is, on a person's word.
+  case auditAccepted = "AuditAccepted"
+  /// Old rows were written to a file and taken out.
+  case auditArchived = "AuditArchived"
+  /// A secret lives on whose own row was archived: its version, said once more.
+  case secretKept = "SecretKept"
 }
 
 /// One row of the audit log, before it has a place in the chain. It never holds a secret or a token.
@@ -117,7 +125,7 @@ public struct AuditRecord: Sendable, Hashable {
   /// The secret that this row sealed, replaced or destroyed (a session's or an access key's id), and the version it then had.
   public var subject: String?
   public var subjectVersion: Int64?
-  /// SHA-256 over the previous row's hash, the sequence number and the canonical form of this row. 32 bytes.
+  /// BLAKE2b-256 over the previous row's hash and the canonical form of this row. 32 bytes.
   public var hash: [UInt8]
 
   public init(

@@ -1,6 +1,6 @@
 import CSodium
 
-// The one file that calls libsodium. Everything unsafe stays in here; sizes are checked before a pointer is passed.
+// This file and Ratchet.swift call libsodium, and no other. Everything unsafe stays in here; sizes are checked before a pointer is passed.
 
 /// Starts libsodium, once. Every function below goes through it.
 private let sodiumIsReady: Bool = sodium_init() >= 0

@@ -55,8 +55,11 @@ extension VaultStore {
   public func reseal(with key: SecretBytes, id: KeyID, requester: Requester) throws -> Int {
     guard let old = sealer else { throw StoreError.locked }
     let new = Sealer(master: key, id: id)
+    var isDone = false
+    defer { if !isDone { sealer = old } }
     let count = try change { vault in
       let count = try vault.resealRows(from: old, to: new)
+      try vault.resealEvidence(from: old, to: new)
       try vault.database.statement("UPDATE master_key SET state = 'retiring' WHERE state = 'active'").begin().run()
       try vault.database.statement(
         "UPDATE master_key SET state = 'active', key_check = ? WHERE key_id = ? AND state = 'prepared'"
@@ -65,10 +68,12 @@ extension VaultStore {
       guard vault.database.changes == 1 else { throw StoreError.unknownKey(id) }
       var event = AuditEvent(action: .keyRotated, outcome: .success, trigger: .manual, requester: requester)
       event.detail = "\(count) secrets from key \(old.id) to \(id)"
+      // The row may seal the log's own key.
+      vault.sealer = new
       try vault.append(event)
       return count
     }
-    sealer = new
+    isDone = true
     return count
   }
 

@@ -11,6 +11,8 @@ public enum StoreError: ReportableError, Hashable {
   /// An outcome for what was never begun, or has its outcome already.
   case unknownIntent(String)
   case chainBroken(String)
+  /// No row is old enough.
+  case nothingToArchive
 
   public var message: String {
     switch self {
@@ -21,6 +23,7 @@ public enum StoreError: ReportableError, Hashable {
     case .unknownProfile(let name): "no profile \"\(name)\""
     case .unknownIntent(let id): "no open intent \(id)"
     case .chainBroken(let what): "the audit log is not whole: \(what)"
+    case .nothingToArchive: "no row of the audit log is from before then"
     }
   }
 
@@ -28,7 +31,7 @@ public enum StoreError: ReportableError, Hashable {
     switch self {
     case .locked: "`vault unlock`"
     case .wrongKey: "was the key store or the database put back from a copy?"
-    case .chainBroken: "nothing is handed out that could not be logged; keep the file as it is, and put a copy in its place"
+    case .chainBroken: "nothing is handed out beside a broken log; `vault audit accept` where you put a copy back yourself"
     default: nil
     }
   }
@@ -37,7 +40,7 @@ public enum StoreError: ReportableError, Hashable {
     switch self {
     case .locked, .wrongKey: .refused
     case .chainBroken: .inputOutput
-    case .unknownProfile: .noInput
+    case .unknownProfile, .nothingToArchive: .noInput
     default: .software
     }
   }

@@ -20,6 +20,13 @@ public actor VaultStore {
   let database: Database
   var sealer: Sealer?
   var head: AuditHead
+  /// The log's keys, once the vault was unlocked; they stay when it is locked, since they open nothing.
+  var ratchet: Ratchet?
+  var signing: SigningKey?
+  /// The row that the sealed ratchet key is for.
+  var sealedNumber: Int64 = 0
+  /// Is called after each transaction that added rows.
+  private var onRows: @Sendable () -> Void = {}
   /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
   var openIntents: Set<String> = []
   private var writesThrough = true
@@ -83,6 +90,7 @@ public actor VaultStore {
 
   /// Ends the store's use of the file.
   public func close() throws {
+    if ratchet != nil, sealer != nil { try change { try $0.sealRatchet() } }
     lock()
     try database.checkpoint()
   }
@@ -108,13 +116,19 @@ public actor VaultStore {
     }
     let before = head
     do {
-      return try database.transaction { try body(self) }
+      let result = try database.transaction { try body(self) }
+      if head.sequence != before.sequence { onRows() }
+      return result
     } catch {
       // Asked again, since whoever else wrote a row (an sqlite3 shell) is what every later one would otherwise fail on.
       head = (try? AuditHead(database: database, vaultId: vaultId)) ?? before
+      rewindEvidence()
       throw error
     }
   }
+
+  /// Names who is told, after each transaction that added rows to the log.
+  public func followRows(_ body: @escaping @Sendable () -> Void) { onRows = body }
 
   /// Adds a row to the audit log. Only within ``change(_:_:)``.
   @discardableResult
@@ -123,8 +137,11 @@ public actor VaultStore {
       id: Identifier.make("evt"), sequence: head.sequence + 1, time: clock.now(), event: event, subject: subject?.id,
       subjectVersion: subject?.version, hash: [])
     record.hash = AuditChain.hash(of: record, after: head.hash)
-    try AuditRows.insert(record, after: head.hash, into: database)
+    // Somebody else's row between ours would have made this one fail; a ratchet that is elsewhere is no use, and is taken anew at the next unlocking.
+    if let ratchet, ratchet.number != record.sequence { self.ratchet = nil }
+    try AuditRows.insert(record, after: head.hash, mac: ratchet?.mac(record.hash), into: database)
     head = AuditHead(sequence: record.sequence, hash: record.hash)
+    try keepEvidence()
     return record
   }
 
@@ -177,7 +194,8 @@ struct AuditHead: Sendable {
       (record: try AuditRows.read(row), previous: AuditRows.previousHash(row))
     }
     guard let last else {
-      self.init(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+      let archived = try AuditKeyRows.segments(in: database).last
+      self.init(sequence: archived?.last ?? 0, hash: archived?.lastHash ?? AuditChain.root(vaultId: vaultId))
       return
     }
     guard AuditChain.hash(of: last.record, after: last.previous) == last.record.hash else {

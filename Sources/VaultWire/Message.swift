@@ -34,6 +34,13 @@ public enum MessageKind: UInt16, Sendable {
   case discover = 19
   case rotateAccessKey = 20
   case console = 21
+  /// The log's head as the key store has it (`item`), and what the agent finds wrong (`text`).
+  case auditHead = 22
+  case auditAccept = 23
+  /// A new key for an auditor.
+  case auditKey = 24
+  /// Rows before a time (`text`, milliseconds) into the file of an open descriptor's path (`name`).
+  case auditArchive = 25
 
   // Said by the agent.
   case issued = 100

@@ -125,18 +125,4 @@ enum AuditReport {
       output.write("\n")
     }
   }
-
-  static func verify(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    try arguments.none()
-    let reader = try VaultReader(path: paths.database)
-    switch try AuditChain.verify(reader) {
-    case .whole(let rows):
-      var output = Output()
-      output.line("the chain of \(rows) rows is whole")
-      output.flush()
-    case .broken(let fault):
-      throw Failure(
-        "the audit log is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
-    }
-  }
 }

@@ -25,7 +25,9 @@ struct Command: Sendable {
 /// Every command but `exec`. Those of two words have both in their name.
 enum Commands {
   static let all: [Command] =
-    ReportCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all + [ConsoleCommand.command]
+    ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all + [
+      ConsoleCommand.command
+    ]
     + LinkCommands.all + SessionCommands.all + LoginCommands.all
     + VaultCommands.all + AgentCommands.all
     + [CompletionCommand.command]

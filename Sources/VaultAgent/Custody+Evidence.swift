@@ -1,0 +1,88 @@
+import VaultDatabase
+import VaultKeys
+import VaultModel
+import VaultStore
+
+// The log's head in the key store: where the database cannot take it back with it.
+extension Custody {
+  /// How long after a row its head is put in the key store, in seconds. Rows of this time can be cut off unseen by whoever ends the agent first.
+  static let anchorPause: Int64 = 10
+
+  /// Holds the log against the head that the key store has, and goes on with it.
+  ///
+  /// - Throws: `StoreError.chainBroken`, and the vault is locked then: what cannot be logged is not handed out.
+  func takeUpEvidence(_ keyStore: any KeyStore, _ requester: Requester) async throws {
+    do {
+      try await store.resumeAudit(anchor: try Self.checkpoint(await keyStore.readAnchor()), requester: requester)
+    } catch {
+      await store.lock()
+      throw error
+    }
+    await anchorHead()
+  }
+
+  private static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {
+    guard let line else { return nil }
+    guard let checkpoint = AuditCheckpoint(line: line) else {
+      throw StoreError.chainBroken("what the key store holds is no head of a log")
+    }
+    return checkpoint
+  }
+
+  /// Rows were added: their head goes to the key store soon, once for many.
+  nonisolated func noteRows(clock: any WallClock) {
+    let isFirst = isAnchoring.withLock { isAnchoring in
+      defer { isAnchoring = true }
+      return !isAnchoring
+    }
+    guard isFirst else { return }
+    Task(executorPreference: AgentLane.current) {
+      try? await clock.sleep(until: clock.now().adding(seconds: Self.anchorPause))
+      self.isAnchoring.withLock { $0 = false }
+      await self.anchorHead()
+    }
+  }
+
+  /// Puts the head in the key store now. A key store that cannot take it is told of in the agent's log, and nothing else stops.
+  func anchorHead() async {
+    do {
+      guard let head = try await store.signedHead(),
+        let active = try await store.keyRecords().first(where: { $0.state == .active })
+      else { return }
+      try await keyStore(of: active).writeAnchor(head.line)
+      try await store.noteAnchored()
+    } catch {
+      AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
+    }
+  }
+
+  /// The head that the key store has, and what the agent itself finds wrong with the log.
+  func evidence(for prompter: any Prompter, requester: Requester) async throws -> (anchor: AuditCheckpoint?, fault: String?) {
+    var fault: String?
+    do {
+      try await ensureUnlocked(for: prompter, requester: requester)
+    } catch StoreError.chainBroken(let what) {
+      fault = what
+    }
+    guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { return (nil, fault) }
+    return (try Self.checkpoint(await keyStore(of: active).readAnchor()), fault)
+  }
+
+  /// Goes on with a log that the key store knows otherwise, because a person put it back from a copy.
+  func acceptLog(for prompter: any Prompter, requester: Requester) async throws {
+    do {
+      try await ensureUnlocked(for: prompter, requester: requester)
+      throw AgentError.badRequest("the log is what the key store knows; there is nothing to accept")
+    } catch StoreError.chainBroken {
+      guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
+      try await store.unlock(key: try await keyStore(of: active).read(active.id), id: active.id)
+      do {
+        try await store.acceptAudit(requester: requester)
+      } catch {
+        await store.lock()
+        throw error
+      }
+      await anchorHead()
+    }
+  }
+}

@@ -1,0 +1,43 @@
+import VaultDatabase
+import VaultModel
+import VaultStore
+import VaultWire
+
+// What concerns the audit log itself.
+extension Service {
+  func auditHead(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let evidence = try await custody.evidence(for: prompter, requester: requester)
+    let reply = Reply(.done)
+    reply.add(.item, evidence.anchor?.line)
+    reply.add(.text, evidence.fault)
+    return reply
+  }
+
+  func auditAccept(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    try await custody.acceptLog(for: prompter, requester: requester)
+    return Reply(.done)
+  }
+
+  func auditKey(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let key = try await store.makeVerificationKey(requester: requester)
+    await custody.anchorHead()
+    let reply = Reply(.done)
+    reply.add(.item, String(key.sequence))
+    key.key.withBytes { reply.add(.answer, $0) }
+    return reply
+  }
+
+  func auditArchive(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    guard let path = message.text(.name), path.hasPrefix("/"), let before = message.text(.text).flatMap({ Int64($0) }) else {
+      throw AgentError.badRequest("an archive without a file or a time")
+    }
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
+    let segment = try await store.archive(before: Timestamp(milliseconds: before), to: path, requester: requester)
+    await custody.anchorHead()
+    let reply = Reply(.done, count: Int(segment.last - segment.first + 1))
+    reply.add(.item, "first\t\(segment.first)")
+    reply.add(.item, "last\t\(segment.last)")
+    return reply
+  }
+}

@@ -1,0 +1,223 @@
+import VaultModel
+import VaultSecrets
+
+/// One pass over the audit log, in the order of its rows, without making values of them: a million rows take less than a second or two.
+struct AuditVerifier {
+  private let database: Database
+  private let vaultId: String
+  private let evidence: AuditEvidence
+
+  init(_ database: Database, vaultId: String, _ evidence: AuditEvidence) {
+    self.database = database
+    self.vaultId = vaultId
+    self.evidence = evidence
+  }
+
+  func run() throws -> AuditChain.Verdict {
+    if let fault = try guards() { return .broken(fault) }
+    let checkpoints = try AuditKeyRows.checkpoints(in: database)
+    let (start, segmentFault) = try archived(checkpoints)
+    if let segmentFault { return .broken(segmentFault) }
+    var pass = Pass(vaultId: vaultId, start: start, evidence: evidence, checkpoints: try trusted(checkpoints))
+    if let untrusted = checkpoints.first(where: { $0.sequence > start.sequence && pass.checkpoint(at: $0.sequence) == nil }) {
+      return .broken(.checkpoint(sequence: untrusted.sequence))
+    }
+    let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence").begin()
+    while try statement.step() {
+      if let fault = pass.fault(in: statement) { return .broken(try diagnose(fault, pass)) }
+    }
+    if let fault = try end(pass) { return .broken(fault) }
+    return .whole(rows: pass.sequence)
+  }
+
+  /// The table must refuse what only an attacker would do.
+  private func guards() throws -> AuditChain.Fault? {
+    let count = try database.prepare(
+      """
+      SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_event' AND sql LIKE '%RAISE(ABORT%' AND name IN \
+      ('audit_event_never_changed', 'audit_event_bound_once', 'audit_event_never_deleted')
+      """
+    ).begin().first { $0.int(0) }
+    return count == 3 ? nil : .unguarded
+  }
+
+  /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
+  private func archived(_ checkpoints: [AuditCheckpoint]) throws -> (start: (sequence: Int64, hash: [UInt8]), AuditChain.Fault?) {
+    var start: (sequence: Int64, hash: [UInt8]) = (0, AuditChain.root(vaultId: vaultId))
+    for segment in try AuditKeyRows.segments(in: database) {
+      guard segment.first == start.sequence + 1, segment.firstPrevious == start.hash,
+        let head = checkpoints.first(where: { $0.sequence == segment.last }), head.hash == segment.lastHash,
+        let key = try publicKey(), head.isSigned(by: key, vaultId: vaultId)
+      else { return (start, .segment(sequence: segment.last)) }
+      start = (segment.last, segment.lastHash)
+    }
+    // Else somebody could take old rows out himself, with a head that the vault signed for another reason.
+    if let last = try AuditKeyRows.segments(in: database).last, try !isAnnounced(last) {
+      return (start, .segment(sequence: last.last))
+    }
+    return (start, nil)
+  }
+
+  /// Whether the log itself says that these rows were archived. In an archive that begins behind others, the log that said it is elsewhere.
+  private func isAnnounced(_ segment: AuditKeyRows.Segment) throws -> Bool {
+    if try database.prepare("SELECT 1 FROM audit_event WHERE sequence = ?").begin().bind(segment.last + 1).first({ _ in true })
+      == nil
+    {
+      return false
+    }
+    if try AuditKeyRows.publicKey(in: database) == nil { return true }
+    return try database.prepare(
+      "SELECT 1 FROM audit_event WHERE action = 'AuditArchived' AND substr(detail, 1, length(?1)) = ?1 AND sequence > ?2"
+    ).begin().bind(segment.announcement).bind(segment.last).first { _ in true } == true
+  }
+
+  private func publicKey() throws -> [UInt8]? {
+    try evidence.publicKey ?? evidence.anchor?.publicKey ?? AuditKeyRows.publicKey(in: database)
+      ?? AuditKeyRows.newestSigner(in: database)
+  }
+
+  private func trusted(_ checkpoints: [AuditCheckpoint]) throws -> [AuditCheckpoint] {
+    guard let key = try publicKey() else { return [] }
+    return checkpoints.filter { $0.isSigned(by: key, vaultId: vaultId) }
+  }
+
+  private func end(_ pass: Pass) throws -> AuditChain.Fault? {
+    if let later = pass.checkpoints.last(where: { $0.sequence > pass.sequence }) {
+      return .truncated(after: pass.sequence, expected: later.sequence)
+    }
+    guard let anchor = evidence.anchor else { return nil }
+    guard try publicKey().map({ anchor.isSigned(by: $0, vaultId: vaultId) }) == true else {
+      return .checkpoint(sequence: anchor.sequence)
+    }
+    guard anchor.sequence > pass.sequence else { return nil }
+    // What else the vault did since would still stand in the other tables, had only rows of the log been cut off.
+    let newer = try database.prepare("SELECT EXISTS (SELECT 1 FROM session WHERE issued_at > ?)").begin()
+      .bind(pass.lastTime).first { $0.int(0) != 0 }
+    return newer == true
+      ? .truncated(after: pass.sequence, expected: anchor.sequence)
+      : .rolledBack(to: pass.sequence, expected: anchor.sequence)
+  }
+
+  /// Says more of a row that is wrong: whether it belongs elsewhere, and where the one is that belongs there.
+  private func diagnose(_ fault: AuditChain.Fault, _ pass: Pass) throws -> AuditChain.Fault {
+    let sequence = pass.sequence
+    switch fault {
+    case .changed, .missing: break
+    default: return fault
+    }
+    do {
+      let here = try row("sequence >= ? ORDER BY sequence", .number(sequence))
+      guard let here else { return fault }
+      // A row's hash tells its true number.
+      let own = (max(1, sequence - 64)...sequence + 64).first { number in
+        var record = here.record
+        record.sequence = number
+        return AuditChain.hash(of: record, after: here.previous) == record.hash
+      }
+      guard let own else { return .changed(sequence: sequence) }
+      if own < sequence { return .inserted(sequence: own) }
+      guard var rightful = try row("previous_hash = ? AND sequence <> \(here.record.sequence)", .bytes(pass.hash)) else {
+        return .missing(sequence: sequence)
+      }
+      let place = rightful.record.sequence
+      rightful.record.sequence = sequence
+      return AuditChain.hash(of: rightful.record, after: pass.hash) == rightful.record.hash
+        ? .reordered(sequence: sequence, standsAt: place) : .missing(sequence: sequence)
+    } catch DatabaseError.badRow {
+      return fault
+    }
+  }
+
+  private enum Key {
+    case number(Int64)
+    case bytes([UInt8])
+  }
+
+  private func row(_ condition: String, _ key: Key) throws -> (record: AuditRecord, previous: [UInt8])? {
+    let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE \(condition) LIMIT 1").begin()
+    switch key {
+    case .number(let number): try statement.bind(number)
+    case .bytes(let bytes): try statement.bind(bytes)
+    }
+    return try statement.first { (try AuditRows.read($0), AuditRows.previousHash($0)) }
+  }
+
+  /// The state between two rows.
+  private struct Pass {
+    private let evidence: AuditEvidence
+    let checkpoints: [AuditCheckpoint]
+    private var nextCheckpoint = 0
+    private var ratchet: Ratchet?
+    private var form = AuditForm()
+    private var computed = [UInt8](repeating: 0, count: 32)
+    /// The last good row's, until a fault: then the row's own number.
+    private(set) var sequence: Int64
+    private(set) var hash: [UInt8]
+    private(set) var lastTime: Int64 = 0
+    /// The first row without a code, after one that has one.
+    private var firstWithout: Int64?
+    private var hasSeenCode = false
+
+    init(
+      vaultId: String, start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]
+    ) {
+      self.evidence = evidence
+      self.checkpoints = checkpoints
+      sequence = start.sequence
+      hash = start.hash
+      nextCheckpoint = checkpoints.firstIndex { $0.sequence > start.sequence } ?? checkpoints.count
+      if let key = evidence.key {
+        let ratchet = Ratchet(key: key.key, number: key.sequence)
+        while ratchet.number <= start.sequence { ratchet.skip() }
+        self.ratchet = ratchet
+      }
+    }
+
+    func checkpoint(at sequence: Int64) -> AuditCheckpoint? { checkpoints.first { $0.sequence == sequence } }
+
+    mutating func fault(in row: Statement) -> AuditChain.Fault? {
+      sequence += 1
+      guard row.int(0) == sequence else { return .missing(sequence: sequence) }
+      let follows = row.withBlob(34) { claimed in
+        form.begin(after: claimed)
+        return hash.withUnsafeBytes { $0.elementsEqual(claimed) }
+      }
+      guard form.put(row: row) else { return .changed(sequence: sequence) }
+      form.hash(into: &computed)
+      guard row.withBlob(33, { stated in computed.withUnsafeBytes { $0.elementsEqual(stated) } }) else {
+        return .changed(sequence: sequence)
+      }
+      guard follows else { return .unbound(sequence: sequence) }
+      swap(&hash, &computed)
+      lastTime = row.int(2)
+      return codeFault(row) ?? headFault()
+    }
+
+    /// Codes have no gaps: only what was written since the last unlocking may be without.
+    private mutating func codeFault(_ row: Statement) -> AuditChain.Fault? {
+      let isWithout = row.isNull(35)
+      if isWithout {
+        // The key store is told of a head only once every row has its code.
+        if let anchor = evidence.anchor, sequence <= anchor.sequence { return .forged(sequence: sequence) }
+        if hasSeenCode, firstWithout == nil { firstWithout = sequence }
+      } else {
+        if let firstWithout { return .forged(sequence: firstWithout) }
+        hasSeenCode = true
+      }
+      guard let ratchet, ratchet.number == sequence else { return nil }
+      let expected = ratchet.mac(hash)
+      guard !isWithout else { return nil }
+      return row.withBlob(35) { stated in expected.withUnsafeBytes { $0.elementsEqual(stated) } }
+        ? nil : .forged(sequence: sequence)
+    }
+
+    private mutating func headFault() -> AuditChain.Fault? {
+      if nextCheckpoint < checkpoints.count, checkpoints[nextCheckpoint].sequence == sequence {
+        guard checkpoints[nextCheckpoint].hash == hash else { return .checkpoint(sequence: sequence) }
+        nextCheckpoint += 1
+      }
+      if let anchor = evidence.anchor, anchor.sequence == sequence, anchor.hash != hash { return .rewritten(sequence: sequence) }
+      return nil
+    }
+  }
+}

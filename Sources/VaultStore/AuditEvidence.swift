@@ -1,0 +1,233 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+// What makes the log evidence: the ratchet's code on each row, and signed heads, of which the newest stands in the key store.
+//
+// The ratchet's key is sealed in the database, some rows behind: whoever takes the master key and the file can forge the rows since then
+// and no older ones. Rows that are written before the vault is unlocked get their codes when it is.
+extension VaultStore {
+  /// How many rows the sealed key may be behind.
+  static let ratchetLag: Int64 = 64
+  /// How many rows may stand between two signed heads.
+  static let headDistance: Int64 = 256
+
+  /// Takes up the log's keys after an unlocking, and checks what was written since: against the ratchet, and against the head that the
+  /// key store holds. A log of a vault that had no such keys gets them.
+  ///
+  /// - Throws: `StoreError.chainBroken` where rows were changed, forged, cut off, or the database is an old copy.
+  public func resumeAudit(anchor: AuditCheckpoint?, requester: Requester) throws {
+    guard let sealer else { throw StoreError.locked }
+    if let ratchet, signing != nil, ratchet.number == head.sequence + 1 { return }
+    let keys = try AuditKeyRows.keys(in: database)
+    guard let sealedRatchet = keys.first(where: { $0.name == "ratchet" }),
+      let sealedSigning = keys.first(where: { $0.name == "signing" })
+    else {
+      guard keys.isEmpty, anchor == nil else { throw StoreError.chainBroken("the log's keys are gone") }
+      return try beginEvidence(requester)
+    }
+    let signing = SigningKey(seed: try sealer.open(sealedSigning.envelope, at: place(sealedSigning)))
+    guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was exchanged") }
+    let ratchet = Ratchet(key: try sealer.open(sealedRatchet.envelope, at: place(sealedRatchet)), number: sealedRatchet.sequence)
+    try check(anchor, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
+    let codes = try tailCodes(by: ratchet)
+    if !codes.isEmpty { try database.transaction { try bind(codes) } }
+    self.ratchet = ratchet
+    self.signing = signing
+    sealedNumber = sealedRatchet.sequence
+  }
+
+  /// - Parameter event: is logged after the keys.
+  private func beginEvidence(_ requester: Requester, then event: AuditEvent? = nil) throws {
+    let seed = SecretBytes.random(count: 32)
+    let signing = SigningKey(seed: seed)
+    // From the first row on that has no code.
+    let bound = try database.prepare("SELECT sequence FROM audit_event WHERE mac IS NOT NULL ORDER BY sequence DESC LIMIT 1")
+      .begin().first { $0.int(0) }
+    let first = try bound ?? AuditKeyRows.segments(in: database).last?.last ?? 0
+    let ratchet = Ratchet(key: SecretBytes.random(count: Ratchet.keyLength), number: first + 1)
+    let start = ratchet.export()
+    let codes = try tailCodes(by: ratchet)
+    self.signing = signing
+    self.ratchet = ratchet
+    do {
+      try change { store in
+        try store.put("signing", seed, sequence: 0, first: first + 1, publicKey: signing.publicKey, isAnchored: false)
+        try store.put("ratchet", start, sequence: first + 1, first: first + 1, publicKey: signing.publicKey, isAnchored: false)
+        store.sealedNumber = first + 1
+        try store.bind(codes)
+        var made = AuditEvent(action: .auditKeysMade, outcome: .success, trigger: .start, requester: requester)
+        made.detail = "heads are signed by \(hex(signing.publicKey))"
+        try store.append(made)
+        if let event { try store.append(event) }
+      }
+    } catch {
+      self.signing = nil
+      self.ratchet = nil
+      throw error
+    }
+  }
+
+  /// Begins a new ratchet, whose first key an auditor may keep.
+  public func makeVerificationKey(requester: Requester) throws -> AuditVerificationKey {
+    guard sealer != nil, let signing else { throw StoreError.locked }
+    let first = head.sequence + 1
+    let key = SecretBytes.random(count: Ratchet.keyLength)
+    ratchet = Ratchet(key: key, number: first)
+    try change { store in
+      try store.put("ratchet", key, sequence: first, first: first, publicKey: signing.publicKey, isAnchored: false)
+      store.sealedNumber = first
+      var event = AuditEvent(action: .auditKeysMade, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "a verification key from row \(first) on was handed out"
+      try store.append(event)
+    }
+    return AuditVerificationKey(sequence: first, key: key)
+  }
+
+  /// Goes on with a log that is not what the key store was told of, because a person says that it was put back on purpose.
+  public func acceptAudit(requester: Requester) throws {
+    guard sealer != nil else { throw StoreError.locked }
+    let signed = try AuditKeyRows.keys(in: database).first { $0.name == "signing" }
+    ratchet = nil
+    signing = nil
+    try database.transaction { try database.execute("DELETE FROM audit_key") }
+    var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
+    event.detail =
+      "the log was put back to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")
+    try beginEvidence(requester, then: event)
+  }
+
+  private func check(_ anchor: AuditCheckpoint?, isExpected: Bool, by publicKey: [UInt8]) throws {
+    guard let anchor else {
+      if isExpected { throw StoreError.chainBroken(AuditChain.Fault.anchorMissing.description) }
+      return
+    }
+    guard anchor.isSigned(by: publicKey, vaultId: vaultId) else {
+      throw StoreError.chainBroken(AuditChain.Fault.checkpoint(sequence: anchor.sequence).description)
+    }
+    guard anchor.sequence <= head.sequence else {
+      throw StoreError.chainBroken(AuditChain.Fault.rolledBack(to: head.sequence, expected: anchor.sequence).description)
+    }
+    let standing = try database.statement(
+      """
+      SELECT hash FROM audit_event WHERE sequence = ?1 UNION ALL SELECT hash FROM audit_checkpoint WHERE sequence = ?1 \
+      AND NOT EXISTS (SELECT 1 FROM audit_event WHERE sequence = ?1)
+      """
+    ).begin().bind(anchor.sequence).first { $0.blob(0) }
+    guard standing == anchor.hash else {
+      throw StoreError.chainBroken(AuditChain.Fault.rewritten(sequence: anchor.sequence).description)
+    }
+  }
+
+  /// Goes over the rows from the ratchet's number on: those with a code must have the right one.
+  ///
+  /// - Returns: the codes of those that have none yet.
+  private func tailCodes(by ratchet: Ratchet) throws -> [(Int64, [UInt8])] {
+    let first = ratchet.number
+    guard head.sequence >= first - 1 else {
+      throw StoreError.chainBroken(AuditChain.Fault.truncated(after: head.sequence, expected: first - 1).description)
+    }
+    let rows = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE sequence >= ? ORDER BY sequence").begin()
+      .bind(first).rows { (try AuditRows.read($0), AuditRows.previousHash($0), AuditRows.mac($0)) }
+    var previous: [UInt8]?
+    var codes: [(Int64, [UInt8])] = []
+    for (record, claimed, stated) in rows {
+      guard record.sequence == ratchet.number, previous == nil || previous == claimed,
+        AuditChain.hash(of: record, after: claimed) == record.hash
+      else { throw StoreError.chainBroken(AuditChain.Fault.changed(sequence: record.sequence).description) }
+      previous = record.hash
+      let code = ratchet.mac(record.hash)
+      guard let stated else {
+        codes.append((record.sequence, code))
+        continue
+      }
+      guard stated == code, codes.isEmpty else {
+        throw StoreError.chainBroken(AuditChain.Fault.forged(sequence: record.sequence).description)
+      }
+    }
+    return codes
+  }
+
+  private func bind(_ codes: [(Int64, [UInt8])]) throws {
+    let statement = try database.statement("UPDATE audit_event SET mac = ? WHERE sequence = ?")
+    for (sequence, code) in codes { try statement.begin().bind(code).bind(sequence).run() }
+  }
+
+  // MARK: as rows come
+
+  /// Within the transaction of a row: keeps the sealed key near, and signs a head now and then.
+  func keepEvidence() throws {
+    guard let ratchet, let signing, sealer != nil else { return }
+    if ratchet.number - sealedNumber >= Self.ratchetLag { try sealRatchet() }
+    if head.sequence % Self.headDistance == 0 {
+      try AuditKeyRows.put(
+        AuditCheckpoint(sequence: head.sequence, hash: head.hash, at: clock.now(), vaultId: vaultId, by: signing), into: database)
+    }
+  }
+
+  func sealRatchet() throws {
+    guard let ratchet, let signing, sealer != nil else { return }
+    let first = try database.statement("SELECT first FROM audit_key WHERE name = 'ratchet'").begin().first { $0.int(0) }
+    try put(
+      "ratchet", ratchet.export(), sequence: ratchet.number, first: first ?? ratchet.number, publicKey: signing.publicKey,
+      isAnchored: false)
+    sealedNumber = ratchet.number
+  }
+
+  /// After a transaction that was rolled back: a ratchet does not go back, and so is taken from its sealed key again.
+  func rewindEvidence() {
+    guard let ratchet, ratchet.number != head.sequence + 1 else { return }
+    self.ratchet = nil
+    guard let sealer, let keys = try? AuditKeyRows.keys(in: database), let sealed = keys.first(where: { $0.name == "ratchet" }),
+      let key = try? sealer.open(sealed.envelope, at: place(sealed))
+    else { return }
+    let again = Ratchet(key: key, number: sealed.sequence)
+    while again.number <= head.sequence { again.skip() }
+    sealedNumber = sealed.sequence
+    self.ratchet = again
+  }
+
+  /// The head as it is on the disk, signed, for the key store; nil where the log's keys are not at hand.
+  public func signedHead() throws -> AuditCheckpoint? {
+    guard let signing, ratchet != nil, sealer != nil, head.sequence > 0 else { return nil }
+    // Full durability: the key store must never know of a row that a power cut can still take.
+    try change { try $0.sealRatchet() }
+    return AuditCheckpoint(sequence: head.sequence, hash: head.hash, at: clock.now(), vaultId: vaultId, by: signing)
+  }
+
+  /// The key store has taken a head: from now on it must have one.
+  public func noteAnchored() throws {
+    try database.transaction {
+      try database.statement("UPDATE audit_key SET is_anchored = 1 WHERE name = 'signing' AND is_anchored = 0").begin().run()
+    }
+  }
+
+  // MARK: sealed keys
+
+  private func place(_ key: AuditKeyRows.SealedKey) -> SealedPlace {
+    let owner = SecretOwner(
+      table: "audit_key", row: key.name, profile: vaultId, facts: [String(key.sequence), String(key.first), hex(key.publicKey)])
+    return SealedPlace(owner: owner, column: "envelope", version: 1, createdAt: key.createdAt)
+  }
+
+  private func put(
+    _ name: String, _ secret: SecretBytes, sequence: Int64, first: Int64, publicKey: [UInt8], isAnchored: Bool
+  ) throws {
+    guard let sealer else { throw StoreError.locked }
+    var row = AuditKeyRows.SealedKey(
+      name: name, sequence: sequence, first: first, publicKey: publicKey, isAnchored: isAnchored, keyId: sealer.id.bytes,
+      createdAt: clock.now(), envelope: [])
+    row.envelope = sealer.seal(secret, at: place(row))
+    try AuditKeyRows.put(row, into: database)
+  }
+
+  /// Within the transaction of a change of the master key.
+  func resealEvidence(from old: Sealer, to new: Sealer) throws {
+    for var key in try AuditKeyRows.keys(in: database) {
+      let secret = try old.open(key.envelope, at: place(key))
+      key.keyId = new.id.bytes
+      key.envelope = new.seal(secret, at: place(key))
+      try AuditKeyRows.put(key, into: database)
+    }
+  }
+}

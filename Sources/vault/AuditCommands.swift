@@ -1,0 +1,185 @@
+import CSystem
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+import VaultWire
+
+/// What concerns the audit log as a whole: proving it, handing out what others can check it with, archiving.
+enum AuditCommands {
+  static let all = [
+    Command(
+      "audit verify", "[FILE …]", "prove that the audit log, or an archived part of it, is whole",
+      options: [
+        Option("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
+        Option("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
+        Option("offline", "do not ask the agent for the head that the key store holds"),
+      ], run: verify),
+    Command(
+      "audit key", "", "the public key that signs the log's heads",
+      options: [Option("new", "print a new verification key for an auditor: it is shown once, and checks all rows from now on")],
+      run: key),
+    Command("audit accept", "", "go on with a log that was put back from a copy; this is logged") { arguments, paths in
+      try arguments.none()
+      let writer = MessageWriter(.auditAccept)
+      AWSInputs.add(to: writer)
+      _ = try AgentClient(paths: paths).ask(writer)
+      Diagnostics.notice("the log goes on from here, and says so")
+    },
+    Command(
+      "audit archive", "", "move old rows into a signed file",
+      options: [
+        Option("before", value: "TIME", "rows from before then (ISO 8601, or 90d)"),
+        Option("to", value: "FILE", "where to (default: in the vault's folder)"),
+      ], run: archive),
+  ]
+
+  // MARK: verify
+
+  private static func verify(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    var evidence = AuditEvidence()
+    if let text = arguments["public-key"] {
+      guard let key = unhex(text, count: 32) else {
+        throw Failure("--public-key: not 64 hexadecimal digits", exitStatus: .usage)
+      }
+      evidence.publicKey = key
+    }
+    evidence.key = try arguments["key"].map(verificationKey)
+    if arguments.positional.isEmpty {
+      try verifyOwn(evidence, isOffline: arguments.has("offline"), paths)
+    } else {
+      for file in arguments.positional {
+        let rows = try judge(AuditChain.verify(VaultReader(archive: file), against: evidence), of: file)
+        try say("\(file): the \(rows.text) are whole")
+      }
+    }
+  }
+
+  private static func verifyOwn(_ given: AuditEvidence, isOffline: Bool, _ paths: VaultPaths) throws {
+    var evidence = given
+    var agentsFault: String?
+    var notCompared: String? = isOffline ? "--offline" : nil
+    if !isOffline {
+      do {
+        let writer = MessageWriter(.auditHead)
+        AWSInputs.add(to: writer)
+        let reply = try AgentClient(paths: paths).ask(writer)
+        evidence.anchor = reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
+        agentsFault = reply.text(.text)
+      } catch let failure as Failure {
+        notCompared = failure.message
+      }
+    }
+    let reader = try VaultReader(path: paths.database)
+    let rows = try judge(AuditChain.verify(reader, against: evidence), of: "the audit log")
+    if let agentsFault { throw broken("the audit log", agentsFault) }
+    try verifyArchives(reader, evidence)
+    let archived = try reader.auditSegments().last?.last ?? 0
+    try say("the chain of \(rows.text) is whole" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
+    if let notCompared { Diagnostics.notice("it was not compared with the head in the key store: \(notCompared)") }
+  }
+
+  /// The files of archived rows, those that are still where they were written.
+  private static func verifyArchives(_ reader: VaultReader, _ evidence: AuditEvidence) throws {
+    for segment in try reader.auditSegments() {
+      guard access(segment.file, F_OK) == 0 else {
+        Diagnostics.notice("rows \(segment.first) to \(segment.last) are in \(segment.file), which is not there")
+        continue
+      }
+      var own = AuditEvidence(publicKey: evidence.publicKey ?? evidence.anchor?.publicKey)
+      own.key = evidence.key
+      let archive = try VaultReader(archive: segment.file, digest: segment.digest)
+      _ = try judge(AuditChain.verify(archive, against: own), of: segment.file)
+    }
+  }
+
+  private static func judge(_ verdict: AuditChain.Verdict, of what: String) throws -> (count: Int64, text: String) {
+    switch verdict {
+    case .whole(let rows): return (rows, "\(rows) row\(rows == 1 ? "" : "s")")
+    case .broken(let fault): throw broken(what, fault.description)
+    }
+  }
+
+  private static func broken(_ what: String, _ fault: String) -> Failure {
+    Failure("\(what) is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
+  }
+
+  /// `vault-audit-key-1 SEQUENCE HEX`
+  private static func verificationKey(_ path: String) throws -> AuditVerificationKey {
+    let text = try smallText(path)
+    let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
+    guard words.count == 3, words[0] == "vault-audit-key-1", let sequence = Int64(words[1]), sequence > 0,
+      var key = unhex(words[2], count: 32)
+    else { throw Failure("\(path) holds no verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData) }
+    defer { wipe(&key) }
+    return AuditVerificationKey(sequence: sequence, key: key.withUnsafeBytes { SecretBytes(copying: $0) })
+  }
+
+  /// What is in a small file, or comes on standard input.
+  private static func smallText(_ path: String) throws(Failure) -> String {
+    let file = path == "-" ? 0 : sys_open(path, O_RDONLY | O_NONBLOCK, 0)
+    guard file >= 0 else { throw Failure("cannot read \(path) (errno \(errno))", exitStatus: .noInput) }
+    defer { if file > 0 { close(file) } }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 1_024)
+    while bytes.count < 4_096 {
+      let count = read(file, &buffer, buffer.count)
+      guard count > 0 else { break }
+      bytes += buffer[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  // MARK: keys and archives
+
+  private static func key(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    guard arguments.has("new") else {
+      guard let key = try VaultReader(path: paths.database).auditPublicKey() else {
+        throw Failure("the log has no key yet", hint: "it gets one when the vault is first unlocked", exitStatus: .noInput)
+      }
+      return try say(hex(key))
+    }
+    let writer = MessageWriter(.auditKey)
+    AWSInputs.add(to: writer)
+    let reply = try AgentClient(paths: paths).ask(writer)
+    guard let sequence = reply.texts(.item).first, let key = reply.withBytes(.answer, { hex(Array($0)) }) else {
+      throw Failure("the agent's answer makes no sense", exitStatus: .software)
+    }
+    try say("vault-audit-key-1 \(sequence) \(key)")
+    Diagnostics.notice("keep this away from this machine: it proves rows from \(sequence) on, and the vault does not keep it")
+  }
+
+  private static func archive(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let now = SystemClock().now()
+    guard let text = arguments["before"] else {
+      throw Failure("before when?", hint: "vault audit archive --before 90d", exitStatus: .usage)
+    }
+    guard let before = TimeText.moment(text, now: now), before <= now else {
+      throw Failure("--before: \"\(text)\" is no time in the past", hint: "for example 2026-01-01 or 90d", exitStatus: .usage)
+    }
+    let folder = paths.dataDirectory + "/archive"
+    if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }
+    let file = try arguments["to"].map(absolute) ?? "\(folder)/audit-before-\(before.iso8601Basic).gz"
+    let writer = MessageWriter(.auditArchive)
+    writer.add(.name, file)
+    writer.add(.text, String(before.milliseconds))
+    AWSInputs.add(to: writer)
+    let reply = try AgentClient(paths: paths).ask(writer)
+    try say("rows \(reply.item("first") ?? "?") to \(reply.item("last") ?? "?") are in \(file)")
+  }
+
+  private static func absolute(_ path: String) throws(Failure) -> String {
+    if path.hasPrefix("/") { return path }
+    guard let folder = getcwd(nil, 0) else { throw Failure("the folder we are in is gone", exitStatus: .noInput) }
+    defer { free(folder) }
+    return String(cString: folder) + "/" + path
+  }
+
+  private static func say(_ line: String) throws {
+    var output = Output()
+    output.line(line)
+    output.flush()
+  }
+}

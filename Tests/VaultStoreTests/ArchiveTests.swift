@@ -1,0 +1,110 @@
+import Foundation
+import TestSupport
+import Testing
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+@testable import VaultStore
+
+@Suite struct ArchiveTests {
+  private func openedLog() async throws -> OpenedStore {
+    let opened = try await OpenedStore()
+    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.addAccessKey(
+      name: "work", credential: opened.credential("AKIAEXAMPLEEXAMPLE12", expiresAt: nil), mfaSerial: nil,
+      requester: OpenedStore.me)
+    return opened
+  }
+
+  @Test(
+    "old rows go to a signed file, the rest verifies, the file verifies, and what was sealed before still opens, ten times over")
+  func rounds() async throws {
+    let opened = try await openedLog()
+    let key = try #require(try opened.reader().auditPublicKey())
+    var files: [String] = []
+    for round in 0..<10 {
+      for _ in 0..<30 {
+        try await opened.issue()
+        _ = try await opened.deliver()
+      }
+      opened.clock.advance(seconds: 60)
+      let file = opened.folder.file("archive-\(round).gz")
+      let segment = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+      #expect(segment.last - segment.first >= 80)
+      files.append(file)
+    }
+    let head = try #require(try await opened.store.signedHead())
+    #expect(
+      try AuditChain.verify(opened.reader(), against: AuditEvidence(anchor: head)) == .whole(rows: head.sequence))
+    for (file, segment) in zip(files, try opened.reader().auditSegments()) {
+      let archive = try VaultReader(archive: file, digest: segment.digest)
+      #expect(try AuditChain.verify(archive, against: AuditEvidence(publicKey: key)) == .whole(rows: segment.last))
+      #expect(try archive.auditRecords(AuditFilter()).first?.sequence == segment.first)
+    }
+    let mode = try FileManager.default.attributesOfItem(atPath: files[0])[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let again = try await opened.reopened()
+    try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
+    #expect(try await again.openAccessKey(name: "work") != nil)
+    #expect(try await opened.deliver(from: again) != nil)
+  }
+
+  @Test("calls without an outcome stay in the log; a file that is there is not overwritten; nothing old enough is said")
+  func bounds() async throws {
+    let opened = try await openedLog()
+    let file = opened.folder.file("archive.gz")
+    await #expect(throws: StoreError.nothingToArchive) {
+      try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    }
+    try await opened.issue()
+    _ = try await opened.store.begin(opened.event(.assumeRole))
+    let open = try opened.reader().lastSequence()
+    try await opened.issue("app-prod")
+    opened.clock.advance(seconds: 60)
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
+    await #expect(throws: DatabaseError.self) {
+      try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    }
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+    #expect(try opened.reader().auditSegments().isEmpty)
+    let segment = try await opened.store.archive(
+      before: opened.clock.now(), to: file + "2", requester: OpenedStore.me)
+    #expect(segment.last == open - 1)
+  }
+
+  @Test("rows cannot be taken out by anyone else: not with a head that the vault signed, nor may an archive be another")
+  func forged() async throws {
+    let opened = try await openedLog()
+    for _ in 0..<150 { try await opened.issue() }
+    opened.clock.advance(seconds: 60)
+    let head = try #require(try await opened.store.signedHead())
+    let signed = try #require(
+      try Database(path: opened.path, access: .readOnly).prepare("SELECT min(sequence) FROM audit_checkpoint").begin()
+        .first { $0.int(0) })
+    let copy = opened.folder.file("copy.db")
+    try await opened.store.close()
+    try Tampering.copy(opened.path, to: copy)
+    try Tampering.run(
+      """
+      INSERT INTO audit_segment SELECT 1, \(signed), (SELECT previous_hash FROM audit_event WHERE sequence = 1), \
+      (SELECT hash FROM audit_event WHERE sequence = \(signed)), 0, '/nowhere', zeroblob(32); \
+      DELETE FROM audit_event WHERE sequence <= \(signed)
+      """, on: copy)
+    #expect(
+      try AuditChain.verify(VaultReader(path: copy), against: AuditEvidence(anchor: head))
+        == .broken(.segment(sequence: signed)))
+    let again = try await opened.reopened()
+    try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
+    let file = opened.folder.file("archive.gz")
+    let segment = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: file))
+    #expect(throws: AuditArchive.Damage.self) { try VaultReader(archive: file, digest: segment.digest) }
+    let cut = bytes.prefix(bytes.count / 2)
+    try cut.write(to: URL(fileURLWithPath: file))
+    #expect(throws: (any Error).self) { try VaultReader(archive: file) }
+    #expect(throws: (any Error).self) { try VaultReader(archive: "/dev/null") }
+  }
+}
