@@ -156,8 +156,9 @@ public final class KeyringSession: Sendable {
   }
 
   /// The paths of the items with this attribute.
-  public func items(_ attribute: String, _ value: String) throws -> [String] {
-    let answer = try call("org.freedesktop.Secret.Service.SearchItems", "{'\(attribute)': '\(value)'}")
+  public func items(_ attribute: String, _ value: String, kind: String? = nil) throws -> [String] {
+    let more = kind.map { ", 'kind': '\($0)'" } ?? ""
+    let answer = try call("org.freedesktop.Secret.Service.SearchItems", "{'\(attribute)': '\(value)'\(more)}")
     return answer.split(separator: "'").filter { $0.hasPrefix("/") }.map { String($0) }
   }
 

@@ -1,0 +1,97 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The audit log against somebody who has the files, with the head in a real keyring.
+@Suite struct EvidenceTests {
+  private func copyDatabase(_ vault: TestVault, to name: String) throws {
+    for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: vault.database + suffix) {
+      try Data(contentsOf: URL(fileURLWithPath: vault.database + suffix))
+        .write(to: URL(fileURLWithPath: vault.folder.file(name) + suffix))
+      chmod(vault.folder.file(name) + suffix, 0o600)
+    }
+  }
+
+  private func putBack(_ vault: TestVault, from name: String) throws {
+    for suffix in ["", "-wal", "-shm"] {
+      unlink(vault.database + suffix)
+      let copy = vault.folder.file(name) + suffix
+      guard FileManager.default.fileExists(atPath: copy) else { continue }
+      try Data(contentsOf: URL(fileURLWithPath: copy)).write(to: URL(fileURLWithPath: vault.database + suffix))
+      chmod(vault.database + suffix, 0o600)
+    }
+  }
+
+  @Test("an old copy of the database hands nothing out until a person says that it is meant; the log tells of it")
+  func rolledBack() async throws {
+    let keyring = try KeyringSession(.unlocked(password: "demo"))
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(
+      simulator, environment: ["VAULT_KEYSTORE": "secret-service", "DBUS_SESSION_BUS_ADDRESS": keyring.busAddress])
+    #expect(try keyring.items("application", "vault", kind: "audit-head").count == 1)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("agent", "stop")
+    try copyDatabase(vault, to: "old.db")
+    try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true")
+    #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
+    try await vault.mustRun("agent", "stop")
+    try putBack(vault, from: "old.db")
+    let verified = try await vault.run("audit", "verify")
+    #expect(verified.end == .exit(65) && verified.errors.contains("the database is an old copy"), "\(verified.errors)")
+    let refused = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(refused.end == .exit(74) && refused.errors.contains("vault audit accept"), "\(refused.end) \(refused.errors)")
+    try await vault.mustRun("audit", "accept")
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
+    #expect(try await vault.rows("audit", "--action", "AuditAccepted").count == 1)
+    #expect(try await vault.run("audit", "accept").end == .exit(65))
+  }
+
+  @Test("a row that a forger put behind the log is refused by the agent, and verify says which")
+  func forged() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("agent", "stop")
+    let last = try await vault.rows("audit").count
+    let script = """
+      import sqlite3, sys
+      db = sqlite3.connect(sys.argv[1])
+      db.execute("CREATE TEMP TABLE t AS SELECT * FROM audit_event ORDER BY sequence DESC LIMIT 1")
+      db.execute("UPDATE t SET previous_hash = hash, sequence = sequence + 1, id = 'evt_x', user = 'mallory', mac = randomblob(32)")
+      db.execute("INSERT INTO audit_event SELECT * FROM t")
+      db.commit()
+      """
+    let forged = try await Subprocess.run(try Programs.python, ["-c", script, vault.database], environment: vault.environment, timeout: 20)
+    #expect(forged.succeeded, "\(forged.errors)")
+    let refused = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(refused.end == .exit(74) && refused.errors.contains("row "), "\(refused.errors)")
+    let verified = try await vault.run("audit", "verify")
+    #expect(verified.end == .exit(65) && verified.errors.contains("was changed"), "\(verified.errors) \(last)")
+  }
+
+  @Test("an auditor with a key, and one with the public key alone, verify the log and an archive of it")
+  func auditors() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let key = vault.folder.file("auditor.key")
+    vault.folder.write(try await vault.mustRun("audit", "key", "--new"), to: "auditor.key")
+    for _ in 0..<5 { try await vault.mustRun("exec", "app-dev", "--", "true") }
+    #expect(try await vault.mustRun("audit", "verify", "--key", key).contains("is whole"))
+    let publicKey = try await vault.mustRun("audit", "key").trimmingCharacters(in: .whitespacesAndNewlines)
+    #expect(publicKey.count == 64)
+    let none = try await vault.run("audit", "archive", "--before", "1h")
+    #expect(none.end == .exit(66), "\(none.errors)")
+    try await Task.sleep(for: .milliseconds(1_100))
+    let file = vault.folder.file("part.gz")
+    #expect(try await vault.mustRun("audit", "archive", "--before", "1s", "--to", file).contains("rows 1 to "))
+    #expect(try await vault.mustRun("audit", "verify", "--key", key).contains("are archived"))
+    #expect(try await vault.mustRun("audit", "verify", "--public-key", publicKey, file).contains("are whole"))
+    let other = String(publicKey.reversed())
+    #expect(try await vault.run("audit", "verify", "--public-key", other, file).end == .exit(65))
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("agent", "stop")
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
+  }
+}
