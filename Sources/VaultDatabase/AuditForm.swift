@@ -18,50 +18,83 @@ public struct AuditForm {
   static let count: Int32 = 33
 
   /// The previous row's hash, and then the form.
-  private(set) var bytes: [UInt8] = []
+  private var buffer = FormBuffer()
 
-  init() { bytes.reserveCapacity(2_048) }
+  init() {}
 
-  mutating func begin(after previous: [UInt8]) {
-    bytes.removeAll(keepingCapacity: true)
-    bytes += previous
-    bytes.append(Self.version)
-  }
+  mutating func begin(after previous: [UInt8]) { previous.withUnsafeBytes { begin(after: $0) } }
 
   mutating func begin(after previous: UnsafeRawBufferPointer) {
-    bytes.removeAll(keepingCapacity: true)
-    bytes.append(contentsOf: previous)
-    bytes.append(Self.version)
+    buffer.count = 0
+    buffer.append(previous)
+    buffer.append(byte: Self.version)
   }
 
   mutating func put(_ value: AuditValue) {
     switch value {
-    case .none: bytes.append(0)
-    case .text(let text):
-      bytes.append(1)
-      withUnsafeBytes(of: UInt32(text.utf8.count).bigEndian) { bytes.append(contentsOf: $0) }
-      bytes += text.utf8
-    case .number(let number):
-      bytes.append(2)
-      withUnsafeBytes(of: number.bigEndian) { bytes.append(contentsOf: $0) }
+    case .none: buffer.append(byte: 0)
+    case .text(var text): text.withUTF8 { buffer.append(text: UnsafeRawBufferPointer($0)) }
+    case .number(let number): buffer.append(number: number)
     }
   }
 
   /// A whole row, as a statement over ``AuditRows/columns`` has it now.
   ///
   /// - Returns: false where a column holds what no version of the vault writes.
-  mutating func put(row: Statement) -> Bool { row.appendForm(columns: Self.count, to: &bytes) }
+  mutating func put(row: Statement) -> Bool { row.appendForm(columns: Self.count, to: buffer) }
 
   func hash() -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { output, count in
-      bytes.withUnsafeBytes { blake2b256($0, into: UnsafeMutableRawBufferPointer(output)) }
-      count = 32
-    }
+    var digest = [UInt8](repeating: 0, count: 32)
+    hash(into: &digest)
+    return digest
   }
 
   /// The hash, in bytes that are there already.
-  func hash(into digest: inout [UInt8]) {
-    digest.withUnsafeMutableBytes { digest in bytes.withUnsafeBytes { blake2b256($0, into: digest) } }
+  func hash(into digest: inout [UInt8]) { digest.withUnsafeMutableBytes { blake2b256(buffer.bytes, into: $0) } }
+}
+
+/// Memory that grows and is used again: a million rows are put together in it.
+final class FormBuffer {
+  private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 8)
+  var count = 0
+
+  deinit { memory.deallocate() }
+
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+
+  private func reserve(_ more: Int) {
+    guard count + more > memory.count else { return }
+    let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(memory.count * 2, count + more), alignment: 8)
+    larger.copyMemory(from: bytes)
+    memory.deallocate()
+    memory = larger
+  }
+
+  func append(byte: UInt8) {
+    reserve(1)
+    memory[count] = byte
+    count += 1
+  }
+
+  func append(_ bytes: UnsafeRawBufferPointer) {
+    reserve(bytes.count)
+    if let source = bytes.baseAddress { memory.baseAddress!.advanced(by: count).copyMemory(from: source, byteCount: bytes.count) }
+    count += bytes.count
+  }
+
+  func append(text: UnsafeRawBufferPointer) {
+    reserve(5)
+    memory[count] = 1
+    memory.storeBytes(of: UInt32(truncatingIfNeeded: text.count).bigEndian, toByteOffset: count + 1, as: UInt32.self)
+    count += 5
+    append(text)
+  }
+
+  func append(number: Int64) {
+    reserve(9)
+    memory[count] = 2
+    memory.storeBytes(of: number.bigEndian, toByteOffset: count + 1, as: Int64.self)
+    count += 9
   }
 }
 

@@ -248,19 +248,15 @@ public final class Statement {
   /// Adds the first columns in the form that the audit log's hashes are made of (``AuditForm``).
   ///
   /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
-  func appendForm(columns: Int32, to bytes: inout [UInt8]) -> Bool {
+  func appendForm(columns: Int32, to buffer: FormBuffer) -> Bool {
     for column in 0..<columns {
       switch sqlite3_column_type(handle, column) {
-      case SQLITE_NULL: bytes.append(0)
+      case SQLITE_NULL: buffer.append(byte: 0)
       case SQLITE_TEXT:
         let start = sqlite3_column_text(handle, column)
-        let text = UnsafeBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column)))
-        bytes.append(1)
-        withUnsafeBytes(of: UInt32(truncatingIfNeeded: text.count).bigEndian) { bytes.append(contentsOf: $0) }
-        bytes.append(contentsOf: text)
-      case SQLITE_INTEGER:
-        bytes.append(2)
-        withUnsafeBytes(of: sqlite3_column_int64(handle, column).bigEndian) { bytes.append(contentsOf: $0) }
+        buffer.append(
+          text: UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))))
+      case SQLITE_INTEGER: buffer.append(number: sqlite3_column_int64(handle, column))
       default: return false
       }
     }

@@ -62,7 +62,8 @@ import Testing
       db.execute("INSERT INTO audit_event SELECT * FROM t")
       db.commit()
       """
-    let forged = try await Subprocess.run(try Programs.python, ["-c", script, vault.database], environment: vault.environment, timeout: 20)
+    let forged = try await Subprocess.run(
+      try Programs.python, ["-c", script, vault.database], environment: vault.environment, timeout: 20)
     #expect(forged.succeeded, "\(forged.errors)")
     let refused = try await vault.run("exec", "app-dev", "--", "true")
     #expect(refused.end == .exit(74) && refused.errors.contains("row "), "\(refused.errors)")
