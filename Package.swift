@@ -36,7 +36,7 @@ let package = Package(
 
     module("VaultModel"),
     module("VaultSecrets", ["VaultModel", "CSodium"]),
-    module("AWSConfig", ["VaultModel", "VaultSecrets"]),
+    module("AWSConfig", ["VaultModel", "VaultSecrets", "CSystem"]),
     module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),
     module("VaultStore", ["VaultModel", "VaultSecrets", "VaultDatabase"]),

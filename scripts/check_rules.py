@@ -14,7 +14,7 @@ import tempfile
 ALLOWED = {
     "VaultModel": set(),
     "VaultSecrets": {"VaultModel", "CSodium"},
-    "AWSConfig": {"VaultModel", "VaultSecrets"},
+    "AWSConfig": {"VaultModel", "VaultSecrets", "CSystem"},
     "AWSClient": {"VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"},
     "VaultDatabase": {"VaultModel", "VaultSecrets", "CSQLite", "CZlib"},
     "VaultStore": {"VaultModel", "VaultSecrets", "VaultDatabase"},

@@ -32,6 +32,7 @@ enum ConfigFile {
     }
     let count = try fill(buffer, from: descriptor, shown: shown)
     guard count < buffer.count else { throw ConfigError.unreadable(file: shown, problem: "changed while it was read") }
+    MarkedBlocks.blank(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
     return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
 

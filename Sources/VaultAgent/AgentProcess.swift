@@ -64,14 +64,20 @@ public struct AgentProcess: Sendable {
     let endpoint = CredentialEndpoint(clock: clock)
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
-      clock: clock)
+      files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
     let scheduler = Scheduler(clock: clock, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
     await broker.follow(scheduler)
+    await custody.followUnlocking {
+      await broker.pickUpSchedule()
+      await broker.openFiles()
+    }
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, door: ConsoleDoor(clock: clock),
       inspector: inspector, startedAt: clock.now(),
       stop: { ending.request() })
+    // What an agent that was killed left in files is taken out; the first unlocking fills them again.
+    await broker.clearFiles()
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
@@ -79,6 +85,7 @@ public struct AgentProcess: Sendable {
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     await Thread.run { gate.run() }
     _ = sys_notify("STOPPING=1")
+    await broker.clearFiles()
     await scheduler.stop()
     endpoint.closeAll()
     await custody.anchorHead()

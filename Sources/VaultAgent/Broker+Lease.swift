@@ -63,7 +63,7 @@ extension Broker {
       let fresh = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: wish.profile) }
-    endpoint.update(lease, fresh.credential)
+    if await files.has(lease) { await files.update(lease, fresh.credential) } else { endpoint.update(lease, fresh.credential) }
   }
 
   /// Goes on where the agent before this one ended: with every live session that was used of late and is still what its profile asks for.

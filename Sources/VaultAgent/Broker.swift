@@ -22,6 +22,9 @@ actor Broker {
   let custody: Custody
   let endpoint: CredentialEndpoint
   let watch: ProcessWatch
+  let files: CredentialFiles
+  /// The agent itself, which keeps files fresh.
+  let requesterOfFiles: Requester
   private let minter: Minter
   /// Set once, before the first request.
   private(set) var scheduler: Scheduler?
@@ -30,8 +33,10 @@ actor Broker {
 
   init(
     store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, endpoint: CredentialEndpoint, watch: ProcessWatch,
-    clock: any WallClock
+    files: CredentialFiles, agent: Requester, clock: any WallClock
   ) {
+    self.files = files
+    requesterOfFiles = agent
     self.endpoint = endpoint
     self.watch = watch
     self.store = store
@@ -48,7 +53,6 @@ actor Broker {
     } catch StoreError.locked {
       // The way of an agent's first request; a warm one spares the question.
       try await custody.ensureUnlocked(for: prompter, requester: requester)
-      await pickUpSchedule()
       return try await issueUnlocked(wish, to: requester, prompter: prompter)
     }
   }

@@ -15,6 +15,7 @@ actor Custody {
   /// The store for a key that is yet to be made, where the asker names none.
   private let standard: KeyStoreKind
   private let unlocking = Flights<Bool>()
+  private var onUnlock: @Sendable () async -> Void = {}
   /// Whether the log's head is about to be put in the key store.
   nonisolated let isAnchoring = Mutex(false)
 
@@ -24,12 +25,21 @@ actor Custody {
     self.keyStores = keyStores
   }
 
+  /// Names what is done each time that the vault was unlocked, beside whatever waited for it.
+  func followUnlocking(_ body: @escaping @Sendable () async -> Void) { onUnlock = body }
+
+  private func tellUnlocked() {
+    // Awaited by nobody: who waits for the key does not wait for this.
+    Task(executorPreference: AgentLane.current) { [onUnlock] in await onUnlock() }
+  }
+
   /// Sees to it that the store can seal and open. What a person locked stays locked.
   func ensureUnlocked(for prompter: any Prompter, requester: Requester) async throws {
     if await store.isUnlocked { return }
     if try await store.setting(Self.lockSetting) != nil { throw AgentError.locked }
     _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
       try await fetchKey(requester)
+      await tellUnlocked()
       return true
     }
   }
@@ -131,6 +141,7 @@ actor Custody {
     if await store.isUnlocked { return }
     _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
       try await fetchKey(requester)
+      await tellUnlocked()
       return true
     }
     try await store.setSetting(Self.lockSetting, nil, requester: requester)

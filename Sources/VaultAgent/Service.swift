@@ -61,6 +61,8 @@ struct Service: Sendable {
       case .lock: try await lock(requester)
       case .unlock: try await unlock(requester, prompter)
       case .keyRotate: try await rotateKey(requester, prompter)
+      case .linkFile: try await linkFile(message, requester, prompter)
+      case .unlinkFile: try await unlinkFile(message, requester)
       case .auditHead: try await auditHead(requester, prompter)
       case .auditAccept: try await auditAccept(requester, prompter)
       case .auditKey: try await auditKey(requester, prompter)
@@ -189,6 +191,7 @@ struct Service: Sendable {
   // MARK: the vault itself
 
   private func lock(_ requester: Requester) async throws -> Reply {
+    await broker.clearFiles()
     try await custody.lock(requester: requester, trigger: .manual)
     return Reply(.done)
   }

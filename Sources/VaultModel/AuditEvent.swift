@@ -49,6 +49,9 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case accessKeyAdded = "AccessKeyAdded"
   case accessKeyChanged = "AccessKeyChanged"
   case accessKeyRemoved = "AccessKeyRemoved"
+  /// A credentials file is to hold a profile's current keys from now on, and no longer.
+  case credentialsLinked = "CredentialsLinked"
+  case credentialsUnlinked = "CredentialsUnlinked"
   case mfaSecretAdded = "MFASecretAdded"
   case mfaSecretRemoved = "MFASecretRemoved"
   case sessionForgotten = "SessionForgotten"

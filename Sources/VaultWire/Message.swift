@@ -41,6 +41,9 @@ public enum MessageKind: UInt16, Sendable {
   case auditKey = 24
   /// Rows before a time (`text`, milliseconds) into the file of an open descriptor's path (`name`).
   case auditArchive = 25
+  /// Keep a profile's keys fresh in a file (`credentialsFile`), in a section (`name`), and no longer.
+  case linkFile = 26
+  case unlinkFile = 27
 
   // Said by the agent.
   case issued = 100

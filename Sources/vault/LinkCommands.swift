@@ -1,3 +1,4 @@
+import AWSConfig
 import Glibc
 import VaultDatabase
 import VaultModel
@@ -10,11 +11,15 @@ enum LinkCommands {
       "link", "PROFILE …", "let every SDK take these profiles from the vault, by AWS_PROFILE alone",
       options: [
         Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        Option("credentials-file", "keep the profiles' keys fresh in ~/.aws/credentials instead, for tools that read only that"),
         Option("prefix", value: "TEXT", "before the linked name of a profile that the file has already (default: vault-)"),
       ], run: link),
     Command(
       "unlink", "[PROFILE …]", "take the entries out again; without a name, all of them",
-      options: [Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)")], run: unlink),
+      options: [
+        Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        Option("credentials-file", "out of ~/.aws/credentials instead"),
+      ], run: unlink),
   ]
 
   private static func file(_ arguments: Arguments) throws(Failure) -> EditedFile {
@@ -40,6 +45,13 @@ enum LinkCommands {
         "no profile \"\(profile)\"",
         hint: Suggestion.nearest(to: profile, in: names).map { "did you mean \($0)?" } ?? "`vault list` shows all \(names.count)",
         exitStatus: .noInput)
+    }
+    if arguments.has("credentials-file") {
+      for profile in arguments.positional {
+        let isOwn = try reader.origin(of: profile) == SettingOrigin.vault.file
+        try linkFile(profile, as: isOwn ? profile : prefix + profile, paths)
+      }
+      return
     }
     guard let program = realpath("/proc/self/exe", nil).map({ String(cString: $0) }) else {
       throw Failure("cannot find my own program file", exitStatus: .software)
@@ -75,6 +87,7 @@ enum LinkCommands {
   }
 
   private static func unlink(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    if arguments.has("credentials-file") { return try unlinkFiles(arguments.positional, paths) }
     let file = try file(arguments)
     var removed: [String] = []
     var missing: [String] = []
@@ -93,6 +106,45 @@ enum LinkCommands {
       throw Failure(
         "\(file.path) has no link \"\(name)\", or its marks were changed", hint: "the lines can be removed by hand",
         exitStatus: .noInput)
+    }
+    Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
+  }
+
+  // MARK: the credentials file
+
+  private static func credentialsFile() throws(Failure) -> String {
+    if let named = variable("AWS_SHARED_CREDENTIALS_FILE"), named.hasPrefix("/") { return named }
+    guard let home = variable("HOME"), home.hasPrefix("/") else {
+      throw Failure("HOME is not set", hint: "name the file with AWS_SHARED_CREDENTIALS_FILE", exitStatus: .configuration)
+    }
+    mkdir(home + "/.aws", 0o700)
+    return home + "/.aws/credentials"
+  }
+
+  private static func linkFile(_ profile: String, as section: String, _ paths: VaultPaths) throws {
+    guard isName(section) else { throw Failure("\"\(section)\" cannot be a profile's name", exitStatus: .badData) }
+    let file = try credentialsFile()
+    let writer = MessageWriter(.linkFile)
+    writer.add(.profile, profile)
+    writer.add(.name, section)
+    writer.add(.credentialsFile, file)
+    writer.add(.trigger, AuditTrigger.credentials.rawValue)
+    AWSInputs.add(to: writer)
+    _ = try AgentClient(paths: paths).ask(writer)
+    Diagnostics.notice("\(profile): [\(section)] in \(file), as long as the agent runs and the vault is unlocked")
+  }
+
+  private static func unlinkFiles(_ names: [String], _ paths: VaultPaths) throws {
+    let file = try credentialsFile()
+    var removed: [String] = []
+    for name in names.isEmpty ? [nil] : names.map({ Optional($0) }) {
+      let writer = MessageWriter(.unlinkFile)
+      writer.add(.credentialsFile, file)
+      writer.add(.profile, name)
+      let reply = try AgentClient(paths: paths).ask(writer)
+      let sections = reply.texts(.text)
+      if sections.isEmpty, let name { throw Failure("\(file) has no link \"\(name)\"", exitStatus: .noInput) }
+      removed += sections
     }
     Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
   }

@@ -30,8 +30,9 @@ import Testing
       environment: environment)
     #expect(python.output.contains("assumed-role/my-application-dev-role/"), "\(python.errors)")
     #expect(try await simulator.requests("AssumeRole").count == 1)
-    // The vault follows the file, and knows the linked profile as one that comes from a process: itself.
-    try await vault.mustRun("exec", "vault-app-dev", "--", "true")
+    // The vault follows the file, and does not take its own lines for another profile.
+    let again = try await vault.run("exec", "vault-app-dev", "--", "true")
+    #expect(again.end == .exit(66), "\(again.errors)")
   }
 
   @Test(
@@ -72,6 +73,85 @@ import Testing
     let gone = try await vault.run("link", "app-dev", "--config", "/nowhere/config")
     #expect(gone.end == .exit(73), "\(gone.errors)")
     #expect(try await vault.run("unlink", "partner", "--config", path).end == .exit(66))
+  }
+
+  @Test("a credentials file holds fresh keys for tools that read nothing else, and none when they are not to be there")
+  func credentialsFile() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 6))
+    let vault = try await vault(simulator)
+    // What an agent does unasked it does with the files' endpoints: nobody's environment is there.
+    vault.config(
+      TestVault.standardConfig.replacing("[profile app-dev]", with: "[profile app-dev]\nendpoint_url = \(simulator.url)"))
+    let path = vault.folder.file("home/.aws/credentials")
+    chmod(path, 0o644)
+    let before = try String(contentsOfFile: path, encoding: .utf8)
+    try await vault.mustRun("link", "--credentials-file", "app-dev")
+    var status = stat()
+    #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    func keys() throws -> [String] {
+      try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").filter { $0.contains("= ASIA") }.map { String($0) }
+    }
+    #expect(try String(contentsOfFile: path, encoding: .utf8).hasPrefix(before))
+    let first = try keys()
+    #expect(first.count == 1)
+    let script =
+      "import boto3; print(boto3.Session(profile_name='vault-app-dev').client('sts', region_name='us-east-1').get_caller_identity()['Arn'])"
+    let arn = try await Subprocess.run(
+      try Programs.python, ["-c", script], environment: vault.environment.merging(["VAULT_HOME": "/nowhere"]) { _, new in new },
+      timeout: 60)
+    #expect(arn.output.contains("my-application-dev-role"), "\(arn.errors)")
+    let deadline = Date().addingTimeInterval(30)
+    while try keys() == first, Date() < deadline { try await Task.sleep(for: .milliseconds(50)) }
+    #expect(try keys() != first && keys().count == 1)
+    // The vault does not take its own lines for somebody's keys.
+    #expect(try await vault.rows("list").contains { $0["name"] as? String == "vault-app-dev" } == false)
+    try await vault.mustRun("lock")
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == before)
+    try await vault.mustRun("unlock")
+    while try keys().isEmpty, Date() < deadline.addingTimeInterval(20) { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try keys().count == 1)
+    try await vault.mustRun("agent", "stop")
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == before)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    while try keys().isEmpty, Date() < deadline.addingTimeInterval(20) { try await Task.sleep(for: .milliseconds(20)) }
+    vault.killAgent()
+    #expect(try keys().count == 1)
+    _ = try await vault.run("lock")
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == before)
+    try await vault.mustRun("unlock")
+    try await vault.mustRun("unlink", "--credentials-file", "app-dev")
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == before)
+    #expect(try await vault.run("unlink", "--credentials-file", "app-dev").end == .exit(66))
+    let actions = try await vault.rows("audit").compactMap { $0["action"] as? String }
+    #expect(actions.contains("CredentialsLinked") && actions.contains("CredentialsUnlinked"))
+  }
+
+  @Test("a credentials file that is a link, was changed meanwhile, cannot be written, or has the section already")
+  func credentialsFileWeather() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let real = vault.folder.write("[other]\naws_access_key_id = AKIAOTHEROTHEROTHER1\n", to: "real")
+    let path = vault.folder.file("link")
+    symlink(real, path)
+    let environment = ["AWS_SHARED_CREDENTIALS_FILE": path]
+    try await vault.mustRun("link", "--credentials-file", "app-dev", environment: environment)
+    var status = stat()
+    #expect(lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    let text = try String(contentsOfFile: real, encoding: .utf8)
+    #expect(text.contains("[vault-app-dev]") && text.hasPrefix("[other]\n"))
+    // Somebody adds lines behind ours and between: they stay.
+    try (text + "[mine]\nregion = x\n").write(toFile: real, atomically: false, encoding: .utf8)
+    try await vault.mustRun("unlink", "--credentials-file", environment: environment)
+    #expect(
+      try String(contentsOfFile: real, encoding: .utf8)
+        == "[other]\naws_access_key_id = AKIAOTHEROTHEROTHER1\n[mine]\nregion = x\n")
+    vault.folder.write("[vault-app-dev]\nregion = y\n", to: "real")
+    let taken = try await vault.run("link", "--credentials-file", "app-dev", environment: environment)
+    #expect(taken.end == .exit(73) && taken.errors.contains("of its own"), "\(taken.errors)")
+    let nowhere = try await vault.run(
+      "link", "--credentials-file", "app-dev", environment: ["AWS_SHARED_CREDENTIALS_FILE": "/proc/credentials"])
+    #expect(nowhere.end == .exit(73), "\(nowhere.end) \(nowhere.errors)")
   }
 
   @Test("the console opens signed in, and the address with the token is on no command line")

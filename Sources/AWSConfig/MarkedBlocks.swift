@@ -3,10 +3,10 @@ import VaultModel
 /// The lines of ours in a file that is somebody else's: blocks between two marks. Everything else stays as it is, byte for byte.
 ///
 /// Works on bytes, since the rest of the file may be in any encoding.
-struct MarkedBlocks {
-  private(set) var bytes: [UInt8]
+public struct MarkedBlocks {
+  public private(set) var bytes: [UInt8]
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   private static let mark = Array("# vault link: begin ".utf8)
   /// For a block behind a line that had no end: its line break came with the block, and goes with it.
@@ -15,10 +15,11 @@ struct MarkedBlocks {
   private static func begin(_ name: String, joined: Bool) -> [UInt8] {
     (joined ? joinedMark : mark) + Array("\(name) (`vault unlink \(name)` removes these lines)\n".utf8)
   }
-  private static func end(_ name: String) -> [UInt8] { Array("# vault link: end \(name)\n".utf8) }
+  private static let endMark = Array("# vault link: end ".utf8)
+  private static func end(_ name: String) -> [UInt8] { endMark + Array("\(name)\n".utf8) }
 
   /// The names of the blocks, in their order.
-  var names: [String] {
+  public var names: [String] {
     lines.compactMap { line in
       guard let mark = [Self.mark, Self.joinedMark].first(where: { bytes[line].starts(with: $0) }) else { return nil }
       return String(decoding: bytes[line].dropFirst(mark.count).prefix { $0 != 0x20 && $0 != 0x0A }, as: UTF8.self)
@@ -29,7 +30,7 @@ struct MarkedBlocks {
   ///
   /// - Returns: false where there is none, or its end is missing: somebody has changed it then, and nothing is touched.
   @discardableResult
-  mutating func remove(_ name: String) -> Bool {
+  public mutating func remove(_ name: String) -> Bool {
     guard let block = block(name) else { return false }
     var range = block.range
     if block.isJoined {
@@ -45,7 +46,7 @@ struct MarkedBlocks {
   }
 
   /// Puts a block in the place of the one of its name, else at the end.
-  mutating func put(_ name: String, _ text: String) {
+  public mutating func put(_ name: String, _ text: String) {
     if let block = block(name) {
       bytes.replaceSubrange(block.range, with: Self.begin(name, joined: block.isJoined) + Array(text.utf8) + Self.end(name))
       return
@@ -53,6 +54,21 @@ struct MarkedBlocks {
     let isJoined = bytes.last.map { $0 != 0x0A } ?? false
     if isJoined { bytes.append(0x0A) }
     bytes += Self.begin(name, joined: isJoined) + Array(text.utf8) + Self.end(name)
+  }
+
+  /// Makes comments of our own blocks, in place, so that the vault does not read what it wrote itself.
+  static func blank(_ bytes: UnsafeMutableRawBufferPointer) {
+    var start = 0
+    var isOurs = false
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex(of: 0x0A) ?? bytes.count
+      let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+      if line.starts(with: mark) || line.starts(with: joinedMark) { isOurs = true }
+      let isLast = isOurs && line.starts(with: endMark)
+      if isOurs { for index in start..<end { bytes[index] = UInt8(ascii: "#") } }
+      if isLast { isOurs = false }
+      start = end + 1
+    }
   }
 
   private func block(_ name: String) -> (range: Range<Int>, isJoined: Bool)? {

@@ -5,15 +5,23 @@ import VaultModel
 /// A file of the person's that is changed as a whole: read, changed, and put in place by a rename, so that nobody ever sees half of it.
 ///
 /// What a link points to is changed, and not the link. A file that somebody else changed meanwhile is left to them.
-struct EditedFile {
+public struct EditedFile {
   /// Tries, where others keep changing it.
   private static let tries = 5
   private static let longest = 16 * 1_024 * 1_024
-  let path: String
+  public let path: String
+  /// Others may neither read nor write it, whatever its mode was.
+  private let isPrivate: Bool
+
+  public init(path: String, isPrivate: Bool = false) {
+    self.path = path
+    self.isPrivate = isPrivate
+  }
 
   /// - Parameter change: returns the new content; nil to leave the file as it is.
   /// - Returns: whether it was changed.
-  func edit(_ change: ([UInt8]) throws -> [UInt8]?) throws -> Bool {
+  @discardableResult
+  public func edit(_ change: ([UInt8]) throws -> [UInt8]?) throws -> Bool {
     for _ in 0..<Self.tries {
       let target =
         realpath(path, nil).map { pointer in
@@ -72,9 +80,10 @@ struct EditedFile {
 
   /// - Returns: false where the file is no longer what was read.
   private func replace(_ target: String, with bytes: [UInt8], unless before: Content) throws(Failure) -> Bool {
+    let mode = isPrivate ? before.mode & 0o600 : before.mode
     let temporary = "\(target).vault-\(getpid())"
     unlink(temporary)
-    let file = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, UInt32(before.mode))
+    let file = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, UInt32(mode))
     guard file >= 0 else {
       throw Failure("cannot write beside \(path) (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
     }
@@ -91,7 +100,7 @@ struct EditedFile {
       }
       written += count
     }
-    guard fchmod(file, before.mode) == 0, fsync(file) == 0 else {
+    guard fchmod(file, mode) == 0, fsync(file) == 0 else {
       close(file)
       throw Failure("cannot write \(path) to the disk", exitStatus: .inputOutput)
     }

@@ -1,0 +1,96 @@
+import AWSConfig
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// Credentials files with the current keys of profiles, for programs that read nothing else.
+///
+/// Only marked lines of ours are touched; what stands there is taken out at unlinking, at a lock, and when the agent ends. A file that
+/// cannot be written now is tried again, and nothing else waits for it.
+actor CredentialFiles {
+  /// Seconds between two tries to write a file.
+  static let pause: Int64 = 30
+  private let clock: any WallClock
+  private var open: [String: CredentialsLink] = [:]
+
+  init(clock: any WallClock) { self.clock = clock }
+
+  /// The schedule's name for what a link wants.
+  static func lease(_ link: CredentialsLink) -> String { "file:\(link.path)\n\(link.section)" }
+
+  func has(_ lease: String) -> Bool { open[lease] != nil }
+
+  /// Writes a new link's keys.
+  ///
+  /// - Throws: why the file cannot be written, or that it has a section of that name which is not ours.
+  func add(_ link: CredentialsLink, _ credential: Credential) throws {
+    try write(link, credential)
+    open[Self.lease(link)] = link
+  }
+
+  /// Writes the keys of a session that came in the place of another.
+  func update(_ lease: String, _ credential: Credential) {
+    guard let link = open[lease] else { return }
+    do {
+      try write(link, credential)
+    } catch {
+      AgentLog.write("\(link.path): \(Failure(error).message)")
+      // Awaited by nobody: it ends by itself, and what is then current is written.
+      Task(executorPreference: AgentLane.current) { [clock] in
+        try? await clock.sleep(until: clock.now().adding(seconds: Self.pause))
+        await self.again(lease, credential)
+      }
+    }
+  }
+
+  private func again(_ lease: String, _ credential: Credential) {
+    guard let end = credential.expiresAt, end > clock.now() else { return }
+    update(lease, credential)
+  }
+
+  /// Takes a link's keys out of its file.
+  func remove(_ link: CredentialsLink) throws {
+    open[Self.lease(link)] = nil
+    try EditedFile(path: link.path, isPrivate: true).edit { before in
+      var blocks = MarkedBlocks(before)
+      guard blocks.names.contains(link.section) else { return nil }
+      blocks.remove(link.section)
+      return blocks.bytes
+    }
+  }
+
+  /// Takes all keys out of their files.
+  ///
+  /// - Parameter links: those that an agent before this one may have left, too.
+  /// - Returns: the schedule's names of those that were open.
+  func clear(_ links: [CredentialsLink] = []) -> [String] {
+    let leases = Array(open.keys)
+    for link in Set(links + open.values) {
+      do { try remove(link) } catch { AgentLog.write("\(link.path): \(Failure(error).message)") }
+    }
+    return leases
+  }
+
+  private func write(_ link: CredentialsLink, _ credential: Credential) throws {
+    let header = "[\(link.section)]"
+    try EditedFile(path: link.path, isPrivate: true).edit { before in
+      var others = MarkedBlocks(before)
+      others.remove(link.section)
+      let lines = others.bytes.split(separator: 0x0A)
+      guard !lines.contains(where: { $0.starts(with: header.utf8) }) else {
+        throw Failure(
+          "\(link.path) has a section \(header) of its own", hint: "link under another name with --prefix",
+          exitStatus: .cannotCreate)
+      }
+      var blocks = MarkedBlocks(before)
+      var text = header + "\naws_access_key_id = \(credential.accessKeyId)\naws_secret_access_key = "
+      text += credential.secretAccessKey.withBytes { String(decoding: $0, as: UTF8.self) }
+      if let token = credential.sessionToken {
+        text += "\naws_session_token = " + token.withBytes { String(decoding: $0, as: UTF8.self) }
+      }
+      if let end = credential.expiresAt { text += "\n# until \(end.iso8601)" }
+      blocks.put(link.section, text + "\n")
+      return blocks.bytes
+    }
+  }
+}

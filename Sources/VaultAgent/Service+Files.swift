@@ -1,0 +1,35 @@
+import VaultModel
+import VaultStore
+import VaultWire
+
+// Credentials files that are kept fresh.
+extension Service {
+  func linkFile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    let link = try link(of: message)
+    try await catalogue.requireProfile(link.profile)
+    try await broker.link(link, try Wish(message), requester: requester, prompter: prompter)
+    return Reply(.done)
+  }
+
+  /// Without a profile, all of the file.
+  func unlinkFile(_ message: Message, _ requester: Requester) async throws -> Reply {
+    guard let path = message.text(.credentialsFile) else { throw AgentError.badRequest("no file") }
+    let asked = message.text(.profile)
+    let links = try await store.credentialsLinks().filter {
+      $0.path == path && (asked == nil || asked == $0.profile || asked == $0.section)
+    }
+    let reply = Reply(.done)
+    for link in links {
+      try await broker.unlink(link, requester: requester)
+      reply.add(.text, link.section)
+    }
+    return reply
+  }
+
+  private func link(of message: Message) throws(AgentError) -> CredentialsLink {
+    guard let path = message.text(.credentialsFile), path.hasPrefix("/"), let section = message.text(.name), !section.isEmpty,
+      section.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x5B && $0 != 0x5D && $0 < 0x7F }), let profile = message.text(.profile)
+    else { throw .badRequest("a link without a file, a section or a profile") }
+    return CredentialsLink(path: path, section: section, profile: profile)
+  }
+}
