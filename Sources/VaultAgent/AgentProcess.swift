@@ -61,7 +61,7 @@ public struct AgentProcess: Sendable {
     let clients = Clients(clock: clock)
     let signIns = SignIns(store: store, clients: clients, clock: clock)
     let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
-    let endpoint = CredentialEndpoint(clock: clock)
+    let endpoint = CredentialEndpoint(clock: clock, tokenFolder: paths.runtimeDirectory)
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)

@@ -8,7 +8,7 @@ extension Broker {
   func openLease(_ delivery: Delivery, _ key: Scheduler.Key, _ wish: Wish, _ requester: Requester) async throws
     -> CredentialEndpoint.Lease
   {
-    let lease = try endpoint.open(delivery.credential)
+    let lease = try endpoint.open(delivery.credential, inFile: wish.tokenFile)
     await scheduler?.open(lease.id, key, wish, delivery.session, requester)
     let session = delivery.session
     watch.watch(requester.pid) { [weak self] in

@@ -16,6 +16,8 @@ final class CredentialEndpoint: Sendable {
     let id: String
     let url: String
     let token: SecretBytes
+    /// Where the token stands instead of in the program's environment: for a container, into which the file is mounted.
+    var tokenFile: String?
   }
 
   private struct Entry {
@@ -34,22 +36,31 @@ final class CredentialEndpoint: Sendable {
   private let clock: any WallClock
   private let limits = LoopbackServer.Limits(connections: 512, idle: 30, memory: 16 * 1_024)
 
-  init(clock: any WallClock) { self.clock = clock }
+  private let tokenFolder: String
+
+  /// - Parameter tokenFolder: for tokens in files; in memory (`XDG_RUNTIME_DIR`), and ours alone.
+  init(clock: any WallClock, tokenFolder: String) {
+    self.clock = clock
+    self.tokenFolder = tokenFolder
+    // What an agent that was killed left there opens nothing any more.
+    for name in LeaseToken.names(in: tokenFolder) { unlink(tokenFolder + "/" + name) }
+  }
 
   var count: Int { state.withLock { $0.entries.count } }
 
   /// Opens a lease; with the first one the port.
-  func open(_ credential: Credential) throws -> Lease {
+  func open(_ credential: Credential, inFile: Bool = false) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { base64URL($0) }
     let entry = Entry(
       id: Identifier.make("lse"), response: Self.response(credential), expiresAt: credential.expiresAt ?? clock.now())
+    let file = inFile ? try LeaseToken.write(token, to: tokenFolder, lease: entry.id) : nil
     let port = try state.withLock { state in
       let server = try state.server ?? makeServer()
       state.server = server
       state.entries[token.withBytes { Self.hash($0) }] = entry
       return server.port
     }
-    return Lease(id: entry.id, url: "http://127.0.0.1:\(port)\(Self.path)", token: token)
+    return Lease(id: entry.id, url: "http://127.0.0.1:\(port)\(Self.path)", token: token, tokenFile: file)
   }
 
   /// Puts new credentials in the place of those that a lease serves.
@@ -67,6 +78,7 @@ final class CredentialEndpoint: Sendable {
   ///
   /// - Returns: how many requests it had; nil where it had ended.
   func close(_ id: String) -> Int? {
+    unlink(LeaseToken.path(tokenFolder, lease: id))
     let (requests, server) = state.withLock { state -> (Int?, LoopbackServer?) in
       guard let found = state.entries.first(where: { $0.value.id == id }) else { return (nil, nil) }
       state.entries[found.key] = nil
@@ -81,6 +93,7 @@ final class CredentialEndpoint: Sendable {
 
   func closeAll() {
     let server = state.withLock { state in
+      for entry in state.entries.values { unlink(LeaseToken.path(tokenFolder, lease: entry.id)) }
       defer { state = State() }
       return state.server
     }

@@ -79,7 +79,11 @@ struct Service: Sendable {
     let reply = Reply(.issued)
     if let lease = issued.lease {
       reply.add(.endpoint, lease.url)
-      lease.token.withBytes { reply.add(.endpointToken, $0) }
+      if let file = lease.tokenFile {
+        reply.add(.tokenFile, file)
+      } else {
+        lease.token.withBytes { reply.add(.endpointToken, $0) }
+      }
     } else {
       reply.add(.accessKeyId, issued.credential.accessKeyId)
       issued.credential.secretAccessKey.withBytes { reply.add(.secretAccessKey, $0) }

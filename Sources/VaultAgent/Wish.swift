@@ -12,6 +12,8 @@ struct Wish: Sendable {
   private(set) var refresh: Bool
   /// Serve the credentials on loopback for as long as the program runs.
   let server: Bool
+  /// The token for it in a file.
+  let tokenFile: Bool
   let region: String?
   let sessionName: RoleSessionName?
   let reason: String?
@@ -30,6 +32,7 @@ struct Wish: Sendable {
     self.trigger = trigger
     refresh = message.has(.refresh)
     server = message.has(.server)
+    tokenFile = message.has(.tokenFile)
     region = message.text(.region)
     reason = message.text(.reason).map { String($0.prefix(1_024)) }
     environment = Self.environment(of: message)
@@ -70,6 +73,7 @@ struct Wish: Sendable {
     trigger = .rotation
     refresh = false
     server = false
+    tokenFile = false
     region = nil
     reason = nil
     environment = [:]

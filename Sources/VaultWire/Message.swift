@@ -114,6 +114,8 @@ public enum FieldTag: UInt16, Sendable {
   case once = 45
   case replace = 46
   case email = 47
+  /// The token for what is served stands in a file; its path.
+  case tokenFile = 27
   /// Write a sign-in's tokens for the SDKs too; take over theirs.
   case share = 25
   case adopt = 26

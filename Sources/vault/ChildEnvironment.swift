@@ -20,6 +20,7 @@ struct ChildEnvironment {
     ("AWS_ACCESS_KEY_ID", .accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
     ("AWS_CREDENTIAL_EXPIRATION", .expiration), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", .endpoint), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", .endpointToken),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", .tokenFile),
   ]
   /// Handed to `execve` and freed by it, or by the end of this process.
   private var entries: [UnsafeMutablePointer<CChar>?] = []

@@ -12,6 +12,7 @@ enum ExecCommand {
     Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
     Option("refresh", "a new session in any case"),
     Option("server", "serve credentials that are always fresh, on loopback, rather than fixing them in the environment"),
+    Option("token-file", "as --server, with the token in a file, to be mounted into a container, and not in the environment"),
     Option("region", short: "r", value: "REGION", "the region for the command"),
     Option("mfa-code", value: "CODE", "the code of the MFA device"),
     Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
@@ -23,7 +24,8 @@ enum ExecCommand {
     guard let profile = arguments.positional.first else {
       throw Failure("which profile?", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
-    let request = try CredentialRequest(arguments, profile: profile, trigger: arguments.has("server") ? "server" : "exec")
+    let request = try CredentialRequest(
+      arguments, profile: profile, trigger: arguments.has("server") || arguments.has("token-file") ? "server" : "exec")
     let reply = try AgentClient(paths: paths).ask(request.message())
     let command: [String]
     if let index = arguments.commandIndex {
@@ -74,7 +76,8 @@ struct CredentialRequest {
     writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.minimumRemaining, arguments["min-remaining"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.refresh, if: arguments.has("refresh"))
-    writer.add(.server, if: arguments.has("server"))
+    writer.add(.server, if: arguments.has("server") || arguments.has("token-file"))
+    writer.add(.tokenFile, if: arguments.has("token-file"))
     writer.add(.region, arguments["region"])
     writer.add(.mfaCode, arguments["mfa-code"])
     writer.add(.sessionName, arguments["session-name"])

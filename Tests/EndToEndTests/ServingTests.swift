@@ -178,4 +178,48 @@ import VaultModel
     while try await simulator.requests("AssumeRole").count < 3 { try await Task.sleep(for: .milliseconds(100)) }
     #expect(try await vault.rows("list").first { $0["profile"] as? String == "app" }?["rotation"] as? String == "on")
   }
+
+  private static let printKey =
+    "import boto3; c = boto3.Session().get_credentials().get_frozen_credentials(); print(c.access_key); assert c.token"
+
+  @Test("a container takes its credentials with a token from a file, which goes with the program and was never in an environment")
+  func tokenFile() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let script = """
+      test -z "$AWS_CONTAINER_AUTHORIZATION_TOKEN" && test -z "$AWS_SECRET_ACCESS_KEY" || exit 9
+      stat -c %a "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"; wc -l < "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+      echo "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+      '\(try Programs.python)' -c '\(Self.printKey)'
+      """
+    let output = try await vault.mustRun("exec", "--token-file", "app-dev", "--", "sh", "-c", script)
+    let lines = output.split(separator: "\n").map { String($0) }
+    #expect(lines.count == 4 && lines[0] == "600" && lines[1] == "0" && lines[3].hasPrefix("ASIA"), "\(output)")
+    let deadline = Date().addingTimeInterval(10)
+    while access(lines[2], F_OK) == 0, Date() < deadline { try await Task.sleep(for: .milliseconds(10)) }
+    #expect(access(lines[2], F_OK) != 0)
+  }
+
+  @Test("in a network of its own, a container reaches the endpoint over a Unix socket that is mounted in")
+  func ownNetwork() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    // As docs/containers.md has it, with a network namespace in Docker's place.
+    let script = """
+      port=$(echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI" | sed "s/.*:\\([0-9]*\\).*/\\1/")
+      socket=$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.sock
+      socat "UNIX-LISTEN:$socket,fork,mode=600,unlink-early" "TCP4:127.0.0.1:$port" &
+      trap "kill $!" EXIT
+      while ! test -S "$socket"; do sleep 0.02; done
+      export PORT="$port" SOCKET="$socket"
+      unshare \(geteuid() == 0 ? "" : "--map-root-user") --net sh -c '
+        ip link set lo up
+        socat "TCP4-LISTEN:$PORT,bind=127.0.0.1,fork" "UNIX-CONNECT:$SOCKET" &
+        trap "kill $!" EXIT
+        while ! ss -Hltn | grep -q ":$PORT "; do sleep 0.02; done
+        \(try Programs.python) -c "\(Self.printKey)"'
+      """
+    let result = try await vault.run("exec", "--token-file", "app-dev", "--", "sh", "-c", script)
+    #expect(result.succeeded && result.output.hasPrefix("ASIA"), "\(result.output) \(result.errors)")
+  }
 }
