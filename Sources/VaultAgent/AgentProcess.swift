@@ -75,6 +75,7 @@ public struct AgentProcess: Sendable {
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, door: ConsoleDoor(clock: clock),
       inspector: inspector, startedAt: clock.now(),
+      lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
       stop: { ending.request() })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
@@ -83,6 +84,8 @@ public struct AgentProcess: Sendable {
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
+    let watchdog = Self.watchdog(environment, clock)
+    defer { watchdog?.cancel() }
     await Thread.run { gate.run() }
     _ = sys_notify("STOPPING=1")
     await broker.clearFiles()
@@ -91,6 +94,18 @@ public struct AgentProcess: Sendable {
     await custody.anchorHead()
     try await store.close()
     AgentLog.write("vaultd ends")
+  }
+
+  /// Tells a service manager that asked for it (`WATCHDOG_USEC`, sd_notify(3)) that requests are still answered: the word comes from the
+  /// very lane on which they run.
+  private static func watchdog(_ environment: [String: String], _ clock: any WallClock) -> Task<Void, Never>? {
+    guard let text = environment["WATCHDOG_USEC"], let microseconds = Int64(text), microseconds >= 2_000 else { return nil }
+    return Task(executorPreference: AgentLane.current) {
+      while !Task.isCancelled {
+        _ = sys_notify("WATCHDOG=1")
+        do { try await clock.sleep(until: clock.now().adding(milliseconds: microseconds / 2_000)) } catch { return }
+      }
+    }
   }
 
   private func keyStores(_ vaultId: String) -> @Sendable (KeyStoreKind) -> any KeyStore {

@@ -6,6 +6,8 @@ import VaultModel
 struct AgentSettings: Sendable {
   /// Where a new master key is kept.
   let keyStore: KeyStoreKind
+  /// Whether the agent ends with the last program that it gave credentials: for jobs that are to leave nothing running.
+  let endsWithPrograms: Bool
 
   /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for a value that makes no sense.
   init(files: [String], environment: [String: String]) throws {
@@ -19,6 +21,13 @@ struct AgentSettings: Sendable {
     let name =
       environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"] ?? KeyStoreKind.secretService.rawValue
     keyStore = try Self.keyStore(name)
+    switch environment["VAULT_AGENT_LIFE"].flatMap({ $0.isEmpty ? nil : $0 }) ?? values["agent_life"] ?? "login" {
+    case "login": endsWithPrograms = false
+    case "programs": endsWithPrograms = true
+    case let other:
+      throw Failure(
+        "no life of an agent \"\(other)\"", hint: "VAULT_AGENT_LIFE is login or programs", exitStatus: .configuration)
+    }
   }
 
   /// - Throws: configuration, for a name that no key store has.

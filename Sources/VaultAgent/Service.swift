@@ -17,6 +17,8 @@ struct Service: Sendable {
   let door: ConsoleDoor
   let inspector: PeerInspector
   let startedAt: Timestamp
+  /// Where the agent is to end with its programs.
+  let lastProgram: LastProgram?
   /// Ends the agent, after the answer has gone.
   let stop: @Sendable () -> Void
 
@@ -76,6 +78,7 @@ struct Service: Sendable {
 
   private func credential(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     let issued = try await broker.issue(try Wish(message), to: requester, prompter: prompter)
+    lastProgram?.began(requester.pid)
     let reply = Reply(.issued)
     if let lease = issued.lease {
       reply.add(.endpoint, lease.url)

@@ -1,0 +1,47 @@
+import VaultModel
+
+/// `vault status`: whose credentials this environment has, and for how long. It asks nobody: a shell's prompt may call it each time.
+enum StatusCommand {
+  static let command = Command(
+    "status", "", "whose credentials are in this environment, and for how long",
+    options: [Option("format", value: "FORMAT", "table, json, or prompt: short, for a shell's prompt")], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let format = arguments["format"] ?? "table"
+    guard ["table", "json", "prompt"].contains(format) else {
+      throw Failure("no format \"\(format)\"", hint: "table, json or prompt", exitStatus: .usage)
+    }
+    let profile = variable("VAULT_PROFILE").flatMap { $0.isEmpty ? nil : $0 }
+    let isServed = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") != nil
+    let end = variable("AWS_CREDENTIAL_EXPIRATION").flatMap { Timestamp(iso8601: $0) }
+    let now = SystemClock().now()
+    var output = Output()
+    switch format {
+    case "json":
+      var writer = JSONWriter()
+      writer.object { writer in
+        writer.field("profile", profile)
+        writer.field("served", profile != nil && isServed)
+        writer.field("expiresAt", end?.iso8601)
+        writer.field("secondsLeft", end.map { max(0, $0.since(now) / 1_000) })
+      }
+      output.write(bytes: writer.take())
+      output.write("\n")
+    case "prompt":
+      if let profile { output.line(safeText(profile) + (isServed ? "" : " " + left(end, now))) }
+    default:
+      guard let profile else {
+        Diagnostics.notice("no profile is in this environment; `vault exec PROFILE` starts a shell with one")
+        break
+      }
+      output.line(safeText(profile) + (isServed ? ", served: always fresh" : ", " + left(end, now)))
+    }
+    output.flush()
+  }
+
+  private static func left(_ end: Timestamp?, _ now: Timestamp) -> String {
+    guard let end else { return "without an end" }
+    return end > now ? TimeText.length(seconds: end.since(now) / 1_000) : "over"
+  }
+}
