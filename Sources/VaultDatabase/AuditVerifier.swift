@@ -134,7 +134,9 @@ struct AuditVerifier {
   }
 
   private func row(_ condition: String, _ key: Key) throws -> (record: AuditRecord, previous: [UInt8])? {
-    let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE \(condition) LIMIT 1").begin()
+    // Put together of fixed pieces; what is looked for is bound.
+    let sql = "SELECT \(AuditRows.columns) FROM audit_event WHERE \(condition) LIMIT 1"
+    let statement = try database.prepare(sql).begin()
     switch key {
     case .number(let number): try statement.bind(number)
     case .bytes(let bytes): try statement.bind(bytes)
