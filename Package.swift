@@ -56,6 +56,7 @@ let package = Package(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
       swiftSettings: strict),
     .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
+    .target(name: "VirtualTime", path: "Tests/VirtualTime", swiftSettings: strict),
 
     .target(
       name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport",
@@ -69,7 +70,7 @@ let package = Package(
     tests("AWSClientTests", ["AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
-    tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport"]),
+    tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),
   ]

@@ -64,7 +64,8 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       clock: clock)
-    let scheduler = Scheduler(clock: clock, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
+    let scheduler = Scheduler(
+      clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
     await broker.follow(scheduler)
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,

@@ -84,20 +84,22 @@ actor Broker {
     if let wanted = wish.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
     }
-    return try await issued(fresh, plan, target, wish, requester, region)
+    return try await issued(fresh, plan, target, wish, requester, region, isNew: true)
   }
 
   /// A session's credentials on their way out, and its place in the schedule.
+  ///
+  /// - Parameter isNew: it is another one than the schedule knows.
   private func issued(
     _ delivery: Delivery, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
-    _ region: String?
+    _ region: String?, isNew: Bool = false
   ) async throws -> Issued {
     let key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
     var lease: CredentialEndpoint.Lease?
     if wish.server {
-      lease = try await openLease(delivery, key, wish, requester)
-    } else if let scheduler, !scheduler.touch(key) {
-      await scheduler.add(key, wish, delivery.session, rule: plan.rotation)
+      lease = try await openLease(delivery, key, wish, requester, plan.endpoint)
+    } else if let scheduler, !scheduler.touch(key) || isNew {
+      await scheduler.add(key, wish, delivery.session, rule: plan.rotation, at: plan.endpoint)
     }
     return Issued(credential: delivery.credential, sessionId: delivery.session.id, region: region, lease: lease)
   }
@@ -110,8 +112,17 @@ actor Broker {
   func mint(
     _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester, _ prompter: any Prompter
   ) async throws -> Credential? {
-    try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
-      try await minter.mint(plan, wish, requester, prompter)
+    // What the schedule itself calls for has waited for its token.
+    let toldTo = wish.trigger == .rotation ? nil : scheduler
+    return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
+      do {
+        let passing = try await minter.mint(plan, wish, requester, prompter)
+        await toldTo?.called(plan.endpoint, nil)
+        return passing
+      } catch {
+        await toldTo?.called(plan.endpoint, error)
+        throw error
+      }
     }
   }
 
