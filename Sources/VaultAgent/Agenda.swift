@@ -17,11 +17,22 @@ struct Agenda {
     static func < (a: Place, b: Place) -> Bool { (a.tier, a.moment, a.ticket) < (b.tier, b.moment, b.ticket) }
   }
 
+  /// Milliseconds before the end of a session that a running program is served, from which on it waits for no token: botocore and the Java
+  /// SDK ask for a new one from then on.
+  static let urgency: Int64 = 15 * 60_000
+
   /// The due sessions of one endpoint.
   struct Line {
     let endpoint: String
     var bucket: TokenBucket
     var waiting = Heap<Place>()
+    /// Calls without an answer since the last one that had one.
+    var silences = 0
+    /// Those that will be tried again after a pause.
+    var pausing: [Scheduler.Key] = []
+
+    /// Whether nobody has answered for a while.
+    var isDown: Bool { silences >= 3 }
   }
 
   private var due = Heap<Place>()
@@ -39,6 +50,9 @@ struct Agenda {
     numbers[endpoint] = lines.count - 1
     return lines.count - 1
   }
+
+  /// Does something with an endpoint's line.
+  mutating func withLine(_ line: Int, _ body: (inout Line) -> Void) { body(&lines[line]) }
 
   /// Does something with an endpoint's bucket.
   mutating func withBucket(_ line: Int, _ body: (inout TokenBucket) -> Void) { body(&lines[line].bucket) }
@@ -75,25 +89,36 @@ struct Agenda {
     return due.first?.moment
   }
 
-  /// Takes out the next session of a line for which there is a token.
+  /// Takes out the next session of a line for which there is a token, or which is too urgent to wait for one and pays for it afterwards.
   mutating func next(in line: Int, at now: Timestamp) -> Scheduler.Key? {
-    guard isWaitedIn(line), lines[line].bucket.take(at: now) else { return nil }
+    guard let place = first(in: line) else { return nil }
+    if let urgent = urgentAt(place, in: line), urgent <= now {
+      lines[line].bucket.charge(1, at: now)
+    } else if !lines[line].bucket.take(at: now) {
+      return nil
+    }
     return taken(lines[line].waiting.removeFirst())
   }
 
-  /// When the first line that somebody waits in has a token.
+  /// When the first line can go on.
   mutating func nextToken(at now: Timestamp) -> Timestamp? {
     var next: Timestamp?
-    for line in lines.indices where isWaitedIn(line) {
+    for line in lines.indices {
+      guard let place = first(in: line) else { continue }
       let token = lines[line].bucket.nextToken(at: now)
-      next = min(next ?? token, token)
+      next = min(next ?? token, token, urgentAt(place, in: line) ?? token)
     }
     return next
   }
 
-  private mutating func isWaitedIn(_ line: Int) -> Bool {
+  /// When a session waits no longer for a token; nil where it always does, as all do in an outage.
+  private func urgentAt(_ place: Place, in line: Int) -> Timestamp? {
+    place.tier == 0 && !lines[line].isDown ? place.moment.adding(milliseconds: -Self.urgency) : nil
+  }
+
+  private mutating func first(in line: Int) -> Place? {
     while let place = lines[line].waiting.first, tickets[place.key] != place.ticket { lines[line].waiting.removeFirst() }
-    return lines[line].waiting.first != nil
+    return lines[line].waiting.first
   }
 
   private mutating func ticket(for key: Scheduler.Key) -> Int {

@@ -81,20 +81,41 @@ extension Scheduler {
     guard let entry = entries[key] else { return }
     do {
       let session = try await work.renew(entry.wish)
-      agenda.withBucket(entry.line) { $0.recover(at: clock.now()) }
+      noteAnswer(in: entry.line)
       schedule(key, session)
     } catch {
       note(error, in: entry.line, paid: 1)
       await fail(key, entry, error)
       return
     }
+    await hand(key, entry.wish)
+  }
+
+  /// Gives a new session to the programs that are served it.
+  func hand(_ key: Key, _ wish: Wish) async {
     for (lease, requester) in entries[key]?.leases ?? [:] {
       do {
-        try await work.deliver(entry.wish, lease, requester)
+        try await work.deliver(wish, lease, requester)
       } catch {
         // The new session exists, and could not be logged as handed out: the lease keeps the old one and the next turn tries again.
         agenda.put(key, due: clock.now().adding(seconds: 1))
       }
+    }
+  }
+
+  /// An endpoint has answered. After an outage, what pauses there is due now, at the bucket's pace.
+  func noteAnswer(in line: Int) {
+    let now = clock.now()
+    let wasDown = agenda.lines[line].isDown
+    let pausing = wasDown ? agenda.lines[line].pausing : []
+    agenda.withLine(line) { line in
+      line.bucket.recover(at: now)
+      line.silences = 0
+      if wasDown { line.pausing.removeAll() }
+    }
+    for key in pausing {
+      guard let entry = entries[key], entry.failures > 0, !entry.waits, !entry.isUnderWay else { continue }
+      agenda.put(key, due: now)
     }
   }
 
@@ -104,9 +125,13 @@ extension Scheduler {
   func note(_ error: any Error, in line: Int, paid: Int) {
     let now = clock.now()
     let calls = (error as? AWSError)?.attempts ?? paid
-    agenda.withBucket(line) { bucket in
-      bucket.charge(max(0, calls - paid), at: now)
-      if Failure(error).exitStatus == .temporary { bucket.slowDown(at: now) }
+    agenda.withLine(line) { line in
+      line.bucket.charge(max(0, calls - paid), at: now)
+      switch Failure(error).exitStatus {
+      case .temporary: line.bucket.slowDown(at: now)
+      case .unavailable: line.silences += 1
+      default: break
+      }
     }
   }
 
@@ -119,7 +144,7 @@ extension Scheduler {
     switch error {
     case SignInError.needed: attention = .needsLogin
     case AgentError.nobodyToAsk, AgentError.badMFACode: attention = .needsMFA
-    default: attention = failure.exitStatus == .unavailable || failure.exitStatus == .temporary ? nil : .failing
+    default: attention = failure.mayPass ? nil : .failing
     }
     if let attention {
       entries[key]?.waits = true
@@ -130,7 +155,9 @@ extension Scheduler {
     }
     let failures = now.failures + 1
     entries[key]?.failures = failures
-    let most = min(Self.longestPause, Double(1 << min(failures, 20)))
+    if failures == 1 { agenda.withLine(now.line) { $0.pausing.append(key) } }
+    let longest = now.leases.isEmpty ? Self.longestPause.usual : Self.longestPause.served
+    let most = min(longest, Double(1 << min(failures, 20)))
     agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100))
   }
 }

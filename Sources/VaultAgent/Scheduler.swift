@@ -57,8 +57,8 @@ package actor Scheduler {
 
   /// Renewals under way at one time.
   static let most = 8
-  /// Seconds of the longest pause between two tries.
-  static let longestPause = 300.0
+  /// Seconds of the longest pause between two tries, and of the longest where a running program is served the session.
+  static let longestPause = (usual: 300.0, served: 30.0)
 
   let clock: any WallClock
   let random: @Sendable () -> Double
@@ -101,7 +101,7 @@ package actor Scheduler {
   /// Gives a session a place in the schedule, or the session that has come after it.
   ///
   /// - Parameter endpoint: who issues it.
-  package func add(_ key: Key, _ wish: Wish, _ session: SessionRecord, rule: RotationRule, at endpoint: String) {
+  package func add(_ key: Key, _ wish: Wish, _ session: SessionRecord, rule: RotationRule, at endpoint: String) async {
     guard rule.mode != .off else { return }
     let now = clock.now()
     uses.withLock { $0[key] = now }
@@ -116,13 +116,15 @@ package actor Scheduler {
     entries[key] = entry
     schedule(key, session)
     arm()
+    // The schedule will not renew it soon: who is served gets what another one has asked for.
+    if let old, old.endsAt != session.expiresAt { await hand(key, old.wish) }
   }
 
   /// A program wants a session for as long as it runs.
   package func open(
     _ lease: String, _ key: Key, _ wish: Wish, _ session: SessionRecord, _ requester: Requester, at endpoint: String
-  ) {
-    add(key, wish, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
+  ) async {
+    await add(key, wish, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
     entries[key]?.leases[lease] = requester
     leases[lease] = key
   }
@@ -140,10 +142,15 @@ package actor Scheduler {
     let line = agenda.line(endpoint, at: now)
     agenda.withBucket(line) { bucket in
       bucket.charge(1, at: now)
-      if error == nil { bucket.recover(at: now) }
     }
-    if let error { note(error, in: line, paid: 1) }
+    if let error { note(error, in: line, paid: 1) } else { noteAnswer(in: line) }
     arm()
+  }
+
+  /// Whether an endpoint has been silent of late, so that trying several times in a row only keeps people waiting.
+  package func isDown(_ endpoint: String) -> Bool {
+    let line = agenda.line(endpoint, at: clock.now())
+    return agenda.lines[line].isDown
   }
 
   /// A person has done something (a login, an unlock): what waited is tried now.

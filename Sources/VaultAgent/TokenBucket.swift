@@ -2,21 +2,21 @@ import VaultModel
 
 /// How fast an endpoint may be called unasked.
 ///
-/// The bucket fills in step with what its sessions need, half as fast again, so that what an outage or a suspend has put off is made up for
+/// The bucket fills in step with what its sessions need, a quarter faster, so that what an outage or a suspend has put off is made up for
 /// over a good part of an hour and not in one second by every laptop of a team. Nobody waits for those: what a program asks for is called at
 /// once, and paid for here afterwards. An endpoint that throttles halves the rate; each success wins a part of it back (the SDKs' adaptive
 /// mode has the same shape: AWS SDKs and Tools Reference Guide, "Retry behavior").
 struct TokenBucket {
   /// Calls that may be made at once after a quiet time.
-  static let burst = 4.0
+  static let burst = 2.0
   /// How much faster than in its steady state it fills.
-  static let haste = 1.5
+  static let haste = 1.25
   /// Calls a second for those who have few sessions.
   static let least = 1.0 / 30
   /// The smallest part of the rate that throttling leaves.
   static let smallestShare = 1.0 / 16
   /// The part of the rate that a success wins back.
-  static let recovery = 1.0 / 16
+  static let recovery = 1.0 / 64
 
   /// Calls a second that the endpoint's sessions need in their steady state.
   private(set) var demand = 0.0
