@@ -155,9 +155,19 @@ extension Scheduler {
     }
     let failures = now.failures + 1
     entries[key]?.failures = failures
-    if failures == 1 { agenda.withLine(now.line) { $0.pausing.append(key) } }
+    if failures == 1 { notePause(of: key, in: now.line) }
     let longest = now.leases.isEmpty ? Self.longestPause.usual : Self.longestPause.served
     let most = min(longest, Double(1 << min(failures, 20)))
     agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100))
+  }
+
+  private func notePause(of key: Key, in line: Int) {
+    agenda.withLine(line) { line in
+      line.pausing.append(key)
+      // Only the end of an outage empties the list: what has recovered by itself is taken out here.
+      guard line.pausing.count > 2 * entries.count + 64 else { return }
+      var seen: Set<Key> = []
+      line.pausing = line.pausing.filter { (entries[$0]?.failures ?? 0) > 0 && seen.insert($0).inserted }
+    }
   }
 }
