@@ -5,7 +5,7 @@ DESTDIR ?=
 BIN := $(DESTDIR)$(PREFIX)/bin
 UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
-.PHONY: help demo build test torture bench lint format install uninstall clean
+.PHONY: help demo build test torture simulate bench lint format install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -28,6 +28,10 @@ torture: ## the long tests: killing the agent 1,000 times, failing every file sy
 	@scripts/setup.sh build test
 	@scripts/build.sh
 	@VAULT_TORTURE=1 scripts/test.sh --filter Torture
+
+simulate: ## the schedule of 200 laptops over a month, in virtual time
+	@scripts/setup.sh build
+	@scripts/simulate.sh
 
 bench: ## the figures, as ratios against true, the AWS CLI and awsume
 	@scripts/setup.sh build bench

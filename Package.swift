@@ -19,6 +19,7 @@ let package = Package(
     .executable(name: "vault", targets: ["vault"]),
     .executable(name: "vaultd", targets: ["vaultd"]),
     .executable(name: "sts-simulator", targets: ["STSSimulator"]),
+    .executable(name: "rotation-simulation", targets: ["RotationSimulation"]),
   ],
   targets: [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -57,6 +58,10 @@ let package = Package(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
       swiftSettings: strict),
     .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
+    .target(name: "VirtualTime", path: "Tests/VirtualTime", swiftSettings: strict),
+    .executableTarget(
+      name: "RotationSimulation", dependencies: ["VaultModel", "AWSClient", "VaultAgent", "VirtualTime"],
+      path: "Tests/RotationSimulation", swiftSettings: strict),
 
     .target(
       name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport",
@@ -70,7 +75,7 @@ let package = Package(
     tests("AWSClientTests", ["AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
-    tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport"]),
+    tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),
   ]

@@ -20,6 +20,7 @@ enum RetryRule {
   case unlessDone
   /// Only where somebody answered: for an address behind which there may be nobody.
   case answered
+  case never
 
   func allows(_ error: AWSError) -> Bool {
     guard error.isRetryable else { return false }
@@ -27,7 +28,7 @@ enum RetryRule {
     case (.standard, _), (.unlessDone, .transport(.connect)), (.unlessDone, .transport(.resolve)): return true
     case (.unlessDone, .service(let code, _, let status)): return AWSError.throttling.contains(code) || status == 429
     case (.unlessDone, _): return false
-    case (.answered, .transport): return false
+    case (.answered, .transport), (.never, _): return false
     case (.answered, _): return true
     }
   }

@@ -2,12 +2,14 @@ import Synchronization
 
 /// The SDKs' standard retry quota: retries cost, successes pay back, so that an outage is not made worse
 /// (AWS SDKs and Tools Reference Guide, "Retry behavior").
-final class RetryQuota: Sendable {
+package final class RetryQuota: Sendable {
   static let capacity = 500
   private let left = Mutex(RetryQuota.capacity)
 
+  package init() {}
+
   /// - Returns: what was taken; nil where the quota is used up.
-  func take(afterTimeout: Bool) -> Int? {
+  package func take(afterTimeout: Bool) -> Int? {
     let cost = afterTimeout ? 10 : 5
     return left.withLock { left in
       guard left >= cost else { return nil }
@@ -17,7 +19,7 @@ final class RetryQuota: Sendable {
   }
 
   /// A call succeeded: it gives back what its last retry took, or one.
-  func giveBack(_ amount: Int?) {
+  package func giveBack(_ amount: Int?) {
     left.withLock { $0 = min(Self.capacity, $0 + (amount ?? 1)) }
   }
 

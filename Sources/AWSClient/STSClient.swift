@@ -46,8 +46,10 @@ public final class STSClient: Sendable {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
+  /// - Parameter isPatient: whether it is tried again where that may help; else who calls will call again in his own time.
   public func assumeRole(
-    _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route
+    _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route,
+    isPatient: Bool = true
   ) async throws -> STSResult {
     var form = FormBody(action: "AssumeRole")
     let link = request.link
@@ -67,7 +69,7 @@ public final class STSClient: Sendable {
       form.add("SerialNumber", link.mfaSerial)
       form.add("TokenCode", code)
     }
-    return try await mint("AssumeRole", form.finish(), credential, endpoint, route)
+    return try await mint("AssumeRole", form.finish(), credential, endpoint, route, isPatient ? .standard : .never)
   }
 
   /// - Parameter mfa: the device's serial number and its code.
@@ -100,9 +102,10 @@ public final class STSClient: Sendable {
 
   /// - Parameter credential: nil for a call that proves who asks by what it holds.
   func mint(
-    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route
+    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route,
+    _ retries: RetryRule = .standard
   ) async throws -> STSResult {
-    let answer = try await call(action, form, credential, endpoint, route)
+    let answer = try await call(action, form, credential, endpoint, route, retries)
     return try answer.read { elements throws(Nonsense) in
       try IssuedCredentials.read(
         elements, action: action, now: caller.now(), requestId: answer.requestId, attempts: answer.attempts)
@@ -110,10 +113,12 @@ public final class STSClient: Sendable {
   }
 
   private func call(
-    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route
+    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route,
+    _ retries: RetryRule = .standard
   ) async throws -> Answer<XMLElements> {
     let signer = credential.map { QueryRequest.Signer(credential: $0, region: endpoint.signingRegion, service: "sts") }
     let query = QueryRequest(form: form, address: endpoint.address, signer: signer, route: route)
-    return try await caller.call(AWSCall(action: action, host: endpoint.host, request: query.request(at:)), .xml)
+    return try await caller.call(
+      AWSCall(action: action, host: endpoint.host, retries: retries, request: query.request(at:)), .xml)
   }
 }

@@ -65,7 +65,8 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
-    let scheduler = Scheduler(clock: clock, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
+    let scheduler = Scheduler(
+      clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
     await broker.follow(scheduler)
     await custody.followUnlocking {
       await broker.pickUpSchedule()

@@ -24,7 +24,7 @@ extension Broker {
     guard let target = plan.delivered, let session = try await store.liveSessions().first(where: { $0.id == issued.sessionId })
     else { return }
     let key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
-    await scheduler?.open(CredentialFiles.lease(link), key, wish, session, requester)
+    await scheduler?.open(CredentialFiles.lease(link), key, wish, session, requester, at: plan.endpoint)
   }
 
   /// Fills the files again, after a start or an unlocking.

@@ -5,11 +5,11 @@ import VaultStore
 // Programs that are served on loopback, and what the schedule does for them.
 extension Broker {
   /// Opens a lease that ends with the program: its process is the client's own, which becomes it.
-  func openLease(_ delivery: Delivery, _ key: Scheduler.Key, _ wish: Wish, _ requester: Requester) async throws
+  func openLease(_ delivery: Delivery, _ key: Scheduler.Key, _ wish: Wish, _ requester: Requester, _ issuer: String) async throws
     -> CredentialEndpoint.Lease
   {
     let lease = try endpoint.open(delivery.credential, inFile: wish.tokenFile)
-    await scheduler?.open(lease.id, key, wish, delivery.session, requester)
+    await scheduler?.open(lease.id, key, wish, delivery.session, requester, at: issuer)
     let session = delivery.session
     watch.watch(requester.pid) { [weak self] in
       // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
@@ -77,7 +77,7 @@ extension Broker {
       guard let plan, plan.delivered?.fingerprint == session.fingerprint else { continue }
       let key = Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint)
       guard !scheduler.touch(key) else { continue }
-      await scheduler.add(key, Wish(rotating: session.profile), session, rule: plan.rotation)
+      await scheduler.add(key, Wish(rotating: session.profile), session, rule: plan.rotation, at: plan.endpoint)
     }
   }
 }

@@ -1,4 +1,5 @@
 import AWSClient
+import Synchronization
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -88,34 +89,62 @@ actor Broker {
     if let wanted = wish.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
     }
-    return try await issued(fresh, plan, target, wish, requester, region)
+    return try await issued(fresh, plan, target, wish, requester, region, isNew: true)
   }
 
   /// A session's credentials on their way out, and its place in the schedule.
+  ///
+  /// - Parameter isNew: it is another one than the schedule knows.
   private func issued(
     _ delivery: Delivery, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
-    _ region: String?
+    _ region: String?, isNew: Bool = false
   ) async throws -> Issued {
     let key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
     var lease: CredentialEndpoint.Lease?
     if wish.server {
-      lease = try await openLease(delivery, key, wish, requester)
-    } else if let scheduler, !scheduler.touch(key) {
-      await scheduler.add(key, wish, delivery.session, rule: plan.rotation)
+      lease = try await openLease(delivery, key, wish, requester, plan.endpoint)
+    } else if let scheduler, !scheduler.touch(key) || isNew {
+      await scheduler.add(key, wish, delivery.session, rule: plan.rotation, at: plan.endpoint)
     }
     return Issued(credential: delivery.credential, sessionId: delivery.session.id, region: region, lease: lease)
   }
 
   func follow(_ scheduler: Scheduler) { self.scheduler = scheduler }
 
-  /// Makes a new session. Those who wish for the very same share one call.
+  /// Makes a new session. Those who wish for the very same share one call; but what a call came to that was begun before, when AWS could
+  /// perhaps not be reached yet, is no answer to one who asks now.
   ///
   /// - Returns: credentials without an end, which are not kept.
   func mint(
     _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester, _ prompter: any Prompter
   ) async throws -> Credential? {
-    try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
-      try await minter.mint(plan, wish, requester, prompter)
+    let isOwn = Mutex(false)
+    do {
+      return try await share(plan, target, wish, requester, prompter) { isOwn.withLock { $0 = true } }
+    } catch  where wish.trigger != .rotation && !isOwn.withLock({ $0 }) && Failure(error).mayPass {
+      return try await share(plan, target, wish, requester, prompter) {}
+    }
+  }
+
+  private func share(
+    _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
+    _ prompter: any Prompter,
+    begin: @escaping @Sendable () -> Void
+  ) async throws -> Credential? {
+    // What the schedule itself calls for has waited for its token.
+    let toldTo = wish.trigger == .rotation ? nil : scheduler
+    let isDown = await scheduler?.isDown(plan.endpoint) ?? false
+    let isPatient = wish.trigger != .rotation && !isDown
+    return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
+      begin()
+      do {
+        let passing = try await minter.mint(plan, wish, requester, prompter, isPatient: isPatient)
+        await toldTo?.called(plan.endpoint, nil)
+        return passing
+      } catch {
+        await toldTo?.called(plan.endpoint, error)
+        throw error
+      }
     }
   }
 
@@ -147,7 +176,7 @@ actor Broker {
     _ prompter: any Prompter
   ) async throws -> Issued {
     let failure = Failure(error)
-    guard !wish.refresh, wish.minimumRemaining == nil, failure.exitStatus == .unavailable || failure.exitStatus == .temporary,
+    guard !wish.refresh, wish.minimumRemaining == nil, failure.mayPass,
       let old = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
@@ -161,6 +190,11 @@ actor Broker {
     event.reason = wish.reason
     return event
   }
+}
+
+extension Failure {
+  /// Whether trying again later may help.
+  var mayPass: Bool { exitStatus == .unavailable || exitStatus == .temporary }
 }
 
 extension Wish {

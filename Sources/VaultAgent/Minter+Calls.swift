@@ -35,7 +35,7 @@ extension Minter {
     let (endpoint, route) = try call.sts(region: link.region, link.endpoint)
     event.endpoint = endpoint.host
     try await log(event) {
-      Minted(try await clients.sts.assumeRole(request, signedBy: source, at: endpoint, via: route))
+      Minted(try await clients.sts.assumeRole(request, signedBy: source, at: endpoint, via: route, isPatient: call.isPatient))
     } session: { minted, event in
       SessionRecord(
         id: Identifier.make("ses"), profile: link.profile, kind: .role, fingerprint: step.fingerprint, roleARN: link.roleARN.text,

@@ -23,10 +23,14 @@ struct Minter: Sendable {
 
   /// Makes a new session for the plan's last link.
   ///
+  /// - Parameter isPatient: whether a call for a role is tried again at once where that may help.
   /// - Returns: the credentials, where they have no end and are not kept; else nil.
-  func mint(_ plan: Plan, _ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> Credential? {
+  func mint(_ plan: Plan, _ wish: Wish, _ requester: Requester, _ prompter: any Prompter, isPatient: Bool) async throws
+    -> Credential?
+  {
     let call = Call(
-      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: programs, clock: clock)
+      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: programs, clock: clock,
+      isPatient: isPatient)
     guard let last = plan.steps.indices.last else {
       return if let own = plan.own { try await mintIdentity(own, call) } else { try await keys(plan) }
     }
@@ -109,6 +113,7 @@ struct Call: Sendable {
   let store: VaultStore
   let programs: ProgramRunner
   let clock: any WallClock
+  var isPatient = true
 
   /// The same, for other ears.
   func asked(by prompter: any Prompter) -> Call {

@@ -1,3 +1,4 @@
+import AWSClient
 import VaultModel
 import VaultSecrets
 
@@ -87,6 +88,20 @@ struct Plan: Sendable {
 }
 
 extension Plan {
+  /// The host that issues the session that is delivered: what goes there has one pace. Empty where no host is called.
+  var endpoint: String {
+    if let link = steps.last?.link { return Self.host(link.region ?? region, link.endpoint) }
+    if case .sso(_, _, _, let place) = identity {
+      return (try? ServiceEndpoint(.portal, region: place.region, settings: place.portal))?.host ?? ""
+    }
+    return own.map { Self.host($0.region ?? region, $0.endpoint) } ?? ""
+  }
+
+  /// An endpoint that can't be called fails where it is called, and says why there.
+  private static func host(_ region: String?, _ settings: EndpointSettings) -> String {
+    (try? STSEndpoint(region: region, settings: settings))?.host ?? ""
+  }
+
   /// - Parameter duration: what the person asked for, where the identity's credentials are what is delivered.
   private static func identityStep(
     _ chain: CredentialChain, duration: SessionDuration?, _ sessionName: RoleSessionName?, _ standardName: RoleSessionName,

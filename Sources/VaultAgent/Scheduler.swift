@@ -5,28 +5,48 @@ import VaultSecrets
 /// Renews sessions before they end, for as long as somebody wants them.
 ///
 /// Each is renewed when its record says, less a random part of a tenth of its life, so that a team's laptops do not call in step. Nothing
-/// wakes up in between. What fails is tried again with full jitter; what needs a person is announced once, and waits.
-actor Scheduler {
+/// wakes up in between. No endpoint is called faster than its ``TokenBucket`` allows, and only a few calls are under way at one time. What
+/// fails is tried again with full jitter; what needs a person is announced once, and waits.
+package actor Scheduler {
   /// A profile's session, as it was asked for.
-  struct Key: Hashable, Sendable {
-    let profile: String
-    let fingerprint: String
+  package struct Key: Hashable, Sendable {
+    package let profile: String
+    package let fingerprint: String
+
+    package init(profile: String, fingerprint: String) {
+      self.profile = profile
+      self.fingerprint = fingerprint
+    }
   }
 
   /// What the schedule needs of the rest, so that it can be run in virtual time.
-  struct Work: Sendable {
+  package struct Work: Sendable {
     /// Makes a new session. Returns when it is to be renewed and when it ends.
-    var renew: @Sendable (Wish) async throws -> SessionRecord
+    let renew: @Sendable (Wish) async throws -> SessionRecord
     /// Hands a new session to a lease.
-    var deliver: @Sendable (Wish, _ lease: String, Requester) async throws -> Void
+    let deliver: @Sendable (Wish, _ lease: String, Requester) async throws -> Void
     /// Tells the person, once, what a profile waits for.
-    var announce: @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
+    let announce: @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
+
+    package init(
+      renew: @escaping @Sendable (Wish) async throws -> SessionRecord,
+      deliver: @escaping @Sendable (Wish, _ lease: String, Requester) async throws -> Void,
+      announce: @escaping @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
+    ) {
+      self.renew = renew
+      self.deliver = deliver
+      self.announce = announce
+    }
   }
 
-  private struct Entry {
-    var wish: Wish
+  struct Entry {
+    let wish: Wish
     var rule: RotationRule
-    var dueAt: Timestamp
+    /// Its endpoint's, in the agenda.
+    var line: Int
+    /// Calls a second that it needs.
+    var demand = 0.0
+    var endsAt: Timestamp
     var leases: [String: Requester] = [:]
     /// Since the last success.
     var failures = 0
@@ -37,29 +57,39 @@ actor Scheduler {
 
   /// Renewals under way at one time.
   static let most = 8
-  /// Seconds of the longest pause between two tries.
-  static let longestPause = 300.0
+  /// Seconds of the longest pause between two tries, and of the longest where a running program is served the session.
+  static let longestPause = (usual: 300.0, served: 30.0)
 
-  private let clock: any WallClock
-  private let random: @Sendable () -> Double
-  private let work: Work
-  private var entries: [Key: Entry] = [:]
-  private var alarm: Task<Void, Never>?
-  private var underWay = 0
-  private let pace = Pace(most: Scheduler.most)
+  let clock: any WallClock
+  let random: @Sendable () -> Double
+  let lane: (any TaskExecutor)?
+  let work: Work
+  var entries: [Key: Entry] = [:]
+  var agenda = Agenda()
+  /// The keys whose entries wait for a person, in the order in which they began to.
+  var waiting: [Key] = []
+  /// Whose session each lease has.
+  private var leases: [String: Key] = [:]
+  var alarm: (task: Task<Void, Never>, moment: Timestamp)?
+  var underWay = 0
   /// When each was used last; read and written on every delivery, and so beside the actor.
-  private nonisolated let uses = Mutex<[Key: Timestamp]>([:])
+  nonisolated let uses = Mutex<[Key: Timestamp]>([:])
 
-  init(clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, work: Work) {
+  /// - Parameter lane: where its tasks run; nil for the standard executor.
+  package init(
+    clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
+    lane: (any TaskExecutor)? = nil, work: Work
+  ) {
     self.clock = clock
     self.random = random
+    self.lane = lane
     self.work = work
   }
 
   /// A session was handed out.
   ///
-  /// - Returns: whether it has a place in the schedule already; else ``add(_:_:_:rule:)`` it.
-  nonisolated func touch(_ key: Key) -> Bool {
+  /// - Returns: whether it has a place in the schedule already; else ``add(_:_:_:rule:at:)`` it.
+  package nonisolated func touch(_ key: Key) -> Bool {
     let now = clock.now()
     return uses.withLock { uses in
       guard uses[key] != nil else { return false }
@@ -68,139 +98,84 @@ actor Scheduler {
     }
   }
 
-  /// Gives a session a place in the schedule.
-  func add(_ key: Key, _ wish: Wish, _ session: SessionRecord, rule: RotationRule) {
+  /// Gives a session a place in the schedule, or the session that has come after it.
+  ///
+  /// - Parameter endpoint: who issues it.
+  package func add(_ key: Key, _ wish: Wish, _ session: SessionRecord, rule: RotationRule, at endpoint: String) async {
     guard rule.mode != .off else { return }
-    uses.withLock { $0[key] = clock.now() }
-    if entries[key] == nil { entries[key] = Entry(wish: wish.unasked, rule: rule, dueAt: session.renewsAt) }
-    entries[key]?.rule = rule
-    entries[key]?.waits = false
-    entries[key]?.failures = 0
-    entries[key]?.dueAt = due(session)
+    let now = clock.now()
+    uses.withLock { $0[key] = now }
+    let line = agenda.line(endpoint, at: now)
+    let old = entries[key]
+    var entry = old ?? Entry(wish: wish.unasked, rule: rule, line: line, endsAt: session.expiresAt)
+    if entry.line != line {
+      agenda.withBucket(entry.line) { $0.change(demand: -entry.demand, at: now) }
+      (entry.line, entry.demand) = (line, 0)
+    }
+    entry.rule = rule
+    entries[key] = entry
+    schedule(key, session)
     arm()
+    // The schedule will not renew it soon: who is served gets what another one has asked for.
+    if let old, old.endsAt != session.expiresAt { await hand(key, old.wish) }
   }
 
   /// A program wants a session for as long as it runs.
-  func open(_ lease: String, _ key: Key, _ wish: Wish, _ session: SessionRecord, _ requester: Requester) {
-    add(key, wish, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0))
+  package func open(
+    _ lease: String, _ key: Key, _ wish: Wish, _ session: SessionRecord, _ requester: Requester, at endpoint: String
+  ) async {
+    await add(key, wish, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
     entries[key]?.leases[lease] = requester
+    leases[lease] = key
   }
 
-  func close(_ lease: String) {
-    for key in entries.keys { entries[key]?.leases[lease] = nil }
+  package func close(_ lease: String) {
+    guard let key = leases.removeValue(forKey: lease) else { return }
+    entries[key]?.leases[lease] = nil
+  }
+
+  /// An endpoint was called for somebody who asked: at once, and so what is not asked for pays for it.
+  ///
+  /// - Parameter error: what came of it; nil for a success.
+  package func called(_ endpoint: String, _ error: (any Error)?) {
+    let now = clock.now()
+    let line = agenda.line(endpoint, at: now)
+    agenda.withBucket(line) { bucket in
+      bucket.charge(1, at: now)
+    }
+    if let error { note(error, in: line, paid: 1) } else { noteAnswer(in: line) }
+    arm()
+  }
+
+  /// Whether an endpoint has been silent of late, so that trying several times in a row only keeps people waiting.
+  package func isDown(_ endpoint: String) -> Bool {
+    let line = agenda.line(endpoint, at: clock.now())
+    return agenda.lines[line].isDown
   }
 
   /// A person has done something (a login, an unlock): what waited is tried now.
-  func resume() {
+  package func resume() {
     let now = clock.now()
-    for key in entries.keys where entries[key]?.waits == true {
+    for key in waiting where entries[key]?.waits == true {
       entries[key]?.waits = false
       entries[key]?.failures = 0
-      entries[key]?.dueAt = now
+      agenda.put(key, due: now)
     }
+    waiting.removeAll()
     arm()
   }
 
   /// Ends all of it.
-  func stop() {
-    alarm?.cancel()
+  package func stop() {
+    alarm?.task.cancel()
     alarm = nil
     entries.removeAll()
+    leases.removeAll()
+    waiting.removeAll()
+    agenda.removeAll()
     uses.withLock { $0.removeAll() }
   }
 
   /// Profiles that are being renewed, for reports and tests.
   var profiles: [String] { Set(entries.keys.map(\.profile)).sorted() }
-
-  private func due(_ session: SessionRecord) -> Timestamp {
-    let life = session.expiresAt.since(session.issuedAt)
-    let early = session.renewsAt.adding(milliseconds: -Int64(random() * Double(life) / 10))
-    // Never in the past of its own beginning, however short it is.
-    return max(early, session.issuedAt)
-  }
-
-  private func arm() {
-    alarm?.cancel()
-    guard let next = entries.values.filter({ !$0.waits && !$0.isUnderWay }).map(\.dueAt).min() else {
-      alarm = nil
-      return
-    }
-    alarm = Task(executorPreference: AgentLane.current) { [clock] in
-      do { try await clock.sleep(until: next) } catch { return }
-      await self.ring()
-    }
-  }
-
-  private func ring() {
-    let now = clock.now()
-    let due = entries.filter { !$0.value.waits && !$0.value.isUnderWay && $0.value.dueAt <= now }
-      .sorted { $0.value.dueAt < $1.value.dueAt }.map(\.key)
-    for key in due {
-      guard isWanted(key, at: now) else {
-        entries[key] = nil
-        uses.withLock { $0[key] = nil }
-        continue
-      }
-      guard underWay < pace.current else { break }
-      underWay += 1
-      entries[key]?.isUnderWay = true
-      // It ends with its own work, and takes the next one then.
-      Task(executorPreference: AgentLane.current) { await self.renew(key) }
-    }
-    if underWay < pace.current { arm() }
-  }
-
-  private func isWanted(_ key: Key, at now: Timestamp) -> Bool {
-    guard let entry = entries[key] else { return false }
-    if !entry.leases.isEmpty || entry.rule.mode == .always { return true }
-    let used = uses.withLock { $0[key] } ?? now
-    return now.since(used) < entry.rule.idle * 1_000
-  }
-
-  private func renew(_ key: Key) async {
-    defer {
-      underWay -= 1
-      entries[key]?.isUnderWay = false
-      ring()
-    }
-    guard let entry = entries[key] else { return }
-    do {
-      let session = try await work.renew(entry.wish)
-      pace.recover()
-      entries[key]?.failures = 0
-      entries[key]?.dueAt = due(session)
-    } catch {
-      await fail(key, error)
-      return
-    }
-    for (lease, requester) in entries[key]?.leases ?? [:] {
-      do {
-        try await work.deliver(entry.wish, lease, requester)
-      } catch {
-        // The new session exists, and could not be logged as handed out: the lease keeps the old one and the next turn tries again.
-        entries[key]?.dueAt = clock.now().adding(seconds: 1)
-      }
-    }
-  }
-
-  private func fail(_ key: Key, _ error: any Error) async {
-    guard let entry = entries[key] else { return }
-    let failure = Failure(error)
-    let attention: SessionState?
-    switch error {
-    case SignInError.needed: attention = .needsLogin
-    case AgentError.nobodyToAsk, AgentError.badMFACode: attention = .needsMFA
-    default: attention = failure.exitStatus == .unavailable || failure.exitStatus == .temporary ? nil : .failing
-    }
-    if let attention {
-      entries[key]?.waits = true
-      await work.announce(key.profile, attention, failure)
-      return
-    }
-    if failure.exitStatus == .temporary { pace.slowDown() }
-    let failures = entry.failures + 1
-    entries[key]?.failures = failures
-    let most = min(Self.longestPause, Double(1 << min(failures, 20)))
-    entries[key]?.dueAt = clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100)
-  }
 }

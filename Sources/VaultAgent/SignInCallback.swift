@@ -95,13 +95,13 @@ final class SignInCallback: Sendable {
 }
 
 /// What can go wrong with a sign-in.
-enum SignInError: ReportableError, Hashable {
+package enum SignInError: ReportableError, Hashable {
   case needed(name: String)
   case tooLate
   case refused
   case failed(String)
 
-  var message: String {
+  package var message: String {
     switch self {
     case .needed(let name): "you are not signed in to \(name)"
     case .tooLate: "nobody finished the sign-in in time"
@@ -110,7 +110,7 @@ enum SignInError: ReportableError, Hashable {
     }
   }
 
-  var hint: String? {
+  package var hint: String? {
     switch self {
     case .needed(let name): "`vault login \(name)`"
     case .tooLate: "`vault login` starts a new one"
@@ -118,5 +118,5 @@ enum SignInError: ReportableError, Hashable {
     }
   }
 
-  var exitStatus: ExitStatus { .refused }
+  package var exitStatus: ExitStatus { .refused }
 }

@@ -3,8 +3,8 @@ import VaultSecrets
 import VaultWire
 
 /// What a client asks of a profile, read from its message.
-struct Wish: Sendable {
-  private(set) var profile: String
+package struct Wish: Sendable {
+  package private(set) var profile: String
   private(set) var trigger: AuditTrigger
   let duration: SessionDuration?
   /// Seconds that the session must still live; nil where any session that need not be renewed yet will do.
@@ -68,7 +68,7 @@ struct Wish: Sendable {
   }
 
   /// What the agent wishes of itself, after a start.
-  init(rotating profile: String) {
+  package init(rotating profile: String) {
     self.profile = profile
     trigger = .rotation
     refresh = false

@@ -41,13 +41,14 @@ struct ScriptedSTS {
 
   static let route = Route(proxies: ProxySettings(environment: { _ in nil }), caBundle: nil)
 
-  func assumeRole(_ change: (inout AssumeRoleRequest) -> Void = { _ in }) async throws -> STSResult {
+  func assumeRole(isPatient: Bool = true, _ change: (inout AssumeRoleRequest) -> Void = { _ in }) async throws -> STSResult {
     guard let arn = RoleARN("arn:aws:iam::123456789012:role/dev") else { throw CancellationError() }
     var request = AssumeRoleRequest(
       link: RoleLink(profile: "dev", roleARN: arn), sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .standard)
     change(&request)
     return try await client.assumeRole(
-      request, signedBy: credential, at: STSEndpoint(region: "eu-west-1", settings: EndpointSettings()), via: Self.route)
+      request, signedBy: credential, at: STSEndpoint(region: "eu-west-1", settings: EndpointSettings()), via: Self.route,
+      isPatient: isPatient)
   }
 
   /// The error with which the call ends.

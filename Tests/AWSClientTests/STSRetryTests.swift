@@ -38,6 +38,13 @@ struct STSRetryTests {
     #expect(sts.clock.slept.isEmpty)
   }
 
+  @Test("what nobody waits for is tried once")
+  func unasked() async {
+    let sts = ScriptedSTS([.error("Throttling", status: 400), .credentials()])
+    await #expect(throws: AWSError.self) { try await sts.assumeRole(isPatient: false) }
+    #expect(sts.transport.requests.count == 1 && sts.clock.slept.isEmpty)
+  }
+
   @Test("three attempts are all, with a longer wait each time")
   func attempts() async {
     let sts = ScriptedSTS(Array(repeating: .error("Throttling", "Rate exceeded", status: 400), count: 9))

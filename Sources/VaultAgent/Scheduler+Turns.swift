@@ -1,0 +1,173 @@
+import AWSClient
+import VaultModel
+
+// What the schedule does when its alarm goes off.
+extension Scheduler {
+  /// Gives an entry its place for the session that it has got.
+  func schedule(_ key: Key, _ session: SessionRecord) {
+    guard var entry = entries[key] else { return }
+    let demand = 1_000 / Double(max(1_000, session.renewsAt.since(session.issuedAt)))
+    agenda.withBucket(entry.line) { $0.change(demand: demand - entry.demand, at: clock.now()) }
+    entry.demand = demand
+    entry.endsAt = session.expiresAt
+    entry.waits = false
+    entry.failures = 0
+    entries[key] = entry
+    let life = session.expiresAt.since(session.issuedAt)
+    let early = session.renewsAt.adding(milliseconds: -Int64(random() * Double(life) / 10))
+    // Never in the past of its own beginning, however short it is.
+    agenda.put(key, due: max(early, session.issuedAt))
+  }
+
+  /// Sets the alarm for the next thing that can be done.
+  func arm() {
+    var next = agenda.firstDue()
+    // With all calls under way, the end of one of them goes on with the lines.
+    if underWay < Self.most, let token = agenda.nextToken(at: clock.now()) { next = min(next ?? token, token) }
+    guard alarm?.moment != next else { return }
+    alarm?.task.cancel()
+    alarm = next.map { moment in
+      let task = Task(executorPreference: lane) { [clock] in
+        do { try await clock.sleep(until: moment) } catch { return }
+        await self.wake(at: moment)
+      }
+      return (task, moment)
+    }
+  }
+
+  private func wake(at moment: Timestamp) {
+    // Another may have been set while this one was on its way.
+    guard alarm?.moment == moment else { return }
+    alarm = nil
+    ring()
+  }
+
+  /// Lines up what is due, and calls as much of it as may be called now.
+  private func ring() {
+    let now = clock.now()
+    while let key = agenda.nextDue(at: now) {
+      guard let entry = entries[key], !entry.isUnderWay else { continue }
+      guard isWanted(key, entry, at: now) else {
+        agenda.withBucket(entry.line) { $0.change(demand: -entry.demand, at: now) }
+        entries[key] = nil
+        uses.withLock { $0[key] = nil }
+        continue
+      }
+      agenda.queue(key, in: entry.line, served: !entry.leases.isEmpty, endsAt: entry.endsAt)
+    }
+    for line in agenda.lines.indices {
+      while underWay < Self.most, let key = agenda.next(in: line, at: now) {
+        underWay += 1
+        entries[key]?.isUnderWay = true
+        // It ends with its own work, and takes the next one then.
+        Task(executorPreference: lane) { await self.renew(key) }
+      }
+    }
+    arm()
+  }
+
+  private func isWanted(_ key: Key, _ entry: Entry, at now: Timestamp) -> Bool {
+    if !entry.leases.isEmpty || entry.rule.mode == .always { return true }
+    let used = uses.withLock { $0[key] } ?? now
+    return now.since(used) < entry.rule.idle * 1_000
+  }
+
+  private func renew(_ key: Key) async {
+    defer {
+      underWay -= 1
+      entries[key]?.isUnderWay = false
+      ring()
+    }
+    guard let entry = entries[key] else { return }
+    do {
+      let session = try await work.renew(entry.wish)
+      noteAnswer(in: entry.line)
+      schedule(key, session)
+    } catch {
+      note(error, in: entry.line, paid: 1)
+      await fail(key, entry, error)
+      return
+    }
+    await hand(key, entry.wish)
+  }
+
+  /// Gives a new session to the programs that are served it.
+  func hand(_ key: Key, _ wish: Wish) async {
+    for (lease, requester) in entries[key]?.leases ?? [:] {
+      do {
+        try await work.deliver(wish, lease, requester)
+      } catch {
+        // The new session exists, and could not be logged as handed out: the lease keeps the old one and the next turn tries again.
+        agenda.put(key, due: clock.now().adding(seconds: 1))
+      }
+    }
+  }
+
+  /// An endpoint has answered. After an outage, what pauses there is due now, at the bucket's pace.
+  func noteAnswer(in line: Int) {
+    let now = clock.now()
+    let wasDown = agenda.lines[line].isDown
+    let pausing = wasDown ? agenda.lines[line].pausing : []
+    agenda.withLine(line) { line in
+      line.bucket.recover(at: now)
+      line.silences = 0
+      if wasDown { line.pausing.removeAll() }
+    }
+    for key in pausing {
+      guard let entry = entries[key], entry.failures > 0, !entry.waits, !entry.isUnderWay else { continue }
+      agenda.put(key, due: now)
+    }
+  }
+
+  /// What a call's failure says of its endpoint.
+  ///
+  /// - Parameter paid: tokens that were taken for it.
+  func note(_ error: any Error, in line: Int, paid: Int) {
+    let now = clock.now()
+    let calls = (error as? AWSError)?.attempts ?? paid
+    agenda.withLine(line) { line in
+      line.bucket.charge(max(0, calls - paid), at: now)
+      switch Failure(error).exitStatus {
+      case .temporary: line.bucket.slowDown(at: now)
+      case .unavailable: line.silences += 1
+      default: break
+      }
+    }
+  }
+
+  /// - Parameter entry: as it was when the call began.
+  private func fail(_ key: Key, _ entry: Entry, _ error: any Error) async {
+    // One who asked got a new session meanwhile, which has its own place.
+    guard let now = entries[key], now.endsAt == entry.endsAt else { return }
+    let failure = Failure(error)
+    let attention: SessionState?
+    switch error {
+    case SignInError.needed: attention = .needsLogin
+    case AgentError.nobodyToAsk, AgentError.badMFACode: attention = .needsMFA
+    default: attention = failure.mayPass ? nil : .failing
+    }
+    if let attention {
+      entries[key]?.waits = true
+      agenda.withdraw(key)
+      waiting.append(key)
+      await work.announce(key.profile, attention, failure)
+      return
+    }
+    let failures = now.failures + 1
+    entries[key]?.failures = failures
+    if failures == 1 { notePause(of: key, in: now.line) }
+    let longest = now.leases.isEmpty ? Self.longestPause.usual : Self.longestPause.served
+    let most = min(longest, Double(1 << min(failures, 20)))
+    agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100))
+  }
+
+  private func notePause(of key: Key, in line: Int) {
+    agenda.withLine(line) { line in
+      line.pausing.append(key)
+      // Only the end of an outage empties the list: what has recovered by itself is taken out here.
+      guard line.pausing.count > 2 * entries.count + 64 else { return }
+      var seen: Set<Key> = []
+      line.pausing = line.pausing.filter { (entries[$0]?.failures ?? 0) > 0 && seen.insert($0).inserted }
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import VaultAgent
+import VaultModel
+
+// What programs get, by the broker's rules: a session that is not due is handed out; else one is made at once; where that fails, the old
+// one will do while it lives.
+extension Laptop {
+  /// A program asks for a profile's credentials.
+  func ask(_ index: Int) async {
+    let isPromised = isSignedIn && isReachable
+    let before = suspends
+    if let session = sessions[index], session.state(at: world.now) == .fresh {
+      if !scheduler.touch(keys[index]) { await add(index, session) }
+      return count(session, isPromised)
+    }
+    do {
+      let session = try await mintAsked(index)
+      await add(index, session)
+      count(session, isPromised)
+    } catch {
+      if error is SignInError { signInSoon() }
+      let isStill = isPromised && isSignedIn && isReachable && before == suspends
+      let old = sessions[index].flatMap { $0.expiresAt > world.now ? $0 : nil }
+      if isStill, Failure(error).exitStatus == .temporary {
+        ledger.throttled.add(old?.expiresAt.since(world.now))
+      } else {
+        count(old, isStill)
+      }
+    }
+  }
+
+  /// A call for somebody who asked. What a call came to that was begun before is no answer to him.
+  private func mintAsked(_ index: Int) async throws -> SessionRecord {
+    if flights[index] != nil, let session = try? await mint(index) { return session }
+    let isDown = await scheduler.isDown(Self.host)
+    // The schedule is told of a call by the one who begins it.
+    let isFirst = flights[index] == nil
+    do {
+      let session = try await mint(index, isPatient: !isDown)
+      if isFirst { await scheduler.called(Self.host, nil) }
+      return session
+    } catch {
+      if isFirst { await scheduler.called(Self.host, error) }
+      throw error
+    }
+  }
+
+  private func add(_ index: Int, _ session: SessionRecord) async {
+    await scheduler.add(keys[index], Wish(rotating: keys[index].profile), session, rule: .standard, at: Self.host)
+  }
+
+  private func count(_ session: SessionRecord?, _ isPromised: Bool) {
+    let life = session?.expiresAt.since(world.now)
+    if isPromised { ledger.promised.add(life) } else { ledger.others.add(life) }
+  }
+
+  /// A program is served on loopback until it ends.
+  func serve(_ lease: String, _ index: Int, until end: Timestamp) {
+    guard isAwake, isSignedIn else { return }
+    world.begin { [self] in
+      var session = sessions[index]
+      if session?.state(at: world.now) != .fresh { session = try? await mintAsked(index) }
+      guard let session else { return }
+      await scheduler.open(lease, keys[index], Wish(rotating: keys[index].profile), session, Self.program, at: Self.host)
+      served[lease] = session
+      world.at(end) { [self] in
+        served[lease] = nil
+        world.begin { [self] in await scheduler.close(lease) }
+      }
+      fetchLater(lease, session)
+    }
+  }
+
+  /// An SDK fetches again when what it has ends in a quarter of an hour (botocore, Java), or just after the laptop has woken up.
+  private func fetchLater(_ lease: String, _ held: SessionRecord) {
+    let moment = max(held.expiresAt.later(by: -900), world.now.later(by: 30))
+    world.begin { [self] in
+      guard (try? await clock.sleep(until: moment)) != nil else { return }
+      // A program that was suspended with the laptop takes a moment to find out what time it is.
+      if world.now > moment { guard (try? await clock.sleep(until: wakingUp())) != nil else { return } }
+      fetch(lease)
+    }
+  }
+
+  private func wakingUp() -> Timestamp { world.now.later(by: 0.5 + chance.wait(mean: 2)) }
+
+  private func fetch(_ lease: String) {
+    guard let session = served[lease] else { return }
+    let left = session.expiresAt.since(world.now)
+    let life = left > 0 ? left : nil
+    if isSignedIn, isReachable { ledger.promisedFetches.add(life) } else { ledger.otherFetches.add(life) }
+    fetchLater(lease, session)
+  }
+
+  /// Who runs.
+  private static let program = Requester(
+    user: "", uid: 0, pid: 0, program: "", executable: "", directory: "", parent: "", host: "")
+}
