@@ -22,14 +22,19 @@ struct AgentClient {
   /// - Throws: the agent's own failure, or why it cannot be reached.
   func ask(_ request: consuming MessageWriter) throws -> Message {
     let frame = try request.frame()
-    let channel = try connect()
-    do {
-      return try converse(channel, frame)
-    } catch WireError.closed {
-      // The agent may have been stopping as we came: once more, with a new one.
-      return try converse(try connect(), frame)
+    for _ in 1..<Self.tries {
+      do {
+        return try converse(try connect(), frame)
+      } catch WireError.closed {
+        // The agent was stopping as we came, or was killed. Its socket may take connections for a moment longer than it answers.
+        usleep(20_000)
+      }
     }
+    return try converse(try connect(), frame)
   }
+
+  /// How often an agent that ends under the question is tried again, a new one from the second time on.
+  private static let tries = 10
 
   /// Asks an agent that runs; nil where none does.
   func askRunning(_ request: consuming MessageWriter) throws -> Message? {
