@@ -71,6 +71,6 @@ let package = Package(
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
-    tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),
+    tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )

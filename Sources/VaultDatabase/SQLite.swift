@@ -218,6 +218,18 @@ public final class Statement {
     bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
+  /// Lends a text as it is stored, until `body` returns; nil where there is none.
+  public func withBytes(_ column: Int32, _ body: (UnsafeRawBufferPointer?) -> Void) {
+    guard let start = sqlite3_column_text(handle, column) else { return body(nil) }
+    body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+  }
+
+  /// Lends a blob as it is stored, until `body` returns.
+  public func withBlob(_ column: Int32, _ body: (UnsafeRawBufferPointer) -> Void) {
+    let start = sqlite3_column_blob(handle, column)
+    body(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))))
+  }
+
   public func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
 
   public func blob(_ column: Int32) -> [UInt8] {

@@ -6,7 +6,7 @@ import VaultModel
 /// Works beside a running agent, without one, and after one was killed. Where there is no vault yet, every report is empty.
 /// Not for two threads at one time.
 public final class VaultReader {
-  private let database: Database?
+  let database: Database?
 
   /// - Throws: `DatabaseError`, also where a newer vault wrote the file.
   public init(path: String) throws {
