@@ -1,0 +1,156 @@
+import VaultDatabase
+import VaultModel
+
+/// `vault audit stats`: the log in numbers.
+enum StatsReport {
+  static let command = Command(
+    "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
+    options: AuditReport.filters + [Option("format", value: "FORMAT", "table or json")], run: run)
+
+  /// Rows of a table for a person; JSON has all.
+  private static let most = 15
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
+    let now = SystemClock().now()
+    let filter = try AuditReport.filter(arguments, now: now)
+    let reader = try VaultReader(path: paths.database)
+    let statistics = try AuditStatistics(reader, filter)
+    let rotation = try reader.rotationHealth(filter)
+    var output = Output()
+    if format == .json {
+      var writer = JSONWriter()
+      json(statistics, rotation, &writer)
+      output.write(bytes: writer.take())
+      output.write("\n")
+    } else if statistics.rows == 0 {
+      Diagnostics.notice("no such row in the audit log")
+    } else {
+      tables(statistics, rotation, now, &output)
+    }
+    output.flush()
+  }
+
+  private static func tables(
+    _ statistics: AuditStatistics, _ rotation: [RotationHealth], _ now: Timestamp, _ output: inout Output
+  ) {
+    let span = "\(ReportCommands.time(statistics.first, now: now)) to \(ReportCommands.time(statistics.last, now: now))"
+    output.line("\(statistics.rows) rows, \(span)")
+    for (title, groups) in [
+      ("PROFILE", statistics.profiles), ("ROLE", statistics.roles), ("USER", statistics.users), ("PROGRAM", statistics.programs),
+    ] where !groups.isEmpty {
+      output.line("")
+      var table = Table([title, "CALLS", "HANDED OUT", "FAILED", "LAST"])
+      for (name, tally) in groups.prefix(most) {
+        table.add([
+          name, String(tally.calls), String(tally.deliveries), String(tally.failures), ReportCommands.time(tally.last, now: now),
+        ])
+      }
+      table.write(to: &output)
+      if groups.count > most { output.line("and \(groups.count - most) more; --format json has all") }
+    }
+    output.line("")
+    hours(statistics.hours, &output)
+    if !statistics.causes.isEmpty {
+      output.line("")
+      var table = Table(["FAILED BECAUSE", "TIMES", "LAST"])
+      for (cause, tally) in statistics.causes.prefix(most) {
+        table.add([cause, String(tally.failures), ReportCommands.time(tally.last, now: now)])
+      }
+      table.write(to: &output)
+    }
+    guard !rotation.isEmpty else { return }
+    output.line("")
+    var table = Table(["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"])
+    for health in rotation.prefix(most) {
+      table.add(
+        [health.profile]
+          + [health.onTime, health.late, health.onRequest, health.failed, health.ended, health.endedUnused].map { String($0) })
+    }
+    table.write(to: &output)
+  }
+
+  /// A line an hour in which something was done, with a bar on a terminal.
+  private static func hours(_ hours: [Tally], _ output: inout Output) {
+    let most = hours.map { $0.calls + $0.deliveries }.max() ?? 0
+    let isTerminal = Terminal.outputIsTerminal
+    var table = Table(["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED"] + (isTerminal ? [""] : []))
+    for (hour, tally) in hours.enumerated() {
+      let count = tally.calls + tally.deliveries
+      guard count + tally.failures > 0 else { continue }
+      let bar = isTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, most)))] : []
+      table.add(
+        [hour < 10 ? "0\(hour)" : "\(hour)", String(tally.calls), String(tally.deliveries), String(tally.failures)] + bar)
+    }
+    table.write(to: &output)
+  }
+
+  private static func json(_ statistics: AuditStatistics, _ rotation: [RotationHealth], _ writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.field("rows", statistics.rows)
+      writer.field("from", statistics.first?.iso8601)
+      writer.field("to", statistics.last?.iso8601)
+      list("profiles", statistics.profiles, &writer)
+      list("roles", statistics.roles, &writer)
+      list("users", statistics.users, &writer)
+      list("programs", statistics.programs, &writer)
+      writer.key("hours")
+      writer.array { writer in
+        for (hour, tally) in statistics.hours.enumerated() {
+          writer.newLine()
+          writer.object { writer in
+            writer.field("hour", hour)
+            counts(tally, &writer)
+          }
+        }
+      }
+      writer.key("failures")
+      writer.array { writer in
+        for (cause, tally) in statistics.causes {
+          writer.newLine()
+          writer.object { writer in
+            writer.field("cause", cause)
+            writer.field("count", tally.failures)
+            writer.field("lastAt", tally.last?.iso8601)
+          }
+        }
+      }
+      writer.key("rotation")
+      writer.array { writer in for health in rotation { one(health, &writer) } }
+    }
+  }
+
+  private static func list(_ key: String, _ groups: [AuditStatistics.Named], _ writer: inout JSONWriter) {
+    writer.key(key)
+    writer.array { writer in
+      for (name, tally) in groups {
+        writer.newLine()
+        writer.object { writer in
+          writer.field("name", name)
+          counts(tally, &writer)
+          writer.field("lastAt", tally.last?.iso8601)
+        }
+      }
+    }
+  }
+
+  private static func counts(_ tally: Tally, _ writer: inout JSONWriter) {
+    writer.field("calls", tally.calls)
+    writer.field("deliveries", tally.deliveries)
+    writer.field("failures", tally.failures)
+  }
+
+  private static func one(_ health: RotationHealth, _ writer: inout JSONWriter) {
+    writer.newLine()
+    writer.object { writer in
+      writer.field("profile", health.profile)
+      writer.field("onTime", health.onTime)
+      writer.field("late", health.late)
+      writer.field("onRequest", health.onRequest)
+      writer.field("failed", health.failed)
+      writer.field("ended", health.ended)
+      writer.field("endedUnused", health.endedUnused)
+    }
+  }
+}
