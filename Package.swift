@@ -50,7 +50,7 @@ let package = Package(
 
     .executableTarget(
       name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
-      swiftSettings: strict),
+      resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem"], swiftSettings: strict),
     .executableTarget(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",

@@ -54,7 +54,7 @@ extension VaultReader {
   ///
   /// One pass for every statistic: a `GROUP BY` for each of profile, role, user and program goes over the whole table each time, and
   /// sorts it.
-  public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark, AuditNames) throws -> Void)
+  public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark) throws -> Void)
     throws
   {
     guard let database else { return }
@@ -86,7 +86,7 @@ extension VaultReader {
           time: statement.int(0), kind: kinds[action], isFailure: isFailure, isRotation: isRotation,
           profile: number(4, &names.profiles),
           role: number(5, &names.roles), user: number(6, &names.users) ?? 0, program: number(7, &names.programs) ?? 0,
-          error: isFailure ? number(8, &names.errors) : nil), names)
+          error: isFailure ? number(8, &names.errors) : nil))
     }
   }
 }

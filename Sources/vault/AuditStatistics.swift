@@ -28,16 +28,18 @@ struct AuditStatistics {
   private(set) var last: Timestamp?
   /// By the hour of the day, in UTC.
   private(set) var hours = [Tally](repeating: Tally(), count: 24)
-  private var names = AuditNames()
+  private(set) var names = AuditNames()
   private var byProfile: [Tally] = []
   private var byRole: [Tally] = []
   private var byUser: [Tally] = []
   private var byProgram: [Tally] = []
   private var byError: [Tally] = []
 
-  init(_ reader: VaultReader, _ filter: AuditFilter) throws {
+  /// - Parameter observe: sees every row that is counted.
+  init(_ reader: VaultReader, _ filter: AuditFilter, observe: (AuditMark) -> Void = { _ in }) throws {
     var names = AuditNames()
-    try reader.forEachAuditMark(filter, &names) { mark, _ in
+    try reader.forEachAuditMark(filter, &names) { mark in
+      observe(mark)
       rows += 1
       let time = Timestamp(milliseconds: mark.time)
       if first == nil { first = time }

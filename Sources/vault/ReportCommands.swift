@@ -18,7 +18,7 @@ enum ReportCommands {
       options: formats + [Option("all", "also those that have ended")], run: SessionsReport.run),
     Command("audit", "", "what was assumed, by whom, when, how it ended", options: AuditReport.options, run: AuditReport.run),
     Command("audit verify", "", "prove that the audit log is whole", run: AuditReport.verify),
-    AuditExport.command, StatsReport.command,
+    AuditExport.command, StatsReport.command, HTMLReport.command,
   ]
 
   /// The reader, after the agent has taken in what changed in the followed files.
