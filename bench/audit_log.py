@@ -194,13 +194,15 @@ def main():
     log = Log(database, chance, asked.hostile)
     life = Life(database, log, chance, asked.hostile)
     at = asked.now - asked.days * 24 * HOUR
-    pause = asked.days * 24 * HOUR / asked.rows * 1.5
     while log.sequence < asked.rows and at < asked.now:
         # Work is done by day and in the week.
         hour, weekday = int(at / HOUR) % 24, int(at / (24 * HOUR) + 3) % 7
         busy = (3 if 8 <= hour < 18 else 1 if 6 <= hour < 22 else 0.1) * (1 if weekday < 5 else 0.15)
-        at += chance.expovariate(1) * pause / busy
-        life.step(at)
+        # Moments are drawn evenly, and those of idle hours mostly left out; about one in two makes a row.
+        pause = (asked.now - at) / (asked.rows - log.sequence) * 0.5
+        at += chance.expovariate(1) * pause
+        if chance.random() < busy / 3:
+            life.step(at)
     while log.sequence < asked.rows:
         life.step(asked.now)
     log.flush()

@@ -20,7 +20,7 @@ enum AuditExport {
     options: AuditReport.filters + [
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
-      Option("output", short: "o", value: "FILE", "there, whole or not at all, mode 0600; else standard output"),
+      Option("output", short: "o", value: "FILE", "write there, whole or not at all, mode 0600, and not to standard output"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

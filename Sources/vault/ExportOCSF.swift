@@ -69,14 +69,6 @@ struct ExportOCSF: AuditLineWriter {
     sink.append(line.number(.pid))
     text(",\"name\":", .program, line, &sink)
     sink.append("}")
-    // `actor.session` is that of the caller; the one that was issued or handed out is what the row is about.
-    if text(",\"session\":{\"uid\":", .sessionId, line, &sink) {
-      text(",\"credential_uid\":", .accessKeyId, line, &sink)
-      number(",\"created_time\":", .issuedAt, line, &sink)
-      number(",\"expiration_time\":", .expiresAt, line, &sink)
-      text(",\"issuer\":", .roleARN, line, &sink)
-      if line.number(.mfa) != 0 { sink.append(",\"is_mfa\":true}") } else { sink.append(",\"is_mfa\":false}") }
-    }
     sink.append("}")
   }
 
@@ -96,7 +88,19 @@ struct ExportOCSF: AuditLineWriter {
     if text(",\"request\":{\"uid\":", .requestId, line, &sink) { sink.append("}") }
     if text(",\"response\":{\"error_message\":", .error, line, &sink) { sink.append("}") }
     sink.append("}")
-    if text(",\"resources\":[{\"uid\":", .roleARN, line, &sink) { sink.append(",\"type\":\"AWS::IAM::Role\"}]") }
+    resources(line, &sink)
+  }
+
+  /// The role and the session that was issued or handed out. `actor.session` would be the caller's own.
+  private func resources(_ line: AuditLine, _ sink: inout ByteSink) {
+    let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &sink)
+    if hasRole { sink.append(",\"type\":\"AWS::IAM::Role\"}") }
+    let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, line, &sink)
+    if hasSession {
+      text(",\"name\":", .accessKeyId, line, &sink)
+      sink.append(",\"type\":\"session\"}")
+    }
+    if hasRole || hasSession { sink.append("]") }
   }
 
   private func authentication(_ line: AuditLine, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
@@ -119,6 +123,7 @@ struct ExportOCSF: AuditLineWriter {
     text(",\"role_arn\":", .roleARN, line, &sink)
     text(",\"role_session_name\":", .roleSessionName, line, &sink)
     text(",\"source_identity\":", .sourceIdentity, line, &sink)
+    text(",\"session_id\":", .sessionId, line, &sink)
     text(",\"access_key_id\":", .accessKeyId, line, &sink)
     number(",\"issued_at\":", .issuedAt, line, &sink)
     number(",\"expires_at\":", .expiresAt, line, &sink)

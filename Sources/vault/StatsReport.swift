@@ -35,55 +35,52 @@ enum StatsReport {
   private static func tables(
     _ statistics: AuditStatistics, _ rotation: [RotationHealth], _ now: Timestamp, _ output: inout Output
   ) {
-    let span = "\(ReportCommands.time(statistics.first, now: now)) to \(ReportCommands.time(statistics.last, now: now))"
-    output.line("\(statistics.rows) rows, \(span)")
-    for (title, groups) in [
-      ("PROFILE", statistics.profiles), ("ROLE", statistics.roles), ("USER", statistics.users), ("PROGRAM", statistics.programs),
-    ] where !groups.isEmpty {
-      output.line("")
-      var table = Table([title, "CALLS", "HANDED OUT", "FAILED", "LAST"])
-      for (name, tally) in groups.prefix(most) {
-        table.add([
-          name, String(tally.calls), String(tally.deliveries), String(tally.failures), ReportCommands.time(tally.last, now: now),
-        ])
-      }
-      table.write(to: &output)
-      if groups.count > most { output.line("and \(groups.count - most) more; --format json has all") }
+    let span = [statistics.first, statistics.last].map { ReportCommands.time($0, now: now) }
+    if Terminal.outputIsTerminal {
+      output.line("\(statistics.rows) rows, \(span[0]) to \(span[1])")
+    } else {
+      output.line(["rows", String(statistics.rows), span[0], span[1]].joined(separator: "\t"))
     }
-    output.line("")
-    hours(statistics.hours, &output)
-    if !statistics.causes.isEmpty {
-      output.line("")
-      var table = Table(["FAILED BECAUSE", "TIMES", "LAST"])
-      for (cause, tally) in statistics.causes.prefix(most) {
-        table.add([cause, String(tally.failures), ReportCommands.time(tally.last, now: now)])
-      }
-      table.write(to: &output)
+    for (name, groups) in [
+      ("profile", statistics.profiles), ("role", statistics.roles), ("user", statistics.users), ("program", statistics.programs),
+    ] {
+      let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
+      table(name, [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows, &output)
     }
-    guard !rotation.isEmpty else { return }
-    output.line("")
-    var table = Table(["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"])
-    for health in rotation.prefix(most) {
-      table.add(
-        [health.profile]
-          + [health.onTime, health.late, health.onRequest, health.failed, health.ended, health.endedUnused].map { String($0) })
+    table("hour", ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], hours(statistics.hours), most: 24, &output)
+    let causes = statistics.causes.map { [$0.name, String($0.tally.failures), ReportCommands.time($0.tally.last, now: now)] }
+    table("cause", ["FAILED BECAUSE", "TIMES", "LAST"], causes, &output)
+    let renewals = rotation.map { health in
+      [health.profile]
+        + [health.onTime, health.late, health.onRequest, health.failed, health.ended, health.endedUnused].map { String($0) }
     }
-    table.write(to: &output)
+    table("rotation", ["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"], renewals, &output)
   }
 
-  /// A line an hour in which something was done, with a bar on a terminal.
-  private static func hours(_ hours: [Tally], _ output: inout Output) {
-    let most = hours.map { $0.calls + $0.deliveries }.max() ?? 0
+  /// One of the tables; in a pipe, which shows no headings, its name is each line's first cell, and nothing is left away.
+  private static func table(
+    _ name: String, _ titles: [String], _ rows: [[String]], most: Int = StatsReport.most, _ output: inout Output
+  ) {
+    guard !rows.isEmpty else { return }
     let isTerminal = Terminal.outputIsTerminal
-    var table = Table(["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED"] + (isTerminal ? [""] : []))
-    for (hour, tally) in hours.enumerated() {
-      let count = tally.calls + tally.deliveries
-      guard count + tally.failures > 0 else { continue }
-      let bar = isTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, most)))] : []
-      table.add(
-        [hour < 10 ? "0\(hour)" : "\(hour)", String(tally.calls), String(tally.deliveries), String(tally.failures)] + bar)
-    }
+    var table = Table(titles)
+    for row in isTerminal ? rows.prefix(most) : rows[...] { table.add((isTerminal ? [] : [name]) + row) }
+    if isTerminal { output.line("") }
     table.write(to: &output)
+    if isTerminal, rows.count > most { output.line("and \(rows.count - most) more; --format json has all") }
+  }
+
+  private static func counts(_ tally: Tally) -> [String] { [tally.calls, tally.deliveries, tally.failures].map { String($0) } }
+
+  /// A row for an hour in which something was done, with a bar on a terminal.
+  private static func hours(_ hours: [Tally]) -> [[String]] {
+    let most = hours.map { $0.calls + $0.deliveries }.max() ?? 0
+    return hours.enumerated().compactMap { hour, tally in
+      let count = tally.calls + tally.deliveries
+      guard count + tally.failures > 0 else { return nil }
+      let bar = Terminal.outputIsTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, most)))] : []
+      return [hour < 10 ? "0\(hour)" : "\(hour)"] + counts(tally) + bar
+    }
   }
 
   private static func json(_ statistics: AuditStatistics, _ rotation: [RotationHealth], _ writer: inout JSONWriter) {
