@@ -11,7 +11,7 @@ public struct AuditMark {
     case other
   }
 
-  public let time: Int64
+  public let time: Timestamp
   public let kind: Kind
   /// It failed, was refused, or nobody knows.
   public let isFailure: Bool
@@ -83,7 +83,7 @@ extension VaultReader {
       statement.withBytes(3) { isRotation = $0?.first == UInt8(ascii: "r") }
       try body(
         AuditMark(
-          time: statement.int(0), kind: kinds[action], isFailure: isFailure, isRotation: isRotation,
+          time: Timestamp(stored: statement.int(0)), kind: kinds[action], isFailure: isFailure, isRotation: isRotation,
           profile: number(4, &names.profiles),
           role: number(5, &names.roles), user: number(6, &names.users) ?? 0, program: number(7, &names.programs) ?? 0,
           error: isFailure ? number(8, &names.errors) : nil))

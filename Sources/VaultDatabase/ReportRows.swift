@@ -33,7 +33,7 @@ extension VaultReader {
       SELECT a.time, b.time FROM audit_event a, audit_event b \
       WHERE a.sequence = (SELECT min(sequence) FROM audit_event) AND b.sequence = (SELECT max(sequence) FROM audit_event)
       """
-    ).begin().first { (Timestamp(milliseconds: $0.int(0)), Timestamp(milliseconds: $0.int(1))) }
+    ).begin().first { (Timestamp(stored: $0.int(0)), Timestamp(stored: $0.int(1))) }
   }
 
   /// The newest so many sessions that lived in the filter's time, oldest first. Of the rest of the filter, profile, role, user and
@@ -58,7 +58,7 @@ extension VaultReader {
     return try statement.rows {
       SessionSpan(
         id: $0.text(0), profile: $0.text(1), roleARN: $0.optionalText(2), user: $0.optionalText(3),
-        issuedAt: Timestamp(milliseconds: $0.int(4)), endsAt: Timestamp(milliseconds: $0.int(5)),
+        issuedAt: Timestamp(stored: $0.int(4)), endsAt: Timestamp(stored: $0.int(5)),
         endReason: $0.optionalText(6).flatMap { SessionEnd(rawValue: $0) }, deliveries: $0.int(7))
     }.reversed()
   }
@@ -75,7 +75,7 @@ extension VaultReader {
     ).begin().rows {
       ProfileUse(
         name: $0.text(0), roleARN: $0.optionalText(1), origin: $0.text(2),
-        lastUsedAt: $0.optionalInt(3).map { Timestamp(milliseconds: $0) }, roleWasAssumed: $0.int(4) != 0)
+        lastUsedAt: $0.optionalInt(3).map { Timestamp(stored: $0) }, roleWasAssumed: $0.int(4) != 0)
     }
   }
 }

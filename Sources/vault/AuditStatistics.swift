@@ -15,7 +15,7 @@ struct Tally {
     case .other: break
     }
     if mark.isFailure { failures += 1 }
-    last = Timestamp(milliseconds: mark.time)
+    last = mark.time
   }
 }
 
@@ -41,7 +41,7 @@ struct AuditStatistics {
     try reader.forEachAuditMark(filter, &names) { mark in
       observe(mark)
       rows += 1
-      let time = Timestamp(milliseconds: mark.time)
+      let time = mark.time
       if first == nil { first = time }
       last = time
       if let profile = mark.profile { Self.add(mark, to: &byProfile, at: profile) }

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// Writes ISO 8601 times by the million: the date is worked out once a day, the clock with a few divisions.
@@ -7,7 +8,7 @@ struct DayCache {
   private var date: (UInt64, UInt32) = (0, 0)
 
   mutating func append(_ milliseconds: Int64, to sink: inout ByteSink) {
-    let seconds = Timestamp(milliseconds: milliseconds).seconds
+    let seconds = Timestamp(stored: milliseconds).seconds
     let today = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
     if today != day { start(today) }
     let clock = UInt64(seconds &- today &* 86_400)
@@ -18,7 +19,6 @@ struct DayCache {
   private mutating func start(_ today: Int64) {
     day = today
     date = (0, 0)
-    // No moment of ours has a year of more than four digits; of one that has, what stands here is as wrong as its source.
     for (place, byte) in Timestamp(seconds: today &* 86_400).iso8601.utf8.prefix(11).enumerated() {
       if place < 8 { date.0 |= UInt64(byte) << (8 * place) } else { date.1 |= UInt32(byte) << (8 * (place - 8)) }
     }

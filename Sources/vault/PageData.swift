@@ -69,7 +69,7 @@ struct PageData {
     var counted: [Cell: Tally] = [:]
     let (start, count) = (from.milliseconds, bucketCount)
     statistics = try AuditStatistics(reader, filter) { mark in
-      let bucket = min(max(0, Int((mark.time - start) / length)), count - 1)
+      let bucket = min(max(0, Int((mark.time.milliseconds - start) / length)), count - 1)
       counted[Cell(bucket: bucket, profile: mark.profile ?? -1, role: mark.role ?? -1, user: mark.user), default: Tally()].add(
         mark)
     }

@@ -46,11 +46,14 @@ enum PageTables {
     html.markup("</th>")
   }
 
-  private static func end(_ columns: Int, isEmpty: Bool, _ html: inout HTMLWriter) {
-    if isEmpty {
+  /// - Parameter more: rows that are not shown.
+  private static func end(_ columns: Int, isEmpty: Bool, more: Int = 0, _ html: inout HTMLWriter) {
+    if isEmpty || more > 0 {
       html.markup("<tr><td class=\"nothing\" colspan=\"")
       html.number(columns)
-      html.markup("\">None.</td></tr>\n")
+      html.markup("\">")
+      html.text(isEmpty ? "None." : "And \(more) more.")
+      html.markup("</td></tr>\n")
     }
     html.markup("</tbody>\n</table>\n</div>\n</section>\n")
   }
@@ -88,7 +91,8 @@ enum PageTables {
     column("Times", isNumber: true, &html)
     column("Last", &html)
     html.markup("</tr></thead>\n<tbody>\n")
-    let causes = data.statistics.causes.prefix(12)
+    let all = data.statistics.causes
+    let causes = all.prefix(12)
     for (cause, tally) in causes {
       html.markup("<tr><th scope=\"row\">")
       html.text(cause)
@@ -98,7 +102,7 @@ enum PageTables {
       if let last = tally.last { html.time(last) }
       html.markup("</td></tr>\n")
     }
-    end(3, isEmpty: causes.isEmpty, &html)
+    end(3, isEmpty: causes.isEmpty, more: all.count - causes.count, &html)
   }
 
   private static func unused(_ data: PageData, _ html: inout HTMLWriter) {
@@ -107,7 +111,8 @@ enum PageTables {
     column("Role", &html)
     column("Last used", &html)
     html.markup("</tr></thead>\n<tbody>\n")
-    let profiles = data.unusedProfiles.prefix(500)
+    let all = data.unusedProfiles
+    let profiles = all.prefix(500)
     for profile in profiles {
       html.markup("<tr><th scope=\"row\">")
       html.text(profile.name)
@@ -119,7 +124,7 @@ enum PageTables {
       if let last = profile.lastUsedAt { html.time(last) } else { html.markup("never") }
       html.markup("</td></tr>\n")
     }
-    end(3, isEmpty: profiles.isEmpty, &html)
+    end(3, isEmpty: profiles.isEmpty, more: all.count - profiles.count, &html)
   }
 
   private static func neverAssumed(_ data: PageData, _ html: inout HTMLWriter) {
@@ -127,7 +132,8 @@ enum PageTables {
     column("Role", &html)
     column("By profile", &html)
     html.markup("</tr></thead>\n<tbody>\n")
-    let roles = data.rolesNeverAssumed.prefix(500)
+    let all = data.rolesNeverAssumed
+    let roles = all.prefix(500)
     for (arn, profiles) in roles {
       html.markup("<tr><th scope=\"row\">")
       role(arn, &html)
@@ -135,6 +141,6 @@ enum PageTables {
       html.text(profiles.joined(separator: ", "))
       html.markup("</td></tr>\n")
     }
-    end(2, isEmpty: roles.isEmpty, &html)
+    end(2, isEmpty: roles.isEmpty, more: all.count - roles.count, &html)
   }
 }

@@ -113,6 +113,25 @@ import Testing
     #expect(full.end == .exit(74) && full.errors.contains("No space left"))
   }
 
+  @Test("times that no clock shows, in a file that somebody wrote to, stop no report", arguments: [Int64.min, Int64.max])
+  func hostileTimes(time: Int64) async throws {
+    let log = try await GeneratedLog(rows: 100)
+    let copied = "SELECT sequence + 1, 'evt_hostile', \(time), action, 'success', cause, \(time), \(time), mfa, user, uid, pid"
+    let columns = "sequence, id, time, action, outcome, cause, issued_at, expires_at, mfa, user, uid, pid"
+    let rest = "program, executable, directory, parent, host, previous_hash, hash"
+    try await log.change(
+      """
+      INSERT INTO audit_event (\(columns), \(rest)) \(copied), \(rest) FROM audit_event ORDER BY sequence DESC LIMIT 1;
+      UPDATE session SET last_used_at = \(time), issued_at = \(time == .min ? time : time - 1), expires_at = \(time == .min ? time + 1 : time)
+      WHERE id = (SELECT max(id) FROM session)
+      """)
+    for format in ["jsonl", "csv", "ocsf", "cef"] {
+      #expect(try await log.export("--format", format).contains { $0.contains("evt_hostile") })
+    }
+    #expect(try await log.vault.run("audit", "stats").succeeded)
+    #expect(try await ReportPage(log.vault).read().faults == [])
+  }
+
   @Test("a format that is none, or is missing, is a usage error that names them")
   func formats() async throws {
     let vault = TestVault()

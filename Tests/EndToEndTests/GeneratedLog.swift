@@ -25,6 +25,12 @@ struct GeneratedLog {
     return try JSONSerialization.jsonObject(with: Data(result.outputBytes)) as? [[String: Any]] ?? []
   }
 
+  /// Writes to the file behind the vault's back.
+  func change(_ sql: String) async throws {
+    try Self.require(
+      try await Subprocess.run("/usr/bin/sqlite3", ["-bail", vault.database, sql], environment: ["PATH": "/usr/bin:/bin"]))
+  }
+
   /// The lines of an export, without what ends them.
   func export(_ words: String...) async throws -> [String] {
     let result = try await vault.run(words: ["audit", "export"] + words)
