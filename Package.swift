@@ -52,7 +52,7 @@ let package = Package(
 
     .executableTarget(
       name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
-      swiftSettings: strict),
+      resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem"], swiftSettings: strict),
     .executableTarget(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
@@ -77,6 +77,6 @@ let package = Package(
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
-    tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"]),
+    tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )

@@ -15,6 +15,9 @@ struct AuditQuery {
   }
 
   private(set) var sql: String
+  /// What stands behind WHERE; empty where every row is wanted.
+  let condition: String
+  /// Those of the condition, then the limit.
   private(set) var values: [Value] = []
   /// A limit is taken from the newest, so that the rows come the other way round.
   let isNewestFirst: Bool
@@ -57,8 +60,9 @@ struct AuditQuery {
       conditions.append("(outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id))")
     }
     isNewestFirst = filter.limit != nil || filter.reverse
+    condition = conditions.joined(separator: " AND ")
     sql = "SELECT \(AuditRows.columns) FROM audit_event"
-    if !conditions.isEmpty { sql += " WHERE " + conditions.joined(separator: " AND ") }
+    if !condition.isEmpty { sql += " WHERE " + condition }
     // With nothing but a time to go by, the order of time, which is that of the rows but where the clock was put back.
     let isByTime =
       (filter.since != nil || filter.until != nil) && values.count == (filter.since == nil || filter.until == nil ? 1 : 2)

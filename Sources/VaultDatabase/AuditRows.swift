@@ -65,8 +65,8 @@ public enum AuditRows {
     event.sourceIdentity = row.optionalText(9)
     event.sourceAccessKeyId = row.optionalText(10)
     event.accessKeyId = row.optionalText(11)
-    event.issuedAt = row.optionalInt(12).map { Timestamp(milliseconds: $0) }
-    event.expiresAt = row.optionalInt(13).map { Timestamp(milliseconds: $0) }
+    event.issuedAt = row.optionalInt(12).map { Timestamp(stored: $0) }
+    event.expiresAt = row.optionalInt(13).map { Timestamp(stored: $0) }
     event.durationSeconds = row.optionalInt(14).map { Int(truncatingIfNeeded: $0) }
     event.mfa = row.int(15) != 0
     event.requestId = row.optionalText(16)
@@ -77,7 +77,7 @@ public enum AuditRows {
     event.sessionId = row.optionalText(21)
     event.intentId = row.optionalText(22)
     return AuditRecord(
-      id: row.text(1), sequence: row.int(0), time: Timestamp(milliseconds: row.int(2)), event: event,
+      id: row.text(1), sequence: row.int(0), time: Timestamp(stored: row.int(2)), event: event,
       subject: row.optionalText(31),
       subjectVersion: row.optionalInt(32), hash: row.blob(33))
   }

@@ -245,6 +245,12 @@ public final class Statement {
     bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
+  /// Lends a text as it is stored, until `body` returns; nil where there is none.
+  public func withBytes(_ column: Int32, _ body: (UnsafeRawBufferPointer?) -> Void) {
+    guard let start = sqlite3_column_text(handle, column) else { return body(nil) }
+    body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
+  }
+
   /// Adds the first columns in the form that the audit log's hashes are made of (``AuditForm``).
   ///
   /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
@@ -264,7 +270,7 @@ public final class Statement {
   }
 
   /// Lends a blob where it lies, until the next step.
-  func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+  public func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let start = sqlite3_column_blob(handle, column)
     return try body(
       UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))))

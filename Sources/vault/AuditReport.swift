@@ -4,7 +4,8 @@ import VaultModel
 
 /// `vault audit`: what was done, by whom, when, and how it ended.
 enum AuditReport {
-  static let options = [
+  /// Which rows; the same for every report over the log.
+  static let filters = [
     Option("profile", value: "PROFILE", "only this profile"),
     Option("role", value: "ARN", "only this role (its ARN or its name)"),
     Option("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
@@ -12,10 +13,13 @@ enum AuditReport {
     Option("session", value: "SESSION", "only this session (ses_…)"),
     Option("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"),
     Option("until", value: "TIME", "before then"),
-    Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
-    Option("follow", short: "f", "go on as rows come"),
-    Option("format", value: "FORMAT", "table, json, jsonl or csv"),
   ]
+  static let options =
+    filters + [
+      Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
+      Option("follow", short: "f", "go on as rows come"),
+      Option("format", value: "FORMAT", "table, json, jsonl or csv"),
+    ]
 
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
@@ -46,7 +50,7 @@ enum AuditReport {
     }
   }
 
-  private static func filter(_ arguments: Arguments, now: Timestamp) throws(Failure) -> AuditFilter {
+  static func filter(_ arguments: Arguments, now: Timestamp) throws(Failure) -> AuditFilter {
     var filter = AuditFilter()
     filter.profile = arguments["profile"]
     filter.role = arguments["role"]

@@ -34,7 +34,10 @@ enum CompletionCommand {
     var cases = ""
     for group in Commands.groups.sorted() { cases += "        \(group)) choices='\(subcommands(group))' ;;\n" }
     var optionCases = ""
-    for name in words where !options(name).isEmpty { optionCases += "        \(name)) choices='\(options(name))' ;;\n" }
+    // `audit export` before `audit`: the first that fits counts.
+    for name in (Commands.all.map(\.name).filter { $0.contains(" ") }.sorted() + words) where !options(name).isEmpty {
+      optionCases += "        '\(name) '*) choices='\(options(name))' ;;\n"
+    }
     return """
       # vault's completion for bash: eval "$(vault completion bash)"
       _vault() {
@@ -43,7 +46,7 @@ enum CompletionCommand {
         if [ "$COMP_CWORD" -eq 1 ]; then
           choices='\(words.joined(separator: " "))'
         elif [[ $word == -* ]]; then
-          case $command in
+          case "$command ${COMP_WORDS[2]} " in
       \(optionCases)    esac
         elif [ "$COMP_CWORD" -eq 2 ]; then
           case $command in

@@ -1,0 +1,59 @@
+import VaultModel
+
+/// A column of the audit log that an export reads.
+public enum AuditField: Int32, Sendable, CaseIterable {
+  case sequence, id, time, action, outcome, trigger, profile, roleARN, roleSessionName, sourceIdentity, sourceAccessKeyId
+  case accessKeyId, issuedAt, expiresAt, durationSeconds, mfa, requestId, endpoint, reason, error, detail, sessionId, intentId
+  case user, uid, pid, program, executable, directory, parent, host, hash
+
+  /// The columns of the table in the order of the cases.
+  static let columns: StaticString = """
+    sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, \
+    access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, intent_id, \
+    user, uid, pid, program, executable, directory, parent, host, hash
+    """
+}
+
+/// A row of the audit log as bytes, good until the next row: an export makes no `String` of a million rows' texts.
+public struct AuditLine {
+  private let row: Statement
+
+  init(_ row: Statement) { self.row = row }
+
+  /// Lends a text as it is stored, until `body` returns; nil where there is none.
+  public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) { row.withBytes(field.rawValue, body) }
+  /// Lends the row's hash, until `body` returns.
+  public func withHash(_ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(AuditField.hash.rawValue, body) }
+
+  public func text(_ field: AuditField) -> String { row.text(field.rawValue) }
+  public func number(_ field: AuditField) -> Int64 { row.int(field.rawValue) }
+  public func optionalNumber(_ field: AuditField) -> Int64? { row.optionalInt(field.rawValue) }
+}
+
+extension VaultReader {
+  /// The rows that a filter wants, one at a time: memory stays the same however many there are.
+  ///
+  /// The order is that of ``auditRecords(_:)``.
+  public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditLine) throws -> Void) throws {
+    guard let database else { return }
+    let query = AuditQuery(filter)
+    var condition = query.condition
+    var sql = "SELECT \(AuditField.columns) FROM audit_event"
+    var values = query.values
+    if filter.limit != nil, !filter.reverse {
+      // The newest so many, oldest first: their first is looked for, so that nothing has to be sorted or kept.
+      let first =
+        "SELECT sequence FROM audit_event" + (condition.isEmpty ? "" : " WHERE \(condition)") + " ORDER BY sequence DESC LIMIT ?"
+      let bound = "sequence >= (SELECT min(sequence) FROM (\(first)))"
+      values += query.values.dropLast()
+      condition = condition.isEmpty ? bound : "\(bound) AND \(condition)"
+    }
+    if !condition.isEmpty { sql += " WHERE " + condition }
+    sql += " ORDER BY sequence" + (filter.reverse ? " DESC" : "")
+    if filter.limit != nil, filter.reverse { sql += " LIMIT ?" }
+    let statement = try database.prepare(sql).begin()
+    for value in values { try value.bind(to: statement) }
+    let line = AuditLine(statement)
+    while try statement.step() { try body(line) }
+  }
+}

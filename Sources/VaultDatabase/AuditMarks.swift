@@ -1,0 +1,92 @@
+import VaultModel
+
+/// What statistics want of a row, its texts as numbers in ``AuditNames``.
+public struct AuditMark {
+  public enum Kind: Sendable {
+    /// AWS, or a source of credentials, was asked.
+    case call
+    /// Credentials were handed to a program.
+    case delivery
+    /// The vault itself was changed, locked, …
+    case other
+  }
+
+  public let time: Timestamp
+  public let kind: Kind
+  /// It failed, was refused, or nobody knows.
+  public let isFailure: Bool
+  /// The agent did it unasked.
+  public let isRotation: Bool
+  public let profile: Int?
+  public let role: Int?
+  public let user: Int
+  public let program: Int
+  /// What it failed with.
+  public let error: Int?
+}
+
+/// The texts of the rows that were counted.
+public struct AuditNames: Sendable {
+  public var profiles = NameTable()
+  public var roles = NameTable()
+  public var users = NameTable()
+  public var programs = NameTable()
+  public var errors = NameTable()
+
+  public init() {}
+}
+
+extension AuditMark.Kind {
+  init(_ action: AuditAction?) {
+    switch action {
+    case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken, .getRoleCredentials, .createToken,
+      .tokenAdopted, .registerClient, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials,
+      .createAccessKey, .deleteAccessKey:
+      self = .call
+    case .deliver: self = .delivery
+    default: self = .other
+    }
+  }
+}
+
+extension VaultReader {
+  /// Goes over the rows that a filter wants, oldest first; intents are left out, since their outcomes count.
+  ///
+  /// One pass for every statistic: a `GROUP BY` for each of profile, role, user and program goes over the whole table each time, and
+  /// sorts it.
+  public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark) throws -> Void)
+    throws
+  {
+    guard let database else { return }
+    let query = AuditQuery(filter)
+    let sql =
+      "SELECT time, outcome, action, cause, profile, role_arn, user, program, error FROM audit_event"
+      + (query.condition.isEmpty ? "" : " WHERE " + query.condition) + " ORDER BY sequence"
+    let statement = try database.prepare(sql).begin()
+    for value in query.values { try value.bind(to: statement) }
+    var actions = NameTable()
+    var kinds: [AuditMark.Kind] = []
+    func number(_ column: Int32, _ table: inout NameTable) -> Int? {
+      var number: Int?
+      statement.withBytes(column) { if let bytes = $0 { number = table.number(of: bytes) } }
+      return number
+    }
+    while try statement.step() {
+      // Outcomes differ in their first letter: success, intent, and those that are no good.
+      var outcome: UInt8 = 0
+      statement.withBytes(1) { outcome = $0?.first ?? 0 }
+      if outcome == UInt8(ascii: "i") { continue }
+      let action = number(2, &actions) ?? 0
+      if action == kinds.count { kinds.append(AuditMark.Kind(AuditAction(rawValue: statement.text(2)))) }
+      let isFailure = outcome != UInt8(ascii: "s")
+      var isRotation = false
+      statement.withBytes(3) { isRotation = $0?.first == UInt8(ascii: "r") }
+      try body(
+        AuditMark(
+          time: Timestamp(stored: statement.int(0)), kind: kinds[action], isFailure: isFailure, isRotation: isRotation,
+          profile: number(4, &names.profiles),
+          role: number(5, &names.roles), user: number(6, &names.users) ?? 0, program: number(7, &names.programs) ?? 0,
+          error: isFailure ? number(8, &names.errors) : nil))
+    }
+  }
+}

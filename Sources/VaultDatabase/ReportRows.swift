@@ -1,0 +1,81 @@
+import VaultModel
+
+/// A session as a line in time.
+public struct SessionSpan: Sendable {
+  public var id: String
+  public var profile: String
+  public var roleARN: String?
+  /// Who asked for it; nil where the log has no row of it.
+  public var user: String?
+  public var issuedAt: Timestamp
+  /// When it ended, or will.
+  public var endsAt: Timestamp
+  public var endReason: SessionEnd?
+  public var deliveries: Int64
+}
+
+/// A profile, and when it was last of use.
+public struct ProfileUse: Sendable {
+  public var name: String
+  public var roleARN: String?
+  public var origin: String
+  public var lastUsedAt: Timestamp?
+  /// Whether there ever was a session of its role, whichever profile asked.
+  public var roleWasAssumed: Bool
+}
+
+extension VaultReader {
+  /// The times of the oldest and the newest row of the log; nil where it is empty.
+  public func auditSpan() throws -> (first: Timestamp, last: Timestamp)? {
+    guard let database else { return nil }
+    return try database.statement(
+      """
+      SELECT a.time, b.time FROM audit_event a, audit_event b \
+      WHERE a.sequence = (SELECT min(sequence) FROM audit_event) AND b.sequence = (SELECT max(sequence) FROM audit_event)
+      """
+    ).begin().first { (Timestamp(stored: $0.int(0)), Timestamp(stored: $0.int(1))) }
+  }
+
+  /// The newest so many sessions that lived in the filter's time, oldest first. Of the rest of the filter, profile, role, user and
+  /// session count.
+  public func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
+    guard let database else { return [] }
+    let statement = try database.statement(
+      """
+      SELECT * FROM ( \
+        SELECT s.id, p.name, s.role_arn, \
+          (SELECT user FROM audit_event a WHERE a.session_id = s.id ORDER BY a.sequence LIMIT 1) AS asker, \
+          s.issued_at, CASE WHEN s.end_reason = 'expired' THEN s.expires_at ELSE coalesce(s.ended_at, s.expires_at) END AS ends_at, \
+          s.end_reason, s.deliveries \
+        FROM session s JOIN profile p ON p.id = s.profile_id \
+        WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR s.role_arn = ?2 OR substr(s.role_arn, -length(?2) - 1) = '/' || ?2) \
+          AND (?3 IS NULL OR s.id = ?3) AND s.expires_at >= ?4 AND s.issued_at < ?5 \
+      ) WHERE (?6 IS NULL OR asker = ?6) ORDER BY issued_at DESC LIMIT ?7
+      """
+    ).begin()
+    try statement.bind(filter.profile).bind(filter.role).bind(filter.session).bind(filter.since?.milliseconds ?? Int64.min)
+      .bind(filter.until?.milliseconds ?? Int64.max).bind(filter.user).bind(Int64(most))
+    return try statement.rows {
+      SessionSpan(
+        id: $0.text(0), profile: $0.text(1), roleARN: $0.optionalText(2), user: $0.optionalText(3),
+        issuedAt: Timestamp(stored: $0.int(4)), endsAt: Timestamp(stored: $0.int(5)),
+        endReason: $0.optionalText(6).flatMap { SessionEnd(rawValue: $0) }, deliveries: $0.int(7))
+    }.reversed()
+  }
+
+  /// Every profile that there is now, by name.
+  public func profileUses() throws -> [ProfileUse] {
+    guard let database else { return [] }
+    return try database.statement(
+      """
+      SELECT p.name, p.role_arn, p.origin, (SELECT max(last_used_at) FROM session s WHERE s.profile_id = p.id), \
+        coalesce(p.role_arn IN (SELECT role_arn FROM session), 0) \
+      FROM profile p WHERE p.removed_at IS NULL ORDER BY p.name
+      """
+    ).begin().rows {
+      ProfileUse(
+        name: $0.text(0), roleARN: $0.optionalText(1), origin: $0.text(2),
+        lastUsedAt: $0.optionalInt(3).map { Timestamp(stored: $0) }, roleWasAssumed: $0.int(4) != 0)
+    }
+  }
+}

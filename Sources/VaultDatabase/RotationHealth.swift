@@ -1,0 +1,55 @@
+import VaultModel
+
+/// How well a profile's sessions were renewed.
+public struct RotationHealth: Sendable {
+  public var profile: String
+  /// The agent had the new session before the old one ended.
+  public var onTime: Int64
+  /// The agent's new session came after the old one's end.
+  public var late: Int64
+  /// Renewed because a program or a person asked.
+  public var onRequest: Int64
+  /// The agent tried, and got none.
+  public var failed: Int64
+  public var ended: Int64
+  /// Ended, and never handed to a program nor used on the way to another role.
+  public var endedUnused: Int64
+}
+
+extension VaultReader {
+  /// By profile, those with the most to say first. Of a filter, profile, role and times count: a session has no user of its own.
+  public func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth] {
+    guard let database else { return [] }
+    // "outcome <> 'success'" and "+profile" lead SQLite to the small partial index, rather than through the whole log by profile.
+    let statement = try database.statement(
+      """
+      WITH wanted AS MATERIALIZED ( \
+        SELECT p.name, o.*, n.issued_at AS next_at, \
+          (SELECT cause FROM audit_event a WHERE a.session_id = n.id AND a.action <> 'Deliver' ORDER BY sequence LIMIT 1) AS next_cause \
+        FROM session o JOIN profile p ON p.id = o.profile_id LEFT JOIN session n ON n.id = o.replaced_by \
+        WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR o.role_arn = ?2 OR substr(o.role_arn, -length(?2) - 1) = '/' || ?2) \
+          AND o.expires_at >= ?3 AND o.issued_at < ?4 \
+      ), sources AS ( \
+        SELECT source_access_key_id AS id FROM audit_event WHERE action = 'AssumeRole' AND source_access_key_id IS NOT NULL \
+      ), failures AS MATERIALIZED ( \
+        SELECT profile, count(*) AS failed FROM audit_event \
+        WHERE outcome <> 'success' AND outcome <> 'intent' AND cause = 'rotation' AND time >= ?3 AND time < ?4 \
+          AND (?1 IS NULL OR profile = ?1) AND (?2 IS NULL OR role_arn = ?2 OR substr(role_arn, -length(?2) - 1) = '/' || ?2) \
+        GROUP BY +profile \
+      ) \
+      SELECT w.name, count(*) FILTER (WHERE next_cause = 'rotation' AND next_at < expires_at), \
+        count(*) FILTER (WHERE next_cause = 'rotation' AND next_at >= expires_at), count(*) FILTER (WHERE next_cause <> 'rotation'), \
+        coalesce((SELECT failed FROM failures f WHERE f.profile = w.name), 0), count(ended_at), \
+        count(*) FILTER (WHERE ended_at IS NOT NULL AND deliveries = 0 AND access_key_id NOT IN (SELECT id FROM sources)) \
+      FROM wanted w GROUP BY w.name ORDER BY count(*) DESC, w.name
+      """
+    ).begin()
+    try statement.bind(filter.profile).bind(filter.role).bind(filter.since?.milliseconds ?? Int64.min)
+      .bind(filter.until?.milliseconds ?? Int64.max)
+    return try statement.rows {
+      RotationHealth(
+        profile: $0.text(0), onTime: $0.int(1), late: $0.int(2), onRequest: $0.int(3), failed: $0.int(4), ended: $0.int(5),
+        endedUnused: $0.int(6))
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import VaultDatabase
+import VaultModel
+
+/// What a group of rows comes to.
+struct Tally {
+  var calls = 0
+  var deliveries = 0
+  var failures = 0
+  var last: Timestamp?
+
+  mutating func add(_ mark: AuditMark) {
+    switch mark.kind {
+    case .call: calls += 1
+    case .delivery: deliveries += 1
+    case .other: break
+    }
+    if mark.isFailure { failures += 1 }
+    last = mark.time
+  }
+}
+
+/// The audit log in numbers, from one pass over it.
+struct AuditStatistics {
+  typealias Named = (name: String, tally: Tally)
+
+  private(set) var rows = 0
+  private(set) var first: Timestamp?
+  private(set) var last: Timestamp?
+  /// By the hour of the day, in UTC.
+  private(set) var hours = [Tally](repeating: Tally(), count: 24)
+  private(set) var names = AuditNames()
+  private var byProfile: [Tally] = []
+  private var byRole: [Tally] = []
+  private var byUser: [Tally] = []
+  private var byProgram: [Tally] = []
+  private var byError: [Tally] = []
+
+  /// - Parameter observe: sees every row that is counted.
+  init(_ reader: VaultReader, _ filter: AuditFilter, observe: (AuditMark) -> Void = { _ in }) throws {
+    var names = AuditNames()
+    try reader.forEachAuditMark(filter, &names) { mark in
+      observe(mark)
+      rows += 1
+      let time = mark.time
+      if first == nil { first = time }
+      last = time
+      if let profile = mark.profile { Self.add(mark, to: &byProfile, at: profile) }
+      if let role = mark.role { Self.add(mark, to: &byRole, at: role) }
+      Self.add(mark, to: &byUser, at: mark.user)
+      Self.add(mark, to: &byProgram, at: mark.program)
+      if let error = mark.error { Self.add(mark, to: &byError, at: error) }
+      let hour = Int(time.seconds / 3_600 % 24)
+      hours[hour < 0 ? hour + 24 : hour].add(mark)
+    }
+    self.names = names
+  }
+
+  private static func add(_ mark: AuditMark, to tallies: inout [Tally], at number: Int) {
+    while tallies.count <= number { tallies.append(Tally()) }
+    tallies[number].add(mark)
+  }
+
+  var profiles: [Named] { Self.sorted(byProfile, names.profiles) }
+  var roles: [Named] { Self.sorted(byRole, names.roles) }
+  var users: [Named] { Self.sorted(byUser, names.users) }
+  var programs: [Named] { Self.sorted(byProgram, names.programs) }
+
+  /// Failures by what caused them: AWS's code where it gave one, else the words, without what differs from one to the next.
+  var causes: [Named] {
+    var causes: [String: Tally] = [:]
+    for (number, tally) in byError.enumerated() {
+      let cause = Self.cause(names.errors[number])
+      var sum = causes[cause] ?? Tally()
+      sum.failures += tally.failures
+      sum.last = [sum.last, tally.last].compactMap { $0 }.max()
+      causes[cause] = sum
+    }
+    return causes.map { ($0.key, $0.value) }.sorted { ($0.tally.failures, $1.name) > ($1.tally.failures, $0.name) }
+  }
+
+  /// `AccessDenied` of `AssumeRole: AccessDenied: User: …`; a text of another form as it is, up to 100 characters.
+  static func cause(_ error: String) -> String {
+    let parts = error.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    if parts.count > 1 {
+      let code = parts[1].drop { $0 == " " }
+      let isCode = !code.isEmpty && code.utf8.allSatisfy { ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || $0 == UInt8(ascii: ".") }
+      if isCode { return String(code) }
+      if AuditAction(rawValue: String(parts[0])) != nil { return String(error.dropFirst(parts[0].count + 2).prefix(100)) }
+    }
+    return String(error.prefix(100))
+  }
+
+  private static func sorted(_ tallies: [Tally], _ names: NameTable) -> [Named] {
+    tallies.indices.map { (names[$0], tallies[$0]) }.sorted { one, other in
+      let (a, b) = (one.tally.calls + one.tally.deliveries, other.tally.calls + other.tally.deliveries)
+      return a == b ? one.name < other.name : a > b
+    }
+  }
+}

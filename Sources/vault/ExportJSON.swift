@@ -1,0 +1,77 @@
+import VaultDatabase
+
+/// Rows as `vault audit --format jsonl` writes them, straight from the database's bytes.
+struct ExportJSON: AuditLineWriter {
+  private var days = DayCache()
+
+  mutating func write(_ line: AuditLine, to sink: inout ByteSink) {
+    text("{\"id\":", .id, line, &sink)
+    sink.append(",\"sequence\":")
+    sink.append(line.number(.sequence))
+    time(",\"time\":", .time, line, &sink)
+    text(",\"action\":", .action, line, &sink)
+    text(",\"outcome\":", .outcome, line, &sink)
+    text(",\"trigger\":", .trigger, line, &sink)
+    text(",\"profile\":", .profile, line, &sink)
+    text(",\"roleArn\":", .roleARN, line, &sink)
+    text(",\"roleSessionName\":", .roleSessionName, line, &sink)
+    text(",\"sourceIdentity\":", .sourceIdentity, line, &sink)
+    text(",\"sourceAccessKeyId\":", .sourceAccessKeyId, line, &sink)
+    text(",\"accessKeyId\":", .accessKeyId, line, &sink)
+    time(",\"issuedAt\":", .issuedAt, line, &sink)
+    time(",\"expiresAt\":", .expiresAt, line, &sink)
+    number(",\"durationSeconds\":", .durationSeconds, line, &sink)
+    if line.number(.mfa) != 0 { sink.append(",\"mfa\":true") } else { sink.append(",\"mfa\":false") }
+    text(",\"requestId\":", .requestId, line, &sink)
+    text(",\"endpoint\":", .endpoint, line, &sink)
+    text(",\"reason\":", .reason, line, &sink)
+    text(",\"requester\":{\"user\":", .user, line, &sink)
+    number(",\"uid\":", .uid, line, &sink)
+    number(",\"pid\":", .pid, line, &sink)
+    text(",\"program\":", .program, line, &sink)
+    text(",\"directory\":", .directory, line, &sink)
+    text(",\"host\":", .host, line, &sink)
+    text(",\"executable\":", .executable, line, &sink)
+    text(",\"parent\":", .parent, line, &sink)
+    text("},\"sessionId\":", .sessionId, line, &sink)
+    text(",\"error\":", .error, line, &sink)
+    text(",\"detail\":", .detail, line, &sink)
+    sink.append(",\"hash\":\"")
+    line.withHash { sink.append(hex: $0) }
+    sink.append("\"}\n")
+  }
+
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+    sink.append(name)
+    line.withBytes(field) { bytes in
+      if let bytes { sink.append(json: bytes) } else { sink.append("null") }
+    }
+  }
+
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+    sink.append(name)
+    if let number = line.optionalNumber(field) { sink.append(number) } else { sink.append("null") }
+  }
+
+  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+    sink.append(name)
+    guard let moment = line.optionalNumber(field) else { return sink.append("null") }
+    sink.append(UInt8(ascii: "\""))
+    days.append(moment, to: &sink)
+    sink.append(UInt8(ascii: "\""))
+  }
+}
+
+extension ByteSink {
+  /// A JSON string. What is not plain is left to ``JSONWriter``, so that every report escapes alike.
+  mutating func append(json bytes: UnsafeRawBufferPointer) {
+    append(UInt8(ascii: "\""))
+    if appendPlain(bytes, without: UInt8(ascii: "\""), UInt8(ascii: "\\")) {
+      append(UInt8(ascii: "\""))
+      return
+    }
+    var writer = JSONWriter()
+    writer.string(String(decoding: bytes, as: UTF8.self))
+    writer.take().withUnsafeBytes { append(UnsafeRawBufferPointer(rebasing: $0.dropFirst())) }
+  }
+}

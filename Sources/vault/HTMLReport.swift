@@ -1,0 +1,105 @@
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+/// `vault audit report`: the log as one page that needs nothing else, neither files nor a network.
+enum HTMLReport {
+  static let command = Command(
+    "audit report", "--html FILE", "the audit log as one page for a browser: sessions, calls, failures, what is never used",
+    options: AuditReport.filters + [
+      Option("html", value: "FILE", "where the page is written, whole or not at all, mode 0600")
+    ], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    guard let path = arguments["html"] else {
+      throw Failure("a report in which file?", hint: "--html FILE", exitStatus: .usage)
+    }
+    let now = SystemClock().now()
+    let filter = try AuditReport.filter(arguments, now: now)
+    let data = try PageData(try VaultReader(path: paths.database), filter, now: now)
+    let file = try NewFile(path)
+    var html = HTMLWriter(descriptor: file.descriptor)
+    head(&html)
+    html.markup("<body>\n<header>\n<h1>Audit report</h1>\n<p>")
+    html.time(data.from)
+    html.markup(" to ")
+    html.time(data.to)
+    html.markup(" UTC, made ")
+    html.time(now)
+    html.markup(" by vault ")
+    html.text(vaultVersion)
+    html.markup("</p>\n")
+    asked(arguments, &html)
+    html.markup("<div id=\"filters\"></div>\n</header>\n<main>\n")
+    PageFigures.write(data, &html)
+    PageTables.write(data, now, &html)
+    html.markup("</main>\n<script type=\"application/json\" id=\"data\">")
+    html.json(json(data))
+    html.markup("</script>\n<script>")
+    html.verbatim(PackageResources.report_js)
+    html.markup("</script>\n</body>\n</html>\n")
+    try html.finish()
+    try file.putInPlace()
+  }
+
+  /// The policy is the first thing that the page says: nothing is loaded, and only this very style and script count.
+  private static func head(_ html: inout HTMLWriter) {
+    html.markup(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\""
+    )
+    html.text("default-src 'none'; style-src 'sha256-\(digest(PackageResources.report_css))'; ")
+    html.text("script-src 'sha256-\(digest(PackageResources.report_js))'; base-uri 'none'; form-action 'none'")
+    html.markup("\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
+    html.markup("<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"color-scheme\" content=\"light dark\">\n")
+    html.markup("<title>vault: audit report</title>\n<style>")
+    html.verbatim(PackageResources.report_css)
+    html.markup("</style>\n</head>\n")
+  }
+
+  /// The filters that the command was given.
+  private static func asked(_ arguments: Arguments, _ html: inout HTMLWriter) {
+    let given = AuditReport.filters.compactMap { option in arguments[option.name].map { "--\(option.name) \($0)" } }
+    guard !given.isEmpty else { return }
+    html.markup("<p>Only <code>")
+    html.text(given.joined(separator: " "))
+    html.markup("</code></p>\n")
+  }
+
+  /// What the script sums up again when a filter is chosen: the names, and the counts by bucket, profile, role and user.
+  private static func json(_ data: PageData) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      for (key, names) in [("profiles", data.profileNames), ("roles", data.roleNames), ("users", data.userNames)] {
+        writer.key(key)
+        writer.array { writer in for name in names.names { writer.string(safeText(name)) } }
+      }
+      writer.key("buckets")
+      writer.array { writer in for bucket in 0..<data.bucketCount { writer.string(data.start(ofBucket: bucket).shown) } }
+      writer.key("cells")
+      writer.array { writer in
+        for (cell, tally) in data.cells.sorted(by: { $0.key.bucket < $1.key.bucket }) {
+          writer.array { writer in
+            for value in [cell.bucket, cell.profile, cell.role, cell.user, tally.calls, tally.deliveries, tally.failures] {
+              writer.number(Int64(value))
+            }
+          }
+        }
+      }
+    }
+    return writer.take()
+  }
+
+  /// SHA-256 in Base64, as a Content Security Policy names an inline element (CSP Level 3, 2.3.1).
+  private static func digest(_ bytes: [UInt8]) -> String {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var text: [UInt8] = []
+    // 32 bytes are ten threes and two more.
+    let digest = sha256(bytes) + [0]
+    for start in stride(from: 0, to: digest.count, by: 3) {
+      let word = Int(digest[start]) << 16 | Int(digest[start + 1]) << 8 | Int(digest[start + 2])
+      for shift in [18, 12, 6, 0] { text.append(alphabet[word >> shift & 63]) }
+    }
+    return String(decoding: text.dropLast(), as: UTF8.self) + "="
+  }
+}

@@ -1,0 +1,44 @@
+import CSystem
+import Glibc
+import VaultModel
+
+/// A file of mode 0600 that is there whole or not at all: written beside its place, and put there by a rename.
+///
+/// What was not put in place is removed with the last reference.
+final class NewFile {
+  let descriptor: Int32
+  private let path: String
+  private let temporary: String
+  private var isInPlace = false
+
+  /// - Throws: where the folder takes no file, or something else than a regular file has the name.
+  init(_ path: String) throws(Failure) {
+    var status = stat()
+    if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      throw Failure("\(path) is there, and no regular file", hint: "name another file", exitStatus: .cannotCreate)
+    }
+    self.path = path
+    temporary = "\(path).vault-\(getpid())"
+    unlink(temporary)
+    descriptor = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw Failure("cannot write beside \(path) (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
+    }
+  }
+
+  /// - Throws: where it does not reach the disk; what had the name before is untouched then.
+  func putInPlace() throws(Failure) {
+    guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 else {
+      throw Failure("cannot write \(path) to the disk (\(String(cString: strerror(errno))))", exitStatus: .inputOutput)
+    }
+    guard rename(temporary, path) == 0 else {
+      throw Failure("cannot put \(path) in place (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
+    }
+    isInPlace = true
+  }
+
+  deinit {
+    close(descriptor)
+    if !isInPlace { unlink(temporary) }
+  }
+}

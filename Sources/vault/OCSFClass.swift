@@ -1,0 +1,75 @@
+import VaultModel
+
+/// What an action is in OCSF: its class, its activity, and the service that was asked.
+struct OCSFClass {
+  enum Kind {
+    /// API Activity, 6003.
+    case api
+    /// Authentication, 3002.
+    case authentication
+  }
+
+  let kind: Kind
+  /// `activity_id` of the class.
+  let activity: Int64
+  let activityName: String
+  /// As CloudTrail names AWS's services in `eventSource`.
+  let service: String
+
+  private init(_ activity: Int64, _ activityName: String, _ service: String, _ kind: Kind = .api) {
+    self.kind = kind
+    self.activity = activity
+    self.activityName = activityName
+    self.service = service
+  }
+
+  /// An action that is not known here is an activity of the vault's own, "Other".
+  init(_ action: AuditAction?) {
+    switch action {
+    case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken:
+      self.init(1, "Create", "sts.amazonaws.com")
+    case .getRoleCredentials: self.init(1, "Create", "sso.amazonaws.com")
+    case .registerClient: self.init(1, "Create", "sso-oauth.amazonaws.com")
+    case .createToken, .tokenAdopted: self.init(1, "Logon", "sso-oauth.amazonaws.com", .authentication)
+    case .signedOut, .signInEnded: self.init(2, "Logoff", "sso-oauth.amazonaws.com", .authentication)
+    case .unlocked: self.init(1, "Logon", "vault", .authentication)
+    case .locked: self.init(2, "Logoff", "vault", .authentication)
+    case .createAccessKey: self.init(1, "Create", "iam.amazonaws.com")
+    case .deleteAccessKey: self.init(4, "Delete", "iam.amazonaws.com")
+    case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials:
+      self.init(2, "Read", "vault")
+    case .profileAdded, .profilesImported, .accessKeyAdded, .mfaSecretAdded, .vaultCreated: self.init(1, "Create", "vault")
+    case .profileChanged, .accessKeyChanged, .settingChanged, .keyRotated, .schemaMigrated: self.init(3, "Update", "vault")
+    case .profileRemoved, .accessKeyRemoved, .mfaSecretRemoved, .sessionForgotten, .sessionExpired, .sessionReplaced:
+      self.init(4, "Delete", "vault")
+    default: self.init(99, "Other", "vault")
+    }
+  }
+
+  /// `class_uid`; its thousands are the category (OCSF, "Event class").
+  var uid: Int64 { kind == .api ? 6_003 : 3_002 }
+  var category: Int64 { uid / 1_000 }
+  var name: StaticString { kind == .api ? "API Activity" : "Authentication" }
+}
+
+/// How an outcome is told in OCSF and CEF.
+struct OutcomeRank {
+  /// `status_id`: 0 unknown, 1 success, 2 failure.
+  let status: Int64
+  let statusName: StaticString
+  /// OCSF's `severity_id`: 1 informational to 3 medium.
+  let severity: Int64
+  /// CEF's severity, 0 to 10.
+  let cef: Int64
+
+  init(_ outcome: AuditOutcome?) {
+    (status, statusName, severity, cef) =
+      switch outcome {
+      case .success: (1, "Success", 1, 2)
+      case .intent: (0, "Unknown", 1, 2)
+      case .failure: (2, "Failure", 2, 5)
+      case .refused: (2, "Failure", 3, 7)
+      case .unknown, nil: (0, "Unknown", 3, 6)
+      }
+  }
+}

@@ -1,0 +1,155 @@
+import VaultDatabase
+import VaultModel
+
+/// Names by number, as the page's filters know them. What comes after the first two hundred is one, "others": a page must stay one that
+/// a browser can show.
+struct PageNames {
+  private static let most = 200
+  private(set) var names: [String] = []
+  private var numbers: [String: Int] = [:]
+
+  mutating func number(_ name: String) -> Int {
+    if let known = numbers[name] { return known }
+    if names.count < Self.most {
+      names.append(name)
+      numbers[name] = names.count - 1
+    } else if names.count == Self.most {
+      names.append("(others)")
+    }
+    return numbers[name] ?? Self.most
+  }
+}
+
+/// Everything that the page shows.
+struct PageData {
+  /// The rows of one bucket of time by one profile, role and user.
+  struct Cell: Hashable {
+    let bucket: Int
+    let profile: Int
+    let role: Int
+    let user: Int
+  }
+
+  struct Bar {
+    let session: SessionSpan
+    let profile: Int
+    let role: Int
+    let user: Int
+  }
+
+  static let mostSessions = 3_000
+  /// Beyond as many, users are no longer told apart in the bars over time.
+  private static let mostCells = 30_000
+  private static let none = "(none)"
+
+  let from: Timestamp
+  let to: Timestamp
+  /// Milliseconds.
+  let bucketLength: Int64
+  let bucketCount: Int
+  private(set) var cells: [Cell: Tally] = [:]
+  let statistics: AuditStatistics
+  private(set) var bars: [Bar] = []
+  let profiles: [ProfileUse]
+  private(set) var profileNames = PageNames()
+  private(set) var roleNames = PageNames()
+  private(set) var userNames = PageNames()
+
+  init(_ reader: VaultReader, _ filter: AuditFilter, now: Timestamp) throws {
+    let span = try reader.auditSpan() ?? (now.adding(seconds: -86_400), now)
+    let earliest = filter.since ?? span.first
+    let length = Self.bucketLength(max(1, (filter.until ?? now).since(earliest)))
+    // Buckets begin at whole hours and days of UTC.
+    from = Timestamp(milliseconds: earliest.milliseconds - (earliest.milliseconds % length + length) % length)
+    let end = max((filter.until ?? now).milliseconds, from.milliseconds + 1)
+    bucketLength = length
+    bucketCount = Int((end - from.milliseconds + length - 1) / length)
+    to = Timestamp(milliseconds: from.milliseconds + Int64(bucketCount) * length)
+
+    var counted: [Cell: Tally] = [:]
+    let (start, count) = (from.milliseconds, bucketCount)
+    statistics = try AuditStatistics(reader, filter) { mark in
+      let bucket = min(max(0, Int((mark.time.milliseconds - start) / length)), count - 1)
+      counted[Cell(bucket: bucket, profile: mark.profile ?? -1, role: mark.role ?? -1, user: mark.user), default: Tally()].add(
+        mark)
+    }
+    let names = statistics.names
+    profiles = try reader.profileUses()
+    let sessions = try reader.sessionSpans(filter, most: Self.mostSessions)
+    // The most active have their names first.
+    for (name, _) in statistics.profiles { _ = profileNames.number(name) }
+    for (name, _) in statistics.roles { _ = roleNames.number(name) }
+    for (name, _) in statistics.users { _ = userNames.number(name) }
+    let tellsUsers = counted.count <= Self.mostCells
+    for (cell, tally) in counted {
+      let mine = Cell(
+        bucket: cell.bucket, profile: profileNames.number(cell.profile < 0 ? Self.none : names.profiles[cell.profile]),
+        role: roleNames.number(cell.role < 0 ? Self.none : names.roles[cell.role]),
+        user: userNames.number(tellsUsers ? names.users[cell.user] : Self.none))
+      cells[mine, default: Tally()].add(tally)
+    }
+    for session in sessions {
+      bars.append(
+        Bar(
+          session: session, profile: profileNames.number(session.profile), role: roleNames.number(session.roleARN ?? Self.none),
+          user: userNames.number(session.user ?? Self.none)))
+    }
+  }
+
+  /// A length that makes at most 96 buckets.
+  private static func bucketLength(_ span: Int64) -> Int64 {
+    let minute: Int64 = 60_000
+    let lengths = [5, 15, 30, 60, 180, 360, 720, 1_440, 2_880, 10_080, 43_200].map { $0 * minute }
+    return lengths.first { span / $0 < 96 } ?? (span / 96 / (43_200 * minute) + 1) * 43_200 * minute
+  }
+
+  /// `hour`, `3 hours`, `day`, …
+  var bucketWords: String {
+    let minutes = bucketLength / 60_000
+    switch minutes {
+    case ..<60: return "\(minutes) minutes"
+    case 60: return "hour"
+    case ..<1_440: return "\(minutes / 60) hours"
+    case 1_440: return "day"
+    default: return "\(minutes / 1_440) days"
+    }
+  }
+
+  func start(ofBucket bucket: Int) -> Timestamp { from.adding(milliseconds: Int64(bucket) * bucketLength) }
+
+  /// What each bucket comes to.
+  var buckets: [Tally] {
+    var sums = [Tally](repeating: Tally(), count: bucketCount)
+    for (cell, tally) in cells { sums[cell.bucket].add(tally) }
+    return sums
+  }
+
+  /// Profiles of which nothing was handed out in the time that is shown.
+  var unusedProfiles: [ProfileUse] {
+    let used = Set(statistics.profiles.filter { $0.tally.deliveries > 0 }.map(\.name))
+    return profiles.filter { !used.contains($0.name) }
+  }
+
+  /// Roles that a profile leads to, and of which there never was a session; with those profiles.
+  var rolesNeverAssumed: [(role: String, profiles: [String])] {
+    var found: [String: [String]] = [:]
+    for profile in profiles where !profile.roleWasAssumed {
+      if let role = profile.roleARN { found[role, default: []].append(profile.name) }
+    }
+    return found.map { ($0.key, $0.value) }.sorted { $0.role < $1.role }
+  }
+
+  var longest: [Bar] {
+    Array(
+      bars.sorted { $0.session.endsAt.since($0.session.issuedAt) > $1.session.endsAt.since($1.session.issuedAt) }.prefix(12))
+  }
+}
+
+extension Tally {
+  mutating func add(_ other: Tally) {
+    calls += other.calls
+    deliveries += other.deliveries
+    failures += other.failures
+    last = [last, other.last].compactMap { $0 }.max()
+  }
+}

@@ -1,0 +1,146 @@
+import VaultModel
+
+/// The page's tables.
+enum PageTables {
+  static func write(_ data: PageData, _ now: Timestamp, _ html: inout HTMLWriter) {
+    html.markup("<div class=\"columns\">\n")
+    longest(data, &html)
+    failures(data, &html)
+    unused(data, &html)
+    neverAssumed(data, &html)
+    html.markup("</div>\n")
+  }
+
+  /// A role by its name, its account below; what is no ARN as it is.
+  static func role(_ arn: String, _ html: inout HTMLWriter) {
+    let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+    guard parts.count == 6, parts[0] == "arn", parts[5].hasPrefix("role/") else {
+      return html.text(arn == "(none)" ? "no role" : arn)
+    }
+    html.markup("<span title=\"")
+    html.text(arn)
+    html.markup("\">")
+    html.text(String(parts[5].dropFirst(5)))
+    html.markup("</span> <small>")
+    html.text(String(parts[4]))
+    html.markup("</small>")
+  }
+
+  private static func begin(_ id: StaticString, _ title: StaticString, _ caption: StaticString, _ html: inout HTMLWriter) {
+    html.markup("<section aria-labelledby=\"")
+    html.markup(id)
+    html.markup("\">\n<h2 id=\"")
+    html.markup(id)
+    html.markup("\">")
+    html.markup(title)
+    html.markup("</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"")
+    html.markup(id)
+    html.markup("\">\n<table>\n<caption>")
+    html.markup(caption)
+    html.markup("</caption>\n<thead><tr>")
+  }
+
+  private static func column(_ title: StaticString, isNumber: Bool = false, _ html: inout HTMLWriter) {
+    if isNumber { html.markup("<th scope=\"col\" class=\"n\">") } else { html.markup("<th scope=\"col\">") }
+    html.markup(title)
+    html.markup("</th>")
+  }
+
+  /// - Parameter more: rows that are not shown.
+  private static func end(_ columns: Int, isEmpty: Bool, more: Int = 0, _ html: inout HTMLWriter) {
+    if isEmpty || more > 0 {
+      html.markup("<tr><td class=\"nothing\" colspan=\"")
+      html.number(columns)
+      html.markup("\">")
+      html.text(isEmpty ? "None." : "And \(more) more.")
+      html.markup("</td></tr>\n")
+    }
+    html.markup("</tbody>\n</table>\n</div>\n</section>\n")
+  }
+
+  private static func longest(_ data: PageData, _ html: inout HTMLWriter) {
+    begin("longest", "Longest-lived sessions", "From issue to end, or to the end that AWS set", &html)
+    column("Profile", &html)
+    column("Lived", isNumber: true, &html)
+    column("From", &html)
+    column("Handed out", isNumber: true, &html)
+    html.markup("</tr></thead>\n<tbody>\n")
+    for bar in data.longest {
+      html.markup("<tr data-p=\"")
+      html.number(bar.profile)
+      html.markup("\" data-r=\"")
+      html.number(bar.role)
+      html.markup("\" data-u=\"")
+      html.number(bar.user)
+      html.markup("\"><th scope=\"row\">")
+      html.text(bar.session.profile)
+      html.markup("</th><td class=\"n\">")
+      html.text(TimeText.length(seconds: bar.session.endsAt.since(bar.session.issuedAt) / 1_000))
+      html.markup("</td><td>")
+      html.time(bar.session.issuedAt)
+      html.markup("</td><td class=\"n\">")
+      html.number(Int(bar.session.deliveries))
+      html.markup("×</td></tr>\n")
+    }
+    end(4, isEmpty: data.longest.isEmpty, &html)
+  }
+
+  private static func failures(_ data: PageData, _ html: inout HTMLWriter) {
+    begin("failures", "Why it failed", "AWS's code where it gave one; all profiles, whatever is chosen above", &html)
+    column("Cause", &html)
+    column("Times", isNumber: true, &html)
+    column("Last", &html)
+    html.markup("</tr></thead>\n<tbody>\n")
+    let all = data.statistics.causes
+    let causes = all.prefix(12)
+    for (cause, tally) in causes {
+      html.markup("<tr><th scope=\"row\">")
+      html.text(cause)
+      html.markup("</th><td class=\"n\">")
+      html.number(tally.failures)
+      html.markup("</td><td>")
+      if let last = tally.last { html.time(last) }
+      html.markup("</td></tr>\n")
+    }
+    end(3, isEmpty: causes.isEmpty, more: all.count - causes.count, &html)
+  }
+
+  private static func unused(_ data: PageData, _ html: inout HTMLWriter) {
+    begin("unused", "Profiles without use", "Of which nothing was handed out in this time", &html)
+    column("Profile", &html)
+    column("Role", &html)
+    column("Last used", &html)
+    html.markup("</tr></thead>\n<tbody>\n")
+    let all = data.unusedProfiles
+    let profiles = all.prefix(500)
+    for profile in profiles {
+      html.markup("<tr><th scope=\"row\">")
+      html.text(profile.name)
+      html.markup(" <small>")
+      html.text(profile.origin)
+      html.markup("</small></th><td>")
+      if let arn = profile.roleARN { role(arn, &html) } else { html.markup("–") }
+      html.markup("</td><td>")
+      if let last = profile.lastUsedAt { html.time(last) } else { html.markup("never") }
+      html.markup("</td></tr>\n")
+    }
+    end(3, isEmpty: profiles.isEmpty, more: all.count - profiles.count, &html)
+  }
+
+  private static func neverAssumed(_ data: PageData, _ html: inout HTMLWriter) {
+    begin("never", "Roles never assumed", "A profile leads to them, and there never was a session", &html)
+    column("Role", &html)
+    column("By profile", &html)
+    html.markup("</tr></thead>\n<tbody>\n")
+    let all = data.rolesNeverAssumed
+    let roles = all.prefix(500)
+    for (arn, profiles) in roles {
+      html.markup("<tr><th scope=\"row\">")
+      role(arn, &html)
+      html.markup("</th><td>")
+      html.text(profiles.joined(separator: ", "))
+      html.markup("</td></tr>\n")
+    }
+    end(2, isEmpty: roles.isEmpty, more: all.count - roles.count, &html)
+  }
+}

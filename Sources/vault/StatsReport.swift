@@ -1,0 +1,153 @@
+import VaultDatabase
+import VaultModel
+
+/// `vault audit stats`: the log in numbers.
+enum StatsReport {
+  static let command = Command(
+    "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
+    options: AuditReport.filters + [Option("format", value: "FORMAT", "table or json")], run: run)
+
+  /// Rows of a table for a person; JSON has all.
+  private static let most = 15
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
+    let now = SystemClock().now()
+    let filter = try AuditReport.filter(arguments, now: now)
+    let reader = try VaultReader(path: paths.database)
+    let statistics = try AuditStatistics(reader, filter)
+    let rotation = try reader.rotationHealth(filter)
+    var output = Output()
+    if format == .json {
+      var writer = JSONWriter()
+      json(statistics, rotation, &writer)
+      output.write(bytes: writer.take())
+      output.write("\n")
+    } else if statistics.rows == 0 {
+      Diagnostics.notice("no such row in the audit log")
+    } else {
+      tables(statistics, rotation, now, &output)
+    }
+    output.flush()
+  }
+
+  private static func tables(
+    _ statistics: AuditStatistics, _ rotation: [RotationHealth], _ now: Timestamp, _ output: inout Output
+  ) {
+    let span = [statistics.first, statistics.last].map { ReportCommands.time($0, now: now) }
+    if Terminal.outputIsTerminal {
+      output.line("\(statistics.rows) rows, \(span[0]) to \(span[1])")
+    } else {
+      output.line(["rows", String(statistics.rows), span[0], span[1]].joined(separator: "\t"))
+    }
+    for (name, groups) in [
+      ("profile", statistics.profiles), ("role", statistics.roles), ("user", statistics.users), ("program", statistics.programs),
+    ] {
+      let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
+      table(name, [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows, &output)
+    }
+    table("hour", ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], hours(statistics.hours), most: 24, &output)
+    let causes = statistics.causes.map { [$0.name, String($0.tally.failures), ReportCommands.time($0.tally.last, now: now)] }
+    table("cause", ["FAILED BECAUSE", "TIMES", "LAST"], causes, &output)
+    let renewals = rotation.map { health in
+      [health.profile]
+        + [health.onTime, health.late, health.onRequest, health.failed, health.ended, health.endedUnused].map { String($0) }
+    }
+    table("rotation", ["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"], renewals, &output)
+  }
+
+  /// One of the tables; in a pipe, which shows no headings, its name is each line's first cell, and nothing is left away.
+  private static func table(
+    _ name: String, _ titles: [String], _ rows: [[String]], most: Int = StatsReport.most, _ output: inout Output
+  ) {
+    guard !rows.isEmpty else { return }
+    let isTerminal = Terminal.outputIsTerminal
+    var table = Table(titles)
+    for row in isTerminal ? rows.prefix(most) : rows[...] { table.add((isTerminal ? [] : [name]) + row) }
+    if isTerminal { output.line("") }
+    table.write(to: &output)
+    if isTerminal, rows.count > most { output.line("and \(rows.count - most) more; --format json has all") }
+  }
+
+  private static func counts(_ tally: Tally) -> [String] { [tally.calls, tally.deliveries, tally.failures].map { String($0) } }
+
+  /// A row for an hour in which something was done, with a bar on a terminal.
+  private static func hours(_ hours: [Tally]) -> [[String]] {
+    let most = hours.map { $0.calls + $0.deliveries }.max() ?? 0
+    return hours.enumerated().compactMap { hour, tally in
+      let count = tally.calls + tally.deliveries
+      guard count + tally.failures > 0 else { return nil }
+      let bar = Terminal.outputIsTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, most)))] : []
+      return [hour < 10 ? "0\(hour)" : "\(hour)"] + counts(tally) + bar
+    }
+  }
+
+  private static func json(_ statistics: AuditStatistics, _ rotation: [RotationHealth], _ writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.field("rows", statistics.rows)
+      writer.field("from", statistics.first?.iso8601)
+      writer.field("to", statistics.last?.iso8601)
+      list("profiles", statistics.profiles, &writer)
+      list("roles", statistics.roles, &writer)
+      list("users", statistics.users, &writer)
+      list("programs", statistics.programs, &writer)
+      writer.key("hours")
+      writer.array { writer in
+        for (hour, tally) in statistics.hours.enumerated() {
+          writer.newLine()
+          writer.object { writer in
+            writer.field("hour", hour)
+            counts(tally, &writer)
+          }
+        }
+      }
+      writer.key("failures")
+      writer.array { writer in
+        for (cause, tally) in statistics.causes {
+          writer.newLine()
+          writer.object { writer in
+            writer.field("cause", cause)
+            writer.field("count", tally.failures)
+            writer.field("lastAt", tally.last?.iso8601)
+          }
+        }
+      }
+      writer.key("rotation")
+      writer.array { writer in for health in rotation { one(health, &writer) } }
+    }
+  }
+
+  private static func list(_ key: String, _ groups: [AuditStatistics.Named], _ writer: inout JSONWriter) {
+    writer.key(key)
+    writer.array { writer in
+      for (name, tally) in groups {
+        writer.newLine()
+        writer.object { writer in
+          writer.field("name", name)
+          counts(tally, &writer)
+          writer.field("lastAt", tally.last?.iso8601)
+        }
+      }
+    }
+  }
+
+  private static func counts(_ tally: Tally, _ writer: inout JSONWriter) {
+    writer.field("calls", tally.calls)
+    writer.field("deliveries", tally.deliveries)
+    writer.field("failures", tally.failures)
+  }
+
+  private static func one(_ health: RotationHealth, _ writer: inout JSONWriter) {
+    writer.newLine()
+    writer.object { writer in
+      writer.field("profile", health.profile)
+      writer.field("onTime", health.onTime)
+      writer.field("late", health.late)
+      writer.field("onRequest", health.onRequest)
+      writer.field("failed", health.failed)
+      writer.field("ended", health.ended)
+      writer.field("endedUnused", health.endedUnused)
+    }
+  }
+}
