@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// An audit row in the shapes of the contract.
