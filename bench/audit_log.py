@@ -3,14 +3,17 @@
 
 usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile]
 
-The database is made of `migrations/`; the hashes are random, since nothing here proves the chain. `--hostile` puts what attacks
-terminals, spreadsheets, browsers and parsers in every column that takes text.
+The database is made of `migrations/`. The chain is a true one, made as docs/audit-log.md says, so that `vault audit verify` proves it and is
+itself proven by it; there are no codes, since no agent wrote it. `--hostile` puts what attacks terminals, spreadsheets, browsers and
+parsers in every column that takes text.
 """
 
 import argparse
+import hashlib
 import pathlib
 import random
 import sqlite3
+import struct
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -47,6 +50,20 @@ def schema(database):
     database.execute(f"PRAGMA user_version = {len(files)}")
 
 
+def form(values):
+    """The canonical form of a row (docs/audit-log.md)."""
+    pieces = [b"\x02"]
+    for value in values:
+        if value is None:
+            pieces.append(b"\x00")
+        elif isinstance(value, str):
+            text = value.encode()
+            pieces.append(b"\x01" + struct.pack(">I", len(text)) + text)
+        else:
+            pieces.append(b"\x02" + struct.pack(">q", value))
+    return b"".join(pieces)
+
+
 class Log:
     """Rows as the agent would write them, in the order of time."""
 
@@ -59,6 +76,9 @@ class Log:
         self.texts = [c for c in columns if c not in NOT_TEXT]
         self.sequence = 0
         self.waiting = []
+        self.bound = columns[: columns.index("subject_version") + 1]
+        (vault,) = database.execute("SELECT id FROM vault").fetchone()
+        self.head = hashlib.blake2b(b"vault-audit-2\n" + vault.encode(), digest_size=32).digest()
 
     def name(self, prefix):
         return prefix + "_" + "".join(self.chance.choices("abcdefghijkmnpqrstuvwxyz23456789", k=16))
@@ -69,12 +89,13 @@ class Log:
         row = dict(
             self.empty, sequence=self.sequence, id=self.name("evt"), time=int(at), action=action, outcome=outcome, cause=cause, mfa=0,
             user=user, uid=uid, pid=self.chance.randrange(2_000, 90_000), program=program, executable="/usr/local/bin/vault",
-            directory=f"/home/{user}/src/my-application", parent="/usr/bin/bash", host=host,
-            previous_hash=self.chance.randbytes(32), hash=self.chance.randbytes(32))
+            directory=f"/home/{user}/src/my-application", parent="/usr/bin/bash", host=host)
         row.update(more)
         if self.hostile:
             for number, column in enumerate(self.texts):
                 row[column] = HOSTILE[(self.sequence + number) % len(HOSTILE)]
+        row["previous_hash"] = self.head
+        self.head = row["hash"] = hashlib.blake2b(self.head + form(row[c] for c in self.bound), digest_size=32).digest()
         self.waiting.append([row[column] for column in self.columns])
         if len(self.waiting) == 10_000:
             self.flush()
@@ -87,7 +108,7 @@ class Log:
 
 NOT_TEXT = {
     "sequence", "id", "time", "action", "outcome", "cause", "issued_at", "expires_at", "duration_seconds", "mfa", "uid", "pid", "hash",
-    "previous_hash", "subject", "subject_version", "intent_id",
+    "previous_hash", "mac", "subject", "subject_version", "intent_id",
 }
 
 

@@ -95,4 +95,13 @@ import Testing
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
   }
+
+  @Test(
+    "a log that another program made by the published form verifies, and one changed byte of it does not",
+    arguments: [false, true])
+  func publishedForm(hostile: Bool) async throws {
+    let log = try await GeneratedLog(rows: 400, hostile: hostile)
+    let verified = try await log.vault.run("audit", "verify", "--offline")
+    #expect(verified.succeeded && verified.output.contains("400 rows is whole"), "\(verified.errors)")
+  }
 }
