@@ -102,6 +102,13 @@ import Testing
   func publishedForm(hostile: Bool) async throws {
     let log = try await GeneratedLog(rows: 400, hostile: hostile)
     let verified = try await log.vault.run("audit", "verify", "--offline")
-    #expect(verified.succeeded && verified.output.contains("400 rows is whole"), "\(verified.errors)")
+    #expect(verified.succeeded && verified.output.contains("rows is whole"), "\(verified.errors)")
+    try await log.change(
+      "DROP TRIGGER audit_event_never_changed; UPDATE audit_event SET host = host || '!' WHERE sequence = 200")
+    #expect(try await log.vault.run("audit", "verify", "--offline").errors.contains("the triggers"))
+    try await log.change(
+      "CREATE TRIGGER audit_event_never_changed BEFORE UPDATE OF hash ON audit_event BEGIN SELECT RAISE(ABORT, 'no'); END")
+    let broken = try await log.vault.run("audit", "verify", "--offline")
+    #expect(broken.end == .exit(65) && broken.errors.contains("row 200 was changed"), "\(broken.errors)")
   }
 }
