@@ -35,7 +35,7 @@ simulate: ## the schedule of 200 laptops over a month, in virtual time
 
 bench: ## the figures, as ratios against true, the AWS CLI and awsume
 	@scripts/setup.sh build bench
-	@scripts/build.sh
+	@scripts/build.sh bench
 	@bench/run
 
 lint: ## format, imports, and what must not stand in the tree

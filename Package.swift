@@ -57,6 +57,9 @@ let package = Package(
     .executableTarget(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
       swiftSettings: strict),
+    .executableTarget(
+      name: "bench-inside", dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore"], path: "bench/Inside",
+      swiftSettings: strict),
     .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
     .target(name: "VirtualTime", path: "Tests/VirtualTime", swiftSettings: strict),
     .executableTarget(

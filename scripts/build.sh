@@ -24,6 +24,7 @@ echo "vault: building (two to four minutes the first time)" >&2
 quiet --scratch-path .build/static --product vault --static-swift-stdlib -Xswiftc -static-executable
 quiet --product vaultd --static-swift-stdlib
 quiet --product sts-simulator --static-swift-stdlib
+if [ "${1:-}" = bench ]; then quiet --product bench-inside --static-swift-stdlib; fi
 mkdir -p .build/programs
 release=$(scripts/swift.sh build -c release --show-bin-path 2>/dev/null)
 static=$(scripts/swift.sh build -c release --scratch-path .build/static --show-bin-path 2>/dev/null)
@@ -31,3 +32,4 @@ static=$(scripts/swift.sh build -c release --scratch-path .build/static --show-b
 for program in "$static/vault" "$release/vaultd" "$release/sts-simulator"; do
   cp "$program" ".build/programs/.new" && mv -f .build/programs/.new ".build/programs/$(basename "$program")"
 done
+if [ "${1:-}" = bench ]; then cp "$release/bench-inside" .build/programs/bench-inside; fi

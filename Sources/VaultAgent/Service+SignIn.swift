@@ -88,6 +88,24 @@ extension Service {
     return reply
   }
 
+  /// Sends every role that a SAML assertion offers.
+  func samlRoles(_ connection: Connection, _ message: Message, _ prompter: any Prompter) async throws -> Reply {
+    let text: SecretBytes
+    if let command = message.text(.text) {
+      text = try await ProgramRunner().run(command, setting: "saml_process") { prompter.notice($0) }
+    } else {
+      text = try await prompter.ask(.assertion(profile: "the list of roles"))
+    }
+    for role in try SAMLAssertion(text.trimmed).roles {
+      let entry = MessageWriter(.entry)
+      entry.add(.accountId, role.roleARN.account)
+      entry.add(.item, role.roleARN.text)
+      entry.add(.text, role.principalARN)
+      try connection.send(try entry.frame())
+    }
+    return Reply(.done)
+  }
+
   private func asker(_ message: Message, _ requester: Requester, _ prompter: any Prompter) -> SignIns.Asker {
     SignIns.Asker(
       requester: requester, trigger: .manual, environment: Wish.environment(of: message), prompter: prompter)

@@ -63,6 +63,7 @@ struct Service: Sendable {
       case .lock: try await lock(requester)
       case .unlock: try await unlock(requester, prompter)
       case .keyRotate: try await rotateKey(requester, prompter)
+      case .samlRoles: try await samlRoles(connection, message, prompter)
       case .linkFile: try await linkFile(message, requester, prompter)
       case .unlinkFile: try await unlinkFile(message, requester)
       case .auditHead: try await auditHead(requester, prompter)

@@ -54,6 +54,15 @@ public enum AuditArchive {
   /// Opens an archive in memory.
   static func open(_ path: String, digest expected: [UInt8]?) throws -> Database {
     if let expected, try digest(path) != expected { throw Damage(path: path) }
+    let bytes = try contents(of: path, limit: largest)
+    guard bytes.starts(with: Array("SQLite format 3\0".utf8)) else { throw Damage(path: path) }
+    return try Database(image: bytes, path: path)
+  }
+
+  /// What is in a file, which may be compressed.
+  ///
+  /// - Throws: `DatabaseError` where it cannot be read; ``Damage`` where it is longer than `limit`, or a cut or damaged gzip.
+  public static func contents(of path: String, limit: Int) throws -> [UInt8] {
     guard let stream = gzopen(path, "rb") else { throw failure(path) }
     defer { gzclose(stream) }
     var bytes: [UInt8] = []
@@ -63,14 +72,13 @@ public enum AuditArchive {
       guard count >= 0 else { throw Damage(path: path) }
       if count == 0 { break }
       bytes.append(contentsOf: buffer[..<Int(count)])
-      guard bytes.count <= largest else { throw Damage(path: path) }
+      guard bytes.count <= limit else { throw Damage(path: path) }
     }
     // A stream that was cut ends without an error, and then closes with one (zlib, `gzread`).
     var code: Int32 = Z_OK
     gzerror(stream, &code)
     guard code == Z_OK || code == Z_STREAM_END else { throw Damage(path: path) }
-    guard bytes.starts(with: Array("SQLite format 3\0".utf8)) else { throw Damage(path: path) }
-    return try Database(image: bytes, path: path)
+    return bytes
   }
 
   private static func digest(_ path: String) throws -> [UInt8] {

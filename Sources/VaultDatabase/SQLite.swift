@@ -49,6 +49,20 @@ public final class Database {
     guard loaded == SQLITE_OK else { throw failure(loaded) }
   }
 
+  /// A database of nothing, for SQLite's own functions over texts of up to 256 MiB.
+  init() throws(DatabaseError) {
+    var handle: OpaquePointer?
+    let code = sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
+    guard code == SQLITE_OK, let handle else {
+      sqlite3_close_v2(handle)
+      throw DatabaseError(code: code, path: ":memory:")
+    }
+    self.handle = handle
+    path = ":memory:"
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 256 << 20)
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
+  }
+
   public let path: String
 
   deinit {

@@ -150,6 +150,11 @@ public actor VaultStore {
     try change { _ = try $0.append(event) }
   }
 
+  /// Several rows in one transaction.
+  public func record(_ events: [AuditEvent]) throws {
+    try change { store in for event in events { try store.append(event) } }
+  }
+
   // MARK: settings of the vault
 
   public func setting(_ name: String) throws -> String? {

@@ -44,6 +44,8 @@ public enum MessageKind: UInt16, Sendable {
   /// Keep a profile's keys fresh in a file (`credentialsFile`), in a section (`name`), and no longer.
   case linkFile = 26
   case unlinkFile = 27
+  /// The roles that a SAML assertion offers, from a command (`text`) or from the person.
+  case samlRoles = 28
 
   // Said by the agent.
   case issued = 100

@@ -8,11 +8,13 @@ enum DiscoverCommand {
   static let standardTemplate = "{account}-{role}"
 
   /// A permission set in an account, and the name of its profile.
-  struct Choice: Sendable, Hashable {
+  struct Choice: Sendable {
     let account: String
     let accountName: String
     let email: String
     let role: String
+    /// The role and the identity provider, for one that a SAML assertion offers.
+    var saml: (role: String, provider: String)?
     var profile = ""
   }
 
@@ -20,12 +22,23 @@ enum DiscoverCommand {
     let template = try ProfileTemplate(arguments["template"] ?? standardTemplate)
     let format = try arguments["format"].map { try ReportFormat($0, allowed: [.table, .json, .csv]) }
     var choices: [Choice] = []
-    let writer = MessageWriter(.discover)
+    let isSAML = arguments.has("saml") || arguments.has("saml-process")
+    let writer = MessageWriter(isSAML ? .samlRoles : .discover)
+    writer.add(.text, arguments["saml-process"])
     writer.add(.name, try arguments.single("sso-session", required: false))
     writer.add(.flow, LoginCommands.flow(arguments))
     AWSInputs.add(to: writer)
     var client = AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser"))
     client.onEntry = { entry in
+      if isSAML, let arn = entry.texts(.item).first, let provider = entry.text(.text) {
+        let account = entry.text(.accountId) ?? ""
+        choices.append(
+          Choice(
+            account: account, accountName: "", email: "",
+            role: String(arn[arn.index(after: arn.lastIndex(of: "/") ?? arn.startIndex)...]),
+            saml: (arn, provider)))
+        return
+      }
       for role in entry.texts(.item) {
         choices.append(
           Choice(
@@ -37,7 +50,7 @@ enum DiscoverCommand {
     choices.sort { ($0.accountName, $0.account, $0.role) < ($1.accountName, $1.account, $1.role) }
     template.name(&choices)
     let accounts = Set(choices.map(\.account)).count
-    Diagnostics.notice("\(choices.count) permission sets in \(accounts) accounts")
+    Diagnostics.notice("\(choices.count) \(isSAML ? "roles" : "permission sets") in \(accounts) accounts")
     if let format { return show(choices, format) }
     let chosen = try choose(choices, arguments)
     try make(chosen, reply, arguments, paths)
@@ -96,6 +109,15 @@ enum DiscoverCommand {
     for choice in choices where !known.contains(choice.profile) {
       let writer = MessageWriter(.putProfile)
       writer.add(.profile, choice.profile)
+      if let saml = choice.saml {
+        writer.add(.setting, "role_arn=\(saml.role)")
+        writer.add(.setting, "saml_provider_arn=\(saml.provider)")
+        if let command = arguments["saml-process"] { writer.add(.setting, "saml_process=\(command)") }
+        if let region = arguments["region"] { writer.add(.setting, "region=\(region)") }
+        _ = try AgentClient(paths: paths).ask(writer)
+        made += 1
+        continue
+      }
       if isSession {
         writer.add(.setting, "sso_session=\(name)")
       } else {

@@ -11,6 +11,8 @@ enum LoginCommands {
     Option("adopt", "take over the sign-in that the AWS CLI has, while its token lives"),
     Option("no-browser", "show the address and open no browser"),
     Option("discover", "list every account and permission set, and make profiles of those that are chosen"),
+    Option("saml-process", value: "COMMAND", "with --discover: the roles of the SAML assertion that the command prints"),
+    Option("saml", "with --discover: the roles of the SAML assertion on standard input"),
     Option("all", "with --discover: make profiles of all of them"),
     Option("template", value: "TEMPLATE", "with --discover: a profile's name, of {account}, {account-id}, {email} and {role}"),
     Option("region", short: "r", value: "REGION", "with --discover: the profiles' region"),
@@ -25,7 +27,7 @@ enum LoginCommands {
 
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {
     if arguments.has("discover") { return try DiscoverCommand.run(arguments, paths) }
-    for name in ["all", "template", "region", "format"] where arguments.has(name) {
+    for name in ["all", "template", "region", "format", "saml", "saml-process"] where arguments.has(name) {
       throw Failure("--\(name) goes with --discover", exitStatus: .usage)
     }
     let writer = MessageWriter(.login)

@@ -106,6 +106,26 @@ import VaultModel
     #expect(run.succeeded, "\(run.errors)")
   }
 
+  @Test("the roles that an assertion offers are listed, and profiles are made of those that are chosen")
+  func samlRoles() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    let other = "arn:aws:iam::210987654321:role/path/Other"
+    vault.folder.write(assertion([other, Self.ciRole]), to: "assertion")
+    let command = "cat \(vault.folder.file("assertion"))"
+    let listed = try await vault.mustRun("login", "--discover", "--saml-process", command, "--format", "csv")
+    #expect(listed.contains("123456789012,,,ci,") && listed.contains("210987654321,,,Other,"), "\(listed)")
+    try await vault.mustRun("login", "--discover", "--saml-process", command, "--all", "--region", "us-east-1")
+    #expect(try await vault.rows("list").map { $0["name"] as? String } == ["123456789012-ci", "210987654321-Other"])
+    try await vault.mustRun("exec", "123456789012-ci", "--", "true")
+    #expect(try await actions(simulator) == ["AssumeRoleWithSAML"])
+    let typed = try await vault.run("login", "--discover", "--saml", "--format", "table", input: assertion([Self.ciRole]))
+    #expect(typed.succeeded && typed.output.contains("ci"), "\(typed.errors)")
+    #expect(try await vault.run("login", "--saml").end == .exit(64))
+    vault.folder.write(assertion([]), to: "assertion")
+    #expect(try await vault.run("login", "--discover", "--saml-process", command, "--all").end == .exit(77))
+  }
+
   private static let answer = """
     {"Version":1,"AccessKeyId":"\(STSWorld.aliceAccessKeyId)","SecretAccessKey":"\(STSWorld.aliceSecretAccessKey)"}
     """

@@ -1,0 +1,88 @@
+import VaultDatabase
+import VaultModel
+
+/// `vault audit reconcile`: what AWS saw, and the vault did not; and the other way round.
+enum ReconcileCommand {
+  static let command = Command(
+    "audit reconcile", "FILE …", "hold the audit log against CloudTrail's events",
+    options: [
+      Option("address", value: "IP,IP", "addresses from which the sessions may be used, beside those of the vault's own calls"),
+      Option("format", value: "FORMAT", "table or json"),
+    ], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    guard !arguments.positional.isEmpty else {
+      throw Failure("which files?", hint: "vault audit reconcile trail/*.json.gz", exitStatus: .usage)
+    }
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
+    var events: [CloudTrailEvent] = []
+    for file in arguments.positional { events += try CloudTrail.read(file) }
+    let addresses = Set((arguments["address"] ?? "").split(separator: ",").map { String($0) })
+    let result = try Reconciliation(events, with: VaultReader(path: paths.database), addresses: addresses)
+    var output = Output()
+    switch format {
+    case .json, .jsonl, .csv: write(result, events.count, &output)
+    case .table: show(result, &output)
+    }
+    output.flush()
+    guard result.isClean else {
+      throw Failure(
+        "\(result.outside.count) calls outside the vault, \(result.unseen.count) that AWS did not see, "
+          + "\(result.elsewhere.count) uses from elsewhere", exitStatus: .badData)
+    }
+    Diagnostics.notice("\(events.count) events: \(result.matched) calls are in both, \(result.others) are others'")
+  }
+
+  private static func show(_ result: Reconciliation, _ output: inout Output) {
+    guard !result.isClean else { return }
+    var table = Table(["FINDING", "TIME", "EVENT", "KEY", "ROLE OR CALLER", "FROM", "REQUEST"])
+    for event in result.outside {
+      table.add([
+        "outside the vault", event.time.iso8601, event.name, event.callerKey ?? "-", event.roleARN ?? event.callerARN ?? "-",
+        event.address ?? "-", event.requestId ?? "-",
+      ])
+    }
+    for record in result.unseen {
+      table.add([
+        "not seen by AWS", record.time.iso8601, record.event.action.rawValue, record.event.accessKeyId ?? "-",
+        record.event.roleARN ?? "-", record.event.requester.host, record.event.requestId ?? "-",
+      ])
+    }
+    for event in result.elsewhere {
+      table.add([
+        "used elsewhere", event.time.iso8601, event.name, event.callerKey ?? "-", event.callerARN ?? "-", event.address ?? "-",
+        event.requestId ?? "-",
+      ])
+    }
+    table.write(to: &output)
+  }
+
+  private static func write(_ result: Reconciliation, _ count: Int, _ output: inout Output) {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.field("events", count)
+      writer.field("matched", result.matched)
+      writer.field("others", result.others)
+      for (name, events) in [("outside", result.outside), ("elsewhere", result.elsewhere)] {
+        writer.key(name)
+        writer.array { writer in
+          for event in events {
+            writer.object {
+              $0.field("time", event.time.iso8601)
+              $0.field("eventName", event.name)
+              $0.field("accessKeyId", event.callerKey)
+              $0.field("caller", event.callerARN)
+              $0.field("roleArn", event.roleARN)
+              $0.field("address", event.address)
+              $0.field("requestId", event.requestId)
+            }
+          }
+        }
+      }
+      writer.key("unseen")
+      writer.array { writer in for record in result.unseen { AuditFormat.write(record, to: &writer) } }
+    }
+    output.write(bytes: writer.take())
+    output.write("\n")
+  }
+}
