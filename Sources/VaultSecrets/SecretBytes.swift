@@ -31,7 +31,7 @@ public final class SecretBytes: Sendable {
     self.range = range
   }
 
-  /// A part of these bytes. It shares their memory, since guarded memory is dear: four pages and six system calls apiece.
+  /// A part of these bytes. It shares their memory, since guarded memory is dear: four pages apiece.
   public func part(_ part: Range<Int>) -> SecretBytes {
     precondition(part.lowerBound >= 0 && part.upperBound <= count, "a part outside the secret")
     return SecretBytes(sharing: memory, range: range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)

@@ -1,4 +1,5 @@
 import CSodium
+import Synchronization
 
 // This file and Ratchet.swift call libsodium, and no other. Everything unsafe stays in here; sizes are checked before a pointer is passed.
 
@@ -20,26 +21,56 @@ private func requireSodium() {
   precondition(sodiumIsReady, "libsodium cannot start: no random numbers from the kernel")
 }
 
-/// Memory from `sodium_malloc`: locked, guarded, wiped when freed.
+/// Memory from `sodium_malloc`: locked, between guard pages, left out of core dumps, wiped when it is let go.
 ///
-/// `@unchecked Sendable`: the pointer is written in `init` only, and read-only (`sodium_mprotect_readonly`) afterwards.
+/// The bytes stand at the end of their page, so that a step too far meets the guard. What was let go is kept for the next secret, since
+/// making and freeing such memory costs eight calls to the kernel, and a delivery has four secrets.
+///
+/// `@unchecked Sendable`: the memory is written in `init` and in `deinit` only.
 final class GuardedMemory: @unchecked Sendable {
+  private let region: UnsafeMutableRawPointer
   private let start: UnsafeMutableRawPointer
   let count: Int
 
-  init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
-    requireSodium()
-    guard let memory = sodium_malloc(max(count, 1)) else { preconditionFailure("no memory for a secret") }
-    start = memory
-    self.count = count
-    // sodium_malloc fills with 0xdb; the callers are promised zeros.
-    sodium_memzero(memory, max(count, 1))
-    // Where this throws, `deinit` frees: everything it needs is there.
-    try fill(UnsafeMutableRawBufferPointer(start: memory, count: count))
-    sodium_mprotect_readonly(memory)
+  /// What fits in one page beside libsodium's canary.
+  private static let pageful = 4_080
+  /// Wiped memory for the next secrets, and no more of it than this.
+  private static let spare = Mutex<[SparePage]>([])
+  private static let mostSpare = 64
+
+  /// `@unchecked Sendable`: whoever takes it out of the list has it alone.
+  private struct SparePage: @unchecked Sendable {
+    let memory: UnsafeMutableRawPointer
   }
 
-  deinit { sodium_free(start) }
+  init(count: Int, _ fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+    requireSodium()
+    self.count = count
+    let isPage = count <= Self.pageful
+    if isPage, let known = Self.spare.withLock({ $0.popLast() }) {
+      region = known.memory
+    } else {
+      guard let memory = sodium_malloc(isPage ? Self.pageful : count) else { preconditionFailure("no memory for a secret") }
+      // sodium_malloc fills with 0xdb; the callers are promised zeros.
+      sodium_memzero(memory, isPage ? Self.pageful : count)
+      region = memory
+    }
+    start = isPage ? region + (Self.pageful - count) : region
+    // Where this throws, `deinit` frees: everything it needs is there.
+    try fill(UnsafeMutableRawBufferPointer(start: start, count: count))
+  }
+
+  deinit {
+    guard count <= Self.pageful else { return sodium_free(region) }
+    sodium_memzero(start, count)
+    let page = SparePage(memory: region)
+    let isKept = Self.spare.withLock { spare in
+      guard spare.count < Self.mostSpare else { return false }
+      spare.append(page)
+      return true
+    }
+    if !isKept { sodium_free(region) }
+  }
 
   func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     try body(UnsafeRawBufferPointer(start: start, count: count))

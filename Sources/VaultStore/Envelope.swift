@@ -63,9 +63,7 @@ struct SealedPlace: Sendable, Hashable {
   func associatedData(key: KeyID) -> [UInt8] {
     var data: [UInt8] = []
     data.reserveCapacity(384)
-    func put(number: Int) {
-      for shift in 0..<8 { data.append(UInt8(truncatingIfNeeded: number >> (8 * shift))) }
-    }
+    func put(number: Int) { withUnsafeBytes(of: number.littleEndian) { data.append(contentsOf: $0) } }
     func put(_ bytes: some Collection<UInt8>) {
       put(number: bytes.count)
       data.append(contentsOf: bytes)
@@ -119,13 +117,13 @@ struct Sealer: Sendable {
   /// - Throws: `SealError`, naming the row.
   func open(_ envelope: [UInt8], at place: SealedPlace) throws(SealError) -> SecretBytes {
     let name = place.owner.name
-    guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength, Array(envelope[0..<4]) == Self.magic,
+    guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength, envelope[0..<4].elementsEqual(Self.magic),
       envelope[4] == Self.algorithm
     else {
       throw .malformed(row: name)
     }
-    guard Array(envelope[5..<13]) == id.bytes else { throw .unknownKey(row: name) }
-    guard Array(envelope[13..<29]) == check else { throw .notAuthentic(row: name) }
+    guard envelope[5..<13].elementsEqual(id.bytes) else { throw .unknownKey(row: name) }
+    guard envelope[13..<29].elementsEqual(check) else { throw .notAuthentic(row: name) }
     let nonce = Array(envelope[29..<Self.headerLength])
     guard
       let secret = XChaCha20Poly1305.open(
