@@ -142,7 +142,7 @@ def logs(stage, rows=1_000_000):
     environment = dict(stage.environment, VAULT_HOME=str(folder))
 
     def wall(*words, times=9):
-        return statistics.median(measure.must(["vault", *words], environment, stage.errors).wall for _ in range(times))
+        return statistics.median(measure.must([str(PROGRAMS / "vault"), *words], environment, stage.errors).wall for _ in range(times))
 
     start = wall("--version")
     filters = [

@@ -35,7 +35,8 @@ LIBRARIES = {
     r"\bgz\w+\(": {"VaultDatabase"},
     r"\bcurl_\w+\(": {"AWSClient"},
     r"\bXML_\w+\(": {"AWSClient"},
-    r"\bjson_\w+\(": {"AWSClient"},
+    # SQLite has functions of such names, too.
+    r"\bjson_\w+\(": {"AWSClient", "VaultDatabase"},
     r"\b(MHD_\w+|QRcode_\w+|oath_\w+)\(": {"VaultAgent"},
     r"\bsecret_(service|item|collection|value|password)_\w+\(": {"VaultKeys"},
 }

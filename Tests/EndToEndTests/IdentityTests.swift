@@ -295,6 +295,29 @@ import VaultModel
     try await vault.mustRun("exec", "--refresh", "app", "--", "true")
   }
 
+  @Test("an agent that is killed at any step of a key's rotation leaves a key that works")
+  func rotationKilled() async throws {
+    var ends: Set<Bool> = []
+    for milliseconds in stride(from: 20, through: 720, by: 100) {
+      let simulator = try await STSSimulatorProcess()
+      let vault = TestVault(environment: simulator.environment)
+      try await vault.mustRun(
+        "access-key", "add", "alice", input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n")
+      try await vault.mustRun("add", "app", "--role-arn", STSWorld.devRole, "--source", "alice", "--region", "us-east-1")
+      try await simulator.set(STSSettings(latencyMs: 150))
+      async let rotation = vault.run("access-key", "rotate", "alice")
+      try await Task.sleep(for: .milliseconds(milliseconds))
+      vault.killAgent()
+      // The client asks a new agent, which goes on or says what stands in the way.
+      ends.insert(try await rotation.succeeded)
+      try await simulator.set(STSSettings(latencyMs: 0))
+      let works = try await vault.run("exec", "--refresh", "app", "--", "true")
+      #expect(works.succeeded, "after \(milliseconds) ms: \(works.errors)")
+      #expect(try await vault.run("audit", "verify").succeeded)
+    }
+    #expect(ends.contains(true))
+  }
+
   @Test("a key that still stands in a followed file is not rotated behind its back")
   func rotateFollowed() async throws {
     let simulator = try await STSSimulatorProcess()
