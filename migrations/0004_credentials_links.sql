@@ -6,3 +6,7 @@ CREATE TABLE credentials_link (
   created_at INTEGER NOT NULL,
   PRIMARY KEY (path, section)
 ) STRICT, WITHOUT ROWID;
+
+-- Failures are few: what is asked of one profile's or one role's is found at once, and the rows of every day cost nothing more.
+CREATE INDEX audit_event_profile_outcome ON audit_event (profile, outcome, sequence) WHERE outcome <> 'success';
+CREATE INDEX audit_event_role_outcome ON audit_event (role_arn, outcome, sequence) WHERE outcome <> 'success' AND role_arn IS NOT NULL;
