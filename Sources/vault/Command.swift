@@ -30,7 +30,7 @@ enum Commands {
     ]
     + LinkCommands.all + SessionCommands.all + LoginCommands.all
     + VaultCommands.all + AgentCommands.all
-    + [StatusCommand.command, CompletionCommand.command]
+    + [StatusCommand.command, ConfigCommand.command, DoctorCommand.command, CompletionCommand.command]
 
   /// The groups, such as `access-key`, whose commands have two words.
   static let groups: Set<String> = Set(all.compactMap { $0.name.contains(" ") ? String($0.name.split(separator: " ")[0]) : nil })

@@ -116,7 +116,8 @@ import VaultModel
     let listed = try await vault.mustRun("login", "--discover", "--saml-process", command, "--format", "csv")
     #expect(listed.contains("123456789012,,,ci,") && listed.contains("210987654321,,,Other,"), "\(listed)")
     try await vault.mustRun("login", "--discover", "--saml-process", command, "--all", "--region", "us-east-1")
-    #expect(try await vault.rows("list").map { $0["name"] as? String } == ["123456789012-ci", "210987654321-Other"])
+    let names = try await vault.rows("list").map { $0["profile"] as? String }
+    #expect(names == ["123456789012-ci", "210987654321-Other"])
     try await vault.mustRun("exec", "123456789012-ci", "--", "true")
     #expect(try await actions(simulator) == ["AssumeRoleWithSAML"])
     let typed = try await vault.run("login", "--discover", "--saml", "--format", "table", input: assertion([Self.ciRole]))

@@ -105,7 +105,7 @@ import Testing
     while try keys() == first, Date() < deadline { try await Task.sleep(for: .milliseconds(50)) }
     #expect(try keys() != first && keys().count == 1)
     // The vault does not take its own lines for somebody's keys.
-    #expect(try await vault.rows("list").contains { $0["name"] as? String == "vault-app-dev" } == false)
+    #expect(try await vault.rows("list").contains { $0["profile"] as? String == "vault-app-dev" } == false)
     try await vault.mustRun("lock")
     #expect(try String(contentsOfFile: path, encoding: .utf8) == before)
     try await vault.mustRun("unlock")

@@ -1,0 +1,142 @@
+import CSystem
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `vault doctor`: looks at everything that a person would have to look at, and says the remedy.
+enum DoctorCommand {
+  static let command = Command(
+    "doctor", "", "look at everything, and say what to do", options: [Option("offline", "ask neither agent nor key store")],
+    run: run)
+
+  private enum Finding {
+    case good(String)
+    /// Not wrong, and worth a word.
+    case note(String)
+    case bad(String, remedy: String?)
+  }
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    var findings = folders(paths) + [memory()] + environment()
+    var reader: VaultReader?
+    do {
+      let opened = try VaultReader(path: paths.database)
+      reader = opened
+      findings += try contents(opened)
+    } catch {
+      findings.append(bad(error))
+    }
+    if !arguments.has("offline") { findings.append(agent(paths)) }
+    if let reader, try reader.vaultId() != nil { findings.append(log(reader)) }
+    var output = Output()
+    var wrong = 0
+    for finding in findings {
+      switch finding {
+      case .good(let text): output.line("ok    " + safeText(text))
+      case .note(let text): output.line("note  " + safeText(text))
+      case .bad(let text, let remedy):
+        wrong += 1
+        output.line("BAD   " + safeText(text))
+        if let remedy { output.line("      " + safeText(remedy)) }
+      }
+    }
+    output.flush()
+    if wrong > 0 { throw Failure("\(wrong) of \(findings.count) findings are bad", exitStatus: .configuration) }
+  }
+
+  private static func bad(_ error: any Error) -> Finding {
+    let failure = Failure(error)
+    return .bad(failure.message, remedy: failure.hint)
+  }
+
+  private static func folders(_ paths: VaultPaths) -> [Finding] {
+    Set([paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory]).sorted().map { folder in
+      guard access(folder, F_OK) == 0 else { return .note("\(folder) is not there yet; the first command makes it") }
+      do {
+        try PrivateDirectory.ensure(folder)
+        return .good("\(folder) is yours alone")
+      } catch {
+        return bad(error)
+      }
+    }
+  }
+
+  /// Secrets are locked into memory; a limit that is too low would let them be swapped out.
+  private static func memory() -> Finding {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0 else {
+      return .note("the memory limit cannot be asked")
+    }
+    let enough = limit.rlim_cur >= 1 << 20
+    return enough
+      ? .good("secrets can be kept out of the swap file")
+      : .bad(
+        "only \(limit.rlim_cur / 1_024) KiB can be locked into memory", remedy: "ulimit -l 8192, or LimitMEMLOCK= in systemd")
+  }
+
+  private static func environment() -> [Finding] {
+    var findings: [Finding] = []
+    let hides = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE"].filter { variable($0)?.isEmpty == false }
+    if !hides.isEmpty, variable("VAULT_PROFILE") == nil {
+      findings.append(
+        .note(
+          "\(hides.joined(separator: ", ")) in your environment counts for what runs without vault; `vault exec` takes it out"))
+    }
+    return findings
+  }
+
+  private static func contents(_ reader: VaultReader) throws -> [Finding] {
+    guard try reader.vaultId() != nil else { return [.note("there is no vault yet; `vault import` makes one")] }
+    var findings: [Finding] = [.good("the database opens")]
+    let key = try reader.keyRecords().first { $0.state == .active }
+    findings.append(
+      key.map { .good("the master key \($0.id) is kept in \($0.store)") } ?? .note("there is no master key yet"))
+    var count = 0
+    try reader.forEachProfile { profile in
+      count += 1
+      if let problem = profile.problem {
+        findings.append(.bad("profile \(profile.name): \(problem)", remedy: "vault show \(profile.name)"))
+      } else if let attention = profile.attention {
+        findings.append(.bad("profile \(profile.name): \(attention.rawValue)", remedy: remedy(attention, profile.name)))
+      }
+    }
+    findings.append(.good("\(count) profiles"))
+    for file in try reader.followedFiles() where access(file.path, R_OK) != 0 && file.stamp.size > 0 {
+      findings.append(.bad("\(file.path) is followed and cannot be read", remedy: "vault import FILE, or put it back"))
+    }
+    return findings
+  }
+
+  private static func remedy(_ attention: SessionState, _ profile: String) -> String {
+    switch attention {
+    case .needsLogin: "vault login \(profile)"
+    case .needsMFA: "vault exec \(profile) -- true"
+    default: "vault audit --profile \(profile) --outcome failure -n 3"
+    }
+  }
+
+  private static func agent(_ paths: VaultPaths) -> Finding {
+    do {
+      let writer = MessageWriter(.auditHead)
+      AWSInputs.add(to: writer)
+      let reply = try AgentClient(paths: paths).ask(writer)
+      if let fault = reply.text(.text) { return .bad("the audit log: \(fault)", remedy: "vault audit verify") }
+      return .good("the agent answers, the vault is open, and the key store knows the log's head")
+    } catch {
+      return bad(error)
+    }
+  }
+
+  private static func log(_ reader: VaultReader) -> Finding {
+    do {
+      switch try AuditChain.verify(reader) {
+      case .whole(let rows): return .good("the audit log of \(rows) rows is whole")
+      case .broken(let fault): return .bad("the audit log: \(fault)", remedy: "vault audit verify")
+      }
+    } catch {
+      return bad(error)
+    }
+  }
+}
