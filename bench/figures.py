@@ -124,6 +124,29 @@ def cold(stage, vault, times=30):
     yield Figure("cold exec, beyond its STS call", statistics.median(extra) / MILLI, "ms", most=10)
 
 
+def sign_in(stage, vault, times=15):
+    """What a sign-in leads to, and a role behind it with nothing cached."""
+    vault.do("import")
+    vault.do("login", "corp", "--device")
+    stage.control("settings", {"latencyMs": 20})
+    began = len(stage.every_call())
+    wall = statistics.median(vault.do("login", "corp", "--discover", "--format", "csv").wall for _ in range(3))
+    throttled = sum(call.get("status") == 429 for call in stage.every_call()[began:])
+    yield Figure("discovery of 500 accounts with 4 permission sets each, 20 ms a call", wall, "s", most=10)
+    yield Figure("calls of it that were asked to slow down", throttled, "", most=0)
+    extra = []
+    for _ in range(times):
+        vault.do("forget", "--all")
+        before = len(stage.every_call())
+        wall = measure.must(vault.words(1), vault.environment, vault.errors).wall
+        new = stage.every_call()[before:]
+        if sorted(call["action"] for call in new) != ["AssumeRole", "GetRoleCredentials"]:
+            raise measure.Failed(f"calls of a cold exec: {[call['action'] for call in new]}")
+        extra.append(wall - sum(call["microseconds"] for call in new) * MICRO)
+    stage.control("settings", {"latencyMs": 0})
+    yield Figure("cold exec over SSO and a role, beyond its two calls", statistics.median(extra) / MILLI, "ms", most=15)
+
+
 def imports(stage, files, times=3):
     """Into a vault that does not exist yet: with the agent's start, the new master key and all."""
     walls = [stage.vault(f"import-{number}", files).do("import").wall for number in range(times)]

@@ -16,6 +16,9 @@ PROGRAMS = ROOT / ".build" / "programs"
 ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/alice"
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+# What a person has in IAM Identity Center, and the application's role behind it.
+SSO_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Developer_0123456789abcdef"
+SSO_APP = f"arn:aws:iam::{ACCOUNT}:role/bench-sso"
 ROLES = [f"arn:aws:iam::{ACCOUNT}:role/bench-{number:02}" for number in range(50)]
 
 
@@ -83,12 +86,14 @@ class Stage:
         """The strict simulator of STS; it recomputes every signature."""
         world = {
             "users": [{"arn": USER, "accessKeys": [{"id": KEY, "secret": SECRET}], "mayAssume": ["*"]}],
-            "roles": [{"arn": role, "trusts": [USER], "maxSessionDuration": 43200} for role in ROLES],
+            "roles": [{"arn": role, "trusts": [USER], "maxSessionDuration": 43200} for role in ROLES]
+            + [{"arn": SSO_APP, "trusts": [SSO_ROLE], "maxSessionDuration": 43200}],
         }
         file = self.folder / "world.json"
         file.write_text(json.dumps(world))
         self.sts = self.start([str(PROGRAMS / "sts-simulator"), "--world", str(file), "--port", "0"]).split()[-1]
-        self.environment["AWS_ENDPOINT_URL_STS"] = self.sts
+        for service in ("STS", "SSO", "SSO_OIDC"):
+            self.environment[f"AWS_ENDPOINT_URL_{service}"] = self.sts
 
     def control(self, name, body=None):
         """Asks or tells the simulator something, under /_sim/."""
@@ -98,6 +103,26 @@ class Stage:
 
     def calls(self):
         return [call for call in self.control("requests")["requests"] if call["action"] == "AssumeRole"]
+
+    def every_call(self):
+        return self.control("requests")["requests"]
+
+    def write_sign_in(self, accounts):
+        """An Identity Center with so many accounts of four permission sets, and the files of who signs in to it."""
+        self.control("identity", {"identityCenter": {
+            "startURL": "https://corp.awsapps.com/start", "region": "us-east-1", "user": "alice@example.com", "tokenSeconds": 3600,
+            "codeSeconds": 600, "interval": 1, "approves": True, "roleSeconds": 3600, "mostPerSecond": 400,
+            "accounts": [
+                {"id": ACCOUNT if number == 0 else str(100_000_000_000 + number), "name": f"Account {number}",
+                 "roles": ["Developer", "ReadOnly", "Billing", "Admin"]} for number in range(accounts)]}})
+        folder = pathlib.Path(self.make("aws-sso"))
+        (folder / "config").write_text("\n".join([
+            "[sso-session corp]", "sso_start_url = https://corp.awsapps.com/start", "sso_region = us-east-1",
+            "sso_registration_scopes = sso:account:access", "[profile developer]", "sso_session = corp", f"sso_account_id = {ACCOUNT}",
+            "sso_role_name = Developer", "region = eu-west-1", f"[profile {profile(1)}]", f"role_arn = {SSO_APP}",
+            "source_profile = developer", ""]))
+        (folder / "credentials").write_text("")
+        return folder
 
     def write_config(self, name, profiles):
         """A team's two files with so many role profiles over one source profile; the folder that they are in."""
