@@ -34,7 +34,7 @@ struct QueryRequest {
     let payloadHash = form.withBytes { bytes -> String in
       var copy = Array(bytes)
       defer { wipe(&copy) }
-      return SigV4.hex(sha256(copy))
+      return hex(sha256(copy))
     }
     let signable = SignableRequest(method: "POST", path: address.path, query: "", headers: headers, body: [])
     let value = SigV4.authorization(

@@ -174,7 +174,5 @@ private struct Digest {
     bytes.append(contentsOf: text.utf8)
   }
 
-  var text: String {
-    blake2b(bytes, length: 16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-  }
+  var text: String { hex(blake2b(bytes, length: 16)) }
 }

@@ -16,8 +16,7 @@ struct TokenCache: Sendable {
     var digest = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
     let bytes = Array(name.utf8)
     _ = SHA1(bytes, bytes.count, &digest)
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self) + ".json"
+    return hex(digest) + ".json"
   }
 
   private func path(_ name: String) -> String { "\(home)/.aws/sso/cache/\(Self.fileName(name))" }

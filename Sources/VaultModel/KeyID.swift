@@ -11,15 +11,7 @@ public struct KeyID: Sendable, Hashable, CustomStringConvertible {
 
   /// - Returns: nil for other than 16 hexadecimal digits.
   public init?(_ text: String) {
-    let digits = Array(text.utf8)
-    guard digits.count == 16 else { return nil }
-    var bytes: [UInt8] = []
-    for index in stride(from: 0, to: 16, by: 2) {
-      guard let byte = UInt8(String(decoding: digits[index...index + 1], as: UTF8.self), radix: 16), digits[index] != 0x2B else {
-        return nil
-      }
-      bytes.append(byte)
-    }
+    guard let bytes = unhex(text, count: 8) else { return nil }
     self.bytes = bytes
   }
 
@@ -32,7 +24,5 @@ public struct KeyID: Sendable, Hashable, CustomStringConvertible {
 
   private init(unchecked bytes: [UInt8]) { self.bytes = bytes }
 
-  public var description: String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-  }
+  public var description: String { hex(bytes) }
 }

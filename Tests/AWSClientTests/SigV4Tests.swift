@@ -24,7 +24,7 @@ struct SigV4Tests {
     if name.hasSuffix("get-vanilla-with-session-token") {
       raw.request.headers.append(("X-Amz-Security-Token", "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"))
     }
-    let payloadHash = SigV4.hex(sha256(raw.request.body))
+    let payloadHash = hex(sha256(raw.request.body))
     let canonical = SigV4.canonicalRequest(raw.request, payloadHash: payloadHash)
     #expect(try canonical == Fixture.text(name + ".creq"))
     let scope = SigV4.scope(moment, region: "us-east-1", service: "service")

@@ -93,15 +93,15 @@ struct SignatureV4: Sendable {
     }
     let canonicalRequest = [
       request.method, PercentEncoding.encode(request.path.utf8, keepingSlash: true), query, canonicalHeaders,
-      signedHeaders.joined(separator: ";"), Self.hex(sha256(request.body)),
+      signedHeaders.joined(separator: ";"), hex(sha256(request.body)),
     ].joined(separator: "\n")
     let scope = "\(day)/\(region)/\(service)/\(terminator)"
-    let stringToSign = "\(Self.algorithm)\n\(dateText)\n\(scope)\n\(Self.hex(sha256(Array(canonicalRequest.utf8))))"
+    let stringToSign = "\(Self.algorithm)\n\(dateText)\n\(scope)\n\(hex(sha256(Array(canonicalRequest.utf8))))"
     var key = Array("AWS4\(secret)".utf8)
     for part in [day, region, service, terminator, stringToSign] {
       key = key.withUnsafeBytes { hmacSHA256(key: $0, Array(part.utf8)) }
     }
-    let right = Array(Self.hex(key).utf8)
+    let right = Array(hex(key).utf8)
     let same = right.withUnsafeBytes { right in Array(signature.utf8).withUnsafeBytes { constantTimeEqual(right, $0) } }
     if !same { throw .wrongSignature }
   }
@@ -126,10 +126,5 @@ struct SignatureV4: Sendable {
     func part(_ range: Range<Int>) -> String { String(decoding: letters[range], as: UTF8.self) }
     let extended = "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))Z"
     return Timestamp(iso8601: extended)
-  }
-
-  private static func hex(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
 }
