@@ -37,7 +37,7 @@ struct BotocoreTests {
 
   @Test("both find the same sections and values, in one file and in two", arguments: 1...4 as ClosedRange<UInt64>)
   func same(seed: UInt64) throws {
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed: seed)
     let folder = TemporaryDirectory()
     let paths = (0..<60).map { number in
       let path = folder.write(Self.file(&random), to: "config\(number)")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VaultModel
 
@@ -31,7 +32,7 @@ struct RobustnessTests {
 
   @Test("any damage ends in sections or in an error that names its line", arguments: [1, 2, 3, 4] as [UInt64])
   func mutations(seed: UInt64) throws {
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed: seed)
     let original = Array(Self.sample.utf8)
     let signs = Array("[]=#; \t\r\n\"'\u{FEFF}".utf8) + [0, 0xFF, 0x80]
     for round in 0..<1_000 {
@@ -52,7 +53,7 @@ struct RobustnessTests {
 
   @Test("bytes by chance end in sections or in an error that names its line", arguments: [5, 6, 7, 8] as [UInt64])
   func randomBytes(seed: UInt64) throws {
-    var random = SeededGenerator(state: seed)
+    var random = SeededGenerator(seed: seed)
     let words = [
       "[profile a]\n", "[default]\n", "role_arn = ", "source_profile = a\n", "\n ", " = ", "]", "[", "#", "\r", "\u{FEFF}",
     ]

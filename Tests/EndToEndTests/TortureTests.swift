@@ -31,7 +31,7 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
     let vault = try await TestVault(simulator)
     let seed = UInt64(ProcessInfo.processInfo.environment["VAULT_SEED"] ?? "") ?? UInt64.random(in: 1...1_000_000)
     print("seed \(seed)")
-    var random = SplitMix(state: seed)
+    var random = SeededGenerator(seed: seed)
     var keys: Set<String> = []
     for round in 0..<(isTorture ? 1_000 : 12) {
       let pause = UInt32.random(in: 0...900_000, using: &random)
@@ -128,18 +128,5 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
     let key = result.succeeded && job == .exec ? [result.output.trimmingCharacters(in: .newlines)] : []
     try await expectWhole(vault, handedOut: Set(key), place)
     return reached
-  }
-}
-
-/// SplitMix64: the same numbers for the same seed.
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

@@ -34,7 +34,7 @@ import VaultSecrets
     let database = try Database(path: path, access: .readWrite)
     database.ignoreTriggers()
     try database.execute("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF")
-    var random = SplitMix(seed: 20_261_124)
+    var random = SeededGenerator(seed: 20_261_124)
     var unfound: [String] = []
     var misnamed: [String] = []
     for _ in 0..<10_000 {
@@ -63,7 +63,7 @@ import VaultSecrets
   }
 
   /// A change, and what its finding may say.
-  private static func change(_ row: Int64, last: Int64, _ random: inout SplitMix) -> (sql: String, named: [String]) {
+  private static func change(_ row: Int64, last: Int64, _ random: inout SeededGenerator) -> (sql: String, named: [String]) {
     let here = ["row \(row) "]
     switch Int.random(in: 0..<20, using: &random) {
     case 0..<8:
@@ -115,20 +115,5 @@ import VaultSecrets
     default:
       return ("UPDATE audit_event SET mac = NULL WHERE sequence = \(row)", here)
     }
-  }
-}
-
-/// A small generator with a seed, so that a failure can be had again (Steele, Lea and Flood, 2014).
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }
