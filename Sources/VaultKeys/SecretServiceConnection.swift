@@ -118,7 +118,17 @@ final class SecretServiceConnection {
   }
 
   /// The key in an unlocked item; nil where what it holds is no key.
-  func key(item path: String) throws(SecretServiceFailure) -> SecretBytes? {
+  func key(item path: String) throws(SecretServiceFailure) -> SecretBytes? { try read(path) { HexKey.decode($0) } }
+
+  /// The text in an unlocked item, which is no secret; nil where it is none.
+  func text(item path: String) throws(SecretServiceFailure) -> String? {
+    try read(path) { $0.count <= 1_024 ? String(decoding: $0, as: UTF8.self) : nil }
+  }
+
+  /// Lends what an unlocked item holds.
+  private func read<Content>(_ path: String, _ content: (UnsafeRawBufferPointer) -> Content?) throws(SecretServiceFailure)
+    -> Content?
+  {
     var error: UnsafeMutablePointer<GError>?
     let value = secret_service_get_secret_for_dbus_path_sync(service, path, deadline.cancellable, &error)
     if error != nil { throw failure(&error, item: path) }
@@ -127,49 +137,36 @@ final class SecretServiceConnection {
     defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
     var length: gsize = 0
     guard let text = secret_value_get(value, &length) else { return nil }
-    return HexKey.decode(UnsafeRawBufferPointer(start: text, count: Int(length)))
-  }
-
-  /// The text in an unlocked item, which is no secret; nil where it is none.
-  func text(item path: String) throws(SecretServiceFailure) -> String? {
-    var error: UnsafeMutablePointer<GError>?
-    let value = secret_service_get_secret_for_dbus_path_sync(service, path, deadline.cancellable, &error)
-    if error != nil { throw failure(&error, item: path) }
-    guard let value else { throw .gone }
-    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
-    var length: gsize = 0
-    guard let text = secret_value_get(value, &length), length <= 1_024 else { return nil }
-    return String(decoding: UnsafeRawBufferPointer(start: text, count: Int(length)), as: UTF8.self)
+    return content(UnsafeRawBufferPointer(start: text, count: Int(length)))
   }
 
   /// Puts the head of the audit log in the place of the one that is there.
   func putAnchor(_ line: String, vaultId: String, in collection: String) throws(SecretServiceFailure) {
-    let attributes = vault_anchor_attributes(vaultId)
-    defer { g_hash_table_unref(attributes) }
-    guard let value = secret_value_new(line, gssize(line.utf8.count), "text/plain") else {
-      throw .store(.other("no memory for an item"))
-    }
-    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
-    var error: UnsafeMutablePointer<GError>?
-    let prompt = vault_secret_create_item(
-      service, collection, "vault audit log", attributes, value, 1, deadline.cancellable, &error)
-    guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
-    try show(prompt, collection: collection)
+    try make(
+      secret_value_new(line, gssize(line.utf8.count), "text/plain"), label: "vault audit log", vault_anchor_attributes(vaultId),
+      replacing: true, in: collection)
   }
 
-  /// Makes an item, beside whatever is there.
+  /// Makes an item for a key, beside whatever is there.
   func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String)
     throws(SecretServiceFailure)
   {
-    let attributes = vault_master_key_attributes(vaultId, keyId.description)
-    defer { g_hash_table_unref(attributes) }
     let value = HexKey.encode(key).withBytes { text in
       secret_value_new(text.baseAddress?.assumingMemoryBound(to: gchar.self), gssize(text.count), "text/plain")
     }
-    guard let value else { throw .store(.other("no memory for a secret")) }
+    try make(value, label: label, vault_master_key_attributes(vaultId, keyId.description), replacing: false, in: collection)
+  }
+
+  /// Takes the value and the attributes over.
+  private func make(
+    _ value: OpaquePointer?, label: String, _ attributes: OpaquePointer?, replacing: Bool, in collection: String
+  ) throws(SecretServiceFailure) {
+    defer { g_hash_table_unref(attributes) }
+    guard let value else { throw .store(.other("no memory for an item")) }
     defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
     var error: UnsafeMutablePointer<GError>?
-    let prompt = vault_secret_create_item(service, collection, label, attributes, value, 0, deadline.cancellable, &error)
+    let prompt = vault_secret_create_item(
+      service, collection, label, attributes, value, replacing ? 1 : 0, deadline.cancellable, &error)
     guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
     try show(prompt, collection: collection)
   }
