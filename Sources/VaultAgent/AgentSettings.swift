@@ -11,17 +11,12 @@ struct AgentSettings: Sendable {
 
   /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for a value that makes no sense.
   init(files: [String], environment: [String: String]) throws {
-    var values: [String: String] = [:]
-    for file in files {
-      let settings = try SharedConfig.read(configFile: file, credentialsFile: nil, home: nil)
-      for setting in settings.sections.first(where: { $0.kind == .profile && $0.name == "default" })?.settings ?? [] {
-        values[setting.name] = setting.text
-      }
-    }
+    let values = try SharedConfig.ownSettings(of: files)
     let name =
-      environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"] ?? KeyStoreKind.secretService.rawValue
+      environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"]?.text
+      ?? KeyStoreKind.secretService.rawValue
     keyStore = try Self.keyStore(name)
-    switch environment["VAULT_AGENT_LIFE"].flatMap({ $0.isEmpty ? nil : $0 }) ?? values["agent_life"] ?? "login" {
+    switch environment["VAULT_AGENT_LIFE"].flatMap({ $0.isEmpty ? nil : $0 }) ?? values["agent_life"]?.text ?? "login" {
     case "login": endsWithPrograms = false
     case "programs": endsWithPrograms = true
     case let other:

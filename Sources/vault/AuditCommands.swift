@@ -161,20 +161,13 @@ enum AuditCommands {
     }
     let folder = paths.dataDirectory + "/archive"
     if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }
-    let file = try arguments["to"].map(absolute) ?? "\(folder)/audit-before-\(before.iso8601Basic).gz"
+    let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-before-\(before.iso8601Basic).gz"
     let writer = MessageWriter(.auditArchive)
     writer.add(.name, file)
     writer.add(.text, String(before.milliseconds))
     AWSInputs.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     try say("rows \(reply.item("first") ?? "?") to \(reply.item("last") ?? "?") are in \(file)")
-  }
-
-  private static func absolute(_ path: String) throws(Failure) -> String {
-    if path.hasPrefix("/") { return path }
-    guard let folder = getcwd(nil, 0) else { throw Failure("the folder we are in is gone", exitStatus: .noInput) }
-    defer { free(folder) }
-    return String(cString: folder) + "/" + path
   }
 
   private static func say(_ line: String) throws {

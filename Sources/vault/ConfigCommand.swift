@@ -40,19 +40,15 @@ enum ConfigCommand {
   }
 
   private static func show(_ names: [String], _ paths: VaultPaths) throws {
-    var values: [String: (value: String, origin: String)] = [:]
-    for file in paths.settingsFiles {
-      let settings = try SharedConfig.read(configFile: file, credentialsFile: nil, home: variable("HOME"))
-      for setting in settings.sections.first(where: { $0.kind == .profile && $0.name == "default" })?.settings ?? [] {
-        values[setting.name] = (setting.text ?? "", setting.origin.description)
-      }
-    }
+    let values = try SharedConfig.ownSettings(of: paths.settingsFiles, home: variable("HOME"))
     var output = Output()
     var table = Table(["SETTING", "VALUE", "FROM"])
     for name in names {
       let standard = known.first { $0.name == name }?.values.first ?? ""
       let fromVariable = variable("VAULT_" + name.uppercased()).flatMap { $0.isEmpty ? nil : $0 }
-      let value = fromVariable.map { ($0, "VAULT_" + name.uppercased()) } ?? values[name] ?? (standard, "default")
+      let value =
+        fromVariable.map { ($0, "VAULT_" + name.uppercased()) } ?? values[name].map { ($0.text ?? "", $0.origin.description) }
+        ?? (standard, "default")
       table.add([name, value.0, value.1])
     }
     table.write(to: &output)

@@ -25,7 +25,7 @@ enum ExecCommand {
       throw Failure("which profile?", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
     let request = try CredentialRequest(
-      arguments, profile: profile, trigger: arguments.has("server") || arguments.has("token-file") ? "server" : "exec")
+      arguments, profile: profile, trigger: isServed(arguments) ? "server" : "exec")
     let reply = try AgentClient(paths: paths).ask(request.message())
     let command: [String]
     if let index = arguments.commandIndex {
@@ -37,6 +37,9 @@ enum ExecCommand {
     let environment = ChildEnvironment(reply, profile: profile)
     throw environment.become(command)
   }
+
+  /// Whether the command is served its credentials, rather than given them.
+  static func isServed(_ arguments: Arguments) -> Bool { arguments.has("server") || arguments.has("token-file") }
 }
 
 /// What a command wants of a profile's credentials.
@@ -76,7 +79,7 @@ struct CredentialRequest {
     writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.minimumRemaining, arguments["min-remaining"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.refresh, if: arguments.has("refresh"))
-    writer.add(.server, if: arguments.has("server") || arguments.has("token-file"))
+    writer.add(.server, if: ExecCommand.isServed(arguments))
     writer.add(.tokenFile, if: arguments.has("token-file"))
     writer.add(.region, arguments["region"])
     writer.add(.mfaCode, arguments["mfa-code"])

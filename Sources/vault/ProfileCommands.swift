@@ -137,10 +137,10 @@ struct ImportFiles {
     credentials =
       arguments["credentials"]
       ?? (isNamed ? nil : variable("AWS_SHARED_CREDENTIALS_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/credentials" })
-    config = config.map(absolute)
-    credentials = credentials.map(absolute)
+    config = try config.map(absolutePath)
+    credentials = try credentials.map(absolutePath)
     let present = [config, credentials].compactMap { $0 }.filter { access($0, F_OK) == 0 }
-    for path in [explicit, arguments["credentials"]].compactMap({ $0 }) where access(absolute(path), F_OK) != 0 {
+    for path in [explicit, arguments["credentials"]].compactMap({ $0 }) where try access(absolutePath(path), F_OK) != 0 {
       throw Failure("no file \(path)", exitStatus: .noInput)
     }
     if present.isEmpty {
@@ -151,12 +151,4 @@ struct ImportFiles {
   }
 
   private static func some(_ text: String) -> String? { text.isEmpty ? nil : text }
-
-  private func absolute(_ path: String) -> String {
-    if path.hasPrefix("~/"), let home { return home + path.dropFirst(1) }
-    if path.hasPrefix("/") { return path }
-    guard let folder = getcwd(nil, 0) else { return path }
-    defer { free(folder) }
-    return String(cString: folder) + "/" + path
-  }
 }
