@@ -15,13 +15,15 @@ struct AuditVerifier {
 
   func run() throws -> AuditChain.Verdict {
     if let fault = try guards() { return .broken(fault) }
-    let checkpoints = try AuditKeyRows.checkpoints(in: database)
-    let (start, segmentFault) = try archived(checkpoints)
+    let signer = try publicKey()
+    func isTrusted(_ head: AuditCheckpoint) -> Bool { signer.map { head.isSigned(by: $0, vaultId: vaultId) } ?? false }
+    let heads = try AuditKeyRows.checkpoints(in: database)
+    let (start, segmentFault) = try archived(heads, isTrusted)
     if let segmentFault { return .broken(segmentFault) }
-    var pass = Pass(vaultId: vaultId, start: start, evidence: evidence, checkpoints: try trusted(checkpoints))
-    if let untrusted = checkpoints.first(where: { $0.sequence > start.sequence && pass.checkpoint(at: $0.sequence) == nil }) {
-      return .broken(.checkpoint(sequence: untrusted.sequence))
-    }
+    let later = heads.filter { $0.sequence > start.sequence }
+    if let untrusted = later.first(where: { !isTrusted($0) }) { return .broken(.checkpoint(sequence: untrusted.sequence)) }
+    if let anchor = evidence.anchor, !isTrusted(anchor) { return .broken(.checkpoint(sequence: anchor.sequence)) }
+    var pass = Pass(start: start, evidence: evidence, checkpoints: later)
     let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence").begin()
     while try statement.step() {
       if let fault = pass.fault(in: statement) { return .broken(try diagnose(fault, pass)) }
@@ -42,17 +44,19 @@ struct AuditVerifier {
   }
 
   /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
-  private func archived(_ checkpoints: [AuditCheckpoint]) throws -> (start: (sequence: Int64, hash: [UInt8]), AuditChain.Fault?) {
+  private func archived(_ heads: [AuditCheckpoint], _ isTrusted: (AuditCheckpoint) -> Bool) throws
+    -> (start: (sequence: Int64, hash: [UInt8]), AuditChain.Fault?)
+  {
     var start: (sequence: Int64, hash: [UInt8]) = (0, AuditChain.root(vaultId: vaultId))
-    for segment in try AuditKeyRows.segments(in: database) {
+    let segments = try AuditKeyRows.segments(in: database)
+    for segment in segments {
       guard segment.first == start.sequence + 1, segment.firstPrevious == start.hash,
-        let head = checkpoints.first(where: { $0.sequence == segment.last }), head.hash == segment.lastHash,
-        let key = try publicKey(), head.isSigned(by: key, vaultId: vaultId)
+        let head = heads.first(where: { $0.sequence == segment.last }), head.hash == segment.lastHash, isTrusted(head)
       else { return (start, .segment(sequence: segment.last)) }
       start = (segment.last, segment.lastHash)
     }
     // Else somebody could take old rows out himself, with a head that the vault signed for another reason.
-    if let last = try AuditKeyRows.segments(in: database).last, try !isAnnounced(last) {
+    if let last = segments.last, try !isAnnounced(last) {
       return (start, .segment(sequence: last.last))
     }
     return (start, nil)
@@ -76,20 +80,11 @@ struct AuditVerifier {
       ?? AuditKeyRows.newestSigner(in: database)
   }
 
-  private func trusted(_ checkpoints: [AuditCheckpoint]) throws -> [AuditCheckpoint] {
-    guard let key = try publicKey() else { return [] }
-    return checkpoints.filter { $0.isSigned(by: key, vaultId: vaultId) }
-  }
-
   private func end(_ pass: Pass) throws -> AuditChain.Fault? {
     if let later = pass.checkpoints.last(where: { $0.sequence > pass.sequence }) {
       return .truncated(after: pass.sequence, expected: later.sequence)
     }
-    guard let anchor = evidence.anchor else { return nil }
-    guard try publicKey().map({ anchor.isSigned(by: $0, vaultId: vaultId) }) == true else {
-      return .checkpoint(sequence: anchor.sequence)
-    }
-    guard anchor.sequence > pass.sequence else { return nil }
+    guard let anchor = evidence.anchor, anchor.sequence > pass.sequence else { return nil }
     // What else the vault did since would still stand in the other tables, had only rows of the log been cut off.
     let newer = try database.prepare("SELECT EXISTS (SELECT 1 FROM session WHERE issued_at > ?)").begin()
       .bind(pass.lastTime).first { $0.int(0) != 0 }
@@ -160,22 +155,18 @@ struct AuditVerifier {
     private var firstWithout: Int64?
     private var hasSeenCode = false
 
-    init(
-      vaultId: String, start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]
-    ) {
+    /// - Parameter checkpoints: those after `start`, in their order.
+    init(start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]) {
       self.evidence = evidence
       self.checkpoints = checkpoints
       sequence = start.sequence
       hash = start.hash
-      nextCheckpoint = checkpoints.firstIndex { $0.sequence > start.sequence } ?? checkpoints.count
       if let key = evidence.key {
         let ratchet = Ratchet(key: key.key, number: key.sequence)
         while ratchet.number <= start.sequence { ratchet.skip() }
         self.ratchet = ratchet
       }
     }
-
-    func checkpoint(at sequence: Int64) -> AuditCheckpoint? { checkpoints.first { $0.sequence == sequence } }
 
     mutating func fault(in row: Statement) -> AuditChain.Fault? {
       sequence += 1

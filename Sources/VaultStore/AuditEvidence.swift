@@ -37,9 +37,12 @@ extension VaultStore {
     sealedNumber = sealedRatchet.sequence
   }
 
-  /// - Parameter event: is logged after the keys.
-  private func beginEvidence(_ requester: Requester, then event: AuditEvent? = nil) throws {
-    let seed = SecretBytes.random(count: 32)
+  /// - Parameters:
+  ///   - kept: the seed of the key that signed so far; nil for a new one.
+  ///   - event: is logged after the keys, and says that the log is accepted as it stands.
+  private func beginEvidence(_ requester: Requester, keeping kept: SecretBytes? = nil, accepting event: AuditEvent? = nil) throws
+  {
+    let seed = kept ?? SecretBytes.random(count: 32)
     let signing = SigningKey(seed: seed)
     // From the first row on that has no code.
     let bound = try database.prepare("SELECT sequence FROM audit_event WHERE mac IS NOT NULL ORDER BY sequence DESC LIMIT 1")
@@ -58,6 +61,7 @@ extension VaultStore {
         try store.bind(codes)
         var made = AuditEvent(action: .auditKeysMade, outcome: .success, trigger: .start, requester: requester)
         made.detail = "heads are signed by \(hex(signing.publicKey))"
+        if event != nil { try store.acceptHeads(by: signing) }
         try store.append(made)
         if let event { try store.append(event) }
       }
@@ -86,15 +90,34 @@ extension VaultStore {
 
   /// Goes on with a log that is not what the key store was told of, because a person says that it was put back on purpose.
   public func acceptAudit(requester: Requester) throws {
-    guard sealer != nil else { throw StoreError.locked }
+    guard let sealer else { throw StoreError.locked }
     let signed = try AuditKeyRows.keys(in: database).first { $0.name == "signing" }
+    // The same key where it can be had, so that an auditor's copy of its public half, and what was archived, stay good.
+    let kept = signed.flatMap { key in
+      (try? sealer.open(key.envelope, at: place(key))).flatMap { SigningKey(seed: $0).publicKey == key.publicKey ? $0 : nil }
+    }
     ratchet = nil
     signing = nil
-    try database.transaction { try database.execute("DELETE FROM audit_key") }
     var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
     event.detail =
       "the log was put back to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")
-    try beginEvidence(requester, then: event)
+    try beginEvidence(requester, keeping: kept, accepting: event)
+  }
+
+  /// Within the transaction that accepts the log: takes away the heads that its rows do not bear out, and signs the others anew where
+  /// the key that signed them is gone.
+  private func acceptHeads(by signing: SigningKey) throws {
+    try database.statement(
+      """
+      DELETE FROM audit_checkpoint WHERE sequence > ?1 OR EXISTS (SELECT 1 FROM audit_event \
+      WHERE audit_event.sequence = audit_checkpoint.sequence AND audit_event.hash <> audit_checkpoint.hash)
+      """
+    ).begin().bind(head.sequence).run()
+    for old in try AuditKeyRows.checkpoints(in: database) where !old.isSigned(by: signing.publicKey, vaultId: vaultId) {
+      try database.statement("DELETE FROM audit_checkpoint WHERE sequence = ?").begin().bind(old.sequence).run()
+      let new = AuditCheckpoint(sequence: old.sequence, hash: old.hash, at: clock.now(), vaultId: vaultId, by: signing)
+      try AuditKeyRows.put(new, into: database)
+    }
   }
 
   private func check(_ anchor: AuditCheckpoint?, isExpected: Bool, by publicKey: [UInt8]) throws {

@@ -142,6 +142,25 @@ import VaultSecrets
     #expect(actions == [.auditKeysMade, .auditAccepted])
   }
 
+  @Test("an accepted log keeps its signed heads, and the key that signs them", arguments: [true, false])
+  func acceptedHeads(hasKey: Bool) async throws {
+    let (opened, _) = try await openedLog(rows: 600)
+    let before = try #require(try await opened.store.signedHead())
+    let early = try copy(
+      opened, hasKey ? nil : "DELETE FROM audit_key")
+    for _ in 0..<5 { _ = try await opened.deliver() }
+    let later = try #require(try await opened.store.signedHead())
+    let store = try await VaultStore(path: early.path, clock: opened.clock, host: OpenedStore.me)
+    try await store.unlock(key: opened.key, id: opened.keyId)
+    await #expect(throws: (any Error).self) { try await store.resumeAudit(anchor: later, requester: OpenedStore.me) }
+    try await store.acceptAudit(requester: OpenedStore.me)
+    for _ in 0..<300 { try await store.record(opened.event(.deliver)) }
+    let head = try #require(try await store.signedHead())
+    #expect((head.publicKey == before.publicKey) == hasKey)
+    #expect(try verdict(early.path, AuditEvidence(anchor: head)) == .whole(rows: head.sequence))
+    #expect(try verdict(early.path, AuditEvidence(publicKey: head.publicKey)) == .whole(rows: head.sequence))
+  }
+
   @Test("a failed transaction leaves the ratchet where the log is")
   func rolledBack() async throws {
     let (opened, _) = try await openedLog()
