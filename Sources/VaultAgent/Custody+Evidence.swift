@@ -12,13 +12,15 @@ extension Custody {
   ///
   /// - Throws: `StoreError.chainBroken`, and the vault is locked then: what cannot be logged is not handed out.
   func takeUpEvidence(_ keyStore: any KeyStore, _ requester: Requester) async throws {
+    let anchor: AuditCheckpoint?
     do {
-      try await store.resumeAudit(anchor: try Self.checkpoint(await keyStore.readAnchor()), requester: requester)
+      anchor = try Self.checkpoint(await keyStore.readAnchor())
+      try await store.resumeAudit(anchor: anchor, requester: requester)
     } catch {
       await store.lock()
       throw error
     }
-    await anchorHead()
+    if await store.headSequence != anchor?.sequence { await anchorHead() }
   }
 
   private static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {

@@ -147,13 +147,16 @@ public actor VaultStore {
 
   /// A row by itself.
   public func record(_ event: AuditEvent) throws {
-    try change { _ = try $0.append(event) }
+    try record([event])
   }
 
   /// Several rows in one transaction.
   public func record(_ events: [AuditEvent]) throws {
     try change { store in for event in events { try store.append(event) } }
   }
+
+  /// The newest row's number; 0 where there is none.
+  public var headSequence: Int64 { head.sequence }
 
   // MARK: settings of the vault
 
