@@ -15,7 +15,8 @@ struct vault_http_limits {
 
 /// Starts a server on 127.0.0.1 at a port of the kernel's choice, with a thread of its own. Null where that cannot be.
 static inline struct MHD_Daemon *vault_http_start(
-    struct vault_http_limits limits, MHD_AcceptPolicyCallback accept, MHD_AccessHandlerCallback handle, void *context) {
+    struct vault_http_limits limits, MHD_AcceptPolicyCallback accept, MHD_AccessHandlerCallback handle,
+    MHD_NotifyConnectionCallback connected, void *context) {
   struct sockaddr_in address;
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
@@ -24,13 +25,19 @@ static inline struct MHD_Daemon *vault_http_start(
       MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, 0, accept, context, handle, context,
       MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, limits.connections,
       MHD_OPTION_CONNECTION_TIMEOUT, limits.idle, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.memory, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-      MHD_OPTION_END);
+      MHD_OPTION_NOTIFY_CONNECTION, connected, context, MHD_OPTION_END);
 }
 
 /// The port of an address of IPv4; 0 for any other.
 static inline unsigned vault_http_address_port(const struct sockaddr *address, socklen_t length) {
   if (length < sizeof(struct sockaddr_in) || address->sa_family != AF_INET) return 0;
   return ntohs(((const struct sockaddr_in *)address)->sin_port);
+}
+
+/// The socket of a connection; -1 where there is none.
+static inline int vault_http_socket(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info ? info->connect_fd : -1;
 }
 
 /// The port that the kernel chose; 0 where there is none.

@@ -34,7 +34,7 @@ final class CredentialEndpoint: Sendable {
   }
   private let state = Mutex(State())
   private let clock: any WallClock
-  private let limits = LoopbackServer.Limits(connections: 512, idle: 30, memory: 16 * 1_024)
+  private let limits = LoopbackServer.Limits(connections: 512, idle: 10, memory: 16 * 1_024)
 
   private let tokenFolder: String
 

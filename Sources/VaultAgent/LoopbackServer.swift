@@ -69,6 +69,7 @@ final class LoopbackServer: Sendable {
 
   /// What the server may cost.
   struct Limits: Sendable {
+    /// With the last quarter of them the oldest ends for each new one: who only holds connections keeps nobody out.
     var connections: UInt32 = 16
     /// Seconds without a byte.
     var idle: UInt32 = 10
@@ -76,15 +77,39 @@ final class LoopbackServer: Sendable {
     var memory = 16 * 1_024
   }
 
+  /// Who is connected, by the order in which they came.
+  private struct Guests {
+    var sockets: [Int: Int32] = [:]
+    var latest = 0
+  }
+
   private final class Handler: Sendable {
     let answer: @Sendable (Request, Int) -> Response
     let ownUserOnly: Bool
+    private let crowd: UInt32
+    private let guests = Mutex(Guests())
     private let boundPort = Atomic(0)
 
-    init(ownUserOnly: Bool, _ answer: @escaping @Sendable (Request, Int) -> Response) {
+    init(limits: Limits, ownUserOnly: Bool, _ answer: @escaping @Sendable (Request, Int) -> Response) {
+      crowd = limits.connections - limits.connections / 4
       self.ownUserOnly = ownUserOnly
       self.answer = answer
     }
+
+    func came(_ socket: Int32) -> Int {
+      guests.withLock { guests in
+        if guests.sockets.count >= crowd, let oldest = guests.sockets.min(by: { $0.key < $1.key }) {
+          guests.sockets[oldest.key] = nil
+          // The server sees its end, and closes it.
+          shutdown(oldest.value, Int32(SHUT_RDWR))
+        }
+        guests.latest += 1
+        guests.sockets[guests.latest] = socket
+        return guests.latest
+      }
+    }
+
+    func left(_ number: Int) { guests.withLock { $0.sockets[number] = nil } }
 
     var port: Int {
       get { boundPort.load(ordering: .relaxed) }
@@ -111,7 +136,7 @@ final class LoopbackServer: Sendable {
   init(limits: Limits = Limits(), ownUserOnly: Bool = false, answer: @escaping @Sendable (Request, Int) -> Response)
     throws(AgentError)
   {
-    handler = Handler(ownUserOnly: ownUserOnly, answer)
+    handler = Handler(limits: limits, ownUserOnly: ownUserOnly, answer)
     let started = vault_http_start(
       vault_http_limits(connections: limits.connections, idle: limits.idle, memory: limits.memory),
       { context, address, length in
@@ -121,6 +146,15 @@ final class LoopbackServer: Sendable {
       },
       { context, connection, url, method, _, _, size, state in
         LoopbackServer.handle(context, connection, url, method, size, state)
+      },
+      { context, connection, number, what in
+        guard let context, let connection, let number else { return }
+        let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
+        if what == .CONNECTION_NOTIFY_STARTED {
+          number.pointee = UnsafeMutableRawPointer(bitPattern: handler.came(vault_http_socket(connection)))
+        } else {
+          handler.left(Int(bitPattern: number.pointee))
+        }
       }, Unmanaged.passUnretained(handler).toOpaque())
     guard let started else { throw .system(what: "listen on 127.0.0.1", code: errno) }
     server = started
