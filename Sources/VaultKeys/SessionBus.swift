@@ -1,8 +1,9 @@
 import Glibc
+import VaultModel
 
 /// Finds the session bus.
 public enum SessionBus {
-  /// The address of the login's bus: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in `XDG_RUNTIME_DIR`, where systemd puts it
+  /// The address of the login's bus: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in the runtime directory, where systemd puts it
   /// (sd_bus_default_user(3)). A bus is never started: one without a keyring on it would be of no use.
   ///
   /// - Parameter environment: looks up a variable; an empty value counts as none.
@@ -11,7 +12,7 @@ public enum SessionBus {
     environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
   ) -> String? {
     if let address = environment("DBUS_SESSION_BUS_ADDRESS"), !address.isEmpty { return address }
-    guard let directory = environment("XDG_RUNTIME_DIR"), directory.hasPrefix("/") else { return nil }
+    guard let directory = RuntimeDirectory.path(environment: environment) else { return nil }
     let path = directory + "/bus"
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { return nil }

@@ -40,7 +40,7 @@ public struct VaultPaths: Sendable, Hashable {
       dataDirectory = data + "/vault"
       stateDirectory = state + "/vault"
       // Without a runtime directory of the login's own the data folder serves: it is 0700 and the person's. Never /tmp.
-      runtimeDirectory = (path("XDG_RUNTIME_DIR") ?? data) + "/vault"
+      runtimeDirectory = (RuntimeDirectory.path(environment: environment) ?? data) + "/vault"
       settingsFiles = ["/etc/vault/config", config + "/vault/config"]
     }
     database = dataDirectory + "/vault.db"
