@@ -5,15 +5,14 @@ import VaultStore
 // Programs that are served on loopback, and what the schedule does for them.
 extension Broker {
   /// Opens a lease that ends with the program: its process is the client's own, which becomes it.
-  func openLease(_ delivery: Delivery, _ key: Scheduler.Key, _ wish: Wish, _ requester: Requester, _ issuer: String) async throws
+  func openLease(_ credential: Credential, _ session: Issued.Session, _ wish: Wish, _ requester: Requester) async throws
     -> CredentialEndpoint.Lease
   {
-    let lease = try endpoint.open(delivery.credential, inFile: wish.tokenFile)
-    await scheduler?.open(lease.id, key, wish, delivery.session, requester, at: issuer)
-    let session = delivery.session
+    let lease = try endpoint.open(credential, inFile: wish.tokenFile)
+    await scheduler?.open(lease.id, session.key, wish, session.record, requester, at: session.endpoint)
     watch.watch(requester.pid) { [weak self] in
       // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
-      Task(executorPreference: AgentLane.current) { await self?.closeLease(lease.id, wish, session, requester) }
+      Task(executorPreference: AgentLane.current) { await self?.closeLease(lease.id, wish, session.record, requester) }
     }
     return lease
   }

@@ -2,22 +2,28 @@ import VaultModel
 import VaultStore
 
 extension Broker {
-  /// Makes new sessions now, without handing them out.
+  /// Makes new sessions now. Programs that are being served get them, and nobody else.
   ///
   /// - Returns: for each profile the new session, or why there is none. One profile that fails does not keep the others from theirs.
   func rotate(_ wish: Wish, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
-    guard all else { return [Rotated(profile: wish.profile, result: .success(try await renew(wish, requester, prompter)))] }
+    guard all else { return [Rotated(profile: wish.profile, result: .success(try await renewAtOnce(wish, requester, prompter)))] }
     let live = try await store.liveSessions().filter { $0.kind == .role }
     var rotated: [Rotated] = []
     for profile in Set(live.map(\.profile)).sorted() {
       do {
-        rotated.append(Rotated(profile: profile, result: .success(try await renew(wish.for(profile), requester, prompter))))
+        rotated.append(Rotated(profile: profile, result: .success(try await renewAtOnce(wish.for(profile), requester, prompter))))
       } catch {
         rotated.append(Rotated(profile: profile, result: .failure(Failure(error))))
       }
     }
     return rotated
+  }
+
+  private func renewAtOnce(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
+    let session = try await renew(wish, requester, prompter)
+    await scheduler?.replace(Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint), by: session)
+    return session
   }
 
   /// Makes a new session for a profile.

@@ -7,10 +7,25 @@ import VaultStore
 /// What a program is given.
 struct Issued: Sendable {
   let credential: Credential
-  let sessionId: String?
+  /// What the credentials are of; nil for some that are not kept.
+  let session: Session?
   let region: String?
   /// Where the program is served, in place of the credentials themselves.
   var lease: CredentialEndpoint.Lease?
+
+  /// A session and its place in the schedule.
+  struct Session: Sendable {
+    let key: Scheduler.Key
+    let record: SessionRecord
+    /// Who issues it.
+    let endpoint: String
+
+    init(_ record: SessionRecord, _ target: (profile: String, fingerprint: String), _ plan: Plan) {
+      key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
+      self.record = record
+      endpoint = plan.endpoint
+    }
+  }
 }
 
 /// Gives programs the credentials of a profile: a cached session where there is a good one, else a new one that STS issues once for all
@@ -78,7 +93,7 @@ actor Broker {
       }
     } catch {
       try await note(error, of: wish.profile)
-      return try await makeDo(after: error, wish, target, event, region, prompter)
+      return try await makeDo(after: error, wish, plan, target, event, region, prompter)
     }
     // A client that left while it waited gets nothing, and no row says that it did.
     try Task.checkCancellation()
@@ -99,14 +114,14 @@ actor Broker {
     _ delivery: Delivery, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
     _ region: String?, isNew: Bool = false
   ) async throws -> Issued {
-    let key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
+    let session = Issued.Session(delivery.session, target, plan)
     var lease: CredentialEndpoint.Lease?
     if wish.server {
-      lease = try await openLease(delivery, key, wish, requester, plan.endpoint)
-    } else if let scheduler, !scheduler.touch(key) || isNew {
-      await scheduler.add(key, wish, delivery.session, rule: plan.rotation, at: plan.endpoint)
+      lease = try await openLease(delivery.credential, session, wish, requester)
+    } else if let scheduler, !scheduler.touch(session.key) || isNew {
+      await scheduler.add(session.key, wish, session.record, rule: plan.rotation, at: plan.endpoint)
     }
-    return Issued(credential: delivery.credential, sessionId: delivery.session.id, region: region, lease: lease)
+    return Issued(credential: delivery.credential, session: session, region: region, lease: lease)
   }
 
   func follow(_ scheduler: Scheduler) { self.scheduler = scheduler }
@@ -154,7 +169,7 @@ actor Broker {
     var event = event
     event.accessKeyId = credential.accessKeyId
     try await store.record(event)
-    return Issued(credential: credential, sessionId: nil, region: region)
+    return Issued(credential: credential, session: nil, region: region)
   }
 
   /// Says in `vault list` what the profile waits for.
@@ -171,9 +186,8 @@ actor Broker {
 
   /// AWS cannot be reached: a session that still lives is better than none. What AWS refused stays refused.
   private func makeDo(
-    after error: any Error, _ wish: Wish, _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
-    _ region: String?,
-    _ prompter: any Prompter
+    after error: any Error, _ wish: Wish, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
+    _ region: String?, _ prompter: any Prompter
   ) async throws -> Issued {
     let failure = Failure(error)
     guard !wish.refresh, wish.minimumRemaining == nil, failure.mayPass,
@@ -181,7 +195,7 @@ actor Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
     prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
-    return Issued(credential: old.credential, sessionId: old.session.id, region: region)
+    return Issued(credential: old.credential, session: Issued.Session(old.session, target, plan), region: region)
   }
 
   private static func deliverEvent(_ wish: Wish, _ requester: Requester) -> AuditEvent {

@@ -120,6 +120,14 @@ package actor Scheduler {
     if let old, old.endsAt != session.expiresAt { await hand(key, old.wish) }
   }
 
+  /// A session was made in the place of one that may be in the schedule, and no program asked for it.
+  package func replace(_ key: Key, by session: SessionRecord) async {
+    guard let entry = entries[key] else { return }
+    schedule(key, session)
+    arm()
+    await hand(key, entry.wish)
+  }
+
   /// A program wants a session for as long as it runs.
   package func open(
     _ lease: String, _ key: Key, _ wish: Wish, _ session: SessionRecord, _ requester: Requester, at endpoint: String

@@ -95,7 +95,7 @@ struct Service: Sendable {
       reply.add(.expiration, issued.credential.expiresAt?.iso8601)
     }
     reply.add(.region, issued.region)
-    reply.add(.sessionId, issued.sessionId)
+    reply.add(.sessionId, issued.session?.record.id)
     return reply
   }
 

@@ -1,0 +1,114 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// What the endpoint on loopback bears, and whom it turns away.
+@Suite struct EndpointTests {
+  /// A program that is served, until its standard input ends.
+  private struct Served {
+    let program: RunningProgram
+    let port: UInt16
+    let token: String
+
+    init(_ vault: TestVault) async throws {
+      let script =
+        "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI | sed 's/.*:\\([0-9]*\\).*/\\1/'; echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; read end"
+      program = try RunningProgram(
+        Programs.vault, ["exec", "--server", "app-dev", "--", "sh", "-c", script], environment: vault.environment)
+      port = try #require(UInt16(try await program.readLine()))
+      token = try await program.readLine()
+    }
+
+    func key() async throws -> String? {
+      let answer = try await LoopbackHTTP.send("GET", "/credentials", port: port, headers: ["Authorization": token], timeout: 10)
+      guard answer.status == 200 else { return nil }
+      return (try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: String])?["AccessKeyId"]
+    }
+  }
+
+  /// Connections that are opened, hold on, and say this and no more.
+  private static func hold(_ count: Int, _ port: UInt16, saying bytes: String) throws -> [Int32] {
+    try (0..<count).map { _ in
+      let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_port = port.bigEndian
+      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+      let connected = withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+      }
+      try #require(connected == 0, "\(String(cString: strerror(errno)))")
+      _ = bytes.withCString { Glibc.send(socket, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+      return socket
+    }
+  }
+
+  @Test(
+    "thousands of clients that say nothing, or half of something, keep no program from its credentials",
+    arguments: ["", "GET /credentials HT", "GET /credentials HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "])
+  func slowClients(saying: String) async throws {
+    var files = rlimit()
+    getrlimit(__rlimit_resource_t(7), &files)
+    files.rlim_cur = min(files.rlim_max, 8_192)
+    setrlimit(__rlimit_resource_t(7), &files)
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let served = try await Served(vault)
+    let first = try #require(try await served.key())
+    let began = Date()
+    for _ in 0..<3 {
+      let held = try Self.hold(1_000, served.port, saying: saying)
+      defer { for socket in held { close(socket) } }
+      #expect(try await served.key() == first)
+    }
+    #expect(Date().timeIntervalSince(began) < 10)
+    // The agent itself goes on as if nothing had been.
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    served.program.send("\n")
+    try await served.program.wait(timeout: 10)
+  }
+
+  @Test(
+    "another user's program is turned away, though it has the token",
+    .enabled(if: geteuid() == 0, "only root can be another user"))
+  func otherUser() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let served = try await Served(vault)
+    #expect(try await served.key() != nil)
+    let script = """
+      import http.client, sys
+      connection = http.client.HTTPConnection("127.0.0.1", \(served.port), timeout=10)
+      try:
+          connection.request("GET", "/credentials", headers={"Authorization": sys.stdin.readline().strip()})
+          print(connection.getresponse().status)
+      except (ConnectionError, http.client.RemoteDisconnected) as error:
+          print("refused")
+      """
+    for (user, wanted) in [("65534", "refused\n"), ("0", "200\n")] {
+      let other = try await Subprocess.run(
+        "/usr/bin/setpriv", ["--reuid", user, "--clear-groups", "/usr/bin/python3", "-I", "-c", script],
+        environment: ["PATH": "/usr/bin:/bin"], input: Array("\(served.token)\n".utf8))
+      #expect(other.output == wanted, "\(user): \(other.output) \(other.errors)")
+    }
+    served.program.send("\n")
+    try await served.program.wait(timeout: 10)
+  }
+
+  @Test("a session that a person renews by hand reaches the programs that are served")
+  func renewedByHand() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let served = try await Served(vault)
+    let first = try await served.key()
+    try await vault.mustRun("rotate", "app-dev")
+    let second = try await served.key()
+    #expect(first != nil && second != nil && first != second)
+    // And it has its row.
+    let rows = try await vault.rows("audit", "--action", "Deliver")
+    #expect(rows.contains { $0["accessKeyId"] as? String == second && $0["trigger"] as? String == "server" })
+    served.program.send("\n")
+    try await served.program.wait(timeout: 10)
+  }
+}
