@@ -5,7 +5,9 @@ import VaultStore
 extension Broker {
   /// Puts a profile's keys in a file, and keeps them fresh there until ``unlink(_:requester:)``.
   func link(_ link: CredentialsLink, _ wish: Wish, requester: Requester, prompter: any Prompter) async throws {
-    try await open(link, wish, requester, prompter)
+    let issued = try await issue(wish, to: requester, prompter: prompter)
+    try await files.add(link, issued.credential)
+    await keepFresh(link, issued, wish, requester)
     try await store.add(link, requester: requester)
   }
 
@@ -15,26 +17,37 @@ extension Broker {
     try await store.remove(link, requester: requester)
   }
 
-  private func open(_ link: CredentialsLink, _ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws {
-    let issued = try await issue(wish, to: requester, prompter: prompter)
-    try await files.add(link, issued.credential)
-    let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
-      prompter: prompter, requester: requester)
-    guard let target = plan.delivered, let session = try await store.liveSessions().first(where: { $0.id == issued.sessionId })
-    else { return }
-    let key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
-    await scheduler?.open(CredentialFiles.lease(link), key, wish, session, requester, at: plan.endpoint)
+  private func keepFresh(_ link: CredentialsLink, _ issued: Issued, _ wish: Wish, _ requester: Requester) async {
+    guard let session = issued.session else { return }
+    let lease = CredentialFiles.lease(link)
+    await scheduler?.open(lease, session.key, wish, session.record, requester, at: session.endpoint)
+    // It may have been unlinked, or the vault locked, meanwhile.
+    if await !files.has(lease) { await scheduler?.close(lease) }
   }
 
   /// Fills the files again, after a start or an unlocking.
   func openFiles() async {
     guard let links = try? await store.credentialsLinks() else { return }
-    for link in links where await !files.has(CredentialFiles.lease(link)) {
+    for link in links where await files.expect(link) {
+      // Awaited by nobody: it ends with the link, or once the file has its keys.
+      Task(executorPreference: AgentLane.current) { await self.fill(link) }
+    }
+  }
+
+  /// Tries until there are keys to be had: a laptop may be started without a network, or before anybody has signed in.
+  private func fill(_ link: CredentialsLink) async {
+    let lease = CredentialFiles.lease(link)
+    let wish = Wish(rotating: link.profile)
+    var pause = CredentialFiles.pause
+    while await files.has(lease) {
       do {
-        try await open(link, Wish(rotating: link.profile), requesterOfFiles, Nobody())
+        let issued = try await issue(wish, to: requesterOfFiles, prompter: Nobody())
+        await files.update(lease, issued.credential)
+        return await keepFresh(link, issued, wish, requesterOfFiles)
       } catch {
         AgentLog.write("\(link.path): \(Failure(error).message)")
+        if case SignInError.needed = error {} else { pause = min(2 * pause, 3_600) }
+        try? await clock.sleep(until: clock.now().adding(seconds: pause))
       }
     }
   }

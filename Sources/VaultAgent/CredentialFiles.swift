@@ -12,6 +12,8 @@ actor CredentialFiles {
   static let pause: Int64 = 30
   private let clock: any WallClock
   private var open: [String: CredentialsLink] = [:]
+  /// What could not be written yet; the newest only, so that a late try never puts an older session in the place of a newer one.
+  private var unwritten: [String: Credential] = [:]
 
   init(clock: any WallClock) { self.clock = clock }
 
@@ -28,29 +30,43 @@ actor CredentialFiles {
     open[Self.lease(link)] = link
   }
 
-  /// Writes the keys of a session that came in the place of another.
+  /// Makes room for a link whose keys are yet to come, unless it has some; ``remove(_:)`` and ``clear(_:)`` take it away again.
+  func expect(_ link: CredentialsLink) -> Bool {
+    let isNew = open[Self.lease(link)] == nil
+    open[Self.lease(link)] = link
+    return isNew
+  }
+
+  /// Writes the keys that are a link's from now on, if it is still there.
   func update(_ lease: String, _ credential: Credential) {
     guard let link = open[lease] else { return }
+    let isWaiting = unwritten.removeValue(forKey: lease) != nil
     do {
       try write(link, credential)
     } catch {
       AgentLog.write("\(link.path): \(Failure(error).message)")
-      // Awaited by nobody: it ends by itself, and what is then current is written.
-      Task(executorPreference: AgentLane.current) { [clock] in
-        try? await clock.sleep(until: clock.now().adding(seconds: Self.pause))
-        await self.again(lease, credential)
-      }
+      unwritten[lease] = credential
+      if !isWaiting { tryAgain(lease) }
     }
   }
 
-  private func again(_ lease: String, _ credential: Credential) {
-    guard let end = credential.expiresAt, end > clock.now() else { return }
+  private func tryAgain(_ lease: String) {
+    // Awaited by nobody: it ends by itself.
+    Task(executorPreference: AgentLane.current) { [clock] in
+      try? await clock.sleep(until: clock.now().adding(seconds: Self.pause))
+      await self.again(lease)
+    }
+  }
+
+  private func again(_ lease: String) {
+    guard let credential = unwritten.removeValue(forKey: lease), let end = credential.expiresAt, end > clock.now() else { return }
     update(lease, credential)
   }
 
   /// Takes a link's keys out of its file.
   func remove(_ link: CredentialsLink) throws {
     open[Self.lease(link)] = nil
+    unwritten[Self.lease(link)] = nil
     try EditedFile(path: link.path, isPrivate: true).edit { before in
       var blocks = MarkedBlocks(before)
       guard blocks.names.contains(link.section) else { return nil }

@@ -154,6 +154,53 @@ import Testing
     #expect(nowhere.end == .exit(73), "\(nowhere.end) \(nowhere.errors)")
   }
 
+  @Test(
+    "a credentials file on a full disk keeps its last keys whole, and gets fresh ones once there is room",
+    .enabled(if: geteuid() == 0, "only root can mount a small disk"))
+  func fullCredentialsDisk() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 6))
+    let vault = try await vault(simulator)
+    let disk = vault.folder.file("disk")
+    mkdir(disk, 0o700)
+    let mounted = try await Subprocess.run(
+      "/usr/bin/mount", ["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", disk], environment: ["PATH": "/usr/bin:/bin"])
+    try #require(mounted.succeeded, "\(mounted.errors)")
+    let path = disk + "/credentials"
+    let environment = ["AWS_SHARED_CREDENTIALS_FILE": path]
+    func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+    do {
+      try "[other]\nregion = x\n".write(toFile: path, atomically: false, encoding: .utf8)
+      let room = open(disk + "/room", O_WRONLY | O_CREAT, 0o600)
+      let block = [UInt8](repeating: 0, count: 4_096)
+      while write(room, block, block.count) > 0 {}
+      close(room)
+      let refused = try await vault.run("link", "--credentials-file", "app-dev", environment: environment)
+      #expect(refused.end == .exit(74) || refused.end == .exit(73), "\(refused.end) \(refused.errors)")
+      #expect(try text() == "[other]\nregion = x\n")
+      unlink(disk + "/room")
+      try await vault.mustRun("link", "--credentials-file", "app-dev", environment: environment)
+      let first = try text()
+      #expect(first.contains("ASIA") && first.hasPrefix("[other]\nregion = x\n"))
+      // Full again while it is renewed: no half of a file, and no other file left behind.
+      let again = open(disk + "/room", O_WRONLY | O_CREAT, 0o600)
+      while write(again, block, block.count) > 0 {}
+      close(again)
+      try await vault.mustRun("rotate", "app-dev")
+      #expect(try text() == first)
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: disk).sorted().filter { !$0.hasPrefix("credentials.vault-backup") }
+          == ["credentials", "room"])
+      unlink(disk + "/room")
+      try await vault.mustRun("rotate", "app-dev")
+      #expect(try text() != first && text().hasPrefix("[other]\nregion = x\n"))
+    } catch {
+      Issue.record(error)
+    }
+    _ = try await vault.run("agent", "stop")
+    _ = try await Subprocess.run("/usr/bin/umount", ["-l", disk], environment: ["PATH": "/usr/bin:/bin"])
+  }
+
   @Test("the console opens signed in, and the address with the token is on no command line")
   func console() async throws {
     let simulator = try await STSSimulatorProcess()
