@@ -61,7 +61,8 @@ struct Nonsense: Error {
 
 /// Makes calls to AWS, and again where that may help: as the SDKs' standard mode, with 3 attempts, full jitter up to 20 s and a quota.
 ///
-/// Where AWS says that the clock is off, the call is signed again with AWS's time, which is kept for the calls after it.
+/// Where AWS says that the clock is off, the call is signed again with AWS's time, which is kept for the calls after it. Moments that AWS
+/// names are put on the machine's clock then, by which the vault and the programs that it serves see a session's end come.
 final class AWSCaller: Sendable {
   static let mostAttempts = 3
   static let longestDelay = 20.0
@@ -82,8 +83,11 @@ final class AWSCaller: Sendable {
     self.random = random
   }
 
-  /// AWS's time, as far as it is known.
-  func now() -> Timestamp { clock.now().adding(seconds: offset.withLock { $0 }) }
+  /// The machine's time.
+  func now() -> Timestamp { clock.now() }
+
+  /// A moment of AWS's on the machine's clock, as far as it is known how far that is off.
+  func local(_ moment: Timestamp?) -> Timestamp? { moment?.adding(seconds: -offset.withLock { $0 }) }
 
   /// - Throws: `AWSError`; `CancellationError` where a wait between attempts is cancelled.
   func call<Document>(_ call: AWSCall, _ form: AnswerForm<Document>) async throws -> Answer<Document> {
@@ -124,18 +128,23 @@ final class AWSCaller: Sendable {
   private func once<Document>(_ call: AWSCall, _ form: AnswerForm<Document>, _ attempt: Int) async -> Outcome<Document> {
     let response: HTTPResponse
     do throws(TransportError) {
-      response = try await transport.send(call.request(now()))
+      response = try await transport.send(call.request(clock.now().adding(seconds: offset.withLock { $0 })))
     } catch {
       return .failure(AWSError(.transport(error), action: call.action, host: call.host, attempts: attempt), retryAfter: nil)
     }
     let requestId = response["x-amzn-requestid"] ?? form.requestId(response)
+    let skew = response["date"].flatMap { HTTPDate.parse($0) }.map { $0.since(clock.now()) / 1_000 }
     if (200..<300).contains(response.status), let document = form.document(response.body) {
+      // What is not signed (the portal of Identity Center) is answered whatever the clock says.
+      if let skew {
+        offset.withLock { if abs(skew - $0) > Self.toleratedSkew { $0 = abs(skew) > Self.toleratedSkew ? skew : 0 } }
+      }
       return .answer(
         Answer(document: document, requestId: requestId, attempts: attempt, action: call.action, host: call.host))
     }
-    let skew = response["date"].flatMap { HTTPDate.parse($0) }.map { $0.since(clock.now()) / 1_000 } ?? 0
     let error = AWSError(
-      Self.cause(response, form), action: call.action, requestId: requestId, host: call.host, attempts: attempt, clockOffset: skew
+      Self.cause(response, form), action: call.action, requestId: requestId, host: call.host, attempts: attempt,
+      clockOffset: skew ?? 0
     )
     return .failure(error, retryAfter: Self.retryAfter(response))
   }

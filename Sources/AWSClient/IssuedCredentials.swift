@@ -39,13 +39,14 @@ enum IssuedCredentials {
 
   /// What STS answers.
   static func read(
-    _ elements: XMLElements, action: String, now: Timestamp, requestId: String?, attempts: Int
+    _ elements: XMLElements, action: String, from caller: AWSCaller, requestId: String?, attempts: Int
   ) throws(Nonsense) -> STSResult {
     let result = action + "Result/"
     let credential = try temporary(
       id: elements.text(result + "Credentials/AccessKeyId"), secret: elements.secret(result + "Credentials/SecretAccessKey"),
       token: elements.secret(result + "Credentials/SessionToken"),
-      expiresAt: elements.text(result + "Credentials/Expiration").flatMap { Timestamp(iso8601: $0) }, now: now)
+      expiresAt: caller.local(elements.text(result + "Credentials/Expiration").flatMap { Timestamp(iso8601: $0) }),
+      now: caller.now())
     return STSResult(
       credential: credential, assumedRoleARN: elements.text(result + "AssumedRoleUser/Arn"),
       packedPolicySize: elements.text(result + "PackedPolicySize").flatMap { Int($0) },

@@ -42,7 +42,7 @@ public final class SSOPortalClient: Sendable {
       let expiresAt = Timestamp(foreignSeconds: keys.int("expiration").map { $0 / 1_000 })
       let credential = try IssuedCredentials.temporary(
         id: keys.text("accessKeyId"), secret: keys.secret("secretAccessKey"), token: keys.secret("sessionToken"),
-        expiresAt: expiresAt, now: caller.now())
+        expiresAt: caller.local(expiresAt), now: caller.now())
       return IssuedCredential(credential: credential, requestId: answer.requestId, attempts: answer.attempts)
     }
   }

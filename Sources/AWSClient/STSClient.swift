@@ -108,7 +108,7 @@ public final class STSClient: Sendable {
     let answer = try await call(action, form, credential, endpoint, route, retries)
     return try answer.read { elements throws(Nonsense) in
       try IssuedCredentials.read(
-        elements, action: action, now: caller.now(), requestId: answer.requestId, attempts: answer.attempts)
+        elements, action: action, from: caller, requestId: answer.requestId, attempts: answer.attempts)
     }
   }
 
