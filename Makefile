@@ -5,7 +5,7 @@ DESTDIR ?=
 BIN := $(DESTDIR)$(PREFIX)/bin
 UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/user
 
-.PHONY: help demo build test torture simulate bench lint format install uninstall clean
+.PHONY: help demo build test torture simulate bench layout lint format install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -37,6 +37,11 @@ bench: ## the figures, as ratios against true, the AWS CLI and awsume
 	@scripts/setup.sh build bench
 	@scripts/build.sh bench
 	@bench/run
+
+layout: ## which functions stand side by side in the programs (docs/decisions/0007-layout.md)
+	@scripts/setup.sh build bench layout
+	@scripts/build.sh
+	@scripts/layout.py
 
 lint: ## format, imports, and what must not stand in the tree
 	@scripts/setup.sh lint

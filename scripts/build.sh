@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the programs in release mode and puts them side by side in .build/programs, where the client finds the agent.
 #
-# The client is fully static, so that it starts like a C program; its flags would change every other product, so it has a build folder
-# of its own.
+# The client is fully static, so that it starts like a C program; its flags and the agent's would change every other product, so they have
+# build folders of their own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,16 +20,23 @@ quiet() {
   return $status
 }
 
+# The functions that are run stand side by side (docs/decisions/0007-layout.md).
+laid_out() {
+  quiet "${@:2}" --product "$1" --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections \
+    -Xlinker "--symbol-ordering-file=$PWD/scripts/layout/$1.txt" -Xlinker --no-warn-symbol-ordering
+}
+
 echo "vault: building (two to four minutes the first time)" >&2
-quiet --scratch-path .build/static --product vault --static-swift-stdlib -Xswiftc -static-executable
-quiet --product vaultd --static-swift-stdlib
+laid_out vault --scratch-path .build/static -Xswiftc -static-executable
+laid_out vaultd --scratch-path .build/agent
 quiet --product sts-simulator --static-swift-stdlib
 if [ "${1:-}" = bench ]; then quiet --product bench-inside --static-swift-stdlib; fi
 mkdir -p .build/programs
 release=$(scripts/swift.sh build -c release --show-bin-path 2>/dev/null)
 static=$(scripts/swift.sh build -c release --scratch-path .build/static --show-bin-path 2>/dev/null)
+agent=$(scripts/swift.sh build -c release --scratch-path .build/agent --show-bin-path 2>/dev/null)
 # Renamed into place: a running agent keeps the file it was started from.
-for program in "$static/vault" "$release/vaultd" "$release/sts-simulator"; do
+for program in "$static/vault" "$agent/vaultd" "$release/sts-simulator"; do
   cp "$program" ".build/programs/.new" && mv -f .build/programs/.new ".build/programs/$(basename "$program")"
 done
 if [ "${1:-}" = bench ]; then cp "$release/bench-inside" .build/programs/bench-inside; fi

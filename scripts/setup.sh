@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the named tasks need and the machine lacks: Debian packages, and PyPI's tools in .tools/.
 #
-# usage: setup.sh TASK …      (build, test, demo, bench, lint)
+# usage: setup.sh TASK …      (build, test, demo, bench, layout, lint)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,7 @@ for task in "$@"; do
     test) packages+=(dbus gnome-keyring gcr libsecret-tools libglib2.0-bin procps strace sqlite3 util-linux mount iproute2 socat python3-venv chromium-headless-shell) && python=yes ;;
     demo) packages+=(dbus gnome-keyring python3-venv) && python=yes ;;
     bench) packages+=(dbus gnome-keyring sqlite3 python3-venv) && python=yes ;;
+    layout) packages+=(valgrind binutils) ;;
     lint) ;;
     *) die "no task \"$task\"" ;;
   esac

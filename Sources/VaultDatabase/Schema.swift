@@ -21,7 +21,8 @@ public enum Schema {
     defer { umask(before) }
     let database = try Database(path: path, access: .readWrite)
     try database.execute(
-      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL")
+      "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -768"
+    )
     let found = try currentVersion(database)
     if found < version {
       if found > 0 { try copy(database, version: found, now: now) }
