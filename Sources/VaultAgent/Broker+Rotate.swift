@@ -9,15 +9,24 @@ extension Broker {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     guard all else { return [Rotated(profile: wish.profile, result: .success(try await renewAtOnce(wish, requester, prompter)))] }
     let live = try await store.liveSessions().filter { $0.kind == .role }
-    var rotated: [Rotated] = []
-    for profile in Set(live.map(\.profile)).sorted() {
-      do {
-        rotated.append(Rotated(profile: profile, result: .success(try await renewAtOnce(wish.for(profile), requester, prompter))))
-      } catch {
-        rotated.append(Rotated(profile: profile, result: .failure(Failure(error))))
+    return await withTaskGroup(of: Rotated.self) { group in
+      var rotated: [Rotated] = []
+      for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
+        // As many calls at one time as the schedule makes.
+        if number >= Scheduler.most, let one = await group.next() { rotated.append(one) }
+        group.addTask { await self.rotated(wish.for(profile), requester, prompter) }
       }
+      for await one in group { rotated.append(one) }
+      return rotated.sorted { $0.profile < $1.profile }
     }
-    return rotated
+  }
+
+  private func rotated(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async -> Rotated {
+    do {
+      return Rotated(profile: wish.profile, result: .success(try await renewAtOnce(wish, requester, prompter)))
+    } catch {
+      return Rotated(profile: wish.profile, result: .failure(Failure(error)))
+    }
   }
 
   private func renewAtOnce(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
