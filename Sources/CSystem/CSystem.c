@@ -46,6 +46,8 @@ int sys_forbid_core(void) {
 
 int sys_limit_heaps(void) { return mallopt(M_ARENA_MAX, 1); }
 
+void sys_return_memory(void) { malloc_trim(0); }
+
 int sys_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
 
 int sys_flock(int fd, int operation) { return flock(fd, operation); }

@@ -159,9 +159,10 @@ final class CredentialEndpoint: Sendable {
   }
 
   fileprivate static func hash(_ token: UnsafeRawBufferPointer) -> [UInt8] {
-    var copy = Array(token)
-    defer { wipe(&copy) }
-    return blake2b(copy, length: 32)
+    [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
+      blake2b256(token, into: UnsafeMutableRawBufferPointer(digest))
+      count = 32
+    }
   }
 
   private static func areEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {

@@ -1,3 +1,4 @@
+import CSystem
 import VaultDatabase
 import VaultKeys
 import VaultModel
@@ -42,6 +43,7 @@ extension Custody {
       try? await clock.sleep(until: clock.now().adding(seconds: Self.anchorPause))
       self.isAnchoring.withLock { $0 = false }
       await self.anchorHead()
+      sys_return_memory()
     }
   }
 

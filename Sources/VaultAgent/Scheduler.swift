@@ -40,7 +40,8 @@ package actor Scheduler {
   }
 
   struct Entry {
-    let wish: Wish
+    let standing: StandingWish
+    let profile: String
     var rule: RotationRule
     /// Its endpoint's, in the agenda.
     var line: Int
@@ -53,6 +54,15 @@ package actor Scheduler {
     /// Nothing is tried until a person has done something.
     var waits = false
     var isUnderWay = false
+
+    var wish: Wish { standing.wish.for(profile) }
+  }
+
+  private func standing(_ wish: Wish) -> StandingWish {
+    if let lastWish, lastWish.serves(wish) { return lastWish }
+    let new = StandingWish(wish)
+    lastWish = new
+    return new
   }
 
   /// Renewals under way at one time.
@@ -72,6 +82,7 @@ package actor Scheduler {
   private var leases: [String: Key] = [:]
   var alarm: (task: Task<Void, Never>, moment: Timestamp)?
   var underWay = 0
+  private var lastWish: StandingWish?
   /// When each was used last; read and written on every delivery, and so beside the actor.
   nonisolated let uses = Mutex<[Key: Timestamp]>([:])
 
@@ -107,7 +118,7 @@ package actor Scheduler {
     uses.withLock { $0[key] = now }
     let line = agenda.line(endpoint, at: now)
     let old = entries[key]
-    var entry = old ?? Entry(wish: wish.unasked, rule: rule, line: line, endsAt: session.expiresAt)
+    var entry = old ?? Entry(standing: standing(wish), profile: wish.profile, rule: rule, line: line, endsAt: session.expiresAt)
     if entry.line != line {
       agenda.withBucket(entry.line) { $0.change(demand: -entry.demand, at: now) }
       (entry.line, entry.demand) = (line, 0)

@@ -21,6 +21,9 @@ int sys_forbid_core(void);
 /// One heap for all threads instead of one for each (mallopt(3)): the agent's threads are mostly asleep.
 int sys_limit_heaps(void);
 
+/// Gives pages back that a burst has left free between others (malloc_trim(3)): some milliseconds, so for a quiet moment.
+void sys_return_memory(void);
+
 /// open(2) with a mode; the fd is close-on-exec.
 int sys_open(const char *path, int flags, unsigned mode);
 
