@@ -58,7 +58,8 @@ let package = Package(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
       swiftSettings: strict),
     .executableTarget(
-      name: "bench-inside", dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore"], path: "bench/Inside",
+      name: "bench-inside", dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore", "CMicrohttpd"],
+      path: "bench/Inside",
       swiftSettings: strict),
     .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
     .target(name: "VirtualTime", path: "Tests/VirtualTime", swiftSettings: strict),

@@ -36,6 +36,7 @@ def commands(stage, one, middle, large, rivals, rounds):
         measure.Series("env true", ["env", "true"], plain),
         measure.Series("vault exec, 1 session", one.words(1), one.environment),
         measure.Series("vault exec, 10,000 sessions", large.words(5000), large.environment),
+        measure.Series("vault credentials", ["vault", "credentials", profile(1)], one.environment),
         measure.Series("vault --help", ["vault", "--help"], one.environment),
         measure.Series("vault list --names, 3,000", ["vault", "list", "--names"], middle.environment),
         measure.Series("vault list, 3,000", ["vault", "list"], middle.environment),
@@ -53,6 +54,7 @@ def of_commands(series):
     warm, crowded = series["vault exec, 1 session"].wall, series["vault exec, 10,000 sessions"].wall
     yield Figure("warm exec, as multiple of env true", warm / env, "×", most=1.5)
     yield Figure("the same with 10,000 sessions, against 1", crowded / warm, "×", most=1.1)
+    yield Figure("vault credentials, as multiple of env true", series["vault credentials"].wall / env, "×", most=1.5)
     yield Figure("vault --help, as multiple of true", series["vault --help"].wall / true, "×", most=3)
     yield Figure("completing a name among 3,000, as multiple of true", series["vault list --names, 3,000"].wall / true, "×", most=3)
     yield Figure("list of 3,000 profiles with sessions, as multiple of true", series["vault list, 3,000"].wall / true, "×", most=5)

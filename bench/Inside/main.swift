@@ -27,6 +27,11 @@ try FileManager.default.createDirectory(
 defer { try? FileManager.default.removeItem(atPath: folder) }
 umask(0o077)
 
+if CommandLine.arguments.dropFirst() == ["bare-endpoint"] {
+  serveBare()
+  exit(0)
+}
+
 // MARK: sealing
 
 let seals = SealTrial()
