@@ -24,7 +24,7 @@ extension Custody {
     if await store.headSequence != anchor?.sequence { await anchorHead() }
   }
 
-  private static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {
+  static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {
     guard let line else { return nil }
     guard let checkpoint = AuditCheckpoint(line: line) else {
       throw StoreError.chainBroken("what the key store holds is no head of a log")

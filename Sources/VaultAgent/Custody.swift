@@ -11,7 +11,7 @@ import VaultStore
 /// then put in the key store, then all rows are sealed anew in one transaction, then the old key is taken out of the key store.
 actor Custody {
   let store: VaultStore
-  private let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
+  let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
   /// The store for a key that is yet to be made, where the asker names none.
   private let standard: KeyStoreKind
   private let unlocking = Flights<Bool>()
@@ -28,7 +28,7 @@ actor Custody {
   /// Names what is done each time that the vault was unlocked, beside whatever waited for it.
   func followUnlocking(_ body: @escaping @Sendable () async -> Void) { onUnlock = body }
 
-  private func tellUnlocked() {
+  func tellUnlocked() {
     // Awaited by nobody: who waits for the key does not wait for this.
     Task(executorPreference: AgentLane.current) { [onUnlock] in await onUnlock() }
   }
@@ -155,5 +155,5 @@ actor Custody {
     return keyStores(kind)
   }
 
-  private static let lockSetting = "locked"
+  static let lockSetting = "locked"
 }

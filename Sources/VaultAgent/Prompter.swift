@@ -7,6 +7,9 @@ enum Question: Sendable, Hashable {
   case mfaCode(serial: String, profile: String)
   case passphrase(vault: String)
   case newPassphrase(vault: String, minimumLength: Int)
+  /// For a copy of the master key that is being made, and for one that is to be opened.
+  case backupPassphrase(key: String, minimumLength: Int)
+  case copyPassphrase(path: String)
   /// An identity provider's SAML response.
   case assertion(profile: String)
   /// Variables of the asker's environment; no person is asked.
@@ -18,6 +21,8 @@ enum Question: Sendable, Hashable {
     case .passphrase: "Passphrase of the vault:"
     case .assertion(let profile): "SAML assertion (Base64) for \(profile):"
     case .variables(let names): names.joined(separator: " ")
+    case .backupPassphrase(let key, let length): "New passphrase for the copy of key \(key) (\(length) characters or more):"
+    case .copyPassphrase(let path): "Passphrase of \(path):"
     case .newPassphrase(_, let length): "New passphrase for the vault (\(length) characters or more):"
     }
   }
@@ -26,8 +31,8 @@ enum Question: Sendable, Hashable {
   var kind: String {
     switch self {
     case .mfaCode: "mfa"
-    case .passphrase: "passphrase"
-    case .newPassphrase: "passphrase-new"
+    case .passphrase, .copyPassphrase: "passphrase"
+    case .newPassphrase, .backupPassphrase: "passphrase-new"
     case .assertion: "assertion"
     case .variables: "variables"
     }

@@ -63,6 +63,8 @@ struct Service: Sendable {
       case .lock: try await lock(requester)
       case .unlock: try await unlock(requester, prompter)
       case .keyRotate: try await rotateKey(requester, prompter)
+      case .keyBackup: try await backUpKey(message, requester, prompter)
+      case .keyRestore: try await restoreKey(message, requester, prompter)
       case .samlRoles: try await samlRoles(connection, message, prompter)
       case .linkFile: try await linkFile(message, requester, prompter)
       case .unlinkFile: try await unlinkFile(message, requester)
@@ -208,13 +210,6 @@ struct Service: Sendable {
     try await custody.unlock(for: prompter, requester: requester, trigger: .manual)
     await scheduler.resume()
     return Reply(.done)
-  }
-
-  private func rotateKey(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
-    let (id, rows) = try await custody.rotate(for: prompter, requester: requester)
-    let reply = Reply(.done, count: rows)
-    reply.add(.name, id.description)
-    return reply
   }
 
   private func status() async throws -> Reply {

@@ -73,6 +73,11 @@ struct KeyFile {
     self.bytes = bytes
   }
 
+  /// The key's name in bytes that look like a file of a key.
+  static func keyId(in bytes: [UInt8]) -> KeyID? {
+    bytes.count == length && bytes.starts(with: magic) ? KeyID(bytes: Array(bytes[33..<41])) : nil
+  }
+
   /// What opening a file came to.
   enum Opening {
     case key(SecretBytes)

@@ -26,6 +26,11 @@ public enum KeyStoreError: ReportableError, Hashable {
   /// What is stored is no key. `path` is nil for an item of the Secret Service.
   case damaged(KeyID, path: String?, reason: String)
   case wrongPassphrase(path: String)
+  /// A copy of a key that cannot be used, or is another vault's.
+  case badBackup(path: String, reason: String)
+  case otherVault(path: String)
+  /// What is there is not replaced.
+  case fileExists(path: String)
   case passphraseTooShort(minimum: Int)
   case passphraseTooLong(maximum: Int)
   /// Whoever was asked for the passphrase could not give it.
@@ -55,6 +60,9 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .damaged(let id, nil, let reason): "master key \(id) in the keyring is damaged: \(reason)"
     case .damaged(let id, let path?, let reason): "master key \(id) is damaged: \(safeText(path)): \(reason)"
     case .wrongPassphrase(let path): "wrong passphrase for \(safeText(path))"
+    case .badBackup(let path, let reason): "\(safeText(path)): \(reason)"
+    case .otherVault(let path): "\(safeText(path)) is of another vault"
+    case .fileExists(let path): "\(safeText(path)) is there already"
     case .passphraseTooShort(let minimum): "the passphrase has fewer than \(minimum) characters"
     case .passphraseTooLong(let maximum): "the passphrase has more than \(maximum) bytes"
     case .noPassphrase(let failure): failure.message
@@ -79,9 +87,12 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .promptUnanswered: "run the command again and answer the prompt"
     case .timedOut: "restart the keyring's service, or log in to the desktop again"
     case .keyMissing:
-      "was the database moved here, or the keyring reset? put the keyring back from a copy, or move the database away and import again"
+      "was the database moved here, or the keyring reset? `vault master-key restore FILE` where there is a copy of the key; else move the database away and import again"
     case .keyExists: nil
-    case .damaged: "put the keyring, or the file, back from a copy"
+    case .damaged: "`vault master-key restore FILE`, or put the keyring, or the file, back from a copy"
+    case .badBackup: "is it the file that `vault master-key backup` made, and whole?"
+    case .otherVault: "each vault has a key of its own: VAULT_HOME says which vault is meant"
+    case .fileExists: "name another file, or remove it first"
     case .wrongPassphrase: "try again; nothing was changed"
     case .passphraseTooShort, .passphraseTooLong: nil
     case .noPassphrase(let failure): failure.hint
@@ -98,7 +109,8 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .noSessionBus, .noService, .timedOut, .other: .unavailable
     case .noDefaultCollection, .volatileCollection, .keyMissing: .configuration
     case .locked, .promptDismissed, .promptUnanswered, .wrongPassphrase, .unsafeFile: .refused
-    case .keyExists: .cannotCreate
+    case .keyExists, .fileExists: .cannotCreate
+    case .badBackup, .otherVault: .badData
     case .damaged, .inputOutput: .inputOutput
     case .passphraseTooShort, .passphraseTooLong: .badData
     case .noPassphrase(let failure): failure.exitStatus

@@ -61,7 +61,7 @@ public struct PassphraseKeyStore: KeyStore {
       return
     }
     let passphrase = try await ask(.new(id, minimumLength: Self.minimumLength))
-    guard characters(passphrase) >= Self.minimumLength else { throw .passphraseTooShort(minimum: Self.minimumLength) }
+    guard passphrase.characters >= Self.minimumLength else { throw .passphraseTooShort(minimum: Self.minimumLength) }
     try await off { () throws(KeyStoreError) in
       try PrivateFile.checkFolder(directory)
       guard let file = KeyFile(sealing: key, passphrase: passphrase, vaultId: vaultId, keyId: id, cost: cost) else {
@@ -188,11 +188,6 @@ public struct PassphraseKeyStore: KeyStore {
       throw .passphraseTooLong(maximum: PassphraseSource.maximumLength)
     }
     return answer
-  }
-
-  /// Bytes that begin a character of UTF-8; of other encodings, a few less than there are.
-  private func characters(_ text: SecretBytes) -> Int {
-    text.withBytes { bytes in bytes.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) } }
   }
 
   private func name(_ id: KeyID) -> String { Self.prefix + id.description }

@@ -61,6 +61,9 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case schemaMigrated = "SchemaMigrated"
   case settingChanged = "SettingChanged"
   case keyRotated = "KeyRotated"
+  /// A copy of the master key was written, or put back.
+  case keyBackedUp = "KeyBackedUp"
+  case keyRestored = "KeyRestored"
   case keyRotationAbandoned = "KeyRotationAbandoned"
   case locked = "Locked"
   case unlocked = "Unlocked"

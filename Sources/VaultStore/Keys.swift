@@ -39,6 +39,22 @@ extension VaultStore {
     sealer = candidate
   }
 
+  /// Whether this is the key that sealed the vault.
+  public func opens(_ key: SecretBytes, id: KeyID) throws -> Bool {
+    guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else { return false }
+    return Sealer(master: key, id: id).check == record.check
+  }
+
+  /// The key is kept elsewhere from now on.
+  public func moveKey(_ id: KeyID, to store: String) throws {
+    try database.transaction {
+      try database.statement("UPDATE master_key SET store = ?1 WHERE key_id = ?2 AND store <> ?1").begin().bind(store).bind(
+        id.bytes
+      )
+      .run()
+    }
+  }
+
   // MARK: changing the key
 
   /// Announces a key that is about to be put in the key store.

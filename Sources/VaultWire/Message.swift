@@ -46,6 +46,9 @@ public enum MessageKind: UInt16, Sendable {
   case unlinkFile = 27
   /// The roles that a SAML assertion offers, from a command (`text`) or from the person.
   case samlRoles = 28
+  /// A copy of the master key into a file (`name`), and back; the passphrase is asked for, or stands in a file (`text`).
+  case keyBackup = 29
+  case keyRestore = 30
 
   // Said by the agent.
   case issued = 100

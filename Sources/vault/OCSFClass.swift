@@ -36,10 +36,11 @@ struct OCSFClass {
     case .locked: self.init(2, "Logoff", "vault", .authentication)
     case .createAccessKey: self.init(1, "Create", "iam.amazonaws.com")
     case .deleteAccessKey: self.init(4, "Delete", "iam.amazonaws.com")
-    case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials:
+    case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials, .keyBackedUp:
       self.init(2, "Read", "vault")
     case .profileAdded, .profilesImported, .accessKeyAdded, .mfaSecretAdded, .vaultCreated: self.init(1, "Create", "vault")
-    case .profileChanged, .accessKeyChanged, .settingChanged, .keyRotated, .schemaMigrated: self.init(3, "Update", "vault")
+    case .profileChanged, .accessKeyChanged, .settingChanged, .keyRotated, .keyRestored, .schemaMigrated:
+      self.init(3, "Update", "vault")
     case .profileRemoved, .accessKeyRemoved, .mfaSecretRemoved, .sessionForgotten, .sessionExpired, .sessionReplaced:
       self.init(4, "Delete", "vault")
     default: self.init(99, "Other", "vault")

@@ -27,7 +27,39 @@ enum VaultCommands {
       let reply = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("the master key is now \(reply.text(.name) ?? "?"); \(reply.count) secrets were sealed anew")
     },
+    Command(
+      "master-key backup", "FILE", "a copy of the key in a new file, under a passphrase", options: [passphraseFile],
+      run: { arguments, paths in
+        let (reply, file) = try askAboutFile(.keyBackup, arguments, paths)
+        Diagnostics.notice(
+          "key \(reply.text(.name) ?? "?") is in \(file); keep it apart from this machine, and the passphrase apart from it")
+      }),
+    Command(
+      "master-key restore", "FILE", "put the key of such a copy in the key store, which has lost it", options: [passphraseFile],
+      run: { arguments, paths in
+        let (reply, _) = try askAboutFile(.keyRestore, arguments, paths)
+        Diagnostics.notice("key \(reply.text(.name) ?? "?") is in the key store again")
+        if let text = reply.text(.text) { Diagnostics.notice(text) }
+      }),
   ]
+
+  private static let passphraseFile = Option(
+    "passphrase-file", value: "PATH", "the copy's passphrase stands in this file; otherwise you are asked")
+
+  private static func askAboutFile(_ kind: MessageKind, _ arguments: Arguments, _ paths: VaultPaths) throws -> (
+    reply: Message, file: String
+  ) {
+    guard let word = arguments.positional.first, arguments.positional.count == 1 else {
+      throw Failure(
+        "which file?", hint: "vault \(kind == .keyBackup ? "master-key backup" : "master-key restore") FILE", exitStatus: .usage)
+    }
+    let file = try absolutePath(word)
+    let writer = MessageWriter(kind)
+    writer.add(.name, file)
+    if let passphrase = arguments["passphrase-file"] { writer.add(.text, try absolutePath(passphrase)) }
+    AWSInputs.add(to: writer)
+    return (try AgentClient(paths: paths).ask(writer), file)
+  }
 
   private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
