@@ -4,6 +4,12 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BIN := $(DESTDIR)$(PREFIX)/bin
 UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/user
+SHARE := $(DESTDIR)$(PREFIX)/share
+# What the client prints of itself, and where shells and man(1) look for it.
+MAN := $(SHARE)/man/man1/vault.1
+BASH := $(SHARE)/bash-completion/completions/vault
+ZSH := $(SHARE)/zsh/site-functions/_vault
+FISH := $(SHARE)/fish/vendor_completions.d/vault.fish
 
 .PHONY: help demo build test torture simulate bench layout lint format install uninstall clean
 
@@ -58,9 +64,15 @@ install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
 	install -d "$(UNITS)"
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault.service > "$(UNITS)/vault.service"
 	install -m 644 packaging/systemd/vault.socket "$(UNITS)"
+	install -d "$(dir $(MAN))" "$(dir $(BASH))" "$(dir $(ZSH))" "$(dir $(FISH))"
+	"$(BIN)/vault" --man > "$(MAN)"
+	"$(BIN)/vault" completion bash > "$(BASH)"
+	"$(BIN)/vault" completion zsh > "$(ZSH)"
+	"$(BIN)/vault" completion fish > "$(FISH)"
+	chmod 644 "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
 
 uninstall: ## take the programs away again; nobody's vault is touched
-	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(UNITS)/vault.service" "$(UNITS)/vault.socket"
+	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(UNITS)/vault.service" "$(UNITS)/vault.socket" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
 
 clean: ## what was built
 	rm -rf .build

@@ -12,8 +12,8 @@ enum Help {
     for command in Commands.all {
       let left = "  " + command.name + (command.usage.isEmpty ? "" : " " + command.usage)
       text +=
-        left.utf8.count > 30
-        ? left + "\n" + String(repeating: " ", count: 32) : left + String(repeating: " ", count: 32 - left.utf8.count)
+        left.unicodeScalars.count > 30
+        ? left + "\n" + String(repeating: " ", count: 32) : left + String(repeating: " ", count: 32 - left.unicodeScalars.count)
       text += command.summary + "\n"
     }
     return text + """

@@ -12,6 +12,7 @@ func run(_ words: [String]) throws {
   switch words[1] {
   case "--help", "-h", "help": return print(help: Help.overview())
   case "--version": return print(help: "vault \(vaultVersion)\n")
+  case "--man": return print(help: ManPage.text())
   default: break
   }
   // `--help` counts until the child's own command begins.
