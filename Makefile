@@ -11,7 +11,7 @@ BASH := $(SHARE)/bash-completion/completions/vault
 ZSH := $(SHARE)/zsh/site-functions/_vault
 FISH := $(SHARE)/fish/vendor_completions.d/vault.fish
 
-.PHONY: help demo build test torture simulate bench layout lint format install uninstall clean
+.PHONY: help demo build test torture fuzz simulate bench layout lint format install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +34,10 @@ torture: ## the long tests: killing the agent 1,000 times, failing every file sy
 	@scripts/setup.sh build test
 	@scripts/build.sh
 	@VAULT_TORTURE=1 scripts/test.sh --filter Torture
+
+fuzz: ## every parser against random input, a minute each (SECONDS_EACH)
+	@scripts/setup.sh build
+	@scripts/fuzz.sh
 
 simulate: ## the schedule of 200 laptops over a month, in virtual time
 	@scripts/setup.sh build

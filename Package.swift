@@ -84,3 +84,14 @@ let package = Package(
     tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )
+
+// libFuzzer brings the `main` of its own, and so this is no product of an ordinary build (scripts/fuzz.sh).
+if Context.environment["VAULT_WITH_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz",
+      dependencies: [
+        "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultKeys", "VaultStore", "VaultWire",
+        "VaultAgent",
+      ], path: "Tests/Fuzz", exclude: ["Seeds"], swiftSettings: strict))
+}

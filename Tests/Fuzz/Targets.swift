@@ -1,0 +1,125 @@
+import VaultModel
+import VaultSecrets
+
+@testable import AWSClient
+@testable import AWSConfig
+@testable import VaultAgent
+@testable import VaultDatabase
+@testable import VaultKeys
+@testable import VaultStore
+@testable import VaultWire
+
+/// Everything that reads what comes from outside, by name.
+let targets: [String: @Sendable ([UInt8]) -> Void] = [
+  "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
+  "envelope": envelope,
+  "key-file": keyFile, "text": text, "words": words,
+]
+
+private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
+private func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+private let now = Timestamp(seconds: 1_795_442_400)
+
+/// The AWS files: an error names its line, and what was read leads to credentials or to an error.
+@Sendable private func config(_ bytes: [UInt8]) {
+  for kind in [ConfigFileKind.config, .credentials] {
+    let parsed = bytes.withUnsafeBytes { all -> Result<SectionTable, ConfigError> in
+      do throws(ConfigError) { return .success(try ConfigParser.parse(all, file: "f", kind: kind).table) } catch {
+        return .failure(error)
+      }
+    }
+    switch parsed {
+    case .failure(let error): must(error.message.contains("f:"), error.message)
+    case .success(let table):
+      let sections = table.sections.map(\.section)
+      let resolver = ChainResolver(
+        lookup: { kind, name in sections.first { $0.kind == kind && $0.name == name } }, environment: { _ in nil })
+      for section in sections.prefix(20) where section.kind == .profile {
+        _ = try? resolver.chain(for: section.name)
+        _ = resolver.explanation(for: section.name)
+        _ = resolver.summary(for: section.name)
+      }
+    }
+  }
+}
+
+/// Our own lines in a file of somebody else's: put in and taken out again, the rest is as it was.
+@Sendable private func blocks(_ bytes: [UInt8]) {
+  var before = MarkedBlocks(bytes)
+  for name in before.names { before.remove(name) }
+  let rest = before.bytes
+  var blocks = MarkedBlocks(rest)
+  blocks.put("fuzz", "[profile fuzz]\ncredential_process = x\n")
+  blocks.remove("fuzz")
+  must(blocks.bytes == rest || blocks.bytes == rest + [0x0A] || rest.isEmpty, "\(rest) became \(blocks.bytes)")
+}
+
+@Sendable private func xml(_ bytes: [UInt8]) {
+  guard let elements = XMLElements(secret(bytes)) else { return }
+  _ = try? IssuedCredentials.temporary(
+    id: elements.text("AccessKeyId"), secret: elements.secret("SecretAccessKey"), token: elements.secret("SessionToken"),
+    expiresAt: elements.text("Expiration").flatMap { Timestamp(iso8601: $0) }, now: now)
+}
+
+@Sendable private func json(_ bytes: [UInt8]) {
+  guard let document = JSONDocument(secret(bytes)) else { return }
+  _ = document.text("accessToken")
+  _ = document.int("expiresIn")
+  _ = document.object("roleCredentials")?.secret("sessionToken")
+  _ = try? CachedToken(secret(bytes))
+}
+
+@Sendable private func saml(_ bytes: [UInt8]) { _ = try? SAMLAssertion(secret(bytes)) }
+
+/// What a credential_process prints: whatever is taken can be put in an environment.
+@Sendable private func process(_ bytes: [UInt8]) {
+  guard let answer = try? CredentialProcessAnswer(secret(bytes), now: now) else { return }
+  must(answer.credential.accessKeyId.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }, answer.credential.accessKeyId)
+}
+
+@Sendable private func frame(_ bytes: [UInt8]) {
+  let buffer = WireBuffer(capacity: bytes.count)
+  bytes.withUnsafeBytes { buffer.append($0) }
+  guard let message = Message(buffer) else { return }
+  _ = try? Wish(message)
+  _ = message.texts(.item)
+  _ = message.number(.exitStatus)
+}
+
+private let sealer = Sealer(
+  master: SecretBytes(String(repeating: "k", count: 32)), id: KeyID(bytes: [1, 2, 3, 4, 5, 6, 7, 8]) ?? KeyID.random())
+
+/// Nobody without the key makes an envelope that opens.
+@Sendable private func envelope(_ bytes: [UInt8]) {
+  let owner = SecretOwner(table: "session", row: "ses_fuzz", profile: "app", facts: [])
+  let place = SealedPlace(owner: owner, column: "envelope", version: 1, createdAt: now)
+  must((try? sealer.open(bytes, at: place)) == nil, "\(bytes)")
+  // Behind a right header, too.
+  let whole = sealer.seal(SecretBytes("secret"), at: place)
+  must((try? sealer.open(Array(whole[..<Sealer.headerLength]) + bytes, at: place)) == nil, "\(bytes)")
+}
+
+@Sendable private func keyFile(_ bytes: [UInt8]) {
+  guard let id = KeyFile.keyId(in: bytes) else { return }
+  _ = try? KeyFile(bytes, vaultId: "vlt_fuzz", keyId: id)
+}
+
+/// Text that is shown has nothing in it that a terminal acts on; what is parsed and printed again is the same.
+@Sendable private func text(_ bytes: [UInt8]) {
+  let raw = string(bytes)
+  for scalar in safeText(raw).unicodeScalars {
+    let value = scalar.value
+    must(value >= 0x20 && !(0x7F...0x9F).contains(value), "U+\(String(value, radix: 16))")
+    must(!(0x202A...0x202E).contains(value) && !(0x2066...0x2069).contains(value), "U+\(String(value, radix: 16))")
+  }
+  if let moment = Timestamp(iso8601: raw) { must(Timestamp(iso8601: moment.iso8601)?.iso8601 == moment.iso8601, raw) }
+  _ = RoleARN(raw)
+  must(RoleSessionName(RoleSessionName(cleaning: raw).description) != nil, raw)
+  _ = HTTPDate.parse(raw)
+  if let checkpoint = AuditCheckpoint(line: raw) { must(AuditCheckpoint(line: checkpoint.line) == checkpoint, raw) }
+  if let key = unhex(raw, count: 8) { must(hex(key) == raw.lowercased(), raw) }
+  _ = Base64.decoded(secret(bytes))
+}
+
+/// A command line of the config file, split as the SDKs split it.
+@Sendable private func words(_ bytes: [UInt8]) { _ = try? CommandWords.split(string(bytes)) }
