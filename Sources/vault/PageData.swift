@@ -139,9 +139,11 @@ struct PageData {
     return found.map { ($0.key, $0.value) }.sorted { $0.role < $1.role }
   }
 
+  /// Of each profile's role the session that lived longest, and of those the longest twelve.
   var longest: [Bar] {
-    Array(
-      bars.sorted { $0.session.endsAt.since($0.session.issuedAt) > $1.session.endsAt.since($1.session.issuedAt) }.prefix(12))
+    func life(_ bar: Bar) -> Int64 { bar.session.endsAt.since(bar.session.issuedAt) }
+    let each = Dictionary(grouping: bars) { [$0.profile, $0.role] }.compactMap { $1.max { life($0) < life($1) } }
+    return Array(each.sorted { (life($0), $1.profile, $1.role) > (life($1), $0.profile, $0.role) }.prefix(12))
   }
 }
 
