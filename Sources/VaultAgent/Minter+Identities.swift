@@ -69,16 +69,7 @@ extension Minter {
       return try await roleCredentials(step, account, role, place, token, call)
     } catch let error as SSOPortalError where error.reason == .signInAgain {
       // Revoked before its time: a refresh token may still be good for another.
-      guard let record = try await store.signIn(named: place.name) else { throw SignInError.needed(name: place.name) }
-      guard record.isRenewable else {
-        try await signIns.end(place.name, asker)
-        throw SignInError.needed(name: place.name)
-      }
-      let another = try await signIns.renewed(place, asker, after: record)
-      guard !another.equals(token) else {
-        try await signIns.end(place.name, asker)
-        throw SignInError.needed(name: place.name)
-      }
+      let another = try await signIns.replacement(of: token, place, asker)
       return try await roleCredentials(step, account, role, place, another, call)
     }
   }
