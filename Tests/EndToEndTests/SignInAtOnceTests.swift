@@ -80,6 +80,27 @@ import Testing
     #expect(try await simulator.requests("CreateToken").count == 1)
   }
 
+  @Test("a sign-in that nobody waits for any more is over, and is in the way of no other", arguments: [[], ["--device"]])
+  func abandoned(options: [String]) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await SignInTests.vault(simulator)
+    let environment = vault.environment.merging(browser(vault)) { $1 }
+    let left = try RunningProgram(Programs.vault, ["login", "corp"], environment: environment)
+    let page = try await page(vault)
+    let port = try port(page)
+    #expect(try await LoopbackHTTP.send("GET", "/", port: port).status == 404)
+    left.terminate()
+    try await left.wait(timeout: 10)
+    try FileManager.default.removeItem(atPath: vault.folder.file("page"))
+    async let login = vault.run(words: ["login", "corp"] + options, environment: environment)
+    if options.isEmpty {
+      let page = try await self.page(vault)
+      _ = try await LoopbackHTTP.send("GET", try await target(page, simulator), port: try self.port(page))
+    }
+    #expect(try await login.succeeded)
+    while (try? await LoopbackHTTP.send("GET", "/", port: port)) != nil { await Task.yield() }
+  }
+
   @Test("a renewal that AWS refuses late does not end the sign-in that a person has begun meanwhile")
   func lateRefusal() async throws {
     let simulator = try await STSSimulatorProcess()
