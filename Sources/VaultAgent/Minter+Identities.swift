@@ -34,6 +34,8 @@ extension Minter {
   /// `GetSessionToken`: the temporary form of access keys, for as long as one MFA code can serve.
   private func getSessionToken(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
     let keys = try await keys(call.plan)
+    // Temporary keys in a file are used as they are: a session gets no session of its own (STS API, `GetSessionToken`).
+    guard keys.sessionToken == nil else { return keys }
     return try await call.withCode(step.mfa) { code in try await getSessionToken(step, keys, code, call) }
   }
 

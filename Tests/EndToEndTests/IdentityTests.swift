@@ -267,4 +267,38 @@ import VaultModel
       input: "\(STSWorld.bobAccessKeyId)\n\(STSWorld.bobSecretAccessKey)\nnot base 32!\n")
     #expect(bad.end == .exit(65) && bad.errors.contains("secret of an MFA device"))
   }
+
+  @Test("temporary keys that stand in a file are used as they are, and a role over them may ask for a code")
+  func temporaryKeys() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let first = try await TestVault(simulator)
+    let printed = try await first.mustRun(
+      "exec", "app-dev", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID; echo $AWS_SECRET_ACCESS_KEY; echo $AWS_SESSION_TOKEN")
+    let parts = printed.split(separator: "\n")
+    let keys = "aws_access_key_id = \(parts[0])\naws_secret_access_key = \(parts[1])\naws_session_token = \(parts[2])\n"
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(
+      """
+      [profile pasted]
+      region = us-east-1
+      [profile app]
+      role_arn = \(STSWorld.chainedRole)
+      source_profile = pasted
+      [profile app-mfa]
+      role_arn = \(STSWorld.chainedRole)
+      source_profile = pasted
+      mfa_serial = \(STSWorld.aliceMFASerial)
+
+      """)
+    vault.credentials("[pasted]\n\(keys)")
+    try await vault.mustRun("import")
+    #expect(try await vault.mustRun("exec", "pasted", "--", "printenv", "AWS_SESSION_TOKEN") == "\(parts[2])\n")
+    try await vault.mustRun("exec", "app", "--", "true")
+    #expect(try await simulator.requests("GetSessionToken").isEmpty)
+    // As the SDKs do, with the role's own call.
+    _ = try await vault.run("exec", "app-mfa", "--mfa-code", STSWorld.aliceMFACodes[0], "--", "true")
+    #expect(try await simulator.requests("GetSessionToken").isEmpty)
+    #expect(try await simulator.requests("AssumeRole").last?.parameters["SerialNumber"] == STSWorld.aliceMFASerial)
+    #expect(try await vault.rows("audit", "--action", "Deliver").count >= 2)
+  }
 }
