@@ -6,11 +6,12 @@ import VaultSecrets
 /// Runs a program that a profile names (`credential_process`, `mfa_process`, …) for what it prints.
 ///
 /// Without a shell, in a session of its own without a terminal and with nothing on its standard input. It has `limit` seconds and may
-/// print 64 KiB; then it and its children are killed.
+/// print 128 KiB; then it and its children are killed.
 struct ProgramRunner: Sendable {
   /// Seconds.
   var limit = 60.0
-  static let mostOutput = 64 * 1_024
+  /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
+  static let mostOutput = 128 * 1_024
   /// What of its standard error reaches the person.
   static let mostErrors = 4 * 1_024
 

@@ -104,6 +104,13 @@ import VaultModel
     let typed = try await vault(simulator, "role_arn = \(Self.ciRole)\nsaml_provider_arn = \(STSWorld.samlProvider)")
     let run = try await typed.run("exec", "ci", "--", "true", input: assertion([Self.ciRole]))
     #expect(run.succeeded, "\(run.errors)")
+
+    // Nearly as long as AWS takes it, from either.
+    let long = assertion((0..<600).map { "arn:aws:iam::123456789012:role/\($0)" } + [Self.ciRole])
+    try #require((80_000...100_000).contains(long.utf8.count), "\(long.utf8.count)")
+    command.folder.write(long, to: "assertion")
+    try await command.mustRun("exec", "--refresh", "ci", "--", "true")
+    try await typed.mustRun("exec", "--refresh", "ci", "--", "true", input: long)
   }
 
   @Test("the roles that an assertion offers are listed, and profiles are made of those that are chosen")
@@ -160,7 +167,7 @@ import VaultModel
       (Self.answer.replacing("}", with: #","Expiration":"2020-01-01T00:00:00Z"}"#), "expired at 2020"),
       (Self.answer.replacing("}", with: #","Expiration":"2099-01-01T00:00:00Z"}"#), "no temporary credentials do"),
       (Self.answer.replacing("}", with: #","Expiration":"tomorrow"}"#), "Expiration that cannot be one"),
-      (String(repeating: "x", count: 200_000), "more than 64 KiB"),
+      (String(repeating: "x", count: 200_000), "more than 128 KiB"),
     ] {
       vault.folder.write(answer, to: "answer")
       let run = try await vault.run("exec", "ci", "--", "true")
