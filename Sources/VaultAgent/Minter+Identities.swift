@@ -95,13 +95,15 @@ extension Minter {
 
   // MARK: tokens and assertions
 
-  private func webIdentity(_ step: Plan.IdentityStep, _ link: RoleLink, _ source: WebIdentityToken, _ call: Call) async throws
-    -> Credential?
-  {
+  /// - Parameter sessionName: another one than the plan's.
+  private func webIdentity(
+    _ step: Plan.IdentityStep, _ link: RoleLink, _ source: WebIdentityToken, sessionName: RoleSessionName? = nil, _ call: Call
+  ) async throws -> Credential? {
     let token = try await webIdentityToken(source, call)
+    let name = sessionName ?? step.sessionName
     var event = call.event(.assumeRoleWithWebIdentity, profile: step.owner)
     event.roleARN = link.roleARN.text
-    event.roleSessionName = step.sessionName.text
+    event.roleSessionName = name.text
     event.durationSeconds = step.duration.seconds
     let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
     event.endpoint = endpoint.host
@@ -111,9 +113,9 @@ extension Minter {
         try await clients.sts.assumeRoleWithWebIdentity(
           FederatedRoleRequest(
             roleARN: link.roleARN, duration: step.duration, policy: link.policy, policyARNs: link.policyARNs),
-          sessionName: step.sessionName, token: token, at: endpoint, via: route))
+          sessionName: name, token: token, at: endpoint, via: route))
     } session: {
-      record(step, .role, role: link.roleARN.text, name: step.sessionName.text)($0, $1)
+      record(step, .role, role: link.roleARN.text, name: name.text)($0, $1)
     }
   }
 
@@ -256,8 +258,7 @@ extension Minter {
     }
     guard let file = values.text("AWS_WEB_IDENTITY_TOKEN_FILE"), let arn = values.text("AWS_ROLE_ARN").flatMap({ RoleARN($0) })
     else { throw IdentityError.emptyEnvironment }
-    let link = RoleLink(
-      profile: step.owner, roleARN: arn, roleSessionName: values.text("AWS_ROLE_SESSION_NAME").flatMap { RoleSessionName($0) })
-    return try await webIdentity(step, link, .file(file), call)
+    let name = values.text("AWS_ROLE_SESSION_NAME").flatMap { RoleSessionName($0) }
+    return try await webIdentity(step, RoleLink(profile: step.owner, roleARN: arn), .file(file), sessionName: name, call)
   }
 }

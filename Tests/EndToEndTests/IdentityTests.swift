@@ -238,8 +238,10 @@ import VaultModel
     #expect(try await simulator.requests("AssumeRole").first?.callerARN == STSWorld.aliceARN)
     let token = vault.folder.write(STSWorld.webToken, to: "token")
     let web = try await vault.run(
-      "exec", "--refresh", "app", "--", "true", environment: ["AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": Self.ciRole])
-    #expect(try await actions(simulator).contains("AssumeRoleWithWebIdentity"), "\(web.errors)")
+      "exec", "--refresh", "app", "--", "true",
+      environment: ["AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": Self.ciRole, "AWS_ROLE_SESSION_NAME": "job-7"])
+    let call = try await simulator.requests("AssumeRoleWithWebIdentity").first
+    #expect(call?.parameters["RoleSessionName"] == "job-7", "\(web.errors)")
   }
 
   @Test("a code of an MFA device comes from a command, or from the device's secret that the vault holds")
