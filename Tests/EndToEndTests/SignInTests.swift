@@ -222,6 +222,19 @@ import VaultModel
     #expect(again.errors.contains("0 profiles made, 3 were there already"))
   }
 
+  @Test("permission sets whose names are alike as profiles' names are told apart")
+  func alike() async throws {
+    let simulator = try await STSSimulatorProcess()
+    var center = STSWorld.center
+    center.accounts = [STSWorld.IdentityCenter.Account(id: STSWorld.ssoAccount, name: "Dev", roles: ["R=1", "R,1", "R-1"])]
+    try await simulator.change(IdentityChange(identityCenter: center))
+    let vault = try await Self.vault(simulator)
+    let made = try await vault.run("login", "corp", "--discover", "--device", "--all")
+    #expect(made.succeeded && made.errors.contains("3 profiles made"), "\(made.errors)")
+    let again = try await vault.run("login", "corp", "--discover", "--all")
+    #expect(again.errors.contains("0 profiles made, 3 were there already"), "\(again.errors)")
+  }
+
   @Test("hundreds of accounts are discovered although the portal asks to slow down")
   func manyAccounts() async throws {
     let simulator = try await STSSimulatorProcess()
