@@ -290,6 +290,10 @@ import VaultModel
       toFile: other.home + "/.aws/sso/cache/" + name, atomically: true, encoding: .utf8)
     #expect(try await other.run("login", "--adopt", "corp").end == .exit(77))
 
+    try token.replacing(/"expiresAt":"\d{4}/, with: "\"expiresAt\":\"9999").write(
+      toFile: other.home + "/.aws/sso/cache/" + name, atomically: true, encoding: .utf8)
+    #expect(try await other.run("login", "--adopt", "corp").end == .exit(77))
+
     try await vault.mustRun("logout")
     #expect(!FileManager.default.fileExists(atPath: folder + "/" + name))
   }
