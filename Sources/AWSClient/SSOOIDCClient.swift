@@ -9,7 +9,7 @@ public final class SSOOIDCClient: Sendable {
   /// Seconds between two polls where nothing else is said (RFC 8628, 3.2).
   static let standardInterval: Int64 = 5
   /// No code or token lives longer, in seconds: a portal session's limit is 90 days.
-  static let longestLife: Int64 = 366 * 86_400
+  public static let longestLife: Int64 = 366 * 86_400
 
   private let caller: AWSCaller
 

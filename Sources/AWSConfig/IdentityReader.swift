@@ -17,7 +17,9 @@ struct IdentityReader {
     }
     if profile.text("login_session") != nil {
       throw incomplete(
-        profile, "has a login_session alone, which is not supported", "use sso_session or access keys", at: "login_session")
+        profile, "is signed in by `aws login` (login_session), which vault cannot do",
+        "give another profile credential_process = aws configure export-credentials --profile \(profile.name) --format process",
+        at: "login_session")
     }
     throw incomplete(
       profile, "says nothing that leads to credentials", "add role_arn, sso_session, access keys or credential_process",

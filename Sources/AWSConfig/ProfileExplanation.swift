@@ -116,7 +116,9 @@ extension ChainResolver {
       return isKey || name == "credential_process" || name == "login_session" ? "the SSO settings come first" : nil
     }
     if profile.saysAccessKeys, name == "credential_process" || name == "login_session" { return "the access keys come first" }
-    if name == "login_session", profile["credential_process"] != nil { return "credential_process comes first" }
+    if name == "login_session" {
+      return profile["credential_process"] != nil ? "credential_process comes first" : "vault cannot do what `aws login` does"
+    }
     return nil
   }
 

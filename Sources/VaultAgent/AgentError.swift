@@ -9,7 +9,6 @@ public enum AgentError: ReportableError {
   case noHome
   case unknownProfile(name: String, suggestion: String?, count: Int)
   case noKeyForProfile(profile: String, key: String)
-  case unsupported(what: String, profile: String)
   case locked
   case nobodyToAsk(question: String)
   case badMFACode
@@ -34,8 +33,6 @@ public enum AgentError: ReportableError {
     case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
     case .noKeyForProfile(let profile, let key):
       "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
-    case .unsupported(let what, let profile):
-      "profile \"\(profile)\" gets its identity by \(what), which this version cannot do yet"
     case .locked: "the vault is locked"
     case .nobodyToAsk(let question): "nobody is there to answer: \(question)"
     case .badMFACode: "an MFA code has six digits"
@@ -91,7 +88,7 @@ public enum AgentError: ReportableError {
     case .system: .inputOutput
     case .foreignSocket, .insecure, .locked, .nobodyToAsk: .refused
     case .anotherAgent: .temporary
-    case .noHome, .noKeyForProfile, .unsupported, .otherVersion: .configuration
+    case .noHome, .noKeyForProfile, .otherVersion: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
     case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput

@@ -16,14 +16,17 @@ struct Discovery: Sendable {
 
   let portal: SSOPortalClient
   let clock: any WallClock
-  let token: SecretBytes
+  var token: SecretBytes
   let endpoint: ServiceEndpoint
   let route: Route
 
-  /// - Parameter report: is given each account as soon as its permission sets are known.
-  func run(_ prompter: any Prompter, report: (Found) throws -> Void) async throws {
+  func accounts(_ prompter: any Prompter) async throws -> [SSOAccount] {
     prompter.progress("asking for the accounts …")
-    let accounts = try await portal.listAccounts(token: token, at: endpoint, via: route)
+    return try await portal.listAccounts(token: token, at: endpoint, via: route)
+  }
+
+  /// - Parameter report: is given each account as soon as its permission sets are known.
+  func run(_ accounts: [SSOAccount], _ prompter: any Prompter, report: (Found) throws -> Void) async throws {
     let pace = Pace(most: Self.most)
     try await withThrowingTaskGroup(of: Found.self) { group in
       var waiting = accounts.makeIterator()

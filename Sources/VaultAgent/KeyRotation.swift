@@ -46,7 +46,8 @@ struct KeyRotation: Sendable {
       try? await clients.iam.deleteAccessKey(new.accessKeyId, signedBy: signer, at: iam, via: route)
       throw error
     }
-    try await delete(old.accessKeyId, of: name, signedBy: try await self.signer(name, new, place, call), iam, route, call)
+    // A device's code is good once: the session that it opened serves to the end.
+    try await delete(old.accessKeyId, of: name, signedBy: signer.sessionToken == nil ? new : signer, iam, route, call)
     return (old.accessKeyId, new.accessKeyId)
   }
 

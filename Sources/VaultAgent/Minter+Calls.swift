@@ -13,9 +13,10 @@ extension Minter {
       call.prompter.notice(
         "\(link.profile): a role assumed from a role lives one hour at most; \(asked.seconds / 60) min were cut to 60")
     }
-    // The keys' own session has the code already; any other caller has to give it here.
+    // The keys' own session has the code already; any other caller has to give it here, keys that have no session of their own too.
+    let hasCode = index == 0 && call.plan.own?.mfa != nil && source.expiresAt != nil
     let device = link.mfaSerial.flatMap { serial in
-      index == 0 && call.plan.own?.mfa != nil ? nil : Plan.Device(serial: serial, process: link.mfaProcess)
+      hasCode ? nil : Plan.Device(serial: serial, process: link.mfaProcess)
     }
     try await call.withCode(device) { code in try await assumeRole(index, signedBy: source, code, call) }
   }

@@ -34,6 +34,8 @@ extension Minter {
   /// `GetSessionToken`: the temporary form of access keys, for as long as one MFA code can serve.
   private func getSessionToken(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
     let keys = try await keys(call.plan)
+    // Temporary keys in a file are used as they are: a session gets no session of its own (STS API, `GetSessionToken`).
+    guard keys.sessionToken == nil else { return keys }
     return try await call.withCode(step.mfa) { code in try await getSessionToken(step, keys, code, call) }
   }
 
@@ -69,16 +71,7 @@ extension Minter {
       return try await roleCredentials(step, account, role, place, token, call)
     } catch let error as SSOPortalError where error.reason == .signInAgain {
       // Revoked before its time: a refresh token may still be good for another.
-      guard let record = try await store.signIn(named: place.name) else { throw SignInError.needed(name: place.name) }
-      guard record.isRenewable else {
-        try await signIns.end(place.name, asker)
-        throw SignInError.needed(name: place.name)
-      }
-      let another = try await signIns.renewed(place, asker, after: record)
-      guard !another.equals(token) else {
-        try await signIns.end(place.name, asker)
-        throw SignInError.needed(name: place.name)
-      }
+      let another = try await signIns.replacement(of: token, place, asker)
       return try await roleCredentials(step, account, role, place, another, call)
     }
   }
@@ -102,13 +95,15 @@ extension Minter {
 
   // MARK: tokens and assertions
 
-  private func webIdentity(_ step: Plan.IdentityStep, _ link: RoleLink, _ source: WebIdentityToken, _ call: Call) async throws
-    -> Credential?
-  {
+  /// - Parameter sessionName: another one than the plan's.
+  private func webIdentity(
+    _ step: Plan.IdentityStep, _ link: RoleLink, _ source: WebIdentityToken, sessionName: RoleSessionName? = nil, _ call: Call
+  ) async throws -> Credential? {
     let token = try await webIdentityToken(source, call)
+    let name = sessionName ?? step.sessionName
     var event = call.event(.assumeRoleWithWebIdentity, profile: step.owner)
     event.roleARN = link.roleARN.text
-    event.roleSessionName = step.sessionName.text
+    event.roleSessionName = name.text
     event.durationSeconds = step.duration.seconds
     let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
     event.endpoint = endpoint.host
@@ -118,9 +113,9 @@ extension Minter {
         try await clients.sts.assumeRoleWithWebIdentity(
           FederatedRoleRequest(
             roleARN: link.roleARN, duration: step.duration, policy: link.policy, policyARNs: link.policyARNs),
-          sessionName: step.sessionName, token: token, at: endpoint, via: route))
+          sessionName: name, token: token, at: endpoint, via: route))
     } session: {
-      record(step, .role, role: link.roleARN.text, name: step.sessionName.text)($0, $1)
+      record(step, .role, role: link.roleARN.text, name: name.text)($0, $1)
     }
   }
 
@@ -263,8 +258,7 @@ extension Minter {
     }
     guard let file = values.text("AWS_WEB_IDENTITY_TOKEN_FILE"), let arn = values.text("AWS_ROLE_ARN").flatMap({ RoleARN($0) })
     else { throw IdentityError.emptyEnvironment }
-    let link = RoleLink(
-      profile: step.owner, roleARN: arn, roleSessionName: values.text("AWS_ROLE_SESSION_NAME").flatMap { RoleSessionName($0) })
-    return try await webIdentity(step, link, .file(file), call)
+    let name = values.text("AWS_ROLE_SESSION_NAME").flatMap { RoleSessionName($0) }
+    return try await webIdentity(step, RoleLink(profile: step.owner, roleARN: arn), .file(file), sessionName: name, call)
   }
 }

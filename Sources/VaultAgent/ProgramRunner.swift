@@ -6,11 +6,31 @@ import VaultSecrets
 /// Runs a program that a profile names (`credential_process`, `mfa_process`, …) for what it prints.
 ///
 /// Without a shell, in a session of its own without a terminal and with nothing on its standard input. It has `limit` seconds and may
-/// print 64 KiB; then it and its children are killed.
+/// print 128 KiB; then it and its children are killed.
+///
+/// Its environment is the agent's, without the credentials and the profile that the agent happened to be started with: they are those
+/// of somebody else's shell, and would decide whose credentials a program brings.
 struct ProgramRunner: Sendable {
   /// Seconds.
   var limit = 60.0
-  static let mostOutput = 64 * 1_024
+  /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
+  static let mostOutput = 128 * 1_024
+  private static let notPassedOn = [
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_VAULT", "VAULT_PROFILE",
+  ]
+
+  /// The variables that a program gets; the agent's own memory, which is not changed.
+  fileprivate static func environment() -> [UnsafeMutablePointer<CChar>?] {
+    var kept: [UnsafeMutablePointer<CChar>?] = []
+    var entry = sys_environment()
+    while let variable = entry?.pointee {
+      let isPassedOn = !notPassedOn.contains { strncmp(variable, $0, strlen($0)) == 0 && variable[strlen($0)] == 0x3D }
+      if isPassedOn { kept.append(variable) }
+      entry = entry?.successor()
+    }
+    return kept + [nil]
+  }
   /// What of its standard error reaches the person.
   static let mostErrors = 4 * 1_024
 
@@ -87,7 +107,8 @@ private struct Running: ~Copyable {
       throw .cannotStart(program: words[0], setting: setting, code: code)
     }
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-    let child = sys_spawn(words[0], &arguments, sys_environment(), nil, out[1], err[1])
+    var environment = ProgramRunner.environment()
+    let child = sys_spawn(words[0], &arguments, &environment, nil, out[1], err[1])
     arguments.forEach { free($0) }
     close(out[1])
     close(err[1])

@@ -62,17 +62,25 @@ extension Service {
     let place = try await place(message, requester, prompter)
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     let asker = asker(message, requester, prompter)
-    let token: SecretBytes
-    do {
-      token = try await signIns.token(place, asker)
-    } catch SignInError.needed where message.has(.flow) {
-      _ = try await signIns.signIn(place, flow: SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device, asker)
-      token = try await signIns.token(place, asker)
+    func signedIn(_ token: () async throws -> SecretBytes) async throws -> SecretBytes {
+      do { return try await token() } catch SignInError.needed where message.has(.flow) {
+        _ = try await signIns.signIn(place, flow: SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device, asker)
+        return try await signIns.token(place, asker)
+      }
     }
     let endpoint = try ServiceEndpoint(.portal, region: place.region, settings: place.portal)
-    let discovery = Discovery(
-      portal: clients.portal, clock: clock, token: token, endpoint: endpoint, route: asker.route(place.portal))
-    try await discovery.run(prompter) { found in
+    var discovery = Discovery(
+      portal: clients.portal, clock: clock, token: try await signedIn { try await signIns.token(place, asker) },
+      endpoint: endpoint, route: asker.route(place.portal))
+    let accounts: [SSOAccount]
+    do {
+      accounts = try await discovery.accounts(prompter)
+    } catch let error as SSOPortalError where error.reason == .signInAgain {
+      let token = discovery.token
+      discovery.token = try await signedIn { try await signIns.replacement(of: token, place, asker) }
+      accounts = try await discovery.accounts(prompter)
+    }
+    try await discovery.run(accounts, prompter) { found in
       let entry = MessageWriter(.entry)
       entry.add(.accountId, found.account.id)
       entry.add(.accountName, found.account.name ?? "")

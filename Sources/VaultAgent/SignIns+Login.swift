@@ -8,12 +8,14 @@ extension SignIns {
   /// Seconds that a person has to come back from the browser: as long as a device code lives.
   static let patience: Int64 = 600
 
-  /// Signs in to a place, in place of the sign-in that there was. Who asks while one is under way waits for the same.
+  /// Signs in to a place, in place of the sign-in that there was. Who asks for one of the same kind while it is under way waits for the
+  /// same; it ends where nobody waits for it any more (Ctrl-C).
   func signIn(_ place: SSOPlace, flow: SignInFlow, _ asker: Asker) async throws -> SignInRecord {
-    try await signingIn.share(place.name, for: asker.prompter) { prompter in
+    // The older form of configuration has no scopes, without which there is no authorization code.
+    let flow = place.scopes.isEmpty ? .device : flow
+    return try await signingIn.share("\(flow) \(place.name)", for: asker.prompter, endsAlone: true) { prompter in
       let asker = asker.asked(by: prompter)
-      // The older form of configuration has no scopes, without which there is no authorization code.
-      return switch place.scopes.isEmpty ? .device : flow {
+      return switch flow {
       case .browser: try await signInByBrowser(place, asker)
       case .device: try await signInByDevice(place, asker)
       }

@@ -41,7 +41,11 @@ extension SignIns {
     guard cached.startURL == place.startURL, cached.region == place.region else {
       throw SignInError.failed("the AWS CLI's token is for \(cached.startURL) in \(cached.region)")
     }
-    guard cached.expiresAt.since(clock.now()) > 60_000 else { throw SignInError.failed("the AWS CLI's token is over") }
+    let life = cached.expiresAt.since(clock.now())
+    guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token is over") }
+    guard life <= SSOOIDCClient.longestLife * 1_000 else {
+      throw SignInError.failed("the AWS CLI's token has an end that cannot be")
+    }
     let record = SignInRecord(
       id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
       scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: cached.expiresAt, isRenewable: false,

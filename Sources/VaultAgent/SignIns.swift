@@ -51,19 +51,37 @@ struct SignIns: Sendable {
       throw SignInError.needed(name: place.name)
     }
     guard kept.record.expiresAt.since(clock.now()) < Self.lead * 1_000 else { return kept.tokens.accessToken }
-    return try await renewed(place, asker, after: kept.record)
+    try await renew(place, asker, after: kept.record, isOver: false)
+    guard let fresh = try await store.openSignIn(named: place.name), fresh.record.expiresAt > clock.now() else {
+      throw SignInError.needed(name: place.name)
+    }
+    return fresh.tokens.accessToken
   }
 
-  /// The token in place of one that AWS no longer takes.
-  func renewed(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord) async throws -> SecretBytes {
-    _ = try await renewing.share(place.name, for: asker.prompter) { prompter in
-      try await renew(place, asker.asked(by: prompter), after: record)
-      return true
+  /// The token in place of one that AWS no longer takes before its time: one that came meanwhile, else what the refresh token brings.
+  ///
+  /// - Throws: ``SignInError/needed(name:)`` where a person must sign in; AWS's own error where that cannot be known now.
+  func replacement(of token: SecretBytes, _ place: SSOPlace, _ asker: Asker) async throws -> SecretBytes {
+    // The first turn may be spent on a renewal that others began for a token near its end, and that has let an outage pass.
+    for _ in 0..<2 {
+      guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept.record, place) else { break }
+      guard kept.tokens.accessToken.equals(token) else { return kept.tokens.accessToken }
+      try await renew(place, asker, after: kept.record, isOver: true)
     }
-    guard let kept = try await store.openSignIn(named: place.name), kept.record.expiresAt > clock.now() else {
+    guard let kept = try await store.openSignIn(named: place.name), !kept.tokens.accessToken.equals(token) else {
       throw SignInError.needed(name: place.name)
     }
     return kept.tokens.accessToken
+  }
+
+  /// Renews a sign-in, once for all who want it.
+  ///
+  /// - Parameter isOver: AWS no longer takes the access token, whatever its end.
+  private func renew(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord, isOver: Bool) async throws {
+    _ = try await renewing.share(place.name, for: asker.prompter) { prompter in
+      try await renewAlone(place, asker.asked(by: prompter), after: record, isOver: isOver)
+      return true
+    }
   }
 
   /// A sign-in is for one start URL in one region; where the config says another by now, its tokens go nowhere.
@@ -71,24 +89,22 @@ struct SignIns: Sendable {
     record.startURL == place.startURL && record.region == place.region
   }
 
-  private func renew(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord) async throws {
+  private func renewAlone(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord, isOver: Bool) async throws {
     // Another waiter may have renewed it before this one's turn.
     guard let kept = try await store.openSignIn(named: place.name), kept.record.id == record.id else { return }
-    let isOver = record.expiresAt <= clock.now()
+    let isOver = isOver || record.expiresAt <= clock.now()
     guard let refreshToken = kept.tokens.refreshToken, record.clientEndsAt > clock.now() else {
       guard isOver else { return }
-      try await end(place.name, asker)
-      throw SignInError.needed(name: place.name)
+      return try await end(record, asker)
     }
     let client = SSOClientRegistration(
       clientId: kept.tokens.clientId, clientSecret: kept.tokens.clientSecret, expiresAt: record.clientEndsAt)
     do {
-      try await take(.refreshToken(refreshToken), as: client, place, asker, how: "renewed")
-    } catch let error as SSOOIDCError {
+      try await take(.refreshToken(refreshToken), as: client, place, asker, how: "renewed", renewing: record)
+    } catch let error as SSOOIDCError where error.exitStatus != .temporary {
       // The session in the portal is over, or was ended there; the access token may still serve for its last minutes.
       guard isOver || [.invalidGrant, .invalidClient, .expiredToken].contains(error.reason) else { return }
-      try await end(place.name, asker)
-      throw SignInError.needed(name: place.name)
+      try await end(record, asker)
     } catch {
       guard isOver else { return }
       throw error
@@ -99,11 +115,12 @@ struct SignIns: Sendable {
   ///
   /// - Parameters:
   ///   - how: for the log.
+  ///   - before: the sign-in that is renewed; what comes of it counts only while that is there.
   ///   - wait: what to do where the grant is not ready yet; nil where it must be.
   @discardableResult
   func take(
     _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOPlace, _ asker: Asker, how: String,
-    waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
+    renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
     let route = asker.route(place.oidc)
@@ -121,18 +138,21 @@ struct SignIns: Sendable {
       try await store.fail(intent, event: event)
       throw error
     }
+    // A renewal need not bring another refresh token: the one that there is goes on then (RFC 6749, 6).
+    var refreshToken = token.refreshToken
+    if refreshToken == nil, case .refreshToken(let old) = grant { refreshToken = old }
     let record = SignInRecord(
       id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
       scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: token.expiresAt,
-      isRenewable: token.refreshToken != nil, clientEndsAt: client.expiresAt)
+      isRenewable: refreshToken != nil, clientEndsAt: client.expiresAt)
     event.outcome = .success
     event.issuedAt = record.signedInAt
     event.expiresAt = record.expiresAt
     try await store.complete(
       intent, signIn: record,
       tokens: SignInTokens(
-        accessToken: token.accessToken, refreshToken: token.refreshToken, clientId: client.clientId,
-        clientSecret: client.clientSecret), event: event)
+        accessToken: token.accessToken, refreshToken: refreshToken, clientId: client.clientId,
+        clientSecret: client.clientSecret), event: event, renewing: before?.id)
     do { try await writeShared(place.name) } catch {
       asker.prompter.notice("the AWS CLI's token could not be written: \(Failure(error).message)")
     }
@@ -152,11 +172,16 @@ struct SignIns: Sendable {
     }
   }
 
-  /// AWS no longer takes the sign-in.
-  func end(_ name: String, _ asker: Asker) async throws {
-    if try await store.endSignIn(name, as: .expired, trigger: asker.trigger, requester: asker.requester) {
-      asker.prompter.notice("the sign-in to \(name) is over; `vault login \(name)` begins a new one")
+  /// AWS no longer takes this sign-in. One that a person has begun meanwhile in its place stays, and serves who waited.
+  ///
+  /// - Throws: ``SignInError/needed(name:)`` where there is no other.
+  private func end(_ record: SignInRecord, _ asker: Asker) async throws {
+    let name = record.name
+    guard try await store.endSignIn(name, id: record.id, as: .expired, trigger: asker.trigger, requester: asker.requester) else {
+      return
     }
+    asker.prompter.notice("the sign-in to \(name) is over; `vault login \(name)` begins a new one")
+    throw SignInError.needed(name: name)
   }
 
   /// Signs out: on the server as far as it can be reached, and here in any case. The sessions that the sign-in brought go with it.

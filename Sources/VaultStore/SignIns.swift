@@ -43,9 +43,14 @@ extension VaultStore {
 
   /// Keeps a sign-in, in place of the one of the same name, with the outcome of the call that brought it.
   ///
+  /// - Parameter id: of the sign-in that was renewed. Where it has ended meanwhile (the person signed in anew, or out), what the renewal
+  ///   brought is not kept.
   /// - Throws: `StoreError.unknownIntent` where the intent has its outcome already.
-  public func complete(_ intentId: String, signIn record: SignInRecord, tokens: SignInTokens, event: AuditEvent) throws {
+  public func complete(
+    _ intentId: String, signIn record: SignInRecord, tokens: SignInTokens, event: AuditEvent, renewing id: String? = nil
+  ) throws {
     guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
+    if let id, try signIn(named: record.name)?.id != id { return try conclude(intentId, event: event) }
     try change { store in
       if let before = try store.signIn(named: record.name) {
         try store.end(before, as: .replaced)
@@ -78,10 +83,13 @@ extension VaultStore {
 
   /// Ends a sign-in: its tokens are destroyed, and where nobody signed out, its profiles are marked as waiting for a login.
   ///
+  /// - Parameter id: of the one that is meant; nil for the one that there is.
   /// - Returns: false where there was none.
   @discardableResult
-  public func endSignIn(_ name: String, as reason: SignInEnd, trigger: AuditTrigger, requester: Requester) throws -> Bool {
-    guard let record = try signIn(named: name) else { return false }
+  public func endSignIn(
+    _ name: String, id: String? = nil, as reason: SignInEnd, trigger: AuditTrigger, requester: Requester
+  ) throws -> Bool {
+    guard let record = try signIn(named: name), id == nil || record.id == id else { return false }
     try change { store in
       try store.end(record, as: reason)
       var event = AuditEvent(

@@ -6,8 +6,8 @@ import VaultModel
 /// ``MessageKind/failure``, so that programs of any two versions can tell each other that they don't fit.
 public let protocolVersion: UInt16 = 1
 
-/// The longest payload that either side takes.
-public let longestPayload = 64 * 1_024
+/// The longest payload that either side takes: the longest SAML assertion that AWS takes, its line ends, and what stands around it.
+public let longestPayload = 160 * 1_024
 
 /// What a message says.
 public enum MessageKind: UInt16, Sendable {

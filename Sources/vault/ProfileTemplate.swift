@@ -37,7 +37,7 @@ struct ProfileTemplate {
     self.pieces = pieces
   }
 
-  /// Names all of them. Where two accounts have one name, their numbers tell them apart.
+  /// Names all of them. Where two accounts have one name, their numbers tell them apart; what is alike even then is counted.
   func name(_ choices: inout [DiscoverCommand.Choice]) {
     var count: [String: Int] = [:]
     for index in choices.indices {
@@ -46,6 +46,15 @@ struct ProfileTemplate {
     }
     for index in choices.indices where count[choices[index].profile, default: 0] > 1 {
       choices[index].profile += "-" + choices[index].account
+    }
+    var taken: Set<String> = []
+    for index in choices.indices {
+      let name = choices[index].profile
+      var number = 2
+      while !taken.insert(choices[index].profile).inserted {
+        choices[index].profile = "\(name)-\(number)"
+        number += 1
+      }
     }
   }
 

@@ -21,7 +21,7 @@ enum Prompting {
       return try writer.frame()
     }
     if kind == "assertion", isatty(0) == 0 {
-      writer.add(.answer, try SecretInput.text(from: 0, atMost: 48 * 1_024, what: "standard input"))
+      writer.add(.answer, try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input"))
       return try writer.frame()
     }
     guard let typed = Terminal.canAsk ? Terminal.ask(question, echo: kind == "mfa") : Pinentry.ask(question) else {

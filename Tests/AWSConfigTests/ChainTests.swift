@@ -139,6 +139,7 @@ struct ChainTests {
       ),
       ("aws_access_key_id = A", "config:11: profile “p” has half a key pair"),
       ("aws_secret_access_key = A", "config:11: profile “p” has half a key pair"),
+      ("login_session = a", "config:11: profile “p” is signed in by `aws login` (login_session), which vault cannot do"),
       ("region = a", "config:11: profile “p” says nothing that leads to credentials"),
       (
         "sso_session = none\nsso_account_id = 123456789012\nsso_role_name = r",

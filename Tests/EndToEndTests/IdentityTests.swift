@@ -104,6 +104,13 @@ import VaultModel
     let typed = try await vault(simulator, "role_arn = \(Self.ciRole)\nsaml_provider_arn = \(STSWorld.samlProvider)")
     let run = try await typed.run("exec", "ci", "--", "true", input: assertion([Self.ciRole]))
     #expect(run.succeeded, "\(run.errors)")
+
+    // Nearly as long as AWS takes it, from either.
+    let long = assertion((0..<600).map { "arn:aws:iam::123456789012:role/\($0)" } + [Self.ciRole])
+    try #require((80_000...100_000).contains(long.utf8.count), "\(long.utf8.count)")
+    command.folder.write(long, to: "assertion")
+    try await command.mustRun("exec", "--refresh", "ci", "--", "true")
+    try await typed.mustRun("exec", "--refresh", "ci", "--", "true", input: long)
   }
 
   @Test("the roles that an assertion offers are listed, and profiles are made of those that are chosen")
@@ -160,7 +167,7 @@ import VaultModel
       (Self.answer.replacing("}", with: #","Expiration":"2020-01-01T00:00:00Z"}"#), "expired at 2020"),
       (Self.answer.replacing("}", with: #","Expiration":"2099-01-01T00:00:00Z"}"#), "no temporary credentials do"),
       (Self.answer.replacing("}", with: #","Expiration":"tomorrow"}"#), "Expiration that cannot be one"),
-      (String(repeating: "x", count: 200_000), "more than 64 KiB"),
+      (String(repeating: "x", count: 200_000), "more than 128 KiB"),
     ] {
       vault.folder.write(answer, to: "answer")
       let run = try await vault.run("exec", "ci", "--", "true")
@@ -231,8 +238,10 @@ import VaultModel
     #expect(try await simulator.requests("AssumeRole").first?.callerARN == STSWorld.aliceARN)
     let token = vault.folder.write(STSWorld.webToken, to: "token")
     let web = try await vault.run(
-      "exec", "--refresh", "app", "--", "true", environment: ["AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": Self.ciRole])
-    #expect(try await actions(simulator).contains("AssumeRoleWithWebIdentity"), "\(web.errors)")
+      "exec", "--refresh", "app", "--", "true",
+      environment: ["AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": Self.ciRole, "AWS_ROLE_SESSION_NAME": "job-7"])
+    let call = try await simulator.requests("AssumeRoleWithWebIdentity").first
+    #expect(call?.parameters["RoleSessionName"] == "job-7", "\(web.errors)")
   }
 
   @Test("a code of an MFA device comes from a command, or from the device's secret that the vault holds")
@@ -268,67 +277,37 @@ import VaultModel
     #expect(bad.end == .exit(65) && bad.errors.contains("secret of an MFA device"))
   }
 
-  @Test("an access key gets a successor, which works, and the old one is gone")
-  func rotate() async throws {
+  @Test("temporary keys that stand in a file are used as they are, and a role over them may ask for a code")
+  func temporaryKeys() async throws {
     let simulator = try await STSSimulatorProcess()
+    let first = try await TestVault(simulator)
+    let printed = try await first.mustRun(
+      "exec", "app-dev", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID; echo $AWS_SECRET_ACCESS_KEY; echo $AWS_SESSION_TOKEN")
+    let parts = printed.split(separator: "\n")
+    let keys = "aws_access_key_id = \(parts[0])\naws_secret_access_key = \(parts[1])\naws_session_token = \(parts[2])\n"
     let vault = TestVault(environment: simulator.environment)
-    try await vault.mustRun(
-      "access-key", "add", "alice", input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n")
-    try await vault.mustRun("add", "app", "--role-arn", STSWorld.devRole, "--source", "alice", "--region", "us-east-1")
-    let rotated = try await vault.run("access-key", "rotate", "alice")
-    #expect(rotated.succeeded && rotated.errors.contains("\(STSWorld.aliceAccessKeyId) is deleted"), "\(rotated.errors)")
-    #expect(
-      try await actions(simulator) == ["ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "DeleteAccessKey"])
+    vault.config(
+      """
+      [profile pasted]
+      region = us-east-1
+      [profile app]
+      role_arn = \(STSWorld.chainedRole)
+      source_profile = pasted
+      [profile app-mfa]
+      role_arn = \(STSWorld.chainedRole)
+      source_profile = pasted
+      mfa_serial = \(STSWorld.aliceMFASerial)
+
+      """)
+    vault.credentials("[pasted]\n\(keys)")
+    try await vault.mustRun("import")
+    #expect(try await vault.mustRun("exec", "pasted", "--", "printenv", "AWS_SESSION_TOKEN") == "\(parts[2])\n")
     try await vault.mustRun("exec", "app", "--", "true")
-    let key = try #require(try await vault.rows("access-key", "list").first?["accessKeyId"] as? String)
-    #expect(key != STSWorld.aliceAccessKeyId)
-    #expect(try await simulator.requests("AssumeRole").first?.accessKeyId == key)
-    // Where the last step fails, the next rotate makes up for it.
-    try await simulator.queue(.http500, count: 3, action: "DeleteAccessKey")
-    #expect(try await vault.run("access-key", "rotate", "alice").end == .exit(69))
-    try await vault.mustRun("exec", "--refresh", "app", "--", "true")
-    try await vault.mustRun("access-key", "rotate", "alice")
-    try await vault.mustRun("exec", "--refresh", "app", "--", "true")
-    // A new key that does not work is taken back.
-    try await simulator.queue(.accessDenied, action: "GetCallerIdentity")
-    #expect(try await vault.run("access-key", "rotate", "alice").end == .exit(77))
-    try await vault.mustRun("access-key", "rotate", "alice")
-    try await vault.mustRun("exec", "--refresh", "app", "--", "true")
-  }
-
-  @Test("an agent that is killed at any step of a key's rotation leaves a key that works")
-  func rotationKilled() async throws {
-    var ends: Set<Bool> = []
-    for milliseconds in stride(from: 20, through: 720, by: 100) {
-      let simulator = try await STSSimulatorProcess()
-      let vault = TestVault(environment: simulator.environment)
-      try await vault.mustRun(
-        "access-key", "add", "alice", input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n")
-      try await vault.mustRun("add", "app", "--role-arn", STSWorld.devRole, "--source", "alice", "--region", "us-east-1")
-      try await simulator.set(STSSettings(latencyMs: 150))
-      async let rotation = vault.run("access-key", "rotate", "alice")
-      try await Task.sleep(for: .milliseconds(milliseconds))
-      vault.killAgent()
-      // The client asks a new agent, which goes on or says what stands in the way.
-      ends.insert(try await rotation.succeeded)
-      try await simulator.set(STSSettings(latencyMs: 0))
-      let works = try await vault.run("exec", "--refresh", "app", "--", "true")
-      #expect(works.succeeded, "after \(milliseconds) ms: \(works.errors)")
-      #expect(try await vault.run("audit", "verify").succeeded)
-    }
-    #expect(ends.contains(true))
-  }
-
-  @Test("a key that still stands in a followed file is not rotated behind its back")
-  func rotateFollowed() async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator, environment: simulator.environment)
-    let refused = try await vault.run("access-key", "rotate", "alice")
-    #expect(refused.end == .exit(78) && refused.errors.contains(".aws/credentials"), "\(refused.errors)")
-    vault.credentials("")
-    try await vault.mustRun("exec", "app-dev", "--", "true")
-    let rotated = try await vault.run("access-key", "rotate", "alice")
-    #expect(rotated.succeeded, "\(rotated.errors)")
-    try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true")
+    #expect(try await simulator.requests("GetSessionToken").isEmpty)
+    // As the SDKs do, with the role's own call.
+    _ = try await vault.run("exec", "app-mfa", "--mfa-code", STSWorld.aliceMFACodes[0], "--", "true")
+    #expect(try await simulator.requests("GetSessionToken").isEmpty)
+    #expect(try await simulator.requests("AssumeRole").last?.parameters["SerialNumber"] == STSWorld.aliceMFASerial)
+    #expect(try await vault.rows("audit", "--action", "Deliver").count >= 2)
   }
 }

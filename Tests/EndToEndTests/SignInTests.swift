@@ -222,6 +222,19 @@ import VaultModel
     #expect(again.errors.contains("0 profiles made, 3 were there already"))
   }
 
+  @Test("permission sets whose names are alike as profiles' names are told apart")
+  func alike() async throws {
+    let simulator = try await STSSimulatorProcess()
+    var center = STSWorld.center
+    center.accounts = [STSWorld.IdentityCenter.Account(id: STSWorld.ssoAccount, name: "Dev", roles: ["R=1", "R,1", "R-1"])]
+    try await simulator.change(IdentityChange(identityCenter: center))
+    let vault = try await Self.vault(simulator)
+    let made = try await vault.run("login", "corp", "--discover", "--device", "--all")
+    #expect(made.succeeded && made.errors.contains("3 profiles made"), "\(made.errors)")
+    let again = try await vault.run("login", "corp", "--discover", "--all")
+    #expect(again.errors.contains("0 profiles made, 3 were there already"), "\(again.errors)")
+  }
+
   @Test("hundreds of accounts are discovered although the portal asks to slow down")
   func manyAccounts() async throws {
     let simulator = try await STSSimulatorProcess()
@@ -274,6 +287,10 @@ import VaultModel
     try await other.mustRun("login", "--adopt", "corp")
     try await other.mustRun("exec", "developer", "--", "true")
     try token.replacing("corp.awsapps.com", with: "evil.example").write(
+      toFile: other.home + "/.aws/sso/cache/" + name, atomically: true, encoding: .utf8)
+    #expect(try await other.run("login", "--adopt", "corp").end == .exit(77))
+
+    try token.replacing(/"expiresAt":"\d{4}/, with: "\"expiresAt\":\"9999").write(
       toFile: other.home + "/.aws/sso/cache/" + name, atomically: true, encoding: .utf8)
     #expect(try await other.run("login", "--adopt", "corp").end == .exit(77))
 

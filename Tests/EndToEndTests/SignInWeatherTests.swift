@@ -95,4 +95,17 @@ import Testing
     let end = try #require(ISO8601DateFormatter().date(from: shown.trimmingCharacters(in: .whitespacesAndNewlines)))
     #expect((1_690...1_800).contains(Int(end.timeIntervalSinceNow)), "\(shown)")
   }
+
+  @Test("a renewal that brings no other refresh token leaves the one that there was")
+  func keptRefreshToken() async throws {
+    let simulator = try await STSSimulatorProcess()
+    var center = STSWorld.center
+    center.tokenSeconds = 600
+    center.keepsRefreshTokens = true
+    try await simulator.change(IdentityChange(identityCenter: center))
+    let vault = try await SignInTests.vault(simulator)
+    try await vault.mustRun("login", "--device", "corp")
+    for _ in 0..<3 { try await vault.mustRun("exec", "--refresh", "developer", "--", "true") }
+    #expect(try await simulator.requests("CreateToken").map(\.outcome) == Array(repeating: .success, count: 4))
+  }
 }

@@ -126,6 +126,7 @@ struct IdentityCenter: Sendable {
     Any]
   {
     let client = try client(body, now)
+    var isRenewed = false
     switch body["grantType"] as? String {
     case "urn:ietf:params:oauth:grant-type:device_code":
       guard let code = body["deviceCode"] as? String, var device = deviceCodes[code], device.client == client.id else {
@@ -149,16 +150,16 @@ struct IdentityCenter: Sendable {
         Self.base64URL(sha256(Array(verifier.utf8))) == known.challenge
       else { throw .invalidGrant }
     case "refresh_token":
-      guard let token = body["refreshToken"] as? String, refreshTokens.removeValue(forKey: token) == client.id else {
-        throw .invalidGrant
-      }
+      guard let token = body["refreshToken"] as? String, refreshTokens[token] == client.id else { throw .invalidGrant }
+      isRenewed = world.keepsRefreshTokens == true
+      if !isRenewed { refreshTokens[token] = nil }
     default: throw OIDCFailure("unsupported_grant_type", "UnsupportedGrantTypeException", "unknown grant")
     }
     let token = "aoaAAAAA" + Self.random(96)
     accessTokens[token] = AccessToken(endsAt: now.adding(seconds: Int64(world.tokenSeconds)))
     var answer: [String: Any] = ["accessToken": token, "expiresIn": world.tokenSeconds, "tokenType": "Bearer"]
     // A refresh token is given only with the scope registered.
-    if client.value.scopes.contains("sso:account:access") {
+    if !isRenewed, client.value.scopes.contains("sso:account:access") {
       let refresh = "aorAAAAA" + Self.random(96)
       refreshTokens[refresh] = client.id
       answer["refreshToken"] = refresh

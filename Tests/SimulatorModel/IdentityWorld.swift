@@ -31,6 +31,8 @@ extension STSWorld {
     public var roleSeconds: Int
     /// Calls a second to the portal before it asks to slow down; 0 is no limit.
     public var mostPerSecond: Int
+    /// Whether a refresh token is good for more than once, and no other comes with a renewal.
+    public var keepsRefreshTokens: Bool?
 
     public init(
       startURL: String = "https://corp.awsapps.com/start", region: String = "us-east-1", user: String = "alice@example.com",

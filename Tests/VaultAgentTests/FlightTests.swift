@@ -81,12 +81,35 @@ private final class Counter: Sendable {
       return try await flight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) }
     }
     async let first = flight.value()
-    async let second = flight.join(there)
-    while flight.waiting < 2 { await Task.yield() }
+    #expect(flight.join(there))
+    async let second = flight.value()
     go.finish()
     #expect(try await first == "123456")
     #expect(try await second == "123456")
     #expect(there.asked.count == 1)
+  }
+
+  @Test("work that is a person's alone ends with the last who waits for it, and who comes then begins anew")
+  func abandoned() async throws {
+    let flights = Flights<Int>()
+    let (ended, end) = AsyncStream.makeStream(of: Void.self)
+    let waiters = (0..<2).map { _ in
+      Task {
+        try await flights.share("key", for: Person(nil), endsAlone: true) { _ in
+          defer { end.finish() }
+          for await _ in AsyncStream<Void>.makeStream().stream {}
+          throw CancellationError()
+        }
+      }
+    }
+    while await flights.waiting("key") < 2 { await Task.yield() }
+    waiters[0].cancel()
+    #expect(await flights.waiting("key") == 2)
+    waiters[1].cancel()
+    // Whether or not the one that was left has come to its end.
+    #expect(try await flights.share("key", for: Person(nil), endsAlone: true) { _ in 7 } == 7)
+    for await _ in ended {}
+    for waiter in waiters { await #expect(throws: CancellationError.self) { try await waiter.value } }
   }
 }
 

@@ -68,6 +68,14 @@ import VaultSecrets
     #expect(try await run("sh -c 'tty || true'") == "not a tty\n")
   }
 
+  @Test("a program gets no credentials and no profile that the agent happened to be started with")
+  func environment() async throws {
+    setenv("AWS_SESSION_TOKEN", "another shell's", 1)
+    setenv("AWS_PROFILE", "another", 1)
+    defer { for name in ["AWS_SESSION_TOKEN", "AWS_PROFILE"] { unsetenv(name) } }
+    #expect(try await run("sh -c 'echo \"$AWS_SESSION_TOKEN$AWS_PROFILE\"; test -n \"$PATH\"'") == "\n")
+  }
+
   @Test("a flood is cut off")
   func flood() async throws {
     await #expect(throws: ProgramError.flooded(program: "yes")) { try await run("yes") }
