@@ -55,7 +55,7 @@ public struct AgentProcess: Sendable {
     let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentLane.begin())
     let custody = Custody(store: store, standard: settings.keyStore, keyStores: keyStores(store.vaultId))
     let catalogue = Catalogue(
-      store: store, custody: custody, reader: try VaultReader(path: paths.database),
+      store: store, custody: custody, reader: try VaultReader(path: paths.database, isBrief: false),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host))
     await store.followRows { custody.noteRows(clock: clock) }
     let clients = Clients(clock: clock)

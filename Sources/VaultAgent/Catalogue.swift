@@ -14,6 +14,8 @@ actor Catalogue {
   private let standardName: RoleSessionName
   var stamps: [FollowedFile]?
   private var plans: [PlanKey: Plan] = [:]
+  /// What plans were made for, each once: a thousand of them mostly have one environment.
+  private var environments: [[String: String]] = []
   let importing = Flights<ImportOutcome>()
 
   /// All that a plan depends on besides the profiles.
@@ -21,7 +23,8 @@ actor Catalogue {
     let profile: String
     let duration: SessionDuration?
     let sessionName: RoleSessionName?
-    let environment: [String: String]
+    /// Its place among the environments.
+    let environment: Int
   }
 
   init(store: VaultStore, custody: Custody, reader: VaultReader, standardName: RoleSessionName) {
@@ -40,14 +43,25 @@ actor Catalogue {
     requester: Requester
   ) async throws -> Plan {
     try await followChanges(prompter, requester)
-    let key = PlanKey(profile: profile, duration: duration, sessionName: sessionName, environment: environment)
+    let place = place(of: environment)
+    let key = PlanKey(profile: profile, duration: duration, sessionName: sessionName, environment: place)
     if let plan = plans[key] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
-    let chain = try resolver(environment).chain(for: profile)
+    let chain = try resolver(environments[place]).chain(for: profile)
     let plan = Plan(chain, duration: duration, sessionName: sessionName, standardName: standardName)
     if plans.count >= 4_096 { plans.removeAll() }
     plans[key] = plan
     return plan
+  }
+
+  private func place(of environment: [String: String]) -> Int {
+    if let known = environments.firstIndex(of: environment) { return known }
+    if environments.count >= 64 {
+      environments.removeAll()
+      plans.removeAll()
+    }
+    environments.append(environment)
+    return environments.count - 1
   }
 
   /// - Throws: `AgentError.unknownProfile`.

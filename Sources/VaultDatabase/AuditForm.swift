@@ -12,10 +12,10 @@ import VaultSecrets
 /// | INTEGER | `02`, 8 bytes big-endian, two's complement |
 ///
 /// No two rows have the same form, and a number that became a text has another one.
-public struct AuditForm {
+struct AuditForm: ~Copyable {
   static let version: UInt8 = 2
   /// Columns that the form holds.
-  static let count: Int32 = 33
+  static let count = 33
 
   /// The previous row's hash, and then the form.
   private var buffer = FormBuffer()
@@ -25,7 +25,7 @@ public struct AuditForm {
   mutating func begin(after previous: [UInt8]) { previous.withUnsafeBytes { begin(after: $0) } }
 
   mutating func begin(after previous: UnsafeRawBufferPointer) {
-    buffer.count = 0
+    buffer.removeAll()
     buffer.append(previous)
     buffer.append(byte: Self.version)
   }
@@ -38,10 +38,10 @@ public struct AuditForm {
     }
   }
 
-  /// A whole row, as a statement over ``AuditRows/columns`` has it now.
+  /// A whole row of ``AuditRows/columns``.
   ///
   /// - Returns: false where a column holds what no version of the vault writes.
-  mutating func put(row: Statement) -> Bool { row.appendForm(columns: Self.count, to: buffer) }
+  mutating func put(row: VisitedRow) -> Bool { row.appendForm(columns: Self.count, to: &buffer) }
 
   func hash() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
@@ -54,45 +54,54 @@ public struct AuditForm {
 }
 
 /// Memory that grows and is used again: a million rows are put together in it.
-final class FormBuffer {
-  private var memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 8)
-  var count = 0
+struct FormBuffer: ~Copyable {
+  private var memory = UnsafeMutableRawPointer.allocate(byteCount: 4_096, alignment: 8)
+  private var capacity = 4_096
+  private(set) var count = 0
 
   deinit { memory.deallocate() }
 
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
 
-  private func reserve(_ more: Int) {
-    guard count + more > memory.count else { return }
-    let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(memory.count * 2, count + more), alignment: 8)
-    larger.copyMemory(from: bytes)
-    memory.deallocate()
-    memory = larger
+  mutating func removeAll() { count = 0 }
+
+  @inline(__always)
+  private mutating func reserve(_ more: Int) {
+    if more > capacity - count { grow(more) }
   }
 
-  func append(byte: UInt8) {
+  @inline(never)
+  private mutating func grow(_ more: Int) {
+    let wanted = max(capacity * 2, count + more)
+    let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 8)
+    larger.copyMemory(from: memory, byteCount: count)
+    memory.deallocate()
+    (memory, capacity) = (larger, wanted)
+  }
+
+  mutating func append(byte: UInt8) {
     reserve(1)
-    memory[count] = byte
+    memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
     count += 1
   }
 
-  func append(_ bytes: UnsafeRawBufferPointer) {
+  mutating func append(_ bytes: UnsafeRawBufferPointer) {
     reserve(bytes.count)
-    if let source = bytes.baseAddress { memory.baseAddress!.advanced(by: count).copyMemory(from: source, byteCount: bytes.count) }
+    if let source = bytes.baseAddress { (memory + count).copyMemory(from: source, byteCount: bytes.count) }
     count += bytes.count
   }
 
-  func append(text: UnsafeRawBufferPointer) {
-    reserve(5)
-    memory[count] = 1
+  mutating func append(text: UnsafeRawBufferPointer) {
+    reserve(5 + text.count)
+    memory.storeBytes(of: 1, toByteOffset: count, as: UInt8.self)
     memory.storeBytes(of: UInt32(truncatingIfNeeded: text.count).bigEndian, toByteOffset: count + 1, as: UInt32.self)
-    count += 5
-    append(text)
+    if let source = text.baseAddress { (memory + count + 5).copyMemory(from: source, byteCount: text.count) }
+    count += 5 + text.count
   }
 
-  func append(number: Int64) {
+  mutating func append(number: Int64) {
     reserve(9)
-    memory[count] = 2
+    memory.storeBytes(of: 2, toByteOffset: count, as: UInt8.self)
     memory.storeBytes(of: number.bigEndian, toByteOffset: count + 1, as: Int64.self)
     count += 9
   }

@@ -1,7 +1,8 @@
+import Glibc
 import VaultModel
 import VaultSecrets
 
-/// One pass over the audit log, in the order of its rows, without making values of them: a million rows take less than a second or two.
+/// One pass over the audit log, in the order of its rows, without making values of them: a million rows take about a second.
 struct AuditVerifier {
   private let database: Database
   private let vaultId: String
@@ -23,11 +24,9 @@ struct AuditVerifier {
     let later = heads.filter { $0.sequence > start.sequence }
     if let untrusted = later.first(where: { !isTrusted($0) }) { return .broken(.checkpoint(sequence: untrusted.sequence)) }
     if let anchor = evidence.anchor, !isTrusted(anchor) { return .broken(.checkpoint(sequence: anchor.sequence)) }
-    var pass = Pass(start: start, evidence: evidence, checkpoints: later)
-    let statement = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence").begin()
-    while try statement.step() {
-      if let fault = pass.fault(in: statement) { return .broken(try diagnose(fault, pass)) }
-    }
+    let pass = Pass(start: start, evidence: evidence, checkpoints: later)
+    try database.visit(AuditRows.columns, of: (table: "audit_event", order: "sequence"), by: pass)
+    if let fault = pass.fault { return .broken(try diagnose(fault, pass)) }
     if let fault = try end(pass) { return .broken(fault) }
     return .whole(rows: pass.sequence)
   }
@@ -140,10 +139,17 @@ struct AuditVerifier {
   }
 
   /// The state between two rows.
-  private struct Pass {
-    private let evidence: AuditEvidence
+  private final class Pass: RowVisitor {
+    /// Which columns are looked at beside the form's, in ``AuditRows/columns``.
+    private enum Column { static let (sequence, time, hash, previous, code) = (0, 2, 33, 34, 35) }
+
+    /// The last row that the key store knows of; 0 where it knows of none.
+    private let anchored: Int64
+    private let anchor: AuditCheckpoint?
     let checkpoints: [AuditCheckpoint]
     private var nextCheckpoint = 0
+    /// The row of the next head to be looked at, signed or the key store's.
+    private var nextHead: Int64
     private var ratchet: Ratchet?
     private var form = AuditForm()
     private var computed = [UInt8](repeating: 0, count: 32)
@@ -154,13 +160,18 @@ struct AuditVerifier {
     /// The first row without a code, after one that has one.
     private var firstWithout: Int64?
     private var hasSeenCode = false
+    private(set) var fault: AuditChain.Fault?
 
     /// - Parameter checkpoints: those after `start`, in their order.
     init(start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]) {
-      self.evidence = evidence
+      anchor = evidence.anchor
+      anchored = evidence.anchor?.sequence ?? 0
       self.checkpoints = checkpoints
+      nextHead = 0
       sequence = start.sequence
       hash = start.hash
+      super.init()
+      nextHead = headAhead
       if let key = evidence.key {
         let ratchet = Ratchet(key: key.key, number: key.sequence)
         while ratchet.number <= start.sequence { ratchet.skip() }
@@ -168,30 +179,39 @@ struct AuditVerifier {
       }
     }
 
-    mutating func fault(in row: Statement) -> AuditChain.Fault? {
+    override func visit(_ row: VisitedRow) -> Bool {
+      fault = fault(in: row)
+      return fault == nil
+    }
+
+    private func fault(in row: VisitedRow) -> AuditChain.Fault? {
       sequence += 1
-      guard row.int(0) == sequence else { return .missing(sequence: sequence) }
-      let follows = row.withBlob(34) { claimed in
+      guard row.int(Column.sequence) == sequence else { return .missing(sequence: sequence) }
+      let follows = row.withBlob(Column.previous) { claimed in
         form.begin(after: claimed)
-        return hash.withUnsafeBytes { $0.elementsEqual(claimed) }
+        return Self.isSame(hash, claimed)
       }
       guard form.put(row: row) else { return .changed(sequence: sequence) }
       form.hash(into: &computed)
-      guard row.withBlob(33, { stated in computed.withUnsafeBytes { $0.elementsEqual(stated) } }) else {
-        return .changed(sequence: sequence)
-      }
+      guard row.withBlob(Column.hash, { Self.isSame(computed, $0) }) else { return .changed(sequence: sequence) }
       guard follows else { return .unbound(sequence: sequence) }
       swap(&hash, &computed)
-      lastTime = row.int(2)
-      return codeFault(row) ?? headFault()
+      lastTime = row.int(Column.time)
+      if let fault = codeFault(row) { return fault }
+      return sequence < nextHead ? nil : headFault()
+    }
+
+    private static func isSame(_ hash: [UInt8], _ stated: UnsafeRawBufferPointer) -> Bool {
+      guard let start = stated.baseAddress, stated.count == hash.count else { return false }
+      return memcmp(hash, start, stated.count) == 0
     }
 
     /// Codes have no gaps: only what was written since the last unlocking may be without.
-    private mutating func codeFault(_ row: Statement) -> AuditChain.Fault? {
-      let isWithout = row.isNull(35)
+    private func codeFault(_ row: VisitedRow) -> AuditChain.Fault? {
+      let isWithout = row.isNull(Column.code)
       if isWithout {
         // The key store is told of a head only once every row has its code.
-        if let anchor = evidence.anchor, sequence <= anchor.sequence { return .forged(sequence: sequence) }
+        if sequence <= anchored { return .forged(sequence: sequence) }
         if hasSeenCode, firstWithout == nil { firstWithout = sequence }
       } else {
         if let firstWithout { return .forged(sequence: firstWithout) }
@@ -200,16 +220,21 @@ struct AuditVerifier {
       guard let ratchet, ratchet.number == sequence else { return nil }
       let expected = ratchet.mac(hash)
       guard !isWithout else { return nil }
-      return row.withBlob(35) { stated in expected.withUnsafeBytes { $0.elementsEqual(stated) } }
-        ? nil : .forged(sequence: sequence)
+      return row.withBlob(Column.code) { Self.isSame(expected, $0) } ? nil : .forged(sequence: sequence)
     }
 
-    private mutating func headFault() -> AuditChain.Fault? {
+    private var headAhead: Int64 {
+      let signed = nextCheckpoint < checkpoints.count ? checkpoints[nextCheckpoint].sequence : Int64.max
+      return anchored > sequence ? min(signed, anchored) : signed
+    }
+
+    private func headFault() -> AuditChain.Fault? {
       if nextCheckpoint < checkpoints.count, checkpoints[nextCheckpoint].sequence == sequence {
         guard checkpoints[nextCheckpoint].hash == hash else { return .checkpoint(sequence: sequence) }
         nextCheckpoint += 1
       }
-      if let anchor = evidence.anchor, anchor.sequence == sequence, anchor.hash != hash { return .rewritten(sequence: sequence) }
+      if let anchor, anchor.sequence == sequence, anchor.hash != hash { return .rewritten(sequence: sequence) }
+      nextHead = headAhead
       return nil
     }
   }

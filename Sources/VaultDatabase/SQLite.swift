@@ -1,10 +1,10 @@
 import CSQLite
 
-// The one file that calls SQLite. Pointers become values and status codes errors here, and nothing unsafe leaves it.
+// This file and RowVisitor.swift call SQLite, and no other. Pointers become values and status codes errors here, and nothing unsafe leaves it.
 
 /// A connection to a database file. Not for two threads at one time; whoever owns it sees to that.
 public final class Database {
-  private let handle: OpaquePointer
+  let handle: OpaquePointer
   private var statements: [String: Statement] = [:]
 
   public enum Access: Sendable { case readOnly, readWrite }
@@ -93,7 +93,7 @@ public final class Database {
     return Statement(handle: prepared, database: self)
   }
 
-  fileprivate func failure(_ code: Int32) -> DatabaseError {
+  func failure(_ code: Int32) -> DatabaseError {
     let extended = sqlite3_extended_errcode(handle)
     return DatabaseError(code: extended == SQLITE_OK ? code : extended, path: path)
   }
@@ -263,24 +263,6 @@ public final class Statement {
   public func withBytes(_ column: Int32, _ body: (UnsafeRawBufferPointer?) -> Void) {
     guard let start = sqlite3_column_text(handle, column) else { return body(nil) }
     body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
-  }
-
-  /// Adds the first columns in the form that the audit log's hashes are made of (``AuditForm``).
-  ///
-  /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
-  func appendForm(columns: Int32, to buffer: FormBuffer) -> Bool {
-    for column in 0..<columns {
-      switch sqlite3_column_type(handle, column) {
-      case SQLITE_NULL: buffer.append(byte: 0)
-      case SQLITE_TEXT:
-        let start = sqlite3_column_text(handle, column)
-        buffer.append(
-          text: UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_column_bytes(handle, column))))
-      case SQLITE_INTEGER: buffer.append(number: sqlite3_column_int64(handle, column))
-      default: return false
-      }
-    }
-    return true
   }
 
   /// Lends a blob where it lies, until the next step.

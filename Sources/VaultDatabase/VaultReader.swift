@@ -8,15 +8,16 @@ import VaultModel
 public final class VaultReader {
   let database: Database?
 
+  /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are looked at where the kernel has them, instead of copied
+  ///   one by one, and count as its memory.
   /// - Throws: `DatabaseError`, also where a newer vault wrote the file.
-  public init(path: String) throws {
+  public init(path: String, isBrief: Bool = true) throws {
     guard try DatabaseFile.check(path) else {
       database = nil
       return
     }
     let database = try Database(path: path, access: .readOnly)
-    // Pages are looked at where the kernel has them, instead of copied one by one.
-    try database.execute("PRAGMA mmap_size = 268435456")
+    try database.execute(isBrief ? "PRAGMA mmap_size = 2147418112" : "PRAGMA cache_size = -128")
     try Schema.requireKnown(database)
     // A database that was being made when its maker ended has no tables yet.
     self.database = try Schema.currentVersion(database) == 0 ? nil : database

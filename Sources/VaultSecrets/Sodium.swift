@@ -94,11 +94,16 @@ public func wipe(_ bytes: inout [UInt8]) {
   bytes.withUnsafeMutableBytes { wipe($0) }
 }
 
+/// Fills memory with random bytes from the kernel.
+public func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) {
+  requireSodium()
+  randombytes_buf(bytes.octets, bytes.count)
+}
+
 /// Random bytes from the kernel.
 public func randomBytes(_ count: Int) -> [UInt8] {
-  requireSodium()
   var bytes = [UInt8](repeating: 0, count: count)
-  bytes.withUnsafeMutableBytes { randombytes_buf($0.octets, $0.count) }
+  bytes.withUnsafeMutableBytes { fillRandom($0) }
   return bytes
 }
 
@@ -171,30 +176,52 @@ public enum XChaCha20Poly1305 {
   public static func seal(_ plaintext: UnsafeRawBufferPointer, associatedData: [UInt8], nonce: [UInt8], key: SecretBytes)
     -> [UInt8]
   {
-    requireSodium()
-    precondition(nonce.count == nonceLength && key.count == keyLength)
-    return [UInt8](unsafeUninitializedCapacity: plaintext.count + tagLength) { output, length in
-      var written: UInt64 = 0
-      key.withBytes { key in
-        let status = crypto_aead_xchacha20poly1305_ietf_encrypt(
-          output.baseAddress.unsafelyUnwrapped, &written, plaintext.octets, UInt64(plaintext.count),
-          associatedData, UInt64(associatedData.count), nil, nonce, key.octets)
-        precondition(status == 0, "XChaCha20-Poly1305 refused its sizes")
+    [UInt8](unsafeUninitializedCapacity: plaintext.count + tagLength) { output, length in
+      associatedData.withUnsafeBytes { associatedData in
+        nonce.withUnsafeBytes { nonce in
+          seal(plaintext, associatedData: associatedData, nonce: nonce, key: key, into: UnsafeMutableRawBufferPointer(output))
+        }
       }
-      length = Int(written)
+      length = plaintext.count + tagLength
     }
+  }
+
+  /// Writes the ciphertext with its tag where it is wanted.
+  public static func seal(
+    _ plaintext: UnsafeRawBufferPointer, associatedData: UnsafeRawBufferPointer, nonce: UnsafeRawBufferPointer, key: SecretBytes,
+    into output: UnsafeMutableRawBufferPointer
+  ) {
+    requireSodium()
+    precondition(nonce.count == nonceLength && key.count == keyLength && output.count == plaintext.count + tagLength)
+    let status = key.withBytes { key in
+      crypto_aead_xchacha20poly1305_ietf_encrypt(
+        output.octets, nil, plaintext.octets, UInt64(plaintext.count), associatedData.octets, UInt64(associatedData.count), nil,
+        nonce.octets, key.octets)
+    }
+    precondition(status == 0, "XChaCha20-Poly1305 refused its sizes")
   }
 
   /// The plaintext, in guarded memory; nil where the ciphertext is not authentic under this key, nonce and associated data.
   public static func open(_ ciphertext: [UInt8], associatedData: [UInt8], nonce: [UInt8], key: SecretBytes) -> SecretBytes? {
+    ciphertext.withUnsafeBytes { ciphertext in
+      associatedData.withUnsafeBytes { associatedData in
+        nonce.withUnsafeBytes { open(ciphertext, associatedData: associatedData, nonce: $0, key: key) }
+      }
+    }
+  }
+
+  /// The same over bytes where they lie.
+  public static func open(
+    _ ciphertext: UnsafeRawBufferPointer, associatedData: UnsafeRawBufferPointer, nonce: UnsafeRawBufferPointer, key: SecretBytes
+  ) -> SecretBytes? {
     requireSodium()
     guard nonce.count == nonceLength, key.count == keyLength, ciphertext.count >= tagLength else { return nil }
     struct NotAuthentic: Error {}
     return try? SecretBytes(count: ciphertext.count - tagLength) { output in
       let status = key.withBytes { key in
         crypto_aead_xchacha20poly1305_ietf_decrypt(
-          output.octets, nil, nil, ciphertext, UInt64(ciphertext.count), associatedData,
-          UInt64(associatedData.count), nonce, key.octets)
+          output.octets, nil, nil, ciphertext.octets, UInt64(ciphertext.count), associatedData.octets,
+          UInt64(associatedData.count), nonce.octets, key.octets)
       }
       if status != 0 { throw NotAuthentic() }
     }

@@ -59,24 +59,44 @@ struct SealedPlace: Sendable, Hashable {
   var version: Int64
   var createdAt: Timestamp
 
-  /// Pre-authentication encoding: the number of pieces, then each one's length and bytes, so that no two places look alike (PASETO, "PAE").
-  func associatedData(key: KeyID) -> [UInt8] {
-    var data: [UInt8] = []
-    data.reserveCapacity(384)
-    func put(number: Int) { withUnsafeBytes(of: number.littleEndian) { data.append(contentsOf: $0) } }
-    func put(_ bytes: some Collection<UInt8>) {
-      put(number: bytes.count)
-      data.append(contentsOf: bytes)
+  /// Lends the associated data: the pre-authentication encoding of the place, which is the number of pieces, then each one's length and
+  /// bytes, so that no two places look alike (PASETO, "PAE").
+  func withAssociatedData<Result>(key: KeyID, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    var version = String(version)
+    var time = String(createdAt.milliseconds)
+    var (table, row, column, profile) = (owner.table, owner.row, column, owner.profile)
+    let texts = Self.label.utf8CodeUnitCount + table.utf8.count + row.utf8.count + column.utf8.count + profile.utf8.count
+    let pieces = 8 + owner.facts.count
+    let length = owner.facts.reduce(8 * (pieces + 1) + texts + key.bytes.count + version.utf8.count + time.utf8.count) {
+      $0 + $1.utf8.count
     }
-    put(number: 8 + owner.facts.count)
-    put("vault-record-1".utf8)
-    for text in [owner.table, owner.row, column, owner.profile] { put(text.utf8) }
-    for fact in owner.facts { put(fact.utf8) }
-    put(key.bytes)
-    put(String(version).utf8)
-    put(String(createdAt.milliseconds).utf8)
-    return data
+    return withUnsafeTemporaryAllocation(byteCount: length, alignment: 8) { data in
+      var end = 0
+      func put(number: Int) {
+        data.storeBytes(of: number.littleEndian, toByteOffset: end, as: Int.self)
+        end += 8
+      }
+      func put(_ bytes: UnsafeRawBufferPointer) {
+        put(number: bytes.count)
+        UnsafeMutableRawBufferPointer(rebasing: data[end...]).copyMemory(from: bytes)
+        end += bytes.count
+      }
+      func put(_ text: inout String) { text.withUTF8 { put(UnsafeRawBufferPointer($0)) } }
+      put(number: pieces)
+      put(UnsafeRawBufferPointer(start: Self.label.utf8Start, count: Self.label.utf8CodeUnitCount))
+      put(&table)
+      put(&row)
+      put(&column)
+      put(&profile)
+      for var fact in owner.facts { put(&fact) }
+      key.bytes.withUnsafeBytes { put($0) }
+      put(&version)
+      put(&time)
+      return body(UnsafeRawBufferPointer(rebasing: data[..<end]))
+    }
   }
+
+  private static let label: StaticString = "vault-record-1"
 }
 
 /// The keys that a master key gives, and what is sealed with them.
@@ -88,47 +108,61 @@ struct Sealer: Sendable {
   /// XChaCha20-Poly1305
   static let algorithm: UInt8 = 1
   static let headerLength = 4 + 1 + 8 + 16 + XChaCha20Poly1305.nonceLength
+  private static let nonce = 29..<headerLength
 
   let id: KeyID
   /// Commits to the key: 16 bytes.
   let check: [UInt8]
   private let recordKey: SecretBytes
+  /// What every envelope begins with, up to the nonce.
+  private let header: [UInt8]
 
   init(master: SecretBytes, id: KeyID) {
     self.id = id
     recordKey = deriveKey(from: master, id: 1, context: "vltrec01")
     check = blake2b(Array("commit".utf8), key: recordKey, length: 16)
+    header = Self.magic + [Self.algorithm] + id.bytes + check
   }
 
   func seal(_ secret: SecretBytes, at place: SealedPlace) -> [UInt8] {
-    let nonce = randomBytes(XChaCha20Poly1305.nonceLength)
-    var envelope = Self.magic
-    envelope.reserveCapacity(Self.headerLength + secret.count + XChaCha20Poly1305.tagLength)
-    envelope.append(Self.algorithm)
-    envelope += id.bytes
-    envelope += check
-    envelope += nonce
-    envelope += secret.withBytes {
-      XChaCha20Poly1305.seal($0, associatedData: place.associatedData(key: id), nonce: nonce, key: recordKey)
+    let length = Self.headerLength + secret.count + XChaCha20Poly1305.tagLength
+    return [UInt8](unsafeUninitializedCapacity: length) { output, count in
+      let envelope = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(output)[..<length])
+      let nonce = UnsafeMutableRawBufferPointer(rebasing: envelope[Self.nonce])
+      envelope.copyBytes(from: header)
+      fillRandom(nonce)
+      secret.withBytes { secret in
+        place.withAssociatedData(key: id) {
+          XChaCha20Poly1305.seal(
+            secret, associatedData: $0, nonce: UnsafeRawBufferPointer(nonce), key: recordKey,
+            into: UnsafeMutableRawBufferPointer(rebasing: envelope[Self.headerLength...]))
+        }
+      }
+      count = length
     }
-    return envelope
   }
 
   /// - Throws: `SealError`, naming the row.
   func open(_ envelope: [UInt8], at place: SealedPlace) throws(SealError) -> SecretBytes {
-    let name = place.owner.name
-    guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength, envelope[0..<4].elementsEqual(Self.magic),
-      envelope[4] == Self.algorithm
-    else {
-      throw .malformed(row: name)
+    guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength,
+      isSame(envelope, 0..<5)
+    else { throw .malformed(row: place.owner.name) }
+    guard isSame(envelope, 5..<13) else { throw .unknownKey(row: place.owner.name) }
+    guard isSame(envelope, 13..<29) else { throw .notAuthentic(row: place.owner.name) }
+    let secret = envelope.withUnsafeBytes { envelope in
+      place.withAssociatedData(key: id) {
+        XChaCha20Poly1305.open(
+          UnsafeRawBufferPointer(rebasing: envelope[Self.headerLength...]), associatedData: $0,
+          nonce: UnsafeRawBufferPointer(rebasing: envelope[Self.nonce]), key: recordKey)
+      }
     }
-    guard envelope[5..<13].elementsEqual(id.bytes) else { throw .unknownKey(row: name) }
-    guard envelope[13..<29].elementsEqual(check) else { throw .notAuthentic(row: name) }
-    let nonce = Array(envelope[29..<Self.headerLength])
-    guard
-      let secret = XChaCha20Poly1305.open(
-        Array(envelope[Self.headerLength...]), associatedData: place.associatedData(key: id), nonce: nonce, key: recordKey)
-    else { throw .notAuthentic(row: name) }
+    guard let secret else { throw .notAuthentic(row: place.owner.name) }
     return secret
+  }
+
+  /// Whether a part of an envelope's header is what this key writes.
+  private func isSame(_ envelope: [UInt8], _ part: Range<Int>) -> Bool {
+    for place in part where envelope[place] != header[place] { return false }
+    return true
   }
 }
