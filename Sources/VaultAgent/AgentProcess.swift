@@ -115,10 +115,12 @@ public struct AgentProcess: Sendable {
     let passphrase = PassphraseKeyStore(vaultId: vaultId, directory: paths.dataDirectory) { request in
       try await answers.answer(request)
     }
+    let ephemeral = EphemeralKeyStore(hasOwnFolder: environment["VAULT_HOME"]?.isEmpty == false)
     return { kind in
       switch kind {
       case .secretService: secretService
       case .passphrase: passphrase
+      case .ephemeral: ephemeral
       }
     }
   }
