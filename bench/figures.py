@@ -38,6 +38,9 @@ def commands(stage, one, middle, large, rivals, rounds):
         measure.Series("vault exec, 10,000 sessions", large.words(5000), large.environment),
         measure.Series("vault credentials", ["vault", "credentials", profile(1)], one.environment),
         measure.Series("vault --help", ["vault", "--help"], one.environment),
+        measure.Series(
+            "vault status --format prompt", ["vault", "status", "--format", "prompt"],
+            {**one.environment, "VAULT_PROFILE": profile(1), "AWS_CREDENTIAL_EXPIRATION": "2099-01-01T00:00:00Z"}),
         measure.Series("vault list --names, 3,000", ["vault", "list", "--names"], middle.environment),
         measure.Series("vault list, 3,000", ["vault", "list"], middle.environment),
         measure.Series("vault list, 10,000", ["vault", "list"], large.environment),
@@ -56,6 +59,7 @@ def of_commands(series):
     yield Figure("the same with 10,000 sessions, against 1", crowded / warm, "×", most=1.1)
     yield Figure("vault credentials, as multiple of env true", series["vault credentials"].wall / env, "×", most=1.5)
     yield Figure("vault --help, as multiple of true", series["vault --help"].wall / true, "×", most=3)
+    yield Figure("vault status in a prompt", series["vault status --format prompt"].wall / MILLI, "ms", most=5)
     yield Figure("completing a name among 3,000, as multiple of true", series["vault list --names, 3,000"].wall / true, "×", most=3)
     yield Figure("list of 3,000 profiles with sessions, as multiple of true", series["vault list, 3,000"].wall / true, "×", most=5)
     yield Figure("list of 10,000 profiles with sessions, as multiple of true", series["vault list, 10,000"].wall / true, "×", most=15)

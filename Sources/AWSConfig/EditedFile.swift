@@ -18,22 +18,42 @@ public struct EditedFile {
     self.isPrivate = isPrivate
   }
 
-  /// - Parameter change: returns the new content; nil to leave the file as it is.
+  /// - Parameters:
+  ///   - evenReadOnly: also a file that its owner may not write; to take a secret out of it.
+  ///   - change: returns the new content; nil to leave the file as it is.
   /// - Returns: whether it was changed.
   @discardableResult
-  public func edit(_ change: ([UInt8]) throws -> [UInt8]?) throws -> Bool {
+  public func edit(evenReadOnly: Bool = false, _ change: ([UInt8]) throws -> [UInt8]?) throws -> Bool {
     for _ in 0..<Self.tries {
-      let target =
-        realpath(path, nil).map { pointer in
-          defer { free(pointer) }
-          return String(cString: pointer)
-        } ?? path
+      let target = try target()
+      // What one that was killed has left.
+      if isPrivate { unlink(temporary(target)) }
       let before = try read(target)
       guard let after = try change(before.bytes), after != before.bytes else { return false }
+      guard evenReadOnly || before.stamp == nil || before.mode & 0o200 != 0 else {
+        throw Failure("\(path) is read-only", hint: "chmod u+w \(path)", exitStatus: .cannotCreate)
+      }
       if try replace(target, with: after, unless: before) { return true }
     }
     throw Failure("\(path) is being changed by another program", hint: "try again", exitStatus: .temporary)
   }
+
+  /// The file itself, behind any links.
+  private func target() throws(Failure) -> String {
+    if let pointer = realpath(path, nil) {
+      defer { free(pointer) }
+      return String(cString: pointer)
+    }
+    var status = stat()
+    guard lstat(path, &status) != 0 || status.st_mode & S_IFMT != S_IFLNK else {
+      throw Failure("\(path) is a link that leads nowhere", exitStatus: .cannotCreate)
+    }
+    return path
+  }
+
+  /// Beside the file, since a rename stays within one file system. A private file has one writer, the agent, and so one name: what is left
+  /// of an agent that was killed is found again.
+  private func temporary(_ target: String) -> String { "\(target).vault-" + (isPrivate ? "new" : "\(getpid())") }
 
   private struct Content {
     var bytes: [UInt8] = []
@@ -81,7 +101,7 @@ public struct EditedFile {
   /// - Returns: false where the file is no longer what was read.
   private func replace(_ target: String, with bytes: [UInt8], unless before: Content) throws(Failure) -> Bool {
     let mode = isPrivate ? before.mode & 0o600 : before.mode
-    let temporary = "\(target).vault-\(getpid())"
+    let temporary = temporary(target)
     unlink(temporary)
     let file = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, UInt32(mode))
     guard file >= 0 else {

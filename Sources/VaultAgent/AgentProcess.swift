@@ -65,8 +65,9 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
+    let notifier = Notifier(environment: environment, clock: clock)
     let scheduler = Scheduler(
-      clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, Notifier(environment: environment)))
+      clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
     await custody.followUnlocking {
       await broker.pickUpSchedule()
@@ -74,7 +75,7 @@ public struct AgentProcess: Sendable {
     }
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
-      scheduler: scheduler, door: ConsoleDoor(clock: clock),
+      scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock),
       inspector: inspector, startedAt: clock.now(),
       lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
       stop: { ending.request() })
@@ -115,10 +116,12 @@ public struct AgentProcess: Sendable {
     let passphrase = PassphraseKeyStore(vaultId: vaultId, directory: paths.dataDirectory) { request in
       try await answers.answer(request)
     }
+    let ephemeral = EphemeralKeyStore(hasOwnFolder: environment["VAULT_HOME"]?.isEmpty == false)
     return { kind in
       switch kind {
       case .secretService: secretService
       case .passphrase: passphrase
+      case .ephemeral: ephemeral
       }
     }
   }

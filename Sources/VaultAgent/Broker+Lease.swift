@@ -47,7 +47,8 @@ extension Broker {
         do { try await self.store.setAttention(attention, of: profile) } catch {
           AgentLog.write("\(profile): \(Failure(error).message)")
         }
-        await notifier.announce(profile, attention, failure)
+        // Whoever locked the vault knows.
+        if failure.message != Failure(AgentError.locked).message { await notifier.announce(profile, attention, failure) }
       })
   }
 

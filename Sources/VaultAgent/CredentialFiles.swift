@@ -67,7 +67,7 @@ actor CredentialFiles {
   func remove(_ link: CredentialsLink) throws {
     open[Self.lease(link)] = nil
     unwritten[Self.lease(link)] = nil
-    try EditedFile(path: link.path, isPrivate: true).edit { before in
+    try EditedFile(path: link.path, isPrivate: true).edit(evenReadOnly: true) { before in
       var blocks = MarkedBlocks(before)
       guard blocks.names.contains(link.section) else { return nil }
       blocks.remove(link.section)

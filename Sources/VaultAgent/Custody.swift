@@ -112,6 +112,7 @@ actor Custody {
     let id = KeyID.random()
     let key = SecretBytes.random(count: 32)
     let preferred = try preferred
+    guard preferred != .ephemeral || old.store == preferred.rawValue else { throw KeyStoreError.ephemeralOverLasting }
     let target = keyStores(preferred)
     try await store.prepareKey(id, store: preferred.rawValue)
     do {

@@ -148,7 +148,13 @@ extension Scheduler {
     }
     if let attention {
       entries[key]?.waits = true
-      agenda.withdraw(key)
+      // What AWS refuses it may grant again without anybody's doing here, and a program that is served has no other way to hear of it.
+      if attention == .failing, !now.leases.isEmpty {
+        agenda.put(key, due: clock.now().adding(seconds: Self.refusedPause))
+      } else {
+        agenda.withdraw(key)
+      }
+      guard !now.waits else { return }
       waiting.append(key)
       await work.announce(key.profile, attention, failure)
       return

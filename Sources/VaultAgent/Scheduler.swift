@@ -69,6 +69,8 @@ package actor Scheduler {
   static let most = 8
   /// Seconds of the longest pause between two tries, and of the longest where a running program is served the session.
   static let longestPause = (usual: 300.0, served: 30.0)
+  /// Seconds between two tries of what AWS refuses a running program.
+  static let refusedPause: Int64 = 900
 
   let clock: any WallClock
   let random: @Sendable () -> Double

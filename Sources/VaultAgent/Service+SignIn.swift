@@ -23,6 +23,7 @@ extension Service {
       guard let home else { throw AgentError.noHome }
       try await signIns.share(place.name, home: home, requester: requester)
     }
+    notifier.forget()
     await scheduler.resume()
     let reply = Reply(.done)
     reply.add(.name, record.name)

@@ -14,6 +14,7 @@ struct Service: Sendable {
   let clients: Clients
   let clock: any WallClock
   let scheduler: Scheduler
+  let notifier: Notifier
   let door: ConsoleDoor
   let inspector: PeerInspector
   let startedAt: Timestamp
@@ -208,6 +209,7 @@ struct Service: Sendable {
 
   private func unlock(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     try await custody.unlock(for: prompter, requester: requester, trigger: .manual)
+    notifier.forget()
     await scheduler.resume()
     return Reply(.done)
   }

@@ -33,6 +33,7 @@ public protocol KeyStore: Sendable {
 public enum KeyStoreKind: String, Sendable, CaseIterable {
   case secretService = "secret-service"
   case passphrase = "passphrase"
+  case ephemeral = "ephemeral"
 }
 
 /// One key in a store.

@@ -21,6 +21,11 @@ public enum KeyStoreError: ReportableError, Hashable {
   case timedOut(seconds: Int)
   /// The store can be read and the key is not in it.
   case keyMissing(KeyID)
+  /// The key was in the memory of a process that has ended, and nowhere else.
+  case keyGone(KeyID)
+  /// A vault that is meant to last is not sealed by a key that does not.
+  case ephemeralHome
+  case ephemeralOverLasting
   /// Another key stands under this name already.
   case keyExists(KeyID)
   /// What is stored is no key. `path` is nil for an item of the Secret Service.
@@ -56,6 +61,9 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .promptUnanswered(let seconds): "the keyring's prompt was not answered within \(seconds) seconds"
     case .timedOut(let seconds): "the keyring did not answer within \(seconds) seconds"
     case .keyMissing(let id): "master key \(id) is missing"
+    case .keyGone(let id): "master key \(id) was in the memory of an agent that has ended (VAULT_KEYSTORE=ephemeral)"
+    case .ephemeralHome: "an ephemeral key store is for a vault with a folder of its own"
+    case .ephemeralOverLasting: "the key of a vault that lasts is not put in an agent's memory alone"
     case .keyExists(let id): "another master key is stored as \(id) already"
     case .damaged(let id, nil, let reason): "master key \(id) in the keyring is damaged: \(reason)"
     case .damaged(let id, let path?, let reason): "master key \(id) is damaged: \(safeText(path)): \(reason)"
@@ -88,6 +96,10 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .timedOut: "restart the keyring's service, or log in to the desktop again"
     case .keyMissing:
       "was the database moved here, or the keyring reset? `vault master-key restore FILE` where there is a copy of the key; else move the database away and import again"
+    case .keyGone:
+      "what it sealed cannot be read again; remove this VAULT_HOME, or name another one, and begin anew. An agent of a job lives as long as its programs, or until `vault agent stop`"
+    case .ephemeralHome: "set VAULT_HOME to a temporary folder, which goes with the job"
+    case .ephemeralOverLasting: "name where the new key is to be kept: VAULT_KEYSTORE=secret-service or passphrase"
     case .keyExists: nil
     case .damaged: "`vault master-key restore FILE`, or put the keyring, or the file, back from a copy"
     case .badBackup: "is it the file that `vault master-key backup` made, and whole?"
@@ -107,7 +119,7 @@ public enum KeyStoreError: ReportableError, Hashable {
   public var exitStatus: ExitStatus {
     switch self {
     case .noSessionBus, .noService, .timedOut, .other: .unavailable
-    case .noDefaultCollection, .volatileCollection, .keyMissing: .configuration
+    case .noDefaultCollection, .volatileCollection, .keyMissing, .keyGone, .ephemeralHome, .ephemeralOverLasting: .configuration
     case .locked, .promptDismissed, .promptUnanswered, .wrongPassphrase, .unsafeFile: .refused
     case .keyExists, .fileExists: .cannotCreate
     case .badBackup, .otherVault: .badData

@@ -11,7 +11,8 @@ enum ConfigCommand {
   }
 
   private static let known = [
-    Known(name: "keystore", values: ["secret-service", "passphrase"], help: "where a new vault's master key is kept"),
+    Known(
+      name: "keystore", values: ["secret-service", "passphrase", "ephemeral"], help: "where a new vault's master key is kept"),
     Known(name: "agent_life", values: ["login", "programs"], help: "whether the agent ends with the last program it served"),
   ]
 

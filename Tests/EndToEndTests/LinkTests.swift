@@ -154,6 +154,35 @@ import Testing
     #expect(nowhere.end == .exit(73), "\(nowhere.end) \(nowhere.errors)")
   }
 
+  @Test("a credentials file that is read-only or a link to nothing is left as it is, and keys are taken out of it all the same")
+  func readOnlyCredentials() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let path = vault.folder.write("[other]\nregion = x\n", to: "credentials", mode: 0o400)
+    let environment = ["AWS_SHARED_CREDENTIALS_FILE": path]
+    func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+    let refused = try await vault.run("link", "--credentials-file", "app-dev", environment: environment)
+    #expect(refused.end == .exit(73) && refused.errors.contains("read-only"), "\(refused.errors)")
+    #expect(try text() == "[other]\nregion = x\n")
+    chmod(path, 0o600)
+    try await vault.mustRun("link", "--credentials-file", "app-dev", environment: environment)
+    // What an agent that was killed between two steps has left holds keys, too.
+    vault.folder.write("[vault-app-dev]\naws_secret_access_key = x\n", to: "credentials.vault-new")
+    chmod(path, 0o400)
+    try await vault.mustRun("lock")
+    #expect(try text() == "[other]\nregion = x\n")
+    #expect(access(vault.folder.file("credentials.vault-new"), F_OK) != 0)
+    var status = stat()
+    #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o400)
+    try await vault.mustRun("unlock")
+    let nowhere = vault.folder.file("dangling")
+    symlink(vault.folder.file("nothing"), nowhere)
+    let dangling = try await vault.run(
+      "link", "--credentials-file", "app-dev", environment: ["AWS_SHARED_CREDENTIALS_FILE": nowhere])
+    #expect(dangling.end == .exit(73) && dangling.errors.contains("leads nowhere"), "\(dangling.errors)")
+    #expect(lstat(nowhere, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+  }
+
   @Test(
     "a credentials file on a full disk keeps its last keys whole, and gets fresh ones once there is room",
     .enabled(if: geteuid() == 0, "only root can mount a small disk"))

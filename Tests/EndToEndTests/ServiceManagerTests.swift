@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -45,6 +46,34 @@ import Testing
     #expect(
       result.output.split(separator: "\n") == ["READY=1", "0", "0", "0", "STOPPING=1", "0 True"],
       "\(result.output) \(result.errors)")
+  }
+
+  @Test(
+    "systemd's own socket activation starts the agent at the first command, and again after it was stopped",
+    .enabled(if: access("/usr/bin/systemd-socket-activate", X_OK) == 0, "systemd is not installed"))
+  func socketActivate() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(TestVault.standardConfig)
+    vault.credentials(TestVault.standardCredentials)
+    mkdir(vault.vaultHome, 0o700)
+    let path = vault.vaultHome + "/agent.sock"
+    let passed = vault.environment.keys.flatMap { ["-E", $0] }
+    for _ in 0..<2 {
+      let manager = try RunningProgram(
+        "/usr/bin/systemd-socket-activate", ["-l", path] + passed + [try Programs.vaultd], environment: vault.environment)
+      let deadline = Date().addingTimeInterval(20)
+      while access(path, F_OK) != 0, Date() < deadline { try await Task.sleep(for: .milliseconds(10)) }
+      #expect(vault.agentPID == nil)
+      try await vault.mustRun("import")
+      // It became the agent: it holds the lock, and nobody else was started.
+      #expect(vault.agentPID == manager.pid)
+      try await vault.mustRun("exec", "app-dev", "--", "true")
+      try await vault.mustRun("agent", "stop")
+      #expect(try await manager.wait(timeout: 20).succeeded)
+      // systemd listens on; its stand-in here does not.
+      unlink(path)
+    }
   }
 
   @Test("the units name the installed program, and systemd finds nothing to complain about where it is there to be asked")

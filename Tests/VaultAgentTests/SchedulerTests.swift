@@ -75,6 +75,24 @@ import VaultModel
     await stage.end()
   }
 
+  @Test("what AWS refuses is told once; it is tried again every quarter of an hour while a program is served, and not otherwise")
+  func refused() async {
+    let stage = Stage()
+    let refusal = Failure("AccessDenied", exitStatus: .refused)
+    stage.state.withLock { $0.failures = ["served": Array(repeating: refusal, count: 5), "other": [refusal]] }
+    await stage.scheduler.open(
+      "lease", Scheduler.Key(profile: "served", fingerprint: "f"), Wish(rotating: "served"),
+      Stage.session("served", at: stage.clock.now(), life: 3_600), .nobody, at: "sts")
+    await stage.add("other")
+    stage.advance(minutes: 130)
+    let times = stage.renewals.filter { $0.profile == "served" }.map(\.at)
+    #expect(times.count == 6 && zip(times, times.dropFirst()).prefix(5).allSatisfy { $1.since($0) / 60_000 == 15 }, "\(times)")
+    #expect(stage.renewals.filter { $0.profile == "other" }.count == 1)
+    #expect(stage.state.withLock { $0.announced.map(\.profile).sorted() } == ["other", "served"])
+    #expect(stage.state.withLock { $0.delivered.count } == 1)
+    await stage.end()
+  }
+
   @Test("a laptop that wakes up, or whose clock is set forward, renews at once what is due")
   func suspended() async {
     let stage = Stage()

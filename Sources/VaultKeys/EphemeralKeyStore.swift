@@ -1,0 +1,50 @@
+import Synchronization
+import VaultModel
+import VaultSecrets
+
+/// Master keys in this process's guarded memory, and nowhere else: for a vault that is to end with its agent, as in a job of CI.
+///
+/// Whatever was sealed cannot be read once the process has ended, which is the point. So it is never a vault's store unless it was
+/// chosen, and only for a vault that has a folder of its own.
+public final class EphemeralKeyStore: KeyStore {
+  private struct State {
+    var keys: [KeyID: SecretBytes] = [:]
+    var anchor: String?
+  }
+  private let state = Mutex(State())
+  private let isAllowed: Bool
+
+  /// Ephemeral.
+  public let kind = KeyStoreKind.ephemeral
+
+  /// - Parameter hasOwnFolder: whether the vault was told its folder (`VAULT_HOME`); in the usual one a vault is meant to last.
+  public init(hasOwnFolder: Bool) { isAllowed = hasOwnFolder }
+
+  /// - Throws: `keyGone`: a key that is not here is nowhere.
+  public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
+    guard let key = state.withLock({ $0.keys[id] }) else { throw .keyGone(id) }
+    return key
+  }
+
+  /// - Throws: `ephemeralHome`, `keyExists`.
+  public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
+    precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
+    guard isAllowed else { throw .ephemeralHome }
+    let isSame = state.withLock { state in
+      if let known = state.keys[id] { return known.equals(key) }
+      state.keys[id] = key
+      return true
+    }
+    guard isSame else { throw .keyExists(id) }
+  }
+
+  public func remove(_ id: KeyID) async throws(KeyStoreError) { state.withLock { $0.keys[id] = nil } }
+
+  public func list() async throws(KeyStoreError) -> [KeyStoreItem] {
+    state.withLock { $0.keys.keys.map { KeyStoreItem(id: $0, isLocked: false) } }
+  }
+
+  public func readAnchor() async throws(KeyStoreError) -> String? { state.withLock { $0.anchor } }
+
+  public func writeAnchor(_ line: String) async throws(KeyStoreError) { state.withLock { $0.anchor = line } }
+}

@@ -1,0 +1,107 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What `vault env` and `vault completion` print, read by the shells themselves.
+@Suite struct ShellTests {
+  /// A region as nobody has one: whatever a shell could take for more than text.
+  private static let hostile =
+    #"a'b"c\d\\'e$(touch pwned)`touch pwned`$HOME;touch pwned;#&|<> ${IFS}!!~*?[x]{a,b}%PATH%^ é’‘"# + "\nz=1 #'"
+
+  @Test(
+    "a shell that evaluates the variables has the values, byte for byte, and has run nothing",
+    arguments: [
+      ("sh", "sh", #"eval "$(cat "$1")"; printf '%s' "$AWS_REGION"; printf '|%s|%s' "${AWS_PROFILE-none}" "$AWS_ACCESS_KEY_ID""#),
+      (
+        "dash", "sh",
+        #"eval "$(cat "$1")"; printf '%s' "$AWS_REGION"; printf '|%s|%s' "${AWS_PROFILE-none}" "$AWS_ACCESS_KEY_ID""#
+      ),
+      (
+        "bash", "sh",
+        #"eval "$(cat "$1")"; printf '%s' "$AWS_REGION"; printf '|%s|%s' "${AWS_PROFILE-none}" "$AWS_ACCESS_KEY_ID""#
+      ),
+      (
+        "zsh", "sh", #"eval "$(cat "$1")"; printf '%s' "$AWS_REGION"; printf '|%s|%s' "${AWS_PROFILE-none}" "$AWS_ACCESS_KEY_ID""#
+      ),
+      (
+        "fish", "fish",
+        #"cat $argv[2] | source; printf '%s' "$AWS_REGION"; set -q AWS_PROFILE; and printf '|some'; or printf '|none'; printf '|%s' $AWS_ACCESS_KEY_ID"#
+      ),
+    ])
+  func evaluated(shell: String, format: String, script: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let key = try await vault.mustRun("exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID").dropLast()
+    let text = try await vault.run(
+      "env", "app-dev", "--format", format, "--region", Self.hostile, environment: ["AWS_PROFILE": "x"])
+    try #require(text.succeeded, "\(text.errors)")
+    let file = vault.folder.write(text.output, to: "variables")
+    let work = vault.folder.file("work")
+    mkdir(work, 0o700)
+    let run = try await Subprocess.run(
+      try Programs.onPath(shell), ["-c", script, shell, file],
+      environment: ["PATH": "/usr/bin:/bin", "HOME": work, "AWS_PROFILE": "x", "LANG": "C.UTF-8"], directory: work)
+    #expect(run.output == "\(Self.hostile)|none|\(key)", "\(run.output) \(run.errors)")
+    #expect(try !FileManager.default.contentsOfDirectory(atPath: work).contains("pwned"))
+  }
+
+  @Test("PowerShell's literal holds every quote doubled, the typographic ones among them")
+  func powershell() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let text = try await vault.mustRun("env", "app-dev", "--format", "powershell", "--region", Self.hostile)
+    let start = try #require(text.firstRange(of: "$Env:AWS_REGION = '")).upperBound
+    let end = try #require(text.firstRange(of: "'\n$Env:AWS_DEFAULT_REGION")).lowerBound
+    // about_Quoting_Rules: within single quotes nothing has a meaning but a quote, of which two are one.
+    var read = ""
+    var rest = text[start..<end]
+    while let character = rest.popFirst() {
+      if ["'", "‘", "’", "‚", "‛"].contains(character) { #expect(rest.popFirst() == character) }
+      read.append(character)
+    }
+    #expect(read == Self.hostile)
+  }
+
+  @Test("what a file of variables cannot hold is refused, and not written as something else", arguments: ["docker", "dotenv"])
+  func files(format: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    for region in ["a b", "a#b", "a'b", "a\"b", "$a", "a\\b", "a\nLD_PRELOAD=/x", "é"] {
+      let refused = try await vault.run("env", "app-dev", "--format", format, "--region", region)
+      #expect(refused.end == .exit(65) && refused.output.isEmpty, "\(region): \(refused.output)")
+    }
+    // docker run --env-file: a line is NAME=value, all behind the first = is the value as it stands, # begins a comment.
+    let text = try await vault.mustRun("env", "app-dev", "--format", format)
+    var variables: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: "=", maxSplits: 1).map { String($0) }
+      #expect(parts.count == 2 && !line.hasPrefix("#") && !line.contains(" "))
+      variables[parts[0]] = parts[1]
+    }
+    let json = try JSONSerialization.jsonObject(with: Data(try await vault.mustRun("env", "app-dev", "--format", "json").utf8))
+    #expect(variables == json as? [String: String])
+  }
+
+  @Test(
+    "a shell completes commands, options and profiles",
+    arguments: [
+      (
+        "bash",
+        #"source <("$1" completion bash); COMP_WORDS=(vault exec app-c); COMP_CWORD=2; $(complete -p vault | sed 's/.*-F \([^ ]*\).*/\1/') vault app-c exec; echo "${COMPREPLY[@]}""#
+      ),
+      ("fish", #"$argv[2] completion fish | source; complete -C "vault exec app-c""#),
+      (
+        "zsh",
+        #"zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z "PS1='>'; autoload -Uz compinit; compinit -u -D; source <($1 completion zsh)"; zpty -w z "PATH=${1:h}:\$PATH; echo be''gins"; zpty -r -m z x '*begins*'; zpty -n -w z $'vault exec app-c\t'; zpty -r -m z x '*app-chained*'; print -r -- $x"#
+      ),
+    ])
+  func completion(shell: String, script: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let programs = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path
+    let run = try await Subprocess.run(
+      try Programs.onPath(shell), ["-c", script, shell, try Programs.vault],
+      environment: vault.environment.merging(["PATH": programs + ":/usr/bin:/bin"]) { $1 }, timeout: 30)
+    #expect(run.output.contains("app-chained"), "\(run.output) \(run.errors)")
+  }
+}
