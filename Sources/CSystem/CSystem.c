@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -75,10 +76,10 @@ static int sys_unix_address(const char *path, struct sockaddr_un *address) {
   return 0;
 }
 
-int sys_unix_connect(const char *path) {
+static int sys_unix_connect_kind(const char *path, int kind) {
   struct sockaddr_un address;
   if (sys_unix_address(path, &address) != 0) return -1;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_UNIX, kind | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
     int saved = errno;
@@ -87,6 +88,40 @@ int sys_unix_connect(const char *path) {
     return -1;
   }
   return fd;
+}
+
+int sys_unix_connect(const char *path) { return sys_unix_connect_kind(path, SOCK_STREAM); }
+
+int sys_unix_datagram_connect(const char *path) { return sys_unix_connect_kind(path, SOCK_DGRAM); }
+
+int sys_send_in_memory_file(int fd, const void *bytes, size_t length) {
+  int file = memfd_create("vault", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (file < 0) return -1;
+  int result = -1;
+  size_t done = 0;
+  while (done < length) {
+    ssize_t written = write(file, (const char *)bytes + done, length - done);
+    if (written <= 0) goto over;
+    done += (size_t)written;
+  }
+  if (fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0) goto over;
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+  } control;
+  memset(&control, 0, sizeof control);
+  struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof control.space};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &file, sizeof file);
+  if (sendmsg(fd, &message, MSG_NOSIGNAL) >= 0) result = 0;
+over:;
+  int saved = errno;
+  close(file);
+  errno = saved;
+  return result;
 }
 
 int sys_unix_listen(const char *path, int backlog) {

@@ -57,7 +57,15 @@ public struct AgentProcess: Sendable {
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database, isBrief: false),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host))
-    await store.followRows { custody.noteRows(clock: clock) }
+    let sinks = AuditSinks(store: store, clock: clock)
+    await store.followRows {
+      custody.noteRows(clock: clock)
+      sinks.noteRows()
+    }
+    let lateRows = LateRowWriter(store: store, clock: clock)
+    await store.followLateRows { lateRows.begin() }
+    let live = LiveSettings(files: paths.settingsFiles, environment: environment, store: store, sinks: sinks)
+    try await live.take(requester: inspector.agent, trigger: .start)
     let clients = Clients(clock: clock)
     let signIns = SignIns(store: store, clients: clients, clock: clock)
     let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
@@ -75,10 +83,11 @@ public struct AgentProcess: Sendable {
     }
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
-      scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock),
+      scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks,
       inspector: inspector, startedAt: clock.now(),
       lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
-      stop: { ending.request() })
+      stop: { ending.request(by: $0) })
+    await Self.log(.agentStarted, "vaultd \(vaultVersion)", inspector.agent, store)
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
@@ -93,9 +102,26 @@ public struct AgentProcess: Sendable {
     await broker.clearFiles()
     await scheduler.stop()
     endpoint.closeAll()
+    await Self.log(
+      .agentStopped, ending.requester == nil ? "by a signal, or with its last program" : nil, ending.requester ?? inspector.agent,
+      store)
     await custody.anchorHead()
+    await sinks.end()
+    do { try await store.writeLateRows() } catch {
+      AgentLog.write("\(await store.lateRows) deliveries are not in the audit log: \(Failure(error).message)")
+    }
     try await store.close()
     AgentLog.write("vaultd ends")
+  }
+
+  /// Says in the log that the agent runs, or ends. That needs no log to be done: what does is refused by itself.
+  private static func log(_ action: AuditAction, _ detail: String?, _ requester: Requester, _ store: VaultStore) async {
+    var event = AuditEvent(
+      action: action, outcome: .success, trigger: action == .agentStarted ? .start : .manual, requester: requester)
+    event.detail = detail
+    do { try await store.note(event) } catch {
+      AgentLog.write("\(action.rawValue) could not be logged: \(Failure(error).message)")
+    }
   }
 
   /// Tells a service manager that asked for it (`WATCHDOG_USEC`, sd_notify(3)) that requests are still answered: the word comes from the

@@ -1,6 +1,7 @@
 import AWSConfig
 import VaultKeys
 import VaultModel
+import VaultStore
 
 /// The agent's settings: the files `/etc/vault/config` and `~/.config/vault/config`, in the grammar of the AWS config file, and the environment.
 struct AgentSettings: Sendable {
@@ -8,21 +9,38 @@ struct AgentSettings: Sendable {
   let keyStore: KeyStoreKind
   /// Whether the agent ends with the last program that it gave credentials: for jobs that are to leave nothing running.
   let endsWithPrograms: Bool
+  /// Where live copies of the audit log go.
+  let sinks: [SinkTarget]
+  /// Whether sessions in hand are handed out while no audit row can be written.
+  let failureRule: AuditFailureRule
+  /// What is logged of them when it changes: each setting's name, its value, and what it is where nobody set one.
+  let logged: [(name: String, value: String, standard: String)]
 
   /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for a value that makes no sense.
   init(files: [String], environment: [String: String]) throws {
     let values = try SharedConfig.ownSettings(of: files)
-    let name =
-      environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 } ?? values["keystore"]?.text
-      ?? KeyStoreKind.secretService.rawValue
-    keyStore = try Self.keyStore(name)
-    switch environment["VAULT_AGENT_LIFE"].flatMap({ $0.isEmpty ? nil : $0 }) ?? values["agent_life"]?.text ?? "login" {
-    case "login": endsWithPrograms = false
-    case "programs": endsWithPrograms = true
-    case let other:
-      throw Failure(
-        "no life of an agent \"\(other)\"", hint: "VAULT_AGENT_LIFE is login or programs", exitStatus: .configuration)
+    func value(_ setting: OwnSetting, fromVariable: Bool = true) throws -> String {
+      let variable = fromVariable ? environment[setting.variable].flatMap { $0.isEmpty ? nil : $0 } : nil
+      guard let value = variable ?? values[setting.name]?.text else { return setting.standard }
+      guard setting.isValid(value) else {
+        throw Failure(
+          "\(setting.name): no such value \"\(value)\"", hint: "it is \(setting.values)", exitStatus: .configuration)
+      }
+      return value
     }
+    keyStore = try Self.keyStore(value(.keyStore))
+    endsWithPrograms = try value(.agentLife) == "programs"
+    let journald = try value(.auditJournald)
+    let syslog = try value(.auditSyslog)
+    let failure = try value(.auditFailure)
+    failureRule = AuditFailureRule(rawValue: failure) ?? .refuse
+    sinks = [JournalAddress(journald).map { .journald($0) }, SyslogAddress(syslog).map { .syslog($0) }].compactMap { $0 }
+    // What a job's environment says for one agent is no change of the settings; where the log goes is one, whoever says it.
+    logged = [
+      (OwnSetting.keyStore, try value(.keyStore, fromVariable: false)),
+      (.agentLife, try value(.agentLife, fromVariable: false)), (.auditJournald, journald), (.auditSyslog, syslog),
+      (.auditFailure, failure),
+    ].map { ($0.0.name, $0.1, $0.0.standard) }
   }
 
   /// - Throws: configuration, for a name that no key store has.

@@ -92,7 +92,10 @@ actor Broker {
         return try await deliver(passing, event, region)
       }
     } catch {
-      try await note(error, of: wish.profile)
+      // The note is lost where the disk takes nothing; the session in hand need not be.
+      do { try await note(error, of: wish.profile) } catch {
+        guard await store.outlives(error) else { throw error }
+      }
       return try await makeDo(after: error, wish, plan, target, event, region, prompter)
     }
     // A client that left while it waited gets nothing, and no row says that it did.
@@ -190,7 +193,8 @@ actor Broker {
     _ region: String?, _ prompter: any Prompter
   ) async throws -> Issued {
     let failure = Failure(error)
-    guard !wish.refresh, wish.minimumRemaining == nil, failure.mayPass,
+    let isAllowed = await store.outlives(error)
+    guard !wish.refresh, wish.minimumRemaining == nil, failure.mayPass || isAllowed,
       let old = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }

@@ -1,11 +1,13 @@
 import CSystem
 import Glibc
 import Synchronization
+import VaultModel
 
 /// How the agent is told to end: by a signal or by a client. The first word counts.
 final class Ending: Sendable {
   private struct State {
     var isRequested = false
+    var requester: Requester?
     var action: (@Sendable () -> Void)?
   }
   private let state = Mutex(State())
@@ -19,14 +21,19 @@ final class Ending: Sendable {
     if now { action() }
   }
 
-  func request() {
+  /// - Parameter requester: nil for a signal, and for the agent itself.
+  func request(by requester: Requester? = nil) {
     let action = state.withLock { state in
       let first = !state.isRequested
+      if first { state.requester = requester }
       state.isRequested = true
       return first ? state.action : nil
     }
     action?()
   }
+
+  /// Who asked.
+  var requester: Requester? { state.withLock { $0.requester } }
 
   /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and every one that is made from now on. Call it first, on the main thread.
   static func blockSignals() {

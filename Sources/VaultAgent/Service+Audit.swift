@@ -5,7 +5,11 @@ import VaultWire
 
 // What concerns the audit log itself.
 extension Service {
-  func auditHead(_ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+  func auditHead(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    if message.has(.refresh) {
+      try await custody.ensureUnlocked(for: prompter, requester: requester)
+      await custody.anchorHead()
+    }
     let evidence = try await custody.evidence(for: prompter, requester: requester)
     let reply = Reply(.done)
     reply.add(.item, evidence.anchor?.line)

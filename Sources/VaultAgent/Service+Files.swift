@@ -26,6 +26,25 @@ extension Service {
     return reply
   }
 
+  /// The client writes the file, which is the person's and not the vault's; this says so first.
+  func linkProfiles(_ message: Message, _ requester: Requester) async throws -> Reply {
+    let names = message.texts(.item)
+    guard let path = message.text(.configFile), !names.isEmpty else {
+      throw AgentError.badRequest("a link without a file or a name")
+    }
+    let isLinked = !message.has(.unset)
+    for name in names where isLinked { try await catalogue.requireProfile(name) }
+    try await store.record(
+      names.map { name in
+        var event = AuditEvent(
+          action: isLinked ? .profilesLinked : .profilesUnlinked, outcome: .success, trigger: .manual,
+          profile: isLinked ? name : nil, requester: requester)
+        event.detail = isLinked ? "in \(path)" : "[\(name)] in \(path)"
+        return event
+      })
+    return Reply(.done)
+  }
+
   private func link(of message: Message) throws(AgentError) -> CredentialsLink {
     guard let path = message.text(.credentialsFile), path.hasPrefix("/"), let section = message.text(.name), !section.isEmpty,
       section.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x5B && $0 != 0x5D && $0 < 0x7F }), let profile = message.text(.profile)

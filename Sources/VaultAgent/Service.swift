@@ -16,12 +16,14 @@ struct Service: Sendable {
   let scheduler: Scheduler
   let notifier: Notifier
   let door: ConsoleDoor
+  let settings: LiveSettings
+  let sinks: AuditSinks
   let inspector: PeerInspector
   let startedAt: Timestamp
   /// Where the agent is to end with its programs.
   let lastProgram: LastProgram?
   /// Ends the agent, after the answer has gone.
-  let stop: @Sendable () -> Void
+  let stop: @Sendable (Requester) -> Void
 
   /// Handles one request to its end. Never throws: what fails is told to the client.
   func handle(_ connection: Connection, _ message: Message) async {
@@ -33,7 +35,7 @@ struct Service: Sendable {
     } catch {
       if let frame = try? Failure(error).frame() { try? connection.send(frame) }
     }
-    if stops { stop() }
+    if stops { stop(inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: nil)) }
   }
 
   private func answer(_ connection: Connection, _ message: Message) async throws -> Reply {
@@ -69,9 +71,11 @@ struct Service: Sendable {
       case .samlRoles: try await samlRoles(connection, message, prompter)
       case .linkFile: try await linkFile(message, requester, prompter)
       case .unlinkFile: try await unlinkFile(message, requester)
-      case .auditHead: try await auditHead(requester, prompter)
+      case .auditHead: try await auditHead(message, requester, prompter)
       case .auditAccept: try await auditAccept(requester, prompter)
       case .auditKey: try await auditKey(requester, prompter)
+      case .linkProfiles: try await linkProfiles(message, requester)
+      case .settings: try await takeSettings(requester)
       case .auditArchive: try await auditArchive(message, requester, prompter)
       default: throw AgentError.unknownRequest
       }
@@ -214,6 +218,11 @@ struct Service: Sendable {
     return Reply(.done)
   }
 
+  private func takeSettings(_ requester: Requester) async throws -> Reply {
+    try await settings.take(requester: requester, trigger: .manual)
+    return Reply(.done)
+  }
+
   private func status() async throws -> Reply {
     let reply = Reply(.done)
     reply.add(.item, "version\t\(vaultVersion)")
@@ -222,6 +231,7 @@ struct Service: Sendable {
     reply.add(.item, "started\t\(startedAt.iso8601)")
     reply.add(.item, "vault\t\(store.vaultId)")
     reply.add(.item, "unlocked\t\(await store.isUnlocked ? "yes" : "no")")
+    for sink in await sinks.states { reply.add(.item, "audit_\(sink.name)\t\(sink.state)") }
     return reply
   }
 }

@@ -5,12 +5,13 @@ public enum AuditField: Int32, Sendable, CaseIterable {
   case sequence, id, time, action, outcome, trigger, profile, roleARN, roleSessionName, sourceIdentity, sourceAccessKeyId
   case accessKeyId, issuedAt, expiresAt, durationSeconds, mfa, requestId, endpoint, reason, error, detail, sessionId, intentId
   case user, uid, pid, program, executable, directory, parent, host, hash
+  case subject, subjectVersion, previousHash, mac
 
   /// The columns of the table in the order of the cases.
   static let columns: StaticString = """
     sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, \
     access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, intent_id, \
-    user, uid, pid, program, executable, directory, parent, host, hash
+    user, uid, pid, program, executable, directory, parent, host, hash, subject, subject_version, previous_hash, mac
     """
 }
 
@@ -24,6 +25,8 @@ public struct AuditLine {
   public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) { row.withBytes(field.rawValue, body) }
   /// Lends the row's hash, until `body` returns.
   public func withHash(_ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(AuditField.hash.rawValue, body) }
+  /// Lends the bytes of another column that holds some (``AuditField/previousHash``, ``AuditField/mac``); empty where there are none.
+  public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(field.rawValue, body) }
 
   public func text(_ field: AuditField) -> String { row.text(field.rawValue) }
   public func number(_ field: AuditField) -> Int64 { row.int(field.rawValue) }

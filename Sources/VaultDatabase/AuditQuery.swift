@@ -38,6 +38,7 @@ struct AuditQuery {
     want("time >= ?", filter.since.map { .number($0.milliseconds) })
     want("time < ?", filter.until.map { .number($0.milliseconds) })
     want("sequence > ?", filter.after.map { .number($0) })
+    want("sequence <= ?", filter.upTo.map { .number($0) })
     // What makes the partial indexes fit: only few rows are no successes.
     if let outcome = filter.outcome, outcome != .success { conditions.append("outcome <> 'success'") }
     if let role = filter.role {
@@ -54,7 +55,7 @@ struct AuditQuery {
           """, .text("/" + role))
       }
     }
-    if filter.outcome != .intent {
+    if filter.outcome != .intent, !filter.includesIntents {
       conditions.append("(outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id))")
     }
     isNewestFirst = filter.limit != nil || filter.reverse

@@ -86,6 +86,10 @@ public struct AuditFilter: Sendable {
   public var reverse = false
   /// Only rows after this sequence number.
   public var after: Int64?
+  /// Only rows up to this sequence number.
+  public var upTo: Int64?
+  /// Also intents whose outcome is known.
+  public var includesIntents = false
 
   public init() {}
 }

@@ -57,9 +57,17 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case sessionForgotten = "SessionForgotten"
   case sessionExpired = "SessionExpired"
   case sessionReplaced = "SessionReplaced"
+  /// Entries in an AWS config file let every SDK take profiles from the vault, and no longer.
+  case profilesLinked = "ProfilesLinked"
+  case profilesUnlinked = "ProfilesUnlinked"
+  case agentStarted = "AgentStarted"
+  /// In good order; an agent that was killed has no such row.
+  case agentStopped = "AgentStopped"
   case vaultCreated = "VaultCreated"
   case schemaMigrated = "SchemaMigrated"
   case settingChanged = "SettingChanged"
+  /// Deliveries that the disk did not take when they were made have their rows now (`audit_failure = deliver`).
+  case loggedLate = "LoggedLate"
   case keyRotated = "KeyRotated"
   /// A copy of the master key was written, or put back.
   case keyBackedUp = "KeyBackedUp"

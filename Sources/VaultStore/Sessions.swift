@@ -35,25 +35,34 @@ extension VaultStore {
   /// - Parameter event: the row, into which the session's particulars are filled.
   /// - Returns: nil where no session is fresh enough; nothing is logged then.
   public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) throws -> Delivery? {
-    // One transaction for looking and logging: each one of its own would take SQLite's locks again.
-    try change(.process) { store in
-      guard let found = try store.openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else {
-        return nil
+    do {
+      // One transaction for looking and logging: each one of its own would take SQLite's locks again.
+      return try change(.process) { store in
+        guard let found = try store.openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else {
+          return nil
+        }
+        try store.append(Self.event(event, of: found.session))
+        try store.countDelivery(found.session.id, at: store.clock.now())
+        return found
       }
-      let session = found.session
-      var event = event
-      event.sessionId = session.id
-      event.roleARN = session.roleARN
-      event.roleSessionName = session.roleSessionName
-      event.sourceIdentity = session.sourceIdentity
-      event.accessKeyId = session.accessKeyId
-      event.issuedAt = session.issuedAt
-      event.expiresAt = session.expiresAt
-      try store.append(event)
-      try store.database.statement("UPDATE session SET deliveries = deliveries + 1, last_used_at = ? WHERE id = ?")
-        .begin().bind(store.clock.now().milliseconds).bind(session.id).run()
+    } catch  where late.allows(error) {
+      guard let found = try openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
+      late.add(Self.event(event, of: found.session), at: clock.now(), because: error)
+      onLate()
       return found
     }
+  }
+
+  private static func event(_ event: AuditEvent, of session: SessionRecord) -> AuditEvent {
+    var event = event
+    event.sessionId = session.id
+    event.roleARN = session.roleARN
+    event.roleSessionName = session.roleSessionName
+    event.sourceIdentity = session.sourceIdentity
+    event.accessKeyId = session.accessKeyId
+    event.issuedAt = session.issuedAt
+    event.expiresAt = session.expiresAt
+    return event
   }
 
   /// Opens a session for the vault's own use, as the next link's source. Nothing leaves, so nothing is logged.

@@ -27,6 +27,10 @@ public actor VaultStore {
   var sealedNumber: Int64 = 0
   /// Is called after each transaction that added rows.
   private var onRows: @Sendable () -> Void = {}
+  var late = LateRows()
+  var onLate: @Sendable () -> Void = {}
+  /// Who the agent is, for the rows that it writes unasked.
+  let agent: Requester
   /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
   var openIntents: Set<String> = []
   private var writesThrough = true
@@ -41,6 +45,7 @@ public actor VaultStore {
     executor = lane.thread
     ownsThread = given == nil
     self.clock = clock
+    agent = requester
     do {
       let opened = try Schema.openForWriting(path: path, now: clock.now())
       database = opened.database
@@ -90,6 +95,7 @@ public actor VaultStore {
 
   /// Ends the store's use of the file.
   public func close() throws {
+    try writeLateRows()
     if ratchet != nil, sealer != nil { try change { try $0.sealRatchet() } }
     lock()
     try database.checkpoint()
@@ -116,7 +122,11 @@ public actor VaultStore {
     }
     let before = head
     do {
-      let result = try database.transaction { try body(self) }
+      let result = try database.transaction {
+        try appendLateRows()
+        return try body(self)
+      }
+      late.removeAll()
       if head.sequence != before.sequence { onRows() }
       return result
     } catch {
@@ -132,9 +142,10 @@ public actor VaultStore {
 
   /// Adds a row to the audit log. Only within ``change(_:_:)``.
   @discardableResult
-  func append(_ event: AuditEvent, subject: (id: String, version: Int64)? = nil) throws -> AuditRecord {
+  func append(_ event: AuditEvent, subject: (id: String, version: Int64)? = nil, at time: Timestamp? = nil) throws -> AuditRecord
+  {
     var record = AuditRecord(
-      id: Identifier.make("evt"), sequence: head.sequence + 1, time: clock.now(), event: event, subject: subject?.id,
+      id: Identifier.make("evt"), sequence: head.sequence + 1, time: time ?? clock.now(), event: event, subject: subject?.id,
       subjectVersion: subject?.version, hash: [])
     record.hash = AuditChain.hash(of: record, after: head.hash)
     // Somebody else's row between ours would have made this one fail; a ratchet that is elsewhere is no use, and is taken anew at the next unlocking.
@@ -148,6 +159,11 @@ public actor VaultStore {
   /// A row by itself.
   public func record(_ event: AuditEvent) throws {
     try record([event])
+  }
+
+  /// A row that does not wait for the disk, as a delivery's.
+  public func note(_ event: AuditEvent) throws {
+    try change(.process) { _ = try $0.append(event) }
   }
 
   /// Several rows in one transaction.

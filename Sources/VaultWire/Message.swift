@@ -34,7 +34,7 @@ public enum MessageKind: UInt16, Sendable {
   case discover = 19
   case rotateAccessKey = 20
   case console = 21
-  /// The log's head as the key store has it (`item`), and what the agent finds wrong (`text`).
+  /// The log's head as the key store has it (`item`; after the newest was put there, with `refresh`), and what the agent finds wrong (`text`).
   case auditHead = 22
   case auditAccept = 23
   /// A new key for an auditor.
@@ -49,6 +49,10 @@ public enum MessageKind: UInt16, Sendable {
   /// A copy of the master key into a file (`name`), and back; the passphrase is asked for, or stands in a file (`text`).
   case keyBackup = 29
   case keyRestore = 30
+  /// Profiles (`item`) get entries in an AWS config file (`configFile`); with `unset`, they lose them.
+  case linkProfiles = 41
+  /// A file of settings was changed: read them again.
+  case settings = 40
 
   // Said by the agent.
   case issued = 100

@@ -56,11 +56,13 @@ enum AgentCommands {
       var writer = JSONWriter()
       writer.object { writer in
         writer.field("running", reply != nil)
-        for name in ["version", "protocol", "pid", "started", "vault", "unlocked"] {
+        for name in ["version", "protocol", "pid", "started", "vault", "unlocked", "audit_journald", "audit_syslog"] {
           guard let value = reply?.item(name) else { continue }
           switch name {
           case "pid", "protocol": writer.field(name, Int(value))
           case "unlocked": writer.field(name, value == "yes")
+          case "audit_journald": writer.field("auditJournald", value)
+          case "audit_syslog": writer.field("auditSyslog", value)
           default: writer.field(name, value)
           }
         }

@@ -9,10 +9,11 @@ import VaultWire
 enum AuditCommands {
   static let all = [
     Command(
-      "audit verify", "[FILE …]", "prove that the audit log, or an archived part of it, is whole",
+      "audit verify", "[FILE …]", "prove that the audit log, an archived part of it, or an export is whole",
       options: [
         Option("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
         Option("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
+        Option("partial", "of an export: rows may be missing, as a filter leaves them out, and the end need not be signed"),
         Option("offline", "do not ask the agent for the head that the key store holds"),
       ], run: verify),
     Command(
@@ -49,6 +50,10 @@ enum AuditCommands {
       try verifyOwn(evidence, isOffline: arguments.has("offline"), paths)
     } else {
       for file in arguments.positional {
+        if ExportedLog.isOne(file) {
+          try say(ExportVerdict.text(of: file, against: evidence, isPart: arguments.has("partial")))
+          continue
+        }
         let rows = try judge(AuditChain.verify(VaultReader(archive: file), against: evidence), of: file)
         try say("\(file): the \(rows.text) are whole")
       }

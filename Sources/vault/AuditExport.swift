@@ -1,6 +1,7 @@
 import Glibc
 import VaultDatabase
 import VaultModel
+import VaultWire
 
 /// Writes one row of an export.
 protocol AuditLineWriter {
@@ -20,16 +21,23 @@ enum AuditExport {
     options: AuditReport.filters + [
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
+      Option(
+        "whole",
+        "with jsonl: every row of a time, intents too, up to a signed head: `vault audit verify FILE` proves that none is missing"
+      ),
       Option("output", short: "o", value: "FILE", "write there, whole or not at all, mode 0600, and not to standard output"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
     let format = arguments["format"]
-    let filter = try AuditReport.filter(arguments, now: SystemClock().now())
+    var filter = try AuditReport.filter(arguments, now: SystemClock().now())
+    let head = arguments.has("whole") ? try bound(&filter, arguments, paths) : nil
     let reader = try VaultReader(path: paths.database)
     switch format {
-    case "jsonl": try export(reader, filter, ExportJSON(), to: arguments["output"])
+    case "jsonl":
+      let heads = try reader.auditHeads() + (head.map { [$0] } ?? [])
+      try export(reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: heads), to: arguments["output"])
     case "csv": try export(reader, filter, ExportCSV(), to: arguments["output"])
     case "ocsf": try export(reader, filter, ExportOCSF(), to: arguments["output"])
     case "cef": try export(reader, filter, ExportCEF(), to: arguments["output"])
@@ -40,6 +48,34 @@ enum AuditExport {
     }
   }
 
+  /// Makes the filter that of a part without gaps.
+  ///
+  /// - Returns: the head with which the file is to end; nil where it ends before now, or no agent can sign it.
+  private static func bound(_ filter: inout AuditFilter, _ arguments: Arguments, _ paths: VaultPaths) throws -> AuditCheckpoint? {
+    let others = ["profile", "role", "outcome", "action", "user", "session", "limit"].filter { arguments[$0] != nil }
+    guard arguments["format"] == "jsonl", others.isEmpty, !arguments.has("reverse") else {
+      throw Failure(
+        "--whole is every row of a time, as JSON Lines", hint: "only --since and --until go with it", exitStatus: .usage)
+    }
+    filter.includesIntents = true
+    guard filter.until == nil else { return nil }
+    do {
+      let writer = MessageWriter(.auditHead)
+      writer.add(.refresh, "1")
+      AWSInputs.add(to: writer)
+      if let reply = try AgentClient(paths: paths).askRunning(writer),
+        let head = reply.texts(.item).first.flatMap({ AuditCheckpoint(line: $0) })
+      {
+        filter.upTo = head.sequence
+        return head
+      }
+      Diagnostics.notice("the end of it is not signed: no agent runs (`vault agent start`)")
+    } catch {
+      Diagnostics.notice("the end of it is not signed: \(Failure(error).message)")
+    }
+    return nil
+  }
+
   private static func export(_ reader: VaultReader, _ filter: AuditFilter, _ writer: some AuditLineWriter, to path: String?)
     throws
   {
@@ -47,6 +83,11 @@ enum AuditExport {
     let file = try NewFile(path)
     try copy(reader, filter, writer, file.descriptor)
     try file.putInPlace()
+  }
+
+  /// Writes an export to standard output.
+  static func print(_ reader: VaultReader, _ filter: AuditFilter, _ writer: some AuditLineWriter) throws {
+    try copy(reader, filter, writer, 1)
   }
 
   private static func copy(_ reader: VaultReader, _ filter: AuditFilter, _ writer: some AuditLineWriter, _ descriptor: Int32)

@@ -66,6 +66,7 @@ enum AuditFormat {
       writer.field("error", event.error)
       writer.field("detail", event.detail)
       writer.field("hash", hex(record.hash))
+      writer.field("intentId", event.intentId)
     }
   }
 }

@@ -18,7 +18,7 @@ enum AuditReport {
     filters + [
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("follow", short: "f", "go on as rows come"),
-      Option("format", value: "FORMAT", "table, json, jsonl or csv"),
+      Option("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
     ]
 
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -31,7 +31,11 @@ enum AuditReport {
     let now = SystemClock().now()
     var filter = try filter(arguments, now: now)
     let reader = try VaultReader(path: paths.database)
-    var output = Output()
+    var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
+    if format == .jsonl, !follows {
+      // As the export has it.
+      return try AuditExport.print(reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: reader.auditHeads()))
+    }
     let records = try reader.auditRecords(filter)
     write(records, format, now, isFirst: true, &output)
     if records.isEmpty, !follows, format == .table { Diagnostics.notice("no such row in the audit log") }

@@ -1,21 +1,10 @@
 import AWSConfig
 import Glibc
 import VaultModel
+import VaultWire
 
 /// `vault config`: the agent's settings, of the machine's file and of the person's, which counts.
 enum ConfigCommand {
-  private struct Known {
-    let name: String
-    let values: [String]
-    let help: String
-  }
-
-  private static let known = [
-    Known(
-      name: "keystore", values: ["secret-service", "passphrase", "ephemeral"], help: "where a new vault's master key is kept"),
-    Known(name: "agent_life", values: ["login", "programs"], help: "whether the agent ends with the last program it served"),
-  ]
-
   static let command = Command(
     "config", "[KEY [VALUE]]", "settings: all, one, or a new value for one",
     options: [Option("unset", "take the setting out of your file")], run: run)
@@ -25,32 +14,36 @@ enum ConfigCommand {
     guard words.count <= 2, !arguments.has("unset") || words.count == 1 else {
       throw Failure("a setting and a value", hint: "vault config KEY VALUE", exitStatus: .usage)
     }
-    guard let name = words.first else { return try show(known.map(\.name), paths) }
-    guard let setting = known.first(where: { $0.name == name }) else {
+    guard let name = words.first else { return try show(OwnSetting.all, paths) }
+    guard let setting = OwnSetting.all.first(where: { $0.name == name }) else {
       throw Failure(
-        "no setting \"\(name)\"", hint: known.map { "\($0.name): \($0.help)" }.joined(separator: "; "), exitStatus: .usage)
+        "no setting \"\(name)\"", hint: OwnSetting.all.map { "\($0.name): \($0.help)" }.joined(separator: "; "),
+        exitStatus: .usage)
     }
-    guard words.count == 2 || arguments.has("unset") else { return try show([name], paths) }
-    if words.count == 2, !setting.values.contains(words[1]) {
-      throw Failure("\(name) is one of " + setting.values.joined(separator: ", "), exitStatus: .usage)
-    }
+    guard words.count == 2 || arguments.has("unset") else { return try show([setting], paths) }
+    if words.count == 2, !setting.isValid(words[1]) { throw Failure("\(name) is \(setting.values)", exitStatus: .usage) }
     guard let file = paths.settingsFiles.last else { throw Failure("there is no place for settings", exitStatus: .software) }
     makeFolder(of: file)
     try EditedFile(path: file).edit { before in put(name, words.count == 2 ? words[1] : nil, into: before) }
-    Diagnostics.notice("the agent reads it when it starts: `vault agent stop` ends the one that runs")
+    // The agent logs the change, and goes by it; one that does not run does so when it starts.
+    let writer = MessageWriter(.settings)
+    AWSInputs.add(to: writer)
+    let isTold = try AgentClient(paths: paths).askRunning(writer) != nil
+    if !setting.isLive, isTold {
+      Diagnostics.notice("the agent reads it when it starts: `vault agent stop` ends the one that runs")
+    }
   }
 
-  private static func show(_ names: [String], _ paths: VaultPaths) throws {
+  private static func show(_ settings: [OwnSetting], _ paths: VaultPaths) throws {
     let values = try SharedConfig.ownSettings(of: paths.settingsFiles, home: variable("HOME"))
     var output = Output()
     var table = Table(["SETTING", "VALUE", "FROM"])
-    for name in names {
-      let standard = known.first { $0.name == name }?.values.first ?? ""
-      let fromVariable = variable("VAULT_" + name.uppercased()).flatMap { $0.isEmpty ? nil : $0 }
+    for setting in settings {
+      let fromVariable = variable(setting.variable).flatMap { $0.isEmpty ? nil : $0 }
       let value =
-        fromVariable.map { ($0, "VAULT_" + name.uppercased()) } ?? values[name].map { ($0.text ?? "", $0.origin.description) }
-        ?? (standard, "default")
-      table.add([name, value.0, value.1])
+        fromVariable.map { ($0, setting.variable) } ?? values[setting.name].map { ($0.text ?? "", $0.origin.description) }
+        ?? (setting.standard, "default")
+      table.add([setting.name, value.0, value.1])
     }
     table.write(to: &output)
     output.flush()

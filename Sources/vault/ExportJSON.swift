@@ -1,8 +1,20 @@
 import VaultDatabase
+import VaultModel
 
-/// Rows as `vault audit --format jsonl` writes them, straight from the database's bytes.
+/// Rows as JSON Lines, straight from the database's bytes, with what `vault audit verify` needs to prove them (docs/audit-log.md).
 struct ExportJSON: AuditLineWriter {
   private var days = DayCache()
+  private let vaultId: String
+  private let heads: [Int64: AuditCheckpoint]
+  /// The row before; the hash of another row's predecessor is written with it.
+  private var last: Int64?
+
+  /// - Parameters:
+  ///   - heads: the signed heads; each stands on its row.
+  init(vaultId: String?, heads: [AuditCheckpoint]) {
+    self.vaultId = vaultId ?? ""
+    self.heads = Dictionary(heads.map { ($0.sequence, $0) }) { $1 }
+  }
 
   mutating func write(_ line: AuditLine, to sink: inout ByteSink) {
     text("{\"id\":", .id, line, &sink)
@@ -38,7 +50,49 @@ struct ExportJSON: AuditLineWriter {
     text(",\"detail\":", .detail, line, &sink)
     sink.append(",\"hash\":\"")
     line.withHash { sink.append(hex: $0) }
-    sink.append("\"}\n")
+    sink.append("\"")
+    proof(line, &sink)
+    sink.append("}\n")
+  }
+
+  /// What the hash goes over and a reader does not miss, the chain, the code, and the signed head of this row.
+  private mutating func proof(_ line: AuditLine, _ sink: inout ByteSink) {
+    millis(",\"timeMillis\":", .time, line, &sink)
+    millis(",\"issuedAtMillis\":", .issuedAt, line, &sink)
+    millis(",\"expiresAtMillis\":", .expiresAt, line, &sink)
+    text(",\"intentId\":", .intentId, line, &sink)
+    text(",\"subject\":", .subject, line, &sink)
+    number(",\"subjectVersion\":", .subjectVersion, line, &sink)
+    let sequence = line.number(.sequence)
+    if last.map({ $0 &+ 1 != sequence }) ?? true { blob(",\"previousHash\":\"", .previousHash, line, &sink) }
+    last = sequence
+    blob(",\"mac\":\"", .mac, line, &sink)
+    guard let head = heads[sequence] else { return }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.field("vault", vaultId)
+      writer.field("signedAt", head.signedAt.milliseconds)
+      writer.field("publicKey", hex(head.publicKey))
+      writer.field("signature", hex(head.signature))
+    }
+    sink.append(",\"head\":")
+    sink.append(writer.take())
+  }
+
+  /// The part of a time that its text leaves out; nothing where that is zero.
+  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+    guard let moment = line.optionalNumber(field), moment % 1_000 != 0 else { return }
+    sink.append(name)
+    sink.append((moment % 1_000 + 1_000) % 1_000)
+  }
+
+  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+    line.withBlob(field) { bytes in
+      guard !bytes.isEmpty else { return }
+      sink.append(name)
+      sink.append(hex: bytes)
+      sink.append("\"")
+    }
   }
 
   private func text(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {

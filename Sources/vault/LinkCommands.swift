@@ -57,6 +57,7 @@ enum LinkCommands {
       throw Failure("cannot find my own program file", exitStatus: .software)
     }
     let file = try file(arguments)
+    try log(arguments.positional, in: file, isLinked: true, paths)
     var linked: [(profile: String, name: String)] = []
     let entries = try arguments.positional.map { profile -> (String, String?, Bool) in
       let section = try reader.section(.profile, profile)
@@ -100,6 +101,7 @@ enum LinkCommands {
         let name = known.contains(asked) ? asked : known.first { $0.hasSuffix("-" + asked) } ?? asked
         if blocks.remove(name) { removed.append(name) } else { missing.append(asked) }
       }
+      if !removed.isEmpty { try log(removed, in: file, isLinked: false, paths) }
       return blocks.bytes
     }
     if let name = missing.first {
@@ -108,6 +110,16 @@ enum LinkCommands {
         exitStatus: .noInput)
     }
     Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
+  }
+
+  /// What is about to be written has its row first.
+  private static func log(_ names: [String], in file: EditedFile, isLinked: Bool, _ paths: VaultPaths) throws {
+    let writer = MessageWriter(.linkProfiles)
+    for name in names { writer.add(.item, name) }
+    writer.add(.configFile, try absolutePath(file.path))
+    if !isLinked { writer.add(.unset, "1") }
+    AWSInputs.add(to: writer)
+    _ = try AgentClient(paths: paths).ask(writer)
   }
 
   // MARK: the credentials file

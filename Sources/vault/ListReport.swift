@@ -10,7 +10,7 @@ enum ListReport {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
     let reader = try ReportCommands.reader(paths)
     let now = SystemClock().now()
-    var output = Output()
+    var output = Output(isPaged: Pager.isWanted(arguments, format))
     switch format {
     case .json, .jsonl: try json(reader, now, &output)
     case .csv: try csv(reader, now, &output)

@@ -47,7 +47,7 @@ enum ManPage {
   ]
   private static let variables = [
     ("VAULT_HOME", "one folder for everything"),
-    ("VAULT_KEYSTORE", "secret-service or passphrase, for a vault that is to be made"),
+    ("VAULT_KEYSTORE", "secret-service, passphrase or ephemeral, for a vault that is to be made"),
     ("VAULT_PASSPHRASE_FILE, VAULT_PASSPHRASE_FD", "the passphrase, where nobody can be asked"),
     ("VAULT_AGENT_LIFE", "login, or programs: the agent ends with the last program that it gave credentials"),
     ("AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE", "the files that import reads and follows"),

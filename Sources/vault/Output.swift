@@ -5,16 +5,22 @@ import VaultModel
 struct Output: ~Copyable {
   private var buffer: [UInt8] = []
 
-  init() { buffer.reserveCapacity(1 << 16) }
+  /// Whether everything is kept until the end, and then shown by a pager where it is longer than the screen.
+  private let isPaged: Bool
+
+  init(isPaged: Bool = false) {
+    self.isPaged = isPaged
+    buffer.reserveCapacity(1 << 16)
+  }
 
   mutating func write(_ text: String) {
     buffer.append(contentsOf: text.utf8)
-    if buffer.count >= 1 << 16 { flush() }
+    if buffer.count >= 1 << 16, !isPaged { flush() }
   }
 
   mutating func write(bytes: [UInt8]) {
     buffer.append(contentsOf: bytes)
-    if buffer.count >= 1 << 16 { flush() }
+    if buffer.count >= 1 << 16, !isPaged { flush() }
   }
 
   mutating func line(_ text: String) {
@@ -24,6 +30,7 @@ struct Output: ~Copyable {
 
   /// Sends what is there. A reader that has gone away (`vault list | head`) ends us quietly, as SIGPIPE would.
   mutating func flush() {
+    if isPaged, Pager.show(buffer) { return buffer.removeAll() }
     var offset = 0
     while offset < buffer.count {
       let written = buffer.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + offset, $0.count - offset) }

@@ -10,12 +10,12 @@ enum ReportCommands {
   static let all = [
     Command(
       "list", "", "profiles, and the state of each one's session",
-      options: formats + [Option("names", "the names alone, one a line")], run: ListReport.run),
+      options: formats + [Option("names", "the names alone, one a line"), Pager.option], run: ListReport.run),
     Command(
       "show", "PROFILE", "one profile: every setting, where it comes from, its chain", options: formats, run: ShowReport.run),
     Command(
       "sessions", "[PROFILE]", "session history",
-      options: formats + [Option("all", "also those that have ended")], run: SessionsReport.run),
+      options: formats + [Option("all", "also those that have ended"), Pager.option], run: SessionsReport.run),
     Command("audit", "", "what was assumed, by whom, when, how it ended", options: AuditReport.options, run: AuditReport.run),
     AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command,
   ]

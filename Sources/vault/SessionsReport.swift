@@ -10,7 +10,7 @@ enum SessionsReport {
     if let profile { try ShowReport.requireProfile(profile, reader) }
     let now = SystemClock().now()
     let sessions = try reader.sessions(profile: profile, includingEnded: arguments.has("all") || profile != nil)
-    var output = Output()
+    var output = Output(isPaged: Pager.isWanted(arguments, format))
     switch format {
     case .json, .jsonl:
       var writer = JSONWriter()

@@ -5,7 +5,7 @@ import VaultModel
 enum StatsReport {
   static let command = Command(
     "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
-    options: AuditReport.filters + [Option("format", value: "FORMAT", "table or json")], run: run)
+    options: AuditReport.filters + [Option("format", value: "FORMAT", "table or json"), Pager.option], run: run)
 
   /// Rows of a table for a person; JSON has all.
   private static let most = 15
@@ -18,7 +18,7 @@ enum StatsReport {
     let reader = try VaultReader(path: paths.database)
     let statistics = try AuditStatistics(reader, filter)
     let rotation = try reader.rotationHealth(filter)
-    var output = Output()
+    var output = Output(isPaged: Pager.isWanted(arguments, format))
     if format == .json {
       var writer = JSONWriter()
       json(statistics, rotation, &writer)

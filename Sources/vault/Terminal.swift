@@ -28,6 +28,13 @@ enum Terminal {
     return Int(size.ws_col)
   }
 
+  /// Rows of standard output; nil where it does not say.
+  static var rows: Int? {
+    var size = winsize()
+    guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
+    return Int(size.ws_row)
+  }
+
   /// Asks on `/dev/tty`, so that standard input and output stay the program's own.
   ///
   /// - Parameter echo: whether what is typed can be seen.

@@ -72,6 +72,41 @@ import Testing
     #expect((object?["elsewhere"] as? [Any])?.isEmpty == true && (object?["outside"] as? [Any])?.count == 1)
   }
 
+  @Test("what lookup-events prints is read, whose events are JSON within JSON; and so is its `--query` for them alone")
+  func lookup() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    for profile in ["app-dev", "partner"] { try await vault.mustRun("exec", profile, "--", "true") }
+    let rows = try await vault.rows("audit", "--action", "AssumeRole")
+    var stranger = use("ASIASTRANGERSTRANGER", from: "192.0.2.1", at: rows[0]["time"] ?? "")
+    // Text in which each layer has something to escape.
+    stranger["userAgent"] = "aws-cli \"2\" \\ [x] {\"eventName\":\"AssumeRole\"},é"
+    let inner = try (rows.map { event($0) } + [stranger]).map {
+      String(decoding: try JSONSerialization.data(withJSONObject: $0), as: UTF8.self)
+    }
+    let outer: [[String: Any]] = inner.map {
+      [
+        "EventId": UUID().uuidString, "EventName": "AssumeRole", "ReadOnly": "true", "AccessKeyId": STSWorld.aliceAccessKeyId,
+        "EventTime": "2026-11-23T14:03:00+01:00", "EventSource": "sts.amazonaws.com", "Username": "alice",
+        "Resources": [["ResourceType": "AWS::IAM::Role", "ResourceName": STSWorld.devRole]], "CloudTrailEvent": $0,
+      ]
+    }
+    for (name, object) in [("whole.json", ["Events": outer, "NextToken": "x"] as Any), ("query.json", inner as Any)] {
+      let file = vault.folder.write(
+        String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self), to: name)
+      let agreed = try await vault.run("audit", "reconcile", file)
+      #expect(agreed.succeeded && agreed.errors.contains("2 calls are in both, 1 are others'"), "\(name): \(agreed.errors)")
+    }
+    // Of an event that is not whole nothing is believed.
+    var broken = outer
+    broken[1]["CloudTrailEvent"] = String(inner[1].dropLast(2))
+    let file = vault.folder.write(
+      String(decoding: try JSONSerialization.data(withJSONObject: ["Events": broken]), as: UTF8.self), to: "broken.json")
+    #expect(try await vault.run("audit", "reconcile", file).end == .exit(65))
+    let empty = vault.folder.write("{\"Events\": []}", to: "empty.json")
+    #expect(try await vault.run("audit", "reconcile", empty).succeeded)
+  }
+
   @Test(
     "what is nothing of CloudTrail's is told so",
     arguments: ["", "{}", "[1, 2]", "not json\n{", "{\"Records\": [{\"eventName\": 1}]}"])

@@ -5,6 +5,7 @@
 // clean build would fail or not depending on which module came first.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -79,3 +80,9 @@ int sys_notify(const char *state);
 
 /// The one listening socket that a service manager passed on (sd_listen_fds(3)), close-on-exec and non-blocking; -1 where there is none.
 int sys_inherited_listener(void);
+
+/// A Unix datagram socket connected to PATH, or -1 with errno.
+int sys_unix_datagram_connect(const char *path);
+
+/// Sends bytes in a sealed file in memory, for what is too long for a datagram (memfd_create(2), unix(7): SCM_RIGHTS). 0, or -1 with errno.
+int sys_send_in_memory_file(int fd, const void *bytes, size_t length);

@@ -1,0 +1,81 @@
+import Synchronization
+import VaultModel
+
+/// Where one sink's rows go.
+enum SinkTarget: Sendable, Hashable {
+  case journald(JournalAddress)
+  case syslog(SyslogAddress)
+
+  /// The setting that names it, and its cursor.
+  var name: String {
+    switch self {
+    case .journald: "journald"
+    case .syslog: "syslog"
+    }
+  }
+}
+
+/// Sends rows to a sink, over a connection that is made when there is something to send. For one thread at a time.
+final class SinkLink: Sendable {
+  struct Outcome: Sendable {
+    /// How many of the rows the sink has taken.
+    var sent = 0
+    /// Whether it had to be connected first.
+    var isNew = false
+    var failure: SinkSocket.Broken?
+  }
+
+  private let target: SinkTarget
+  private let vaultId: String
+  private let socket = Mutex<SinkSocket?>(nil)
+
+  init(_ target: SinkTarget, vaultId: String) {
+    self.target = target
+    self.vaultId = vaultId
+  }
+
+  func send(_ records: [AuditRecord]) -> Outcome {
+    socket.withLock { socket in
+      var outcome = Outcome()
+      do {
+        // One that was ended in good order, as receivers do that hear nothing for a while, is made anew.
+        if let known = socket, try !known.isOpen() { socket = nil }
+        let link: SinkSocket
+        if let socket {
+          link = socket
+        } else {
+          link = try connect()
+          outcome.isNew = true
+        }
+        socket = link
+        for record in records {
+          try send(SinkFields(record, vaultId: vaultId), over: link)
+          outcome.sent += 1
+        }
+        try link.settle()
+      } catch {
+        socket = nil
+        outcome.failure = error as? SinkSocket.Broken ?? SinkSocket.Broken(why: "\(error)", isDoubtful: true)
+      }
+      return outcome
+    }
+  }
+
+  private func connect() throws(SinkSocket.Broken) -> SinkSocket {
+    switch target {
+    case .journald(let address): try SinkSocket(datagramsTo: address.path)
+    case .syslog(let address): try SinkSocket(address)
+    }
+  }
+
+  private func send(_ row: SinkFields, over link: SinkSocket) throws(SinkSocket.Broken) {
+    switch target {
+    case .journald: try link.send(JournalEntry.bytes(of: row), inFile: true)
+    case .syslog(.tcp): try link.send(SyslogMessage.counted(SyslogMessage.bytes(of: row)))
+    case .syslog:
+      try link.send(SyslogMessage.bytes(of: row))
+      // A port that nobody listens at is told of a moment after the message, and only at the next call (udp(7)).
+      try link.settle()
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import VaultModel
+import VaultSecrets
+
+/// A file of JSON Lines that `vault audit export` wrote, held against itself and against what an auditor was given.
+public struct ExportedLog {
+  /// What is wrong: the first row where it is, and how.
+  public enum Fault: Sendable, Hashable, CustomStringConvertible {
+    case unreadable(line: Int, why: String)
+    case changed(sequence: Int64)
+    /// Not in the file, though one behind it is.
+    case removed(sequence: Int64)
+    case moved(sequence: Int64, line: Int)
+    /// Stands there a second time, or behind one that comes after it.
+    case inserted(sequence: Int64, line: Int)
+    /// The row is whole by itself and follows another one than stands before it.
+    case unbound(sequence: Int64)
+    case forged(sequence: Int64)
+    case head(sequence: Int64)
+    /// The heads are signed by another key than the auditor's.
+    case signer(sequence: Int64, key: [UInt8])
+    case otherVault(sequence: Int64)
+
+    public var description: String {
+      switch self {
+      case .unreadable(let line, let why): "line \(line) \(why)"
+      case .changed(let sequence): "row \(sequence) was changed"
+      case .removed(let sequence): "row \(sequence) is not in the file: it was removed, or left out by a filter"
+      case .moved(let sequence, let line): "row \(sequence) was moved; it stands at line \(line)"
+      case .inserted(let sequence, let line): "line \(line) was inserted or moved: row \(sequence) does not belong there"
+      case .unbound(let sequence): "row \(sequence) does not follow the one before it: either was put in place of another"
+      case .forged(let sequence): "row \(sequence) was not written by the vault"
+      case .head(let sequence): "the signed head at row \(sequence) is not what stands there"
+      case .signer(let sequence, let key): "the head at row \(sequence) is signed by another key: \(hex(key))"
+      case .otherVault(let sequence): "row \(sequence) is of another vault"
+      }
+    }
+  }
+
+  /// A file in which no row is wrong.
+  public struct Proof: Sendable, Hashable {
+    public var first: Int64 = 0
+    public var last: Int64 = 0
+    public var rows: Int64 = 0
+    /// Rows between the first and the last that are not in the file: nothing is proven of them.
+    public var missing: Int64 = 0
+    /// The last row that a signed head vouches for, with all before it; 0 where there is no head.
+    public var signedUpTo: Int64 = 0
+    /// Who signed.
+    public var signer: [UInt8]?
+    /// Rows whose code was checked with an auditor's key.
+    public var codes: Int64 = 0
+  }
+
+  public enum Verdict: Sendable, Hashable {
+    case sound(Proof)
+    case broken(Fault)
+  }
+
+  /// How many rows an auditor's key is taken forward at most, so that a hostile number keeps nobody busy.
+  static let longestGap: Int64 = 100_000_000
+
+  /// Whether a file is one of JSON Lines: its first byte, uncompressed, is that of an object.
+  public static func isOne(_ path: String) -> Bool {
+    guard let file = try? LineFile(path) else { return false }
+    let first = try? file.next { line in line.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D } == UInt8(ascii: "{") }
+    return first == true
+  }
+
+  /// Goes over a file and names the first row that is wrong.
+  ///
+  /// - Parameter isPart: rows may be missing, as a filter leaves them out.
+  public static func verify(_ path: String, against evidence: AuditEvidence, isPart: Bool) throws -> Verdict {
+    var pass = Pass(evidence, isPart: isPart)
+    let file = try LineFile(path)
+    let row = ExportedRow()
+    while let fault = try file.next({ line in row.read(line) ?? "" }) {
+      if !fault.isEmpty { return .broken(.unreadable(line: file.number, why: fault)) }
+      guard let found = pass.fault(in: row, line: file.number) else { continue }
+      if case .removed(let sequence) = found { return .broken(try moved(sequence, file, row) ?? found) }
+      return .broken(found)
+    }
+    return .sound(pass.proof)
+  }
+
+  /// A row that is missing may stand further on.
+  private static func moved(_ sequence: Int64, _ file: LineFile, _ row: ExportedRow) throws -> Fault? {
+    while let isIt = try file.next({ line in row.read(line) == nil && row.sequence == sequence }) {
+      if isIt { return .moved(sequence: sequence, line: file.number) }
+    }
+    return nil
+  }
+
+  /// The state between two rows.
+  private struct Pass {
+    private let isPart: Bool
+    private let publicKey: [UInt8]?
+    private var ratchet: Ratchet?
+    private var hash = [UInt8](repeating: 0, count: 32)
+    private var computed = [UInt8](repeating: 0, count: 32)
+    private var vaultId: String?
+    /// What the first row of the log, where it is in the file, says of what stood before it.
+    private var root: [UInt8]?
+    private var firstWithout: Int64?
+    private var hasSeenCode = false
+    private(set) var proof = Proof()
+
+    init(_ evidence: AuditEvidence, isPart: Bool) {
+      self.isPart = isPart
+      publicKey = evidence.publicKey
+      ratchet = evidence.key.map { Ratchet(key: $0.key, number: $0.sequence) }
+    }
+
+    mutating func fault(in row: ExportedRow, line: Int) -> Fault? {
+      let sequence = row.sequence
+      guard sequence > 0 else { return .unreadable(line: line, why: "has no number of a row") }
+      if proof.rows > 0, sequence <= proof.last { return .inserted(sequence: sequence, line: line) }
+      let follows = proof.rows > 0 && sequence == proof.last + 1
+      if proof.rows > 0, !follows, !isPart { return .removed(sequence: proof.last + 1) }
+      if follows {
+        if let stated = row.previousHash, !stated.elementsEqual(hash) { return .unbound(sequence: sequence) }
+        compute(row.form(after: hash))
+      } else {
+        // The hash of a row that is not in the file is written with the next one; what is not there was taken out.
+        guard let stated = row.previousHash else {
+          return sequence > 1 ? .removed(sequence: sequence - 1) : .changed(sequence: 1)
+        }
+        if sequence == 1 { root = Array(stated) }
+        compute(row.form(after: stated))
+      }
+      guard row.hash.elementsEqual(computed) else { return .changed(sequence: sequence) }
+      if proof.rows == 0 { proof.first = sequence }
+      proof.missing += follows || proof.rows == 0 ? 0 : sequence - proof.last - 1
+      proof.last = sequence
+      proof.rows += 1
+      swap(&hash, &computed)
+      return codeFault(row) ?? headFault(row)
+    }
+
+    private mutating func compute(_ form: [UInt8]) {
+      form.withUnsafeBytes { form in computed.withUnsafeMutableBytes { blake2b256(form, into: $0) } }
+    }
+
+    /// Codes have no gaps but at the end.
+    private mutating func codeFault(_ row: ExportedRow) -> Fault? {
+      let stated = row.mac
+      if stated == nil {
+        if hasSeenCode, firstWithout == nil { firstWithout = row.sequence }
+      } else {
+        if let firstWithout { return .forged(sequence: firstWithout) }
+        hasSeenCode = true
+      }
+      guard let ratchet, ratchet.number <= row.sequence, row.sequence - ratchet.number < ExportedLog.longestGap else {
+        return nil
+      }
+      while ratchet.number < row.sequence { ratchet.skip() }
+      let expected = ratchet.mac(hash)
+      guard let stated else { return nil }
+      guard stated.elementsEqual(expected) else { return .forged(sequence: row.sequence) }
+      proof.codes += 1
+      return nil
+    }
+
+    private mutating func headFault(_ row: ExportedRow) -> Fault? {
+      guard row.claimsHead else { return nil }
+      guard let (head, vault) = row.checkpoint, head.isSigned(by: head.publicKey, vaultId: vault) else {
+        return .head(sequence: row.sequence)
+      }
+      guard head.publicKey == publicKey ?? proof.signer ?? head.publicKey else {
+        return .signer(sequence: row.sequence, key: head.publicKey)
+      }
+      guard vault == vaultId ?? vault, root.map({ $0 == AuditChain.root(vaultId: vault) }) ?? true else {
+        return .otherVault(sequence: row.sequence)
+      }
+      // A head is signed only once every row has its code.
+      guard row.mac != nil, firstWithout == nil else { return .forged(sequence: firstWithout ?? row.sequence) }
+      vaultId = vault
+      proof.signer = head.publicKey
+      // Behind a gap a head proves its own row, and those since the gap.
+      proof.signedUpTo = row.sequence
+      return nil
+    }
+  }
+}

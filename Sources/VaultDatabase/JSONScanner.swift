@@ -1,0 +1,117 @@
+/// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: what is not JSON is nil, whatever it is.
+struct JSONScanner {
+  private let bytes: UnsafeRawBufferPointer
+  private var offset = 0
+
+  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+  private var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
+
+  private mutating func skipBlanks() {
+    while let byte, byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A { offset += 1 }
+  }
+
+  var isAtEnd: Bool {
+    mutating get {
+      skipBlanks()
+      return offset == bytes.count
+    }
+  }
+
+  /// Whether this byte comes next; then it is read.
+  mutating func take(_ wanted: Unicode.Scalar) -> Bool {
+    skipBlanks()
+    guard byte == UInt8(ascii: wanted) else { return false }
+    offset += 1
+    return true
+  }
+
+  /// Whether this word comes next; then it is read.
+  mutating func take(word: StaticString) -> Bool {
+    skipBlanks()
+    let length = word.utf8CodeUnitCount
+    guard bytes.count - offset >= length,
+      word.withUTF8Buffer({ $0.elementsEqual(bytes[offset..<(offset + length)]) })
+    else { return false }
+    offset += length
+    return true
+  }
+
+  /// An integer that fits.
+  mutating func number() -> Int64? {
+    skipBlanks()
+    let isNegative = byte == UInt8(ascii: "-")
+    if isNegative { offset += 1 }
+    let first = offset
+    var value: Int64 = 0
+    while let byte, (48...57).contains(byte) {
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+      let digit = Int64(byte - 48)
+      let (sum, over) = isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+      guard !overflow, !over else { return nil }
+      value = sum
+      offset += 1
+    }
+    // No leading zero, and no fraction or exponent behind it: those are no numbers of ours.
+    guard offset > first, bytes[first] != 48 || offset == first + 1 else { return nil }
+    if let byte, byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e") { return nil }
+    return value
+  }
+
+  /// Reads a string and adds what it says to `text`.
+  mutating func string(into text: inout [UInt8]) -> Bool {
+    guard take("\"") else { return false }
+    while true {
+      let from = offset
+      while let byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
+      text.append(contentsOf: bytes[from..<offset])
+      guard let byte, byte >= 0x20 else { return false }
+      offset += 1
+      if byte == UInt8(ascii: "\"") { return true }
+      guard escape(into: &text) else { return false }
+    }
+  }
+
+  private mutating func escape(into text: inout [UInt8]) -> Bool {
+    guard let byte else { return false }
+    offset += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "u"):
+      guard var value = hexadecimal() else { return false }
+      if (0xD800..<0xDC00).contains(value) {
+        guard offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u") else {
+          return false
+        }
+        offset += 2
+        guard let low = hexadecimal(), (0xDC00..<0xE000).contains(low) else { return false }
+        value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
+      }
+      guard let scalar = Unicode.Scalar(value) else { return false }
+      text.append(contentsOf: UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter)
+    default: return false
+    }
+    return true
+  }
+
+  private mutating func hexadecimal() -> UInt32? {
+    guard bytes.count - offset >= 4 else { return nil }
+    var value: UInt32 = 0
+    for _ in 0..<4 {
+      let digit = bytes[offset]
+      switch digit {
+      case 48...57: value = value << 4 | UInt32(digit - 48)
+      case 97...102: value = value << 4 | UInt32(digit - 87)
+      case 65...70: value = value << 4 | UInt32(digit - 55)
+      default: return nil
+      }
+      offset += 1
+    }
+    return value
+  }
+}

@@ -1,0 +1,71 @@
+import CZlib
+import VaultModel
+
+/// A text file read line by line, compressed (RFC 1952) or not: memory stays the same however long it is.
+final class LineFile {
+  /// The longest line that is taken: a row of ours is far below.
+  static let longest = 4 << 20
+
+  private let path: String
+  private let stream: gzFile
+  private var buffer = [UInt8](repeating: 0, count: 1 << 18)
+  private var start = 0
+  private var end = 0
+  /// Of the line that was read last; 1 for the first.
+  private(set) var number = 0
+
+  init(_ path: String) throws {
+    guard let stream = gzopen(path, "rb") else { throw DatabaseError.cannotOpen(path: path) }
+    self.path = path
+    self.stream = stream
+    gzbuffer(stream, 1 << 17)
+  }
+
+  deinit { gzclose(stream) }
+
+  /// Lends the next line, without what ends it, until `body` returns; nil behind the last.
+  ///
+  /// - Throws: `AuditArchive.Damage` for a line that is too long, and for a compressed file that is cut or damaged.
+  func next<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result? {
+    var searched = start
+    while true {
+      if let found = buffer[searched..<end].firstIndex(of: 10) {
+        defer { start = found + 1 }
+        number += 1
+        return try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<found])) }
+      }
+      searched = end - start
+      guard try fill() else { break }
+    }
+    guard start < end else { return nil }
+    defer { start = end }
+    number += 1
+    return try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+  }
+
+  /// Moves what is left to the front and reads behind it.
+  private func fill() throws -> Bool {
+    if start > 0 {
+      buffer.withUnsafeMutableBytes { bytes in
+        bytes.baseAddress!.copyMemory(from: bytes.baseAddress! + start, byteCount: end - start)
+      }
+      end -= start
+      start = 0
+    }
+    if end == buffer.count {
+      guard buffer.count < Self.longest else { throw AuditArchive.Damage(path: path) }
+      buffer += [UInt8](repeating: 0, count: buffer.count)
+    }
+    let count = buffer.withUnsafeMutableBytes { gzread(stream, $0.baseAddress! + end, UInt32($0.count - end)) }
+    guard count >= 0 else { throw AuditArchive.Damage(path: path) }
+    if count == 0 {
+      // A stream that was cut ends without an error (zlib, `gzread`).
+      var code: Int32 = Z_OK
+      gzerror(stream, &code)
+      guard code == Z_OK || code == Z_STREAM_END else { throw AuditArchive.Damage(path: path) }
+      return false
+    }
+    end += Int(count)
+    return true
+  }
+}

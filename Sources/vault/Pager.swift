@@ -1,0 +1,77 @@
+import CSystem
+import Glibc
+import VaultModel
+
+/// A table that is longer than the terminal, shown by the person's pager, as git does it.
+///
+/// `VAULT_PAGER` counts, then `PAGER`, then `less`; an empty one, `cat` and `--no-pager` mean none. Nothing of it is looked at while the
+/// output is short or no terminal.
+enum Pager {
+  static let option = Option("no-pager", "show a long table without a pager")
+
+  /// Whether a report of these arguments may go through a pager.
+  static func isWanted(_ arguments: Arguments, _ format: ReportFormat) -> Bool {
+    format == .table && Terminal.outputIsTerminal && !arguments.has(option.name)
+  }
+
+  /// Shows a text that is longer than the screen.
+  ///
+  /// - Returns: false where there is no pager, or the text fits; it is written as ever then.
+  static func show(_ text: [UInt8]) -> Bool {
+    guard let rows = Terminal.rows, text.count(of: 10) >= rows, let command = command() else { return false }
+    var ends: [Int32] = [0, 0]
+    guard sys_pipe(&ends) == 0 else { return false }
+    guard let child = start(command, reading: ends[0]) else {
+      for end in ends { close(end) }
+      return false
+    }
+    close(ends[0])
+    // It decides about Ctrl-C; and it may end before it has read everything.
+    let before = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN), signal(SIGPIPE, SIG_IGN))
+    write(text, to: ends[1])
+    close(ends[1])
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0, errno == EINTR {}
+    signal(SIGINT, before.0)
+    signal(SIGQUIT, before.1)
+    signal(SIGPIPE, before.2)
+    // A shell's word for a command that is not there, or cannot be run: nothing was shown.
+    let code = status >> 8 & 0xFF
+    return status & 0x7F != 0 || (code != 126 && code != 127)
+  }
+
+  private static func command() -> String? {
+    for name in ["VAULT_PAGER", "PAGER"] {
+      guard let pager = variable(name) else { continue }
+      return pager.isEmpty || pager == "cat" ? nil : pager
+    }
+    let folders = (variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
+    return folders.contains { access("\($0)/less", X_OK) == 0 } ? "less" : nil
+  }
+
+  /// A pager is a command line, so that a shell starts it (`less -S`), as everywhere where PAGER counts.
+  private static func start(_ command: String, reading input: Int32) -> pid_t? {
+    setenv("LESS", "FRX", 0)
+    setenv("LV", "-c", 0)
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, input, 0)
+    var words: [UnsafeMutablePointer<CChar>?] = [strdup("sh"), strdup("-c"), strdup(command), nil]
+    defer { words.forEach { free($0) } }
+    var child: pid_t = 0
+    return posix_spawn(&child, "/bin/sh", &actions, nil, &words, sys_environment()) == 0 ? child : nil
+  }
+
+  private static func write(_ text: [UInt8], to descriptor: Int32) {
+    var offset = 0
+    while offset < text.count {
+      let written = text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset) }
+      if written > 0 { offset += written } else if errno != EINTR { return }
+    }
+  }
+}
+
+extension [UInt8] {
+  fileprivate func count(of byte: UInt8) -> Int { reduce(0) { $0 + ($1 == byte ? 1 : 0) } }
+}
