@@ -18,6 +18,7 @@ enum AuditExport {
   static let command = Command(
     "audit export", "--format FORMAT", "the audit log, or a part of it, for other programs",
     options: AuditReport.filters + [
+      TeamSource.option,
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
       Option("output", short: "o", value: "FILE", "write there, whole or not at all, mode 0600, and not to standard output"),
@@ -27,16 +28,17 @@ enum AuditExport {
     try arguments.none()
     let format = arguments["format"]
     let filter = try AuditReport.filter(arguments, now: SystemClock().now())
-    let reader = try VaultReader(path: paths.database)
+    guard let format, ["jsonl", "csv", "ocsf", "cef"].contains(format) else {
+      throw Failure(
+        format.map { "no format \"\($0)\"" } ?? "export in which format?", hint: "--format jsonl, csv, ocsf or cef",
+        exitStatus: .usage)
+    }
+    let reader = try TeamSource.reader(arguments, filter, paths)
     switch format {
     case "jsonl": try export(reader, filter, ExportJSON(), to: arguments["output"])
     case "csv": try export(reader, filter, ExportCSV(), to: arguments["output"])
     case "ocsf": try export(reader, filter, ExportOCSF(), to: arguments["output"])
-    case "cef": try export(reader, filter, ExportCEF(), to: arguments["output"])
-    default:
-      throw Failure(
-        format.map { "no format \"\($0)\"" } ?? "export in which format?", hint: "--format jsonl, csv, ocsf or cef",
-        exitStatus: .usage)
+    default: try export(reader, filter, ExportCEF(), to: arguments["output"])
     }
   }
 

@@ -6,6 +6,7 @@ import VaultModel
 enum ConfigCommand {
   private struct Known {
     let name: String
+    /// Those that it can have, the standard first; none where it is free.
     let values: [String]
     let help: String
   }
@@ -13,6 +14,7 @@ enum ConfigCommand {
   private static let known = [
     Known(name: "keystore", values: ["secret-service", "passphrase"], help: "where a new vault's master key is kept"),
     Known(name: "agent_life", values: ["login", "programs"], help: "whether the agent ends with the last program it served"),
+    Known(name: ShipCommand.setting, values: [], help: "the team's PostgreSQL, for `vault audit ship`"),
   ]
 
   static let command = Command(
@@ -30,13 +32,28 @@ enum ConfigCommand {
         "no setting \"\(name)\"", hint: known.map { "\($0.name): \($0.help)" }.joined(separator: "; "), exitStatus: .usage)
     }
     guard words.count == 2 || arguments.has("unset") else { return try show([name], paths) }
-    if words.count == 2, !setting.values.contains(words[1]) {
-      throw Failure("\(name) is one of " + setting.values.joined(separator: ", "), exitStatus: .usage)
-    }
+    if words.count == 2 { try check(words[1], setting) }
     guard let file = paths.settingsFiles.last else { throw Failure("there is no place for settings", exitStatus: .software) }
     makeFolder(of: file)
     try EditedFile(path: file).edit { before in put(name, words.count == 2 ? words[1] : nil, into: before) }
+    guard setting.values.isEmpty == false else { return }
     Diagnostics.notice("the agent reads it when it starts: `vault agent stop` ends the one that runs")
+  }
+
+  private static func check(_ value: String, _ setting: Known) throws(Failure) {
+    guard setting.values.isEmpty else {
+      guard setting.values.contains(value) else {
+        throw Failure("\(setting.name) is one of " + setting.values.joined(separator: ", "), exitStatus: .usage)
+      }
+      return
+    }
+    guard value.hasPrefix("postgresql://"), value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+      throw Failure("\(setting.name): \"\(value)\" is no address", hint: "postgresql://USER@HOST/DATABASE", exitStatus: .usage)
+    }
+    let user = value.dropFirst("postgresql://".count).prefix { $0 != "/" && $0 != "?" }.split(separator: "@").dropLast().joined()
+    guard !user.contains(":"), !value.contains("password=") else {
+      throw Failure("a password must not stand in the address", hint: "put it in ~/.pgpass (mode 0600)", exitStatus: .usage)
+    }
   }
 
   private static func show(_ names: [String], _ paths: VaultPaths) throws {
