@@ -62,12 +62,13 @@ format: ## put the Swift sources in their form
 	@scripts/swift.sh format --in-place --recursive --configuration .swift-format Sources Tests Package.swift
 
 install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
-	@test -x .build/programs/vault -a -x .build/programs/vaultd || { scripts/setup.sh build && scripts/build.sh; }
+	@test -x .build/programs/vault -a -x .build/programs/vaultd -a -x .build/programs/vault-team || { scripts/setup.sh build && scripts/build.sh; }
 	install -d "$(BIN)"
-	install -m 755 .build/programs/vault .build/programs/vaultd "$(BIN)"
+	install -m 755 .build/programs/vault .build/programs/vaultd .build/programs/vault-team "$(BIN)"
 	install -d "$(UNITS)"
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault.service > "$(UNITS)/vault.service"
-	install -m 644 packaging/systemd/vault.socket "$(UNITS)"
+	install -m 644 packaging/systemd/vault.socket packaging/systemd/vault-ship.timer "$(UNITS)"
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault-ship.service > "$(UNITS)/vault-ship.service"
 	install -d "$(dir $(MAN))" "$(dir $(BASH))" "$(dir $(ZSH))" "$(dir $(FISH))"
 	"$(BIN)/vault" --man > "$(MAN)"
 	"$(BIN)/vault" completion bash > "$(BASH)"
@@ -76,7 +77,8 @@ install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
 	chmod 644 "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
 
 uninstall: ## take the programs away again; nobody's vault is touched
-	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(UNITS)/vault.service" "$(UNITS)/vault.socket" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
+	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(BIN)/vault-team" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
+	rm -f "$(UNITS)/vault.service" "$(UNITS)/vault.socket" "$(UNITS)/vault-ship.service" "$(UNITS)/vault-ship.timer"
 
 clean: ## what was built
 	rm -rf .build

@@ -18,6 +18,7 @@ let package = Package(
   products: [
     .executable(name: "vault", targets: ["vault"]),
     .executable(name: "vaultd", targets: ["vaultd"]),
+    .executable(name: "vault-team", targets: ["vault-team"]),
     .executable(name: "sts-simulator", targets: ["STSSimulator"]),
     .executable(name: "rotation-simulation", targets: ["RotationSimulation"]),
   ],
@@ -33,6 +34,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CQRCode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
     .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSystem"),
 
     module("VaultModel"),
@@ -41,6 +43,9 @@ let package = Package(
     module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),
     module("VaultStore", ["VaultModel", "VaultSecrets", "VaultDatabase"]),
+    module(
+      "VaultTeam", ["VaultModel", "VaultSecrets", "VaultDatabase", "CPostgreSQL"],
+      resources: [.embedInCode("postgresql/vault_audit.sql")]),
     module("VaultKeys", ["VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
     module("VaultWire", ["VaultModel", "CSystem"]),
     module(
@@ -54,6 +59,7 @@ let package = Package(
       name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem"], swiftSettings: strict),
+    .executableTarget(name: "vault-team", dependencies: ["VaultTeam"], swiftSettings: strict),
     .executableTarget(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
       swiftSettings: strict),

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes a vault whose audit log has many rows of believable life: for the figures of the reports, and for their tests.
 
-usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile]
+usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile] [--vault ID] [--host NAME] [--codes]
 
 The database is made of `migrations/`. The chain is a true one, made as docs/audit-log.md says, so that `vault audit verify` proves it and is
-itself proven by it; there are no codes, since no agent wrote it. `--hostile` puts what attacks terminals, spreadsheets, browsers and
+itself proven by it; there are no codes, since no agent wrote it, but with `--codes`, which also writes the key for
+them to `auditor.key`. `--vault` and `--host` make it another laptop's. `--hostile` puts what attacks terminals, spreadsheets, browsers and
 parsers in every column that takes text.
 """
 
@@ -67,8 +68,8 @@ def form(values):
 class Log:
     """Rows as the agent would write them, in the order of time."""
 
-    def __init__(self, database, chance, hostile):
-        self.database, self.chance, self.hostile = database, chance, hostile
+    def __init__(self, database, chance, hostile, host=None, key=None):
+        self.database, self.chance, self.hostile, self.host, self.key = database, chance, hostile, host, key
         columns = [row[1] for row in database.execute("PRAGMA table_info(audit_event)")]
         self.columns = columns
         self.empty = dict.fromkeys(columns)
@@ -91,11 +92,15 @@ class Log:
             user=user, uid=uid, pid=self.chance.randrange(2_000, 90_000), program=program, executable="/usr/local/bin/vault",
             directory=f"/home/{user}/src/my-application", parent="/usr/bin/bash", host=host)
         row.update(more)
+        row["host"] = self.host or host
         if self.hostile:
             for number, column in enumerate(self.texts):
                 row[column] = HOSTILE[(self.sequence + number) % len(HOSTILE)]
         row["previous_hash"] = self.head
         self.head = row["hash"] = hashlib.blake2b(self.head + form(row[c] for c in self.bound), digest_size=32).digest()
+        if self.key:
+            row["mac"] = hashlib.blake2b(b"vault-mac-1" + struct.pack(">q", self.sequence) + self.head, key=self.key, digest_size=32).digest()
+            self.key = hashlib.blake2b(b"vault-next-1", key=self.key, digest_size=32).digest()
         self.waiting.append([row[column] for column in self.columns])
         if len(self.waiting) == 10_000:
             self.flush()
@@ -202,6 +207,9 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--now", type=int, default=int(time.time() * 1_000))
     parser.add_argument("--hostile", action="store_true")
+    parser.add_argument("--vault", default="vlt_bench")
+    parser.add_argument("--host")
+    parser.add_argument("--codes", action="store_true")
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
     asked.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -211,8 +219,11 @@ def main():
     database.execute("PRAGMA synchronous = OFF")
     schema(database)
     database.execute("PRAGMA foreign_keys = OFF")
-    database.execute("INSERT INTO vault (id, created_at) VALUES ('vlt_bench', 0)")
-    log = Log(database, chance, asked.hostile)
+    database.execute("INSERT INTO vault (id, created_at) VALUES (?, 0)", (asked.vault,))
+    key = chance.randbytes(32) if asked.codes else None
+    if key:
+        (asked.folder / "auditor.key").write_text(f"vault-audit-key-1 1 {key.hex()}\n")
+    log = Log(database, chance, asked.hostile, asked.host, key)
     life = Life(database, log, chance, asked.hostile)
     at = asked.now - asked.days * 24 * HOUR
     while log.sequence < asked.rows and at < asked.now:

@@ -29,6 +29,7 @@ laid_out() {
 echo "vault: building (two to four minutes the first time)" >&2
 laid_out vault --scratch-path .build/static -Xswiftc -static-executable
 laid_out vaultd --scratch-path .build/agent
+quiet --product vault-team --static-swift-stdlib
 quiet --product sts-simulator --static-swift-stdlib
 if [ "${1:-}" = bench ]; then quiet --product bench-inside --static-swift-stdlib; fi
 mkdir -p .build/programs
@@ -36,7 +37,7 @@ release=$(scripts/swift.sh build -c release --show-bin-path 2>/dev/null)
 static=$(scripts/swift.sh build -c release --scratch-path .build/static --show-bin-path 2>/dev/null)
 agent=$(scripts/swift.sh build -c release --scratch-path .build/agent --show-bin-path 2>/dev/null)
 # Renamed into place: a running agent keeps the file it was started from.
-for program in "$static/vault" "$agent/vaultd" "$release/sts-simulator"; do
+for program in "$static/vault" "$agent/vaultd" "$release/vault-team" "$release/sts-simulator"; do
   cp "$program" ".build/programs/.new" && mv -f .build/programs/.new ".build/programs/$(basename "$program")"
 done
 if [ "${1:-}" = bench ]; then cp "$release/bench-inside" .build/programs/bench-inside; fi

@@ -18,6 +18,7 @@ ALLOWED = {
     "AWSClient": {"VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"},
     "VaultDatabase": {"VaultModel", "VaultSecrets", "CSQLite", "CZlib"},
     "VaultStore": {"VaultModel", "VaultSecrets", "VaultDatabase"},
+    "VaultTeam": {"VaultModel", "VaultSecrets", "VaultDatabase", "CPostgreSQL"},
     "VaultKeys": {"VaultModel", "VaultSecrets", "CSecret", "CSystem"},
     "VaultWire": {"VaultModel", "CSystem"},
     "VaultAgent": {
@@ -26,6 +27,7 @@ ALLOWED = {
     },
     "vault": {"VaultModel", "VaultSecrets", "AWSConfig", "VaultDatabase", "VaultWire", "CSystem"},
     "vaultd": {"VaultModel", "VaultAgent", "CSystem"},
+    "vault-team": {"VaultTeam"},
 }
 SYSTEM = {"Glibc", "Synchronization"}
 # A library's functions, and the only targets that may say them.
@@ -33,6 +35,7 @@ LIBRARIES = {
     r"\bsqlite3_\w+\(": {"VaultDatabase"},
     r"\b(crypto_\w+|sodium_\w+|randombytes_\w+)\(": {"VaultSecrets"},
     r"\bgz\w+\(": {"VaultDatabase"},
+    r"\bPQ\w+\(": {"VaultTeam"},
     r"\bcurl_\w+\(": {"AWSClient"},
     r"\bXML_\w+\(": {"AWSClient"},
     # SQLite has functions of such names, too.

@@ -17,10 +17,10 @@ packages=()
 python=
 for task in "$@"; do
   case $task in
-    build) packages+=(libsqlite3-dev zlib1g-dev libsodium-dev libsecret-1-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libssl-dev liboath-dev libqrencode-dev libmicrohttpd-dev pkg-config) ;;
-    test) packages+=(dbus gnome-keyring gcr libsecret-tools libglib2.0-bin procps strace sqlite3 util-linux groff-base mount iproute2 socat python3-venv zsh fish chromium-headless-shell) && python=yes ;;
+    build) packages+=(libsqlite3-dev zlib1g-dev libsodium-dev libsecret-1-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libssl-dev liboath-dev libqrencode-dev libmicrohttpd-dev libpq-dev pkg-config) ;;
+    test) packages+=(dbus gnome-keyring gcr libsecret-tools libglib2.0-bin procps strace sqlite3 util-linux groff-base mount iproute2 socat openssl postgresql python3-venv zsh fish chromium-headless-shell) && python=yes ;;
     demo) packages+=(dbus gnome-keyring python3-venv) && python=yes ;;
-    bench) packages+=(dbus gnome-keyring sqlite3 wrk python3-venv) && python=yes ;;
+    bench) packages+=(dbus gnome-keyring sqlite3 wrk util-linux postgresql python3-venv) && python=yes ;;
     layout) packages+=(valgrind binutils) ;;
     lint) ;;
     *) die "no task \"$task\"" ;;
@@ -40,7 +40,15 @@ if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || die "these packages are missing, and this is no Debian: ${missing[*]}"
   echo "vault: installing ${missing[*]}" >&2
   log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
+  # Debian's PostgreSQL begins by making a cluster and starting it; tests and benchmarks start servers of their own, and nothing else is to run.
+  no_cluster=
+  case " ${missing[*]} " in *" postgresql "*)
+    no_cluster=/etc/postgresql-common/createcluster.d/vault-no-cluster.conf
+    "${root[@]}" mkdir -p "${no_cluster%/*}"
+    echo 'create_main_cluster = false' | "${root[@]}" tee "$no_cluster" >/dev/null
+    ;;
+  esac
+  trap 'rm -f "$log"; if [ -n "$no_cluster" ]; then "${root[@]}" rm -f "$no_cluster"; "${root[@]}" rmdir --ignore-fail-on-non-empty "${no_cluster%/*}"; fi' EXIT
   if ! { "${root[@]}" apt-get update -qq && "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
     tail -5 "$log" >&2
     die "these Debian packages could not be installed: ${missing[*]}"

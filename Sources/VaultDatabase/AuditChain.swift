@@ -95,6 +95,16 @@ public struct AuditVerificationKey: Sendable {
   public let sequence: Int64
   public let key: SecretBytes
 
+  /// - Parameter text: `vault-audit-key-1 SEQUENCE HEX`, as `vault audit key --new` prints it; anything else is nil.
+  public init?(text: String) {
+    let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
+    guard words.count == 3, words[0] == "vault-audit-key-1", let sequence = Int64(words[1]), sequence > 0,
+      var key = unhex(words[2], count: 32)
+    else { return nil }
+    defer { wipe(&key) }
+    self.init(sequence: sequence, key: key.withUnsafeBytes { SecretBytes(copying: $0) })
+  }
+
   public init(sequence: Int64, key: SecretBytes) {
     self.sequence = sequence
     self.key = key

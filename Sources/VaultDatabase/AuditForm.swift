@@ -49,6 +49,9 @@ struct AuditForm: ~Copyable {
     return digest
   }
 
+  /// The form alone, without the hash that it began after; good until the next `begin`.
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer.bytes[32...]) }
+
   /// The hash, in bytes that are there already.
   func hash(into digest: inout [UInt8]) { digest.withUnsafeMutableBytes { blake2b256(buffer.bytes, into: $0) } }
 }

@@ -209,6 +209,26 @@ public final class Statement {
     return self
   }
 
+  /// Binds a text as its bytes are, which SQLite copies.
+  @discardableResult
+  func bind(text bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
+    let start = (bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!).assumingMemoryBound(to: CChar.self)
+    try check(sqlite3_bind_text64(handle, next, start, UInt64(bytes.count), transient, UInt8(SQLITE_UTF8)))
+    next += 1
+    return self
+  }
+
+  /// Binds a blob, which SQLite copies.
+  @discardableResult
+  func bind(blob bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
+    try check(
+      bytes.isEmpty
+        ? sqlite3_bind_zeroblob(handle, next, 0)
+        : sqlite3_bind_blob64(handle, next, bytes.baseAddress, UInt64(bytes.count), transient))
+    next += 1
+    return self
+  }
+
   // MARK: rows out
 
   /// Steps to the next row; false after the last one.

@@ -43,6 +43,11 @@ public enum Schema {
     try database.prepare("PRAGMA user_version").begin().first { $0.int(0) } ?? 0
   }
 
+  /// Makes the tables in a database that has none.
+  static func make(in database: Database) throws {
+    for number in 1...migrations.count { try migrate(database, to: number) }
+  }
+
   private static func migrate(_ database: Database, to number: Int) throws {
     let sql = String(decoding: migrations[number - 1], as: UTF8.self)
     try database.transaction {

@@ -69,13 +69,13 @@ struct AgentStarter {
     return child
   }
 
-  /// `vaultd`, in the folder where this program is.
-  static func program() throws(Failure) -> String {
+  /// A program of ours, in the folder where this one is.
+  static func program(_ name: String = "vaultd") throws(Failure) -> String {
     guard let own = realpath("/proc/self/exe", nil) else {
       throw Failure("cannot find my own program file", exitStatus: .software)
     }
     defer { free(own) }
     let path = String(cString: own)
-    return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/vaultd"
+    return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/" + name
   }
 }

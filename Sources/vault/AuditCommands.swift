@@ -15,6 +15,8 @@ enum AuditCommands {
         Option("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
         Option("partial", "of an export: rows may be missing, as a filter leaves them out, and the end need not be signed"),
         Option("offline", "do not ask the agent for the head that the key store holds"),
+        Option("from", value: "URL", "the logs that the team's PostgreSQL holds, each by itself"),
+        Option("vault", value: "ID", "of those, only this vault's (vlt_…)"),
       ], run: verify),
     Command(
       "audit key", "", "the public key that signs the log's heads",
@@ -38,6 +40,11 @@ enum AuditCommands {
   // MARK: verify
 
   private static func verify(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    if let address = arguments["from"] {
+      try arguments.none()
+      let given = ["vault", "key", "public-key"].compactMap { name in arguments[name].map { "--\(name)=\($0)" } }
+      try TeamSource.become(["verify", "--from=\(address)"] + given)
+    }
     var evidence = AuditEvidence()
     if let text = arguments["public-key"] {
       guard let key = unhex(text, count: 32) else {
@@ -109,15 +116,11 @@ enum AuditCommands {
     Failure("\(what) is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
   }
 
-  /// `vault-audit-key-1 SEQUENCE HEX`
   private static func verificationKey(_ path: String) throws -> AuditVerificationKey {
-    let text = try smallText(path)
-    let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-    guard words.count == 3, words[0] == "vault-audit-key-1", let sequence = Int64(words[1]), sequence > 0,
-      var key = unhex(words[2], count: 32)
-    else { throw Failure("\(path) holds no verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData) }
-    defer { wipe(&key) }
-    return AuditVerificationKey(sequence: sequence, key: key.withUnsafeBytes { SecretBytes(copying: $0) })
+    guard let key = AuditVerificationKey(text: try smallText(path)) else {
+      throw Failure("\(path) holds no verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData)
+    }
+    return key
   }
 
   /// What is in a small file, or comes on standard input.

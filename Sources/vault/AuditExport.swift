@@ -19,6 +19,7 @@ enum AuditExport {
   static let command = Command(
     "audit export", "--format FORMAT", "the audit log, or a part of it, for other programs",
     options: AuditReport.filters + [
+      TeamSource.option,
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
       Option(
@@ -31,20 +32,21 @@ enum AuditExport {
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
     let format = arguments["format"]
+    guard let format, ["jsonl", "csv", "ocsf", "cef"].contains(format) else {
+      throw Failure(
+        format.map { "no format \"\($0)\"" } ?? "export in which format?", hint: "--format jsonl, csv, ocsf or cef",
+        exitStatus: .usage)
+    }
     var filter = try AuditReport.filter(arguments, now: SystemClock().now())
     let head = arguments.has("whole") ? try bound(&filter, arguments, paths) : nil
-    let reader = try VaultReader(path: paths.database)
+    let reader = try TeamSource.reader(arguments, filter, paths)
     switch format {
     case "jsonl":
       let heads = try reader.auditHeads() + (head.map { [$0] } ?? [])
       try export(reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: heads), to: arguments["output"])
     case "csv": try export(reader, filter, ExportCSV(), to: arguments["output"])
     case "ocsf": try export(reader, filter, ExportOCSF(), to: arguments["output"])
-    case "cef": try export(reader, filter, ExportCEF(), to: arguments["output"])
-    default:
-      throw Failure(
-        format.map { "no format \"\($0)\"" } ?? "export in which format?", hint: "--format jsonl, csv, ocsf or cef",
-        exitStatus: .usage)
+    default: try export(reader, filter, ExportCEF(), to: arguments["output"])
     }
   }
 
@@ -52,7 +54,7 @@ enum AuditExport {
   ///
   /// - Returns: the head with which the file is to end; nil where it ends before now, or no agent can sign it.
   private static func bound(_ filter: inout AuditFilter, _ arguments: Arguments, _ paths: VaultPaths) throws -> AuditCheckpoint? {
-    let others = ["profile", "role", "outcome", "action", "user", "session", "limit"].filter { arguments[$0] != nil }
+    let others = ["profile", "role", "outcome", "action", "user", "session", "limit", "from"].filter { arguments[$0] != nil }
     guard arguments["format"] == "jsonl", others.isEmpty, !arguments.has("reverse") else {
       throw Failure(
         "--whole is every row of a time, as JSON Lines", hint: "only --since and --until go with it", exitStatus: .usage)

@@ -16,6 +16,7 @@ enum AuditReport {
   ]
   static let options =
     filters + [
+      TeamSource.option,
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("follow", short: "f", "go on as rows come"),
       Option("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
@@ -28,9 +29,12 @@ enum AuditReport {
     guard !follows || format != .json else {
       throw Failure("--follow never ends, so that its JSON would not either", hint: "--format jsonl", exitStatus: .usage)
     }
+    guard !follows || arguments["from"] == nil else {
+      throw Failure("--follow goes on with this machine's log only", hint: "leave --from or --follow away", exitStatus: .usage)
+    }
     let now = SystemClock().now()
     var filter = try filter(arguments, now: now)
-    let reader = try VaultReader(path: paths.database)
+    let reader = try TeamSource.reader(arguments, filter, paths)
     var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
     if format == .jsonl, !follows {
       // As the export has it.

@@ -7,7 +7,8 @@ enum HTMLReport {
   static let command = Command(
     "audit report", "--html FILE", "the audit log as one page for a browser: sessions, calls, failures, what is never used",
     options: AuditReport.filters + [
-      Option("html", value: "FILE", "where the page is written, whole or not at all, mode 0600")
+      TeamSource.option,
+      Option("html", value: "FILE", "where the page is written, whole or not at all, mode 0600"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -17,7 +18,7 @@ enum HTMLReport {
     }
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let data = try PageData(try VaultReader(path: paths.database), filter, now: now)
+    let data = try PageData(try TeamSource.reader(arguments, filter, paths), filter, now: now)
     let file = try NewFile(path)
     var html = HTMLWriter(descriptor: file.descriptor)
     head(&html)

@@ -5,7 +5,7 @@ import VaultModel
 enum StatsReport {
   static let command = Command(
     "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
-    options: AuditReport.filters + [Option("format", value: "FORMAT", "table or json"), Pager.option], run: run)
+    options: AuditReport.filters + [TeamSource.option, Option("format", value: "FORMAT", "table or json"), Pager.option], run: run)
 
   /// Rows of a table for a person; JSON has all.
   private static let most = 15
@@ -15,7 +15,7 @@ enum StatsReport {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let reader = try VaultReader(path: paths.database)
+    let reader = try TeamSource.reader(arguments, filter, paths)
     let statistics = try AuditStatistics(reader, filter)
     let rotation = try reader.rotationHealth(filter)
     var output = Output(isPaged: Pager.isWanted(arguments, format))

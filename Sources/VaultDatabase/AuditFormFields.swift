@@ -1,0 +1,65 @@
+/// The columns of an audit row's canonical form (``AuditForm``), where they lie in it.
+///
+/// Made once and used for row after row: nothing is copied, and nothing is believed before its length was looked at.
+public struct AuditFormFields {
+  public enum Field: Sendable, Hashable {
+    case none
+    /// Where the text's bytes lie; they need not be UTF-8.
+    case text(Range<Int>)
+    case number(Int64)
+  }
+
+  /// The longest form that is taken from outside: 1 MiB.
+  public static let longest = 1 << 20
+  /// The shortest: the version and a column of one byte each.
+  public static let shortest = 1 + count
+  static let count = Int(AuditForm.count)
+
+  private var fields: [Field]
+
+  public init() { fields = [Field](repeating: .none, count: Self.count) }
+
+  /// The columns in the table's order, from `sequence` to `subject_version`.
+  public subscript(_ column: Int) -> Field { fields[column] }
+  /// - Parameter field: any but `hash`, which the form does not hold.
+  public subscript(_ field: AuditField) -> Field { fields[Int(field.rawValue)] }
+
+  /// Takes a form apart.
+  ///
+  /// - Returns: false where it is none of this version, or anything stands behind it.
+  public mutating func read(_ form: UnsafeRawBufferPointer) -> Bool {
+    guard (Self.shortest...Self.longest).contains(form.count), form[0] == AuditForm.version else { return false }
+    var place = 1
+    for column in 0..<Self.count {
+      guard place < form.count else { return false }
+      let kind = form[place]
+      place += 1
+      switch kind {
+      case 0: fields[column] = .none
+      case 1:
+        guard form.count - place >= 4 else { return false }
+        let length = Int(UInt32(bigEndian: form.loadUnaligned(fromByteOffset: place, as: UInt32.self)))
+        place += 4
+        guard form.count - place >= length else { return false }
+        fields[column] = .text(place..<place + length)
+        place += length
+      case 2:
+        guard form.count - place >= 8 else { return false }
+        fields[column] = .number(Int64(bigEndian: form.loadUnaligned(fromByteOffset: place, as: Int64.self)))
+        place += 8
+      default: return false
+      }
+    }
+    return place == form.count
+  }
+
+  /// A text, repaired where it is not UTF-8; nil where the column holds none.
+  public func text(_ field: AuditField, of form: UnsafeRawBufferPointer) -> String? {
+    guard case .text(let range) = self[field] else { return nil }
+    return String(decoding: UnsafeRawBufferPointer(rebasing: form[range]), as: UTF8.self)
+  }
+
+  public func number(_ field: AuditField) -> Int64? {
+    if case .number(let number) = self[field] { number } else { nil }
+  }
+}

@@ -1,0 +1,92 @@
+import VaultModel
+import VaultSecrets
+
+/// A row of the log as the bytes that its hash goes over, good until the next row: for those who keep it elsewhere.
+public struct AuditRowForm {
+  public let sequence: Int64
+  /// The canonical form (``AuditForm``), without the previous row's hash.
+  public let form: UnsafeRawBufferPointer
+  public let previousHash: UnsafeRawBufferPointer
+  public let hash: [UInt8]
+  /// The ratchet's code; 32 bytes.
+  public let mac: UnsafeRawBufferPointer
+}
+
+/// A place in the log: a row's number and its hash. Before the first row, 0 and the root.
+public struct AuditPlace: Sendable, Hashable {
+  public var sequence: Int64
+  public var hash: [UInt8]
+
+  public init(sequence: Int64, hash: [UInt8]) {
+    self.sequence = sequence
+    self.hash = hash
+  }
+}
+
+extension VaultReader {
+  /// The hash of a row; of the root for 0, and of the last row of an archive. Nil where the row is neither here nor known.
+  public func auditHash(of sequence: Int64) throws -> [UInt8]? {
+    guard let database, let vaultId = try vaultId() else { return nil }
+    if sequence == 0 { return AuditChain.root(vaultId: vaultId) }
+    return try database.statement(
+      """
+      SELECT hash FROM audit_event WHERE sequence = ?1 UNION ALL SELECT last_hash FROM audit_segment WHERE last_sequence = ?1 LIMIT 1
+      """
+    ).begin().bind(sequence).first { $0.blob(0) }
+  }
+
+  /// The last row that will not change any more: the one before the first whose code is still to come (docs/audit-log.md, "The codes").
+  public func lastBoundSequence() throws -> Int64 {
+    guard let database else { return 0 }
+    return try database.statement(
+      """
+      SELECT coalesce((SELECT min(sequence) - 1 FROM audit_event WHERE mac IS NULL), (SELECT max(sequence) FROM audit_event), \
+      (SELECT max(last_sequence) FROM audit_segment), 0)
+      """
+    ).begin().first { $0.int(0) } ?? 0
+  }
+
+  /// The signed heads of the log, in their order.
+  public func auditCheckpoints() throws -> [AuditCheckpoint] {
+    guard let database else { return [] }
+    return try AuditKeyRows.checkpoints(in: database)
+  }
+
+  /// The rows behind a place, as far as `last`, each proven to follow the one before.
+  ///
+  /// - Parameter body: false where it wants no more; the row that it was given counts.
+  /// - Returns: what is wrong with the first row that is, which `body` has not seen.
+  public func forEachAuditForm(
+    after place: AuditPlace, through last: Int64, limit: Int, _ body: (AuditRowForm) throws -> Bool
+  ) throws -> AuditChain.Fault? {
+    guard let database else { return nil }
+    let statement = try database.prepare(
+      "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
+    ).begin().bind(place.sequence).bind(last).bind(Int64(limit))
+    var place = place
+    var form = AuditForm()
+    while try statement.step() {
+      let next = place.sequence + 1
+      guard statement.int(0) == next else { return .missing(sequence: next) }
+      guard statement.withBlob(34, { claimed in place.hash.withUnsafeBytes { $0.elementsEqual(claimed) } }) else {
+        return .unbound(sequence: next)
+      }
+      form.begin(after: place.hash)
+      guard form.put(row: statement) else { return .changed(sequence: next) }
+      let hash = form.hash()
+      guard statement.withBlob(33, { stated in hash.withUnsafeBytes { $0.elementsEqual(stated) } }) else {
+        return .changed(sequence: next)
+      }
+      let goesOn: Bool? = try statement.withBlob(35) { mac in
+        guard mac.count == 32 else { return nil }
+        return try place.hash.withUnsafeBytes { previous in
+          try body(AuditRowForm(sequence: next, form: form.bytes, previousHash: previous, hash: hash, mac: mac))
+        }
+      }
+      guard let goesOn else { return .forged(sequence: next) }
+      place = AuditPlace(sequence: next, hash: hash)
+      if !goesOn { return nil }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,23 @@
+import Glibc
+
+/// Tries again with full jitter (Brooker, "Exponential Backoff And Jitter"), so that a team's laptops do not come back in step.
+struct Backoff {
+  private static let base: Int64 = 200
+  private static let longest: Int64 = 10_000
+  /// So many failures without anything gained between are enough.
+  private let most: Int
+  private var failures = 0
+
+  init(most: Int) { self.most = most }
+
+  mutating func gained() { failures = 0 }
+
+  /// Waits; false where it is no use any more.
+  mutating func wait() -> Bool {
+    failures += 1
+    guard failures < most else { return false }
+    let cap = min(Self.longest, Self.base << Int64(min(failures - 1, 10)))
+    usleep(UInt32(Int64.random(in: 0...cap)) * 1_000)
+    return true
+  }
+}

@@ -1,0 +1,73 @@
+import VaultDatabase
+import VaultModel
+
+/// The columns beside a row's form, for filters and joins: what the form says, as far as PostgreSQL's types can hold it.
+///
+/// A text is cut at 1,024 bytes (an index takes 2,704), repaired where it is not UTF-8, and has U+FFFD for U+0000. A time is held within
+/// the years 1 to 9999. The form has all of it as it is.
+enum EventColumns {
+  static let longestText = 1_024
+
+  /// Those that the server has, in the order of ``names``.
+  static let all: [(field: AuditField, isTime: Bool)] = [
+    (.time, true), (.id, false), (.action, false), (.outcome, false), (.trigger, false), (.profile, false), (.roleARN, false),
+    (.roleSessionName, false), (.sourceIdentity, false), (.sourceAccessKeyId, false), (.accessKeyId, false), (.issuedAt, true),
+    (.expiresAt, true), (.requestId, false), (.error, false), (.sessionId, false), (.intentId, false), (.user, false),
+    (.program, false), (.host, false),
+  ]
+  static let names: StaticString = """
+    "time", id, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
+    issued_at, expires_at, request_id, error, session_id, intent_id, user_name, program, host
+    """
+
+  /// A time as PostgreSQL counts it: microseconds since 2000.
+  static func time(_ milliseconds: Int64) -> Int64 { (Timestamp(stored: milliseconds).milliseconds - 946_684_800_000) * 1_000 }
+
+  /// Lends a text in the form that the column has.
+  static func withText<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
+    -> Result
+  {
+    // Nearly all texts are short and plain.
+    if bytes.count <= longestText, bytes.allSatisfy({ $0 != 0 && $0 < 0x80 }) { return try body(bytes) }
+    var text: [UInt8] = []
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+      let encoded = UTF8.encode(scalar.value == 0 ? "\u{FFFD}" : scalar) ?? UTF8.encodedReplacementCharacter
+      if text.count + encoded.count > longestText { break }
+      text.append(contentsOf: encoded)
+    }
+    return try text.withUnsafeBytes { try body($0) }
+  }
+
+  /// Adds a row's columns, each to its array.
+  static func append(_ fields: AuditFormFields, of form: UnsafeRawBufferPointer, to arrays: inout [BinaryArray], from first: Int)
+  {
+    for (number, column) in all.enumerated() {
+      switch fields[column.field] {
+      case .number(let value) where column.isTime: arrays[first + number].append(time(value))
+      case .text(let range) where !column.isTime:
+        withText(UnsafeRawBufferPointer(rebasing: form[range])) { arrays[first + number].append($0) }
+      default: arrays[first + number].appendNull()
+      }
+    }
+  }
+
+  /// Whether the server's columns say what the form says.
+  static func agree(_ row: ServerRow, from first: Int32, _ fields: AuditFormFields, of form: UnsafeRawBufferPointer) throws
+    -> Bool
+  {
+    for (number, column) in all.enumerated() {
+      let place = first + Int32(number)
+      let agrees =
+        switch fields[column.field] {
+        case .number(let value) where column.isTime: try row.number(place) == time(value)
+        case .text(let range) where !column.isTime:
+          withText(UnsafeRawBufferPointer(rebasing: form[range])) { text in
+            row.withBytes(place) { stated in stated.map { $0.elementsEqual(text) } ?? false }
+          }
+        default: row.withBytes(place) { $0 == nil }
+        }
+      if !agrees { return false }
+    }
+    return true
+  }
+}

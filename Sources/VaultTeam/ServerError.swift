@@ -1,0 +1,106 @@
+import VaultModel
+
+/// What can go wrong with the team's server.
+enum ServerError: ReportableError, Hashable {
+  /// It cannot be reached, or the connection broke: worth another try.
+  case lost(String)
+  /// It is there and takes no more just now: worth another try.
+  case busy(String)
+  /// It does not let us in, or is not who it should be.
+  case refused(String, needsPassword: Bool)
+  /// The login may not do that.
+  case forbidden(String)
+  /// The tables are not there.
+  case noSchema
+  /// A row that does not follow what the server has.
+  case unchained(String)
+  /// Somebody else added the same rows meanwhile.
+  case taken
+  case other(state: String, said: String)
+  case address(String)
+  /// An answer that no server of the schema gives.
+  case senseless
+  case outOfMemory
+
+  /// A connection that could not be made. libpq speaks English where nobody called `setlocale`, and has no code for this.
+  init(connecting said: String, needsPassword: Bool) {
+    if needsPassword {
+      self = .refused(said, needsPassword: true)
+    } else if said.contains("FATAL:") {
+      let isPassing = ["starting up", "shutting down", "too many", "remaining connection slots", "in recovery"].contains {
+        said.contains($0)
+      }
+      self = isPassing ? .busy(said) : .refused(said, needsPassword: false)
+    } else if said.contains("certificate") || said.contains("does not support SSL") || said.contains("SSL error: tls")
+      || said.contains("invalid ")
+    {
+      self = .refused(said, needsPassword: false)
+    } else {
+      self = .lost(said)
+    }
+  }
+
+  /// A statement that failed (PostgreSQL, Appendix A: "PostgreSQL Error Codes").
+  init(state: String, said: String) {
+    switch state {
+    case "42501": self = .forbidden(said)
+    case "3F000", "42P01", "42703": self = .noSchema
+    case "23503", "23514", "23502": self = .unchained(said)
+    case "23505": self = .taken
+    case "40001", "40P01", "55P03": self = .busy(said)
+    case _ where state.hasPrefix("53"): self = .busy(said)
+    case _ where state.hasPrefix("08") || state.hasPrefix("57P"): self = .lost(said)
+    default: self = .other(state: state, said: said)
+    }
+  }
+
+  /// Whether it may be otherwise in a moment.
+  var isPassing: Bool {
+    switch self {
+    case .lost, .busy, .taken: true
+    default: false
+    }
+  }
+
+  var message: String {
+    switch self {
+    case .lost(let said): "the team's server cannot be reached: \(said)"
+    case .busy(let said): "the team's server is busy: \(said)"
+    case .refused(let said, _): "the team's server and this machine do not agree: \(said)"
+    case .forbidden(let said): "the team's server does not allow it: \(said)"
+    case .noSchema: "the server has no tables for a team's audit logs, or not those of this version"
+    case .unchained(let said): "the team's server takes no such row: \(said)"
+    case .taken: "somebody else ships this log at the same time"
+    case .other(let state, let said): "the team's server failed (\(state)): \(said)"
+    case .address(let said): "that is no address of a PostgreSQL: \(said)"
+    case .senseless: "the team's server answered what makes no sense"
+    case .outOfMemory: "there is no memory for a connection"
+    }
+  }
+
+  var hint: String? {
+    switch self {
+    case .refused(_, needsPassword: true):
+      "put the password in ~/.pgpass (mode 0600), or in the file that PGPASSFILE names; never in the address"
+    case .refused(let said, _) where said.contains("certificate"):
+      "put the authority's certificate in ~/.postgresql/root.crt, or name it with sslrootcert= in the address"
+    case .forbidden: "is the login a member of vault_shipper, or vault_reader? (docs/team-audit.md)"
+    case .noSchema: "its owner makes them: vault audit ship --print-schema | psql …"
+    case .unchained: "`vault audit verify` tells whether the log here is whole, `vault audit verify --from` the one there"
+    case .address: "postgresql://USER@HOST:PORT/DATABASE"
+    default: nil
+    }
+  }
+
+  var exitStatus: ExitStatus {
+    switch self {
+    case .lost, .other: .unavailable
+    case .busy, .taken: .temporary
+    case .refused, .forbidden: .refused
+    case .noSchema: .configuration
+    case .unchained, .senseless: .badData
+    case .address: .usage
+    case .outOfMemory: .software
+    }
+  }
+}

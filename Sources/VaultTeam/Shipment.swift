@@ -1,0 +1,57 @@
+import VaultDatabase
+import VaultModel
+
+/// Some thousand rows on their way, a column each.
+struct Shipment {
+  /// Rows and bytes of one transaction.
+  static let mostBytes = 8 << 20
+
+  private(set) var arrays: [BinaryArray] = {
+    let own: [BinaryArray.Element] = [.number, .bytes, .bytes, .bytes, .bytes]
+    return (own + EventColumns.all.map { $0.isTime ? .time : .text }).map { BinaryArray($0) }
+  }()
+  private(set) var count = 0
+  private var bytes = 0
+  private var fields = AuditFormFields()
+  /// The last row in it.
+  private(set) var end: AuditPlace
+  let start: AuditPlace
+
+  init(after place: AuditPlace) {
+    start = place
+    end = place
+  }
+
+  var isFull: Bool { bytes >= Self.mostBytes }
+
+  /// - Throws: where the row is longer than any of the vault's own.
+  mutating func add(_ row: AuditRowForm) throws {
+    guard fields.read(row.form) else {
+      throw Failure(
+        "row \(row.sequence) is longer than the server takes (\(row.form.count) bytes)", hint: "`vault audit verify`",
+        exitStatus: .badData)
+    }
+    arrays[0].append(row.sequence)
+    arrays[1].append(row.hash)
+    arrays[2].append(row.previousHash)
+    arrays[3].append(row.mac)
+    arrays[4].append(row.form)
+    EventColumns.append(fields, of: row.form, to: &arrays, from: 5)
+    count += 1
+    bytes += row.form.count
+    end = AuditPlace(sequence: row.sequence, hash: row.hash)
+  }
+
+  /// One statement and so one transaction. Row by row the server sees to it that each follows the one before.
+  static let sql: StaticString = """
+    INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, \
+    "time", id, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
+    issued_at, expires_at, request_id, error, session_id, intent_id, user_name, program, host) \
+    SELECT $1, r.s, r.h, r.s - 1, r.p, r.m, r.f, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, r.c9, r.c10, r.c11, r.c12, r.c13, r.c14, \
+    r.c15, r.c16, r.c17, r.c18, r.c19, r.c20 \
+    FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::timestamptz[], $8::text[], $9::text[], $10::text[], \
+    $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::timestamptz[], $19::timestamptz[], \
+    $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[]) \
+    AS r (s, h, p, m, f, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20)
+    """
+}

@@ -1,0 +1,200 @@
+import Glibc
+import VaultDatabase
+import VaultModel
+
+/// Brings a vault's log to the team's server, from where the server's copy ends.
+///
+/// Whatever is cut and whenever: what the server has committed it has once, and the next try asks it where it stands.
+final class Shipper {
+  struct Outcome {
+    var shipped: Int64 = 0
+    /// The last row on the server.
+    var last: Int64 = 0
+    /// Rows that are written and have no code yet.
+    var waiting: Int64 = 0
+    /// Rows that were archived, and whose file is not there.
+    var absent: [AuditKeyRows.Segment] = []
+    var place = ""
+  }
+
+  private let reader: VaultReader
+  private let vaultId: String
+  private let address: ServerAddress
+  private let source: ShippingSource
+  /// Rows of one transaction.
+  private let batch: Int
+  private let progress: (_ done: Int64, _ of: Int64) -> Void
+  private let onRetry: (_ why: String) -> Void
+  /// So many failed connections, with nothing shipped between, are enough.
+  private var backoff = Backoff(most: 8)
+  private var outcome = Outcome()
+
+  init(
+    _ reader: VaultReader, to address: ServerAddress, batch: Int,
+    progress: @escaping (_ done: Int64, _ of: Int64) -> Void = { _, _ in },
+    onRetry: @escaping (_ why: String) -> Void = { _ in }
+  ) throws {
+    guard let vaultId = try reader.vaultId() else {
+      throw Failure("there is no vault yet", hint: "`vault import` makes one", exitStatus: .noInput)
+    }
+    self.reader = reader
+    self.vaultId = vaultId
+    self.address = address
+    self.batch = batch
+    self.progress = progress
+    self.onRetry = onRetry
+    source = ShippingSource(reader)
+  }
+
+  /// - Parameter head: as the agent signed it just now.
+  func run(head: AuditCheckpoint?) throws -> Outcome {
+    let last = try reader.lastBoundSequence()
+    outcome.waiting = try max(0, reader.lastSequence() - last)
+    while true {
+      do {
+        let server = try Server(address.parameters)
+        outcome.place = server.place
+        let end = try ship(to: server, from: try standing(on: server), through: last)
+        try shipHeads(to: server, through: end, with: head)
+        outcome.last = end.sequence
+        return outcome
+      } catch let error as ServerError where error.isPassing {
+        onRetry(error.message)
+        guard backoff.wait() else { throw error }
+      }
+    }
+  }
+
+  // MARK: where the server stands
+
+  private func standing(on server: Server) throws -> AuditPlace {
+    let place = try head(on: server) ?? register(on: server)
+    if let own = try reader.auditHash(of: place.sequence) {
+      guard own == place.hash else {
+        throw Failure(
+          "row \(place.sequence) on the server is not the one here: this is a copy of a vault that went on elsewhere, or the log was rewritten",
+          hint: "`vault audit verify` looks at the log here, `vault audit verify --from` at the one there", exitStatus: .badData)
+      }
+    } else if try place.sequence > reader.lastSequence() {
+      throw Failure(
+        "the server has this log up to row \(place.sequence), and here it ends at \(try reader.lastSequence()): this is an old copy, or rows were cut off",
+        hint: "`vault audit verify` tells which", exitStatus: .badData)
+    }
+    return place
+  }
+
+  private func head(on server: Server) throws -> AuditPlace? {
+    var place: AuditPlace?
+    try server.forEachRow(
+      "SELECT sequence, hash FROM vault_audit.audit_event WHERE vault_id = $1 ORDER BY sequence DESC LIMIT 1", [.text(vaultId)]
+    ) { row in
+      guard let sequence = try row.number(0), sequence >= 0, let hash = row.bytes(1), hash.count == 32 else {
+        throw ServerError.senseless
+      }
+      place = AuditPlace(sequence: sequence, hash: hash)
+    }
+    return place
+  }
+
+  /// Says who we are, and begins the log with its root. Every step may have been done before.
+  private func register(on server: Server) throws -> AuditPlace {
+    let newest = try reader.auditRecords(newestRow).first
+    try server.run(
+      "INSERT INTO vault_audit.audit_vault (vault_id, host, user_name, public_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+      [
+        .text(vaultId), .text(newest?.event.requester.host ?? ""), .text(newest?.event.requester.user ?? ""),
+        try reader.auditPublicKey().map { .bytes($0) } ?? .null,
+      ])
+    var isOurs = false
+    try server.forEachRow("SELECT 1 FROM vault_audit.audit_vault WHERE vault_id = $1", [.text(vaultId)]) { _ in isOurs = true }
+    guard isOurs else {
+      throw Failure(
+        "the server has this vault's log from another login", hint: "ship with the login that shipped it first",
+        exitStatus: .refused)
+    }
+    let root = AuditPlace(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+    try server.run(
+      "INSERT INTO vault_audit.audit_event (vault_id, sequence, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
+      [.text(vaultId), .bytes(root.hash)])
+    return try head(on: server) ?? root
+  }
+
+  private var newestRow: AuditFilter {
+    var filter = AuditFilter()
+    filter.limit = 1
+    return filter
+  }
+
+  // MARK: rows
+
+  private func ship(to server: Server, from start: AuditPlace, through last: Int64) throws -> AuditPlace {
+    var place = start
+    var sent: Shipment?
+    while true {
+      // The next rows are read and proven while the server works on those before.
+      let next = try source.next(after: place, through: last, limit: batch)
+      if let shipment = sent {
+        guard try server.finish() == shipment.count else { throw ServerError.senseless }
+        backoff.gained()
+        outcome.shipped += Int64(shipment.count)
+        progress(shipment.end.sequence - start.sequence, last - start.sequence)
+        sent = nil
+      }
+      switch next {
+      case .end: return place
+      case .fault(let fault):
+        throw Failure(
+          "the audit log is not whole: \(fault.description); the rows before it are on the server",
+          hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
+      case .gap(let segment):
+        try shipEnd(of: segment, after: place, to: server)
+        outcome.absent.append(segment)
+        place = AuditPlace(sequence: segment.last, hash: segment.lastHash)
+      case .rows(let shipment):
+        try server.begin(Shipment.sql, [.text(vaultId)] + shipment.arrays.map { .array($0) })
+        sent = shipment
+        place = shipment.end
+      }
+    }
+  }
+
+  /// Archived rows whose file is gone: the last one's hash stands for them, which a signed head bears out.
+  private func shipEnd(of segment: AuditKeyRows.Segment, after place: AuditPlace, to server: Server) throws {
+    try server.run(
+      """
+      INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash) VALUES ($1, $2, $3, $4, $5)
+      """,
+      [.text(vaultId), .number(segment.last), .bytes(segment.lastHash), .number(place.sequence), .bytes(place.hash)])
+  }
+
+  // MARK: heads
+
+  private func shipHeads(to server: Server, through end: AuditPlace, with newest: AuditCheckpoint?) throws {
+    var newestSigned = Int64.min
+    try server.forEachRow(
+      "SELECT coalesce(max(signed_at), -1) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]
+    ) { newestSigned = try $0.number(0) ?? -1 }
+    let heads = try (reader.auditCheckpoints() + (newest.map { [$0] } ?? [])).filter { head in
+      guard head.sequence <= end.sequence, head.signedAt.milliseconds >= newestSigned else { return false }
+      return try reader.auditHash(of: head.sequence) == head.hash
+    }
+    for start in stride(from: 0, to: heads.count, by: 1_000) {
+      var sequences = BinaryArray(.number), hashes = BinaryArray(.bytes), times = BinaryArray(.number)
+      var keys = BinaryArray(.bytes), signatures = BinaryArray(.bytes)
+      for head in heads[start..<min(start + 1_000, heads.count)] {
+        sequences.append(head.sequence)
+        hashes.append(head.hash)
+        times.append(head.signedAt.milliseconds)
+        keys.append(head.publicKey)
+        signatures.append(head.signature)
+      }
+      try server.run(
+        """
+        INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
+        SELECT $1, r.s, r.h, r.t, r.k, r.g FROM unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[]) \
+        AS r (s, h, t, k, g) ON CONFLICT DO NOTHING
+        """,
+        [.text(vaultId), .array(sequences), .array(hashes), .array(times), .array(keys), .array(signatures)])
+    }
+  }
+}

@@ -1,0 +1,3 @@
+import VaultTeam
+
+TeamProgram.main(CommandLine.arguments)

@@ -1,0 +1,48 @@
+import AWSConfig
+import Glibc
+import VaultDatabase
+import VaultModel
+import VaultWire
+
+/// `vault audit ship`: the log into the team's PostgreSQL.
+enum ShipCommand {
+  static let command = Command(
+    "audit ship", "", "bring the audit log into the team's PostgreSQL, from where its copy ends",
+    options: [
+      Option("to", value: "URL", "postgresql://USER@HOST/DATABASE (default: the setting \(OwnSetting.auditShipTo.name))"),
+      Option("batch", value: "N", "rows of one transaction (default: 5000)"),
+      Option("offline", "do not ask the agent for the newest signed head"),
+      Option("print-schema", "the tables and roles, as SQL for the database's owner"),
+    ], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    try arguments.none()
+    if arguments.has("print-schema") { try TeamSource.become(["schema"]) }
+    let setting = OwnSetting.auditShipTo
+    let set = try variable(setting.variable) ?? SharedConfig.ownSettings(of: paths.settingsFiles)[setting.name]?.text
+    guard let address = arguments["to"] ?? set, !address.isEmpty else {
+      throw Failure(
+        "ship to which server?", hint: "--to postgresql://USER@HOST/DATABASE, or `vault config \(setting.name) postgresql://…`",
+        exitStatus: .usage)
+    }
+    var words = ["ship", "--to=\(address)"]
+    if let batch = arguments["batch"] { words.append("--batch=\(batch)") }
+    if !arguments.has("offline"), let head = newestHead(paths) { words.append("--head=\(head.line)") }
+    try TeamSource.become(words)
+  }
+
+  /// The head as the agent signs it; asking for it also gives every row its code. Nobody is asked for anything where nobody sits.
+  private static func newestHead(_ paths: VaultPaths) -> AuditCheckpoint? {
+    let writer = MessageWriter(.auditHead)
+    AWSInputs.add(to: writer)
+    do {
+      let client = AgentClient(paths: paths)
+      guard let reply = try isatty(2) == 1 ? client.ask(writer) : client.askRunning(writer) else { return nil }
+      if let fault = reply.text(.text) { Diagnostics.notice("the agent finds the log wrong: \(fault)") }
+      return reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
+    } catch {
+      Diagnostics.notice("the newest head is not signed: \(Failure(error).message)")
+      return nil
+    }
+  }
+}
