@@ -43,6 +43,9 @@ struct AuditForm: ~Copyable {
   /// - Returns: false where a column holds what no version of the vault writes.
   mutating func put(row: VisitedRow) -> Bool { row.appendForm(columns: Self.count, to: &buffer) }
 
+  /// The same of a statement's row.
+  mutating func put(row: Statement) -> Bool { row.appendForm(columns: Self.count, to: &buffer) }
+
   func hash() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     hash(into: &digest)

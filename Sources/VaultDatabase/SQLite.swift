@@ -285,6 +285,21 @@ public final class Statement {
     body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
+  /// Adds the first columns in the form that the audit log's hashes are made of, as ``VisitedRow`` does: for those who stop on the way.
+  ///
+  /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
+  func appendForm(columns: Int, to buffer: inout FormBuffer) -> Bool {
+    for column in 0..<Int32(columns) {
+      switch sqlite3_column_type(handle, column) {
+      case SQLITE_NULL: buffer.append(byte: 0)
+      case SQLITE_TEXT: withBytes(column) { buffer.append(text: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
+      case SQLITE_INTEGER: buffer.append(number: sqlite3_column_int64(handle, column))
+      default: return false
+      }
+    }
+    return true
+  }
+
   /// Lends a blob where it lies, until the next step.
   public func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let start = sqlite3_column_blob(handle, column)
