@@ -50,7 +50,9 @@ struct Discovery: Sendable {
     var attempt = 0
     while true {
       do {
-        return try await portal.listAccountRoles(account: account, token: token, at: endpoint, via: route).sorted()
+        let roles = try await portal.listAccountRoles(account: account, token: token, at: endpoint, via: route).sorted()
+        pace.recover()
+        return roles
       } catch let error as AWSError where error.exitStatus == .temporary && attempt < Self.patience {
         attempt += 1
         pace.slowDown()
