@@ -70,17 +70,19 @@ public struct AgentProcess: Sendable {
       clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
     await custody.followUnlocking {
+      await broker.wakeLeases()
       await broker.pickUpSchedule()
       await broker.openFiles()
     }
+    let lastProgram = settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock),
       inspector: inspector, startedAt: clock.now(),
-      lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
-      stop: { ending.request() })
+      lastProgram: lastProgram, stop: { ending.request() })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
+    for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
@@ -92,6 +94,7 @@ public struct AgentProcess: Sendable {
     _ = sys_notify("STOPPING=1")
     await broker.clearFiles()
     await scheduler.stop()
+    await broker.endLeases()
     endpoint.closeAll()
     await custody.anchorHead()
     try await store.close()

@@ -7,7 +7,7 @@ import VaultSecrets
 
 // The one file that calls libmicrohttpd.
 
-/// A small HTTP server on 127.0.0.1, at a port that the kernel chooses, on a thread of its own.
+/// A small HTTP server on 127.0.0.1, on a thread of its own.
 ///
 /// Requests without a body only; what is asked is answered at once.
 final class LoopbackServer: Sendable {
@@ -131,14 +131,17 @@ final class LoopbackServer: Sendable {
   let port: Int
 
   /// - Parameters:
+  ///   - port: 0 for one that the kernel chooses.
   ///   - ownUserOnly: turns away connections of other users of this machine.
   ///   - answer: called on the server's thread, with the port.
-  init(limits: Limits = Limits(), ownUserOnly: Bool = false, answer: @escaping @Sendable (Request, Int) -> Response)
-    throws(AgentError)
-  {
+  init(
+    limits: Limits = Limits(), port: Int = 0, ownUserOnly: Bool = false,
+    answer: @escaping @Sendable (Request, Int) -> Response
+  ) throws(AgentError) {
     handler = Handler(limits: limits, ownUserOnly: ownUserOnly, answer)
     let started = vault_http_start(
       vault_http_limits(connections: limits.connections, idle: limits.idle, memory: limits.memory),
+      UInt16(truncatingIfNeeded: port),
       { context, address, length in
         guard let context, let address else { return .NO }
         let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
@@ -156,10 +159,10 @@ final class LoopbackServer: Sendable {
           handler.left(Int(bitPattern: number.pointee))
         }
       }, Unmanaged.passUnretained(handler).toOpaque())
-    guard let started else { throw .system(what: "listen on 127.0.0.1", code: errno) }
+    guard let started else { throw .system(what: port == 0 ? "listen on 127.0.0.1" : "listen on 127.0.0.1:\(port)", code: errno) }
     server = started
-    port = Int(vault_http_port(started))
-    handler.port = port
+    self.port = Int(vault_http_port(started))
+    handler.port = self.port
   }
 
   deinit { MHD_stop_daemon(server) }
