@@ -69,6 +69,7 @@ public struct AgentProcess: Sendable {
     let scheduler = Scheduler(
       clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
+    await broker.followRefusals()
     await custody.followUnlocking {
       await broker.wakeLeases()
       await broker.pickUpSchedule()

@@ -53,6 +53,23 @@ extension Broker {
     }
   }
 
+  /// Logs who was turned away where programs are served.
+  func followRefusals() {
+    endpoint.refusals.follow { [weak self] detail in
+      // Awaited by nobody: the row is written when it can be.
+      Task(executorPreference: AgentLane.current) { await self?.logRefusal(detail) }
+    }
+  }
+
+  private func logRefusal(_ detail: String) async {
+    var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
+    event.detail = detail
+    AgentLog.write("where programs are served, \(detail)")
+    do { try await store.record(event) } catch {
+      AgentLog.write("that could not be logged: \(Failure(error).message)")
+    }
+  }
+
   /// What the schedule does, by this broker.
   ///
   /// - Parameter requester: the agent itself.

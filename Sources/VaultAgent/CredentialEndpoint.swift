@@ -37,6 +37,8 @@ final class CredentialEndpoint: Sendable {
     var servers: [Int: LoopbackServer] = [:]
   }
   private let state = Mutex(State())
+  /// Who was turned away.
+  let refusals: Refusals
   private let clock: any WallClock
   private let limits = LoopbackServer.Limits(connections: 512, idle: 10, memory: 16 * 1_024)
 
@@ -45,6 +47,7 @@ final class CredentialEndpoint: Sendable {
   /// - Parameter tokenFolder: for tokens in files; in memory (`XDG_RUNTIME_DIR`), and ours alone.
   init(clock: any WallClock, tokenFolder: String) {
     self.clock = clock
+    refusals = Refusals(clock: clock)
     self.tokenFolder = tokenFolder
   }
 
@@ -131,7 +134,8 @@ final class CredentialEndpoint: Sendable {
   }
 
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
-    try LoopbackServer(limits: limits, port: port, ownUserOnly: true) { [weak self] request, port in
+    try LoopbackServer(limits: limits, port: port, ownUserOnly: true, turnedAway: { [refusals] in refusals.note(user: $0) }) {
+      [weak self] request, port in
       self?.answer(request, port) ?? Self.refusal(503, "Unavailable", "the vault is closing")
     }
   }
@@ -144,9 +148,10 @@ final class CredentialEndpoint: Sendable {
     var headers = Headers()
     request.forEachHeader { headers.take($0, $1) }
     // A name that some page made point here (DNS rebinding), and whatever a browser sends, is nobody who has a token.
-    guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { return Self.refusal(403, "AccessDenied", "wrong host") }
-    guard !headers.isBrowser else { return Self.refusal(403, "AccessDenied", "no browser is served") }
-    guard headers.tokens == 1 else { return Self.refusal(401, "AccessDenied", "one token is needed") }
+    guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { return deny(403, "wrong host") }
+    guard !headers.isBrowser else { return deny(403, "no browser is served") }
+    guard !headers.hasBody else { return Self.refusal(400, "BadRequest", "no body is taken") }
+    guard headers.tokens == 1 else { return deny(401, "one token is needed") }
     let hash = headers.tokenHash
     let now = clock.now()
     let found = state.withLock { state -> Entry? in
@@ -157,7 +162,7 @@ final class CredentialEndpoint: Sendable {
       state.entries[match]?.requests += 1
       return state.entries[match]
     }
-    guard let found else { return Self.refusal(403, "AccessDenied", "unknown token") }
+    guard let found else { return deny(403, "unknown token") }
     guard let ready = found.ready else {
       return Self.refusal(503, "Unavailable", "the vault is locked, or has no session for this program yet")
     }
@@ -174,6 +179,7 @@ final class CredentialEndpoint: Sendable {
     var tokens = 0
     var tokenHash: [UInt8] = []
     var isBrowser = false
+    var hasBody = false
 
     mutating func take(_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) {
       if strcasecmp(name, "host") == 0 {
@@ -182,10 +188,21 @@ final class CredentialEndpoint: Sendable {
       } else if strcasecmp(name, "authorization") == 0 {
         tokens += 1
         tokenHash = CredentialEndpoint.hash(UnsafeRawBufferPointer(start: value, count: strlen(value)))
-      } else if strcasecmp(name, "origin") == 0 || strcasecmp(name, "referer") == 0 || strncasecmp(name, "sec-fetch-", 10) == 0 {
+      } else if strcasecmp(name, "origin") == 0 || strcasecmp(name, "referer") == 0 || strncasecmp(name, "sec-fetch-", 10) == 0
+        || strncasecmp(name, "access-control-", 15) == 0
+      {
         isBrowser = true
+      } else if strcasecmp(name, "transfer-encoding") == 0 || (strcasecmp(name, "content-length") == 0 && strcmp(value, "0") != 0)
+      {
+        hasBody = true
       }
     }
+  }
+
+  /// Turns a request away that no program of ours would make.
+  private func deny(_ status: UInt32, _ text: String) -> LoopbackServer.Response {
+    refusals.note(text)
+    return Self.refusal(status, "AccessDenied", text)
   }
 
   private static func refusal(_ status: UInt32, _ code: String, _ text: String) -> LoopbackServer.Response {

@@ -86,11 +86,16 @@ final class LoopbackServer: Sendable {
   private final class Handler: Sendable {
     let answer: @Sendable (Request, Int) -> Response
     let ownUserOnly: Bool
+    private let turnedAway: @Sendable (Int64) -> Void
     private let crowd: UInt32
     private let guests = Mutex(Guests())
     private let boundPort = Atomic(0)
 
-    init(limits: Limits, ownUserOnly: Bool, _ answer: @escaping @Sendable (Request, Int) -> Response) {
+    init(
+      limits: Limits, ownUserOnly: Bool, _ turnedAway: @escaping @Sendable (Int64) -> Void,
+      _ answer: @escaping @Sendable (Request, Int) -> Response
+    ) {
+      self.turnedAway = turnedAway
       crowd = limits.connections - limits.connections / 4
       self.ownUserOnly = ownUserOnly
       self.answer = answer
@@ -121,7 +126,9 @@ final class LoopbackServer: Sendable {
     func accepts(_ clientPort: UInt32) -> Bool {
       guard ownUserOnly else { return true }
       let owner = sys_tcp_owner(UInt16(truncatingIfNeeded: clientPort), UInt16(truncatingIfNeeded: port))
-      return owner == Int64(geteuid()) || owner == 0
+      if owner == Int64(geteuid()) || owner == 0 { return true }
+      turnedAway(owner)
+      return false
     }
   }
 
@@ -133,12 +140,14 @@ final class LoopbackServer: Sendable {
   /// - Parameters:
   ///   - port: 0 for one that the kernel chooses.
   ///   - ownUserOnly: turns away connections of other users of this machine.
+  ///   - turnedAway: told of each, with the user's number; -1 where the kernel did not know it.
   ///   - answer: called on the server's thread, with the port.
   init(
     limits: Limits = Limits(), port: Int = 0, ownUserOnly: Bool = false,
+    turnedAway: @escaping @Sendable (Int64) -> Void = { _ in },
     answer: @escaping @Sendable (Request, Int) -> Response
   ) throws(AgentError) {
-    handler = Handler(limits: limits, ownUserOnly: ownUserOnly, answer)
+    handler = Handler(limits: limits, ownUserOnly: ownUserOnly, turnedAway, answer)
     let started = vault_http_start(
       vault_http_limits(connections: limits.connections, idle: limits.idle, memory: limits.memory),
       UInt16(truncatingIfNeeded: port),

@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test(
-    "another user's program is turned away, though it has the token; root's, as in containers, is not",
+    "another user's program is turned away, though it has the token, and stands in the log; root's, as in containers, is not",
     .enabled(if: geteuid() == 0, "only root can be another user"))
   func otherUser() async throws {
     let simulator = try await STSSimulatorProcess()
@@ -73,6 +73,8 @@ import Testing
         environment: ["PATH": "/usr/bin:/bin"], input: Array("\(served.token)\n".utf8))
       #expect(other.output == wanted, "\(user): \(other.output) \(other.errors)")
     }
+    let rows = try await vault.rows("audit", "--action", "EndpointRefused")
+    #expect(rows.count == 1 && rows[0]["detail"] as? String == "a connection of user 65534 was refused", "\(rows)")
     served.program.send("\n")
     try await served.program.wait(timeout: 10)
   }
