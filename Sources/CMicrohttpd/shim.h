@@ -13,19 +13,27 @@ struct vault_http_limits {
   size_t memory;
 };
 
-/// Starts a server on 127.0.0.1 at a port of the kernel's choice, with a thread of its own. Null where that cannot be.
+/// Decodes a part of a request's target, unless it has a zero in it, behind which nothing would be seen: that stays as it is and fits nothing.
+static size_t vault_http_decode(void *nothing, struct MHD_Connection *connection, char *text) {
+  (void)nothing;
+  (void)connection;
+  return strstr(text, "%00") ? strlen(text) : MHD_http_unescape(text);
+}
+
+/// Starts a server on 127.0.0.1, with a thread of its own; at a port of the kernel's choice where it is 0. Null where that cannot be.
 static inline struct MHD_Daemon *vault_http_start(
-    struct vault_http_limits limits, MHD_AcceptPolicyCallback accept, MHD_AccessHandlerCallback handle,
+    struct vault_http_limits limits, uint16_t port, MHD_AcceptPolicyCallback accept, MHD_AccessHandlerCallback handle,
     MHD_NotifyConnectionCallback connected, void *context) {
   struct sockaddr_in address;
   memset(&address, 0, sizeof address);
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
   return MHD_start_daemon(
       MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD, 0, accept, context, handle, context,
       MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, limits.connections,
       MHD_OPTION_CONNECTION_TIMEOUT, limits.idle, MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits.memory, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-      MHD_OPTION_NOTIFY_CONNECTION, connected, context, MHD_OPTION_END);
+      MHD_OPTION_NOTIFY_CONNECTION, connected, context, MHD_OPTION_UNESCAPE_CALLBACK, vault_http_decode, NULL, MHD_OPTION_END);
 }
 
 /// The port of an address of IPv4; 0 for any other.

@@ -77,19 +77,22 @@ public struct AgentProcess: Sendable {
     let scheduler = Scheduler(
       clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
+    await broker.followRefusals()
     await custody.followUnlocking {
+      await broker.wakeLeases()
       await broker.pickUpSchedule()
       await broker.openFiles()
     }
+    let lastProgram = settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks,
       inspector: inspector, startedAt: clock.now(),
-      lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
-      stop: { ending.request(by: $0) })
+      lastProgram: lastProgram, stop: { ending.request(by: $0) })
     await Self.log(.agentStarted, "vaultd \(vaultVersion)", inspector.agent, store)
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
+    for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
@@ -101,6 +104,7 @@ public struct AgentProcess: Sendable {
     _ = sys_notify("STOPPING=1")
     await broker.clearFiles()
     await scheduler.stop()
+    await broker.endLeases()
     endpoint.closeAll()
     await Self.log(
       .agentStopped, ending.requester == nil ? "by a signal, or with its last program" : nil, ending.requester ?? inspector.agent,

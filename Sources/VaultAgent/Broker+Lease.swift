@@ -9,23 +9,64 @@ extension Broker {
     -> CredentialEndpoint.Lease
   {
     let lease = try endpoint.open(credential, inFile: wish.tokenFile)
-    await scheduler?.open(lease.id, session.key, wish, session.record, requester, at: session.endpoint)
-    watch.watch(requester.pid) { [weak self] in
-      // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
-      Task(executorPreference: AgentLane.current) { await self?.closeLease(lease.id, wish, session.record, requester) }
+    // Nil where the program has gone already.
+    if let process = ProcessIdentity(running: requester.pid) {
+      do {
+        try await store.keep(
+          LeaseRecord(
+            id: lease.id, tokenHash: lease.tokenHash, port: lease.port, process: process, profile: wish.profile,
+            roleARN: session.record.roleARN, duration: wish.duration, sessionName: wish.sessionName, reason: wish.reason,
+            environment: wish.environment, requester: requester))
+      } catch {
+        _ = endpoint.close(lease.id)
+        throw error
+      }
     }
+    served[lease.id] = Served(wish: wish, roleARN: session.record.roleARN, requester: requester)
+    await scheduler?.open(lease.id, session.key, wish, session.record, requester, at: session.endpoint)
+    follow(lease.id, requester.pid)
     return lease
   }
 
-  private func closeLease(_ id: String, _ wish: Wish, _ session: SessionRecord, _ requester: Requester) async {
+  /// Ends a lease with its process.
+  func follow(_ lease: String, _ pid: Int32) {
+    watch.watch(pid) { [weak self] in
+      // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
+      Task(executorPreference: AgentLane.current) { await self?.closeLease(lease) }
+    }
+  }
+
+  func closeLease(_ id: String) async {
+    guard let one = served.removeValue(forKey: id) else { return }
     await scheduler?.close(id)
-    guard let requests = endpoint.close(id) else { return }
+    let requests = endpoint.close(id) ?? 0
+    await logEnd(id, one, requests == 1 ? "1 request" : "\(requests) requests")
+  }
+
+  func logEnd(_ id: String, _ one: Served, _ detail: String) async {
     var event = AuditEvent(
-      action: .leaseEnded, outcome: .success, trigger: .server, profile: wish.profile, requester: requester)
-    event.roleARN = session.roleARN
-    event.detail = requests == 1 ? "1 request" : "\(requests) requests"
-    do { try await store.record(event) } catch {
+      action: .leaseEnded, outcome: .success, trigger: .server, profile: one.wish.profile, requester: one.requester)
+    event.roleARN = one.roleARN
+    event.detail = detail
+    do { try await store.endLease(id, event: event) } catch {
       AgentLog.write("the end of a lease could not be logged: \(Failure(error).message)")
+    }
+  }
+
+  /// Logs who was turned away where programs are served.
+  func followRefusals() {
+    endpoint.refusals.follow { [weak self] detail in
+      // Awaited by nobody: the row is written when it can be.
+      Task(executorPreference: AgentLane.current) { await self?.logRefusal(detail) }
+    }
+  }
+
+  private func logRefusal(_ detail: String) async {
+    var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
+    event.detail = detail
+    AgentLog.write("where programs are served, \(detail)")
+    do { try await store.record(event) } catch {
+      AgentLog.write("that could not be logged: \(Failure(error).message)")
     }
   }
 

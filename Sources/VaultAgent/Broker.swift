@@ -46,6 +46,10 @@ actor Broker {
   private(set) var scheduler: Scheduler?
   let clock: any WallClock
   private let minting = Flights<Credential?>()
+  /// The programs that are served on loopback, by their leases.
+  var served: [String: Served] = [:]
+  /// Those of them that are being given something to serve again.
+  var waking: Set<String> = []
 
   init(
     store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, endpoint: CredentialEndpoint, watch: ProcessWatch,
@@ -96,7 +100,7 @@ actor Broker {
       do { try await note(error, of: wish.profile) } catch {
         guard await store.outlives(error) else { throw error }
       }
-      return try await makeDo(after: error, wish, plan, target, event, region, prompter)
+      return try await makeDo(after: error, wish, plan, target, event, requester, region, prompter)
     }
     // A client that left while it waited gets nothing, and no row says that it did.
     try Task.checkCancellation()
@@ -190,7 +194,7 @@ actor Broker {
   /// AWS cannot be reached: a session that still lives is better than none. What AWS refused stays refused.
   private func makeDo(
     after error: any Error, _ wish: Wish, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
-    _ region: String?, _ prompter: any Prompter
+    _ requester: Requester, _ region: String?, _ prompter: any Prompter
   ) async throws -> Issued {
     let failure = Failure(error)
     let isAllowed = await store.outlives(error)
@@ -199,7 +203,7 @@ actor Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
     prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
-    return Issued(credential: old.credential, session: Issued.Session(old.session, target, plan), region: region)
+    return try await issued(old, plan, target, wish, requester, region)
   }
 
   private static func deliverEvent(_ wish: Wish, _ requester: Requester) -> AuditEvent {

@@ -9,6 +9,9 @@ enum LeaseToken {
 
   static func path(_ folder: String, lease: String) -> String { folder + "/" + lease + ending }
 
+  /// The lease that a token file is of.
+  static func lease(_ name: String) -> String { String(name.dropLast(ending.utf8.count)) }
+
   /// - Returns: its path.
   static func write(_ token: SecretBytes, to folder: String, lease: String) throws(AgentError) -> String {
     let path = path(folder, lease: lease)

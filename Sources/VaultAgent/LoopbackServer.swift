@@ -7,7 +7,7 @@ import VaultSecrets
 
 // The one file that calls libmicrohttpd.
 
-/// A small HTTP server on 127.0.0.1, at a port that the kernel chooses, on a thread of its own.
+/// A small HTTP server on 127.0.0.1, on a thread of its own.
 ///
 /// Requests without a body only; what is asked is answered at once.
 final class LoopbackServer: Sendable {
@@ -86,11 +86,16 @@ final class LoopbackServer: Sendable {
   private final class Handler: Sendable {
     let answer: @Sendable (Request, Int) -> Response
     let ownUserOnly: Bool
+    private let turnedAway: @Sendable (Int64) -> Void
     private let crowd: UInt32
     private let guests = Mutex(Guests())
     private let boundPort = Atomic(0)
 
-    init(limits: Limits, ownUserOnly: Bool, _ answer: @escaping @Sendable (Request, Int) -> Response) {
+    init(
+      limits: Limits, ownUserOnly: Bool, _ turnedAway: @escaping @Sendable (Int64) -> Void,
+      _ answer: @escaping @Sendable (Request, Int) -> Response
+    ) {
+      self.turnedAway = turnedAway
       crowd = limits.connections - limits.connections / 4
       self.ownUserOnly = ownUserOnly
       self.answer = answer
@@ -121,7 +126,9 @@ final class LoopbackServer: Sendable {
     func accepts(_ clientPort: UInt32) -> Bool {
       guard ownUserOnly else { return true }
       let owner = sys_tcp_owner(UInt16(truncatingIfNeeded: clientPort), UInt16(truncatingIfNeeded: port))
-      return owner == Int64(geteuid()) || owner == 0
+      if owner == Int64(geteuid()) || owner == 0 { return true }
+      turnedAway(owner)
+      return false
     }
   }
 
@@ -131,14 +138,19 @@ final class LoopbackServer: Sendable {
   let port: Int
 
   /// - Parameters:
+  ///   - port: 0 for one that the kernel chooses.
   ///   - ownUserOnly: turns away connections of other users of this machine.
+  ///   - turnedAway: told of each, with the user's number; -1 where the kernel did not know it.
   ///   - answer: called on the server's thread, with the port.
-  init(limits: Limits = Limits(), ownUserOnly: Bool = false, answer: @escaping @Sendable (Request, Int) -> Response)
-    throws(AgentError)
-  {
-    handler = Handler(limits: limits, ownUserOnly: ownUserOnly, answer)
+  init(
+    limits: Limits = Limits(), port: Int = 0, ownUserOnly: Bool = false,
+    turnedAway: @escaping @Sendable (Int64) -> Void = { _ in },
+    answer: @escaping @Sendable (Request, Int) -> Response
+  ) throws(AgentError) {
+    handler = Handler(limits: limits, ownUserOnly: ownUserOnly, turnedAway, answer)
     let started = vault_http_start(
       vault_http_limits(connections: limits.connections, idle: limits.idle, memory: limits.memory),
+      UInt16(truncatingIfNeeded: port),
       { context, address, length in
         guard let context, let address else { return .NO }
         let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
@@ -156,10 +168,10 @@ final class LoopbackServer: Sendable {
           handler.left(Int(bitPattern: number.pointee))
         }
       }, Unmanaged.passUnretained(handler).toOpaque())
-    guard let started else { throw .system(what: "listen on 127.0.0.1", code: errno) }
+    guard let started else { throw .system(what: port == 0 ? "listen on 127.0.0.1" : "listen on 127.0.0.1:\(port)", code: errno) }
     server = started
-    port = Int(vault_http_port(started))
-    handler.port = port
+    self.port = Int(vault_http_port(started))
+    handler.port = self.port
   }
 
   deinit { MHD_stop_daemon(server) }

@@ -25,6 +25,8 @@ extension Service {
     }
     notifier.forget()
     await scheduler.resume()
+    // Awaited by nobody: it ends by itself.
+    Task(executorPreference: AgentLane.current) { await broker.wakeLeases() }
     let reply = Reply(.done)
     reply.add(.name, record.name)
     reply.add(.expiration, record.expiresAt.iso8601)

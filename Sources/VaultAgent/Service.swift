@@ -208,6 +208,7 @@ struct Service: Sendable {
   private func lock(_ requester: Requester) async throws -> Reply {
     await broker.clearFiles()
     try await custody.lock(requester: requester, trigger: .manual)
+    await broker.sleepLeases()
     return Reply(.done)
   }
 

@@ -1,28 +1,29 @@
 import VaultModel
 import VaultSecrets
+import VaultStore
 import VaultWire
 
 /// What a client asks of a profile, read from its message.
 package struct Wish: Sendable {
   package private(set) var profile: String
   private(set) var trigger: AuditTrigger
-  let duration: SessionDuration?
+  private(set) var duration: SessionDuration?
   /// Seconds that the session must still live; nil where any session that need not be renewed yet will do.
   private(set) var minimumRemaining: Int?
   private(set) var refresh: Bool
   /// Serve the credentials on loopback for as long as the program runs.
-  let server: Bool
+  private(set) var server: Bool
   /// The token for it in a file.
   let tokenFile: Bool
   let region: String?
-  let sessionName: RoleSessionName?
-  let reason: String?
+  private(set) var sessionName: RoleSessionName?
+  private(set) var reason: String?
   /// The code that came with the request: it answers, whatever asks for one.
   private(set) var mfaCode: SecretBytes?
   /// The asker's home directory, for a `~` in a path.
   var home: String? { environment["HOME"] }
   /// The AWS inputs of the client's environment.
-  let environment: [String: String]
+  private(set) var environment: [String: String]
 
   /// - Throws: `AgentError.badRequest` for what a client of ours would not send.
   init(_ message: Message) throws(AgentError) {
@@ -65,6 +66,27 @@ package struct Wish: Sendable {
     wish.minimumRemaining = nil
     wish.mfaCode = nil
     return wish
+  }
+
+  /// What a program that is served is to be given anew, after a start or an unlocking: it has its endpoint and its token.
+  var again: Wish {
+    var wish = self
+    wish.server = false
+    wish.refresh = false
+    wish.minimumRemaining = nil
+    wish.mfaCode = nil
+    return wish
+  }
+
+  /// The wish of a program that an agent before this one served.
+  init(_ lease: LeaseRecord) {
+    self.init(rotating: lease.profile)
+    trigger = .server
+    server = true
+    duration = lease.duration
+    sessionName = lease.sessionName
+    reason = lease.reason
+    environment = lease.environment
   }
 
   /// What the agent wishes of itself, after a start.

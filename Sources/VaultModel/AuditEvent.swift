@@ -42,6 +42,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case deliver = "Deliver"
   /// A program that was served on loopback has ended.
   case leaseEnded = "LeaseEnded"
+  /// Another user's program, or one without a token, asked where programs are served; once for many.
+  case endpointRefused = "EndpointRefused"
   case profileAdded = "ProfileAdded"
   case profileChanged = "ProfileChanged"
   case profileRemoved = "ProfileRemoved"

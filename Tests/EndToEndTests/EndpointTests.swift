@@ -5,28 +5,6 @@ import Testing
 
 /// What the endpoint on loopback bears, and whom it turns away.
 @Suite struct EndpointTests {
-  /// A program that is served, until its standard input ends.
-  private struct Served {
-    let program: RunningProgram
-    let port: UInt16
-    let token: String
-
-    init(_ vault: TestVault) async throws {
-      let script =
-        "echo $AWS_CONTAINER_CREDENTIALS_FULL_URI | sed 's/.*:\\([0-9]*\\).*/\\1/'; echo $AWS_CONTAINER_AUTHORIZATION_TOKEN; read end"
-      program = try RunningProgram(
-        Programs.vault, ["exec", "--server", "app-dev", "--", "sh", "-c", script], environment: vault.environment)
-      port = try #require(UInt16(try await program.readLine()))
-      token = try await program.readLine()
-    }
-
-    func key() async throws -> String? {
-      let answer = try await LoopbackHTTP.send("GET", "/credentials", port: port, headers: ["Authorization": token], timeout: 10)
-      guard answer.status == 200 else { return nil }
-      return (try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: String])?["AccessKeyId"]
-    }
-  }
-
   /// Connections that are opened, hold on, and say this and no more.
   private static func hold(_ count: Int, _ port: UInt16, saying bytes: String) throws -> [Int32] {
     try (0..<count).map { _ in
@@ -54,15 +32,18 @@ import Testing
     setrlimit(__rlimit_resource_t(7), &files)
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    let served = try await Served(vault)
+    let served = try await ServedProgram(vault)
     let first = try #require(try await served.key())
-    let began = Date()
-    for _ in 0..<3 {
-      let held = try Self.hold(1_000, served.port, saying: saying)
-      defer { for socket in held { close(socket) } }
+    let held = try Self.hold(2_000, served.port, saying: saying)
+    var times: [Double] = []
+    for _ in 0..<20 {
+      let began = Date()
       #expect(try await served.key() == first)
+      times.append(Date().timeIntervalSince(began))
     }
-    #expect(Date().timeIntervalSince(began) < 10)
+    for socket in held { close(socket) }
+    // Other programs of a test run take the processor now and then; the clients must not.
+    #expect(times.sorted()[4] < 0.05 && times.max()! < 5, "\(times)")
     // The agent itself goes on as if nothing had been.
     try await vault.mustRun("exec", "app-dev", "--", "true")
     served.program.send("\n")
@@ -70,12 +51,12 @@ import Testing
   }
 
   @Test(
-    "another user's program is turned away, though it has the token",
+    "another user's program is turned away, though it has the token, and stands in the log; root's, as in containers, is not",
     .enabled(if: geteuid() == 0, "only root can be another user"))
   func otherUser() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    let served = try await Served(vault)
+    let served = try await ServedProgram(vault)
     #expect(try await served.key() != nil)
     let script = """
       import http.client, sys
@@ -92,6 +73,8 @@ import Testing
         environment: ["PATH": "/usr/bin:/bin"], input: Array("\(served.token)\n".utf8))
       #expect(other.output == wanted, "\(user): \(other.output) \(other.errors)")
     }
+    let rows = try await vault.rows("audit", "--action", "EndpointRefused")
+    #expect(rows.count == 1 && rows[0]["detail"] as? String == "a connection of user 65534 was refused", "\(rows)")
     served.program.send("\n")
     try await served.program.wait(timeout: 10)
   }
@@ -100,7 +83,7 @@ import Testing
   func renewedByHand() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    let served = try await Served(vault)
+    let served = try await ServedProgram(vault)
     let first = try await served.key()
     try await vault.mustRun("rotate", "app-dev")
     let second = try await served.key()

@@ -10,7 +10,7 @@ func serveBare() {
     MHD_create_response_from_buffer(1_100, UnsafeMutableRawPointer(mutating: $0), .RESPMEM_MUST_COPY)
   }
   let server = vault_http_start(
-    vault_http_limits(connections: 512, idle: 10, memory: 16 * 1_024), { _, _, _ in .YES },
+    vault_http_limits(connections: 512, idle: 10, memory: 16 * 1_024), 0, { _, _, _ in .YES },
     { context, connection, _, _, _, _, _, state in
       guard let state, state.pointee != nil else {
         state?.pointee = context

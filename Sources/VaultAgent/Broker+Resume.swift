@@ -1,0 +1,104 @@
+import VaultModel
+import VaultStore
+
+/// A program that is served on loopback.
+struct Served: Sendable {
+  let wish: Wish
+  let roleARN: String?
+  let requester: Requester
+}
+
+// Programs outlive an agent, and a lock of the vault: they are served again afterwards, at the same port and by the same token.
+extension Broker {
+  /// Seconds between two tries to serve a program again, at first and at most. An unlocking or a login is not waited for.
+  private static let pauses: (first: Int64, longest: Int64) = (2, 300)
+
+  /// Takes over the programs of the agent before this one. What has ended meanwhile is logged as that.
+  ///
+  /// - Returns: their processes.
+  func resumeLeases() async throws -> [Int32] {
+    var running: [LeaseRecord] = []
+    for lease in try await store.leases() {
+      served[lease.id] = Served(wish: Wish(lease), roleARN: lease.roleARN, requester: lease.requester)
+      if lease.process.isRunning { follow(lease.id, lease.process.pid) }
+      // Looked at again: the watch has this process now, or another one that has got its number between the two.
+      if lease.process.isRunning {
+        running.append(lease)
+      } else if let one = served.removeValue(forKey: lease.id) {
+        await logEnd(lease.id, one, "ended while no agent ran")
+      }
+    }
+    for (port, leases) in Dictionary(grouping: running, by: \.port) {
+      let isOpen = reopen(leases, port)
+      // Awaited by nobody: it ends with the programs, or once they are served.
+      Task(executorPreference: AgentLane.current) { await self.resume(leases, port, isOpen: isOpen) }
+    }
+    endpoint.removeTokenFiles(except: Set(served.keys))
+    return running.map(\.process.pid)
+  }
+
+  private func reopen(_ leases: [LeaseRecord], _ port: Int) -> Bool {
+    do {
+      try endpoint.reopen(leases.filter { served[$0.id] != nil }.map { ($0.id, $0.tokenHash) }, port: port)
+      return true
+    } catch {
+      AgentLog.write("programs are not served again yet: \(Failure(error).message)")
+      return false
+    }
+  }
+
+  private func resume(_ leases: [LeaseRecord], _ port: Int, isOpen: Bool) async {
+    var isOpen = isOpen
+    var pause = Self.pauses.first
+    while leases.contains(where: { served[$0.id] != nil }) {
+      if !isOpen { isOpen = reopen(leases, port) }
+      if isOpen {
+        await wakeLeases()
+        let asleep = endpoint.asleep
+        if !leases.contains(where: { asleep.contains($0.id) }) { return }
+      }
+      try? await clock.sleep(until: clock.now().adding(seconds: pause))
+      pause = min(2 * pause, Self.pauses.longest)
+    }
+  }
+
+  /// Gives a program that has nothing to be served a session, as if it had asked anew.
+  private func serveAgain(_ lease: String) async throws {
+    // Who unlocks the vault by asking for one is not to be given it twice.
+    guard let one = served[lease], waking.insert(lease).inserted else { return }
+    defer { waking.remove(lease) }
+    let issued = try await issue(one.wish.again, to: one.requester, prompter: Nobody())
+    guard served[lease] != nil, await store.isUnlocked else { return }
+    endpoint.update(lease, issued.credential)
+    if let session = issued.session {
+      await scheduler?.open(lease, session.key, one.wish, session.record, one.requester, at: session.endpoint)
+    }
+    // It may have ended, or the vault been locked, meanwhile.
+    if served[lease] == nil { await scheduler?.close(lease) }
+    if await !store.isUnlocked { endpoint.sleep() }
+  }
+
+  /// Serves nothing until the vault is unlocked: what the key sealed lies nowhere else.
+  func sleepLeases() { endpoint.sleep() }
+
+  /// Serves again after an unlocking or a login.
+  func wakeLeases() async {
+    // At once, since one may wait for an AWS that does not answer.
+    await withTaskGroup(of: Void.self) { group in
+      for lease in endpoint.asleep { group.addTask { await self.wake(lease) } }
+    }
+  }
+
+  private func wake(_ lease: String) async {
+    do {
+      try await serveAgain(lease)
+    } catch {
+      AgentLog.write("\(served[lease]?.wish.profile ?? lease): not served again yet: \(Failure(error).message)")
+    }
+  }
+
+  /// Ends the leases of programs that have ended, before the agent does; the others are the next agent's.
+  func endLeases() async {
+    for (id, one) in served where ProcessIdentity(running: one.requester.pid) == nil { await closeLease(id) }
+  }
+}

@@ -1,0 +1,100 @@
+import VaultDatabase
+import VaultModel
+
+/// A program that is served on loopback, as an agent after this one needs to know it to go on.
+public struct LeaseRecord: Sendable, Hashable {
+  /// `lse_…`
+  public var id: String
+  /// 32 bytes. The token is random and as long, so its hash tells nothing of it.
+  public var tokenHash: [UInt8]
+  public var port: Int
+  public var process: ProcessIdentity
+  public var profile: String
+  public var roleARN: String?
+  public var duration: SessionDuration?
+  public var sessionName: RoleSessionName?
+  public var reason: String?
+  public var environment: [String: String]
+  public var requester: Requester
+
+  public init(
+    id: String, tokenHash: [UInt8], port: Int, process: ProcessIdentity, profile: String, roleARN: String?,
+    duration: SessionDuration?, sessionName: RoleSessionName?, reason: String?, environment: [String: String],
+    requester: Requester
+  ) {
+    self.id = id
+    self.tokenHash = tokenHash
+    self.port = port
+    self.process = process
+    self.profile = profile
+    self.roleARN = roleARN
+    self.duration = duration
+    self.sessionName = sessionName
+    self.reason = reason
+    self.environment = environment
+    self.requester = requester
+  }
+}
+
+extension VaultStore {
+  /// Those whose end was not written down yet.
+  public func leases() throws -> [LeaseRecord] {
+    try database.statement(
+      """
+      SELECT id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, user, uid, program, \
+      executable, directory, parent, host FROM lease ORDER BY opened_at, id
+      """
+    ).begin().rows { row in
+      let pid = Int32(truncatingIfNeeded: row.int(3))
+      return LeaseRecord(
+        id: row.text(0), tokenHash: row.blob(1), port: Int(row.int(2)),
+        process: ProcessIdentity(pid: pid, started: row.int(4), boot: row.text(5)), profile: row.text(6),
+        roleARN: row.optionalText(7), duration: row.optionalInt(8).flatMap { SessionDuration(seconds: Int($0)) },
+        sessionName: row.optionalText(9).flatMap { RoleSessionName($0) }, reason: row.optionalText(10),
+        environment: Self.environment(row.text(11)),
+        requester: Requester(
+          user: row.text(12), uid: UInt32(truncatingIfNeeded: row.int(13)), pid: pid, program: row.text(14),
+          executable: row.text(15), directory: row.text(16), parent: row.text(17), host: row.text(18)))
+    }
+  }
+
+  /// Remembers a program that is served from now on. Its delivery has its row in the log already.
+  public func keep(_ lease: LeaseRecord) throws {
+    try change(.process) { store in
+      let who = lease.requester
+      try store.database.statement(
+        """
+        INSERT INTO lease (id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, \
+        user, uid, program, executable, directory, parent, host, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
+      ).begin().bind(lease.id).bind(lease.tokenHash).bind(Int64(lease.port)).bind(Int64(lease.process.pid))
+        .bind(lease.process.started).bind(lease.process.boot).bind(lease.profile).bind(lease.roleARN)
+        .bind(lease.duration.map { Int64($0.seconds) }).bind(lease.sessionName?.text).bind(lease.reason)
+        .bind(Self.text(lease.environment)).bind(who.user).bind(Int64(who.uid)).bind(who.program).bind(who.executable)
+        .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds).run()
+    }
+  }
+
+  /// Forgets a program that has ended, with the row that says so.
+  public func endLease(_ id: String, event: AuditEvent) throws {
+    try change { store in
+      try store.database.statement("DELETE FROM lease WHERE id = ?").begin().bind(id).run()
+      try store.append(event)
+    }
+  }
+
+  private static func environment(_ text: String) -> [String: String] {
+    var variables: [String: String] = [:]
+    for line in text.split(separator: "\n") {
+      guard let equals = line.firstIndex(of: "=") else { continue }
+      variables[String(line[..<equals])] = String(line[line.index(after: equals)...])
+    }
+    return variables
+  }
+
+  /// Without what would be secret (a proxy's password) or cannot stand in a line.
+  private static func text(_ environment: [String: String]) -> String {
+    environment.filter { !$0.value.contains("@") && !($0.key + $0.value).utf8.contains { $0 < 32 } }
+      .map { "\($0.key)=\($0.value)" }.sorted().joined(separator: "\n")
+  }
+}
