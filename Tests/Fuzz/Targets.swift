@@ -13,7 +13,7 @@ import VaultSecrets
 let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
   "envelope": envelope,
-  "key-file": keyFile, "text": text, "words": words,
+  "key-file": keyFile, "text": text, "words": words, "export": export, "sink": sink,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -123,3 +123,27 @@ private let sealer = Sealer(
 
 /// A command line of the config file, split as the SDKs split it.
 @Sendable private func words(_ bytes: [UInt8]) { _ = try? CommandWords.split(string(bytes)) }
+
+/// A line of an exported log: whatever it is, it is a row or is told why not.
+@Sendable private func export(_ bytes: [UInt8]) {
+  let row = ExportedRow()
+  bytes.withUnsafeBytes { line in
+    guard row.read(line) == nil else { return }
+    must(!row.form(after: row.previousHash ?? []).isEmpty && row.hash.count == 32, "\(bytes)")
+    _ = row.checkpoint
+  }
+}
+
+/// What a receiver of log messages is sent of a hostile row: no byte that ends a line, and no more than receivers take.
+@Sendable private func sink(_ bytes: [UInt8]) {
+  let text = string(bytes)
+  let who = Requester(
+    user: text, uid: 1, pid: 1, program: text, executable: text, directory: text, parent: text, host: text)
+  var event = AuditEvent(action: .deliver, outcome: .success, trigger: .exec, profile: text, requester: who)
+  event.detail = text
+  let record = AuditRecord(
+    id: "evt_1", sequence: 1, time: now, event: event, subject: nil, subjectVersion: nil, hash: [UInt8](repeating: 1, count: 32))
+  let message = SyslogMessage.bytes(of: SinkFields(record, vaultId: "vlt_1"))
+  must(message.count <= SyslogMessage.longest && message.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, text)
+  _ = SyslogAddress(text)
+}

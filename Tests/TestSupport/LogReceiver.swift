@@ -82,7 +82,7 @@ public final class LogReceiver: @unchecked Sendable {
   }
 
   private static func receive(_ descriptor: Int32, _ receiver: LogReceiver?) {
-    weak var weakly = receiver
+    weak let weakly = receiver
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     while true {
       let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -92,7 +92,7 @@ public final class LogReceiver: @unchecked Sendable {
   }
 
   private static func accept(_ listener: Int32, _ receiver: LogReceiver?) {
-    weak var weakly = receiver
+    weak let weakly = receiver
     while true {
       let descriptor = Glibc.accept(listener, nil, nil)
       guard descriptor >= 0, let receiver = weakly else {
@@ -105,7 +105,7 @@ public final class LogReceiver: @unchecked Sendable {
   }
 
   private static func read(_ descriptor: Int32, _ receiver: LogReceiver?) {
-    weak var weakly = receiver
+    weak let weakly = receiver
     var pending: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {

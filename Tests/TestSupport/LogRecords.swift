@@ -16,7 +16,7 @@ public struct SyslogRecord: Sendable {
   /// - Returns: nil for what is no such message, or has a byte that a line reader would act on.
   public init?(_ bytes: [UInt8]) {
     guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
-      let whole = String(validatingUTF8: bytes.map { CChar(bitPattern: $0) } + [0])
+      let whole = String(validating: bytes, as: UTF8.self)
     else { return nil }
     var rest = Substring(whole)
     guard rest.hasPrefix("<"), let end = rest.firstIndex(of: ">"),
