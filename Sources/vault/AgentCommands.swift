@@ -15,8 +15,12 @@ enum AgentCommands {
     },
     Command("agent start", "", "start the agent in the background") { arguments, paths in
       try arguments.none()
-      if Channel.connect(to: paths.socket) != nil { return Diagnostics.notice("the agent runs already") }
-      _ = try AgentStarter(paths: paths).start()
+      // One that answers. The socket of an agent that was killed takes connections for a moment longer.
+      let client = AgentClient(paths: paths)
+      if let answer = try? client.askRunning(MessageWriter(.status)), answer.kind == .done {
+        return Diagnostics.notice("the agent runs already")
+      }
+      _ = try client.ask(MessageWriter(.status))
       Diagnostics.notice("the agent runs")
     },
     Command("agent stop", "", "stop the agent; what is under way is finished") { arguments, paths in

@@ -139,4 +139,26 @@ import VaultWire
     #expect(files == ["master-key-\(keys[1]["keyId"] as? String ?? "")"])
     #expect(keys[0]["keyId"] as? String == before["keyId"] as? String)
   }
+
+  @Test("an agent that takes the connection and answers no more, as one that was just killed, does not run: another is started")
+  func dying() async throws {
+    let vault = TestVault()
+    mkdir(vault.vaultHome, 0o700)
+    let script = """
+      import os, socket, sys
+      os.umask(0o177)
+      listener = socket.socket(socket.AF_UNIX)
+      listener.bind(sys.argv[1])
+      listener.listen()
+      print("up", flush=True)
+      listener.accept()[0].close()
+      """
+    let dying = try RunningProgram(try Programs.python, ["-c", script, vault.vaultHome + "/agent.sock"], environment: [:])
+    #expect(try await dying.readLine() == "up")
+    let started = try await vault.run("agent", "start")
+    #expect(started.succeeded && started.errors == "vault: the agent runs\n", "\(started.errors)")
+    #expect(vault.agentPID != nil)
+    #expect(try await vault.run("agent", "start").errors == "vault: the agent runs already\n")
+    try await dying.wait(timeout: 10)
+  }
 }
