@@ -57,6 +57,9 @@ public struct AgentProcess: Sendable {
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database, isBrief: false),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host))
+    var started = AuditEvent(action: .agentStarted, outcome: .success, trigger: .start, requester: inspector.agent)
+    started.detail = "vaultd \(vaultVersion)"
+    await store.begin(with: started)
     let sinks = AuditSinks(store: store, clock: clock)
     await store.followRows {
       custody.noteRows(clock: clock)
@@ -88,8 +91,13 @@ public struct AgentProcess: Sendable {
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks,
       inspector: inspector, startedAt: clock.now(),
+<<<<<<< ours
       lastProgram: lastProgram, stop: { ending.request(by: $0) })
     await Self.log(.agentStarted, "vaultd \(vaultVersion)", inspector.agent, store)
+=======
+      lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
+      stop: { ending.request(by: $0) })
+>>>>>>> theirs
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
     for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }
@@ -106,9 +114,10 @@ public struct AgentProcess: Sendable {
     await scheduler.stop()
     await broker.endLeases()
     endpoint.closeAll()
-    await Self.log(
-      .agentStopped, ending.requester == nil ? "by a signal, or with its last program" : nil, ending.requester ?? inspector.agent,
-      store)
+    var ended = AuditEvent(
+      action: .agentStopped, outcome: .success, trigger: .manual, requester: ending.requester ?? inspector.agent)
+    ended.detail = ending.requester == nil ? "by a signal, or with its last program" : nil
+    do { try await store.end(with: ended) } catch { AgentLog.write("the end could not be logged: \(Failure(error).message)") }
     await custody.anchorHead()
     await sinks.end()
     do { try await store.writeLateRows() } catch {
@@ -116,16 +125,6 @@ public struct AgentProcess: Sendable {
     }
     try await store.close()
     AgentLog.write("vaultd ends")
-  }
-
-  /// Says in the log that the agent runs, or ends. That needs no log to be done: what does is refused by itself.
-  private static func log(_ action: AuditAction, _ detail: String?, _ requester: Requester, _ store: VaultStore) async {
-    var event = AuditEvent(
-      action: action, outcome: .success, trigger: action == .agentStarted ? .start : .manual, requester: requester)
-    event.detail = detail
-    do { try await store.note(event) } catch {
-      AgentLog.write("\(action.rawValue) could not be logged: \(Failure(error).message)")
-    }
   }
 
   /// Tells a service manager that asked for it (`WATCHDOG_USEC`, sd_notify(3)) that requests are still answered: the word comes from the

@@ -7,12 +7,20 @@ import VaultStore
 // What a person changes in the profiles and keys that the vault keeps itself.
 extension Catalogue {
   /// Adds or changes a profile of the vault's own.
-  func put(_ change: ProfileChange, requester: Requester, prompter: any Prompter) async throws {
+  func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
+    try await followChanges(prompter, requester)
+    var written: [VaultStore.WrittenProfile] = []
+    for change in changes { written.append(try await checked(change)) }
+    try await store.putProfiles(written, requester: requester)
+    forgetPlans()
+  }
+
+  /// What a change makes of a profile. What cannot lead to credentials is refused here, where the person can mend it.
+  private func checked(_ change: ProfileChange) async throws -> VaultStore.WrittenProfile {
     guard ProfileChange.isProfileName(change.name) else {
       throw AgentError.badRequest(
         "a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
     }
-    try await followChanges(prompter, requester)
     let section = try reader.section(.profile, change.name)
     if change.mustExist {
       try requireProfile(change.name)
@@ -25,10 +33,8 @@ extension Catalogue {
     let resolver = ChainResolver(
       lookup: { [reader] kind, name in kind == .profile && name == candidate.name ? candidate : try? reader.section(kind, name) },
       environment: { _ in nil })
-    // What cannot lead to credentials is refused here, where the person can mend it.
     _ = try resolver.chain(for: change.name)
-    try await store.putProfile(change.name, settings: settings, summary: resolver.summary(for: change.name), requester: requester)
-    forgetPlans()
+    return (change.name, settings, resolver.summary(for: change.name))
   }
 
   func remove(_ name: String, requester: Requester) async throws {
@@ -71,7 +77,7 @@ extension Catalogue {
 
   /// Writes a profile's settings and works out anew what follows from them.
   private func rewrite(_ name: String, _ settings: [Setting], _ requester: Requester) async throws {
-    try await store.putProfile(name, settings: settings, summary: ProfileSummary(name: name, kind: nil), requester: requester)
+    try await store.putProfiles([(name, settings, ProfileSummary(name: name, kind: nil))], requester: requester)
     try await summarizeOwn()
   }
 

@@ -147,10 +147,12 @@ struct Service: Sendable {
   }
 
   private func putProfile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
-    guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
-    let change = ProfileChange(
-      name: name, set: message.texts(.setting), unset: message.texts(.unset), mustExist: message.has(.replace))
-    try await catalogue.put(change, requester: requester, prompter: prompter)
+    let profiles = message.groups(of: .profile, .setting)
+    guard !profiles.isEmpty else { throw AgentError.badRequest("no profile") }
+    let changes = profiles.map {
+      ProfileChange(name: $0.head, set: $0.parts, unset: message.texts(.unset), mustExist: message.has(.replace))
+    }
+    try await catalogue.put(changes, requester: requester, prompter: prompter)
     return Reply(.done)
   }
 

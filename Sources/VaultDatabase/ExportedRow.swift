@@ -96,7 +96,7 @@ final class ExportedRow {
       name.removeAll(keepingCapacity: true)
       guard scanner.string(into: &name), scanner.take(":") else { return "is no JSON object" }
       // Fields come in the order in which they are written, as a rule.
-      if expected < fields.count, !Self.has(fields[expected].name, name) || isSet[fields[expected].place] {
+      if expected >= fields.count || !Self.has(fields[expected].name, name) {
         expected = fields.firstIndex { Self.has($0.name, name) } ?? fields.count
       }
       if expected < fields.count {

@@ -21,18 +21,23 @@ extension VaultStore {
     return sections
   }
 
-  /// Adds or changes a profile of the vault's own.
-  public func putProfile(_ name: String, settings: [Setting], summary: ProfileSummary, requester: Requester) throws {
+  /// A profile as it is to stand in the vault.
+  public typealias WrittenProfile = (name: String, settings: [Setting], summary: ProfileSummary)
+
+  /// Adds or changes profiles of the vault's own, all of them or none.
+  public func putProfiles(_ profiles: [WrittenProfile], requester: Requester) throws {
     try change { store in
-      let outcome = try store.write(
-        ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true,
-        origin: SettingOrigin.vault.file)
-      guard outcome == .added || outcome == .changed else { return }
-      var event = AuditEvent(
-        action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name,
-        requester: requester)
-      event.roleARN = summary.roleARN
-      try store.append(event)
+      for (name, settings, summary) in profiles {
+        let outcome = try store.write(
+          ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true,
+          origin: SettingOrigin.vault.file)
+        guard outcome == .added || outcome == .changed else { continue }
+        var event = AuditEvent(
+          action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name,
+          requester: requester)
+        event.roleARN = summary.roleARN
+        try store.append(event)
+      }
     }
   }
 

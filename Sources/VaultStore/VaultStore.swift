@@ -29,6 +29,8 @@ public actor VaultStore {
   private var onRows: @Sendable () -> Void = {}
   var late = LateRows()
   var onLate: @Sendable () -> Void = {}
+  /// The agent's start, until its row is written: before the first other row, so that a log that is then found to be an old copy has none.
+  private var opening: (event: AuditEvent, time: Timestamp)?
   /// Who the agent is, for the rows that it writes unasked.
   let agent: Requester
   /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
@@ -121,6 +123,7 @@ public actor VaultStore {
       writesThrough = durability == .full
     }
     let before = head
+    let unsaid = opening
     do {
       let result = try database.transaction {
         try appendLateRows()
@@ -133,6 +136,7 @@ public actor VaultStore {
       // Asked again, since whoever else wrote a row (an sqlite3 shell) is what every later one would otherwise fail on.
       head = (try? AuditHead(database: database, vaultId: vaultId)) ?? before
       rewindEvidence()
+      opening = unsaid
       throw error
     }
   }
@@ -144,6 +148,10 @@ public actor VaultStore {
   @discardableResult
   func append(_ event: AuditEvent, subject: (id: String, version: Int64)? = nil, at time: Timestamp? = nil) throws -> AuditRecord
   {
+    if let opening {
+      self.opening = nil
+      try append(opening.event, at: opening.time)
+    }
     var record = AuditRecord(
       id: Identifier.make("evt"), sequence: head.sequence + 1, time: time ?? clock.now(), event: event, subject: subject?.id,
       subjectVersion: subject?.version, hash: [])
@@ -161,8 +169,12 @@ public actor VaultStore {
     try record([event])
   }
 
-  /// A row that does not wait for the disk, as a delivery's.
-  public func note(_ event: AuditEvent) throws {
+  /// The agent has started: the row is written with the next one.
+  public func begin(with event: AuditEvent) { opening = (event, clock.now()) }
+
+  /// The agent ends. One that wrote nothing, and never knew whether the log is the one that the key store knows of, leaves no row.
+  public func end(with event: AuditEvent) throws {
+    guard opening == nil || (ratchet != nil && sealer != nil) else { return }
     try change(.process) { _ = try $0.append(event) }
   }
 

@@ -14,6 +14,7 @@ public enum MessageKind: UInt16, Sendable {
   // Asked by the client.
   case credential = 1
   case importFiles = 2
+  /// One profile (`profile`) or several, each followed by its settings (`setting`, `unset`).
   case putProfile = 3
   case removeProfile = 4
   case addAccessKey = 5
@@ -181,6 +182,20 @@ public struct Message: Sendable {
     fields.lazy.filter { $0.tag == tag.rawValue }.map { field in
       payload.withBytes { String(decoding: $0[field.range], as: UTF8.self) }
     }
+  }
+
+  /// The texts of one tag, each with those of `parts` that stand behind it and before the next.
+  public func groups(of head: FieldTag, _ parts: FieldTag) -> [(head: String, parts: [String])] {
+    var groups: [(head: String, parts: [String])] = []
+    for field in fields where field.tag == head.rawValue || field.tag == parts.rawValue {
+      let text = payload.withBytes { String(decoding: $0[field.range], as: UTF8.self) }
+      if field.tag == head.rawValue {
+        groups.append((text, []))
+      } else if !groups.isEmpty {
+        groups[groups.count - 1].parts.append(text)
+      }
+    }
+    return groups
   }
 
   public func number(_ tag: FieldTag) -> Int? { text(tag).flatMap { Int($0) } }

@@ -6,6 +6,8 @@ import VaultWire
 /// `vault login --discover`: what a sign-in leads to, and profiles for it.
 enum DiscoverCommand {
   static let standardTemplate = "{account}-{role}"
+  /// Bytes after which a message, which is one transaction, takes no more profiles; the last may still be long.
+  private static let batch = 32 * 1_024
 
   /// A permission set in an account, and the name of its profile.
   struct Choice: Sendable {
@@ -105,31 +107,30 @@ enum DiscoverCommand {
     let known = Set(try VaultReader(path: paths.database).profileNames())
     let name = reply.text(.name) ?? ""
     let isSession = reply.item("session") == "yes"
-    var made = 0
-    for choice in choices where !known.contains(choice.profile) {
-      let writer = MessageWriter(.putProfile)
-      writer.add(.profile, choice.profile)
+    func settings(of choice: Choice) -> [String] {
       if let saml = choice.saml {
-        writer.add(.setting, "role_arn=\(saml.role)")
-        writer.add(.setting, "saml_provider_arn=\(saml.provider)")
-        if let command = arguments["saml-process"] { writer.add(.setting, "saml_process=\(command)") }
-        if let region = arguments["region"] { writer.add(.setting, "region=\(region)") }
-        _ = try AgentClient(paths: paths).ask(writer)
-        made += 1
-        continue
+        return ["role_arn=\(saml.role)", "saml_provider_arn=\(saml.provider)"]
+          + (arguments["saml-process"].map { ["saml_process=\($0)"] } ?? []) + (arguments["region"].map { ["region=\($0)"] } ?? [])
       }
-      if isSession {
-        writer.add(.setting, "sso_session=\(name)")
-      } else {
-        writer.add(.setting, "sso_start_url=\(reply.item("startUrl") ?? "")")
-        writer.add(.setting, "sso_region=\(reply.text(.region) ?? "")")
-      }
-      writer.add(.setting, "sso_account_id=\(choice.account)")
-      writer.add(.setting, "sso_role_name=\(choice.role)")
-      writer.add(.setting, "region=\(arguments["region"] ?? reply.text(.region) ?? "")")
-      _ = try AgentClient(paths: paths).ask(writer)
-      made += 1
+      let region = reply.text(.region) ?? ""
+      return (isSession ? ["sso_session=\(name)"] : ["sso_start_url=\(reply.item("startUrl") ?? "")", "sso_region=\(region)"])
+        + ["sso_account_id=\(choice.account)", "sso_role_name=\(choice.role)", "region=\(arguments["region"] ?? region)"]
     }
+    let new = choices.filter { !known.contains($0.profile) }
+    var rest = new[...]
+    while !rest.isEmpty {
+      let writer = MessageWriter(.putProfile)
+      var length = 0
+      while let choice = rest.first, length < Self.batch {
+        let lines = settings(of: choice)
+        writer.add(.profile, choice.profile)
+        for line in lines { writer.add(.setting, line) }
+        length += lines.reduce(choice.profile.utf8.count + 64) { $0 + $1.utf8.count }
+        rest.removeFirst()
+      }
+      _ = try AgentClient(paths: paths).ask(writer)
+    }
+    let made = new.count
     let left = choices.count - made
     Diagnostics.notice("\(made) \(made == 1 ? "profile" : "profiles") made" + (left > 0 ? ", \(left) were there already" : ""))
   }

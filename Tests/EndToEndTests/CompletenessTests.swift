@@ -84,7 +84,7 @@ import VaultModel
       [
         Step(
           words: ["import"],
-          rows: ["AgentStarted/success/start", "VaultCreated/success/start", "ProfilesImported/success/manual"]),
+          rows: ["AgentStarted/success/start", "VaultCreated/success/manual", "ProfilesImported/success/manual"]),
         Step(
           words: ["exec", "app-dev", "--reason", "why", "--", "true"],
           rows: ["AssumeRole/intent/exec", "AssumeRole/success/exec", "Deliver/success/exec"]),
@@ -95,7 +95,7 @@ import VaultModel
         Step(words: ["env", "app-dev"], rows: ["Deliver/success/env"]),
         Step(words: ["credentials", "app-dev"], rows: ["Deliver/success/credentials"]),
         Step(words: ["console", "app-dev", "--print"], rows: ["Deliver/success/console"]),
-        Step(words: ["exec", "--server", "app-dev", "--", "true"], rows: ["Deliver/success/exec"]),
+        Step(words: ["exec", "--server", "app-dev", "--", "true"], rows: ["Deliver/success/server"]),
         Step(words: ["rotate", "app-dev"], rows: ["AssumeRole/success/manual", "SessionReplaced/success/manual"]),
         Step(words: ["forget", "app-dev"], rows: ["SessionForgotten/success/manual"]),
         Step(words: ["add", "own", "--role-arn", STSWorld.devRole, "--source", "alice"], rows: ["ProfileAdded/success/manual"]),
@@ -123,7 +123,8 @@ import VaultModel
         Step(words: ["master-key", "backup", copy, "--passphrase-file", words], rows: ["KeyBackedUp/success/manual"]),
         Step(words: ["audit", "key", "--new"], rows: ["AuditKeysMade/success/manual"]),
         Step(words: ["agent", "stop"], rows: ["AgentStopped/success/manual"]),
-        Step(words: ["agent", "start"], rows: ["AgentStarted/success/start"]),
+        Step(words: ["agent", "start"], rows: []),
+        Step(words: ["exec", "partner", "--", "true"], rows: ["AgentStarted/success/start", "Deliver/success/exec"]),
       ], vault)
     expectFields(rows)
     let mfa = rows.filter { $0["action"] as? String == "GetSessionToken" && $0["outcome"] as? String == "success" }

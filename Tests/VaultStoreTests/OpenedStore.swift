@@ -27,12 +27,9 @@ final class OpenedStore: Sendable {
     key = SecretBytes.random(count: 32)
     store = try await VaultStore(path: folder.file("vault.db"), clock: clock, host: Self.me)
     try await store.create(key: key, id: keyId, store: "passphrase", requester: Self.me)
-    for name in profiles {
-      try await store.putProfile(
-        name, settings: [Setting(name: "region", value: .text("us-east-1"), origin: .vault)],
-        summary: ProfileSummary(name: name, kind: .assumeRole),
-        requester: Self.me)
-    }
+    let region = Setting(name: "region", value: .text("us-east-1"), origin: .vault)
+    try await store.putProfiles(
+      profiles.map { ($0, [region], ProfileSummary(name: $0, kind: .assumeRole)) }, requester: Self.me)
   }
 
   /// The same file, opened again as a new agent would.
