@@ -47,13 +47,7 @@ enum ConfigCommand {
       }
       return
     }
-    guard value.hasPrefix("postgresql://"), value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-      throw Failure("\(setting.name): \"\(value)\" is no address", hint: "postgresql://USER@HOST/DATABASE", exitStatus: .usage)
-    }
-    let user = value.dropFirst("postgresql://".count).prefix { $0 != "/" && $0 != "?" }.split(separator: "@").dropLast().joined()
-    guard !user.contains(":"), !value.contains("password=") else {
-      throw Failure("a password must not stand in the address", hint: "put it in ~/.pgpass (mode 0600)", exitStatus: .usage)
-    }
+    try TeamSource.check(value)
   }
 
   private static func show(_ names: [String], _ paths: VaultPaths) throws {

@@ -21,12 +21,15 @@ enum ShipCommand {
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
     if arguments.has("print-schema") { try TeamSource.become(["schema"]) }
-    let set = try SharedConfig.ownSettings(of: paths.settingsFiles)[setting]?.text
+    let set =
+      try variable("VAULT_" + setting.uppercased()).flatMap { $0.isEmpty ? nil : $0 }
+      ?? SharedConfig.ownSettings(of: paths.settingsFiles)[setting]?.text
     guard let address = arguments["to"] ?? set, !address.isEmpty else {
       throw Failure(
         "ship to which server?", hint: "--to postgresql://USER@HOST/DATABASE, or `vault config \(setting) postgresql://…`",
         exitStatus: .usage)
     }
+    try TeamSource.check(address)
     var words = ["ship", "--to=\(address)"]
     if let batch = arguments["batch"] { words.append("--batch=\(batch)") }
     if !arguments.has("offline"), let head = newestHead(paths) { words.append("--head=\(head.line)") }

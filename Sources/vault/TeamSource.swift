@@ -10,6 +10,7 @@ enum TeamSource {
   /// What a report is to read.
   static func reader(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> VaultReader {
     guard let address = arguments["from"] else { return try VaultReader(path: paths.database) }
+    try check(address)
     var words = ["rows", "--from=\(address)"]
     func want(_ name: String, _ value: String?) { if let value { words.append("--\(name)=\(value)") } }
     want("profile", filter.profile)
@@ -28,6 +29,24 @@ enum TeamSource {
         "\(log.leftOut) rows are left out: this version does not know what they say (`vault audit verify --from` proves them)")
     }
     return try log.reader()
+  }
+
+  /// What can be seen without libpq: an address goes to another program's command line only where no password stands in it.
+  static func check(_ address: String) throws(Failure) {
+    guard address.hasPrefix("postgresql://") || address.hasPrefix("postgres://"),
+      address.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    else {
+      throw Failure("that is no address of a PostgreSQL", hint: "postgresql://USER@HOST/DATABASE", exitStatus: .usage)
+    }
+    let behind = address.drop { $0 != "/" }.dropFirst(2)
+    let authority = behind.prefix { $0 != "/" && $0 != "?" }
+    let user = authority.lastIndex(of: "@").map { authority[..<$0] } ?? ""
+    guard !user.contains(":"), !address.contains("password=") else {
+      throw Failure(
+        "a password must not stand in the address, where every user of the machine sees it",
+        hint: "put it in ~/.pgpass (mode 0600), or in the file that PGPASSFILE names; a service (PGSERVICE) works too",
+        exitStatus: .usage)
+    }
   }
 
   private static func fetch(_ words: [String], into log: TeamLog) throws {
