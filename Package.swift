@@ -84,6 +84,7 @@ let package = Package(
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
     tests("AWSClientTests", ["AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
+    tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),

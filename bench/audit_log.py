@@ -5,7 +5,7 @@ usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile] [--
 
 The database is made of `migrations/`. The chain is a true one, made as docs/audit-log.md says, so that `vault audit verify` proves it and is
 itself proven by it; there are no codes, since no agent wrote it, but with `--codes`, which also writes the key for
-them to `auditor.key`. `--vault` and `--host` make it another laptop's. `--hostile` puts what attacks terminals, spreadsheets, browsers and
+them to `auditor.key`, and makes no row more than it is told to. `--vault` and `--host` make it another laptop's. `--hostile` puts what attacks terminals, spreadsheets, browsers and
 parsers in every column that takes text.
 """
 
@@ -65,10 +65,15 @@ def form(values):
     return b"".join(pieces)
 
 
+class Full(Exception):
+    """There are as many rows as there are to be."""
+
+
 class Log:
     """Rows as the agent would write them, in the order of time."""
 
-    def __init__(self, database, chance, hostile, host=None, key=None):
+    def __init__(self, database, chance, hostile, host=None, key=None, most=None):
+        self.most = most
         self.database, self.chance, self.hostile, self.host, self.key = database, chance, hostile, host, key
         columns = [row[1] for row in database.execute("PRAGMA table_info(audit_event)")]
         self.columns = columns
@@ -85,6 +90,8 @@ class Log:
         return prefix + "_" + "".join(self.chance.choices("abcdefghijkmnpqrstuvwxyz23456789", k=16))
 
     def add(self, at, action, outcome="success", cause="exec", who=USERS[0], program="aws", **more):
+        if self.sequence == self.most:
+            raise Full
         self.sequence += 1
         user, uid, host = who[:3]
         row = dict(
@@ -223,8 +230,21 @@ def main():
     key = chance.randbytes(32) if asked.codes else None
     if key:
         (asked.folder / "auditor.key").write_text(f"vault-audit-key-1 1 {key.hex()}\n")
-    log = Log(database, chance, asked.hostile, asked.host, key)
+    log = Log(database, chance, asked.hostile, asked.host, key, asked.rows if key else None)
     life = Life(database, log, chance, asked.hostile)
+    try:
+        fill(log, life, asked, chance)
+    except Full:
+        pass
+    log.flush()
+    for session in life.live.values():
+        life.close(session)
+    database.commit()
+    database.execute("PRAGMA journal_mode = WAL")
+    database.close()
+
+
+def fill(log, life, asked, chance):
     at = asked.now - asked.days * 24 * HOUR
     while log.sequence < asked.rows and at < asked.now:
         # Work is done by day and in the week.
@@ -237,12 +257,6 @@ def main():
             life.step(at)
     while log.sequence < asked.rows:
         life.step(asked.now)
-    log.flush()
-    for session in life.live.values():
-        life.close(session)
-    database.commit()
-    database.execute("PRAGMA journal_mode = WAL")
-    database.close()
 
 
 if __name__ == "__main__":

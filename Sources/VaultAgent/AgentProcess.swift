@@ -91,13 +91,7 @@ public struct AgentProcess: Sendable {
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks,
       inspector: inspector, startedAt: clock.now(),
-<<<<<<< ours
       lastProgram: lastProgram, stop: { ending.request(by: $0) })
-    await Self.log(.agentStarted, "vaultd \(vaultVersion)", inspector.agent, store)
-=======
-      lastProgram: settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil,
-      stop: { ending.request(by: $0) })
->>>>>>> theirs
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
     for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }

@@ -52,13 +52,7 @@ public struct OwnSetting: Sendable {
   public static let auditShipTo = OwnSetting(
     "audit_ship_to", standard: "", values: "postgresql://USER@HOST/DATABASE; its password stands in ~/.pgpass, never here",
     help: "the team's PostgreSQL, for `vault audit ship`", isLive: true
-  ) { address in
-    // The program that speaks to the server reads it again, and whole.
-    let place = address.dropFirst("postgresql://".count).prefix { $0 != "/" && $0 != "?" }
-    let user = place.lastIndex(of: "@").map { place[..<$0] } ?? ""
-    return address.hasPrefix("postgresql://") && address.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F } && !user.contains(":")
-      && !address.contains("password=")
-  }
+  ) { TeamAddress.fault(in: $0) == nil }
 
   /// In the order in which they are shown.
   public static let all = [keyStore, agentLife, auditJournald, auditSyslog, auditFailure, auditShipTo]

@@ -31,14 +31,16 @@ enum ServerValue {
 /// A connection. Not for two threads at one time.
 final class Server {
   private let handle: OpaquePointer
-
-  /// How long the server may say nothing before it counts as gone.
-  static let patience: Int32 = 60
+  /// How many seconds the server may say nothing before it counts as gone.
+  private let patience: Int32
 
   /// Connects, within the time that `parameters` allow.
   ///
-  /// - Parameter parameters: libpq's own (PostgreSQL, "Parameter Key Words"), a connection string's parts and ours.
-  init(_ parameters: [(name: String, value: String)]) throws(ServerError) {
+  /// - Parameters:
+  ///   - parameters: libpq's own (PostgreSQL, "Parameter Key Words"), a connection string's parts and ours.
+  ///   - patience: how many seconds the server may take before it says something; a report over millions of rows takes its time.
+  init(_ parameters: [(name: String, value: String)], patience: Int32) throws(ServerError) {
+    self.patience = patience
     var names: [UnsafePointer<CChar>?] = parameters.map { UnsafePointer(strdup($0.name)) } + [nil]
     var values: [UnsafePointer<CChar>?] = parameters.map { UnsafePointer(strdup($0.value)) } + [nil]
     defer { for text in names + values { free(UnsafeMutablePointer(mutating: text)) } }
@@ -154,9 +156,9 @@ final class Server {
   private func wait(for events: Int16) throws(ServerError) -> Int16 {
     var one = pollfd(fd: PQsocket(handle), events: events, revents: 0)
     while true {
-      let count = poll(&one, 1, Self.patience * 1_000)
+      let count = poll(&one, 1, patience * 1_000)
       if count > 0 { return one.revents }
-      if count == 0 { throw .lost("the server has said nothing for \(Self.patience) s") }
+      if count == 0 { throw .lost("the server has said nothing for \(patience) s") }
       guard errno == EINTR else { throw lost() }
     }
   }
@@ -190,7 +192,8 @@ final class Server {
     var said: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(address, &said) else {
       defer { PQfreemem(said) }
-      throw .address(bounded(said))
+      // Without what it quotes, which may be a password.
+      throw .address(String(bounded(said).prefix { $0 != "\"" }))
     }
     defer { PQconninfoFree(options) }
     var parts: [(name: String, value: String)] = []

@@ -52,7 +52,7 @@ final class Shipper {
     outcome.waiting = try max(0, reader.lastSequence() - last)
     while true {
       do {
-        let server = try Server(address.parameters)
+        let server = try Server(address.parameters, patience: 60)
         outcome.place = server.place
         let end = try ship(to: server, from: try standing(on: server), through: last)
         try shipHeads(to: server, through: end, with: head)

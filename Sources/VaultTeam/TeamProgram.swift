@@ -8,6 +8,9 @@ public enum TeamProgram {
   public static func main(_ words: [String]) {
     // A server that goes away, or a report that ends early (`| head`), is told by an error, and not by a signal.
     signal(SIGPIPE, SIG_IGN)
+    // A password of libpq's is in memory.
+    var none = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     do {
       try run(words)
     } catch {
@@ -72,7 +75,7 @@ public enum TeamProgram {
     warn(of: address)
     let filter = try options.filter()
     try retrying { attempt in
-      let server = try Server(address.parameters)
+      let server = try Server(address.parameters, patience: 600)
       var writer = TeamStream.Writer()
       do {
         try TeamRows.forEach(filter, on: server) { form, hash in
@@ -107,7 +110,7 @@ public enum TeamProgram {
     }
     var broken = 0, count = 0
     try retrying { attempt in
-      let verifier = TeamVerifier(server: try Server(address.parameters), key: key, publicKey: publicKey)
+      var verifier = try TeamVerifier(key: key, publicKey: publicKey) { try Server(address.parameters, patience: 600) }
       for laptop in try verifier.laptops(vault) {
         let verdict = try verifier.verify(laptop)
         attempt.isLast = true

@@ -19,10 +19,21 @@ struct TeamVerifier {
     var fault: String?
   }
 
-  let server: Server
+  /// Laptops, and heads of one, that are taken from a server.
+  private static let most = 1_000_000
+
+  private let connect: () throws -> Server
+  private var server: Server
   /// What an auditor was given for a vault; believed before what the server says.
-  var key: AuditVerificationKey?
-  var publicKey: [UInt8]?
+  private let key: AuditVerificationKey?
+  private let publicKey: [UInt8]?
+
+  init(key: AuditVerificationKey?, publicKey: [UInt8]?, connect: @escaping () throws -> Server) throws {
+    self.key = key
+    self.publicKey = publicKey
+    self.connect = connect
+    server = try connect()
+  }
 
   func laptops(_ wanted: String?) throws -> [Laptop] {
     var laptops: [Laptop] = []
@@ -31,13 +42,14 @@ struct TeamVerifier {
       SELECT vault_id, host, user_name, public_key FROM vault_audit.audit_vault WHERE $1::text IS NULL OR vault_id = $1 ORDER BY vault_id
       """, [wanted.map { .text($0) } ?? .null]
     ) { row in
+      guard laptops.count < Self.most else { throw ServerError.senseless }
       laptops.append(
         Laptop(vaultId: row.text(0) ?? "", name: "\(row.text(2) ?? "?")@\(row.text(1) ?? "?")", publicKey: row.bytes(3)))
     }
     return laptops
   }
 
-  func verify(_ laptop: Laptop) throws -> Verdict {
+  mutating func verify(_ laptop: Laptop) throws -> Verdict {
     let heads = try heads(of: laptop.vaultId)
     var verdict = Verdict()
     let signer = publicKey ?? laptop.publicKey ?? heads.last?.publicKey
@@ -58,7 +70,10 @@ struct TeamVerifier {
         verdict.fault = fault
         throw Stop()
       }
-    } catch is Stop {}
+    } catch is Stop {
+      // The rest of the rows would still come over the old one.
+      server = try connect()
+    }
     if verdict.fault == nil { verdict.fault = pass.end() }
     verdict.rows = pass.rows
     verdict.archived = pass.archived
@@ -76,6 +91,7 @@ struct TeamVerifier {
       guard let sequence = try row.number(0), let hash = row.bytes(1), let time = try row.number(2), let key = row.bytes(3),
         let signature = row.bytes(4)
       else { throw ServerError.senseless }
+      guard heads.count < Self.most else { throw ServerError.senseless }
       heads.append(
         AuditCheckpoint(
           sequence: sequence, hash: hash, signedAt: Timestamp(milliseconds: time), publicKey: key, signature: signature))

@@ -42,6 +42,7 @@ enum AuditCommands {
   private static func verify(_ arguments: Arguments, _ paths: VaultPaths) throws {
     if let address = arguments["from"] {
       try arguments.none()
+      try TeamSource.check(address)
       let given = ["vault", "key", "public-key"].compactMap { name in arguments[name].map { "--\(name)=\($0)" } }
       try TeamSource.become(["verify", "--from=\(address)"] + given)
     }

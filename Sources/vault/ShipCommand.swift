@@ -19,12 +19,15 @@ enum ShipCommand {
     try arguments.none()
     if arguments.has("print-schema") { try TeamSource.become(["schema"]) }
     let setting = OwnSetting.auditShipTo
-    let set = try variable(setting.variable) ?? SharedConfig.ownSettings(of: paths.settingsFiles)[setting.name]?.text
+    let set =
+      try variable(setting.variable).flatMap { $0.isEmpty ? nil : $0 }
+      ?? SharedConfig.ownSettings(of: paths.settingsFiles)[setting.name]?.text
     guard let address = arguments["to"] ?? set, !address.isEmpty else {
       throw Failure(
         "ship to which server?", hint: "--to postgresql://USER@HOST/DATABASE, or `vault config \(setting.name) postgresql://…`",
         exitStatus: .usage)
     }
+    try TeamSource.check(address)
     var words = ["ship", "--to=\(address)"]
     if let batch = arguments["batch"] { words.append("--batch=\(batch)") }
     if !arguments.has("offline"), let head = newestHead(paths) { words.append("--head=\(head.line)") }

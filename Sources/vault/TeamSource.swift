@@ -10,6 +10,7 @@ enum TeamSource {
   /// What a report is to read.
   static func reader(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> VaultReader {
     guard let address = arguments["from"] else { return try VaultReader(path: paths.database) }
+    try check(address)
     var words = ["rows", "--from=\(address)"]
     func want(_ name: String, _ value: String?) { if let value { words.append("--\(name)=\(value)") } }
     want("profile", filter.profile)
@@ -28,6 +29,20 @@ enum TeamSource {
         "\(log.leftOut) rows are left out: this version does not know what they say (`vault audit verify --from` proves them)")
     }
     return try log.reader()
+  }
+
+  /// An address goes to another program's command line only where no password stands in it.
+  static func check(_ address: String) throws(Failure) {
+    switch TeamAddress.fault(in: address) {
+    case .notAnAddress:
+      throw Failure("that is no address of a PostgreSQL", hint: "postgresql://USER@HOST/DATABASE", exitStatus: .usage)
+    case .password:
+      throw Failure(
+        "a password must not stand in the address, where every user of the machine sees it",
+        hint: "put it in ~/.pgpass (mode 0600), or in the file that PGPASSFILE names; a service (PGSERVICE) works too",
+        exitStatus: .usage)
+    case nil: return
+    }
   }
 
   private static func fetch(_ words: [String], into log: TeamLog) throws {

@@ -5,15 +5,18 @@ import TestSupport
 struct GeneratedLog {
   let vault = TestVault()
 
-  /// - Parameter hostile: every text is one that attacks terminals, spreadsheets, browsers or parsers.
-  init(rows: Int, hostile: Bool = false, days: Int = 30) async throws {
+  /// - Parameters:
+  ///   - hostile: every text is one that attacks terminals, spreadsheets, browsers or parsers.
+  ///   - laptop: makes it a laptop of a team's, `vlt_laptop-N`, whose rows have their codes; the key for them is in `auditor.key`.
+  init(rows: Int, hostile: Bool = false, days: Int = 30, laptop: Int? = nil) async throws {
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
       .appendingPathComponent("bench/audit_log.py").path
     let result = try await Subprocess.run(
       try Programs.python,
-      [script, vault.vaultHome, String(rows), "--days", String(days), "--now", "1795000000000"] + (hostile ? ["--hostile"] : []),
-      environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"])
+      [script, vault.vaultHome, String(rows), "--days", String(days), "--now", "1795000000000"] + (hostile ? ["--hostile"] : [])
+        + (laptop.map { ["--vault", "vlt_laptop-\($0)", "--host", "laptop-\($0)", "--seed", String($0), "--codes"] } ?? []),
+      environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], timeout: 600)
     try Self.require(result)
   }
 

@@ -39,7 +39,8 @@ import Testing
     let made = try await Subprocess.run("/usr/bin/make", words + ["install"], environment: environment)
     #expect(made.succeeded, "\(made.errors)")
     let wanted = [
-      "bin/vault", "bin/vaultd", "lib/systemd/user/vault.service", "lib/systemd/user/vault.socket", "share/man/man1/vault.1",
+      "bin/vault", "bin/vaultd", "bin/vault-team", "lib/systemd/user/vault.service", "lib/systemd/user/vault.socket",
+      "lib/systemd/user/vault-ship.service", "lib/systemd/user/vault-ship.timer", "share/man/man1/vault.1",
       "share/bash-completion/completions/vault", "share/zsh/site-functions/_vault", "share/fish/vendor_completions.d/vault.fish",
     ]
     for file in wanted {

@@ -13,7 +13,7 @@ import VaultSecrets
 let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
   "envelope": envelope,
-  "key-file": keyFile, "text": text, "words": words, "export": export, "sink": sink,
+  "key-file": keyFile, "text": text, "words": words, "export": export, "sink": sink, "team": team,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -146,4 +146,32 @@ private let sealer = Sealer(
   let message = SyslogMessage.bytes(of: SinkFields(record, vaultId: "vlt_1"))
   must(message.count <= SyslogMessage.longest && message.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, text)
   _ = SyslogAddress(text)
+}
+
+/// Rows from the team's server: a form that is taken apart is, put together again, the same.
+@Sendable private func team(_ bytes: [UInt8]) {
+  var fields = AuditFormFields()
+  func look(_ bytes: UnsafeRawBufferPointer) {
+    guard fields.read(bytes) else { return }
+    var form = AuditForm()
+    form.begin(after: [UInt8](repeating: 0, count: 32))
+    for column in 0..<AuditFormFields.count {
+      switch fields[column] {
+      case .none: form.put(.none)
+      case .number(let number): form.put(.number(number))
+      case .text(let range):
+        let text = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+        // What is not UTF-8 is repaired in a `String`.
+        guard text.utf8.elementsEqual(bytes[range]) else { return }
+        form.put(.text(text))
+      }
+    }
+    must(form.bytes.elementsEqual(bytes), "\(Array(bytes))")
+  }
+  bytes.withUnsafeBytes { look($0) }
+  var reader = TeamStream.Reader()
+  for half in [bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]] {
+    half.withUnsafeBytes { reader.append($0) }
+    guard (try? reader.take({ form, _ in look(form) })) != nil else { return }
+  }
 }

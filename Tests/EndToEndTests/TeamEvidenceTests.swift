@@ -1,0 +1,65 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// What agents wrote and signed, on the team's server: heads, and rows that were archived before they were shipped.
+@Suite struct TeamEvidenceTests {
+  @Test("a head that the agent signs for the shipment proves it up to its row, and a cut end is found by it")
+  func heads() async throws {
+    let server = try await TeamServer()
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    // Asking for the head signs it: `ship` asks an agent that runs.
+    try await vault.mustRun("audit", "verify")
+    let shipped = try await server.ship(vault)
+    #expect(shipped.succeeded && shipped.errors.isEmpty, "\(shipped.errors)")
+    let verified = try await server.verify()
+    #expect(verified.succeeded && verified.output.contains("signed up to row "), "\(verified.output) \(verified.errors)")
+    let key = try await vault.mustRun("audit", "key").trimmingCharacters(in: .newlines)
+    let id = try await server.postgres.sql("SELECT vault_id FROM vault_audit.audit_vault")
+    #expect(try await server.verify("--vault", id, "--public-key", key).succeeded)
+    let stranger = try await server.verify("--vault", id, "--public-key", String(repeating: "ab", count: 32))
+    #expect(stranger.end == .exit(65) && stranger.output.contains("the signed head at row"), "\(stranger.output)")
+    let rows = try await vault.rows("audit", "--outcome", "success").compactMap { $0["hash"] as? String }
+    let there = try await server.postgres.sql("SELECT encode(hash, 'hex') FROM vault_audit.audit_event WHERE outcome = 'success'")
+    #expect(Set(there.split(separator: "\n").map(String.init)).isSubset(of: Set(rows)) && !there.isEmpty)
+    let head = "(SELECT max(sequence) FROM vault_audit.audit_checkpoint)"
+    try await server.tamper("DELETE FROM vault_audit.audit_event WHERE sequence >= \(head)")
+    let cut = try await server.verify()
+    #expect(cut.end == .exit(65) && cut.output.contains("were cut off"), "\(cut.output)")
+  }
+
+  @Test("rows that were archived are shipped from their file, and where that is gone their signed end stands for them")
+  func archived() async throws {
+    let server = try await TeamServer(laptops: 2)
+    let simulator = try await STSSimulatorProcess()
+    var ids: [String] = []
+    for (laptop, isThere) in [(1, true), (2, false)] {
+      let vault = try await TestVault(simulator)
+      for _ in 0..<3 { try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true") }
+      let file = vault.folder.file("old.gz")
+      let said = try await vault.mustRun("audit", "archive", "--before", "0s", "--to", file)
+      try await vault.mustRun("exec", "app-dev", "--", "true")
+      if !isThere { unlink(file) }
+      let shipped = try await server.ship(vault, laptop: laptop)
+      #expect(shipped.succeeded, "\(shipped.errors)")
+      #expect(shipped.errors.contains("only their end was shipped") != isThere, "\(shipped.errors)")
+      let last = try #require(said.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }, "\(said)")
+      let id = try await server.postgres.sql("SELECT vault_id FROM vault_audit.audit_vault", as: TeamServer.login(laptop))
+      ids.append(id)
+      let bare = try await server.postgres.sql(
+        "SELECT count(*) FROM vault_audit.audit_event WHERE sequence BETWEEN 1 AND \(last) AND form IS NULL AND vault_id = '\(id)'"
+      )
+      #expect(bare == (isThere ? "0" : "1"))
+      let verified = try await server.verify("--vault", id)
+      #expect(verified.succeeded, "\(verified.output)")
+      #expect(verified.output.contains("\(last) are archived") != isThere, "\(verified.output)")
+    }
+    // A gap that no head bears out is none that an archive made.
+    try await server.tamper("DELETE FROM vault_audit.audit_checkpoint WHERE vault_id = '\(ids[1])'")
+    let bare = try await server.verify("--vault", ids[1])
+    #expect(bare.end == .exit(65) && bare.output.contains("are not what the log says of them"), "\(bare.output)")
+  }
+}
