@@ -126,18 +126,16 @@ final class Gate: Sendable {
 
   private func serve(_ descriptor: Int32, _ clients: inout [Int32: Client]) {
     guard var client = clients.removeValue(forKey: descriptor) else { return }
-    while true {
-      switch client.reader.next(from: client.connection) {
-      case .message(let message):
-        client.frameBegan = 0
-        if client.connection.take(message, on: lane, handle: handle) { continue }
-        drop(descriptor, client)
-      case .later:
-        client.frameBegan = client.reader.isHalfway ? (client.frameBegan > 0 ? client.frameBegan : Self.monotonicSeconds()) : 0
-        clients[descriptor] = client
-      case .over: drop(descriptor, client)
-      }
-      return
+    switch client.reader.next(from: client.connection) {
+    case .message(let message):
+      client.frameBegan = 0
+      // Whatever else is there already makes epoll_wait return again.
+      guard client.connection.take(message, on: lane, handle: handle) else { return drop(descriptor, client) }
+      clients[descriptor] = client
+    case .later:
+      client.frameBegan = client.reader.isHalfway ? (client.frameBegan > 0 ? client.frameBegan : Self.monotonicSeconds()) : 0
+      clients[descriptor] = client
+    case .over: drop(descriptor, client)
     }
   }
 

@@ -44,6 +44,8 @@ struct Plan: Sendable {
   let steps: [Step]
   let region: String?
   let rotation: RotationRule
+  /// The host that issues the session that is delivered: what goes there has one pace. Empty where no host is called.
+  let endpoint: String
 
   /// - Parameters:
   ///   - duration, sessionName: what the person asked for this once, for the last role.
@@ -77,6 +79,7 @@ struct Plan: Sendable {
       chained = true
     }
     self.steps = steps
+    endpoint = Self.issuer(steps.last?.link, chain, own)
   }
 
   /// The profile and digest by which the session that is delivered is found; nil where there is none (credentials used as they are).
@@ -88,13 +91,12 @@ struct Plan: Sendable {
 }
 
 extension Plan {
-  /// The host that issues the session that is delivered: what goes there has one pace. Empty where no host is called.
-  var endpoint: String {
-    if let link = steps.last?.link { return Self.host(link.region ?? region, link.endpoint) }
-    if case .sso(_, _, _, let place) = identity {
+  private static func issuer(_ link: RoleLink?, _ chain: CredentialChain, _ own: IdentityStep?) -> String {
+    if let link { return host(link.region ?? chain.region, link.endpoint) }
+    if case .sso(_, _, _, let place) = chain.identity {
       return (try? ServiceEndpoint(.portal, region: place.region, settings: place.portal))?.host ?? ""
     }
-    return own.map { Self.host($0.region ?? region, $0.endpoint) } ?? ""
+    return own.map { host($0.region ?? chain.region, $0.endpoint) } ?? ""
   }
 
   /// An endpoint that can't be called fails where it is called, and says why there.

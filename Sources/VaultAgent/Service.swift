@@ -85,7 +85,8 @@ struct Service: Sendable {
   // MARK: credentials
 
   private func credential(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
-    let issued = try await broker.issue(try Wish(message), to: requester, prompter: prompter)
+    let issued = try await broker.issue(
+      try Wish(message, environment: CurrentPrompter.environment), to: requester, prompter: prompter)
     lastProgram?.began(requester.pid)
     let reply = Reply(.issued)
     if let lease = issued.lease {

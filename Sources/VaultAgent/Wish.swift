@@ -1,3 +1,4 @@
+import Synchronization
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -25,8 +26,9 @@ package struct Wish: Sendable {
   /// The AWS inputs of the client's environment.
   private(set) var environment: [String: String]
 
+  /// - Parameter environment: what the message says of it, where that is known already.
   /// - Throws: `AgentError.badRequest` for what a client of ours would not send.
-  init(_ message: Message) throws(AgentError) {
+  init(_ message: Message, environment known: [String: String]? = nil) throws(AgentError) {
     guard let profile = message.text(.profile), !profile.isEmpty else { throw .badRequest("no profile") }
     guard let trigger = AuditTrigger(rawValue: message.text(.trigger) ?? "") else { throw .badRequest("no trigger") }
     self.profile = profile
@@ -36,7 +38,7 @@ package struct Wish: Sendable {
     tokenFile = message.has(.tokenFile)
     region = message.text(.region)
     reason = message.text(.reason).map { String($0.prefix(1_024)) }
-    environment = Self.environment(of: message)
+    environment = known ?? Self.environment(of: message)
     mfaCode = message.withBytes(.mfaCode) { SecretBytes(copying: $0) }
     if let seconds = message.number(.duration) {
       guard let asked = SessionDuration(seconds: seconds) else { throw .badRequest("a duration of \(seconds) s") }
@@ -112,12 +114,29 @@ package struct Wish: Sendable {
     return wish
   }
 
+  /// The environment that was sent last, and the fields that it was made of: one request after the other has the same.
+  private static let last = Mutex<(fields: [UInt8], environment: [String: String])>(([], [:]))
+
   /// `NAME=value` fields as a dictionary.
   static func environment(of message: Message) -> [String: String] {
+    let known = last.withLock { message.holds($0.fields, in: .environment) ? $0.environment : nil }
+    if let known { return known }
+    let entries = message.texts(.environment)
+    let environment = environment(of: entries)
+    // A zero within a field would make two out of one.
+    if !entries.contains(where: { $0.utf8.contains(0) }) {
+      var fields: [UInt8] = []
+      for entry in entries { fields += Array(entry.utf8) + [0] }
+      last.withLock { [fields] in $0 = (fields, environment) }
+    }
+    return environment
+  }
+
+  private static func environment(of entries: [String]) -> [String: String] {
     var environment: [String: String] = [:]
-    for entry in message.texts(.environment) {
-      guard let equals = entry.firstIndex(of: "="), equals > entry.startIndex else { continue }
-      environment[String(entry[..<equals])] = String(entry[entry.index(after: equals)...])
+    for entry in entries {
+      guard let equals = entry.utf8.firstIndex(of: UInt8(ascii: "=")), equals > entry.startIndex else { continue }
+      environment[String(entry[..<equals])] = String(entry[entry.utf8.index(after: equals)...])
     }
     return environment
   }

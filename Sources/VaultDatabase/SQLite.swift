@@ -5,7 +5,8 @@ import CSQLite
 /// A connection to a database file. Not for two threads at one time; whoever owns it sees to that.
 public final class Database {
   let handle: OpaquePointer
-  private var statements: [String: Statement] = [:]
+  /// By where their texts lie in the program.
+  private var statements: [UnsafePointer<UInt8>: Statement] = [:]
 
   public enum Access: Sendable { case readOnly, readWrite }
 
@@ -78,10 +79,9 @@ public final class Database {
 
   /// A statement, prepared once for the life of the connection.
   public func statement(_ sql: StaticString) throws(DatabaseError) -> Statement {
-    let text = sql.description
-    if let known = statements[text] { return known }
-    let statement = try prepare(text)
-    statements[text] = statement
+    if let known = statements[sql.utf8Start] { return known }
+    let statement = try prepare(sql.description)
+    statements[sql.utf8Start] = statement
     return statement
   }
 

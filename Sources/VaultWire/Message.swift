@@ -198,6 +198,21 @@ public struct Message: Sendable {
     return groups
   }
 
+  /// Whether the fields with this tag hold just these bytes, one field after the other, a zero behind each.
+  public func holds(_ bytes: [UInt8], in tag: FieldTag) -> Bool {
+    payload.withBytes { payload in
+      bytes.withUnsafeBytes { bytes in
+        var start = 0
+        for field in fields where field.tag == tag.rawValue {
+          let end = start + field.range.count
+          guard end < bytes.count, bytes[end] == 0, payload[field.range].elementsEqual(bytes[start..<end]) else { return false }
+          start = end + 1
+        }
+        return start == bytes.count
+      }
+    }
+  }
+
   public func number(_ tag: FieldTag) -> Int? { text(tag).flatMap { Int($0) } }
 }
 

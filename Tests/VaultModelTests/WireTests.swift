@@ -24,6 +24,22 @@ struct WireTests {
     #expect(message.text(.region) == nil)
   }
 
+  @Test("fields are the same only where every byte of each is, and none is more or less")
+  func sameFields() throws {
+    let writer = MessageWriter(.credential)
+    writer.add(.environment, "A=1")
+    writer.add(.profile, "app-dev")
+    writer.add(.environment, "")
+    writer.add(.environment, "B=2")
+    let message = try #require(Message(payload(try writer.frame())))
+    #expect(message.holds(Array("A=1\0\0B=2\0".utf8), in: .environment))
+    for other in ["", "A=1\0", "A=1\0B=2\0", "A=1\0\0B=2", "A=1\0\0B=3\0", "A=1\0\0B=2\0C=3\0", "A=1\0\0B=2\0\0", "A=1B=2\0\0\0"]
+    {
+      #expect(!message.holds(Array(other.utf8), in: .environment), "\(other)")
+    }
+    #expect(message.holds([], in: .setting) && !message.holds([0], in: .setting))
+  }
+
   @Test("a failure crosses whole")
   func failure() throws {
     let failure = Failure("no profile \"x\"", hint: "look", exitStatus: .noInput)
