@@ -195,7 +195,13 @@ import Testing
         if !result.succeeded { refused = result }
       }
       #expect(refused?.end == .exit(74) && refused?.output == "", "\(refused?.errors ?? "never refused")")
+      // That it is locked cannot be written down; the key is forgotten all the same.
+      #expect(try await vault.run("lock").end == .exit(74))
+      #expect(try await vault.run("agent", "status").output.contains("unlocked: no"))
+      let locked = try await vault.run("exec", "app-dev", "--", "true")
+      #expect(locked.end == .exit(77) && locked.errors.contains("the vault is locked"), "\(locked.errors)")
       unlink(room)
+      try await vault.mustRun("unlock")
       try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true")
       #expect(try await vault.run("audit", "verify").succeeded)
     } catch {
