@@ -86,6 +86,13 @@ int sys_unix_connect(const char *path) {
     errno = saved;
     return -1;
   }
+  int32_t pid;
+  uint32_t uid, gid;
+  if (sys_peer_credentials(fd, &pid, &uid, &gid) != 0 || uid != geteuid()) {
+    close(fd);
+    errno = EPERM;
+    return -1;
+  }
   return fd;
 }
 

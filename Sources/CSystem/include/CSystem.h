@@ -37,7 +37,7 @@ int sys_daemonize(void);
 /// Closes every descriptor from `first` on: what a shell left open is not for a process that stays (close_range(2)).
 int sys_close_from(int first);
 
-/// A Unix stream socket connected to PATH, or -1 with errno.
+/// A Unix stream socket connected to PATH, or -1 with errno; EPERM where another user listens there (SO_PEERCRED, unix(7)).
 int sys_unix_connect(const char *path);
 
 /// A non-blocking Unix stream socket that listens at PATH, mode 0600 from its first moment, or -1 with errno.
