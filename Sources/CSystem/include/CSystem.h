@@ -27,6 +27,10 @@ void sys_return_memory(void);
 /// open(2) with a mode; the fd is close-on-exec.
 int sys_open(const char *path, int flags, unsigned mode);
 
+/// Takes an open descriptor out of a program's hands: the same file under another number, close-on-exec, or -1 with errno. Standard
+/// input is /dev/null then, since the next file to be opened would be it otherwise.
+int sys_take(int fd);
+
 /// An exclusive lock on a whole file that is let go when the process ends, however it ends (flock(2)).
 int sys_flock(int fd, int operation);
 
