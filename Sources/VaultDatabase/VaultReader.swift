@@ -8,9 +8,10 @@ import VaultModel
 public final class VaultReader {
   let database: Database?
 
-  /// - Throws: `DatabaseError`, also where a newer vault wrote the file.
+  /// - Throws: `DatabaseError`, also where a newer vault wrote the file; refused, where others can enter its folder.
   public init(path: String) throws {
-    guard try DatabaseFile.check(path) else {
+    let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+    guard try PrivateDirectory.check(String(folder)), try DatabaseFile.check(path) else {
       database = nil
       return
     }
