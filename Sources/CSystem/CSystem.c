@@ -51,6 +51,14 @@ void sys_return_memory(void) { malloc_trim(0); }
 
 int sys_open(const char *path, int flags, unsigned mode) { return open(path, flags | O_CLOEXEC, mode); }
 
+int sys_take(int fd) {
+  int own = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+  if (own < 0) return -1;
+  close(fd);
+  if (fd == 0) (void)!open("/dev/null", O_RDONLY);
+  return own;
+}
+
 int sys_flock(int fd, int operation) { return flock(fd, operation); }
 
 int sys_daemonize(void) {
@@ -85,6 +93,13 @@ static int sys_unix_connect_kind(const char *path, int kind) {
     int saved = errno;
     close(fd);
     errno = saved;
+    return -1;
+  }
+  int32_t pid;
+  uint32_t uid, gid;
+  if (sys_peer_credentials(fd, &pid, &uid, &gid) != 0 || uid != geteuid()) {
+    close(fd);
+    errno = EPERM;
     return -1;
   }
   return fd;

@@ -47,6 +47,7 @@ public struct AgentProcess: Sendable {
   /// Runs until SIGTERM, SIGINT or a client's `stop`.
   private func run() async throws {
     for folder in [paths.dataDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
+    try PrivateDirectory.check(file: paths.agentLock)
     // Held until the process is gone, and not only until this returns.
     _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock, socket: paths.socket))
     let clock = try AlarmClock()

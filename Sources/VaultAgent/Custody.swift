@@ -15,6 +15,13 @@ actor Custody {
   /// The store for a key that is yet to be made, where the asker names none.
   private let standard: KeyStoreKind
   private let unlocking = Flights<Bool>()
+  /// How often a person has locked the vault. Who began to fetch the key before that comes too late with it.
+  private var locks = 0
+  /// Locked by a person, also where that could not be written down.
+  private var isShut = false
+  /// Whether somebody fetches or changes the key, and who waits to.
+  private var isBusy = false
+  private var queue: [CheckedContinuation<Void, Never>] = []
   private var onUnlock: @Sendable () async -> Void = {}
   /// Whether the log's head is about to be put in the key store.
   nonisolated let isAnchoring = Mutex(false)
@@ -36,6 +43,7 @@ actor Custody {
   /// Sees to it that the store can seal and open. What a person locked stays locked.
   func ensureUnlocked(for prompter: any Prompter, requester: Requester) async throws {
     if await store.isUnlocked { return }
+    if isShut { throw AgentError.locked }
     if try await store.setting(Self.lockSetting) != nil { throw AgentError.locked }
     _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
       try await fetchKey(requester)
@@ -51,7 +59,21 @@ actor Custody {
     }
   }
 
+  /// Does one thing at a time with the keys in the key store. Of two who change the key at once, the second would take the first one's
+  /// new key for what an interrupted change had left, and remove it while everything is being sealed under it.
+  private func inTurn<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+    if isBusy { await withCheckedContinuation { queue.append($0) } } else { isBusy = true }
+    defer { if queue.isEmpty { isBusy = false } else { queue.removeFirst().resume() } }
+    return try await body()
+  }
+
   private func fetchKey(_ requester: Requester) async throws {
+    // A person can lock the vault while another is still asked for the passphrase.
+    let before = locks
+    try await inTurn { try await fetchKey(requester, unlessLockedSince: before) }
+  }
+
+  private func fetchKey(_ requester: Requester, unlessLockedSince before: Int) async throws {
     if await store.isUnlocked { return }
     let records = try await store.keyRecords()
     guard let active = records.first(where: { $0.state == .active }) else {
@@ -60,7 +82,12 @@ actor Custody {
     }
     let keyStore = try keyStore(of: active)
     let key = try await keyStore.read(active.id)
+    guard locks == before else { throw AgentError.locked }
     try await store.unlock(key: key, id: active.id)
+    guard locks == before else {
+      await store.lock()
+      throw AgentError.locked
+    }
     try await settle(records, requester)
     try await takeUpEvidence(keyStore, requester)
   }
@@ -101,11 +128,14 @@ actor Custody {
   ///
   /// - Returns: the new key's name and how many rows were sealed anew.
   func rotate(for prompter: any Prompter, requester: Requester) async throws -> (id: KeyID, rows: Int) {
-    try await CurrentPrompter.$value.withValue(prompter) { try await change(for: prompter, requester) }
+    try await CurrentPrompter.$value.withValue(prompter) {
+      try await ensureUnlocked(for: prompter, requester: requester)
+      return try await inTurn { try await change(requester) }
+    }
   }
 
-  private func change(for prompter: any Prompter, _ requester: Requester) async throws -> (id: KeyID, rows: Int) {
-    try await ensureUnlocked(for: prompter, requester: requester)
+  private func change(_ requester: Requester) async throws -> (id: KeyID, rows: Int) {
+    guard await store.isUnlocked else { throw AgentError.locked }
     let records = try await store.keyRecords()
     guard let old = records.first(where: { $0.state == .active }) else { throw AgentError.locked }
     try await settle(records, requester)
@@ -131,20 +161,32 @@ actor Custody {
   }
 
   /// Forgets the key until ``unlock(for:requester:)``, also over a restart of the agent.
+  ///
+  /// - Throws: where that could not be written down. The key is forgotten all the same, but another agent would fetch it again.
   func lock(requester: Requester, trigger: AuditTrigger) async throws {
-    try await store.setSetting(Self.lockSetting, "1", requester: requester)
-    try await store.record(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
-    await anchorHead()
+    locks += 1
+    isShut = true
+    do {
+      try await store.setSetting(Self.lockSetting, "1", requester: requester)
+      try await store.record(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
+      await anchorHead()
+    } catch {
+      await store.lock()
+      throw error
+    }
     await store.lock()
   }
 
   func unlock(for prompter: any Prompter, requester: Requester, trigger: AuditTrigger) async throws {
     if await store.isUnlocked { return }
+    let before = locks
     _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
       try await fetchKey(requester)
       await tellUnlocked()
       return true
     }
+    guard locks == before else { throw AgentError.locked }
+    isShut = false
     try await store.setSetting(Self.lockSetting, nil, requester: requester)
     try await store.record(AuditEvent(action: .unlocked, outcome: .success, trigger: trigger, requester: requester))
   }

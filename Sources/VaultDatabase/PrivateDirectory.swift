@@ -7,11 +7,18 @@ public enum PrivateDirectory {
   ///
   /// - Throws: refused, with the remedy, where it belongs to somebody else, lets others in, or is no folder.
   public static func ensure(_ path: String) throws(Failure) {
+    if try check(path) { return }
+    try make(path)
+    _ = try check(path)
+  }
+
+  /// - Returns: whether the folder is there.
+  /// - Throws: as ``ensure(_:)``.
+  static func check(_ path: String) throws(Failure) -> Bool {
     var status = stat()
-    if lstat(path, &status) != 0 {
-      guard errno == ENOENT else { throw Failure("cannot look at \(path) (errno \(errno))", exitStatus: .cannotCreate) }
-      try make(path)
-      guard lstat(path, &status) == 0 else { throw Failure("cannot look at \(path) (errno \(errno))", exitStatus: .cannotCreate) }
+    guard lstat(path, &status) == 0 else {
+      if errno == ENOENT { return false }
+      throw Failure("cannot look at \(path): \(String(cString: strerror(errno)))", exitStatus: .cannotCreate)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw Failure("\(path) is not a folder", hint: "move it away; the vault keeps its files there", exitStatus: .refused)
@@ -22,16 +29,32 @@ public enum PrivateDirectory {
     guard status.st_mode & 0o077 == 0 else {
       throw Failure("\(path) can be entered by other users", hint: "chmod 700 \(path)", exitStatus: .refused)
     }
+    return true
+  }
+
+  /// Checks a file of such a folder, where it is there: nobody else can write it, hold its lock or have it stand for another file.
+  public static func check(file path: String) throws(Failure) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else {
+      throw Failure("\(path) is not a plain file with one name", hint: "move it away", exitStatus: .refused)
+    }
+    guard status.st_uid == geteuid() else {
+      throw Failure("\(path) belongs to another user", hint: "move it away", exitStatus: .refused)
+    }
+    guard status.st_mode & 0o077 == 0 else {
+      throw Failure("\(path) can be read or written by other users", hint: "chmod 600 \(path)", exitStatus: .refused)
+    }
   }
 
   private static func make(_ path: String) throws(Failure) {
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-      throw Failure("cannot make the folder \(path) (errno \(errno))", exitStatus: .cannotCreate)
+      throw Failure("cannot make the folder \(path): \(String(cString: strerror(errno)))", exitStatus: .cannotCreate)
     }
     try make(String(path[..<slash]))
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw Failure("cannot make the folder \(path) (errno \(errno))", exitStatus: .cannotCreate)
+      throw Failure("cannot make the folder \(path): \(String(cString: strerror(errno)))", exitStatus: .cannotCreate)
     }
   }
 }

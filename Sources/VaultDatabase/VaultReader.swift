@@ -10,9 +10,10 @@ public final class VaultReader {
 
   /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are looked at where the kernel has them, instead of copied
   ///   one by one, and count as its memory.
-  /// - Throws: `DatabaseError`, also where a newer vault wrote the file.
+  /// - Throws: `DatabaseError`, also where a newer vault wrote the file; refused, where others can enter its folder.
   public init(path: String, isBrief: Bool = true) throws {
-    guard try DatabaseFile.check(path) else {
+    let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+    guard try PrivateDirectory.check(String(folder)), try DatabaseFile.check(path) else {
       database = nil
       return
     }

@@ -39,11 +39,14 @@ struct AgentClient {
   /// Asks an agent that runs; nil where none does.
   func askRunning(_ request: consuming MessageWriter) throws -> Message? {
     let frame = try request.frame()
-    guard let channel = Channel.connect(to: paths.socket) else { return nil }
+    guard let channel = try running() else { return nil }
     return try converse(channel, frame)
   }
 
-  private func connect() throws -> Channel {
+  private func connect() throws -> Channel { try running() ?? AgentStarter(paths: paths).start() }
+
+  /// The agent that listens; nil where none does.
+  private func running() throws(Failure) -> Channel? {
     if let channel = Channel.connect(to: paths.socket) { return channel }
     if errno == ENAMETOOLONG {
       throw Failure(
@@ -51,12 +54,18 @@ struct AgentClient {
         hint: "it has 107 bytes at most; choose a shorter VAULT_HOME",
         exitStatus: .configuration)
     }
-    guard errno == ENOENT || errno == ECONNREFUSED else {
+    // What we send may be a secret, and what comes back would be believed.
+    if errno == EPERM {
+      throw Failure(
+        "another user listens at \(paths.socket)", hint: "nothing was sent; choose a folder of your own with VAULT_HOME",
+        exitStatus: .refused)
+    }
+    guard errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED else {
       throw Failure(
         "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,
         exitStatus: errno == EACCES ? .refused : .inputOutput)
     }
-    return try AgentStarter(paths: paths).start()
+    return nil
   }
 
   private func converse(_ channel: Channel, _ frame: WireBuffer) throws -> Message {

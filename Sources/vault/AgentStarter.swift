@@ -12,12 +12,13 @@ struct AgentStarter {
   /// - Throws: why it could not start, in its own words.
   func start() throws -> Channel {
     for folder in [paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
+    for file in [paths.startLock, paths.agentLock, paths.log] { try PrivateDirectory.check(file: file) }
     let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else { throw Failure("cannot make \(paths.startLock) (errno \(errno))", exitStatus: .cannotCreate) }
+    guard lock >= 0 else { throw Self.failure("make \(paths.startLock)", errno, .cannotCreate) }
     defer { close(lock) }
     // Clients that come while one starts the agent wait here, and then find it running.
     while sys_flock(lock, LOCK_EX) != 0 {
-      guard errno == EINTR else { throw Failure("cannot lock \(paths.startLock) (errno \(errno))", exitStatus: .inputOutput) }
+      guard errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
     }
     if let channel = Channel.connect(to: paths.socket) { return channel }
     try launch()
@@ -50,7 +51,7 @@ struct AgentStarter {
 
   private func spawn(_ program: String, readyDescriptor: Int32) throws(Failure) -> pid_t {
     let log = sys_open(paths.log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600)
-    guard log >= 0 else { throw Failure("cannot write \(paths.log) (errno \(errno))", exitStatus: .cannotCreate) }
+    guard log >= 0 else { throw Self.failure("write \(paths.log)", errno, .cannotCreate) }
     defer { close(log) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -67,6 +68,12 @@ struct AgentStarter {
       throw Failure("cannot start the agent \(program) (errno \(code))", hint: "is vault installed whole?", exitStatus: .software)
     }
     return child
+  }
+
+  /// A full or read-only disk is told as such: it is not for want of a right that nothing could be made.
+  private static func failure(_ what: String, _ code: Int32, _ otherwise: ExitStatus) -> Failure {
+    let isDisk = code == ENOSPC || code == EDQUOT || code == EROFS || code == EIO
+    return Failure("cannot \(what): \(String(cString: strerror(code)))", exitStatus: isDisk ? .inputOutput : otherwise)
   }
 
   /// A program of ours, in the folder where this one is.

@@ -109,7 +109,9 @@ struct Arguments {
   /// The one positional word, or nil where it may be missing and is.
   func single(_ what: String, required: Bool = true) throws(Failure) -> String? {
     guard positional.count <= 1 else { throw Failure("too many words: \"\(positional[1])\"", exitStatus: .usage) }
-    if required, positional.isEmpty { throw Failure("which \(what)?", hint: "see `vault --help`", exitStatus: .usage) }
+    if required, positional.first?.isEmpty != false {
+      throw Failure("which \(what)?", hint: "see `vault --help`", exitStatus: .usage)
+    }
     return positional.first
   }
 

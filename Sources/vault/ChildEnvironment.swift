@@ -72,6 +72,7 @@ struct ChildEnvironment {
     arguments.append(nil)
     var environment = entries
     var found: Int32 = ENOENT
+    var hasNoInterpreter = false
     for candidate in Self.candidates(name) {
       execve(candidate, &arguments, &environment)
       // A shell runs a file without `#!` as a script (POSIX, execvp).
@@ -79,7 +80,13 @@ struct ChildEnvironment {
         var script = [strdup("/bin/sh"), strdup(candidate)] + arguments.dropFirst()
         execve("/bin/sh", &script, &environment)
       }
+      if errno == ENOENT, access(candidate, F_OK) == 0 { hasNoInterpreter = true }
       if errno != ENOENT && errno != ENOTDIR { found = errno }
+    }
+    if found == ENOENT, hasNoInterpreter {
+      return Failure(
+        "\(name): cannot execute: the interpreter that it names is not there", hint: "see the file's first line (`#!…`)",
+        exitStatus: .cannotExecute)
     }
     if found == ENOENT { return Failure("\(name): command not found", exitStatus: .commandNotFound) }
     return Failure("\(name): cannot execute: \(String(cString: strerror(found)))", exitStatus: .cannotExecute)

@@ -66,13 +66,12 @@ enum Prompting {
     return answer
   }
 
-  /// The first line behind `VAULT_PASSPHRASE_FD`; nil where the variable is not set. The descriptor is closed, so that no child has it.
+  /// The first line behind `VAULT_PASSPHRASE_FD`; nil where the variable is not set.
   private static func passphraseFromDescriptor() throws -> WireBuffer? {
-    guard let text = variable("VAULT_PASSPHRASE_FD") else { return nil }
-    guard let descriptor = Int32(text), descriptor >= 0 else {
-      throw Failure("VAULT_PASSPHRASE_FD is \"\(text)\", not a descriptor's number", exitStatus: .usage)
+    guard let text = variable("VAULT_PASSPHRASE_FD"), !text.isEmpty else { return nil }
+    guard let descriptor = PassphraseDescriptor.taken else {
+      throw Failure("VAULT_PASSPHRASE_FD is \"\(text)\", not the number of an open descriptor", exitStatus: .usage)
     }
-    defer { close(descriptor) }
     return try SecretInput.line(from: descriptor, what: "VAULT_PASSPHRASE_FD")
   }
 }

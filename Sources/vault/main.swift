@@ -5,6 +5,7 @@ import VaultModel
 
 /// Runs the command line. Comes back only for a command that is not `exec`.
 func run(_ words: [String]) throws {
+  _ = PassphraseDescriptor.taken
   guard words.count > 1 else {
     Diagnostics.write(Help.overview())
     exit(ExitStatus.usage.rawValue)

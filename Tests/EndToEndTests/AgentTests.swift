@@ -99,6 +99,35 @@ import VaultWire
     #expect(!result.output.contains("1"))
   }
 
+  @Test(
+    "a socket on which another user listens is told nothing",
+    .enabled(if: geteuid() == 0, "only root can become another user"))
+  func foreignAgent() async throws {
+    let vault = TestVault()
+    mkdir(vault.vaultHome, 0o777)
+    for path in [vault.folder.path, vault.vaultHome] { chmod(path, 0o777) }
+    let script = """
+      import socket
+      s = socket.socket(socket.AF_UNIX)
+      s.bind("\(vault.folder.file("vault/agent.sock"))")
+      s.listen()
+      print("listens", flush=True)
+      while True:
+          print(len(s.accept()[0].recv(1000)), flush=True)
+      """
+    let foreign = try RunningProgram(
+      "/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-c", script],
+      environment: ["PATH": "/usr/bin:/bin"])
+    #expect(try await foreign.readLine() == "listens")
+    chmod(vault.folder.file("vault/agent.sock"), 0o666)
+    let key = "AKIAIOSFODNN7EXAMPLE\nwJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n"
+    for words in [["access-key", "add", "x"], ["agent", "status"], ["exec", "app-dev", "--", "true"]] {
+      let result = try await vault.run(words: words, input: key)
+      #expect(result.end == .exit(77) && result.errors.contains("another user listens at"), "\(result.errors)")
+      #expect(try await foreign.readLine() == "0")
+    }
+  }
+
   @Test("the client needs no shared library")
   func staticClient() throws {
     let bytes = try Data(contentsOf: URL(fileURLWithPath: Programs.vault))

@@ -66,6 +66,25 @@ import Testing
     #expect(try await vault.rows("list").isEmpty)
   }
 
+  @Test("of many who change the master key at once each has its turn, and the key that counts is kept")
+  func rotatedAtOnce() async throws {
+    let keyring = try KeyringSession(.unlocked(password: "demo"))
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(keyring, simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<6 { group.addTask { try await vault.mustRun("master-key", "rotate") } }
+      try await group.waitForAll()
+    }
+    #expect(try keyring.items("application", "vault", kind: "master-key").count == 1)
+    #expect(
+      try await vault.rows("master-key", "status").map { $0["state"] as? String }.sorted { $0! < $1! } == ["active"]
+        + Array(repeating: "retired", count: 6))
+    vault.killAgent()
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+  }
+
   @Test("the master key is changed in the keyring, where one item is left")
   func rotated() async throws {
     let keyring = try KeyringSession(.unlocked(password: "demo"))

@@ -107,6 +107,10 @@ import VaultModel
     #expect(try await vault.run("exec", "app-dev", "--", "no-such-command").end == .exit(127))
     let file = vault.folder.write("not a program", to: "plain", mode: 0o600)
     #expect(try await vault.run("exec", "app-dev", "--", file).end == .exit(126))
+    let script = vault.folder.write("#!/no/such/interpreter\n", to: "script", mode: 0o700)
+    let orphan = try await vault.run("exec", "app-dev", "--", script)
+    #expect(orphan.end == .exit(126) && orphan.errors.contains("the interpreter that it names is not there"))
+    #expect(try await vault.run("exec", "", "--", "true").end == .exit(64))
   }
 
   @Test("rotate makes a new session, forget drops it, and the history says what ended each")

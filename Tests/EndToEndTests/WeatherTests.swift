@@ -153,7 +153,21 @@ import Testing
     chmod(vault.vaultHome, 0o755)
     let folder = try await vault.run("exec", "app-dev", "--", "true")
     #expect(folder.end == .exit(77) && folder.errors.contains("chmod 700"))
+    for words in [["list"], ["show", "app-dev"], ["sessions"], ["audit"]] {
+      let report = try await vault.run(words: words)
+      #expect(report.end == .exit(77) && report.errors.contains("chmod 700"), "\(words)")
+    }
     chmod(vault.vaultHome, 0o700)
+    for name in ["agent.lock", "agent.log", "start.lock"] {
+      let path = vault.folder.file("vault/" + name)
+      chmod(path, 0o622)
+      let result = try await vault.run("exec", "app-dev", "--", "true")
+      #expect(result.end == .exit(77) && result.errors.contains("chmod 600 \(path)"), "\(result.errors)")
+      chmod(path, 0o600)
+      link(path, path + ".other")
+      #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
+      unlink(path + ".other")
+    }
     chmod(vault.database, 0o644)
     let file = try await vault.run("exec", "app-dev", "--", "true")
     #expect(file.end == .exit(77) && file.errors.contains("chmod 600"))
@@ -195,7 +209,13 @@ import Testing
         if !result.succeeded { refused = result }
       }
       #expect(refused?.end == .exit(74) && refused?.output == "", "\(refused?.errors ?? "never refused")")
+      // That it is locked cannot be written down; the key is forgotten all the same.
+      #expect(try await vault.run("lock").end == .exit(74))
+      #expect(try await vault.run("agent", "status").output.contains("unlocked: no"))
+      let locked = try await vault.run("exec", "app-dev", "--", "true")
+      #expect(locked.end == .exit(77) && locked.errors.contains("the vault is locked"), "\(locked.errors)")
       unlink(room)
+      try await vault.mustRun("unlock")
       try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true")
       #expect(try await vault.run("audit", "verify").succeeded)
     } catch {

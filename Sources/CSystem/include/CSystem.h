@@ -28,6 +28,10 @@ void sys_return_memory(void);
 /// open(2) with a mode; the fd is close-on-exec.
 int sys_open(const char *path, int flags, unsigned mode);
 
+/// Takes an open descriptor out of a program's hands: the same file under another number, close-on-exec, or -1 with errno. Standard
+/// input is /dev/null then, since the next file to be opened would be it otherwise.
+int sys_take(int fd);
+
 /// An exclusive lock on a whole file that is let go when the process ends, however it ends (flock(2)).
 int sys_flock(int fd, int operation);
 
@@ -38,7 +42,7 @@ int sys_daemonize(void);
 /// Closes every descriptor from `first` on: what a shell left open is not for a process that stays (close_range(2)).
 int sys_close_from(int first);
 
-/// A Unix stream socket connected to PATH, or -1 with errno.
+/// A Unix stream socket connected to PATH, or -1 with errno; EPERM where another user listens there (SO_PEERCRED, unix(7)).
 int sys_unix_connect(const char *path);
 
 /// A non-blocking Unix stream socket that listens at PATH, mode 0600 from its first moment, or -1 with errno.
