@@ -110,7 +110,8 @@ enum DiscoverCommand {
     func settings(of choice: Choice) -> [String] {
       if let saml = choice.saml {
         return ["role_arn=\(saml.role)", "saml_provider_arn=\(saml.provider)"]
-          + (arguments["saml-process"].map { ["saml_process=\($0)"] } ?? []) + (arguments["region"].map { ["region=\($0)"] } ?? [])
+          + (arguments["saml-process"].map { ["saml_process=\($0)"] } ?? [])
+          + (arguments["region"].map { ["region=\($0)"] } ?? [])
       }
       let region = reply.text(.region) ?? ""
       return (isSession ? ["sso_session=\(name)"] : ["sso_start_url=\(reply.item("startUrl") ?? "")", "sso_region=\(region)"])

@@ -59,7 +59,9 @@ enum PageTables {
   }
 
   private static func longest(_ data: PageData, _ html: inout HTMLWriter) {
-    begin("longest", "Longest-lived sessions", "The longest of each profile, from its issue to its end, or to the end that AWS set", &html)
+    begin(
+      "longest", "Longest-lived sessions", "The longest of each profile, from its issue to its end, or to the end that AWS set",
+      &html)
     column("Profile", &html)
     column("Lived", isNumber: true, &html)
     column("From", &html)

@@ -5,7 +5,8 @@ import VaultModel
 enum StatsReport {
   static let command = Command(
     "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
-    options: AuditReport.filters + [TeamSource.option, Option("format", value: "FORMAT", "table or json"), Pager.option], run: run)
+    options: AuditReport.filters + [TeamSource.option, Option("format", value: "FORMAT", "table or json"), Pager.option], run: run
+  )
 
   /// Rows of a table for a person; JSON has all.
   private static let most = 15
