@@ -124,7 +124,9 @@ import VaultModel
         Step(words: ["audit", "key", "--new"], rows: ["AuditKeysMade/success/manual"]),
         Step(words: ["agent", "stop"], rows: ["AgentStopped/success/manual"]),
         Step(words: ["agent", "start"], rows: []),
-        Step(words: ["exec", "partner", "--", "true"], rows: ["AgentStarted/success/start", "Deliver/success/exec"]),
+        // The rotation above deleted the key; the agent's start stands before whatever comes first.
+        Step(
+          words: ["exec", "partner", "--", "true"], rows: ["AgentStarted/success/start", "AssumeRole/refused/exec"], status: 77),
       ], vault)
     expectFields(rows)
     let mfa = rows.filter { $0["action"] as? String == "GetSessionToken" && $0["outcome"] as? String == "success" }
