@@ -80,7 +80,9 @@ import Testing
       "DELETE FROM vault_audit.audit_checkpoint", "DROP TABLE \(table)", "ALTER TABLE \(table) DISABLE ROW LEVEL SECURITY",
       // Whose it is and when it came is the server's to say.
       "INSERT INTO vault_audit.audit_vault (vault_id, shipper, host, user_name) VALUES ('vlt_other', 'laptop_2', 'h', 'u')",
-      "INSERT INTO \(table) (vault_id, sequence, hash, received_at) VALUES ('vlt_laptop-1', 99, sha256('x'), now() - interval '1 year')",
+      row(61, of: "vlt_laptop-1", previous: head).replacing("(vault_id,", with: "(received_at, vault_id,").replacing(
+        "VALUES (", with: "VALUES (now() - interval '1 year', "),
+      "INSERT INTO vault_audit.audit_vault (vault_id, first_shipped_at, host, user_name) VALUES ('vlt_other', '2020-01-01', 'h', 'u')",
       // Another's vault, a gap, a fork, a second root, another predecessor.
       row(61, of: "vlt_laptop-2", previous: "sha256('x')"), row(62, of: "vlt_laptop-1", previous: head),
       row(60, of: "vlt_laptop-1", previous: head),

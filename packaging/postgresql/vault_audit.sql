@@ -87,27 +87,21 @@ CREATE TABLE vault_audit.audit_checkpoint (
 );
 
 -- Nobody but the owner may change or delete; a login sees and adds to only the vaults that it shipped first.
--- What the server says itself (whose a vault is, when a row came) is in no INSERT.
-GRANT SELECT ON vault_audit.audit_vault, vault_audit.audit_event, vault_audit.audit_checkpoint TO vault_shipper;
-GRANT INSERT (vault_id, host, user_name, public_key) ON vault_audit.audit_vault TO vault_shipper;
-GRANT INSERT (
-  vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, "time", id, action, outcome, cause, profile, role_arn,
-  role_session_name, source_identity, source_access_key_id, access_key_id, issued_at, expires_at, request_id, error, session_id,
-  intent_id, user_name, program, host
-) ON vault_audit.audit_event TO vault_shipper;
-GRANT INSERT ON vault_audit.audit_checkpoint TO vault_shipper;
+GRANT INSERT, SELECT ON vault_audit.audit_vault, vault_audit.audit_event, vault_audit.audit_checkpoint TO vault_shipper;
 GRANT SELECT ON vault_audit.audit_vault, vault_audit.audit_event, vault_audit.audit_checkpoint TO vault_reader;
 
 ALTER TABLE vault_audit.audit_vault ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_sees ON vault_audit.audit_vault FOR SELECT TO vault_shipper USING (shipper = session_user);
-CREATE POLICY own_adds ON vault_audit.audit_vault FOR INSERT TO vault_shipper WITH CHECK (shipper = session_user);
+-- Whose a vault is, and when a row came, are the server's own words: no INSERT may say otherwise.
+CREATE POLICY own_adds ON vault_audit.audit_vault FOR INSERT TO vault_shipper
+  WITH CHECK (shipper = session_user AND first_shipped_at = now());
 CREATE POLICY all_seen ON vault_audit.audit_vault FOR SELECT TO vault_reader USING (true);
 
 ALTER TABLE vault_audit.audit_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_sees ON vault_audit.audit_event FOR SELECT TO vault_shipper
   USING (vault_id IN (SELECT v.vault_id FROM vault_audit.audit_vault v WHERE v.shipper = session_user));
 CREATE POLICY own_adds ON vault_audit.audit_event FOR INSERT TO vault_shipper
-  WITH CHECK (vault_id IN (SELECT v.vault_id FROM vault_audit.audit_vault v WHERE v.shipper = session_user));
+  WITH CHECK (received_at = now() AND vault_id IN (SELECT v.vault_id FROM vault_audit.audit_vault v WHERE v.shipper = session_user));
 CREATE POLICY all_seen ON vault_audit.audit_event FOR SELECT TO vault_reader USING (true);
 
 ALTER TABLE vault_audit.audit_checkpoint ENABLE ROW LEVEL SECURITY;
