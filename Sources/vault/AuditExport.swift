@@ -43,7 +43,9 @@ enum AuditExport {
     switch format {
     case "jsonl":
       let heads = try reader.auditHeads() + (head.map { [$0] } ?? [])
-      try export(reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: heads), to: arguments["output"])
+      try export(
+        reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: heads, proves: arguments["from"] == nil),
+        to: arguments["output"])
     case "csv": try export(reader, filter, ExportCSV(), to: arguments["output"])
     case "ocsf": try export(reader, filter, ExportOCSF(), to: arguments["output"])
     default: try export(reader, filter, ExportCEF(), to: arguments["output"])

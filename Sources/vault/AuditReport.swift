@@ -38,7 +38,8 @@ enum AuditReport {
     var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
     if format == .jsonl, !follows {
       // As the export has it.
-      return try AuditExport.print(reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: reader.auditHeads()))
+      return try AuditExport.print(
+        reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: reader.auditHeads(), proves: arguments["from"] == nil))
     }
     let records = try reader.auditRecords(filter)
     write(records, format, now, isFirst: true, &output)

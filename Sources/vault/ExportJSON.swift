@@ -6,12 +6,15 @@ struct ExportJSON: AuditLineWriter {
   private var days = DayCache()
   private let vaultId: String
   private let heads: [Int64: AuditCheckpoint]
+  private let proves: Bool
   /// The row before; the hash of another row's predecessor is written with it.
   private var last: Int64?
 
   /// - Parameters:
   ///   - heads: the signed heads; each stands on its row.
-  init(vaultId: String?, heads: [AuditCheckpoint]) {
+  ///   - proves: rows of a whole team are numbered anew, and prove nothing by themselves (`vault audit verify --from`).
+  init(vaultId: String?, heads: [AuditCheckpoint], proves: Bool) {
+    self.proves = proves
     self.vaultId = vaultId ?? ""
     self.heads = Dictionary(heads.map { ($0.sequence, $0) }) { $1 }
   }
@@ -51,7 +54,7 @@ struct ExportJSON: AuditLineWriter {
     sink.append(",\"hash\":\"")
     line.withHash { sink.append(hex: $0) }
     sink.append("\"")
-    proof(line, &sink)
+    if proves { proof(line, &sink) }
     sink.append("}\n")
   }
 
