@@ -95,6 +95,12 @@ static int sys_unix_connect_kind(const char *path, int kind) {
     errno = saved;
     return -1;
   }
+  return fd;
+}
+
+int sys_unix_connect(const char *path) {
+  int fd = sys_unix_connect_kind(path, SOCK_STREAM);
+  if (fd < 0) return -1;
   int32_t pid;
   uint32_t uid, gid;
   if (sys_peer_credentials(fd, &pid, &uid, &gid) != 0 || uid != geteuid()) {
@@ -104,8 +110,6 @@ static int sys_unix_connect_kind(const char *path, int kind) {
   }
   return fd;
 }
-
-int sys_unix_connect(const char *path) { return sys_unix_connect_kind(path, SOCK_STREAM); }
 
 int sys_unix_datagram_connect(const char *path) { return sys_unix_connect_kind(path, SOCK_DGRAM); }
 

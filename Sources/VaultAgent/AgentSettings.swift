@@ -24,7 +24,8 @@ struct AgentSettings: Sendable {
       guard let value = variable ?? values[setting.name]?.text else { return setting.standard }
       guard setting.isValid(value) else {
         throw Failure(
-          "\(setting.name): no such value \"\(value)\"", hint: "it is \(setting.values)", exitStatus: .configuration)
+          "\(variable == nil ? setting.name : setting.variable): no such value \"\(value)\"", hint: "it is \(setting.values)",
+          exitStatus: .configuration)
       }
       return value
     }

@@ -73,7 +73,7 @@ struct MotoKeyTests {
       form: form.finish(), address: endpoint.address,
       signer: QueryRequest.Signer(credential: credential, region: endpoint.signingRegion, service: "iam"),
       route: ScriptedSTS.route)
-    var request = try query.request(at: SystemClock().now())
+    var request = query.request(at: SystemClock().now())
     // moto loads all of IAM's managed policies first.
     request.timeout = 60_000
     let response = try await CurlTransport().send(request)
