@@ -50,14 +50,22 @@ extension Custody {
   /// Puts the head in the key store now. A key store that cannot take it is told of in the agent's log, and nothing else stops.
   func anchorHead() async {
     do {
-      guard let head = try await store.signedHead(),
-        let active = try await store.keyRecords().first(where: { $0.state == .active })
-      else { return }
-      try await keyStore(of: active).writeAnchor(head.line)
-      try await store.noteAnchored()
+      _ = try await putHead()
     } catch {
       AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
     }
+  }
+
+  /// Puts the head in the key store now.
+  ///
+  /// - Returns: the row that the key store knows from now on; nil where the log's keys are not at hand.
+  func putHead() async throws -> Int64? {
+    guard let head = try await store.signedHead(),
+      let active = try await store.keyRecords().first(where: { $0.state == .active })
+    else { return nil }
+    try await keyStore(of: active).writeAnchor(head.line)
+    try await store.noteAnchored()
+    return head.sequence
   }
 
   /// The head that the key store has, and what the agent itself finds wrong with the log.

@@ -37,7 +37,10 @@ extension Service {
       throw AgentError.badRequest("an archive without a file or a time")
     }
     try await custody.ensureUnlocked(for: prompter, requester: requester)
-    let segment = try await store.archive(before: Timestamp(milliseconds: before), to: path, requester: requester)
+    // First, and no row after it goes: an agent that dies then must find the key store's head in the log.
+    guard let head = try await custody.putHead() else { throw AgentError.locked }
+    let segment = try await store.archive(
+      before: Timestamp(milliseconds: before), through: head, to: path, requester: requester)
     await custody.anchorHead()
     let reply = Reply(.done, count: Int(segment.last - segment.first + 1))
     reply.add(.item, "first\t\(segment.first)")

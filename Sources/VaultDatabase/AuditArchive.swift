@@ -47,6 +47,12 @@ public enum AuditArchive {
       }
     }
     guard gzclose(stream) == Z_OK, fsync(target) == 0 else { throw failure(path) }
+    // Its name, too: the rows go from the log next.
+    let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/"
+    let folder = Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { throw failure(path) }
+    defer { close(folder) }
+    guard fsync(folder) == 0 else { throw failure(path) }
     isDone = true
     return try digest(path)
   }

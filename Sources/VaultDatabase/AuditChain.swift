@@ -39,6 +39,8 @@ public enum AuditChain {
     case anchorMissing
     /// An archived segment that the log does not name, or that is not what the log says.
     case segment(sequence: Int64)
+    /// An archived part whose last row no signed head bears out.
+    case unsigned(sequence: Int64)
     /// The database no longer refuses to change or delete rows.
     case unguarded
 
@@ -57,6 +59,7 @@ public enum AuditChain {
       case .rewritten(let sequence): "the log was rewritten: row \(sequence) is not the one that the key store knows of"
       case .anchorMissing: "the key store no longer holds the head of the log"
       case .segment(let sequence): "the archived rows that end at \(sequence) are not what the log says of them"
+      case .unsigned(let sequence): "its end, row \(sequence), is not signed: rows were cut off, or others wrote it"
       case .unguarded: "the triggers that keep the log append-only are gone"
       }
     }
@@ -70,7 +73,7 @@ public enum AuditChain {
   /// Goes over the whole log and names the first row that is wrong.
   public static func verify(_ reader: VaultReader, against evidence: AuditEvidence = AuditEvidence()) throws -> Verdict {
     guard let database = reader.database, let vaultId = try reader.vaultId() else { return .whole(rows: 0) }
-    return try AuditVerifier(database, vaultId: vaultId, evidence).run()
+    return try AuditVerifier(database, vaultId: vaultId, evidence, isArchive: reader.isArchive).run()
   }
 }
 

@@ -7,11 +7,14 @@ struct AuditVerifier {
   private let database: Database
   private let vaultId: String
   private let evidence: AuditEvidence
+  private let isArchive: Bool
 
-  init(_ database: Database, vaultId: String, _ evidence: AuditEvidence) {
+  /// - Parameter isArchive: nothing but its own heads says where it ends, so the last row must have one.
+  init(_ database: Database, vaultId: String, _ evidence: AuditEvidence, isArchive: Bool) {
     self.database = database
     self.vaultId = vaultId
     self.evidence = evidence
+    self.isArchive = isArchive
   }
 
   func run() throws -> AuditChain.Verdict {
@@ -83,6 +86,7 @@ struct AuditVerifier {
     if let later = pass.checkpoints.last(where: { $0.sequence > pass.sequence }) {
       return .truncated(after: pass.sequence, expected: later.sequence)
     }
+    if isArchive, pass.checkpoints.last?.sequence != pass.sequence { return .unsigned(sequence: pass.sequence) }
     guard let anchor = evidence.anchor, anchor.sequence > pass.sequence else { return nil }
     // What else the vault did since would still stand in the other tables, had only rows of the log been cut off.
     let newer = try database.prepare("SELECT EXISTS (SELECT 1 FROM session WHERE issued_at > ?)").begin()

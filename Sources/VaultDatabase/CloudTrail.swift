@@ -2,6 +2,8 @@ import VaultModel
 
 /// An event of AWS CloudTrail, as far as it says who had credentials and from where (CloudTrail User Guide, "Record contents").
 public struct CloudTrailEvent: Sendable, Hashable {
+  /// One event's in every file in which it stands: CloudTrail may deliver it more than once.
+  public var id: String?
   public var name: String
   /// `sts.amazonaws.com`
   public var source: String
@@ -36,12 +38,18 @@ public enum CloudTrail {
 
   /// - Parameter path: of a file, which may be compressed.
   public static func read(_ path: String) throws -> [CloudTrailEvent] {
-    let text = String(decoding: try AuditArchive.contents(of: path, limit: largest), as: UTF8.self)
+    let text: String
+    do {
+      text = String(decoding: try AuditArchive.contents(of: path, limit: largest), as: UTF8.self)
+    } catch is AuditArchive.Damage {
+      throw NotCloudTrail(path: path)
+    }
     let database = try Database()
     if try isJSON(text, in: database) {
       for place in ["$.Records", "$.Events", "$"] {
         guard try has(place, text, in: database) else { continue }
         if place == "$.Events" {
+          guard try holdsJSON(text, at: place, in: database) else { throw NotCloudTrail(path: path) }
           let inner = try database.prepare("SELECT json_extract(value, '$.CloudTrailEvent') FROM json_each(?, '$.Events')")
             .begin()
             .bind(text).rows { $0.text(0) }
@@ -68,20 +76,28 @@ public enum CloudTrail {
     try database.prepare("SELECT json_type(?, ?) = 'array'").begin().bind(text).bind(place).first { $0.int(0) == 1 } == true
   }
 
+  /// Whether what stands in an array can be looked into: no text but one that is JSON itself.
+  private static func holdsJSON(_ text: String, at place: String, in database: Database) throws -> Bool {
+    let strange = try database.prepare("SELECT EXISTS (SELECT 1 FROM json_each(?, ?) WHERE NOT json_valid(value))").begin()
+      .bind(text).bind(place).first { $0.int(0) }
+    return strange == 0
+  }
+
   private static func events(_ array: String, _ path: String, in database: Database) throws -> [CloudTrailEvent] {
-    guard try isJSON(array, in: database) else { throw NotCloudTrail(path: path) }
+    guard try isJSON(array, in: database), try holdsJSON(array, at: "$", in: database) else { throw NotCloudTrail(path: path) }
     let rows = try database.prepare(
       """
       SELECT json_extract(value, '$.eventName'), json_extract(value, '$.eventSource'), json_extract(value, '$.eventTime'), \
       json_extract(value, '$.requestID'), json_extract(value, '$.sourceIPAddress'), json_extract(value, '$.userIdentity.accessKeyId'), \
       json_extract(value, '$.userIdentity.arn'), json_extract(value, '$.responseElements.credentials.accessKeyId'), \
       json_extract(value, '$.requestParameters.roleArn'), json_extract(value, '$.requestParameters.roleSessionName'), \
-      json_extract(value, '$.errorCode') FROM json_each(?)
+      json_extract(value, '$.errorCode'), json_extract(value, '$.eventID') FROM json_each(?)
       """
     ).begin().bind(array).rows { row -> CloudTrailEvent? in
       guard !row.isNull(0), !row.isNull(1), let time = Timestamp(iso8601: row.text(2)) else { return nil }
       return CloudTrailEvent(
-        name: row.text(0), source: row.text(1), time: time, requestId: row.optionalText(3), address: row.optionalText(4),
+        id: row.optionalText(11), name: row.text(0), source: row.text(1), time: time, requestId: row.optionalText(3),
+        address: row.optionalText(4),
         callerKey: row.optionalText(5), callerARN: row.optionalText(6), issuedKey: row.optionalText(7),
         roleARN: row.optionalText(8),
         roleSessionName: row.optionalText(9), errorCode: row.optionalText(10))

@@ -1,7 +1,10 @@
+import Glibc
 import VaultModel
 
 /// The audit log held against what CloudTrail saw.
 public struct Reconciliation: Sendable {
+  /// Events, each counted once, in however many files it stands.
+  public private(set) var count = 0
   /// Calls that both know.
   public private(set) var matched = 0
   /// Calls that minted credentials with a key of this vault, of which the vault knows nothing: the key is used elsewhere.
@@ -12,6 +15,8 @@ public struct Reconciliation: Sendable {
   public private(set) var elsewhere: [CloudTrailEvent] = []
   /// Events that have nothing to do with this vault.
   public private(set) var others = 0
+  /// Files of archived rows that are not there: calls of their time look as if made outside the vault.
+  public private(set) var absent: [String] = []
   /// From where the vault's own calls came.
   public private(set) var addresses: Set<String>
 
@@ -22,8 +27,12 @@ public struct Reconciliation: Sendable {
   ]
 
   /// - Parameter addresses: from which the vault's sessions may be used beside those of its own calls.
-  public init(_ events: [CloudTrailEvent], with reader: VaultReader, addresses: Set<String> = []) throws {
+  public init(_ given: [CloudTrailEvent], with reader: VaultReader, addresses: Set<String> = []) throws {
     self.addresses = addresses
+    var ids: Set<String> = []
+    let events = given.filter { event in event.id.map { ids.insert($0).inserted } ?? true }
+    count = events.count
+    let readers = try archives(of: reader) + [reader]
     var byRequest: [String: AuditRecord] = [:]
     var byIssued: [String: AuditRecord] = [:]
     var keys: Set<String> = Set(try reader.accessKeys().map(\.accessKeyId))
@@ -32,7 +41,7 @@ public struct Reconciliation: Sendable {
     for action in AuditAction.allCases where Self.minting.contains(action.rawValue) {
       var filter = AuditFilter()
       filter.action = action
-      for record in try reader.auditRecords(filter) {
+      for record in try readers.flatMap({ try $0.auditRecords(filter) }) {
         if let id = record.event.requestId { byRequest[id] = record }
         if let key = record.event.sourceAccessKeyId { keys.insert(key) }
         guard record.event.outcome == .success else { continue }
@@ -69,6 +78,19 @@ public struct Reconciliation: Sendable {
       record.event.requestId != nil && !seen.contains(record.id) && record.time >= first
         && record.time.adding(seconds: Self.delay) <= last
     }
+  }
+
+  /// Calls whose rows were archived are the vault's as well.
+  private mutating func archives(of reader: VaultReader) throws -> [VaultReader] {
+    var readers: [VaultReader] = []
+    for segment in try reader.auditSegments() {
+      if access(segment.file, R_OK) == 0 {
+        readers.append(try VaultReader(archive: segment.file, digest: segment.digest))
+      } else {
+        absent.append(segment.file)
+      }
+    }
+    return readers
   }
 
   /// Whether somebody should look.

@@ -7,11 +7,14 @@ import VaultModel
 /// Not for two threads at one time.
 public final class VaultReader {
   let database: Database?
+  /// Whether it reads an archived part of a log.
+  let isArchive: Bool
 
   /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are looked at where the kernel has them, instead of copied
   ///   one by one, and count as its memory.
   /// - Throws: `DatabaseError`, also where a newer vault wrote the file; refused, where others can enter its folder.
   public init(path: String, isBrief: Bool = true) throws {
+    isArchive = false
     let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
     guard try PrivateDirectory.check(String(folder)), try DatabaseFile.check(path) else {
       database = nil
@@ -25,13 +28,17 @@ public final class VaultReader {
   }
 
   /// Reads over a connection that is open, and sees what it has not committed.
-  package init(over database: Database) { self.database = database }
+  package init(over database: Database) {
+    self.database = database
+    isArchive = false
+  }
 
   /// Reads an archived part of an audit log.
   ///
   /// - Parameter digest: what the file must be (BLAKE2b-256); nil for whatever it is.
   /// - Throws: `DatabaseError`, and `AuditArchive.Damage` for what is no archive.
   public init(archive path: String, digest: [UInt8]? = nil) throws {
+    isArchive = true
     let database = try AuditArchive.open(path, digest: digest)
     try Schema.requireKnown(database)
     guard try Schema.currentVersion(database) == Schema.version else { throw AuditArchive.Damage(path: path) }
@@ -213,6 +220,14 @@ public final class VaultReader {
     guard let database else { return [] }
     return try AuditKeyRows.segments(in: database)
   }
+
+  /// The first row that is there; 0 where there is none.
+  public func firstSequence() throws -> Int64 {
+    try rows("SELECT coalesce(min(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0
+  }
+
+  /// The key by which the newest head in the file says that it is signed; nil where there is none.
+  public func auditSigner() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.newestSigner(in: $0) } }
 
   public func lastSequence() throws -> Int64 {
     try rows("SELECT coalesce(max(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0

@@ -8,12 +8,15 @@ extension VaultStore {
   /// Writes the rows from before a time to a file, verifies it, and takes them out of the log, which says so.
   ///
   /// Calls without an outcome stay, and all after them. What the log must know of secrets that live on is said once more.
+  /// - Parameter known: no row after this one is taken out: the one whose head the key store has.
   /// - Throws: `StoreError.nothingToArchive`; `DatabaseError` where the file is there already or cannot be written. Nothing is taken out then.
-  public func archive(before time: Timestamp, to path: String, requester: Requester) throws -> AuditKeyRows.Segment {
+  public func archive(before time: Timestamp, through known: Int64 = .max, to path: String, requester: Requester) throws
+    -> AuditKeyRows.Segment
+  {
     guard let signing, sealer != nil else { throw StoreError.locked }
     let earlier = try AuditKeyRows.segments(in: database)
     let first = (earlier.last?.last ?? 0) + 1
-    let last = try lastToArchive(before: time)
+    let last = min(try lastToArchive(before: time), known)
     guard last >= first, let edges = try edges(first, last) else { throw StoreError.nothingToArchive }
     let checkpoint = AuditCheckpoint(sequence: last, hash: edges.lastHash, at: clock.now(), vaultId: vaultId, by: signing)
     let draft = path + ".new"

@@ -170,12 +170,13 @@ final class Shipper {
   // MARK: heads
 
   private func shipHeads(to server: Server, through end: AuditPlace, with newest: AuditCheckpoint?) throws {
-    var newestSigned = Int64.min
+    // By row and not by time, since a clock may be set back; and each row's head once, however often it is signed.
+    var shipped: Int64 = 0
     try server.forEachRow(
-      "SELECT coalesce(max(signed_at), -1) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]
-    ) { newestSigned = try $0.number(0) ?? -1 }
+      "SELECT coalesce(max(sequence), 0) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]
+    ) { shipped = try $0.number(0) ?? 0 }
     let heads = try (reader.auditCheckpoints() + (newest.map { [$0] } ?? [])).filter { head in
-      guard head.sequence <= end.sequence, head.signedAt.milliseconds >= newestSigned else { return false }
+      guard head.sequence <= end.sequence, head.sequence > shipped else { return false }
       return try reader.auditHash(of: head.sequence) == head.hash
     }
     for start in stride(from: 0, to: heads.count, by: 1_000) {

@@ -110,8 +110,14 @@ struct TeamPass {
     if let later = heads.last, later.sequence > place.sequence {
       return text(.truncated(after: place.sequence, expected: later.sequence))
     }
-    let bare = gaps.first { gap in !announced.contains { $0.first <= gap.after + 1 && $0.last == gap.last } }
-    return bare.map { text(.segment(sequence: $0.last)) }
+    // What says that rows were archived may have been archived itself, with the rows behind them.
+    let bare = gaps.indices.first { number in
+      let gap = gaps[number]
+      let isFollowed = number + 1 < gaps.count && gaps[number + 1].after == gap.last
+      return !isFollowed
+        && !announced.contains { $0.first <= gap.after + 1 && $0.last == gap.last || $0.first == gap.last + 1 }
+    }
+    return bare.map { text(.segment(sequence: gaps[$0].last)) }
   }
 
   private func text(_ fault: AuditChain.Fault) -> String { fault.description }

@@ -62,8 +62,12 @@ enum AuditCommands {
           try say(ExportVerdict.text(of: file, against: evidence, isPart: arguments.has("partial")))
           continue
         }
-        let rows = try judge(AuditChain.verify(VaultReader(archive: file), against: evidence), of: file)
-        try say("\(file): the \(rows.text) are whole")
+        let archive = try VaultReader(archive: file)
+        let rows = try judge(AuditChain.verify(archive, against: evidence), of: file)
+        if evidence.publicKey == nil, let signer = try archive.auditSigner() {
+          Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")
+        }
+        try say("\(file): rows \(archive.firstSequence()) to \(rows.count) are whole, up to a signed head")
       }
     }
   }

@@ -41,19 +41,22 @@ enum AuditReport {
       return try AuditExport.print(
         reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: reader.auditHeads(), proves: arguments["from"] == nil))
     }
+    var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY", "PROGRAM", "KEY", "MORE"])
+    // Before the rows are read: what is written meanwhile comes next.
+    var last = follows ? try reader.lastSequence() : 0
     let records = try reader.auditRecords(filter)
-    write(records, format, now, isFirst: true, &output)
+    write(records, format, now, isFirst: true, &table, &output)
     if records.isEmpty, !follows, format == .table { Diagnostics.notice("no such row in the audit log") }
     output.flush()
     guard follows else { return }
     filter.limit = nil
     filter.reverse = false
-    var last = try records.map(\.sequence).max() ?? reader.lastSequence()
+    last = max(last, records.map(\.sequence).max() ?? 0)
     while true {
       usleep(250_000)
       filter.after = last
       let more = try reader.auditRecords(filter)
-      write(more, format, SystemClock().now(), isFirst: false, &output)
+      write(more, format, SystemClock().now(), isFirst: false, &table, &output)
       output.flush()
       last = more.last?.sequence ?? last
     }
@@ -101,11 +104,11 @@ enum AuditReport {
   }
 
   private static func write(
-    _ records: [AuditRecord], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, _ output: inout Output
+    _ records: [AuditRecord], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, _ table: inout Table,
+    _ output: inout Output
   ) {
     switch format {
     case .table:
-      var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY", "PROGRAM", "KEY", "MORE"])
       for record in records {
         let event = record.event
         table.add([

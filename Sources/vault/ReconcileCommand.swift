@@ -1,3 +1,4 @@
+import Glibc
 import VaultDatabase
 import VaultModel
 
@@ -16,12 +17,19 @@ enum ReconcileCommand {
     }
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     var events: [CloudTrailEvent] = []
-    for file in arguments.positional { events += try CloudTrail.read(file) }
+    for file in arguments.positional {
+      guard access(file, F_OK) == 0 else { throw Failure("no file \(file)", exitStatus: .noInput) }
+      events += try CloudTrail.read(file)
+    }
     let addresses = Set((arguments["address"] ?? "").split(separator: ",").map { String($0) })
     let result = try Reconciliation(events, with: VaultReader(path: paths.database), addresses: addresses)
+    for file in result.absent {
+      Diagnostics.notice(
+        "archived rows are in \(file), which is not there: calls of their time look as if made outside the vault")
+    }
     var output = Output()
     switch format {
-    case .json, .jsonl, .csv: write(result, events.count, &output)
+    case .json, .jsonl, .csv: write(result, result.count, &output)
     case .table: show(result, &output)
     }
     output.flush()
@@ -30,7 +38,7 @@ enum ReconcileCommand {
         "\(result.outside.count) calls outside the vault, \(result.unseen.count) that AWS did not see, "
           + "\(result.elsewhere.count) uses from elsewhere", exitStatus: .badData)
     }
-    Diagnostics.notice("\(events.count) events: \(result.matched) calls are in both, \(result.others) are others'")
+    Diagnostics.notice("\(result.count) events: \(result.matched) calls are in both, \(result.others) are others'")
   }
 
   private static func show(_ result: Reconciliation, _ output: inout Output) {

@@ -37,6 +37,8 @@ enum ShipCommand {
   /// The head as the agent signs it; asking for it also gives every row its code. Nobody is asked for anything where nobody sits.
   private static func newestHead(_ paths: VaultPaths) -> AuditCheckpoint? {
     let writer = MessageWriter(.auditHead)
+    // Not the one that the key store has, which is of ten seconds ago.
+    writer.add(.refresh, "1")
     AWSInputs.add(to: writer)
     do {
       let client = AgentClient(paths: paths)

@@ -22,24 +22,39 @@ enum ReportFormat: String {
 struct Table {
   private let titles: [String]
   private var rows: [[String]] = []
+  private var widths: [Int]
+  private var isBegun = false
 
-  init(_ titles: [String]) { self.titles = titles }
+  init(_ titles: [String]) {
+    self.titles = titles
+    widths = titles.map(\.count)
+  }
 
-  var isEmpty: Bool { rows.isEmpty }
+  /// Whether no row was ever added.
+  private(set) var isEmpty = true
 
   /// - Parameter cells: as many as there are titles; shown escaped.
-  mutating func add(_ cells: [String]) { rows.append(cells) }
+  mutating func add(_ cells: [String]) {
+    rows.append(cells)
+    isEmpty = false
+  }
 
-  func write(to output: inout Output) {
+  /// Writes the rows and forgets them: a second time those that were added since, under the same titles.
+  mutating func write(to output: inout Output) {
+    defer {
+      rows.removeAll()
+      isBegun = true
+    }
     guard Terminal.outputIsTerminal else {
       for row in rows { output.line(row.map(safeText).joined(separator: "\t")) }
       return
     }
     let shown = rows.map { $0.map(safeText) }
-    var widths = titles.map(\.count)
     for row in shown { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
-    let colour = Terminal.hasColour
-    output.line((colour ? "\u{1B}[1m" : "") + Self.aligned(titles, widths) + (colour ? "\u{1B}[0m" : ""))
+    if !isBegun {
+      let colour = Terminal.hasColour
+      output.line((colour ? "\u{1B}[1m" : "") + Self.aligned(titles, widths) + (colour ? "\u{1B}[0m" : ""))
+    }
     for row in shown { output.line(Self.aligned(row, widths)) }
   }
 

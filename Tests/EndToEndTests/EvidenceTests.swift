@@ -87,12 +87,35 @@ import Testing
     let file = vault.folder.file("part.gz")
     #expect(try await vault.mustRun("audit", "archive", "--before", "1s", "--to", file).contains("rows 1 to "))
     #expect(try await vault.mustRun("audit", "verify", "--key", key).contains("are archived"))
-    #expect(try await vault.mustRun("audit", "verify", "--public-key", publicKey, file).contains("are whole"))
+    let known = try await vault.mustRun("audit", "verify", "--public-key", publicKey, file)
+    #expect(known.contains("are whole, up to a signed head"), "\(known)")
+    let unknown = try await vault.run("audit", "verify", file)
+    #expect(unknown.succeeded && unknown.errors.contains(publicKey), "who signed is told: \(unknown.errors)")
     let other = String(publicKey.reversed())
     #expect(try await vault.run("audit", "verify", "--public-key", other, file).end == .exit(65))
     try await vault.mustRun("exec", "app-dev", "--", "true")
     try await vault.mustRun("agent", "stop")
     try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
+  }
+
+  @Test("rows are not taken out whose head the key store does not have: an agent that dies then would find the log rewritten")
+  func archivedBehindTheHead() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    for _ in 0..<3 { try await vault.mustRun("exec", "app-dev", "--", "true") }
+    let head = vault.folder.file("vault/audit-head")
+    let file = vault.folder.file("part.gz")
+    // A folder in its place takes no head, whoever writes.
+    rename(head, head + ".aside")
+    mkdir(head, 0o700)
+    let refused = try await vault.run("audit", "archive", "--before", "0s", "--to", file)
+    #expect(!refused.succeeded && !FileManager.default.fileExists(atPath: file), "\(refused.output)")
+    rmdir(head)
+    rename(head + ".aside", head)
+    vault.killAgent()
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await vault.mustRun("audit", "archive", "--before", "0s", "--to", file).contains("rows 1 to "))
     #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
   }
 

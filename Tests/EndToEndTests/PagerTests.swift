@@ -81,4 +81,33 @@ import Testing
     let standard = try await show(vault, rows: 5, ["audit"], ["VAULT_PAGER": "echo LESS=$LESS; cat >/dev/null"])
     #expect(standard.lines == ["LESS=FRX"])
   }
+
+  /// Runs `vault audit --follow` at a pseudo-terminal, and three times a command whose rows it then must show; prints what was shown.
+  private static let follower = """
+    import os, pty, signal, subprocess, sys
+    vault = sys.argv[1]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(vault, [vault, "audit", "--follow", "--action", "Deliver"])
+    shown = b""
+    for number in range(4):
+        while shown.count(b"reason-") < number or b"TIME" not in shown:
+            shown += os.read(terminal, 65536)
+        if number < 3:
+            subprocess.run([vault, "exec", "app-dev", "--reason", f"reason-{number}", "--", "true"], check=True)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    sys.stderr.write(shown.decode())
+    """
+
+  @Test("a log that is followed has its titles once, however often nothing came")
+  func following() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let result = try await Subprocess.run(
+      try Programs.python, ["-c", Self.follower, try Programs.vault], environment: vault.environment, timeout: 60)
+    #expect(result.succeeded)
+    let lines = result.errors.split(whereSeparator: \.isNewline)
+    #expect(lines.filter { $0.contains("TIME") }.count == 1 && lines.count == 4, "\(result.errors)")
+  }
 }

@@ -107,14 +107,41 @@ import Testing
     #expect(try await vault.run("audit", "reconcile", empty).succeeded)
   }
 
+  @Test("an event in two files is one, and calls whose rows were archived are the vault's while the file is there")
+  func twiceAndArchived() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    let rows = try await vault.rows("audit", "--action", "AssumeRole")
+    var known = event(rows[0])
+    known["eventID"] = "one"
+    var outside = event(rows[0])
+    outside.merge(["eventID": "two", "requestID": "another", "responseElements": NSNull()]) { _, new in new }
+    let first = try write([known], to: "first.json", in: vault)
+    let second = try write([known, outside], to: "second.json", in: vault)
+    let found = try await vault.run("audit", "reconcile", first, second, second)
+    #expect(found.end == .exit(65) && found.output.split(separator: "\n").count == 1, "\(found.output)")
+    let agreed = try await vault.run("audit", "reconcile", first, first)
+    #expect(agreed.succeeded && agreed.errors.contains("1 events: 1 calls"), "\(agreed.errors)")
+    let archive = vault.folder.file("old.gz")
+    try await vault.mustRun("audit", "archive", "--before", "0s", "--to", archive)
+    let still = try await vault.run("audit", "reconcile", first)
+    #expect(still.succeeded && still.errors.contains("1 calls are in both"), "\(still.output) \(still.errors)")
+    unlink(archive)
+    let gone = try await vault.run("audit", "reconcile", first)
+    #expect(gone.end == .exit(65) && gone.errors.contains("old.gz, which is not there"), "\(gone.errors)")
+  }
+
   @Test(
     "what is nothing of CloudTrail's is told so",
-    arguments: ["", "{}", "[1, 2]", "not json\n{", "{\"Records\": [{\"eventName\": 1}]}"])
+    arguments: [
+      "", "{}", "[1, 2]", "not json\n{", "{\"Records\": [{\"eventName\": 1}]}", "{\"Records\": [\"x\"]}", "{\"Events\": [\"x\"]}",
+    ])
   func garbage(text: String) async throws {
     let vault = TestVault()
     let file = vault.folder.write(text, to: "file")
     let result = try await vault.run("audit", "reconcile", file)
     #expect(result.end == .exit(65) && result.errors.contains("no events of CloudTrail"), "\(result.end) \(result.errors)")
-    #expect(try await vault.run("audit", "reconcile", "/nowhere").end != .exit(0))
+    #expect(try await vault.run("audit", "reconcile", "/nowhere").end == .exit(66))
   }
 }

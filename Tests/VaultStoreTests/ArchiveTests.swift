@@ -73,6 +73,43 @@ import VaultSecrets
     #expect(segment.last == open - 1)
   }
 
+  @Test("the row whose head the key store has is the last that is taken out, so that an agent that dies then finds it")
+  func throughTheHead() async throws {
+    let opened = try await openedLog()
+    try await opened.issue()
+    let head = try #require(try await opened.store.signedHead())
+    for _ in 0..<5 { try await opened.issue() }
+    opened.clock.advance(seconds: 60)
+    let segment = try await opened.store.archive(
+      before: opened.clock.now(), through: head.sequence, to: opened.folder.file("archive.gz"), requester: OpenedStore.me)
+    #expect(segment.last == head.sequence)
+    let again = try await opened.reopened()
+    try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
+    #expect(try await opened.deliver(from: again) != nil)
+  }
+
+  @Test("an archive whose last row no signed head bears out is not whole, whatever stands before it", arguments: [true, false])
+  func unsignedEnd(keepsOthers: Bool) async throws {
+    let opened = try await openedLog()
+    for _ in 0..<150 { try await opened.issue() }
+    opened.clock.advance(seconds: 60)
+    let key = try #require(try opened.reader().auditPublicKey())
+    let file = opened.folder.file("archive.gz")
+    let segment = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    // A database that is not compressed is read as well.
+    let cut = opened.folder.file("cut.db")
+    try Data(AuditArchive.contents(of: file, limit: 1 << 24)).write(to: URL(fileURLWithPath: cut))
+    chmod(cut, 0o600)
+    let last = segment.last - 3
+    try Tampering.run(
+      "DELETE FROM audit_event WHERE sequence > \(last); DELETE FROM audit_checkpoint WHERE sequence > \(keepsOthers ? last : 0)",
+      on: cut)
+    for evidence in [AuditEvidence(), AuditEvidence(publicKey: key)] {
+      #expect(try AuditChain.verify(VaultReader(archive: cut), against: evidence) == .broken(.unsigned(sequence: last)))
+      #expect(try AuditChain.verify(VaultReader(archive: file), against: evidence) == .whole(rows: segment.last))
+    }
+  }
+
   @Test("rows cannot be taken out by anyone else: not with a head that the vault signed, nor may an archive be another")
   func forged() async throws {
     let opened = try await openedLog()
