@@ -8,6 +8,8 @@ import VaultSecrets
 public enum AuditArchive {
   /// An archive takes no more memory than this when it is opened: 4 GiB.
   static let largest = 4 << 30
+  /// The first form of the database that archives were made of (`0003_audit_evidence.sql`).
+  static let firstSchema = 3
 
   /// It is no archive, or not the one that was meant.
   public struct Damage: ReportableError, Hashable {

@@ -41,7 +41,8 @@ public final class VaultReader {
     isArchive = true
     let database = try AuditArchive.open(path, digest: digest)
     try Schema.requireKnown(database)
-    guard try Schema.currentVersion(database) == Schema.version else { throw AuditArchive.Damage(path: path) }
+    // Of a vault of its time: the log's tables are the same since there are archives.
+    guard try Schema.currentVersion(database) >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
     self.database = database
   }
 

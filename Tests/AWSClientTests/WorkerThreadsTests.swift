@@ -22,7 +22,7 @@ struct WorkerThreadsTests {
 
   @Test("no more work is done at once than there may be threads, and all of it is done")
   func bound() async {
-    let threads = WorkerThreads(most: 3, idleSeconds: 30)
+    let threads = WorkerThreads(most: 3, idleSeconds: 600)
     let gauge = Gauge()
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<200 {

@@ -110,6 +110,25 @@ import VaultSecrets
     }
   }
 
+  @Test(
+    "an archive that a vault of an earlier form made stays provable, and one of a later form is refused", arguments: [3, 4, 99])
+  func otherForm(version: Int) async throws {
+    let opened = try await openedLog()
+    try await opened.issue()
+    opened.clock.advance(seconds: 60)
+    let file = opened.folder.file("archive.gz")
+    let segment = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    let other = opened.folder.file("other.db")
+    try Data(AuditArchive.contents(of: file, limit: 1 << 24)).write(to: URL(fileURLWithPath: other))
+    chmod(other, 0o600)
+    try Tampering.run("DROP TABLE lease; PRAGMA user_version = \(version)", on: other)
+    if version < 99 {
+      #expect(try AuditChain.verify(VaultReader(archive: other)) == .whole(rows: segment.last))
+    } else {
+      #expect(throws: DatabaseError.self) { try VaultReader(archive: other) }
+    }
+  }
+
   @Test("rows cannot be taken out by anyone else: not with a head that the vault signed, nor may an archive be another")
   func forged() async throws {
     let opened = try await openedLog()
