@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSystem"),
+    .target(name: "CWipingHeap"),
 
     module("VaultModel"),
     module("VaultSecrets", ["VaultModel", "CSodium"]),
@@ -58,7 +59,7 @@ let package = Package(
     .executableTarget(
       name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
       resources: [.embedInCode("page")], swiftSettings: strict),
-    .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem"], swiftSettings: strict),
+    .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict),
     .executableTarget(name: "vault-team", dependencies: ["VaultTeam"], swiftSettings: strict),
     .executableTarget(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
