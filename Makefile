@@ -11,7 +11,7 @@ BASH := $(SHARE)/bash-completion/completions/vault
 ZSH := $(SHARE)/zsh/site-functions/_vault
 FISH := $(SHARE)/fish/vendor_completions.d/vault.fish
 
-.PHONY: help demo build test torture fuzz simulate bench layout lint format install uninstall clean
+.PHONY: help demo build test torture fuzz sanitize simulate bench layout lint format install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -38,6 +38,11 @@ torture: ## the long tests: killing the agent 1,000 times, failing every file sy
 fuzz: ## every parser against random input, a minute each (SECONDS_EACH)
 	@scripts/setup.sh build
 	@scripts/fuzz.sh
+
+sanitize: ## the modules' tests under the thread and the address sanitizer
+	@scripts/setup.sh build test
+	@scripts/build.sh
+	@scripts/sanitize.sh
 
 simulate: ## the schedule of 200 laptops over a month, in virtual time
 	@scripts/setup.sh build

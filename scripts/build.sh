@@ -28,7 +28,7 @@ laid_out() {
 
 echo "vault: building (two to four minutes the first time)" >&2
 laid_out vault --scratch-path .build/static -Xswiftc -static-executable
-laid_out vaultd --scratch-path .build/agent
+laid_out vaultd --scratch-path .build/agent -Xlinker -z -Xlinker now
 quiet --product vault-team --static-swift-stdlib
 quiet --product sts-simulator --static-swift-stdlib
 if [ "${1:-}" = bench ]; then quiet --product bench-inside --static-swift-stdlib; fi

@@ -123,6 +123,8 @@ public func sha256(_ pieces: [UInt8]...) -> [UInt8] {
   for piece in pieces { crypto_hash_sha256_update(&state, piece, UInt64(piece.count)) }
   var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
   crypto_hash_sha256_final(&state, &digest)
+  // It still holds the last block of the message, and a request that is signed has a session's token in it.
+  withUnsafeMutableBytes(of: &state) { wipe($0) }
   return digest
 }
 
