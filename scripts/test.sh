@@ -9,6 +9,8 @@ for name in $(compgen -e | grep -E '^(AWS_|VAULT_(HOME|KEYSTORE|PASSPHRASE)|DBUS
 done
 export VAULT_PROGRAMS=$PWD/.build/programs VAULT_TEST_VENV=$PWD/.tools
 if [ $# -gt 0 ]; then
+  # Whatever is named, it may start agents (below).
+  export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
   exec scripts/swift.sh test "$@"
 fi
 # One after the other, since a machine that is busy with killing agents makes real deadlines (a keyring's 3 s) pass elsewhere; and of what
