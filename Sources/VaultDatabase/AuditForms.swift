@@ -46,12 +46,6 @@ extension VaultReader {
     ).begin().first { $0.int(0) } ?? 0
   }
 
-  /// The signed heads of the log, in their order.
-  public func auditCheckpoints() throws -> [AuditCheckpoint] {
-    guard let database else { return [] }
-    return try AuditKeyRows.checkpoints(in: database)
-  }
-
   /// The rows behind a place, as far as `last`, each proven to follow the one before.
   ///
   /// - Parameter body: false where it wants no more; the row that it was given counts.

@@ -175,7 +175,7 @@ final class Shipper {
     try server.forEachRow(
       "SELECT coalesce(max(sequence), 0) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]
     ) { shipped = try $0.number(0) ?? 0 }
-    let heads = try (reader.auditCheckpoints() + (newest.map { [$0] } ?? [])).filter { head in
+    let heads = try (reader.auditHeads() + (newest.map { [$0] } ?? [])).filter { head in
       guard head.sequence <= end.sequence, head.sequence > shipped else { return false }
       return try reader.auditHash(of: head.sequence) == head.hash
     }
