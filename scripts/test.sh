@@ -16,7 +16,16 @@ fi
 # One after the other, since a machine that is busy with killing agents makes real deadlines (a keyring's 3 s) pass elsewhere; and of what
 # starts agents, which each derive a key from a passphrase in 256 MiB, only a few at one time.
 scripts/swift.sh build --build-tests
-scripts/swift.sh test --skip-build --skip EndToEndTests
+
+# One part of the tests. What failed is said once more at its end, where thousands of lines do not hide it.
+part() {
+  local log=.build/tests.log
+  scripts/swift.sh test --skip-build "$@" 2>&1 | tee "$log" && return
+  printf '\nvault: what failed:\n' >&2
+  grep -E '✘|[Ff]atal error|error: ' "$log" | cut -c 1-600 | tail -n 20 >&2 || tail -n 20 "$log" >&2
+  return 1
+}
+part --skip EndToEndTests
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
-scripts/swift.sh test --skip-build --filter EndToEndTests --skip TortureTests
-scripts/swift.sh test --skip-build --filter TortureTests
+part --filter EndToEndTests --skip TortureTests
+part --filter TortureTests

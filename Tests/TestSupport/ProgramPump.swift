@@ -147,8 +147,8 @@ final class ProgramPump: @unchecked Sendable {
     }
     // What the program wrote is in the pipes by now. Whoever else still holds them (an agent that it left behind) is not
     // waited for.
-    if outputOpen { outputOpen = drain(process.output, into: \.output) }
-    if errorsOpen { errorsOpen = drain(process.errors, into: \.errors) }
+    if outputOpen { outputOpen = drainRest(process.output, into: \.output) }
+    if errorsOpen { errorsOpen = drainRest(process.errors, into: \.errors) }
     var status: Int32 = 0
     condition.lock()
     // Reaped under the lock: until then the process number can be no other's.
@@ -165,6 +165,19 @@ final class ProgramPump: @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     return (!pendingInput.isEmpty, inputEnds, hasEnded)
+  }
+
+  /// Reads all that is there, and gives the pipe's end a second to come: a program that another thread is starting at this moment has a
+  /// copy of every descriptor until its `execve`.
+  private func drainRest(_ descriptor: Int32, into buffer: ReferenceWritableKeyPath<ProgramPump, [UInt8]>) -> Bool {
+    let limit = Date(timeIntervalSinceNow: 1)
+    while drain(descriptor, into: buffer) {
+      let left = limit.timeIntervalSinceNow
+      guard left > 0 else { return true }
+      var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      _ = poll(&polled, 1, Int32(left * 1_000) + 1)
+    }
+    return false
   }
 
   /// Reads all that is there; false at the end of the pipe.
