@@ -103,7 +103,7 @@ public struct AgentProcess: Sendable {
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     let watchdog = Self.watchdog(environment, clock)
     defer { watchdog?.cancel() }
-    await Thread.run { gate.run() }
+    await gate.run()
     _ = sys_notify("STOPPING=1")
     await broker.clearFiles()
     await scheduler.stop()

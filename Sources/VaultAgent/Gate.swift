@@ -2,17 +2,22 @@ import CSystem
 import Glibc
 import Synchronization
 import VaultModel
+import VaultStore
 import VaultWire
 
 /// The agent's one door: a Unix socket that takes connections of its own user only.
 ///
-/// One thread waits in `epoll_wait(2)` and reads; what is asked runs in a task per connection. Nothing wakes it but its clients, save
-/// while a frame is half read: then it looks once a second whether its time is up.
-final class Gate: Sendable {
+/// It is what the lane watches while it has nothing to do, so that a request is read, answered and let go by one thread, which nobody has
+/// to wake. Nothing wakes the lane here but the clients, save while a frame is half read: then it looks once a second whether its time
+/// is up.
+///
+/// `@unchecked Sendable`: what changes is touched by the lane's thread alone, save `isStopping`, which has a lock.
+final class Gate: LaneWatch, @unchecked Sendable {
   /// How long a frame may take from its first byte to its last.
   static let frameDeadline: Int64 = 10
   /// Connections at one time; more wait in the socket's queue.
   static let mostConnections = 1_000
+  private static let mostEvents = 64
 
   private let listener: Int32
   private let poller: Int32
@@ -21,13 +26,20 @@ final class Gate: Sendable {
   /// A service manager's socket is its own to remove.
   private let isInherited: Bool
   /// Where requests run.
-  private let lane: any TaskExecutor
+  private let lane: StoreLane
   private let handle: @Sendable (Connection, Message) async -> Void
   private let isStopping = Mutex(false)
 
+  private var clients: [Int32: Client] = [:]
+  /// Those that came last: whoever is answered at once is let go without having been watched.
+  private var newcomers: [Int32] = []
+  private var isListening = true
+  private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: mostEvents)
+  private var ended: CheckedContinuation<Void, Never>?
+
   /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed on. Call it under the
   /// agent's lock.
-  init(path: String, lane: any TaskExecutor, handle: @escaping @Sendable (Connection, Message) async -> Void) throws(AgentError) {
+  init(path: String, lane: StoreLane, handle: @escaping @Sendable (Connection, Message) async -> Void) throws(AgentError) {
     let inherited = sys_inherited_listener()
     isInherited = inherited >= 0
     if !isInherited {
@@ -53,6 +65,7 @@ final class Gate: Sendable {
     close(listener)
     close(poller)
     close(wakeUp)
+    events.deallocate()
   }
 
   private func watch(_ descriptor: Int32) {
@@ -64,13 +77,6 @@ final class Gate: Sendable {
 
   private func forget(_ descriptor: Int32) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, nil) }
 
-  /// Ends ``run()`` from another thread.
-  func stop() {
-    isStopping.withLock { $0 = true }
-    var one: UInt64 = 1
-    _ = write(wakeUp, &one, 8)
-  }
-
   private struct Client {
     let connection: Connection
     var reader = FrameReader()
@@ -78,77 +84,111 @@ final class Gate: Sendable {
     var frameBegan: Int64 = 0
   }
 
+  // MARK: its life
+
   /// Serves until ``stop()``. The socket's file is removed first, so that newcomers start a new agent; open connections are closed last.
-  func run() {
-    var clients: [Int32: Client] = [:]
-    var isListening = true
-    var events = [epoll_event](repeating: epoll_event(), count: 64)
-    while !isStopping.withLock({ $0 }) {
-      let halfway = clients.values.contains { $0.frameBegan > 0 }
-      let ready = epoll_wait(poller, &events, Int32(events.count), halfway ? 1_000 : -1)
-      for event in events.prefix(max(0, Int(ready))) {
-        let descriptor = event.data.fd
-        if descriptor == listener {
-          accept(into: &clients)
-        } else if clients[descriptor] != nil {
-          serve(descriptor, &clients)
-        }
-      }
-      if halfway { dropSlow(&clients) }
-      if isListening != (clients.count < Self.mostConnections) {
-        isListening.toggle()
-        if isListening { watch(listener) } else { forget(listener) }
-      }
+  /// Call it on the lane.
+  func run() async {
+    await withCheckedContinuation { continuation in
+      ended = continuation
+      lane.wait(in: self)
     }
+  }
+
+  /// Ends ``run()``, from any thread.
+  func stop() {
+    isStopping.withLock { $0 = true }
+    interrupt()
+  }
+
+  func interrupt() {
+    var one: UInt64 = 1
+    _ = write(wakeUp, &one, 8)
+  }
+
+  private func end() {
+    lane.wait(in: nil)
     if !isInherited { unlink(path) }
-    for (descriptor, client) in clients {
-      forget(descriptor)
-      client.connection.close()
-    }
+    for descriptor in Array(clients.keys) { drop(descriptor) }
+    ended?.resume()
+    ended = nil
   }
 
-  private func accept(into clients: inout [Int32: Client]) {
-    while clients.count < Self.mostConnections {
-      let descriptor = sys_accept(listener)
-      if descriptor < 0 { return }
-      var pid: Int32 = 0
-      var uid: UInt32 = 0
-      var gid: UInt32 = 0
-      // Another user gets no byte of an answer, whatever the socket's mode has become.
-      guard sys_peer_credentials(descriptor, &pid, &uid, &gid) == 0, uid == geteuid() else {
-        close(descriptor)
-        continue
+  // MARK: what happens
+
+  func watch(mayWait: Bool) {
+    settleNewcomers()
+    let halfway = clients.values.contains { $0.frameBegan > 0 }
+    let ready = epoll_wait(poller, events, Int32(Self.mostEvents), !mayWait ? 0 : halfway ? 1_000 : -1)
+    for event in UnsafeBufferPointer(start: events, count: max(0, Int(ready))) {
+      switch event.data.fd {
+      case listener: accept()
+      case wakeUp:
+        var count: UInt64 = 0
+        _ = read(wakeUp, &count, 8)
+      case let descriptor: serve(descriptor)
       }
-      clients[descriptor] = Client(connection: Connection(descriptor: descriptor, pid: pid, uid: uid))
-      watch(descriptor)
     }
+    if halfway { dropSlow() }
+    if isListening != (clients.count < Self.mostConnections) {
+      isListening.toggle()
+      if isListening { watch(listener) } else { forget(listener) }
+    }
+    if isStopping.withLock({ $0 }) { end() }
   }
 
-  private func serve(_ descriptor: Int32, _ clients: inout [Int32: Client]) {
-    guard var client = clients.removeValue(forKey: descriptor) else { return }
+  /// The next newcomer. Others make epoll_wait return again.
+  private func accept() {
+    let descriptor = sys_accept(listener)
+    if descriptor < 0 { return }
+    var pid: Int32 = 0
+    var uid: UInt32 = 0
+    var gid: UInt32 = 0
+    // Another user gets no byte of an answer, whatever the socket's mode has become.
+    guard sys_peer_credentials(descriptor, &pid, &uid, &gid) == 0, uid == geteuid() else {
+      close(descriptor)
+      return
+    }
+    clients[descriptor] = Client(connection: Connection(descriptor: descriptor, pid: pid, uid: uid))
+    newcomers.append(descriptor)
+    // What it asks has mostly come with it.
+    serve(descriptor)
+  }
+
+  private func settleNewcomers() {
+    guard !newcomers.isEmpty else { return }
+    for descriptor in newcomers {
+      guard let client = clients[descriptor] else { continue }
+      if client.connection.beginWatch() { watch(descriptor) } else { clients[descriptor] = nil }
+    }
+    newcomers.removeAll(keepingCapacity: true)
+  }
+
+  private func serve(_ descriptor: Int32) {
+    guard var client = clients[descriptor] else { return }
     switch client.reader.next(from: client.connection) {
     case .message(let message):
       client.frameBegan = 0
-      // Whatever else is there already makes epoll_wait return again.
-      guard client.connection.take(message, on: lane, handle: handle) else { return drop(descriptor, client) }
       clients[descriptor] = client
+      // Whatever else is there already makes epoll_wait return again.
+      if !client.connection.take(message, on: lane, handle: handle) { drop(descriptor) }
     case .later:
       client.frameBegan = client.reader.isHalfway ? (client.frameBegan > 0 ? client.frameBegan : Self.monotonicSeconds()) : 0
       clients[descriptor] = client
-    case .over: drop(descriptor, client)
+    case .over: drop(descriptor)
     }
   }
 
-  private func drop(_ descriptor: Int32, _ client: Client) {
-    forget(descriptor)
+  private func drop(_ descriptor: Int32) {
+    guard let client = clients.removeValue(forKey: descriptor) else { return }
+    if client.connection.isWatched { forget(descriptor) }
     client.connection.close()
   }
 
-  private func dropSlow(_ clients: inout [Int32: Client]) {
+  private func dropSlow() {
     let now = Self.monotonicSeconds()
     for (descriptor, client) in clients where client.frameBegan > 0 && now - client.frameBegan >= Self.frameDeadline {
-      clients[descriptor] = nil
-      drop(descriptor, client)
+      drop(descriptor)
     }
   }
 

@@ -13,16 +13,20 @@ struct PeerInspector: Sendable {
   }
 
   /// The agent itself, for what it does unasked.
-  var agent: Requester { requester(pid: getpid(), uid: geteuid(), commandIndex: nil) }
+  var agent: Requester { requester(pid: getpid(), uid: geteuid(), parent: getppid(), commandIndex: nil) }
 
   /// - Parameter commandIndex: which word of the process's own command line it is about to become; only a place in the kernel's copy
   ///   of the line, so that the asker cannot give a name that it was not started with.
-  func requester(pid: Int32, uid: UInt32, commandIndex: Int?) -> Requester {
+  func requester(of connection: Connection, commandIndex: Int?) -> Requester {
+    requester(pid: connection.pid, uid: connection.uid, parent: connection.parent, commandIndex: commandIndex)
+  }
+
+  private func requester(pid: Int32, uid: UInt32, parent known: Int32?, commandIndex: Int?) -> Requester {
     let process = "/proc/\(pid)"
     let executable = Self.link(process + "/exe")
     var program = executable
     if let commandIndex, commandIndex > 0, let word = Self.commandWord(process + "/cmdline", commandIndex) { program = word }
-    let parent = Self.parent(process + "/stat").map { Self.link("/proc/\($0)/exe") } ?? ""
+    let parent = (known ?? Self.parent(process + "/stat")).map { Self.link("/proc/\($0)/exe") } ?? ""
     return Requester(
       user: user, uid: uid, pid: pid, program: program, executable: executable, directory: Self.link(process + "/cwd"),
       parent: parent,

@@ -27,15 +27,16 @@ struct Service: Sendable {
 
   /// Handles one request to its end. Never throws: what fails is told to the client.
   func handle(_ connection: Connection, _ message: Message) async {
-    var stops = false
+    var stopper: Requester?
     do {
       let reply = try await answer(connection, message)
+      let requester = message.kind == .stop ? inspector.requester(of: connection, commandIndex: nil) : nil
       try connection.send(try reply.frame())
-      stops = message.kind == .stop
+      stopper = requester
     } catch {
       if let frame = try? Failure(error).frame() { try? connection.send(frame) }
     }
-    if stops { stop(inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: nil)) }
+    if let stopper { stop(stopper) }
   }
 
   private func answer(_ connection: Connection, _ message: Message) async throws -> Reply {
@@ -45,7 +46,7 @@ struct Service: Sendable {
     guard message.version == protocolVersion else {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
-    let requester = inspector.requester(pid: connection.pid, uid: connection.uid, commandIndex: message.number(.commandIndex))
+    let requester = inspector.requester(of: connection, commandIndex: message.number(.commandIndex))
     let prompter = ConnectionPrompter(connection: connection)
     return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
       switch message.kind {

@@ -1,9 +1,20 @@
 import Glibc
 import Synchronization
 
+/// What a lane's thread does while it has no job: it waits for something from outside.
+public protocol LaneWatch: AnyObject, Sendable {
+  /// Waits until something of its own has happened, or ``interrupt()`` is called; what it begins then may queue jobs on the lane. Only the
+  /// lane's thread calls it, between jobs.
+  ///
+  /// - Parameter mayWait: false to look without waiting.
+  func watch(mayWait: Bool)
+  /// Ends a wait that is under way, or the next one. Any thread calls it.
+  func interrupt()
+}
+
 /// A thread of its own for an actor whose work blocks: one job after the other, in the order in which they came.
 ///
-/// The thread sleeps on a condition while there is nothing to do, and ends with the last reference.
+/// While there is nothing to do the thread sleeps on a condition, or in what it was given to watch. It ends with the last reference.
 ///
 /// `@unchecked Sendable`: the mutex and condition are made in `init` and only used through their C functions, and the queue is touched only
 /// under the mutex.
@@ -12,7 +23,12 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var waiting: [Work] = []
   private var isEnding = false
+  /// The thread waits, and nobody has woken it yet.
+  private var isAsleep = false
+  private var watch: (any LaneWatch)?
   private var thread = pthread_t()
+  /// How often jobs are run before the watch is looked at, however many more there are.
+  private static let longestRun = 16
 
   /// Runs its jobs on a new thread until ``end()``.
   init() {
@@ -50,7 +66,22 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private func add(_ work: Work) {
     pthread_mutex_lock(mutex)
     waiting.append(work)
-    pthread_cond_signal(condition)
+    wake()
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Under the mutex. A thread that gives itself work is awake.
+  private func wake() {
+    guard isAsleep, pthread_equal(pthread_self(), thread) == 0 else { return }
+    isAsleep = false
+    if let watch { watch.interrupt() } else { pthread_cond_signal(condition) }
+  }
+
+  /// From now on the thread waits in `watch`; nil: on its condition again.
+  fileprivate func wait(in watch: (any LaneWatch)?) {
+    pthread_mutex_lock(mutex)
+    wake()
+    self.watch = watch
     pthread_mutex_unlock(mutex)
   }
 
@@ -58,17 +89,31 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   func end() {
     pthread_mutex_lock(mutex)
     isEnding = true
-    pthread_cond_signal(condition)
+    wake()
     pthread_mutex_unlock(mutex)
   }
 
   private func work() {
+    var jobs: [Work] = []
+    var runs = 0
     while true {
       pthread_mutex_lock(mutex)
-      while waiting.isEmpty, !isEnding { pthread_cond_wait(condition, mutex) }
-      let jobs = waiting
-      waiting.removeAll(keepingCapacity: true)
+      while waiting.isEmpty, !isEnding {
+        runs = 0
+        isAsleep = true
+        if let watch {
+          pthread_mutex_unlock(mutex)
+          watch.watch(mayWait: true)
+          pthread_mutex_lock(mutex)
+        } else {
+          pthread_cond_wait(condition, mutex)
+        }
+        isAsleep = false
+      }
+      // The two arrays take turns, so that neither is made anew.
+      swap(&jobs, &waiting)
       let isOver = jobs.isEmpty && isEnding
+      let watch = watch
       pthread_mutex_unlock(mutex)
       if isOver { return }
       for work in jobs {
@@ -76,6 +121,12 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         case .ofActor(let job): job.runSynchronously(on: asUnownedSerialExecutor())
         case .ofTask(let job, let lane): job.runSynchronously(on: lane)
         }
+      }
+      jobs.removeAll(keepingCapacity: true)
+      runs += 1
+      if runs >= Self.longestRun {
+        runs = 0
+        watch?.watch(mayWait: false)
       }
     }
   }
@@ -89,4 +140,7 @@ public final class StoreLane: TaskExecutor {
   public init() { thread = ThreadExecutor() }
 
   public func enqueue(_ job: consuming ExecutorJob) { thread.enqueue(job, for: asUnownedTaskExecutor()) }
+
+  /// Has the thread wait in `watch` while it has nothing to do; with nil, no longer.
+  public func wait(in watch: (any LaneWatch)?) { thread.wait(in: watch) }
 }

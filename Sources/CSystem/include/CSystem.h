@@ -13,6 +13,10 @@
 /// The peer of a connected Unix socket, by the kernel's word (unix(7), SO_PEERCRED). 0, or -1 with errno.
 int sys_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 
+/// The parent of a connected Unix socket's peer, of the very process that connected (SO_PEERPIDFD, Linux 6.5; PIDFD_GET_INFO, 6.13); -1 where
+/// the kernel is older or the peer has ended.
+int32_t sys_peer_parent(int fd);
+
 /// Forbids ptrace, /proc/PID/mem and core dumps of this process (prctl(2), PR_SET_DUMPABLE); exec resets it.
 int sys_set_not_dumpable(void);
 
