@@ -11,6 +11,8 @@ public enum AgentError: ReportableError {
   case noKeyForProfile(profile: String, key: String)
   case locked
   case nobodyToAsk(question: String)
+  /// Somebody is there, and is silent.
+  case unanswered(question: String)
   case badMFACode
   case badRequest(String)
   case unknownRequest
@@ -35,6 +37,7 @@ public enum AgentError: ReportableError {
       "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
     case .locked: "the vault is locked"
     case .nobodyToAsk(let question): "nobody is there to answer: \(question)"
+    case .unanswered(let question): "nobody has answered: \(question)"
     case .badMFACode: "an MFA code has six digits"
     case .badRequest(let what): "the request makes no sense: \(what)"
     case .unknownRequest: "the agent does not know this request"
@@ -65,6 +68,7 @@ public enum AgentError: ReportableError {
     case .noKeyForProfile(_, let key): "`vault access-key add \(key)`"
     case .locked: "`vault unlock`"
     case .nobodyToAsk: "run it at a terminal"
+    case .unanswered: "run it again, and answer within ten minutes"
     case .profileExists(let name): "`vault edit \(name)` changes it"
     case .notOurs: "change it there; the vault follows the file"
     case .keyExists: "--replace puts the new one in its place"
@@ -86,7 +90,7 @@ public enum AgentError: ReportableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .system: .inputOutput
-    case .foreignSocket, .insecure, .locked, .nobodyToAsk: .refused
+    case .foreignSocket, .insecure, .locked, .nobodyToAsk, .unanswered: .refused
     case .anotherAgent: .temporary
     case .noHome, .noKeyForProfile, .otherVersion: .configuration
     case .profileExists, .keyExists: .cannotCreate

@@ -54,10 +54,10 @@ public struct AgentProcess: Sendable {
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
     let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentLane.begin())
-    let custody = Custody(store: store, standard: settings.keyStore, keyStores: keyStores(store.vaultId))
+    let custody = Custody(store: store, standard: settings.keyStore, clock: clock, keyStores: keyStores(store.vaultId))
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database, isBrief: false),
-      standardName: RoleSessionName(user: inspector.user, host: inspector.host))
+      standardName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
     var started = AuditEvent(action: .agentStarted, outcome: .success, trigger: .start, requester: inspector.agent)
     started.detail = "vaultd \(vaultVersion)"
     await store.begin(with: started)

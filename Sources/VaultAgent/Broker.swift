@@ -45,7 +45,7 @@ actor Broker {
   /// Set once, before the first request.
   private(set) var scheduler: Scheduler?
   let clock: any WallClock
-  private let minting = Flights<Credential?>()
+  private let minting: Flights<Credential?>
   /// The programs that are served on loopback, by their leases.
   var served: [String: Served] = [:]
   /// Those of them that are being given something to serve again.
@@ -64,6 +64,7 @@ actor Broker {
     self.custody = custody
     self.minter = minter
     self.clock = clock
+    minting = Flights(clock: clock)
   }
 
   /// The credentials for what a client wishes.

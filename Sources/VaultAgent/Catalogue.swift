@@ -16,7 +16,7 @@ actor Catalogue {
   private var plans: [PlanKey: Plan] = [:]
   /// What plans were made for, each once: a thousand of them mostly have one environment.
   private var environments: [[String: String]] = []
-  let importing = Flights<ImportOutcome>()
+  let importing: Flights<ImportOutcome>
 
   /// All that a plan depends on besides the profiles.
   private struct PlanKey: Hashable {
@@ -27,7 +27,8 @@ actor Catalogue {
     let environment: Int
   }
 
-  init(store: VaultStore, custody: Custody, reader: VaultReader, standardName: RoleSessionName) {
+  init(store: VaultStore, custody: Custody, reader: VaultReader, standardName: RoleSessionName, clock: any WallClock) {
+    importing = Flights(clock: clock)
     self.store = store
     self.custody = custody
     self.reader = reader

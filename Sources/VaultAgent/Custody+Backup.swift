@@ -23,28 +23,42 @@ extension Custody {
   /// - Returns: the key's name.
   func backUp(to path: String, _ passphrase: BackupPassphrase, requester: Requester) async throws -> KeyID {
     try await ensureUnlocked(for: passphrase.prompter, requester: requester)
-    guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
-    let key = try await keyStore(of: active).read(active.id)
+    let id = try await activeKey().id
+    // Nobody waits in turn while a person thinks of a passphrase.
     let answer = try await passphrase.answer(
-      .backupPassphrase(key: active.id.description, minimumLength: PassphraseKeyStore.minimumLength))
-    var event = AuditEvent(action: .keyBackedUp, outcome: .success, trigger: .manual, requester: requester)
-    event.detail = "key \(active.id) to \(path)"
-    do {
-      try await KeyBackup.write(key, id: active.id, vaultId: store.vaultId, to: path, passphrase: answer)
-    } catch {
-      event.outcome = .failure
-      event.error = Failure(error).message
-      try await store.record(event)
-      throw error
+      .backupPassphrase(key: id.description, minimumLength: PassphraseKeyStore.minimumLength))
+    return try await inTurn {
+      let active = try await activeKey()
+      guard active.id == id else { throw Self.changedMeanwhile }
+      let key = try await keyStore(of: active).read(id)
+      var event = AuditEvent(action: .keyBackedUp, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "key \(id) to \(path)"
+      do {
+        try await KeyBackup.write(key, id: id, vaultId: store.vaultId, to: path, passphrase: answer)
+      } catch {
+        event.outcome = .failure
+        event.error = Failure(error).message
+        try await store.record(event)
+        throw error
+      }
+      do {
+        try await store.record(event)
+      } catch {
+        // No copy without its row.
+        unlink(path)
+        throw error
+      }
+      return id
     }
-    do {
-      try await store.record(event)
-    } catch {
-      // No copy without its row.
-      unlink(path)
-      throw error
-    }
-    return active.id
+  }
+
+  private func activeKey() async throws -> KeyRecord {
+    guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
+    return active
+  }
+
+  private static var changedMeanwhile: Failure {
+    Failure("the vault's key was changed meanwhile", hint: "run it again", exitStatus: .temporary)
   }
 
   /// Puts the key of a copy in the key store, where the one that seals the vault is missing or damaged there.
@@ -66,10 +80,25 @@ extension Custody {
         hint: "a copy is good until the key is changed (`vault master-key rotate`)", exitStatus: .badData)
     }
     let target = keyStores(try place(for: active))
+    try await inTurn { try await requireLoss(of: active, in: target) }
+    let key = try await backup.open(passphrase: passphrase.answer(.copyPassphrase(path: path)))
+    return try await inTurn {
+      guard try await activeKey().id == active.id else { throw Self.changedMeanwhile }
+      // Another may have restored it while this one was asked.
+      try await requireLoss(of: active, in: target)
+      return try await put(key, of: active, in: target, path, requester)
+    }
+  }
+
+  private func requireLoss(of active: KeyRecord, in target: any KeyStore) async throws {
     if target.kind.rawValue == active.store, try await isReadable(active, in: target) {
       throw Failure("the key store has key \(active.id); there is nothing to restore", exitStatus: .badData)
     }
-    let key = try await backup.open(passphrase: passphrase.answer(.copyPassphrase(path: path)))
+  }
+
+  private func put(
+    _ key: SecretBytes, of active: KeyRecord, in target: any KeyStore, _ path: String, _ requester: Requester
+  ) async throws -> (id: KeyID, lostHead: Bool) {
     let wasLocked = try await store.setting(Self.lockSetting) != nil
     try await store.unlock(key: key, id: active.id)
     do {

@@ -86,15 +86,17 @@ extension Custody {
       try await ensureUnlocked(for: prompter, requester: requester)
       throw AgentError.badRequest("the log is what the key store knows; there is nothing to accept")
     } catch StoreError.chainBroken {
-      guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
-      try await store.unlock(key: try await keyStore(of: active).read(active.id), id: active.id)
-      do {
-        try await store.acceptAudit(requester: requester)
-      } catch {
-        await store.lock()
-        throw error
+      try await inTurn {
+        guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
+        try await store.unlock(key: try await keyStore(of: active).read(active.id), id: active.id)
+        do {
+          try await store.acceptAudit(requester: requester)
+        } catch {
+          await store.lock()
+          throw error
+        }
+        await anchorHead()
       }
-      await anchorHead()
     }
   }
 }

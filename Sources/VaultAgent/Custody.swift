@@ -14,7 +14,7 @@ actor Custody {
   let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
   /// The store for a key that is yet to be made, where the asker names none.
   private let standard: KeyStoreKind
-  private let unlocking = Flights<Bool>()
+  private let unlocking: Flights<Bool>
   /// How often a person has locked the vault. Who began to fetch the key before that comes too late with it.
   private var locks = 0
   /// Locked by a person, also where that could not be written down.
@@ -26,8 +26,11 @@ actor Custody {
   /// Whether the log's head is about to be put in the key store.
   nonisolated let isAnchoring = Mutex(false)
 
-  init(store: VaultStore, standard: KeyStoreKind, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore) {
+  init(
+    store: VaultStore, standard: KeyStoreKind, clock: any WallClock, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore
+  ) {
     self.store = store
+    unlocking = Flights(clock: clock)
     self.standard = standard
     self.keyStores = keyStores
   }
@@ -61,7 +64,7 @@ actor Custody {
 
   /// Does one thing at a time with the keys in the key store. Of two who change the key at once, the second would take the first one's
   /// new key for what an interrupted change had left, and remove it while everything is being sealed under it.
-  private func inTurn<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+  func inTurn<Result>(_ body: () async throws -> Result) async rethrows -> Result {
     if isBusy { await withCheckedContinuation { queue.append($0) } } else { isBusy = true }
     defer { if queue.isEmpty { isBusy = false } else { queue.removeFirst().resume() } }
     return try await body()

@@ -4,8 +4,8 @@ import VaultSecrets
 
 /// One piece of work for however many want its result, and one prompt for all of them.
 ///
-/// A question goes to the first waiter that can answer; where that one leaves (Ctrl-C), to the next. The work itself goes on when a
-/// waiter leaves, since what it brings is kept; work that is a person's alone ends with the last one that waits for it.
+/// A question goes to the first waiter that can answer; where that one leaves (Ctrl-C), to the next, and where it stays and is silent, to
+/// the next as well after a while. The first answer counts. The work itself goes on when a waiter leaves, since what it brings is kept; work that is a person's alone ends with the last one that waits for it.
 final class Flight<Value: Sendable>: Prompter {
   private struct State {
     var waiters: [any Prompter] = []
@@ -17,13 +17,19 @@ final class Flight<Value: Sendable>: Prompter {
   }
   private let state: Mutex<State>
   private let endsAlone: Bool
+  private let clock: any WallClock
+  /// After how many seconds without an answer the next one is asked as well.
+  static var patience: Int64 { 30 }
+  /// How often, until the question is given up.
+  static var turns: Int { 20 }
 
   /// - Parameters:
   ///   - first: waits from before the work begins, so that there is somebody to ask from its first moment on.
   ///   - endsAlone: whether the work ends where nobody waits for it any more.
-  init(_ first: any Prompter, endsAlone: Bool = false) {
+  init(_ first: any Prompter, endsAlone: Bool = false, clock: any WallClock) {
     state = Mutex(State(waiters: [first]))
     self.endsAlone = endsAlone
+    self.clock = clock
   }
 
   /// How many wait.
@@ -65,15 +71,47 @@ final class Flight<Value: Sendable>: Prompter {
     }
   }
 
+  private enum Heard {
+    case answer(SecretBytes)
+    case nothing(any Error)
+    case silence
+  }
+
+  /// - Throws: what the last one who was asked said; `AgentError.unanswered` after ten minutes.
   func ask(_ question: Question) async throws -> SecretBytes {
-    var asked = 0
-    var last: any Error = AgentError.nobodyToAsk(question: question.text)
-    // Those who join while one is being asked come after it.
-    while let next = state.withLock({ asked < $0.waiters.count ? $0.waiters[asked] : nil }) {
-      do { return try await next.ask(question) } catch { last = error }
-      asked += 1
+    try await withThrowingTaskGroup(of: Heard.self) { group in
+      defer { group.cancelAll() }
+      var (asked, open, silences) = (0, 0, 0)
+      func askNext(_ group: inout ThrowingTaskGroup<Heard, any Error>) {
+        // Those who join while one is being asked come after it.
+        guard let next = state.withLock({ asked < $0.waiters.count ? $0.waiters[asked] : nil }) else { return }
+        (asked, open) = (asked + 1, open + 1)
+        group.addTask { do { return .answer(try await next.ask(question)) } catch { return .nothing(error) } }
+      }
+      func wait(_ group: inout ThrowingTaskGroup<Heard, any Error>) {
+        group.addTask { [clock] in
+          try await clock.sleep(until: clock.now().adding(seconds: Self.patience))
+          return .silence
+        }
+      }
+      askNext(&group)
+      wait(&group)
+      while let heard = try await group.next() {
+        switch heard {
+        case .answer(let secret): return secret
+        case .nothing(let error):
+          open -= 1
+          if open == 0 { askNext(&group) }
+          if open == 0 { throw error }
+        case .silence:
+          silences += 1
+          if silences == Self.turns { throw AgentError.unanswered(question: question.text) }
+          askNext(&group)
+          wait(&group)
+        }
+      }
+      throw AgentError.nobodyToAsk(question: question.text)
     }
-    throw last
   }
 
   func notice(_ text: String) { state.withLock { $0.waiters }.first?.notice(text) }
@@ -89,7 +127,10 @@ final class Flight<Value: Sendable>: Prompter {
 
 /// The flights that are under way, by what they are for.
 actor Flights<Value: Sendable> {
+  private let clock: any WallClock
   private var underWay: [String: Flight<Value>] = [:]
+
+  init(clock: any WallClock) { self.clock = clock }
 
   /// The result of `work`, which runs once for all who ask for `key` before it ends.
   ///
@@ -99,7 +140,7 @@ actor Flights<Value: Sendable> {
     _ work: @escaping @Sendable (any Prompter) async throws -> Value
   ) async throws -> Value {
     if let flight = underWay[key], flight.join(prompter) { return try await flight.value() }
-    let flight = Flight<Value>(prompter, endsAlone: endsAlone)
+    let flight = Flight<Value>(prompter, endsAlone: endsAlone, clock: clock)
     underWay[key] = flight
     flight.start { flight in
       do {

@@ -12,13 +12,14 @@ struct Minter: Sendable {
   let programs = ProgramRunner()
   /// One call for a link of a chain, however many chains lead over it. What it brings is in the store, but for credentials without an
   /// end, which are not kept.
-  private let links = Flights<Credential?>()
+  private let links: Flights<Credential?>
 
   init(store: VaultStore, clients: Clients, signIns: SignIns, clock: any WallClock) {
     self.store = store
     self.clients = clients
     self.signIns = signIns
     self.clock = clock
+    links = Flights(clock: clock)
   }
 
   /// Makes a new session for the plan's last link.

@@ -11,13 +11,15 @@ struct SignIns: Sendable {
   let store: VaultStore
   let clients: Clients
   let clock: any WallClock
-  let renewing = Flights<Bool>()
-  let signingIn = Flights<SignInRecord>()
+  let renewing: Flights<Bool>
+  let signingIn: Flights<SignInRecord>
 
   init(store: VaultStore, clients: Clients, clock: any WallClock) {
     self.store = store
     self.clients = clients
     self.clock = clock
+    renewing = Flights(clock: clock)
+    signingIn = Flights(clock: clock)
   }
 
   /// Who asks, and how AWS is reached for them.

@@ -130,7 +130,7 @@ struct Sealer: Sendable {
       let envelope = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(output)[..<length])
       let nonce = UnsafeMutableRawBufferPointer(rebasing: envelope[Self.nonce])
       envelope.copyBytes(from: header)
-      fillRandom(nonce)
+      XChaCha20Poly1305.makeNonce(nonce)
       secret.withBytes { secret in
         place.withAssociatedData(key: id) {
           XChaCha20Poly1305.seal(

@@ -1,4 +1,5 @@
 import Synchronization
+import TestSupport
 import Testing
 import VaultModel
 import VaultSecrets
@@ -24,6 +25,22 @@ private final class Person: Prompter {
   func show(_ page: SignInPage) {}
 }
 
+/// Somebody who has left the terminal without a word.
+private final class Absent: Prompter {
+  private let state = Mutex(false)
+  var isAsked: Bool { state.withLock { $0 } }
+
+  func ask(_ question: Question) async throws -> SecretBytes {
+    state.withLock { $0 = true }
+    for await _ in AsyncStream<Void>.makeStream().stream {}
+    throw CancellationError()
+  }
+
+  func notice(_ text: String) {}
+  func progress(_ text: String) {}
+  func show(_ page: SignInPage) {}
+}
+
 /// Counts from several tasks.
 private final class Counter: Sendable {
   private let count = Mutex(0)
@@ -41,7 +58,7 @@ private final class Counter: Sendable {
 
   @Test("work is done once for all who want it before it ends, and again for who comes later")
   func once() async throws {
-    let flights = Flights<Int>()
+    let flights = Flights<Int>(clock: FakeClock())
     let runs = Counter()
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
     let results = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -66,7 +83,7 @@ private final class Counter: Sendable {
 
   @Test("a failure is everybody's, and the next asker's work starts anew")
   func failure() async throws {
-    let flights = Flights<Int>()
+    let flights = Flights<Int>(clock: FakeClock())
     await #expect(throws: AgentError.self) { try await flights.share("key", for: Person(nil)) { _ in throw AgentError.locked } }
     #expect(try await flights.share("key", for: Person(nil)) { _ in 1 } == 1)
   }
@@ -74,7 +91,7 @@ private final class Counter: Sendable {
   @Test("a question goes to the next waiter where one leaves or cannot answer, and fails where none can")
   func prompts() async throws {
     let (left, there) = (Person(nil), Person("123456"))
-    let flight = Flight<String>(left)
+    let flight = Flight<String>(left, clock: FakeClock())
     let (joined, go) = AsyncStream.makeStream(of: Void.self)
     flight.start { flight in
       for await _ in joined { break }
@@ -89,9 +106,43 @@ private final class Counter: Sendable {
     #expect(there.asked.count == 1)
   }
 
+  @Test("a waiter who leaves a question unanswered does not hold up the next: that one is asked as well, and its answer counts")
+  func silent() async throws {
+    let clock = FakeClock()
+    let (silent, there) = (Absent(), Person("123456"))
+    let flight = Flight<String>(silent, clock: clock)
+    flight.start { flight in try await flight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) } }
+    async let first = flight.value()
+    while !silent.isAsked || clock.sleeping == 0 { await Task.yield() }
+    #expect(flight.join(there))
+    async let second = flight.value()
+    #expect(there.asked.isEmpty)
+    clock.advance(seconds: Flight<String>.patience)
+    #expect(try await first == "123456")
+    #expect(try await second == "123456")
+  }
+
+  @Test("a question that nobody answers is given up after ten minutes")
+  func unanswered() async throws {
+    let clock = FakeClock()
+    let silent = Absent()
+    let flight = Flight<String>(silent, clock: clock)
+    flight.start { flight in try await flight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) } }
+    let end = Task { try await flight.value() }
+    for turn in 1...Flight<String>.turns {
+      while clock.sleeping == 0 { await Task.yield() }
+      #expect(turn < Flight<String>.turns || silent.isAsked)
+      clock.advance(seconds: Flight<String>.patience)
+    }
+    await #expect { _ = try await end.value } throws: { error in
+      if case AgentError.unanswered = error { true } else { false }
+    }
+    #expect(Flight<String>.patience * Int64(Flight<String>.turns) == 600)
+  }
+
   @Test("work that is a person's alone ends with the last who waits for it, and who comes then begins anew")
   func abandoned() async throws {
-    let flights = Flights<Int>()
+    let flights = Flights<Int>(clock: FakeClock())
     let (ended, end) = AsyncStream.makeStream(of: Void.self)
     let waiters = (0..<2).map { _ in
       Task {

@@ -77,6 +77,26 @@ import VaultSecrets
     #expect(XChaCha20Poly1305.open(expected, associatedData: [], nonce: nonce, key: key) == nil)
   }
 
+  @Test("no two nonces are the same, however many threads take them at one time")
+  func nonces() async {
+    let each = 2_000
+    let all = await withTaskGroup(of: [[UInt8]].self) { group in
+      for _ in 0..<4 {
+        group.addTask {
+          (0..<each).map { _ in
+            var nonce = [UInt8](repeating: 0, count: XChaCha20Poly1305.nonceLength)
+            nonce.withUnsafeMutableBytes { XChaCha20Poly1305.makeNonce($0) }
+            return nonce
+          }
+        }
+      }
+      return await group.reduce(into: []) { $0 += $1 }
+    }
+    #expect(Set(all).count == 4 * each)
+    // Each byte of them takes nearly every value.
+    for place in 0..<XChaCha20Poly1305.nonceLength { #expect(Set(all.map { $0[place] }).count > 240) }
+  }
+
   @Test("Argon2id is that of the reference implementation (argon2-cffi, one lane)")
   func argon() throws {
     let key = try #require(
