@@ -15,7 +15,9 @@ enum ErrorHints {
       "the access key was deleted or is inactive, or belongs to another partition; `vault access-key list` shows which"
     case "SignatureDoesNotMatch" where text.contains("expired") || text.contains("not yet current"), "RequestExpired",
       "RequestTimeTooSkewed":
-      "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)"
+      clockOffset == 0
+        ? "this machine's clock was off when the call was signed, or the call was long under way; try again"
+        : "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)"
     case "SignatureDoesNotMatch" where text.contains("valid region"):
       "the call was signed for another region than the endpoint's; set the profile's region"
     case "SignatureDoesNotMatch":

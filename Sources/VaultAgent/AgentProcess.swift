@@ -82,6 +82,7 @@ public struct AgentProcess: Sendable {
       clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
     await broker.followRefusals()
+    await broker.followDue()
     await custody.followUnlocking {
       await broker.wakeLeases()
       await broker.pickUpSchedule()

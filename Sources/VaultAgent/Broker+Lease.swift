@@ -8,7 +8,7 @@ extension Broker {
   func openLease(_ credential: Credential, _ session: Issued.Session, _ wish: Wish, _ requester: Requester) async throws
     -> CredentialEndpoint.Lease
   {
-    let lease = try endpoint.open(credential, inFile: wish.tokenFile)
+    let lease = try endpoint.open(credential, renewsAt: session.record.renewsAt, inFile: wish.tokenFile)
     // Nil where the program has gone already.
     if let process = ProcessIdentity(running: requester.pid) {
       do {
@@ -94,7 +94,7 @@ extension Broker {
   }
 
   /// Hands a profile's new session to a lease, once that is logged.
-  private func serve(_ wish: Wish, _ lease: String, _ requester: Requester) async throws {
+  func serve(_ wish: Wish, _ lease: String, _ requester: Requester) async throws {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
       prompter: Nobody(), requester: requester)
@@ -104,7 +104,11 @@ extension Broker {
       let fresh = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: wish.profile) }
-    if await files.has(lease) { await files.update(lease, fresh.credential) } else { endpoint.update(lease, fresh.credential) }
+    if await files.has(lease) {
+      await files.update(lease, fresh.credential)
+    } else {
+      endpoint.update(lease, fresh.credential, renewsAt: fresh.session.renewsAt)
+    }
   }
 
   /// Goes on where the agent before this one ended: with every live session that was used of late and is still what its profile asks for.

@@ -64,12 +64,10 @@ extension Broker {
 
   /// Gives a program that has nothing to be served a session, as if it had asked anew.
   private func serveAgain(_ lease: String) async throws {
-    // Who unlocks the vault by asking for one is not to be given it twice.
-    guard let one = served[lease], waking.insert(lease).inserted else { return }
-    defer { waking.remove(lease) }
+    guard let one = served[lease] else { return }
     let issued = try await issue(one.wish.again, to: one.requester, prompter: Nobody())
     guard served[lease] != nil, await store.isUnlocked else { return }
-    endpoint.update(lease, issued.credential)
+    endpoint.update(lease, issued.credential, renewsAt: issued.session?.record.renewsAt)
     if let session = issued.session {
       await scheduler?.open(lease, session.key, one.wish, session.record, one.requester, at: session.endpoint)
     }
@@ -91,9 +89,66 @@ extension Broker {
 
   private func wake(_ lease: String) async {
     do {
-      try await serveAgain(lease)
+      try await bring(lease) { try await serveAgain(lease) }
     } catch {
       AgentLog.write("\(served[lease]?.wish.profile ?? lease): not served again yet: \(Failure(error).message)")
+    }
+  }
+
+  // MARK: what is due
+
+  /// Has a request that finds its session due, or none, bring a new one, as `vault exec` would: after a suspend or an outage the schedule
+  /// takes its time over all of them, and a program that asks does not have it.
+  func followDue() {
+    endpoint.followDue { [weak self] lease in
+      // Awaited by nobody: it ends with the call, and the requests that wait for it are told.
+      Task(executorPreference: AgentLane.current) { await self?.freshen(lease) }
+    }
+  }
+
+  private func freshen(_ lease: String) async {
+    // What fails is in the audit log, and the schedule says it too.
+    try? await bring(lease) { try await renewServed(lease) }
+  }
+
+  /// Brings a lease its next session; requests for it wait a moment meanwhile. Not twice at one time: who unlocks the vault by asking for
+  /// one is not to be given it again for the unlocking, and whoever comes second leaves it to the first.
+  private func bring(_ lease: String, _ body: () async throws -> Void) async throws {
+    guard waking.insert(lease).inserted else { return }
+    endpoint.begin(lease)
+    let patience = Task(executorPreference: AgentLane.current) { [clock, endpoint] in
+      try await clock.sleep(until: clock.now().adding(milliseconds: DueRule.patience))
+      endpoint.losePatience(lease)
+    }
+    var isLocked = false
+    defer {
+      waking.remove(lease)
+      patience.cancel()
+      endpoint.settle(lease, isLocked: isLocked)
+    }
+    do { try await body() } catch {
+      if case AgentError.locked = error { isLocked = true }
+      throw error
+    }
+  }
+
+  private func renewServed(_ lease: String) async throws {
+    guard let one = served[lease] else { return }
+    if endpoint.isAsleep(lease) {
+      // A program that polls is not to have the person asked for a passphrase each time.
+      guard await store.isUnlocked else { throw AgentError.locked }
+      return try await serveAgain(lease)
+    }
+    let plan = try await catalogue.plan(
+      for: one.wish.profile, duration: one.wish.duration, sessionName: one.wish.sessionName, environment: one.wish.environment,
+      prompter: Nobody(), requester: one.requester)
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: one.wish.profile) }
+    let live = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
+    if let live, live.renewsAt > clock.now() {
+      // Another program's request has brought it.
+      try await serve(one.wish, lease, one.requester)
+    } else {
+      _ = try await renewAtOnce(one.wish.again, one.requester, Nobody())
     }
   }
 

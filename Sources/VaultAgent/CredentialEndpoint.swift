@@ -7,7 +7,8 @@ import VaultSecrets
 /// Serves credentials to programs by the container credentials protocol, on loopback (AWS SDKs and Tools Reference Guide, "Container
 /// credential provider"). Each program has a token of its own, which is worth nothing once the program has ended.
 ///
-/// What is served lies ready: a request costs a look-up. The port is closed while nobody has a lease.
+/// What is served lies ready: a request costs a look-up. Where it is due, or nothing is there, which is so after a suspend, an outage or a
+/// lock, the request has it made and waits a moment for that. The port is closed while nobody has a lease.
 final class CredentialEndpoint: Sendable {
   static let path = "/credentials"
 
@@ -23,12 +24,40 @@ final class CredentialEndpoint: Sendable {
     var tokenFile: String?
   }
 
+  /// Lies ready: the answer of every request until the next session.
+  private struct Ready {
+    let response: LoopbackServer.Response
+    let expiresAt: Timestamp
+    /// From when on a request has a new one made.
+    let renewsAt: Timestamp
+  }
+
+  /// What is done about a session that is due.
+  private enum Renewal {
+    /// Nothing, and nothing before this moment.
+    case none(until: Timestamp)
+    case begun
+    /// Nobody waits any more for what has begun.
+    case slow
+  }
+
   private struct Entry {
     let id: String
     let port: Int
-    /// Lies ready: the answer of every request until the next session. Nil while the vault is locked, or the agent has only just begun.
-    var ready: (response: LoopbackServer.Response, expiresAt: Timestamp)?
+    /// Nil while the vault is locked, or the agent has only just begun.
+    var ready: Ready?
     var requests = 0
+    var renewal = Renewal.none(until: Timestamp(milliseconds: 0))
+    /// In a row, without a new session.
+    var failures = 0
+    var waits: [LoopbackServer.Wait] = []
+
+    func isDue(at now: Timestamp) -> Bool { ready.map { $0.renewsAt <= now } ?? true }
+
+    mutating func endWaits() -> [LoopbackServer.Wait] {
+      defer { waits = [] }
+      return waits
+    }
   }
   private struct State {
     /// By the hash of the token: what is compared is never the token itself.
@@ -43,6 +72,8 @@ final class CredentialEndpoint: Sendable {
   private let limits = LoopbackServer.Limits(connections: 512, idle: 10, memory: 16 * 1_024)
 
   private let tokenFolder: String
+  /// Makes a new session for a lease, and ends with ``settle(_:)``.
+  private let renew = Mutex<(@Sendable (_ lease: String) -> Void)?>(nil)
 
   /// - Parameter tokenFolder: for tokens in files; in memory (`XDG_RUNTIME_DIR`), and ours alone.
   init(clock: any WallClock, tokenFolder: String) {
@@ -53,12 +84,17 @@ final class CredentialEndpoint: Sendable {
 
   var count: Int { state.withLock { $0.entries.count } }
 
+  /// Names what is done where a request finds its session due.
+  func followDue(_ renew: @escaping @Sendable (_ lease: String) -> Void) { self.renew.withLock { $0 = renew } }
+
   /// Opens a lease; with the first one the port.
-  func open(_ credential: Credential, inFile: Bool = false) throws -> Lease {
+  ///
+  /// - Parameter renewsAt: from when on the credentials are due; nil for some that are good to their end.
+  func open(_ credential: Credential, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { base64URL($0) }
-    let hash = token.withBytes { Self.hash($0) }
+    let hash = token.withBytes { CredentialRequest.hash($0) }
     let id = Identifier.make("lse")
-    let ready = (Self.response(credential), credential.expiresAt ?? clock.now())
+    let ready = ready(credential, renewsAt)
     let file = inFile ? try LeaseToken.write(token, to: tokenFolder, lease: id) : nil
     let port = try state.withLock { state in
       let server = try state.servers.values.first ?? makeServer()
@@ -83,13 +119,61 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
+  private func ready(_ credential: Credential, _ renewsAt: Timestamp?) -> Ready {
+    let expiresAt = credential.expiresAt ?? clock.now()
+    return Ready(response: Self.response(credential), expiresAt: expiresAt, renewsAt: renewsAt ?? expiresAt)
+  }
+
+  /// Changes a lease; who waited for it goes on where `ends` says so of what it has become.
+  private func change(_ id: String, _ body: (inout Entry) -> Void, ends: (Entry) -> Bool) {
+    let waits = state.withLock { state -> [LoopbackServer.Wait] in
+      guard let hash = state.entries.first(where: { $0.value.id == id })?.key, var entry = state.entries[hash] else { return [] }
+      body(&entry)
+      let waits = ends(entry) ? entry.endWaits() : []
+      state.entries[hash] = entry
+      return waits
+    }
+    for wait in waits { wait.end() }
+  }
+
   /// Puts new credentials in the place of those that a lease serves.
-  func update(_ id: String, _ credential: Credential) {
-    let response = Self.response(credential)
-    state.withLock { state in
-      for (hash, entry) in state.entries where entry.id == id {
-        state.entries[hash]?.ready = (response, credential.expiresAt ?? entry.ready?.expiresAt ?? clock.now())
-      }
+  func update(_ id: String, _ credential: Credential, renewsAt: Timestamp?) {
+    let (ready, now) = (ready(credential, renewsAt), clock.now())
+    change(id) {
+      $0.ready = ready
+    } ends: {
+      !$0.isDue(at: now)
+    }
+  }
+
+  /// A new session is on its way to a lease: requests wait for it from now on.
+  func begin(_ id: String) {
+    change(id) {
+      $0.renewal = .begun
+    } ends: { _ in
+      false
+    }
+  }
+
+  /// What was begun for a lease has come to its end.
+  ///
+  /// - Parameter isLocked: nobody was asked for a session.
+  func settle(_ id: String, isLocked: Bool) {
+    let now = clock.now()
+    change(id) { entry in
+      entry.failures = entry.isDue(at: now) && !isLocked ? entry.failures + 1 : 0
+      entry.renewal = .none(until: now.adding(seconds: DueRule.pause(failures: entry.failures)))
+    } ends: { _ in
+      true
+    }
+  }
+
+  /// Nobody is to wait any longer for what has begun.
+  func losePatience(_ id: String) {
+    change(id) {
+      if case .begun = $0.renewal { $0.renewal = .slow }
+    } ends: { _ in
+      true
     }
   }
 
@@ -97,6 +181,8 @@ final class CredentialEndpoint: Sendable {
   func sleep() {
     state.withLock { state in for hash in state.entries.keys { state.entries[hash]?.ready = nil } }
   }
+
+  func isAsleep(_ id: String) -> Bool { state.withLock { $0.entries.values.contains { $0.id == id && $0.ready == nil } } }
 
   /// The leases that have nothing to serve.
   var asleep: [String] { state.withLock { state in state.entries.values.filter { $0.ready == nil }.map(\.id) } }
@@ -106,15 +192,16 @@ final class CredentialEndpoint: Sendable {
   /// - Returns: how many requests it had; nil where it had ended.
   func close(_ id: String) -> Int? {
     unlink(LeaseToken.path(tokenFolder, lease: id))
-    let (requests, server) = state.withLock { state -> (Int?, LoopbackServer?) in
+    let (entry, server) = state.withLock { state -> (Entry?, LoopbackServer?) in
       guard let (hash, entry) = state.entries.first(where: { $0.value.id == id }) else { return (nil, nil) }
       state.entries[hash] = nil
-      guard !state.entries.values.contains(where: { $0.port == entry.port }) else { return (entry.requests, nil) }
-      return (entry.requests, state.servers.removeValue(forKey: entry.port))
+      guard !state.entries.values.contains(where: { $0.port == entry.port }) else { return (entry, nil) }
+      return (entry, state.servers.removeValue(forKey: entry.port))
     }
+    for wait in entry?.waits ?? [] { wait.end() }
     // The last reference: it waits for its thread, which may want the lock.
     _ = server
-    return requests
+    return entry?.requests
   }
 
   /// Closes the ports. The programs that still run are the next agent's.
@@ -135,68 +222,60 @@ final class CredentialEndpoint: Sendable {
 
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
     try LoopbackServer(limits: limits, port: port, ownUserOnly: true, turnedAway: { [refusals] in refusals.note(user: $0) }) {
-      [weak self] request, port in
-      self?.answer(request, port) ?? Self.refusal(503, "Unavailable", "the vault is closing")
+      [weak self] request, port, hasWaited in
+      self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is closing"))
     }
   }
 
   // MARK: answering, on the server's thread
 
-  private func answer(_ request: LoopbackServer.Request, _ port: Int) -> LoopbackServer.Response {
-    guard request.path == Self.path, !request.hasQuery else { return Self.refusal(404, "NotFound", "nothing is here") }
-    guard request.method == "GET" else { return Self.refusal(405, "MethodNotAllowed", "only GET is taken") }
-    var headers = Headers()
-    request.forEachHeader { headers.take($0, $1) }
-    // A name that some page made point here (DNS rebinding), and whatever a browser sends, is nobody who has a token.
-    guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { return deny(403, "wrong host") }
-    guard !headers.isBrowser else { return deny(403, "no browser is served") }
-    guard !headers.hasBody else { return Self.refusal(400, "BadRequest", "no body is taken") }
-    guard headers.tokens == 1 else { return deny(401, "one token is needed") }
-    let hash = headers.tokenHash
+  private func answer(_ request: LoopbackServer.Request, _ port: Int, _ hasWaited: Bool) -> LoopbackServer.Answer {
+    let hash: [UInt8]
+    do throws(CredentialRequest.Refusal) {
+      hash = try CredentialRequest(request, port: port).tokenHash
+    } catch {
+      return .now(error.isHostile ? deny(error.status, error.text) : Self.refusal(error.status, error.code, error.text))
+    }
+    guard let (entry, wait, begins) = find(hash, hasWaited) else { return .now(deny(403, "unknown token")) }
+    if begins { renew.withLock { $0 }?(entry.id) }
+    if let wait { return .later(wait) }
+    return .now(answer(entry))
+  }
+
+  /// The lease of a token, and, where its session is due and may be made anew now, the wait for that; `begins` where this request is the
+  /// first.
+  private func find(_ hash: [UInt8], _ hasWaited: Bool) -> (entry: Entry, wait: LoopbackServer.Wait?, begins: Bool)? {
     let now = clock.now()
-    let found = state.withLock { state -> Entry? in
+    return state.withLock { state -> (Entry, LoopbackServer.Wait?, Bool)? in
       // Every entry is looked at, each in constant time.
       var match: [UInt8]?
-      for known in state.entries.keys where Self.areEqual(known, hash) { match = known }
-      guard let match else { return nil }
+      for known in state.entries.keys where CredentialRequest.areEqual(known, hash) { match = known }
+      guard let match, let entry = state.entries[match] else { return nil }
+      if hasWaited { return (entry, nil, false) }
       state.entries[match]?.requests += 1
-      return state.entries[match]
+      guard entry.isDue(at: now) else { return (entry, nil, false) }
+      var begins = false
+      switch entry.renewal {
+      case .slow: return (entry, nil, false)
+      case .none(let moment) where moment > now: return (entry, nil, false)
+      case .none: begins = true
+      case .begun: break
+      }
+      let wait = LoopbackServer.Wait()
+      state.entries[match]?.renewal = .begun
+      state.entries[match]?.waits.append(wait)
+      return (entry, wait, begins)
     }
-    guard let found else { return deny(403, "unknown token") }
-    guard let ready = found.ready else {
+  }
+
+  private func answer(_ entry: Entry) -> LoopbackServer.Response {
+    guard let ready = entry.ready else {
       return Self.refusal(503, "Unavailable", "the vault is locked, or has no session for this program yet")
     }
-    guard ready.expiresAt > now else {
+    guard ready.expiresAt > clock.now() else {
       return Self.refusal(503, "Unavailable", "the session is over and could not be renewed yet")
     }
     return ready.response
-  }
-
-  /// What of a request's headers decides.
-  private struct Headers {
-    var hosts = 0
-    var host = ""
-    var tokens = 0
-    var tokenHash: [UInt8] = []
-    var isBrowser = false
-    var hasBody = false
-
-    mutating func take(_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) {
-      if strcasecmp(name, "host") == 0 {
-        hosts += 1
-        host = String(cString: value)
-      } else if strcasecmp(name, "authorization") == 0 {
-        tokens += 1
-        tokenHash = CredentialEndpoint.hash(UnsafeRawBufferPointer(start: value, count: strlen(value)))
-      } else if strcasecmp(name, "origin") == 0 || strcasecmp(name, "referer") == 0 || strncasecmp(name, "sec-fetch-", 10) == 0
-        || strncasecmp(name, "access-control-", 15) == 0
-      {
-        isBrowser = true
-      } else if strcasecmp(name, "transfer-encoding") == 0 || (strcasecmp(name, "content-length") == 0 && strcmp(value, "0") != 0)
-      {
-        hasBody = true
-      }
-    }
   }
 
   /// Turns a request away that no program of ours would make.
@@ -208,17 +287,6 @@ final class CredentialEndpoint: Sendable {
   private static func refusal(_ status: UInt32, _ code: String, _ text: String) -> LoopbackServer.Response {
     LoopbackServer.Response(
       status: status, type: "application/json", body: SecretBytes(#"{"code":"\#(code)","message":"\#(text)"}"#))
-  }
-
-  fileprivate static func hash(_ token: UnsafeRawBufferPointer) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
-      blake2b256(token, into: UnsafeMutableRawBufferPointer(digest))
-      count = 32
-    }
-  }
-
-  private static func areEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
-    one.withUnsafeBytes { one in other.withUnsafeBytes { constantTimeEqual(one, $0) } }
   }
 
   private static func response(_ credential: Credential) -> LoopbackServer.Response {

@@ -9,7 +9,7 @@ import VaultSecrets
 
 /// A small HTTP server on 127.0.0.1, on a thread of its own.
 ///
-/// Requests without a body only; what is asked is answered at once.
+/// Requests without a body only; what is asked is answered at once, or waits without holding up others.
 final class LoopbackServer: Sendable {
   /// A request as it came; nothing in it has been believed yet. Good until it is answered.
   struct Request {
@@ -67,6 +67,36 @@ final class LoopbackServer: Sendable {
     deinit { if let form { MHD_destroy_response(form) } }
   }
 
+  /// What becomes of a request.
+  enum Answer {
+    case now(Response)
+    /// It is asked again at the end of the wait, and answered then.
+    case later(Wait)
+  }
+
+  /// The wait of a request for its answer. Nothing blocks meanwhile.
+  final class Wait: Sendable {
+    /// The connection's address; nil before the wait has begun and once it is over.
+    private let state = Mutex<(connection: UInt?, isOver: Bool)>((nil, false))
+
+    /// Ends the wait, from any thread. What comes after the first time does nothing.
+    func end() {
+      state.withLock { state in
+        state.isOver = true
+        // It is there until it goes on: a connection that waits is not even looked at.
+        if let connection = state.connection { MHD_resume_connection(OpaquePointer(bitPattern: connection)) }
+        state.connection = nil
+      }
+    }
+
+    fileprivate func begin(_ connection: OpaquePointer) {
+      state.withLock { state in
+        MHD_suspend_connection(connection)
+        if state.isOver { MHD_resume_connection(connection) } else { state.connection = UInt(bitPattern: connection) }
+      }
+    }
+  }
+
   /// What the server may cost.
   struct Limits: Sendable {
     /// With the last quarter of them the oldest ends for each new one: who only holds connections keeps nobody out.
@@ -84,16 +114,19 @@ final class LoopbackServer: Sendable {
   }
 
   private final class Handler: Sendable {
-    let answer: @Sendable (Request, Int) -> Response
+    /// The last of what it is told: the request has waited, and is answered now.
+    let answer: @Sendable (Request, Int, Bool) -> Answer
     let ownUserOnly: Bool
     private let turnedAway: @Sendable (Int64) -> Void
     private let crowd: UInt32
     private let guests = Mutex(Guests())
     private let boundPort = Atomic(0)
+    /// By the addresses of their connections; nil once the server ends.
+    private let waits = Mutex<[UInt: Wait]?>([:])
 
     init(
       limits: Limits, ownUserOnly: Bool, _ turnedAway: @escaping @Sendable (Int64) -> Void,
-      _ answer: @escaping @Sendable (Request, Int) -> Response
+      _ answer: @escaping @Sendable (Request, Int, Bool) -> Answer
     ) {
       self.turnedAway = turnedAway
       crowd = limits.connections - limits.connections / 4
@@ -115,6 +148,32 @@ final class LoopbackServer: Sendable {
     }
 
     func left(_ number: Int) { guests.withLock { $0.sockets[number] = nil } }
+
+    func begin(_ wait: Wait, of connection: OpaquePointer) {
+      let isOpen = waits.withLock { waits in
+        waits?[UInt(bitPattern: connection)] = wait
+        return waits != nil
+      }
+      if !isOpen { wait.end() }
+      wait.begin(connection)
+    }
+
+    /// - Returns: whether it has waited.
+    func endWait(of connection: OpaquePointer) -> Bool {
+      waits.withLock { waits in
+        guard waits?.isEmpty == false else { return waits == nil }
+        return waits?.removeValue(forKey: UInt(bitPattern: connection)) != nil
+      }
+    }
+
+    /// The server ends: nothing waits any more.
+    func endWaits() {
+      let last = waits.withLock { waits in
+        defer { waits = nil }
+        return waits
+      }
+      for wait in (last ?? [:]).values { wait.end() }
+    }
 
     var port: Int {
       get { boundPort.load(ordering: .relaxed) }
@@ -141,11 +200,11 @@ final class LoopbackServer: Sendable {
   ///   - port: 0 for one that the kernel chooses.
   ///   - ownUserOnly: turns away connections of other users of this machine.
   ///   - turnedAway: told of each, with the user's number; -1 where the kernel did not know it.
-  ///   - answer: called on the server's thread, with the port.
+  ///   - answer: called on the server's thread, with the port and whether the request has waited; what has waited is answered now.
   init(
     limits: Limits = Limits(), port: Int = 0, ownUserOnly: Bool = false,
     turnedAway: @escaping @Sendable (Int64) -> Void = { _ in },
-    answer: @escaping @Sendable (Request, Int) -> Response
+    answer: @escaping @Sendable (Request, Int, Bool) -> Answer
   ) throws(AgentError) {
     handler = Handler(limits: limits, ownUserOnly: ownUserOnly, turnedAway, answer)
     let started = vault_http_start(
@@ -174,7 +233,15 @@ final class LoopbackServer: Sendable {
     handler.port = self.port
   }
 
-  deinit { MHD_stop_daemon(server) }
+  deinit {
+    handler.endWaits()
+    MHD_stop_daemon(server)
+  }
+
+  /// A server that answers everything at once.
+  convenience init(ownUserOnly: Bool, answer: @escaping @Sendable (Request, Int) -> Response) throws(AgentError) {
+    try self.init(ownUserOnly: ownUserOnly) { request, port, _ in .now(answer(request, port)) }
+  }
 
   private static func handle(
     _ context: UnsafeMutableRawPointer?, _ connection: OpaquePointer?, _ url: UnsafePointer<CChar>?,
@@ -193,9 +260,14 @@ final class LoopbackServer: Sendable {
     }
     let request = Request(connection: connection, method: String(cString: method), path: String(cString: url))
     let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
-    let response = handler.answer(request, handler.port)
-    guard let form = response.form else { return .NO }
-    return MHD_queue_response(connection, response.status, form)
+    switch handler.answer(request, handler.port, handler.endWait(of: connection)) {
+    case .now(let response):
+      guard let form = response.form else { return .NO }
+      return MHD_queue_response(connection, response.status, form)
+    case .later(let wait):
+      handler.begin(wait, of: connection)
+      return .YES
+    }
   }
 
   private struct Visit {

@@ -59,12 +59,7 @@ struct Plan: Sendable {
     rotation = chain.rotation
     var digest = Digest()
     own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, standardName, &digest)
-    // Identity Center's and a machine's credentials come from a role themselves, so that the next role is a chained one.
-    var chained: Bool
-    switch chain.identity {
-    case .keys, .environment, .process: chained = false
-    default: chained = true
-    }
+    var chained = chain.identity.isRole
     var steps: [Step] = []
     for (index, link) in chain.roles.enumerated() {
       let isLast = index == chain.roles.count - 1

@@ -34,7 +34,7 @@ final class SignInCallback: Sendable {
 
   /// - Parameter state: what the browser must bring back.
   init(state expected: SecretBytes) throws(AgentError) {
-    server = try LoopbackServer { [box] request, port in Self.answer(request, port, expected, box) }
+    server = try LoopbackServer(ownUserOnly: false) { [box] request, port in Self.answer(request, port, expected, box) }
   }
 
   /// The code; where nobody waits any longer, cancellation.

@@ -44,6 +44,8 @@ public enum KeyStoreError: ReportableError, Hashable {
   case unsafeFile(path: String, reason: String)
   /// A system call on a file failed.
   case inputOutput(path: String, reason: String)
+  /// A file that somebody named is not there.
+  case noFile(path: String)
   /// Not enough memory to derive a key from a passphrase.
   case noMemory(bytes: Int)
   /// Anything else that the service said. Bounded, and fit for a terminal.
@@ -76,6 +78,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .noPassphrase(let failure): failure.message
     case .unsafeFile(let path, let reason): "\(safeText(path)) \(reason)"
     case .inputOutput(let path, let reason): "\(safeText(path)): \(reason)"
+    case .noFile(let path): "no file \(safeText(path))"
     case .noMemory(let bytes): "not enough memory to derive a key from the passphrase (\(bytes >> 20) MiB)"
     case .other(let text): "the keyring failed: \(text)"
     }
@@ -110,12 +113,13 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .noPassphrase(let failure): failure.hint
     case .unsafeFile(let path, _): "make it yours alone: ls -ld \(safeText(path)), then chmod or chown"
     case .inputOutput: nil
+    case .noFile: "VAULT_PASSPHRASE_FILE, or --passphrase-file, names it"
     case .noMemory: "close other programs, or raise the limit of this one (ulimit -v, MemoryMax), and try again"
     case .other: nil
     }
   }
 
-  /// 69 not there, 74 damaged, 77 refused, 78 missing.
+  /// 66 no such file, 69 not there, 74 damaged, 77 refused, 78 missing.
   public var exitStatus: ExitStatus {
     switch self {
     case .noSessionBus, .noService, .timedOut, .other: .unavailable
@@ -124,6 +128,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .keyExists, .fileExists: .cannotCreate
     case .badBackup, .otherVault: .badData
     case .damaged, .inputOutput: .inputOutput
+    case .noFile: .noInput
     case .passphraseTooShort, .passphraseTooLong: .badData
     case .noPassphrase(let failure): failure.exitStatus
     case .noMemory: .temporary

@@ -12,6 +12,7 @@ public enum PassphraseSource {
   /// From a file (`VAULT_PASSPHRASE_FILE`) that only this user can read or change. A link to one is followed; systemd and
   /// Kubernetes lay secrets out as links.
   public static func file(_ path: String) throws(KeyStoreError) -> SecretBytes {
+    if access(path, F_OK) != 0, errno == ENOENT || errno == ENOTDIR { throw .noFile(path: path) }
     let file = try PrivateFile.open(path, followingLinks: true)
     return try file.read(limit: maximumLength + 1) { bytes throws(KeyStoreError) in try passphrase(bytes) }
   }

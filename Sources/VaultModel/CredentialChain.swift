@@ -39,6 +39,15 @@ public enum IdentityLink: Sendable, Hashable {
   case container
   case instance
   case environment
+
+  /// Whether what it gives is a role's already, so that the next role is a chained one: Identity Center's, an identity provider's and a
+  /// machine's credentials are.
+  public var isRole: Bool {
+    switch self {
+    case .keys, .environment, .process: false
+    case .sso, .webIdentity, .saml, .container, .instance: true
+    }
+  }
 }
 
 /// Where a person signs in to IAM Identity Center.

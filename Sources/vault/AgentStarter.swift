@@ -21,7 +21,16 @@ struct AgentStarter {
       guard errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
     }
     if let channel = Channel.connect(to: paths.socket) { return channel }
-    try launch()
+    do {
+      try launch()
+    } catch WireError.closed {
+      // Killed as it started, by a person or for want of memory: once may be chance.
+      do {
+        try launch()
+      } catch WireError.closed {
+        throw Failure("the agent ended before it was ready", hint: "see `vault agent log`", exitStatus: .software)
+      }
+    }
     guard let channel = Channel.connect(to: paths.socket) else {
       throw Failure(
         "the agent started but does not listen at \(paths.socket)", hint: "see `vault agent log`", exitStatus: .software)
@@ -29,6 +38,7 @@ struct AgentStarter {
     return channel
   }
 
+  /// - Throws: `WireError.closed` where the agent ended before it was ready, without a word.
   private func launch() throws {
     let program = try Self.program()
     var ends: [Int32] = [0, 0]
@@ -39,13 +49,7 @@ struct AgentStarter {
     // It goes on in the background; what we started ends at once, so that no child is left for the command that we become.
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
-    let said: Message?
-    do {
-      said = try ready.receive(within: 20_000)
-    } catch {
-      throw Failure("the agent ended before it was ready", hint: "see `vault agent log`", exitStatus: .software)
-    }
-    guard let said else { throw WireError.timedOut }
+    guard let said = try ready.receive(within: 20_000) else { throw WireError.timedOut }
     if said.kind == .failure { throw Failure(said) }
   }
 

@@ -60,11 +60,15 @@ enum ShowReport {
     output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
     output.line("region    \(safeText(chain.region ?? "-"))")
     output.line("identity  \(safeText(describe(chain.identity)))")
-    for role in chain.roles {
+    for (role, isChained) in roles(chain) {
       var line = "role      \(role.roleARN.text)"
       if let id = role.externalId { line += "  external id \(id)" }
       if let serial = role.mfaSerial { line += "  MFA \(serial)" }
-      if let duration = role.duration { line += "  \(TimeText.length(seconds: Int64(duration.seconds)))" }
+      if let asked = role.duration {
+        let granted = asked.limited(chained: isChained)
+        line += "  \(TimeText.length(seconds: Int64(granted.seconds)))"
+        if granted != asked { line += " (asked: \(TimeText.length(seconds: Int64(asked.seconds))); a chained role gets no more)" }
+      }
       output.line(safeText(line))
     }
     if let session {
@@ -73,6 +77,11 @@ enum ShowReport {
     } else {
       output.line("session   none yet")
     }
+  }
+
+  /// The roles, and which of them are assumed from a role.
+  private static func roles(_ chain: CredentialChain) -> [(RoleLink, isChained: Bool)] {
+    chain.roles.enumerated().map { ($1, $0 > 0 || chain.identity.isRole) }
   }
 
   private static func showSettings(_ explanation: ProfileExplanation) {
@@ -151,7 +160,7 @@ enum ShowReport {
       writer.key("chain")
       writer.array { writer in
         identity(chain.identity, &writer)
-        for role in chain.roles { link(role, &writer) }
+        for (role, isChained) in roles(chain) { link(role, isChained, &writer) }
       }
       writer.key("session")
       ListReport.session(session, now, &writer)
@@ -215,14 +224,14 @@ enum ShowReport {
     }
   }
 
-  private static func link(_ role: RoleLink, _ writer: inout JSONWriter) {
+  private static func link(_ role: RoleLink, _ isChained: Bool, _ writer: inout JSONWriter) {
     writer.object { writer in
       writer.field("kind", "assume-role")
       writer.field("roleArn", role.roleARN.text)
       writer.field("roleSessionName", role.roleSessionName?.text)
       writer.field("externalId", role.externalId)
       writer.field("mfaSerial", role.mfaSerial)
-      writer.field("durationSeconds", role.duration?.seconds ?? SessionDuration.standard.seconds)
+      writer.field("durationSeconds", (role.duration ?? .standard).limited(chained: isChained).seconds)
       writer.field("sourceIdentity", role.sourceIdentity)
     }
   }

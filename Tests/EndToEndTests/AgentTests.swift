@@ -34,6 +34,30 @@ import VaultWire
     #expect(!FileManager.default.fileExists(atPath: vault.folder.file("vault/agent.sock")))
   }
 
+  @Test("an agent that is killed as it starts is started once more, and not for ever")
+  func killedAtStart() async throws {
+    let vault = TestVault()
+    let client = vault.folder.file("bin/vault")
+    try FileManager.default.createDirectory(atPath: vault.folder.file("bin"), withIntermediateDirectories: true)
+    try FileManager.default.copyItem(atPath: Programs.vault, toPath: client)
+    func start(killing times: Int) async throws -> Subprocess.Result {
+      try? FileManager.default.removeItem(atPath: vault.folder.file("bin/kills"))
+      let script = """
+        #!/bin/sh
+        echo >> "${0%/*}/kills"
+        [ "$(wc -l < "${0%/*}/kills")" -le \(times) ] && kill -KILL $$
+        exec \(try Programs.vaultd) "$@"
+        """
+      vault.folder.write(script, to: "bin/vaultd")
+      chmod(vault.folder.file("bin/vaultd"), 0o755)
+      return try await Subprocess.run(client, ["agent", "start"], environment: vault.environment, timeout: 60)
+    }
+    let twice = try await start(killing: 2)
+    #expect(twice.end == .exit(70) && twice.errors.contains("the agent ended before it was ready"), "\(twice.errors)")
+    let once = try await start(killing: 1)
+    #expect(once.succeeded && vault.agentPID != nil, "\(once.errors)")
+  }
+
   @Test("the agent cannot be traced, its memory not read, and it writes no core")
   func untraceable() async throws {
     let vault = TestVault()

@@ -41,6 +41,14 @@ import Testing
     #expect(result.errors.contains("VAULT_PASSPHRASE_FD is \"\(number)\", not the number of an open descriptor"))
   }
 
+  @Test("a passphrase file that is not there is told so, with the status of a file that is missing")
+  func noSuchFile() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await closedVault(simulator)
+    let result = try await vault.run("exec", "alice", "--", "true", environment: ["VAULT_PASSPHRASE_FILE": "/nonexistent/words"])
+    #expect(result.end == .exit(66) && result.errors.contains("no file /nonexistent/words"), "\(result.end) \(result.errors)")
+  }
+
   @Test("what was locked while the passphrase was typed stays locked")
   func lockedMeanwhile() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -118,7 +118,8 @@ import Testing
     try await vault.mustRun("agent", "start")
     while (try? await served.response())?.status != 503 { try await Task.sleep(for: .milliseconds(20)) }
     try await vault.mustRun("unlock")
-    #expect(try await served.nextKey() == first)
+    // By its first question, whatever it was told before.
+    #expect(try await served.key() == first)
     // A program may end while the vault is locked.
     try await vault.mustRun("lock")
     try await served.end()

@@ -10,14 +10,14 @@ struct ServedProgram {
   /// Where the token stands, for one that was started with `--token-file`.
   let tokenFile: String
 
-  init(_ vault: TestVault, option: String = "--server", profile: String = "app-dev") async throws {
+  init(_ vault: TestVault, option: String = "--server", _ others: String..., profile: String = "app-dev") async throws {
     let script = """
       echo $AWS_CONTAINER_CREDENTIALS_FULL_URI | sed 's/.*:\\([0-9]*\\).*/\\1/'
       echo "$AWS_CONTAINER_AUTHORIZATION_TOKEN$(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE </dev/null)"
       echo "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"; read end
       """
     program = try RunningProgram(
-      Programs.vault, ["exec", option, profile, "--", "sh", "-c", script], environment: vault.environment)
+      Programs.vault, ["exec", option] + others + [profile, "--", "sh", "-c", script], environment: vault.environment)
     port = try #require(UInt16(try await program.readLine()))
     token = try await program.readLine()
     tokenFile = try await program.readLine()

@@ -66,32 +66,85 @@ extension Laptop {
         served[lease] = nil
         world.begin { [self] in await scheduler.close(lease) }
       }
-      fetchLater(lease, session)
+      fetchLater(lease, index, session)
     }
   }
 
   /// An SDK fetches again when what it has ends in a quarter of an hour (botocore, Java), or just after the laptop has woken up.
-  private func fetchLater(_ lease: String, _ held: SessionRecord) {
+  private func fetchLater(_ lease: String, _ index: Int, _ held: SessionRecord) {
     let moment = max(held.expiresAt.later(by: -900), world.now.later(by: 30))
     world.begin { [self] in
       guard (try? await clock.sleep(until: moment)) != nil else { return }
       // A program that was suspended with the laptop takes a moment to find out what time it is.
       if world.now > moment { guard (try? await clock.sleep(until: wakingUp())) != nil else { return } }
-      fetch(lease)
+      await fetch(lease, index)
     }
   }
 
   private func wakingUp() -> Timestamp { world.now.later(by: 0.5 + chance.wait(mean: 2)) }
 
-  private func fetch(_ lease: String) {
+  private func fetch(_ lease: String, _ index: Int) async {
+    guard let held = served[lease] else { return }
+    let began = world.now
+    let isPromised = isSignedIn && isReachable
+    let before = suspends
+    if held.state(at: began) != .fresh { await bring(lease, index) }
     guard let session = served[lease] else { return }
     let left = session.expiresAt.since(world.now)
     let life = left > 0 ? left : nil
-    if isSignedIn, isReachable { ledger.promisedFetches.add(life) } else { ledger.otherFetches.add(life) }
-    fetchLater(lease, session)
+    if throttledAt[index] >= began {
+      ledger.throttledFetches.add(life)
+    } else if isPromised && isSignedIn && isReachable && before == suspends {
+      ledger.promisedFetches.add(life)
+    } else {
+      ledger.otherFetches.add(life)
+    }
+    fetchLater(lease, index, session)
+  }
+
+  /// As the endpoint has it: one renewal for all who ask, a moment's wait for it, and a pause where it brought nothing.
+  private func bring(_ lease: String, _ index: Int) async {
+    let renewal = renewals[lease] ?? Renewal()
+    guard !renewal.isUnderWay, renewal.until <= world.now else { return }
+    renewals[lease] = Renewal(failures: renewal.failures, until: renewal.until, isUnderWay: true)
+    await withCheckedContinuation { continuation in
+      let end = Once(continuation)
+      world.after(seconds: Double(DueRule.patience) / 1_000) { end.resume() }
+      world.begin { [self] in
+        if let session = sessions[index], session.state(at: world.now) == .fresh {
+          served[lease] = session
+        } else if let session = try? await mintAsked(index) {
+          await scheduler.replace(keys[index], by: session)
+        }
+        let failures = served[lease]?.state(at: world.now) == .fresh ? 0 : renewal.failures + 1
+        renewals[lease] = Renewal(failures: failures, until: world.now.later(by: Double(DueRule.pause(failures: failures))))
+        end.resume()
+      }
+    }
   }
 
   /// Who runs.
   private static let program = Requester(
     user: "", uid: 0, pid: 0, program: "", executable: "", directory: "", parent: "", host: "")
+}
+
+/// What was done about a served program's session when it asked.
+struct Renewal {
+  var failures = 0
+  var until = Calendar.start
+  var isUnderWay = false
+}
+
+/// Goes on at the first of several ends.
+///
+/// `@unchecked Sendable`: see ``World``.
+private final class Once: @unchecked Sendable {
+  private var continuation: CheckedContinuation<Void, Never>?
+
+  init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
+
+  func resume() {
+    continuation?.resume()
+    continuation = nil
+  }
 }

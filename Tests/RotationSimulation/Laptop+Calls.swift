@@ -35,7 +35,9 @@ extension Laptop {
       case .session:
         quota.giveBack(paid)
         return session(index)
-      case .throttled: failure = .service(code: "Throttling", text: "", status: 400)
+      case .throttled:
+        throttledAt[index] = world.now
+        failure = .service(code: "Throttling", text: "", status: 400)
       case .unavailable: failure = .service(code: "ServiceUnavailable", text: "", status: 503)
       }
       guard isPatient, attempt < 3, let cost = quota.take(afterTimeout: false) else {

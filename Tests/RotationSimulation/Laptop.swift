@@ -23,6 +23,10 @@ final class Laptop: @unchecked Sendable {
   var flights: [[CheckedContinuation<SessionRecord, any Error>]?]
   /// What running programs are served, by lease.
   var served: [String: SessionRecord] = [:]
+  /// By lease, for those who asked when theirs was due.
+  var renewals: [String: Renewal] = [:]
+  /// When a call for each session was throttled last.
+  var throttledAt: [Timestamp]
   let quota = RetryQuota()
   private(set) var isAwake = false
   /// So that what began before a suspend knows of it.
@@ -46,6 +50,7 @@ final class Laptop: @unchecked Sendable {
     keys = (0..<count).map { Scheduler.Key(profile: "p\($0)", fingerprint: "f") }
     sessions = Array(repeating: nil, count: count)
     flights = Array(repeating: nil, count: count)
+    throttledAt = Array(repeating: Timestamp(milliseconds: 0), count: count)
     usesSSO = number % 4 != 0
     let here = Here()
     scheduler = Scheduler(

@@ -34,6 +34,8 @@ final class Ledger: @unchecked Sendable {
   /// The same for programs that are served on loopback and fetch.
   var promisedFetches = Deliveries()
   var otherFetches = Deliveries()
+  /// Those whose call was throttled while they waited for it.
+  var throttledFetches = Deliveries()
   /// Programs that asked when the account's rate was used up, so that each of the call's three tries was throttled.
   var throttled = Deliveries()
   var suspends = 0

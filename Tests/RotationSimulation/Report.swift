@@ -21,6 +21,9 @@ struct Report {
     if ledger.promised.refused > 0 {
       breaches.append("\(ledger.promised.refused) programs got nothing though STS could be reached")
     }
+    let fetches = ledger.promisedFetches
+    if fetches.short > 0 { breaches.append("\(fetches.short) served programs got less than 15 minutes") }
+    if fetches.refused > 0 { breaches.append("\(fetches.refused) served programs got nothing though STS could be reached") }
     if rates.peak(over: Self.window) > Self.mostOverMean * rates.mean { breaches.append("the peak is over 3 times the mean") }
     return breaches
   }
@@ -37,6 +40,7 @@ struct Report {
       "Programs that asked, throttled in all of three tries:  \(Self.words(ledger.throttled))",
       "Programs that asked at other times:                    \(Self.words(ledger.others))",
       "Served programs that fetched, STS reachable:           \(Self.words(ledger.promisedFetches))",
+      "Served programs that fetched, throttled meanwhile:      \(Self.words(ledger.throttledFetches))",
       "Served programs that fetched at other times:           \(Self.words(ledger.otherFetches))",
       "",
       "Calls to STS: \(rates.total), of them throttled \(ledger.refusals), failed in outages \(ledger.failed)",

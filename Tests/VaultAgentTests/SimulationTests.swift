@@ -17,6 +17,8 @@ import Testing
       let ledger = run(seed: seed).ledger
       #expect(ledger.promised.count > 1_000 && ledger.suspends > 20, "seed \(seed)")
       #expect(ledger.promised.short == 0 && ledger.promised.refused == 0, "seed \(seed)")
+      let fetches = ledger.promisedFetches
+      #expect(fetches.count > 100 && fetches.short == 0 && fetches.refused == 0, "seed \(seed)")
     }
   }
 

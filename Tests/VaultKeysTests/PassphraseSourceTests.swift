@@ -60,9 +60,7 @@ extension VaultKeysTests {
         #expect(throws: KeyStoreError.unsafeFile(path: name, reason: "is not a regular file")) { try PassphraseSource.file(name) }
       }
       let absent = folder.file("absent")
-      #expect(throws: KeyStoreError.inputOutput(path: absent, reason: "No such file or directory")) {
-        try PassphraseSource.file(absent)
-      }
+      #expect(throws: KeyStoreError.noFile(path: absent)) { try PassphraseSource.file(absent) }
       #expect(throws: KeyStoreError.inputOutput(path: "file descriptor -1", reason: "Bad file descriptor")) {
         try PassphraseSource.descriptor(-1)
       }
