@@ -111,12 +111,15 @@ extension Broker {
     }
   }
 
-  /// Goes on where the agent before this one ended: with every live session that was used of late and is still what its profile asks for.
+  /// Goes on where the agent before this one ended: with every live session that was used of late, and with those that are always to be
+  /// there, as far as they are still what their profiles ask for.
   func pickUpSchedule() async {
-    guard let scheduler, let live = try? await store.liveSessions() else { return }
+    guard let scheduler, let live = try? await store.liveSessions(), let kept = try? await store.sessionsToKeep() else { return }
     let now = clock.now()
-    for session in live where session.kind == .role {
-      guard let used = session.lastUsedAt, now.since(used) < RotationRule.standard.idle * 1_000 else { continue }
+    let used = live.filter { session in
+      session.lastUsedAt.map { now.since($0) < RotationRule.standard.idle * 1_000 } ?? false
+    }
+    for session in kept + used where session.kind == .role {
       let plan = try? await catalogue.plan(
         for: session.profile, duration: nil, sessionName: nil, environment: [:], prompter: Nobody(), requester: .nobody)
       guard let plan, plan.delivered?.fingerprint == session.fingerprint else { continue }

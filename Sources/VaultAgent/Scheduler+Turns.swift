@@ -111,6 +111,7 @@ extension Scheduler {
     agenda.withLine(line) { line in
       line.bucket.recover(at: now)
       line.silences = 0
+      line.bucket.setDown(false, at: now)
       if wasDown { line.pausing.removeAll() }
     }
     for key in pausing {
@@ -129,7 +130,9 @@ extension Scheduler {
       line.bucket.charge(max(0, calls - paid), at: now)
       switch Failure(error).exitStatus {
       case .temporary: line.bucket.slowDown(at: now)
-      case .unavailable: line.silences += 1
+      case .unavailable:
+        line.silences += 1
+        line.bucket.setDown(line.isDown, at: now)
       default: break
       }
     }

@@ -15,6 +15,9 @@ struct TokenBucket {
   static let least = 1.0 / 30
   /// The smallest part of the rate that throttling leaves.
   static let smallestShare = 1.0 / 16
+  /// The part of the rate at which an endpoint that is silent is looked for. One answer is enough to find it, and whoever asks meanwhile
+  /// calls as well.
+  static let searching = 1.0 / 2
   /// The part of the rate that a success wins back.
   static let recovery = 1.0 / 64
 
@@ -22,6 +25,7 @@ struct TokenBucket {
   private(set) var demand = 0.0
   /// The part of the rate that throttling has left.
   private(set) var share = 1.0
+  private var isDown = false
   /// Below nothing after calls that were asked for.
   private var tokens = TokenBucket.burst
   private var filledAt: Timestamp
@@ -29,7 +33,7 @@ struct TokenBucket {
   init(at now: Timestamp) { filledAt = now }
 
   /// Calls a second.
-  var rate: Double { max(Self.least, demand * Self.haste) * share }
+  var rate: Double { max(Self.least, demand * Self.haste) * share * (isDown ? Self.searching : 1) }
 
   /// Takes a token for a call.
   ///
@@ -59,6 +63,12 @@ struct TokenBucket {
     fill(at: now)
     share = max(Self.smallestShare, share / 2)
     tokens = min(tokens, 0)
+  }
+
+  /// The endpoint is silent, or answers again.
+  mutating func setDown(_ down: Bool, at now: Timestamp) {
+    fill(at: now)
+    isDown = down
   }
 
   /// The endpoint answered a call.

@@ -217,6 +217,19 @@ extension VaultStore {
     ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
   }
 
+  /// The last session of each profile that is always to have one (`rotation = always`), whether or not it has ended; none where a person
+  /// has forgotten it.
+  public func sessionsToKeep() throws -> [SessionRecord] {
+    try database.statement(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
+      FROM profile p JOIN session s ON s.id = p.session_id \
+      WHERE p.rotation = 'always' AND p.removed_at IS NULL AND p.session_expires_at IS NOT NULL ORDER BY s.issued_at
+      """
+    ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+  }
+
   static let liveSessionsOfProfile: StaticString = """
     SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
     s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \

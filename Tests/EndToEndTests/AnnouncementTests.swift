@@ -56,6 +56,29 @@ import Testing
     try await developer.end()
   }
 
+  @Test(
+    "a served session that cannot be renewed without a code is waiting for one in the list, and goes on once a code was given")
+  func code() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 8))
+    let folder = TemporaryDirectory()
+    mkdir(folder.file("bin"), 0o700)
+    let (environment, said) = desktop(folder)
+    let vault = try await TestVault(simulator, environment: environment)
+    try await vault.mustRun("exec", "--mfa-code", STSWorld.aliceMFACodes[0], "app-mfa", "--", "true")
+    let served = try await ServedProgram(vault, profile: "app-mfa")
+    let first = try await served.key()
+    #expect(first != nil)
+    #expect(try await state(vault, "app-mfa", becomes: "needs-mfa"))
+    #expect(said().filter { $0.contains("app-mfa") }.count == 1, "\(said())")
+    // Nothing of it was tried again and again.
+    #expect(try await simulator.requests("GetSessionToken").count <= 2)
+    try await vault.mustRun("exec", "--mfa-code", STSWorld.aliceMFACodes[1], "app-mfa", "--", "true")
+    let next = try await served.nextKey()
+    #expect(next != nil && next != first)
+    try await served.end()
+  }
+
   @Test("a role that no longer trusts is failing in the list and told once; what is trusted again goes on with the next request")
   func refused() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -50,6 +50,57 @@ import Testing
     try await served.program.wait(timeout: 10)
   }
 
+  @Test("another machine of the network reaches the endpoint by none of this machine's addresses")
+  func otherHost() async throws {
+    let vault = TestVault()
+    vault.config(TestVault.standardConfig)
+    vault.credentials(TestVault.standardCredentials)
+    let world = vault.folder.write(
+      String(decoding: try JSONEncoder().encode(STSWorld.standard), as: UTF8.self), to: "world.json")
+    // Two network namespaces with a cable between: this machine's and another's. All that is ours runs in the first.
+    let script = """
+      set -eu
+      ip link set lo up
+      '\(try Programs.stsSimulator)' --world '\(world)' --port 0 > sts &
+      trap 'kill $(jobs -p) 2>/dev/null' EXIT
+      while ! test -s sts; do sleep 0.02; done
+      export AWS_ENDPOINT_URL_STS=$(sed 's/.* //' sts)
+      unshare --net sleep 600 &
+      other=$!
+      while test "$(readlink /proc/$other/ns/net)" = "$(readlink /proc/$$/ns/net)"; do sleep 0.02; done
+      ip link add cable0 type veth peer name cable1 netns $other
+      ip addr add 192.0.2.1/24 dev cable0
+      ip link set cable0 up
+      nsenter -t $other --net sh -c 'ip link set lo up; ip addr add 192.0.2.2/24 dev cable1; ip link set cable1 up'
+      '\(try Programs.vault)' import >/dev/null
+      # What listens at all addresses is reached, so that the cable is known to work.
+      '\(try Programs.python)' -u -c 'import socket
+      s = socket.create_server(("0.0.0.0", 0)); print(s.getsockname()[1])
+      while True: s.accept()' > open &
+      while ! test -s open; do sleep 0.02; done
+      '\(try Programs.vault)' exec --server app-dev -- sh -c '
+        port=$(echo "$AWS_CONTAINER_CREDENTIALS_FULL_URI" | sed "s/.*:\\([0-9]*\\).*/\\1/")
+        nsenter -t '$other' --net \(try Programs.python) -c "
+      import socket, sys
+      def tried(address, port):
+          try:
+              socket.create_connection((address, int(port)), 2).close()
+              return \\"open\\"
+          except OSError as error:
+              return type(error).__name__
+      print(tried(\\"192.0.2.1\\", sys.argv[2]), tried(\\"192.0.2.1\\", sys.argv[1]))" "$port" "$(cat open)"
+        \(try Programs.python) -c "
+      import socket, sys
+      socket.create_connection((\\"127.0.0.1\\", int(sys.argv[1])), 2); print(\\"here\\")" "$port"'
+      '\(try Programs.vault)' agent stop
+      """
+    let words = (geteuid() == 0 ? [] : ["--map-root-user"]) + ["--net", "sh", "-c", script]
+    let result = try await Subprocess.run(
+      "/usr/bin/unshare", words, environment: vault.environment.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { $1 },
+      directory: vault.folder.path, timeout: 120)
+    #expect(result.output == "open ConnectionRefusedError\nhere\n", "\(result.output) \(result.errors)")
+  }
+
   @Test(
     "another user's program is turned away, though it has the token, and stands in the log; root's, as in containers, is not",
     .enabled(if: geteuid() == 0, "only root can be another user"))

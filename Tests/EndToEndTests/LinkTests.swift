@@ -230,6 +230,46 @@ import Testing
     _ = try await Subprocess.run("/usr/bin/umount", ["-l", disk], environment: ["PATH": "/usr/bin:/bin"])
   }
 
+  @Test(
+    "a credentials file on a read-only disk is refused, and one that becomes so keeps its keys and gets fresh ones afterwards",
+    .enabled(if: geteuid() == 0, "only root can mount a disk"))
+  func readOnlyDisk() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let disk = vault.folder.file("disk")
+    mkdir(disk, 0o700)
+    func mount(_ words: String...) async throws {
+      let result = try await Subprocess.run("/usr/bin/mount", words + [disk], environment: ["PATH": "/usr/bin:/bin"])
+      try #require(result.succeeded, "\(result.errors)")
+    }
+    try await mount("-t", "tmpfs", "-o", "mode=0700", "tmpfs")
+    let path = disk + "/credentials"
+    let environment = ["AWS_SHARED_CREDENTIALS_FILE": path]
+    func text() throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+    do {
+      try "[other]\nregion = x\n".write(toFile: path, atomically: false, encoding: .utf8)
+      try await mount("-o", "remount,ro")
+      let refused = try await vault.run("link", "--credentials-file", "app-dev", environment: environment)
+      #expect(refused.end == .exit(73) || refused.end == .exit(74), "\(refused.end) \(refused.errors)")
+      #expect(refused.errors.lowercased().contains("read-only"), "\(refused.errors)")
+      try await mount("-o", "remount,rw")
+      #expect(try text() == "[other]\nregion = x\n")
+      try await vault.mustRun("link", "--credentials-file", "app-dev", environment: environment)
+      let first = try text()
+      #expect(first.contains("ASIA"))
+      try await mount("-o", "remount,ro")
+      try await vault.mustRun("rotate", "app-dev")
+      #expect(try text() == first)
+      try await mount("-o", "remount,rw")
+      try await vault.mustRun("rotate", "app-dev")
+      #expect(try text() != first && text().hasPrefix("[other]\nregion = x\n"))
+    } catch {
+      Issue.record(error)
+    }
+    _ = try await vault.run("agent", "stop")
+    _ = try await Subprocess.run("/usr/bin/umount", ["-l", disk], environment: ["PATH": "/usr/bin:/bin"])
+  }
+
   @Test("the console opens signed in, and the address with the token is on no command line")
   func console() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -179,6 +179,50 @@ import VaultModel
     #expect(try await vault.rows("list").first { $0["profile"] as? String == "app" }?["rotation"] as? String == "on")
   }
 
+  @Test("`rotation = off` renews nothing unasked; `always` also what an agent before this one made, and what has ended since")
+  func rotationRules() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 4))
+    // What stands in the files alone is the same for the next agent.
+    let vault = TestVault()
+    let profiles = ["off", "used", "always"].map { rule in
+      """
+      [profile \(rule)]
+      role_arn = \(STSWorld.devRole)
+      source_profile = alice
+      endpoint_url = \(simulator.url)
+      role_session_name = \(rule)
+      rotation = \(rule)
+      """
+    }
+    vault.config("[profile alice]\nregion = us-east-1\nendpoint_url = \(simulator.url)\n" + profiles.joined(separator: "\n"))
+    vault.credentials(TestVault.standardCredentials)
+    try await vault.mustRun("import")
+    func calls(_ name: String) async throws -> Int {
+      try await simulator.requests("AssumeRole").filter { $0.parameters["RoleSessionName"] == name }.count
+    }
+    func calls(_ name: String, become count: Int) async throws -> Bool {
+      let deadline = Date().addingTimeInterval(60)
+      while Date() < deadline {
+        if try await calls(name) >= count { return true }
+        try await Task.sleep(for: .milliseconds(100))
+      }
+      return false
+    }
+    for rule in ["off", "used", "always"] { try await vault.mustRun("exec", rule, "--", "true") }
+    for rule in ["used", "always"] { #expect(try await calls(rule, become: 3)) }
+    #expect(try await calls("off") == 1)
+    let listed = try await vault.rows("list").first { $0["profile"] as? String == "off" }
+    #expect(listed?["rotation"] as? String == "off")
+    // All have ended before the next agent comes, which is told nothing but to unlock the vault.
+    try await vault.mustRun("agent", "stop")
+    let before = try await [calls("off"), calls("used"), calls("always")]
+    try await Task.sleep(for: .seconds(4))
+    try await vault.mustRun("exec", "alice", "--", "true")
+    #expect(try await calls("always", become: before[2] + 2))
+    #expect(try await calls("off") == before[0])
+  }
+
   private static let printKey =
     "import boto3; c = boto3.Session().get_credentials().get_frozen_credentials(); print(c.access_key); assert c.token"
 

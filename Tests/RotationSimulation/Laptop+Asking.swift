@@ -66,24 +66,30 @@ extension Laptop {
         served[lease] = nil
         world.begin { [self] in await scheduler.close(lease) }
       }
-      fetchLater(lease, index, session)
+      let program = ServedProgram(lease: lease, index: index, early: Self.early[Int(chance.next() * Double(Self.early.count))])
+      fetchLater(program, session)
     }
   }
 
-  /// An SDK fetches again when what it has ends in a quarter of an hour (botocore, Java), or just after the laptop has woken up.
-  private func fetchLater(_ lease: String, _ index: Int, _ held: SessionRecord) {
-    let moment = max(held.expiresAt.later(by: -900), world.now.later(by: 30))
+  /// Seconds before the end at which SDKs fetch again: botocore, those for Java and JavaScript, the one for Go.
+  private static let early = [900.0, 300, 0]
+
+  /// An SDK fetches again when what it has is about to end, or just after the laptop has woken up; where that brought nothing better, with
+  /// the program's next use of it, about once a minute.
+  private func fetchLater(_ program: ServedProgram, _ held: SessionRecord) {
+    let moment = max(held.expiresAt.later(by: -program.early), world.now.later(by: chance.between(30, 90)))
     world.begin { [self] in
       guard (try? await clock.sleep(until: moment)) != nil else { return }
       // A program that was suspended with the laptop takes a moment to find out what time it is.
       if world.now > moment { guard (try? await clock.sleep(until: wakingUp())) != nil else { return } }
-      await fetch(lease, index)
+      await fetch(program)
     }
   }
 
   private func wakingUp() -> Timestamp { world.now.later(by: 0.5 + chance.wait(mean: 2)) }
 
-  private func fetch(_ lease: String, _ index: Int) async {
+  private func fetch(_ program: ServedProgram) async {
+    let (lease, index) = (program.lease, program.index)
     guard let held = served[lease] else { return }
     let began = world.now
     let isPromised = isSignedIn && isReachable
@@ -99,7 +105,7 @@ extension Laptop {
     } else {
       ledger.otherFetches.add(life)
     }
-    fetchLater(lease, index, session)
+    fetchLater(program, session)
   }
 
   /// As the endpoint has it: one renewal for all who ask, a moment's wait for it, and a pause where it brought nothing.
@@ -126,6 +132,15 @@ extension Laptop {
   /// Who runs.
   private static let program = Requester(
     user: "", uid: 0, pid: 0, program: "", executable: "", directory: "", parent: "", host: "")
+}
+
+/// A program that is served until it ends.
+private struct ServedProgram: Sendable {
+  let lease: String
+  /// Of its profile.
+  let index: Int
+  /// Seconds before the end of what it has at which it fetches.
+  let early: Double
 }
 
 /// What was done about a served program's session when it asked.

@@ -22,6 +22,16 @@ import VaultModel
     #expect((249...251).contains(inStep))
   }
 
+  @Test("an endpoint that is silent is looked for at half the pace, and called at the whole of it once it answers")
+  func silent() {
+    var bucket = TokenBucket(at: start)
+    bucket.change(demand: 2, at: start)
+    bucket.setDown(true, at: start)
+    #expect(bucket.rate == 1.25)
+    bucket.setDown(false, at: start)
+    #expect(bucket.rate == 2.5)
+  }
+
   @Test("throttling halves the rate down to a sixteenth, and takes what was saved up; sixty successes win it all back")
   func throttled() {
     var bucket = TokenBucket(at: start)
