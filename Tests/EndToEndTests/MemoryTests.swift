@@ -75,9 +75,88 @@ import Testing
     secrets.merge(try await session(vault, "app-chained", "the one that was served")) { old, _ in old }
     let pid = try #require(vault.agentPID)
     try await vault.mustRun("lock")
-    #expect(try await found(secrets, in: pid) == [])
+    let seen = try await found(secrets, in: pid)
+    #expect(seen.isEmpty, "\(seen)")
     // The scan itself can find something: what is no secret is still there.
     #expect(try await !found(["the vault's path": vault.database], in: pid).isEmpty)
+  }
+
+  /// A program's credentials, and what they were made of by each other way: sign-in, identity provider, command, MFA device.
+  @Test(
+    "nor a piece of a sign-in's tokens, an identity provider's answer, a command's keys, an MFA device's secret or a passphrase",
+    .enabled(if: geteuid() == 0, "only root can read the agent's memory"))
+  func everySource() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    let ci = "arn:aws:iam::123456789012:role/ci"
+    let keys =
+      #"{"Version":1,"AccessKeyId":"\#(STSWorld.aliceAccessKeyId)","SecretAccessKey":"\#(STSWorld.aliceSecretAccessKey)"}"#
+    let signature = (0..<96).map { _ in String("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".randomElement() ?? "A") }.joined()
+    let response = """
+      <samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">
+      <saml:Assertion><saml:AttributeStatement><saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/Role">
+      <saml:AttributeValue>\(ci),\(STSWorld.samlProvider)</saml:AttributeValue>
+      </saml:Attribute></saml:AttributeStatement></saml:Assertion><SignatureValue>\(signature)</SignatureValue></samlp:Response>
+      """
+    let assertion = Data(response.utf8).base64EncodedString()
+    vault.folder.write(STSWorld.webToken, to: "token")
+    vault.folder.write(assertion, to: "assertion")
+    vault.folder.write(keys, to: "keys")
+    vault.config(
+      SignInTests.config + """
+
+        [profile web]
+        role_arn = \(ci)
+        region = us-east-1
+        web_identity_token_file = \(vault.folder.file("token"))
+
+        [profile saml]
+        role_arn = \(ci)
+        region = us-east-1
+        saml_process = cat \(vault.folder.file("assertion"))
+
+        [profile process]
+        credential_process = cat \(vault.folder.file("keys"))
+
+        [profile behind]
+        role_arn = \(STSWorld.devRole)
+        source_profile = process
+
+        """)
+    try await vault.mustRun("import")
+    try await vault.mustRun(
+      "access-key", "add", "alice", "--totp", "--mfa-serial", STSWorld.aliceMFASerial,
+      input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n\(STSWorld.aliceTOTPSecret)\n")
+    try await vault.mustRun(
+      "add", "coded", "--role-arn", STSWorld.mfaRole, "--source", "alice", "--mfa-serial", STSWorld.aliceMFASerial, "--region",
+      "us-east-1")
+    try await vault.mustRun("login", "--device", "--share-token", "corp")
+    var secrets = [
+      "the key of the command": STSWorld.aliceSecretAccessKey, "the web identity's token": STSWorld.webToken,
+      "the assertion": assertion,
+      "the assertion's signature": signature, "the MFA secret": STSWorld.aliceTOTPSecret,
+      // RFC 6238's seed, as it is used.
+      "the MFA secret's bytes": "12345678901234567890",
+      "the passphrase": try String(contentsOfFile: vault.folder.file("passphrase"), encoding: .utf8).trimmingCharacters(
+        in: .newlines),
+    ]
+    let cache = vault.home + "/.aws/sso/cache"
+    for file in try FileManager.default.contentsOfDirectory(atPath: cache) {
+      let object = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: cache + "/" + file)))
+      for name in ["accessToken", "refreshToken", "clientSecret"] {
+        if let text = (object as? [String: Any])?[name] as? String { secrets["\(name) of the sign-in"] = text }
+      }
+    }
+    #expect(secrets["accessToken of the sign-in"] != nil)
+    for profile in ["app", "web", "saml", "behind", "coded"] {
+      secrets.merge(try await session(vault, profile, profile)) { old, _ in old }
+      // Once more by the tokens that are kept.
+      try await vault.mustRun("rotate", profile)
+    }
+    let pid = try #require(vault.agentPID)
+    try await vault.mustRun("lock")
+    let seen = try await found(secrets, in: pid)
+    #expect(seen.isEmpty, "\(seen)")
   }
 
   @Test("every library in the agent frees memory by the agent's own function, which wipes it")
