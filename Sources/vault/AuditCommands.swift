@@ -174,7 +174,9 @@ enum AuditCommands {
     }
     let folder = paths.dataDirectory + "/archive"
     if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }
-    let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-before-\(before.iso8601Basic).gz"
+    // Named by where it begins, so that one that was ended midway is found by the next.
+    let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
+    let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
     let writer = MessageWriter(.auditArchive)
     writer.add(.name, file)
     writer.add(.text, String(before.milliseconds))
