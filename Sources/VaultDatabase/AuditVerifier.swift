@@ -31,18 +31,30 @@ struct AuditVerifier {
     pass.finish()
     if let fault = pass.fault { return .broken(try diagnose(fault, pass)) }
     if let fault = try end(pass) { return .broken(fault) }
+    if evidence.isThorough || pass.sequence - start.sequence <= AuditEvidence.mostIndexed, let fault = try indexes() {
+      return .broken(fault)
+    }
     return .whole(rows: pass.sequence)
   }
 
   /// The table must refuse what only an attacker would do.
   private func guards() throws -> AuditChain.Fault? {
+    // What is no plain table may say one thing now and another one later.
     let count = try database.prepare(
       """
-      SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_event' AND sql LIKE '%RAISE(ABORT%' AND name IN \
+      SELECT count(*) * (SELECT count(*) FROM sqlite_schema WHERE name = 'audit_event' AND type = 'table' \
+      AND sql LIKE 'CREATE TABLE audit\\_event%' ESCAPE '\\') \
+      FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_event' AND sql LIKE '%RAISE(ABORT%' AND name IN \
       ('audit_event_never_changed', 'audit_event_bound_once', 'audit_event_never_deleted')
       """
     ).begin().first { $0.int(0) }
     return count == 3 ? nil : .unguarded
+  }
+
+  /// Reports find rows by indexes, which are copies of what the rows say: somebody with the file can leave rows out of them.
+  private func indexes() throws -> AuditChain.Fault? {
+    let found = try database.prepare("PRAGMA integrity_check(audit_event)").begin().first { $0.text(0) }
+    return found == "ok" ? nil : .index(what: found ?? "nothing is said of them")
   }
 
   /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.

@@ -27,6 +27,9 @@ public final class Database {
     // Text and blobs from a hostile file stay within what a row of ours can have.
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, access == .readOnly ? 0 : 1)
+    // Nor does what its tables say call more than harmless functions.
+    var trusted: Int32 = 0
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted)
   }
 
   /// Opens a database that is in memory, for reading (SQLite, "Deserialize a database").
