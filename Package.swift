@@ -37,9 +37,10 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSystem"),
     .target(name: "CWipingHeap"),
+    .target(name: "CBlake2"),
 
     module("VaultModel"),
-    module("VaultSecrets", ["VaultModel", "CSodium"]),
+    module("VaultSecrets", ["VaultModel", "CSodium", "CBlake2"]),
     module("AWSConfig", ["VaultModel", "VaultSecrets", "CSystem"]),
     module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),

@@ -60,6 +60,9 @@ extension Custody {
   ///
   /// - Returns: the row that the key store knows from now on; nil where the log's keys are not at hand.
   func putHead() async throws -> Int64? {
+    // One after the other: the key store may take its time, and an older head must not come behind a newer one.
+    if isPuttingHead { await withCheckedContinuation { headQueue.append($0) } } else { isPuttingHead = true }
+    defer { if headQueue.isEmpty { isPuttingHead = false } else { headQueue.removeFirst().resume() } }
     guard let head = try await store.signedHead(),
       let active = try await store.keyRecords().first(where: { $0.state == .active })
     else { return nil }

@@ -23,6 +23,9 @@ actor Custody {
   private var isBusy = false
   private var queue: [CheckedContinuation<Void, Never>] = []
   private var onUnlock: @Sendable () async -> Void = {}
+  /// Whether somebody puts a head in the key store, and who waits to.
+  var isPuttingHead = false
+  var headQueue: [CheckedContinuation<Void, Never>] = []
   /// Whether the log's head is about to be put in the key store.
   nonisolated let isAnchoring = Mutex(false)
 

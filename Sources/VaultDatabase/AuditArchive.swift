@@ -19,7 +19,7 @@ public enum AuditArchive {
     public var exitStatus: ExitStatus { .badData }
   }
 
-  /// Compresses a database file that nobody has open any more, and puts it on the disk under a new name.
+  /// Compresses a database file that nobody has open any more, and puts it on the disk under a new name, whole or not at all.
   ///
   /// - Returns: the file's digest.
   /// - Throws: `DatabaseError` where there is such a file already, or the disk is full.
@@ -27,13 +27,13 @@ public enum AuditArchive {
     let source = Glibc.open(database, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard source >= 0 else { throw DatabaseError.cannotOpen(path: database) }
     defer { close(source) }
-    let target = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    // What is cut short has another name: it is nobody's archive.
+    let draft = path + draftSuffix
+    unlink(draft)
+    defer { unlink(draft) }
+    let target = Glibc.open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard target >= 0 else { throw failure(path) }
-    var isDone = false
-    defer {
-      if !isDone { unlink(path) }
-      close(target)
-    }
+    defer { close(target) }
     guard let stream = gzdopen(dup(target), "wb6") else { throw failure(path) }
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
     while true {
@@ -49,14 +49,30 @@ public enum AuditArchive {
       }
     }
     guard gzclose(stream) == Z_OK, fsync(target) == 0 else { throw failure(path) }
-    // Its name, too: the rows go from the log next.
+    // A file that is there keeps its name: it is taken first, by an empty file, which works on every file system.
+    let name = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard name >= 0 else { throw failure(path) }
+    close(name)
+    do {
+      guard rename(draft, path) == 0 else { throw failure(path) }
+      try syncFolder(of: path)
+      return try digest(path)
+    } catch {
+      unlink(path)
+      throw error
+    }
+  }
+
+  /// Of a file that is still being written.
+  private static let draftSuffix = ".new.gz"
+
+  /// A name reaches the disk with its folder: the rows go from the log next.
+  private static func syncFolder(of path: String) throws {
     let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/"
     let folder = Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { throw failure(path) }
     defer { close(folder) }
     guard fsync(folder) == 0 else { throw failure(path) }
-    isDone = true
-    return try digest(path)
   }
 
   /// Opens an archive in memory.

@@ -41,6 +41,8 @@ public enum AuditChain {
     case segment(sequence: Int64)
     /// An archived part whose last row no signed head bears out.
     case unsigned(sequence: Int64)
+    /// Reports would not find rows, or would find others, by this index.
+    case index(what: String)
     /// The database no longer refuses to change or delete rows.
     case unguarded
 
@@ -60,7 +62,8 @@ public enum AuditChain {
       case .anchorMissing: "the key store no longer holds the head of the log"
       case .segment(let sequence): "the archived rows that end at \(sequence) are not what the log says of them"
       case .unsigned(let sequence): "its end, row \(sequence), is not signed: rows were cut off, or others wrote it"
-      case .unguarded: "the triggers that keep the log append-only are gone"
+      case .index(let what): "the rows are whole, but reports would not find them all: \(what)"
+      case .unguarded: "the triggers that keep the log append-only are gone, or it is no table"
       }
     }
   }
@@ -85,6 +88,11 @@ public struct AuditEvidence: Sendable {
   public var key: AuditVerificationKey?
   /// The vault's public key, as an auditor was given it; else the anchor's counts, else the database's own.
   public var publicKey: [UInt8]?
+
+  /// Whether each entry of the indexes is looked at in a log of more than ``mostIndexed`` rows, too.
+  public var isThorough = false
+  /// So many take a third of a second.
+  public static let mostIndexed: Int64 = 100_000
 
   public init(anchor: AuditCheckpoint? = nil, key: AuditVerificationKey? = nil, publicKey: [UInt8]? = nil) {
     self.anchor = anchor

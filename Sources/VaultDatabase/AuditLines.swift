@@ -17,20 +17,44 @@ public enum AuditField: Int32, Sendable, CaseIterable {
 
 /// A row of the audit log as bytes, good until the next row: an export makes no `String` of a million rows' texts.
 public struct AuditLine {
-  private let row: Statement
+  private let row: VisitedRow
 
-  init(_ row: Statement) { self.row = row }
+  init(_ row: VisitedRow) { self.row = row }
 
   /// Lends a text as it is stored, until `body` returns; nil where there is none.
-  public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) { row.withBytes(field.rawValue, body) }
+  @inline(__always)
+  public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) {
+    row.withText(Int(field.rawValue), body)
+  }
   /// Lends the row's hash, until `body` returns.
-  public func withHash(_ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(AuditField.hash.rawValue, body) }
+  public func withHash(_ body: (UnsafeRawBufferPointer) -> Void) { withBlob(.hash, body) }
   /// Lends the bytes of another column that holds some (``AuditField/previousHash``, ``AuditField/mac``); empty where there are none.
-  public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(field.rawValue, body) }
+  public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(Int(field.rawValue), body) }
 
-  public func text(_ field: AuditField) -> String { row.text(field.rawValue) }
-  public func number(_ field: AuditField) -> Int64 { row.int(field.rawValue) }
-  public func optionalNumber(_ field: AuditField) -> Int64? { row.optionalInt(field.rawValue) }
+  public func text(_ field: AuditField) -> String {
+    row.withText(Int(field.rawValue)) { $0.map { String(decoding: $0, as: UTF8.self) } ?? "" }
+  }
+  public func number(_ field: AuditField) -> Int64 { row.int(Int(field.rawValue)) }
+  public func optionalNumber(_ field: AuditField) -> Int64? {
+    row.isNull(Int(field.rawValue)) ? nil : row.int(Int(field.rawValue))
+  }
+}
+
+/// Hands the rows of a scan on, until one cannot be taken.
+private final class LineVisitor: RowVisitor {
+  private let body: (AuditLine) throws -> Void
+  private(set) var failure: (any Error)?
+
+  init(_ body: @escaping (AuditLine) throws -> Void) { self.body = body }
+
+  override func visit(_ row: VisitedRow) -> Bool {
+    do {
+      try body(AuditLine(row))
+    } catch {
+      failure = error
+    }
+    return failure == nil
+  }
 }
 
 extension VaultReader {
@@ -39,6 +63,19 @@ extension VaultReader {
   /// The order is that of ``auditRecords(_:)``.
   public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditLine) throws -> Void) throws {
     guard let database else { return }
+    if filter.isEveryRow {
+      try withoutActuallyEscaping(body) { body in
+        let visitor = LineVisitor(body)
+        let condition: StaticString = filter.includesIntents ? "1" : AuditQuery.isNoSettledIntent
+        try database.visit(AuditField.columns, in: (filter.after ?? .min, filter.upTo ?? .max, condition), by: visitor)
+        if let failure = visitor.failure { throw failure }
+      }
+    } else {
+      try forEachFilteredLine(filter, in: database, body)
+    }
+  }
+
+  private func forEachFilteredLine(_ filter: AuditFilter, in database: Database, _ body: (AuditLine) throws -> Void) throws {
     let query = AuditQuery(filter)
     var condition = query.condition
     var sql = "SELECT \(AuditField.columns) FROM audit_event"
@@ -54,9 +91,11 @@ extension VaultReader {
     if !condition.isEmpty { sql += " WHERE " + condition }
     sql += " ORDER BY sequence" + (filter.reverse ? " DESC" : "")
     if filter.limit != nil, filter.reverse { sql += " LIMIT ?" }
+    if filter.limit == nil { try database.readThrough() }
     let statement = try database.prepare(sql).begin()
     for value in values { try value.bind(to: statement) }
-    let line = AuditLine(statement)
-    while try statement.step() { try body(line) }
+    let places = UnsafeMutablePointer<OpaquePointer?>.allocate(capacity: AuditField.allCases.count)
+    defer { places.deallocate() }
+    while try statement.step() { try body(AuditLine(VisitedRow(statement, columns: AuditField.allCases.count, in: places))) }
   }
 }

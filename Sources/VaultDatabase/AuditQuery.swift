@@ -14,6 +14,9 @@ struct AuditQuery {
     }
   }
 
+  static let isNoSettledIntent: StaticString =
+    "outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id)"
+
   private(set) var sql: String
   /// What stands behind WHERE; empty where every row is wanted.
   let condition: String
@@ -56,7 +59,7 @@ struct AuditQuery {
       }
     }
     if filter.outcome != .intent, !filter.includesIntents {
-      conditions.append("(outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id))")
+      conditions.append("(\(Self.isNoSettledIntent))")
     }
     isNewestFirst = filter.limit != nil || filter.reverse
     condition = conditions.joined(separator: " AND ")

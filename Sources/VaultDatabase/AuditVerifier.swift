@@ -1,4 +1,3 @@
-import Glibc
 import VaultModel
 import VaultSecrets
 
@@ -27,22 +26,35 @@ struct AuditVerifier {
     let later = heads.filter { $0.sequence > start.sequence }
     if let untrusted = later.first(where: { !isTrusted($0) }) { return .broken(.checkpoint(sequence: untrusted.sequence)) }
     if let anchor = evidence.anchor, !isTrusted(anchor) { return .broken(.checkpoint(sequence: anchor.sequence)) }
-    let pass = Pass(start: start, evidence: evidence, checkpoints: later)
-    try database.visit(AuditRows.columns, of: (table: "audit_event", order: "sequence"), by: pass)
+    let pass = AuditPass(start: start, evidence: evidence, checkpoints: later)
+    try database.visit(AuditRows.columns, by: pass)
+    pass.finish()
     if let fault = pass.fault { return .broken(try diagnose(fault, pass)) }
     if let fault = try end(pass) { return .broken(fault) }
+    if evidence.isThorough || pass.sequence - start.sequence <= AuditEvidence.mostIndexed, let fault = try indexes() {
+      return .broken(fault)
+    }
     return .whole(rows: pass.sequence)
   }
 
   /// The table must refuse what only an attacker would do.
   private func guards() throws -> AuditChain.Fault? {
+    // What is no plain table may say one thing now and another one later.
     let count = try database.prepare(
       """
-      SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_event' AND sql LIKE '%RAISE(ABORT%' AND name IN \
+      SELECT count(*) * (SELECT count(*) FROM sqlite_schema WHERE name = 'audit_event' AND type = 'table' \
+      AND sql LIKE 'CREATE TABLE audit\\_event%' ESCAPE '\\') \
+      FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_event' AND sql LIKE '%RAISE(ABORT%' AND name IN \
       ('audit_event_never_changed', 'audit_event_bound_once', 'audit_event_never_deleted')
       """
     ).begin().first { $0.int(0) }
     return count == 3 ? nil : .unguarded
+  }
+
+  /// Reports find rows by indexes, which are copies of what the rows say: somebody with the file can leave rows out of them.
+  private func indexes() throws -> AuditChain.Fault? {
+    let found = try database.prepare("PRAGMA integrity_check(audit_event)").begin().first { $0.text(0) }
+    return found == "ok" ? nil : .index(what: found ?? "nothing is said of them")
   }
 
   /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
@@ -52,7 +64,7 @@ struct AuditVerifier {
     var start: (sequence: Int64, hash: [UInt8]) = (0, AuditChain.root(vaultId: vaultId))
     let segments = try AuditKeyRows.segments(in: database)
     for segment in segments {
-      guard segment.first == start.sequence + 1, segment.firstPrevious == start.hash,
+      guard segment.first == start.sequence + 1, segment.firstPrevious == start.hash, segment.lastHash.count == 32,
         let head = heads.first(where: { $0.sequence == segment.last }), head.hash == segment.lastHash, isTrusted(head)
       else { return (start, .segment(sequence: segment.last)) }
       start = (segment.last, segment.lastHash)
@@ -82,7 +94,7 @@ struct AuditVerifier {
       ?? AuditKeyRows.newestSigner(in: database)
   }
 
-  private func end(_ pass: Pass) throws -> AuditChain.Fault? {
+  private func end(_ pass: AuditPass) throws -> AuditChain.Fault? {
     if let later = pass.checkpoints.last(where: { $0.sequence > pass.sequence }) {
       return .truncated(after: pass.sequence, expected: later.sequence)
     }
@@ -97,7 +109,7 @@ struct AuditVerifier {
   }
 
   /// Says more of a row that is wrong: whether it belongs elsewhere, and where the one is that belongs there.
-  private func diagnose(_ fault: AuditChain.Fault, _ pass: Pass) throws -> AuditChain.Fault {
+  private func diagnose(_ fault: AuditChain.Fault, _ pass: AuditPass) throws -> AuditChain.Fault {
     let sequence = pass.sequence
     switch fault {
     case .changed, .missing: break
@@ -140,106 +152,5 @@ struct AuditVerifier {
     case .bytes(let bytes): try statement.bind(bytes)
     }
     return try statement.first { (try AuditRows.read($0), AuditRows.previousHash($0)) }
-  }
-
-  /// The state between two rows.
-  private final class Pass: RowVisitor {
-    /// Which columns are looked at beside the form's, in ``AuditRows/columns``.
-    private enum Column { static let (sequence, time, hash, previous, code) = (0, 2, 33, 34, 35) }
-
-    /// The last row that the key store knows of; 0 where it knows of none.
-    private let anchored: Int64
-    private let anchor: AuditCheckpoint?
-    let checkpoints: [AuditCheckpoint]
-    private var nextCheckpoint = 0
-    /// The row of the next head to be looked at, signed or the key store's.
-    private var nextHead: Int64
-    private var ratchet: Ratchet?
-    private var form = AuditForm()
-    private var computed = [UInt8](repeating: 0, count: 32)
-    /// The last good row's, until a fault: then the row's own number.
-    private(set) var sequence: Int64
-    private(set) var hash: [UInt8]
-    private(set) var lastTime: Int64 = 0
-    /// The first row without a code, after one that has one.
-    private var firstWithout: Int64?
-    private var hasSeenCode = false
-    private(set) var fault: AuditChain.Fault?
-
-    /// - Parameter checkpoints: those after `start`, in their order.
-    init(start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]) {
-      anchor = evidence.anchor
-      anchored = evidence.anchor?.sequence ?? 0
-      self.checkpoints = checkpoints
-      nextHead = 0
-      sequence = start.sequence
-      hash = start.hash
-      super.init()
-      nextHead = headAhead
-      if let key = evidence.key {
-        let ratchet = Ratchet(key: key.key, number: key.sequence)
-        while ratchet.number <= start.sequence { ratchet.skip() }
-        self.ratchet = ratchet
-      }
-    }
-
-    override func visit(_ row: VisitedRow) -> Bool {
-      fault = fault(in: row)
-      return fault == nil
-    }
-
-    private func fault(in row: VisitedRow) -> AuditChain.Fault? {
-      sequence += 1
-      guard row.int(Column.sequence) == sequence else { return .missing(sequence: sequence) }
-      let follows = row.withBlob(Column.previous) { claimed in
-        form.begin(after: claimed)
-        return Self.isSame(hash, claimed)
-      }
-      guard form.put(row: row) else { return .changed(sequence: sequence) }
-      form.hash(into: &computed)
-      guard row.withBlob(Column.hash, { Self.isSame(computed, $0) }) else { return .changed(sequence: sequence) }
-      guard follows else { return .unbound(sequence: sequence) }
-      swap(&hash, &computed)
-      lastTime = row.int(Column.time)
-      if let fault = codeFault(row) { return fault }
-      return sequence < nextHead ? nil : headFault()
-    }
-
-    private static func isSame(_ hash: [UInt8], _ stated: UnsafeRawBufferPointer) -> Bool {
-      guard let start = stated.baseAddress, stated.count == hash.count else { return false }
-      return memcmp(hash, start, stated.count) == 0
-    }
-
-    /// Codes have no gaps: only what was written since the last unlocking may be without.
-    private func codeFault(_ row: VisitedRow) -> AuditChain.Fault? {
-      let isWithout = row.isNull(Column.code)
-      if isWithout {
-        // The key store is told of a head only once every row has its code.
-        if sequence <= anchored { return .forged(sequence: sequence) }
-        if hasSeenCode, firstWithout == nil { firstWithout = sequence }
-      } else {
-        if let firstWithout { return .forged(sequence: firstWithout) }
-        hasSeenCode = true
-      }
-      guard let ratchet, ratchet.number == sequence else { return nil }
-      let expected = ratchet.mac(hash)
-      guard !isWithout else { return nil }
-      return row.withBlob(Column.code) { Self.isSame(expected, $0) } ? nil : .forged(sequence: sequence)
-    }
-
-    private var headAhead: Int64 {
-      let signed = nextCheckpoint < checkpoints.count ? checkpoints[nextCheckpoint].sequence : Int64.max
-      return anchored > sequence ? min(signed, anchored) : signed
-    }
-
-    private func headFault() -> AuditChain.Fault? {
-      if nextCheckpoint < checkpoints.count, checkpoints[nextCheckpoint].sequence == sequence {
-        guard checkpoints[nextCheckpoint].hash == hash else { return .checkpoint(sequence: sequence) }
-        nextCheckpoint += 1
-      }
-      if let anchor, anchor.sequence == sequence, anchor.hash != hash { return .rewritten(sequence: sequence) }
-      nextHead = headAhead
-      return nil
-    }
   }
 }

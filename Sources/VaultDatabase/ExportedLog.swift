@@ -1,3 +1,4 @@
+import Glibc
 import VaultModel
 import VaultSecrets
 
@@ -72,18 +73,18 @@ public struct ExportedLog {
   public static func verify(_ path: String, against evidence: AuditEvidence, isPart: Bool) throws -> Verdict {
     var pass = Pass(evidence, isPart: isPart)
     let file = try LineFile(path)
-    let row = ExportedRow()
+    var row = ExportedRow()
     while let fault = try file.next({ line in row.read(line) ?? "" }) {
       if !fault.isEmpty { return .broken(.unreadable(line: file.number, why: fault)) }
-      guard let found = pass.fault(in: row, line: file.number) else { continue }
-      if case .removed(let sequence) = found { return .broken(try moved(sequence, file, row) ?? found) }
+      guard let found = pass.fault(in: &row, line: file.number) else { continue }
+      if case .removed(let sequence) = found { return .broken(try moved(sequence, file, &row) ?? found) }
       return .broken(found)
     }
     return .sound(pass.proof)
   }
 
   /// A row that is missing may stand further on.
-  private static func moved(_ sequence: Int64, _ file: LineFile, _ row: ExportedRow) throws -> Fault? {
+  private static func moved(_ sequence: Int64, _ file: LineFile, _ row: inout ExportedRow) throws -> Fault? {
     while let isIt = try file.next({ line in row.read(line) == nil && row.sequence == sequence }) {
       if isIt { return .moved(sequence: sequence, line: file.number) }
     }
@@ -110,24 +111,24 @@ public struct ExportedLog {
       ratchet = evidence.key.map { Ratchet(key: $0.key, number: $0.sequence) }
     }
 
-    mutating func fault(in row: ExportedRow, line: Int) -> Fault? {
+    mutating func fault(in row: inout ExportedRow, line: Int) -> Fault? {
       let sequence = row.sequence
       guard sequence > 0 else { return .unreadable(line: line, why: "has no number of a row") }
       if proof.rows > 0, sequence <= proof.last { return .inserted(sequence: sequence, line: line) }
       let follows = proof.rows > 0 && sequence == proof.last + 1
       if proof.rows > 0, !follows, !isPart { return .removed(sequence: proof.last + 1) }
       if follows {
-        if let stated = row.previousHash, !stated.elementsEqual(hash) { return .unbound(sequence: sequence) }
-        compute(row.form(after: hash))
+        if let stated = row.previousHash, !Self.isSame(stated, hash) { return .unbound(sequence: sequence) }
+        hash.withUnsafeBytes { row.computeHash(after: $0, into: &computed) }
       } else {
         // The hash of a row that is not in the file is written with the next one; what is not there was taken out.
         guard let stated = row.previousHash else {
           return sequence > 1 ? .removed(sequence: sequence - 1) : .changed(sequence: 1)
         }
         if sequence == 1 { root = Array(stated) }
-        compute(row.form(after: stated))
+        row.computeHash(after: stated, into: &computed)
       }
-      guard row.hash.elementsEqual(computed) else { return .changed(sequence: sequence) }
+      guard Self.isSame(row.hash, computed) else { return .changed(sequence: sequence) }
       if proof.rows == 0 { proof.first = sequence }
       proof.missing += follows || proof.rows == 0 ? 0 : sequence - proof.last - 1
       proof.last = sequence
@@ -136,12 +137,13 @@ public struct ExportedLog {
       return codeFault(row) ?? headFault(row)
     }
 
-    private mutating func compute(_ form: [UInt8]) {
-      form.withUnsafeBytes { form in computed.withUnsafeMutableBytes { blake2b256(form, into: $0) } }
+    private static func isSame(_ stated: UnsafeRawBufferPointer, _ hash: [UInt8]) -> Bool {
+      guard let start = stated.baseAddress, stated.count == hash.count else { return false }
+      return memcmp(start, hash, hash.count) == 0
     }
 
     /// Codes have no gaps but at the end.
-    private mutating func codeFault(_ row: ExportedRow) -> Fault? {
+    private mutating func codeFault(_ row: borrowing ExportedRow) -> Fault? {
       let stated = row.mac
       if stated == nil {
         if hasSeenCode, firstWithout == nil { firstWithout = row.sequence }
@@ -155,12 +157,12 @@ public struct ExportedLog {
       while ratchet.number < row.sequence { ratchet.skip() }
       let expected = ratchet.mac(hash)
       guard let stated else { return nil }
-      guard stated.elementsEqual(expected) else { return .forged(sequence: row.sequence) }
+      guard Self.isSame(stated, expected) else { return .forged(sequence: row.sequence) }
       proof.codes += 1
       return nil
     }
 
-    private mutating func headFault(_ row: ExportedRow) -> Fault? {
+    private mutating func headFault(_ row: borrowing ExportedRow) -> Fault? {
       guard row.claimsHead else { return nil }
       guard let (head, vault) = row.checkpoint, head.isSigned(by: head.publicKey, vaultId: vault) else {
         return .head(sequence: row.sequence)

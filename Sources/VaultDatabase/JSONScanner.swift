@@ -1,3 +1,5 @@
+import Glibc
+
 /// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: what is not JSON is nil, whatever it is.
 struct JSONScanner {
   private let bytes: UnsafeRawBufferPointer
@@ -29,12 +31,30 @@ struct JSONScanner {
   /// Whether this word comes next; then it is read.
   mutating func take(word: StaticString) -> Bool {
     skipBlanks()
-    let length = word.utf8CodeUnitCount
-    guard bytes.count - offset >= length,
-      word.withUTF8Buffer({ $0.elementsEqual(bytes[offset..<(offset + length)]) })
-    else { return false }
-    offset += length
+    guard isNext(word) else { return false }
+    offset += word.utf8CodeUnitCount
     return true
+  }
+
+  /// Whether a field of this name comes next, written without escapes; then its name and the colon are read, and nothing else otherwise.
+  mutating func take(field: StaticString) -> Bool {
+    let start = offset
+    if take("\""), isNext(field) {
+      offset += field.utf8CodeUnitCount
+      // Not a longer name; between the name and its end stands nothing.
+      if byte == UInt8(ascii: "\"") {
+        offset += 1
+        if take(":") { return true }
+      }
+    }
+    offset = start
+    return false
+  }
+
+  private func isNext(_ word: StaticString) -> Bool {
+    let length = word.utf8CodeUnitCount
+    guard bytes.count - offset >= length, let start = bytes.baseAddress else { return false }
+    return memcmp(start + offset, word.utf8Start, length) == 0
   }
 
   /// An integer that fits.
@@ -59,12 +79,12 @@ struct JSONScanner {
   }
 
   /// Reads a string and adds what it says to `text`.
-  mutating func string(into text: inout [UInt8]) -> Bool {
+  mutating func string(into text: inout FormBuffer) -> Bool {
     guard take("\"") else { return false }
     while true {
       let from = offset
-      while let byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
-      text.append(contentsOf: bytes[from..<offset])
+      skipPlain()
+      text.append(UnsafeRawBufferPointer(rebasing: bytes[from..<offset]))
       guard let byte, byte >= 0x20 else { return false }
       offset += 1
       if byte == UInt8(ascii: "\"") { return true }
@@ -72,16 +92,32 @@ struct JSONScanner {
     }
   }
 
-  private mutating func escape(into text: inout [UInt8]) -> Bool {
+  /// Skips what stands for itself in a string, eight bytes at a time (Warren, "Hacker's Delight", 6-1: find a zero byte).
+  private mutating func skipPlain() {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    while bytes.count - offset >= 8 {
+      let block = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      let quote = block ^ (ones &* 0x22)
+      let backslash = block ^ (ones &* 0x5C)
+      // A byte above 0x7F stands for itself; what it does to its neighbours is looked at below.
+      let control = (block &- (ones &* 0x20)) & ~block
+      let found = (control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & (ones &* 0x80)
+      if found != 0 { break }
+      offset += 8
+    }
+    while let byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
+  }
+
+  private mutating func escape(into text: inout FormBuffer) -> Bool {
     guard let byte else { return false }
     offset += 1
     switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
-    case UInt8(ascii: "b"): text.append(0x08)
-    case UInt8(ascii: "f"): text.append(0x0C)
-    case UInt8(ascii: "n"): text.append(0x0A)
-    case UInt8(ascii: "r"): text.append(0x0D)
-    case UInt8(ascii: "t"): text.append(0x09)
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte: byte)
+    case UInt8(ascii: "b"): text.append(byte: 0x08)
+    case UInt8(ascii: "f"): text.append(byte: 0x0C)
+    case UInt8(ascii: "n"): text.append(byte: 0x0A)
+    case UInt8(ascii: "r"): text.append(byte: 0x0D)
+    case UInt8(ascii: "t"): text.append(byte: 0x09)
     case UInt8(ascii: "u"):
       guard var value = hexadecimal() else { return false }
       if (0xD800..<0xDC00).contains(value) {
@@ -93,7 +129,7 @@ struct JSONScanner {
         value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
       }
       guard let scalar = Unicode.Scalar(value) else { return false }
-      text.append(contentsOf: UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter)
+      for byte in UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter { text.append(byte: byte) }
     default: return false
     }
     return true

@@ -1,4 +1,5 @@
 import CZlib
+import Glibc
 import VaultModel
 
 /// A text file read line by line, compressed (RFC 1952) or not: memory stays the same however long it is.
@@ -29,7 +30,10 @@ final class LineFile {
   func next<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result? {
     var searched = start
     while true {
-      if let found = buffer[searched..<end].firstIndex(of: 10) {
+      let found = buffer.withUnsafeBytes { bytes in
+        memchr(bytes.baseAddress! + searched, 10, end - searched).map { UnsafeRawPointer($0) - bytes.baseAddress! }
+      }
+      if let found {
         defer { start = found + 1 }
         number += 1
         return try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<found])) }

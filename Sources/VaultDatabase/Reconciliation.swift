@@ -7,11 +7,12 @@ public struct Reconciliation: Sendable {
   public private(set) var count = 0
   /// Calls that both know.
   public private(set) var matched = 0
-  /// Calls that minted credentials with a key of this vault, of which the vault knows nothing: the key is used elsewhere.
+  /// Calls that minted credentials with a key of this vault, of which the vault knows nothing: the key is used elsewhere. And those that AWS
+  /// refused, where they came from an address from which the vault never called: at home the vault itself may have tried again.
   public private(set) var outside: [CloudTrailEvent] = []
   /// Calls that the vault logged as done, in the time that the events are of, and AWS did not see.
   public private(set) var unseen: [AuditRecord] = []
-  /// Uses of sessions of this vault from an address from which it never called.
+  /// Uses of sessions and keys of this vault from an address from which it never called.
   public private(set) var elsewhere: [CloudTrailEvent] = []
   /// Events that have nothing to do with this vault.
   public private(set) var others = 0
@@ -52,32 +53,42 @@ public struct Reconciliation: Sendable {
         logged.append(record)
       }
     }
+    func isOurs(_ key: String?) -> Bool { key.map { keys.contains($0) || issued.contains($0) } ?? false }
     var seen: Set<String> = []
+    var failed: [CloudTrailEvent] = []
     for event in events where Self.minting.contains(event.name) {
       let known = event.requestId.flatMap { byRequest[$0] } ?? event.issuedKey.flatMap { byIssued[$0] }
       if let known {
         if seen.insert(known.id).inserted { matched += 1 }
         if let address = event.address { self.addresses.insert(address) }
-      } else if event.errorCode == nil, let key = event.callerKey, keys.contains(key) || issued.contains(key) {
+      } else if !isOurs(event.callerKey) {
+        others += 1
+      } else if event.errorCode == nil {
         outside.append(event)
       } else {
-        others += 1
+        failed.append(event)
       }
     }
+    // Now that it is known from where the vault calls.
+    outside += failed.filter(isForeign)
     for event in events where !Self.minting.contains(event.name) {
-      guard let key = event.callerKey, issued.contains(key) else {
+      if !isOurs(event.callerKey) {
         others += 1
-        continue
+      } else if isForeign(event) {
+        elsewhere.append(event)
       }
-      // A service of AWS's that acts on a person's call has a name where others have an address.
-      guard let address = event.address, !address.hasSuffix(".amazonaws.com"), address != "AWS Internal" else { continue }
-      if !self.addresses.contains(address) { elsewhere.append(event) }
     }
     guard let first = events.map(\.time).min(), let last = events.map(\.time).max() else { return }
     unseen = logged.filter { record in
       record.event.requestId != nil && !seen.contains(record.id) && record.time >= first
         && record.time.adding(seconds: Self.delay) <= last
     }
+  }
+
+  /// Whether it came from an address that is not the vault's. A service of AWS's that acts on a person's call has a name where others have one.
+  private func isForeign(_ event: CloudTrailEvent) -> Bool {
+    guard let address = event.address, !address.hasSuffix(".amazonaws.com"), address != "AWS Internal" else { return false }
+    return !addresses.contains(address)
   }
 
   /// Calls whose rows were archived are the vault's as well.

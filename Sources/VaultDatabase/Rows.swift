@@ -91,5 +91,12 @@ public struct AuditFilter: Sendable {
   /// Also intents whose outcome is known.
   public var includesIntents = false
 
+  /// Whether nothing but the rows' numbers, and whether an intent is settled, says which are wanted; oldest first.
+  var isEveryRow: Bool {
+    profile == nil && role == nil && outcome == nil && action == nil && user == nil && since == nil && until == nil
+      && session == nil
+      && limit == nil && !reverse
+  }
+
   public init() {}
 }

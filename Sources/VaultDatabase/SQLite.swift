@@ -27,6 +27,9 @@ public final class Database {
     // Text and blobs from a hostile file stay within what a row of ours can have.
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, access == .readOnly ? 0 : 1)
+    // Nor does what its tables say call more than harmless functions.
+    var trusted: Int32 = 0
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted)
   }
 
   /// Opens a database that is in memory, for reading (SQLite, "Deserialize a database").
@@ -101,6 +104,10 @@ public final class Database {
   /// Rows that the last statement changed.
   public var changes: Int { Int(sqlite3_changes(handle)) }
   public var lastInsertRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
+  /// Before a scan of everything: its pages are read one by one from now on, and not looked at where the kernel has them. A page that is
+  /// needed once costs more to be mapped than to be copied, and a file that somebody cuts off meanwhile is an error then, not the end.
+  func readThrough() throws(DatabaseError) { try execute("PRAGMA mmap_size = 0") }
 
   /// Runs `body` in a transaction that holds the write lock from its start; commits when it returns, rolls back when it throws.
   public func transaction<Result>(_ body: () throws -> Result) throws -> Result {
@@ -263,6 +270,9 @@ public final class Statement {
     defer { sqlite3_reset(handle) }
     return try step() ? try read(self) : nil
   }
+
+  /// A column of the row, for ``VisitedRow``.
+  func value(_ column: Int32) -> OpaquePointer? { sqlite3_column_value(handle, column) }
 
   public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
   public func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }

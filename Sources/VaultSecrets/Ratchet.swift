@@ -107,12 +107,3 @@ public struct SigningKey: Sendable {
     }
   }
 }
-
-/// BLAKE2b-256 of bytes where they lie, for those who hash a million rows.
-public func blake2b256(_ message: UnsafeRawBufferPointer, into digest: UnsafeMutableRawBufferPointer) {
-  precondition(digest.count == 32)
-  let status = crypto_generichash(
-    digest.baseAddress!.assumingMemoryBound(to: UInt8.self), 32, message.baseAddress?.assumingMemoryBound(to: UInt8.self),
-    UInt64(message.count), nil, 0)
-  precondition(status == 0, "BLAKE2b refused its sizes")
-}

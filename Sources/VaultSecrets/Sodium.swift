@@ -17,7 +17,8 @@ extension UnsafeMutableRawBufferPointer {
   fileprivate var octets: UnsafeMutablePointer<UInt8> { UnsafeMutablePointer(mutating: UnsafeRawBufferPointer(self).octets) }
 }
 
-private func requireSodium() {
+/// Without it libsodium works, and with its slowest code.
+func requireSodium() {
   precondition(sodiumIsReady, "libsodium cannot start: no random numbers from the kernel")
 }
 

@@ -20,10 +20,11 @@ extension VaultStore {
     guard last >= first, let edges = try edges(first, last) else { throw StoreError.nothingToArchive }
     let checkpoint = AuditCheckpoint(sequence: last, hash: edges.lastHash, at: clock.now(), vaultId: vaultId, by: signing)
     let draft = path + ".new"
-    let remove = { for suffix in ["", "-wal", "-shm", "-journal"] { _ = unlink(draft + suffix) } }
+    let remove = { for suffix in ["", "-wal", "-shm", "-journal", ".gz"] { _ = unlink(draft + suffix) } }
     remove()
     defer { remove() }
     try writeDraft(draft, first: first, checkpoint: checkpoint, after: earlier)
+    if isLeftover(path, first: first, signedBy: signing.publicKey, segments: earlier) { unlink(path) }
     let digest = try AuditArchive.compress(draft, to: path)
     let segment = AuditKeyRows.Segment(
       first: first, last: last, firstPrevious: edges.firstPrevious, lastHash: edges.lastHash, archivedAt: clock.now(), file: path,
@@ -39,6 +40,22 @@ extension VaultStore {
       throw error
     }
     return segment
+  }
+
+  /// Whether a file is what an archiving left that was ended before the log named it: an archive of ours, of rows that all still stand in the
+  /// log as they are, or the empty file that kept its name. Nothing is lost where it makes room for the next.
+  private func isLeftover(_ path: String, first: Int64, signedBy key: [UInt8], segments: [AuditKeyRows.Segment]) -> Bool {
+    var status = stat()
+    guard !segments.contains(where: { $0.file == path }), lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      return false
+    }
+    if status.st_size == 0 { return true }
+    guard let archive = try? VaultReader(archive: path),
+      (try? archive.vaultId()) == vaultId, (try? archive.firstSequence()) == first,
+      case .whole(let last)? = try? AuditChain.verify(archive, against: AuditEvidence(publicKey: key)),
+      let own = try? edges(first, last), let hash = try? archive.auditHash(of: last)
+    else { return false }
+    return own.lastHash == hash
   }
 
   private func lastToArchive(before time: Timestamp) throws -> Int64 {

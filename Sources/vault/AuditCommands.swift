@@ -14,6 +14,7 @@ enum AuditCommands {
         Option("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
         Option("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
         Option("partial", "of an export: rows may be missing, as a filter leaves them out, and the end need not be signed"),
+        Option("thorough", "look at each entry of the indexes by which reports find rows, also in a log of over 100,000"),
         Option("offline", "do not ask the agent for the head that the key store holds"),
         Option("from", value: "URL", "the logs that the team's PostgreSQL holds, each by itself"),
         Option("vault", value: "ID", "of those, only this vault's (vlt_…)"),
@@ -54,6 +55,7 @@ enum AuditCommands {
       evidence.publicKey = key
     }
     evidence.key = try arguments["key"].map(verificationKey)
+    evidence.isThorough = arguments.has("thorough")
     if arguments.positional.isEmpty {
       try verifyOwn(evidence, isOffline: arguments.has("offline"), paths)
     } else {
@@ -93,6 +95,9 @@ enum AuditCommands {
     try verifyArchives(reader, evidence)
     let archived = try reader.auditSegments().last?.last ?? 0
     try say("the chain of \(rows.text) is whole" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
+    if !evidence.isThorough, rows.count - archived > AuditEvidence.mostIndexed {
+      Diagnostics.notice("the indexes by which reports find rows were not looked at: --thorough does, in some seconds")
+    }
     if let notCompared { Diagnostics.notice("it was not compared with the head in the key store: \(notCompared)") }
   }
 
@@ -105,6 +110,7 @@ enum AuditCommands {
       }
       var own = AuditEvidence(publicKey: evidence.publicKey ?? evidence.anchor?.publicKey)
       own.key = evidence.key
+      own.isThorough = evidence.isThorough
       let archive = try VaultReader(archive: segment.file, digest: segment.digest)
       _ = try judge(AuditChain.verify(archive, against: own), of: segment.file)
     }
@@ -174,7 +180,9 @@ enum AuditCommands {
     }
     let folder = paths.dataDirectory + "/archive"
     if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }
-    let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-before-\(before.iso8601Basic).gz"
+    // Named by where it begins, so that one that was ended midway is found by the next.
+    let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
+    let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
     let writer = MessageWriter(.auditArchive)
     writer.add(.name, file)
     writer.add(.text, String(before.milliseconds))

@@ -32,7 +32,8 @@ struct ByteSink: ~Copyable {
 
   mutating func append(_ bytes: [UInt8]) { bytes.withUnsafeBytes { append($0) } }
 
-  mutating func append(_ text: String) {
+  /// Has a name, since a literal would be a `String` rather than a `StaticString`.
+  mutating func append(string text: String) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
@@ -105,7 +106,7 @@ struct ByteSink: ~Copyable {
   }
 
   mutating func append(_ number: Int64) {
-    guard number >= 0 else { return append(String(number)) }
+    guard number >= 0 else { return append(string: String(number)) }
     if Self.capacity - count < 20 { flush() }
     var digits = 1
     var bound: Int64 = 10
@@ -136,7 +137,7 @@ struct ByteSink: ~Copyable {
       count += 8
       rest = UnsafeRawBufferPointer(rebasing: rest[4...])
     }
-    for byte in rest { append((byte < 16 ? "0" : "") + String(byte, radix: 16)) }
+    for byte in rest { append(string: (byte < 16 ? "0" : "") + String(byte, radix: 16)) }
   }
 
   /// A moment in ISO 8601: eleven bytes of a date (the second word has three), `hh:mm:ss`, and `Z`.

@@ -9,7 +9,7 @@ struct ExportCEF: AuditLineWriter {
 
   func write(_ line: AuditLine, to sink: inout ByteSink) {
     let rank = OutcomeRank(AuditOutcome(rawValue: line.text(.outcome)))
-    sink.append(Self.header)
+    sink.append(string: Self.header)
     // The action is the event's class and its name.
     for _ in 0..<2 {
       line.withBytes(.action) { if let bytes = $0 { sink.append(cef: bytes, separator: UInt8(ascii: "|")) } }
@@ -85,6 +85,6 @@ extension ByteSink {
       default: text += safeText(String(scalar)).replacing("\\", with: "\\\\")
       }
     }
-    append(text)
+    append(string: text)
   }
 }

@@ -13,7 +13,7 @@ struct ExportCSV: AuditLineWriter {
   ]
 
   func begin(_ sink: inout ByteSink) {
-    sink.append(AuditFormat.columns.joined(separator: ","))
+    sink.append(string: AuditFormat.columns.joined(separator: ","))
     sink.append(UInt8(ascii: "\n"))
   }
 
@@ -32,7 +32,7 @@ struct ExportCSV: AuditLineWriter {
   }
 
   private func number(_ number: Int64, _ sink: inout ByteSink) {
-    if number < 0 { sink.append(csvRow([String(number)])) } else { sink.append(number) }
+    if number < 0 { sink.append(string: csvRow([String(number)])) } else { sink.append(number) }
   }
 }
 
@@ -42,6 +42,6 @@ extension ByteSink {
     guard let first = bytes.first else { return }
     let isFormula = first == 0x3D || first == 0x2B || first == 0x2D || first == 0x40
     if !isFormula, appendPlain(bytes, without: UInt8(ascii: ","), UInt8(ascii: "\"")) { return }
-    append(csvRow([String(decoding: bytes, as: UTF8.self)]))
+    append(string: csvRow([String(decoding: bytes, as: UTF8.self)]))
   }
 }

@@ -18,7 +18,7 @@ struct ExportOCSF: AuditLineWriter {
     sink.append("{\"activity_id\":")
     sink.append(classOfAction.activity)
     sink.append(",\"activity_name\":\"")
-    sink.append(classOfAction.activityName)
+    sink.append(string: classOfAction.activityName)
     sink.append("\",\"category_uid\":")
     sink.append(classOfAction.category)
     sink.append(",\"class_uid\":")
@@ -51,9 +51,9 @@ struct ExportOCSF: AuditLineWriter {
 
   private func metadata(_ line: AuditLine, _ sink: inout ByteSink) {
     sink.append(",\"metadata\":{\"version\":\"")
-    sink.append(Self.version)
+    sink.append(string: Self.version)
     sink.append("\"")
-    sink.append(Self.product)
+    sink.append(string: Self.product)
     sink.append(",\"log_name\":\"audit\"")
     text(",\"uid\":", .id, line, &sink)
     number(",\"sequence\":", .sequence, line, &sink)
@@ -112,7 +112,7 @@ struct ExportOCSF: AuditLineWriter {
   private func service(_ key: StaticString, _ name: String, _ sink: inout ByteSink) {
     sink.append(key)
     sink.append("{\"name\":\"")
-    sink.append(name)
+    sink.append(string: name)
     sink.append("\"}")
   }
 

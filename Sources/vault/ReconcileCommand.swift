@@ -46,7 +46,8 @@ enum ReconcileCommand {
     var table = Table(["FINDING", "TIME", "EVENT", "KEY", "ROLE OR CALLER", "FROM", "REQUEST"])
     for event in result.outside {
       table.add([
-        "outside the vault", event.time.iso8601, event.name, event.callerKey ?? "-", event.roleARN ?? event.callerARN ?? "-",
+        "outside the vault", event.time.iso8601, event.name + (event.errorCode.map { " (\($0))" } ?? ""), event.callerKey ?? "-",
+        event.roleARN ?? event.callerARN ?? "-",
         event.address ?? "-", event.requestId ?? "-",
       ])
     }
@@ -78,6 +79,7 @@ enum ReconcileCommand {
             writer.object {
               $0.field("time", event.time.iso8601)
               $0.field("eventName", event.name)
+              $0.field("errorCode", event.errorCode)
               $0.field("accessKeyId", event.callerKey)
               $0.field("caller", event.callerARN)
               $0.field("roleArn", event.roleARN)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 import VaultModel
@@ -156,5 +157,101 @@ import VaultModel
         Step(words: ["logout"], rows: ["SignedOut/success/manual"]),
       ], vault)
     expectFields(rows)
+  }
+
+  @Test("every other source of an identity leaves its rows")
+  func sources() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    let answer = """
+      {"Version":1,"AccessKeyId":"\(STSWorld.aliceAccessKeyId)","SecretAccessKey":"\(STSWorld.aliceSecretAccessKey)"}
+      """
+    let files = [
+      "token": STSWorld.webToken + "\n", "assertion": IdentityTests().assertion([IdentityTests.ciRole], sessionName: "alice"),
+      "answer": answer,
+      "container": "container-token",
+    ]
+    for (name, text) in files { vault.folder.write(text, to: name) }
+    func over(_ name: String, _ role: String, _ settings: String) -> String {
+      "[profile \(name)]\nregion = us-east-1\nrole_arn = \(role)\n\(settings)\n"
+    }
+    vault.config(
+      over("web", IdentityTests.ciRole, "web_identity_token_file = \(vault.folder.file("token"))")
+        + over("saml", IdentityTests.ciRole, "saml_process = cat \(vault.folder.file("assertion"))")
+        + "[profile process]\ncredential_process = cat \(vault.folder.file("answer"))\n"
+        + over("processed", STSWorld.devRole, "source_profile = process")
+        + over("container", STSWorld.ssoRole, "credential_source = EcsContainer")
+        + over("instance", STSWorld.ssoRole, "credential_source = Ec2InstanceMetadata")
+        + over("environment", STSWorld.devRole, "credential_source = Environment"))
+    func call(_ action: String) -> [String] { ["\(action)/intent/exec", "\(action)/success/exec"] }
+    let rows = try await take(
+      [
+        Step(words: ["import"], rows: ["ProfilesImported/success/manual"]),
+        Step(words: ["exec", "web", "--", "true"], rows: call("AssumeRoleWithWebIdentity") + ["Deliver/success/exec"]),
+        Step(words: ["exec", "saml", "--", "true"], rows: call("AssumeRoleWithSAML") + ["Deliver/success/exec"]),
+        Step(
+          words: ["exec", "processed", "--", "true"],
+          rows: ["CredentialProcess/success/exec", "Deliver/success/exec"] + call("AssumeRole")),
+        Step(
+          words: ["exec", "container", "--", "true"],
+          rows: ["ContainerCredentials/success/exec", "Deliver/success/exec"] + call("AssumeRole"),
+          environment: [
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": simulator.url + "/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": vault.folder.file("container"),
+          ]),
+        Step(
+          words: ["exec", "instance", "--", "true"],
+          rows: ["InstanceCredentials/success/exec", "Deliver/success/exec"] + call("AssumeRole"),
+          environment: ["AWS_EC2_METADATA_SERVICE_ENDPOINT": simulator.url]),
+        Step(
+          words: ["exec", "environment", "--", "true"],
+          rows: ["EnvironmentCredentials/success/exec", "Deliver/success/exec"] + call("AssumeRole"),
+          environment: [
+            "AWS_ACCESS_KEY_ID": STSWorld.aliceAccessKeyId, "AWS_SECRET_ACCESS_KEY": STSWorld.aliceSecretAccessKey,
+          ]),
+      ], vault)
+    expectFields(rows)
+    #expect(try await vault.run("audit", "verify").succeeded)
+  }
+
+  @Test("an archiving, a copy of the log put back and a key put back leave their rows, by whom and what of")
+  func keptLog() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    vault.folder.write("nine words that nobody would think of in order\n", to: "words")
+    let (copy, words) = (vault.folder.file("copy"), vault.folder.file("words"))
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("master-key", "backup", copy, "--passphrase-file", words)
+    try await vault.mustRun("audit", "archive", "--before", "0s")
+    // A copy of the database while nobody has it open, and then rows that it does not have.
+    try await vault.mustRun("agent", "stop")
+    let old = ["", "-wal"].map {
+      (name: vault.database + $0, data: try? Data(contentsOf: URL(fileURLWithPath: vault.database + $0)))
+    }
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("agent", "stop")
+    for name in ["-wal", "-shm"] { unlink(vault.database + name) }
+    for file in old {
+      try file.data?.write(to: URL(fileURLWithPath: file.name))
+      chmod(file.name, 0o600)
+    }
+    try await vault.mustRun("audit", "accept")
+    try await vault.mustRun("agent", "stop")
+    let keys = try FileManager.default.contentsOfDirectory(atPath: vault.vaultHome).filter { $0.hasPrefix("master-key-") }
+    #expect(keys.count == 1)
+    for name in keys { unlink(vault.folder.file("vault/\(name)")) }
+    let restored = try await vault.run("master-key", "restore", copy, "--passphrase-file", words)
+    #expect(restored.succeeded, "\(restored.errors)")
+    let rows = try await log(vault)
+    for (action, detail) in [
+      ("AuditArchived", "rows 1 to "), ("AuditAccepted", "put back to row "), ("KeyRestored", ""), ("SecretKept", "version "),
+    ] {
+      let row = try #require(rows.first { $0["action"] as? String == action }, "\(action)")
+      #expect(row["outcome"] as? String == "success" && row["trigger"] as? String == "manual", "\(row)")
+      let told = row["detail"] as? String ?? ""
+      #expect(detail.isEmpty || told.contains(detail), "\(row)")
+    }
+    expectFields(rows)
+    #expect(try await vault.run("audit", "verify").succeeded)
   }
 }

@@ -134,4 +134,37 @@ import Testing
     let broken = try await log.vault.run("audit", "verify", "--offline")
     #expect(broken.end == .exit(65) && broken.errors.contains("row 200 was changed"), "\(broken.errors)")
   }
+
+  @Test("an index that leaves somebody's rows out, or has them under another name, is found, though every row is whole")
+  func tamperedIndex() async throws {
+    let plain = "CREATE INDEX audit_event_user ON audit_event (user, sequence)"
+    for other in [
+      plain + " WHERE user <> 'bob'",
+      "CREATE INDEX audit_event_user ON audit_event (CASE user WHEN 'bob' THEN 'alice' ELSE user END, sequence)",
+    ] {
+      let log = try await GeneratedLog(rows: 400)
+      #expect(try await !log.vault.rows("audit", "--user", "bob").isEmpty)
+      try await log.change(
+        """
+        DROP INDEX audit_event_user; \(other); PRAGMA writable_schema = ON;
+        UPDATE sqlite_schema SET sql = '\(plain)' WHERE name = 'audit_event_user'
+        """)
+      #expect(try await log.vault.rows("audit", "--user", "bob").isEmpty)
+      let verified = try await log.vault.run("audit", "verify", "--offline")
+      #expect(verified.end == .exit(65) && verified.errors.contains("audit_event_user"), "\(verified.errors)")
+    }
+  }
+
+  @Test("a view in the table's place, which could show other rows each time, is none")
+  func view() async throws {
+    let log = try await GeneratedLog(rows: 400)
+    let triggers = ["audit_event_never_changed", "audit_event_bound_once", "audit_event_never_deleted"].map {
+      "DROP TRIGGER \($0); CREATE TRIGGER \($0) INSTEAD OF UPDATE ON audit_event BEGIN SELECT RAISE(ABORT, 'no'); END;"
+    }
+    try await log.change(
+      "ALTER TABLE audit_event RENAME TO kept; CREATE VIEW audit_event AS SELECT * FROM kept; \(triggers.joined())")
+    #expect(try await !log.vault.rows("audit", "--user", "bob").isEmpty)
+    let verified = try await log.vault.run("audit", "verify", "--offline")
+    #expect(verified.end == .exit(65) && verified.errors.contains("no table"), "\(verified.errors)")
+  }
 }

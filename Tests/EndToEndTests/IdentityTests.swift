@@ -5,7 +5,7 @@ import VaultModel
 
 /// Every other source of an identity, by the real programs against the strict simulator: each is the first link of a chain.
 @Suite struct IdentityTests {
-  private static let ciRole = "arn:aws:iam::123456789012:role/ci"
+  static let ciRole = "arn:aws:iam::123456789012:role/ci"
 
   /// A vault with a profile `ci` of these settings, and a role over it.
   private func vault(
@@ -74,11 +74,18 @@ import VaultModel
   }
 
   /// An identity provider's response for these roles, Base64.
-  private func assertion(_ roles: [String]) -> String {
+  func assertion(_ roles: [String], sessionName: String? = nil) -> String {
     let values = roles.map { "<saml:AttributeValue>\($0),\(STSWorld.samlProvider)</saml:AttributeValue>" }.joined()
+    let name =
+      sessionName.map {
+        """
+        <saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/RoleSessionName"><saml:AttributeValue>\($0)</saml:AttributeValue>
+        </saml:Attribute>
+        """
+      } ?? ""
     let document = """
       <samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol" xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion">
-      <saml:Assertion><saml:AttributeStatement><saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/Role">\(values)
+      <saml:Assertion><saml:AttributeStatement>\(name)<saml:Attribute Name="https://aws.amazon.com/SAML/Attributes/Role">\(values)
       </saml:Attribute></saml:AttributeStatement></saml:Assertion></samlp:Response>
       """
     return Data(document.utf8).base64EncodedString()

@@ -72,6 +72,28 @@ import Testing
     #expect((object?["elsewhere"] as? [Any])?.isEmpty == true && (object?["outside"] as? [Any])?.count == 1)
   }
 
+  @Test("what a thief tries with a key of the vault's is listed, also where AWS refuses it; the vault's own second tries are not")
+  func thieves() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    let row = try #require(try await vault.rows("audit", "--action", "AssumeRole").first)
+    var refused = event(row, address: "198.51.100.9")
+    refused.merge(["requestID": "denied", "responseElements": NSNull(), "errorCode": "AccessDenied"]) { _, new in new }
+    var again = refused
+    again.merge(["requestID": "throttled", "sourceIPAddress": "203.0.113.7", "errorCode": "Throttling"]) { _, new in new }
+    let listing = use(STSWorld.aliceAccessKeyId, from: "198.51.100.9", at: row["time"] ?? "")
+    let own = use(STSWorld.aliceAccessKeyId, from: "203.0.113.7", at: row["time"] ?? "")
+    let file = try write([event(row), refused, again, listing, own], to: "tries.json", in: vault)
+    let found = try await vault.run("audit", "reconcile", file)
+    let lines = found.output.split(separator: "\n")
+    #expect(found.end == .exit(65) && lines.count == 2, "\(found.output)")
+    #expect(
+      lines.contains { $0.contains("outside the vault") && $0.contains("AssumeRole (AccessDenied)") && $0.contains("denied") })
+    #expect(lines.contains { $0.contains("used elsewhere") && $0.contains("ListBuckets") })
+    #expect(try await vault.run("audit", "reconcile", file, "--address", "198.51.100.9").succeeded)
+  }
+
   @Test("what lookup-events prints is read, whose events are JSON within JSON; and so is its `--query` for them alone")
   func lookup() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -73,6 +73,38 @@ import VaultSecrets
     #expect(segment.last == open - 1)
   }
 
+  @Test("an archive that was ended before the log named it makes room for the next; any other file keeps its name")
+  func leftover() async throws {
+    let opened = try await openedLog()
+    let file = opened.folder.file("archive.gz")
+    for _ in 0..<5 { try await opened.issue() }
+    opened.clock.advance(seconds: 60)
+    let before = opened.clock.now()
+    let copy = opened.folder.file("copy")
+    mkdir(copy, 0o700)
+    for suffix in ["", "-wal"] {
+      try FileManager.default.copyItem(atPath: opened.path + suffix, toPath: copy + "/vault.db" + suffix)
+    }
+    let done = try await opened.store.archive(before: before, to: file, requester: OpenedStore.me)
+    // As it was before the log named the file, and with more rows since.
+    let again = try await VaultStore(path: copy + "/vault.db", clock: opened.clock, host: OpenedStore.me)
+    try await again.unlock(key: opened.key, id: opened.keyId)
+    try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.issue(in: again)
+    opened.clock.advance(seconds: 60)
+    let segment = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    #expect(segment.first == done.first && segment.last >= done.last)
+    let archive = try VaultReader(archive: file, digest: segment.digest)
+    #expect(try AuditChain.verify(archive) == .whole(rows: segment.last))
+    // The same file again is the log's own now.
+    try await opened.issue(in: again)
+    opened.clock.advance(seconds: 60)
+    await #expect(throws: DatabaseError.self) {
+      try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    }
+    #expect(try AuditChain.verify(VaultReader(archive: file, digest: segment.digest)) == .whole(rows: segment.last))
+  }
+
   @Test("the row whose head the key store has is the last that is taken out, so that an agent that dies then finds it")
   func throughTheHead() async throws {
     let opened = try await openedLog()

@@ -1,0 +1,101 @@
+import VaultModel
+import VaultSecrets
+
+/// What a pass over the audit log knows between two rows, and the first fault that it finds.
+final class AuditPass: RowVisitor {
+  /// The last row that the key store knows of; 0 where it knows of none.
+  private let anchored: Int64
+  private let anchor: AuditCheckpoint?
+  let checkpoints: [AuditCheckpoint]
+  private var nextCheckpoint = 0
+  /// The row of the next head to be looked at, signed or the key store's.
+  private var nextHead: Int64
+  private var ratchet: Ratchet?
+  private var batch = RowBatch()
+  /// The last good row's, until a fault: then the row's own number.
+  private(set) var sequence: Int64
+  private var last: RowBatch.Hash
+  private(set) var lastTime: Int64 = 0
+  /// The first row without a code, after one that has one.
+  private var firstWithout: Int64?
+  private var hasSeenCode = false
+  private(set) var fault: AuditChain.Fault?
+
+  /// The last good row's.
+  var hash: [UInt8] { last.bytes }
+
+  /// - Parameter checkpoints: those after `start`, in their order.
+  init(start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]) {
+    anchor = evidence.anchor
+    anchored = evidence.anchor?.sequence ?? 0
+    self.checkpoints = checkpoints
+    nextHead = 0
+    sequence = start.sequence
+    last = RowBatch.Hash(bytes: start.hash)
+    super.init()
+    nextHead = headAhead
+    if let key = evidence.key {
+      let ratchet = Ratchet(key: key.key, number: key.sequence)
+      while ratchet.number <= start.sequence { ratchet.skip() }
+      self.ratchet = ratchet
+    }
+  }
+
+  override func visit(_ row: VisitedRow) -> Bool {
+    batch.add(row)
+    if batch.isFull { finish() }
+    return fault == nil
+  }
+
+  /// Looks at the rows that were not looked at yet; behind the last one there may be some.
+  func finish() {
+    guard fault == nil else { return }
+    batch.computeHashes()
+    for row in batch.rows {
+      fault = fault(in: row)
+      if fault != nil { break }
+    }
+    batch.removeAll()
+  }
+
+  private func fault(in row: RowBatch.Row) -> AuditChain.Fault? {
+    sequence += 1
+    guard row.sequence == sequence else { return .missing(sequence: sequence) }
+    guard row.hasForm, row.computed == row.hash else { return .changed(sequence: sequence) }
+    guard row.previous == last else { return .unbound(sequence: sequence) }
+    last = row.computed
+    lastTime = row.time
+    if let fault = codeFault(row) { return fault }
+    return sequence < nextHead ? nil : headFault()
+  }
+
+  /// Codes have no gaps: only what was written since the last unlocking may be without.
+  private func codeFault(_ row: RowBatch.Row) -> AuditChain.Fault? {
+    if row.isWithoutCode {
+      // The key store is told of a head only once every row has its code.
+      if sequence <= anchored { return .forged(sequence: sequence) }
+      if hasSeenCode, firstWithout == nil { firstWithout = sequence }
+    } else {
+      if let firstWithout { return .forged(sequence: firstWithout) }
+      hasSeenCode = true
+    }
+    guard let ratchet, ratchet.number == sequence else { return nil }
+    let expected = ratchet.mac(hash)
+    return row.isWithoutCode || row.code == RowBatch.Hash(bytes: expected) ? nil : .forged(sequence: sequence)
+  }
+
+  private var headAhead: Int64 {
+    let signed = nextCheckpoint < checkpoints.count ? checkpoints[nextCheckpoint].sequence : Int64.max
+    return anchored > sequence ? min(signed, anchored) : signed
+  }
+
+  private func headFault() -> AuditChain.Fault? {
+    if nextCheckpoint < checkpoints.count, checkpoints[nextCheckpoint].sequence == sequence {
+      guard checkpoints[nextCheckpoint].hash == hash else { return .checkpoint(sequence: sequence) }
+      nextCheckpoint += 1
+    }
+    if let anchor, anchor.sequence == sequence, anchor.hash != hash { return .rewritten(sequence: sequence) }
+    nextHead = headAhead
+    return nil
+  }
+}

@@ -1,0 +1,88 @@
+import VaultSecrets
+
+/// Rows of the audit log on their way through a check: what each says of itself, and the forms that their hashes go over.
+///
+/// Each row says which hash it follows, so that the hashes of many can be computed side by side, and held against each other after.
+struct RowBatch: ~Copyable {
+  /// The 32 bytes of a hash, as they lie.
+  typealias Hash = SIMD4<UInt64>
+
+  struct Row {
+    let sequence: Int64
+    let time: Int64
+    /// What the row says of the one before it, of itself, and its code; nil where there are not 32 bytes.
+    let previous: Hash?
+    let hash: Hash?
+    let code: Hash?
+    let isWithoutCode: Bool
+    /// False where a column holds what no version of the vault writes.
+    let hasForm: Bool
+    /// The hash that it should have.
+    fileprivate(set) var computed = Hash()
+  }
+
+  /// Which columns are looked at beside the form's, in ``AuditRows/columns``.
+  private enum Column { static let (sequence, time, hash, previous, code) = (0, 2, 33, 34, 35) }
+  private static let size = 64
+  /// Where rows are large there are fewer: a hostile file makes them megabytes.
+  private static let memory = 1 << 20
+
+  private(set) var rows: [Row] = []
+  private var forms = FormBuffer()
+  private var lengths: [Int] = []
+  private var digests = [Hash](repeating: Hash(), count: size)
+
+  init() {
+    rows.reserveCapacity(Self.size)
+    lengths.reserveCapacity(Self.size)
+  }
+
+  var isFull: Bool { rows.count == Self.size || forms.count >= Self.memory }
+
+  mutating func removeAll() {
+    rows.removeAll(keepingCapacity: true)
+    lengths.removeAll(keepingCapacity: true)
+    forms.removeAll()
+  }
+
+  mutating func add(_ row: VisitedRow) {
+    let start = forms.count
+    let previous = row.withBlob(Column.previous) { claimed in
+      forms.append(claimed)
+      return Self.hash(claimed)
+    }
+    forms.append(byte: AuditForm.version)
+    let hasForm = row.appendForm(columns: AuditForm.count, to: &forms)
+    let length = forms.count - start
+    lengths.append(length)
+    forms.pad(to: start + ManyHashes.room(of: length))
+    rows.append(
+      Row(
+        sequence: row.int(Column.sequence), time: row.int(Column.time), previous: previous,
+        hash: row.withBlob(Column.hash, Self.hash), code: row.withBlob(Column.code, Self.hash),
+        isWithoutCode: row.isNull(Column.code), hasForm: hasForm))
+  }
+
+  mutating func computeHashes() {
+    digests.withUnsafeMutableBytes { digests in
+      ManyHashes.blake2b256(
+        forms.bytes, lengths: lengths, into: UnsafeMutableRawBufferPointer(rebasing: digests[..<(32 * lengths.count)]))
+    }
+    for number in rows.indices { rows[number].computed = digests[number] }
+  }
+
+  @inline(__always)
+  private static func hash(_ bytes: UnsafeRawBufferPointer) -> Hash? {
+    bytes.count == 32 ? bytes.loadUnaligned(as: Hash.self) : nil
+  }
+}
+
+extension RowBatch.Hash {
+  /// - Parameter bytes: 32 of them.
+  init(bytes: [UInt8]) {
+    precondition(bytes.count == 32)
+    self = bytes.withUnsafeBytes { $0.loadUnaligned(as: Self.self) }
+  }
+
+  var bytes: [UInt8] { withUnsafeBytes(of: self) { Array($0) } }
+}
