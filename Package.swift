@@ -66,7 +66,8 @@ let package = Package(
       name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
       swiftSettings: strict),
     .executableTarget(
-      name: "bench-inside", dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore", "CMicrohttpd"],
+      name: "bench-inside",
+      dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore", "VaultWire", "CSystem", "CMicrohttpd"],
       path: "bench/Inside",
       swiftSettings: strict),
     .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),

@@ -80,9 +80,31 @@ def agent(vault, requests=2000):
         measure.must(vault.words(1), vault.environment, vault.errors)
     spent = measure.cpu_seconds(agent) - before
     yield Figure("agent's CPU for a warm request", spent / requests / MICRO, "µs", most=100)
+    yield Figure("the same of a server that only looks at who asks", bare_agent(vault, requests) / MICRO, "µs")
+    agent = vault.agent
+    vault.fill(1)
     # Threads that have no more to do end some seconds after the last request.
     time.sleep(15)
     yield Figure("agent's wake-ups in 10 s without requests", measure.wakeups(agent, 10), "", most=0)
+
+
+def bare_agent(vault, requests):
+    """Seconds of CPU a request of a server in the agent's place that has no vault behind it."""
+    vault.stop()
+    bare = subprocess.Popen(
+        [str(PROGRAMS / "bench-inside"), "bare-agent", vault.environment["VAULT_HOME"] + "/agent.sock"], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
+    try:
+        if not bare.stdout.readline():
+            raise measure.Failed("bench-inside bare-agent does not start")
+        before = measure.cpu_seconds(bare.pid)
+        for _ in range(requests):
+            measure.must(vault.words(1), vault.environment, vault.errors)
+        return (measure.cpu_seconds(bare.pid) - before) / requests
+    finally:
+        bare.stdin.close()
+        bare.wait()
+        vault.do("agent", "start")
 
 
 def crowded_agent(vault):

@@ -32,6 +32,11 @@ if CommandLine.arguments.dropFirst() == ["bare-endpoint"] {
   exit(0)
 }
 
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "bare-agent" {
+  try serveAsAgent(at: CommandLine.arguments[2])
+  exit(0)
+}
+
 // MARK: sealing
 
 let seals = SealTrial()
