@@ -20,6 +20,7 @@ public final class TemporaryDirectory: Sendable {
     let path = file(name)
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode)
     precondition(descriptor >= 0, "cannot write \(path): errno \(errno)")
+    fchmod(descriptor, mode)
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
