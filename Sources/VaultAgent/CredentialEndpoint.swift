@@ -177,6 +177,17 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
+  /// Something has changed for which renewals failed: the next request for each lease may begin one, however many did before.
+  func endPauses() {
+    state.withLock { state in
+      for (hash, entry) in state.entries {
+        guard case .none = entry.renewal else { continue }
+        state.entries[hash]?.renewal = .none(until: Timestamp(milliseconds: 0))
+        state.entries[hash]?.failures = 0
+      }
+    }
+  }
+
   /// Forgets what the leases serve, until each is given something again.
   func sleep() {
     state.withLock { state in for hash in state.entries.keys { state.entries[hash]?.ready = nil } }

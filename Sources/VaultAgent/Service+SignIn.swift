@@ -24,6 +24,7 @@ extension Service {
       try await signIns.share(place.name, home: home, requester: requester)
     }
     notifier.forget()
+    broker.endpoint.endPauses()
     await scheduler.resume()
     // Awaited by nobody: it ends by itself.
     Task(executorPreference: AgentLane.current) { await broker.wakeLeases() }

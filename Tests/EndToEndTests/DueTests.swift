@@ -60,6 +60,25 @@ import Testing
     try await served.end()
   }
 
+  @Test("after a login, the first question of a served program brings it a new key, however often it has asked in vain")
+  func login() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 6))
+    let vault = try await SignInTests.vault(simulator)
+    try await vault.mustRun("login", "--device", "corp")
+    let served = try await ServedProgram(vault, profile: "developer")
+    let first = try await served.key()
+    #expect(first != nil)
+    try await simulator.signIn(.revoke)
+    while try await served.response().status == 200 { try await Task.sleep(for: .milliseconds(50)) }
+    // So that the schedule, which goes on by itself after a login, is not there first.
+    try await simulator.set(STSSettings(latencyMs: 200, lifetimeSeconds: 3_600))
+    try await vault.mustRun("login", "--device", "corp")
+    let next = try await served.key()
+    #expect(next != nil && next != first)
+    try await served.end()
+  }
+
   @Test("a session of a length of the program's own is renewed as that")
   func ownDuration() async throws {
     let simulator = try await STSSimulatorProcess()
