@@ -14,6 +14,8 @@ final class Flight<Value: Sendable>: Prompter {
     var task: Task<Value, any Error>?
     /// Shown to those who join later, too.
     var page: SignInPage?
+    /// How many of them were asked the last question that nobody could answer; nil where there is none.
+    var refusedBy: Int?
   }
   private let state: Mutex<State>
   private let endsAlone: Bool
@@ -46,16 +48,19 @@ final class Flight<Value: Sendable>: Prompter {
 
   /// Waits with the others from now on.
   ///
-  /// - Returns: false where all others have left, and the work with them.
-  func join(_ prompter: any Prompter) -> Bool {
-    let (isJoined, page) = state.withLock { state in
-      if endsAlone, state.left == state.waiters.count { return (false, SignInPage?.none) }
+  /// - Returns: the place among them; nil where all others have left, and the work with them.
+  func join(_ prompter: any Prompter) -> Int? {
+    let (place, page) = state.withLock { state -> (Int?, SignInPage?) in
+      if endsAlone, state.left == state.waiters.count { return (nil, nil) }
       state.waiters.append(prompter)
-      return (true, state.page)
+      return (state.waiters.count - 1, state.page)
     }
     if let page { prompter.show(page) }
-    return isJoined
+    return place
   }
+
+  /// Whether the work ended for want of an answer before the one at this place could be asked.
+  func hasPassedOver(_ place: Int) -> Bool { state.withLock { $0.refusedBy.map { $0 <= place } ?? false } }
 
   /// The result, for one who waits.
   func value() async throws -> Value {
@@ -102,7 +107,10 @@ final class Flight<Value: Sendable>: Prompter {
         case .nothing(let error):
           open -= 1
           if open == 0 { askNext(&group) }
-          if open == 0 { throw error }
+          if open == 0 {
+            state.withLock { [asked] in $0.refusedBy = asked }
+            throw error
+          }
         case .silence:
           silences += 1
           if silences == Self.turns { throw AgentError.unanswered(question: question.text) }
@@ -139,7 +147,14 @@ actor Flights<Value: Sendable> {
     _ key: String, for prompter: any Prompter, endsAlone: Bool = false,
     _ work: @escaping @Sendable (any Prompter) async throws -> Value
   ) async throws -> Value {
-    if let flight = underWay[key], flight.join(prompter) { return try await flight.value() }
+    while let flight = underWay[key], let place = flight.join(prompter) {
+      do {
+        return try await flight.value()
+      } catch {
+        // Whoever was asked left or had no answer, and this one came a moment too late to be asked.
+        guard flight.hasPassedOver(place), !Task.isCancelled else { throw error }
+      }
+    }
     let flight = Flight<Value>(prompter, endsAlone: endsAlone, clock: clock)
     underWay[key] = flight
     flight.start { flight in

@@ -98,11 +98,41 @@ private final class Counter: Sendable {
       return try await flight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) }
     }
     async let first = flight.value()
-    #expect(flight.join(there))
+    #expect(flight.join(there) == 1)
     async let second = flight.value()
     go.finish()
     #expect(try await first == "123456")
     #expect(try await second == "123456")
+    #expect(there.asked.count == 1)
+  }
+
+  @Test("who joins when all who were there have been asked in vain is asked in a flight of its own")
+  func tooLate() async throws {
+    let flights = Flights<String>(clock: FakeClock())
+    let there = Person("123456")
+    let question = question
+    let (refused, tell) = AsyncStream.makeStream(of: Void.self)
+    let (joined, go) = AsyncStream.makeStream(of: Void.self)
+    let first = Task {
+      try await flights.share("key", for: Person(nil)) { prompter in
+        do { return try await prompter.ask(question).withBytes { String(decoding: $0, as: UTF8.self) } } catch {
+          // The moment in which the other one comes.
+          tell.finish()
+          for await _ in joined {}
+          throw error
+        }
+      }
+    }
+    for await _ in refused {}
+    let second = Task {
+      try await flights.share("key", for: there) { prompter in
+        try await prompter.ask(question).withBytes { String(decoding: $0, as: UTF8.self) }
+      }
+    }
+    while await flights.waiting("key") < 2 { await Task.yield() }
+    go.finish()
+    await #expect(throws: AgentError.self) { try await first.value }
+    #expect(try await second.value == "123456")
     #expect(there.asked.count == 1)
   }
 
@@ -114,7 +144,7 @@ private final class Counter: Sendable {
     flight.start { flight in try await flight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) } }
     async let first = flight.value()
     while !silent.isAsked || clock.sleeping == 0 { await Task.yield() }
-    #expect(flight.join(there))
+    #expect(flight.join(there) == 1)
     async let second = flight.value()
     #expect(there.asked.isEmpty)
     clock.advance(seconds: Flight<String>.patience)
