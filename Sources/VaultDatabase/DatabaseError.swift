@@ -5,6 +5,8 @@ import VaultModel
 public enum DatabaseError: ReportableError, Hashable {
   case full(path: String)
   case readOnly(path: String)
+  /// Whoever wrote last was ended in the midst of it, and left a journal by which that is to be taken back: the making of a new file.
+  case halfWritten(path: String)
   case inputOutput(path: String, code: Int32)
   case busy(path: String)
   case corrupt(path: String)
@@ -17,6 +19,11 @@ public enum DatabaseError: ReportableError, Hashable {
   case other(path: String, code: Int32)
 
   init(code: Int32, path: String) {
+    // SQLITE_READONLY_ROLLBACK, a macro that Swift does not see.
+    if code == SQLITE_READONLY | 3 << 8 {
+      self = .halfWritten(path: path)
+      return
+    }
     switch code & 0xFF {
     case SQLITE_FULL: self = .full(path: path)
     case SQLITE_READONLY: self = .readOnly(path: path)
@@ -33,6 +40,7 @@ public enum DatabaseError: ReportableError, Hashable {
     switch self {
     case .full(let path): "no room to write \(path): the disk is full"
     case .readOnly(let path): "\(path) cannot be written"
+    case .halfWritten(let path): "the making of \(path) was cut off"
     case .inputOutput(let path, let code): "the disk fails at \(path) (SQLite \(code))"
     case .busy(let path): "\(path) is locked by another program"
     case .corrupt(let path): "\(path) is damaged"
@@ -50,6 +58,7 @@ public enum DatabaseError: ReportableError, Hashable {
     switch self {
     case .full: "make room and try again; nothing was lost and nothing was handed out"
     case .readOnly: "is the file system mounted read-only, or the file another user's?"
+    case .halfWritten: "`vault agent start` takes back what was begun, and makes it anew"
     case .busy: "close what else has it open (an sqlite3 shell?) and try again"
     case .corrupt(let path): "it was left as it is; put a copy in its place (\(path).before-…), or move it away and import again"
     case .newerSchema: "use the newer vault; this one has changed nothing"
@@ -61,7 +70,7 @@ public enum DatabaseError: ReportableError, Hashable {
 
   public var exitStatus: ExitStatus {
     switch self {
-    case .full, .readOnly, .inputOutput, .busy, .corrupt, .cannotOpen: .inputOutput
+    case .full, .readOnly, .halfWritten, .inputOutput, .busy, .corrupt, .cannotOpen: .inputOutput
     case .newerSchema: .configuration
     case .insecure: .refused
     case .badRow: .badData

@@ -16,7 +16,14 @@ public enum Schema {
   public static func openForWriting(path: String, now: Timestamp) throws -> (database: Database, migratedFrom: Int64?) {
     let exists = try DatabaseFile.check(path)
     // Looked at without a right to write: a newer vault's file is not touched, not even by a WAL recovery of ours.
-    if exists { try requireKnown(Database(path: path, access: .readOnly)) }
+    if exists {
+      do {
+        try requireKnown(Database(path: path, access: .readOnly))
+      } catch DatabaseError.halfWritten {
+        // Only before a new file is in WAL mode is there such a journal. What was begun is taken back by whoever may write.
+        try requireKnown(Database(path: path, access: .readWrite))
+      }
+    }
     let before = umask(0o077)
     defer { umask(before) }
     let database = try Database(path: path, access: .readWrite)

@@ -98,6 +98,14 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
     #expect(points > 4)
   }
 
+  @Test(
+    "a new vault whose making was cut off, before it was one, is made by the next command",
+    arguments: [("unlink", "signal=KILL", 1), ("unlink", "error=EIO", 1), ("fdatasync", "signal=KILL", 4)])
+  func halfMade(call: String, fault: String, instance: Int) async throws {
+    let simulator = try await STSSimulatorProcess()
+    #expect(try await inject(call, fault, instance, .importFiles, simulator))
+  }
+
   /// Runs the job in an agent whose call number `instance` fails.
   ///
   /// - Returns: whether that call was reached.
