@@ -3,11 +3,22 @@ import VaultModel
 
 /// A path as the agent can use it, whose own folder is another one.
 ///
-/// - Throws: no input, where the folder that the person is in is gone.
+/// - Throws: usage, for an empty name; no input, where the folder that the person is in is gone.
 func absolutePath(_ path: String) throws(Failure) -> String {
+  guard !path.isEmpty else { throw Failure("a file's name is empty", exitStatus: .usage) }
   if path.hasPrefix("~/"), let home = variable("HOME") { return home + path.dropFirst(1) }
   if path.hasPrefix("/") { return path }
   guard let folder = getcwd(nil, 0) else { throw Failure("the folder we are in is gone", exitStatus: .noInput) }
   defer { free(folder) }
   return String(cString: folder) + "/" + path
+}
+
+/// The same, of a file that is to be read.
+///
+/// - Throws: no input, where it is not there.
+@discardableResult
+func existingPath(_ path: String) throws(Failure) -> String {
+  let full = try absolutePath(path)
+  if access(full, F_OK) != 0, errno == ENOENT || errno == ENOTDIR { throw Failure("no file \(path)", exitStatus: .noInput) }
+  return full
 }

@@ -60,6 +60,7 @@ enum AuditCommands {
       try verifyOwn(evidence, isOffline: arguments.has("offline"), paths)
     } else {
       for file in arguments.positional {
+        try existingPath(file)
         if ExportedLog.isOne(file) {
           try say(ExportVerdict.text(of: file, against: evidence, isPart: arguments.has("partial")))
           continue

@@ -140,9 +140,7 @@ struct ImportFiles {
     config = try config.map(absolutePath)
     credentials = try credentials.map(absolutePath)
     let present = [config, credentials].compactMap { $0 }.filter { access($0, F_OK) == 0 }
-    for path in [explicit, arguments["credentials"]].compactMap({ $0 }) where try access(absolutePath(path), F_OK) != 0 {
-      throw Failure("no file \(path)", exitStatus: .noInput)
-    }
+    for path in [explicit, arguments["credentials"]].compactMap({ $0 }) { try existingPath(path) }
     if present.isEmpty {
       throw Failure(
         "neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") is there",

@@ -18,7 +18,7 @@ enum ReconcileCommand {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     var events: [CloudTrailEvent] = []
     for file in arguments.positional {
-      guard access(file, F_OK) == 0 else { throw Failure("no file \(file)", exitStatus: .noInput) }
+      try existingPath(file)
       events += try CloudTrail.read(file)
     }
     let addresses = Set((arguments["address"] ?? "").split(separator: ",").map { String($0) })

@@ -53,7 +53,7 @@ enum VaultCommands {
       throw Failure(
         "which file?", hint: "vault \(kind == .keyBackup ? "master-key backup" : "master-key restore") FILE", exitStatus: .usage)
     }
-    let file = try absolutePath(word)
+    let file = try kind == .keyBackup ? absolutePath(word) : existingPath(word)
     let writer = MessageWriter(kind)
     writer.add(.name, file)
     if let passphrase = arguments["passphrase-file"] { writer.add(.text, try absolutePath(passphrase)) }

@@ -97,7 +97,7 @@ import Testing
     #expect(outdated.end == .exit(65) && outdated.errors.contains("the vault is sealed under"), "\(outdated.errors)")
     chmod(copy, 0o644)
     #expect(try await vault.run("master-key", "restore", copy, "--passphrase-file", words).end == .exit(77))
-    #expect(try await vault.run("master-key", "restore", "/nonexistent/copy").end == .exit(74))
+    #expect(try await vault.run("master-key", "restore", "/nonexistent/copy").end == .exit(66))
     #expect(try await vault.run("master-key", "backup").end == .exit(64))
     vault.folder.write("short\n", to: "short")
     chmod(vault.folder.file("short"), 0o600)

@@ -15,6 +15,18 @@ import Testing
     #expect(try await vault.run("show", "app-dve").end == .exit(66))
   }
 
+  @Test(
+    "a file that is named and is not there is told so with one status, and an empty name is none",
+    arguments: ["import", "audit verify", "audit reconcile", "master-key restore"])
+  func noSuchFile(command: String) async throws {
+    let vault = TestVault()
+    let words = command.split(separator: " ").map { String($0) }
+    let gone = try await vault.run(words: words + ["/nonexistent/file"])
+    #expect(gone.end == .exit(66) && gone.errors.contains("no file /nonexistent/file"), "\(gone.end) \(gone.errors)")
+    let empty = try await vault.run(words: words + [""])
+    #expect(empty.end == .exit(64) && empty.errors.contains("a file's name is empty"), "\(empty.end) \(empty.errors)")
+  }
+
   @Test("a malformed config is told by file and line, and what the vault knew stays")
   func malformed() async throws {
     let simulator = try await STSSimulatorProcess()
