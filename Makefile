@@ -39,7 +39,7 @@ fuzz: ## every parser against random input, a minute each (SECONDS_EACH)
 	@scripts/setup.sh build
 	@scripts/fuzz.sh
 
-sanitize: ## the modules' tests under the thread and the address sanitizer
+sanitize: ## the modules' tests and the agent under the thread and the address sanitizer
 	@scripts/setup.sh build test
 	@scripts/build.sh
 	@scripts/sanitize.sh

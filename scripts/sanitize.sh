@@ -3,11 +3,14 @@
 #
 # usage: sanitize.sh [thread|address …]      (TESTS: which test targets, default all that are listed here)
 #
-# The programs and the tests that run them are left out: they are built without a sanitizer; so is a test whose bound is a time. Before a
-# sanitizer's word counts, a program that does what it is to find must fail under it.
+# Then the agent, under the same sanitizer, serves the tests that run the programs, but for those that look at its memory or its time
+# (AGENT_TESTS: which; the client is static, and stays as it is). Before a sanitizer's word counts, a program that does what it is to find
+# must fail under it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=${TESTS:-VaultModelTests VaultSecretsTests AWSConfigTests AWSClientTests VaultStoreTests VaultAgentTests}
+agent_tests=${AGENT_TESTS:-EndToEndTests}
+agent_skips='Torture|MemoryTests|ManualTests|HostileFileTests/summaries'
 for name in $(compgen -e | grep -E '^(AWS_|VAULT_(HOME|KEYSTORE|PASSPHRASE)|DBUS_|XDG_|https?_proxy|HTTPS?_PROXY|CURL_CA_BUNDLE)' || true); do
   unset "$name"
 done
@@ -28,6 +31,34 @@ canary() {
     return 1
   fi
   echo "$sanitizer: the canary fails, as it must: $(grep -oE "$words" "$log" | head -1)"
+}
+
+# The tests of the programs, against an agent that was built with the sanitizer.
+served() {
+  local sanitizer=$1 found=$PWD/.build/sanitize/$1-agent programs=$PWD/.build/sanitize/$1-programs log=.build/sanitize/$1-EndToEndTests.log
+  env -u VAULT_SANITIZED scripts/swift.sh build --product vaultd --sanitize="$sanitizer" --scratch-path "$2" \
+    >".build/sanitize/build-$sanitizer-agent.log" 2>&1 || { tail -30 ".build/sanitize/build-$sanitizer-agent.log" >&2; return 1; }
+  rm -rf "$found" "$programs"
+  mkdir -p "$found" "$programs"
+  cp "$VAULT_PROGRAMS"/{vault,vault-team,sts-simulator} "$programs"
+  # The client starts what lies beside its own file. A report goes to a file: the agent's standard error is its user's log.
+  cat >"$programs/vaultd" <<END
+#!/bin/sh
+export LD_PRELOAD=$preload ASAN_OPTIONS=detect_leaks=0:log_path=$found/report
+export TSAN_OPTIONS=exitcode=0:log_path=$found/report:suppressions=$PWD/Tests/Sanitizers/thread.txt
+exec $PWD/$2/debug/vaultd "\$@"
+END
+  chmod +x "$programs/vaultd"
+  env -u VAULT_SANITIZED scripts/swift.sh build --build-tests >".build/sanitize/build-tests.log" 2>&1 \
+    || { tail -30 .build/sanitize/build-tests.log >&2; return 1; }
+  if env -u VAULT_SANITIZED VAULT_PROGRAMS="$programs" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 scripts/swift.sh test --skip-build \
+    --filter "$agent_tests" --skip "$agent_skips" >"$log" 2>&1 && [ -z "$(ls "$found")" ]; then
+    echo "$sanitizer: the agent under $agent_tests: $(grep -oE '(Test run with|Executed) [0-9]+ tests?' "$log" | tail -1), nothing found"
+  else
+    echo "$sanitizer: the agent under $agent_tests: FAILED, see $log and $found" >&2
+    cat "$found"/* "$log" 2>/dev/null | grep -aE '^SUMMARY:|recorded an issue' | sort | uniq -c | head -20 >&2
+    return 1
+  fi
 }
 
 # The toolchain's programs beside `swift`.
@@ -62,5 +93,6 @@ for sanitizer in "$@"; do
       grep -aE 'WARNING: ThreadSanitizer|ERROR: AddressSanitizer|SUMMARY:|recorded an issue' "$log" | sort | uniq -c | head -20 >&2
     fi
   done
+  served "$sanitizer" "$folder" || status=1
 done
 exit $status
