@@ -103,7 +103,9 @@ final class Gate: LaneWatch, @unchecked Sendable {
 
   func interrupt() {
     var one: UInt64 = 1
-    _ = write(wakeUp, &one, 8)
+    var attempts = 0
+    // Who is not woken sleeps for good, and everybody waits for him. A counter that is full (EAGAIN) wakes as well.
+    while write(wakeUp, &one, 8) != 8, errno != EAGAIN, attempts < 3 { attempts += 1 }
   }
 
   private func end() {
