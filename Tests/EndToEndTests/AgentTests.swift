@@ -37,9 +37,8 @@ import VaultWire
   @Test("an agent that is killed as it starts is started once more, and not for ever")
   func killedAtStart() async throws {
     let vault = TestVault()
-    let client = vault.folder.file("bin/vault")
     try FileManager.default.createDirectory(atPath: vault.folder.file("bin"), withIntermediateDirectories: true)
-    try FileManager.default.copyItem(atPath: Programs.vault, toPath: client)
+    let client = try vault.folder.copy(Programs.vault, to: "bin/vault")
     func start(killing times: Int) async throws -> Subprocess.Result {
       try? FileManager.default.removeItem(atPath: vault.folder.file("bin/kills"))
       let script = """

@@ -64,9 +64,13 @@ struct SpawnedProcess {
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
 
     var child: pid_t = 0
-    let status = withCStrings([program] + arguments) { argv in
-      withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
-        posix_spawn(&child, program, &actions, &attributes, argv, envp)
+    // By itself the child has a copy of every descriptor for a moment: a program that another thread has open to write could not be run
+    // (ETXTBSY). posix_spawn comes back when that moment is over.
+    let status = WholeFiles.alone {
+      withCStrings([program] + arguments) { argv in
+        withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
+          posix_spawn(&child, program, &actions, &attributes, argv, envp)
+        }
       }
     }
     guard status == 0 else { throw SubprocessError.cannotStart(program: program, errno: status) }

@@ -1,5 +1,13 @@
 import Foundation
 import Glibc
+import Synchronization
+
+/// Keeps the making of files, which may be programs, and the starting of programs apart.
+enum WholeFiles {
+  private static let turn = Mutex(())
+
+  static func alone<Result>(_ body: () throws -> Result) rethrows -> Result { try turn.withLock { _ in try body() } }
+}
 
 /// A folder of its own for one test, mode 0700, removed with its last reference.
 public final class TemporaryDirectory: Sendable {
@@ -18,6 +26,18 @@ public final class TemporaryDirectory: Sendable {
   @discardableResult
   public func write(_ text: String, to name: String, mode: mode_t = 0o600) -> String {
     let path = file(name)
+    WholeFiles.alone { Self.write(text, path, mode) }
+    return path
+  }
+
+  /// A copy of a program in this folder, which can be run at once.
+  public func copy(_ program: String, to name: String) throws -> String {
+    let path = file(name)
+    try WholeFiles.alone { try FileManager.default.copyItem(atPath: program, toPath: path) }
+    return path
+  }
+
+  private static func write(_ text: String, _ path: String, _ mode: mode_t) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode)
     precondition(descriptor >= 0, "cannot write \(path): errno \(errno)")
     fchmod(descriptor, mode)
@@ -28,7 +48,6 @@ public final class TemporaryDirectory: Sendable {
       bytes = bytes.dropFirst(written)
     }
     close(descriptor)
-    return path
   }
 
   deinit {
