@@ -21,8 +21,8 @@ for task in "$@"; do
     test) packages+=(dbus gnome-keyring gcr libsecret-tools libglib2.0-bin procps strace sqlite3 util-linux systemd groff-base less mount iproute2 socat openssl postgresql python3-venv zsh fish chromium-headless-shell) && python=yes ;;
     demo) packages+=(dbus gnome-keyring python3-venv) && python=yes ;;
     bench) packages+=(dbus gnome-keyring sqlite3 wrk util-linux postgresql python3-venv) && python=yes ;;
-    layout) packages+=(valgrind binutils) ;;
-    lint) ;;
+    layout) packages+=(valgrind binutils python3) ;;
+    lint) command -v python3 >/dev/null || packages+=(python3) ;;
     *) die "no task \"$task\"" ;;
   esac
 done
