@@ -57,13 +57,20 @@ enum ListReport {
     if isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
   }
 
-  /// Five tabs, the end, and nothing else that a terminal would not simply show.
+  /// Five tabs, the end, and nothing else that a terminal would not simply show. What is long may be plain and is not called so.
   private static func isPlain(_ line: [UInt8]) -> Bool {
-    var tabs = 0
-    for byte in line.dropLast() {
-      if byte == 9 { tabs += 1 } else if byte < 0x20 || byte >= 0x7F { return false }
+    // A count of bytes in a byte.
+    guard line.count < 256 else { return false }
+    return line.withUnsafeBufferPointer { bytes in
+      var (tabs, strange): (UInt8, UInt8) = (0, 0)
+      // Without a branch or a wider number, so that the compiler takes many bytes at a time.
+      for byte in UnsafeBufferPointer(rebasing: bytes.dropLast()) {
+        let isTab: UInt8 = byte == 9 ? 1 : 0
+        tabs &+= isTab
+        strange |= (byte &- 0x20 < 0x5F ? 0 : 1) &- isTab
+      }
+      return tabs == 5 && strange == 0
     }
-    return tabs == 5
   }
 
   private static func escaped(_ row: ProfileLine, _ now: Timestamp) -> [UInt8] {
