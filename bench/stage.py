@@ -57,6 +57,11 @@ class Stage:
         folder.mkdir(mode=0o700, parents=True)
         return str(folder)
 
+    def trust(self, folder):
+        """Lets the vault in this folder send its calls to the simulator."""
+        (pathlib.Path(folder) / "config").write_text(f"[default]\ntrusted_endpoints = {self.sts}\n")
+        return folder
+
     def start(self, words):
         """Starts a program and returns its first line."""
         with open(self.errors, "ab") as errors:
@@ -154,7 +159,7 @@ class Vault:
         self.program = str(PROGRAMS / "vault")
         self.errors = stage.errors
         self.environment = {
-            **stage.environment, "VAULT_HOME": stage.make(f"{name}-home"), "AWS_CONFIG_FILE": str(files / "config"),
+            **stage.environment, "VAULT_HOME": stage.trust(stage.make(f"{name}-home")), "AWS_CONFIG_FILE": str(files / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(files / "credentials"),
         }
 

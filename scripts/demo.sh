@@ -70,6 +70,7 @@ show() {
 
 echo "A team's ~/.aws: a source profile with an access key, a role over it, and a role over that role."
 show cat "$HOME/.aws/config"
+show vault config --add trusted_endpoints "$AWS_ENDPOINT_URL_STS"
 show vault import
 show vault exec app-dev -- aws sts get-caller-identity | tee "$stage/identity"
 show vault exec app-dev-reports -- aws sts get-caller-identity

@@ -6,6 +6,7 @@ public struct ConsoleHosts: Sendable, Hashable {
   public let federation: WebAddress
   /// `console.aws.amazon.com`
   public let console: String
+  public let isAWS: Bool
 
   /// - Parameter settings: a URL takes the place of AWS's own for signing in (`AWS_ENDPOINT_URL_SIGNIN`).
   /// - Throws: `TransportError.badURL` for a partition whose console has no public name, and as `ServiceEndpoint` does.
@@ -17,6 +18,7 @@ public struct ConsoleHosts: Sendable, Hashable {
     guard let address = WebAddress(url) else { throw .badURL(url) }
     guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
     federation = address.appending("/federation")
+    isAWS = address.origin == "https://\(hosts.signIn)"
   }
 
   /// The start page of the console, or a path in it, in a region.

@@ -17,10 +17,9 @@ public final class ContainerCredentialsClient: Sendable {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// - Parameter caBundle: for an endpoint with TLS.
   /// - Throws: `AWSError`; `TokenFile.Problem`.
   public func getCredentials(
-    from endpoint: ContainerEndpoint, authorization: ContainerAuthorization, caBundle: String? = nil
+    from endpoint: ContainerEndpoint, authorization: ContainerAuthorization
   ) async throws -> IssuedCredential {
     var headers: [(name: String, value: String)] = [("Host", endpoint.host), ("Accept", "application/json")]
     if let token = try Self.token(authorization) {
@@ -33,7 +32,7 @@ public final class ContainerCredentialsClient: Sendable {
       headers.append(("Authorization", token.withBytes { String(decoding: $0, as: UTF8.self) }))
     }
     var request = HTTPRequest(
-      method: "GET", url: endpoint.address.text, headers: headers, body: SecretBytes(""), caBundle: caBundle,
+      method: "GET", url: endpoint.address.text, headers: headers, body: SecretBytes(""),
       query: endpoint.query,
       timeout: Self.timeout)
     request.isPlainAllowed = true

@@ -38,6 +38,8 @@ public final class CurlTransport: HTTPTransport {
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
     guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
     guard address.scheme == "https" || address.isLoopback || request.isPlainAllowed else { throw .insecure(host: address.host) }
+    // What was allowed for one place leads to no other.
+    if let route = request.route, route.origin != address.origin { throw .badURL(address.origin) }
     guard Self.isPlain(request) else { throw .badRequest(host: address.host) }
     guard curlIsReady else { throw .cannotStart }
     let transfer = Transfer(request: request, address: address, limits: limits)
@@ -142,10 +144,10 @@ private final class Transfer: @unchecked Sendable {
     vault_curl_set_long(handle, CURLOPT_TIMEOUT_MS, request.timeout ?? limits.total)
     vault_curl_set_long(handle, CURLOPT_MAXAGE_CONN, 60)
     vault_curl_set_text(handle, CURLOPT_USERAGENT, "vault/\(vaultVersion)")
-    if let caBundle = request.caBundle { vault_curl_set_text(handle, CURLOPT_CAINFO, caBundle) }
+    if let caBundle = request.route?.caBundle { vault_curl_set_text(handle, CURLOPT_CAINFO, caBundle) }
     // An empty text is no proxy; without it libcurl would look in the environment.
-    vault_curl_set_text(handle, CURLOPT_PROXY, request.proxy ?? "")
-    vault_curl_set_text(handle, CURLOPT_NOPROXY, "")
+    vault_curl_set_text(handle, CURLOPT_PROXY, request.route?.proxies.proxy ?? "")
+    vault_curl_set_text(handle, CURLOPT_NOPROXY, request.route?.proxies.exceptions ?? "")
     vault_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
     if request.method == "GET" {
       vault_curl_set_long(handle, CURLOPT_HTTPGET, 1)

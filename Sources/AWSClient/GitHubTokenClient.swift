@@ -17,7 +17,9 @@ public final class GitHubTokenClient: Sendable {
   ///   - url: `ACTIONS_ID_TOKEN_REQUEST_URL`, with its query.
   ///   - requestToken: `ACTIONS_ID_TOKEN_REQUEST_TOKEN`
   /// - Throws: `AWSError`; `TransportError.badURL` or `.insecure`.
-  public func getToken(url: String, requestToken: SecretBytes, audience: String, via route: Route) async throws -> SecretBytes {
+  public func getToken(url: String, requestToken: SecretBytes, audience: String, proxies: ProxySettings = .none) async throws
+    -> SecretBytes
+  {
     let head = url.prefix { $0 != "?" }
     let tail = url.dropFirst(head.count + 1)
     guard let address = WebAddress(String(head)), tail.isEmpty || String(tail).plain(1...2_048) != nil else {
@@ -27,7 +29,8 @@ public final class GitHubTokenClient: Sendable {
     let query = SecretBytes((tail.isEmpty ? "" : tail + "&") + "audience=" + SigV4.encoded(audience))
     let request = JSONRequest(
       method: "GET", address: address, query: query,
-      headers: [("Authorization", "bearer " + requestToken.withBytes { String(decoding: $0, as: UTF8.self) })], route: route
+      headers: [("Authorization", "bearer " + requestToken.withBytes { String(decoding: $0, as: UTF8.self) })],
+      route: Route(forOwnSecretOf: address, proxies: proxies)
     ).request
     let answer = try await caller.call(AWSCall(action: Self.action, host: address.hostHeader, request: { _ in request }), .json)
     return try answer.read { json throws(Nonsense) in

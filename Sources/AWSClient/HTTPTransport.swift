@@ -7,10 +7,8 @@ public struct HTTPRequest: Sendable {
   public var url: String
   public var headers: [(name: String, value: String)]
   public var body: SecretBytes
-  /// A file of certificates that takes the place of the system's.
-  public var caBundle: String?
-  /// A proxy's URL; nil for none. Never taken from the process's environment.
-  public var proxy: String?
+  /// The way, which the URL must keep to; nil for a machine's own metadata, which is asked without a proxy.
+  public var route: Route?
   /// What goes behind `?`, percent-encoded; apart from the URL, which errors show, since it may hold credentials.
   public var query: SecretBytes?
   /// The longest that the whole transfer may take, in milliseconds; nil for the transport's own limit.
@@ -19,15 +17,14 @@ public struct HTTPRequest: Sendable {
   public var isPlainAllowed = false
 
   public init(
-    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, caBundle: String? = nil,
-    proxy: String? = nil, query: SecretBytes? = nil, timeout: Int? = nil
+    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, route: Route? = nil,
+    query: SecretBytes? = nil, timeout: Int? = nil
   ) {
     self.method = method
     self.url = url
     self.headers = headers
     self.body = body
-    self.caBundle = caBundle
-    self.proxy = proxy
+    self.route = route
     self.query = query
     self.timeout = timeout
   }

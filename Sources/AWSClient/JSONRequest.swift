@@ -15,7 +15,6 @@ struct JSONRequest {
     var all: [(name: String, value: String)] = [("Host", address.hostHeader), ("Accept", "application/json")]
     if body != nil { all.append(("Content-Type", "application/json")) }
     return HTTPRequest(
-      method: method, url: address.text, headers: all + headers, body: body ?? SecretBytes(""), caBundle: route.caBundle,
-      proxy: route.proxies.proxy(for: address), query: query)
+      method: method, url: address.text, headers: all + headers, body: body ?? SecretBytes(""), route: route, query: query)
   }
 }

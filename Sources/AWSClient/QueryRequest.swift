@@ -22,8 +22,7 @@ struct QueryRequest {
     ]
     if let signer { sign(&headers, signer, at: moment) }
     return HTTPRequest(
-      method: "POST", url: address.text, headers: headers, body: form, caBundle: route.caBundle,
-      proxy: route.proxies.proxy(for: address))
+      method: "POST", url: address.text, headers: headers, body: form, route: route)
   }
 
   private func sign(_ headers: inout [(name: String, value: String)], _ signer: Signer, at moment: Timestamp) {

@@ -40,7 +40,7 @@ extension STSClient {
     form.add("RoleSessionName", sessionName.text)
     form.add("WebIdentityToken", token)
     request.add(to: &form)
-    return try await mint(action, form.finish(), nil, endpoint, route)
+    return try await mint(action, form.finish(), nil, endpoint, route, for: (request.roleARN, sessionName))
   }
 
   /// `AssumeRoleWithSAML`: unsigned.
@@ -56,6 +56,6 @@ extension STSClient {
     form.add("PrincipalArn", principalARN)
     form.add("SAMLAssertion", assertion.encoded)
     request.add(to: &form)
-    return try await mint("AssumeRoleWithSAML", form.finish(), nil, endpoint, route)
+    return try await mint("AssumeRoleWithSAML", form.finish(), nil, endpoint, route, for: (request.roleARN, nil))
   }
 }

@@ -12,6 +12,19 @@ public struct STSResult: Sendable {
   public let attempts: Int
 }
 
+extension STSResult {
+  /// Believes an answer only for what was asked: the account, the role's name and, where it was chosen here, the session's name of
+  /// `AssumedRoleUser.Arn` (`arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`, without the role's path).
+  func require(_ role: RoleARN, _ sessionName: RoleSessionName?) throws(Nonsense) {
+    guard let arn = assumedRoleARN else { throw Nonsense(what: "no assumed role in it") }
+    let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
+    let names = parts.count == 6 ? parts[5].split(separator: "/", omittingEmptySubsequences: false) : []
+    guard names.count == 3, parts[0] == "arn", parts[2] == "sts", names[0] == "assumed-role", parts[1] == role.partition,
+      parts[4] == role.account, names[1] == role.name, sessionName == nil || names[2] == sessionName!.text
+    else { throw Nonsense(what: "it is of \(arn), and \(role.text) was asked for") }
+  }
+}
+
 /// Who a credential is.
 public struct CallerIdentity: Sendable, Hashable {
   public let arn: String
@@ -69,7 +82,9 @@ public final class STSClient: Sendable {
       form.add("SerialNumber", link.mfaSerial)
       form.add("TokenCode", code)
     }
-    return try await mint("AssumeRole", form.finish(), credential, endpoint, route, isPatient ? .standard : .never)
+    return try await mint(
+      "AssumeRole", form.finish(), credential, endpoint, route, isPatient ? .standard : .never,
+      for: (link.roleARN, request.sessionName))
   }
 
   /// - Parameter mfa: the device's serial number and its code.
@@ -100,15 +115,19 @@ public final class STSClient: Sendable {
     }
   }
 
-  /// - Parameter credential: nil for a call that proves who asks by what it holds.
+  /// - Parameters:
+  ///   - credential: nil for a call that proves who asks by what it holds.
+  ///   - asked: the role and the session's name that the answer must be of; nil for a call that names none.
   func mint(
     _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route,
-    _ retries: RetryRule = .standard
+    _ retries: RetryRule = .standard, for asked: (role: RoleARN, sessionName: RoleSessionName?)? = nil
   ) async throws -> STSResult {
     let answer = try await call(action, form, credential, endpoint, route, retries)
     return try answer.read { elements throws(Nonsense) in
-      try IssuedCredentials.read(
+      let result = try IssuedCredentials.read(
         elements, action: action, from: caller, requestId: answer.requestId, attempts: answer.attempts)
+      if let asked { try result.require(asked.role, asked.sessionName) }
+      return result
     }
   }
 

@@ -4,6 +4,7 @@ import VaultModel
 public struct STSEndpoint: Sendable, Hashable {
   public let address: WebAddress
   public let signingRegion: String
+  public let isAWS: Bool
   public var url: String { address.text }
   public var host: String { address.hostHeader }
 
@@ -19,6 +20,7 @@ public struct STSEndpoint: Sendable, Hashable {
       guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
       self.address = address
       signingRegion = region == "aws-global" ? "us-east-1" : region
+      isAWS = Self.own(signingRegion).contains(address.origin)
       return
     }
     let isVariant = settings.useFIPS || settings.useDualStack
@@ -28,6 +30,13 @@ public struct STSEndpoint: Sendable, Hashable {
     let host = isGlobal ? "sts.amazonaws.com" : Self.host(signingRegion, settings)
     guard let address = WebAddress("https://" + host) else { throw .badURL(host) }
     self.address = address
+    isAWS = true
+  }
+
+  /// AWS's own endpoints of a region, for a URL that names one of them.
+  private static func own(_ region: String) -> [String] {
+    ["https://sts.amazonaws.com"]
+      + EndpointSettings.variants.map { "https://" + host(region, $0) }
   }
 
   private static func host(_ region: String, _ settings: EndpointSettings) -> String {

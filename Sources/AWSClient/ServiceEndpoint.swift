@@ -15,6 +15,7 @@ public enum AWSService: String, Sendable, CaseIterable {
 public struct ServiceEndpoint: Sendable, Hashable {
   public let address: WebAddress
   public let signingRegion: String
+  public let isAWS: Bool
   public var host: String { address.hostHeader }
 
   /// The endpoint that botocore finds (`sso-oidc`, `sso`, `iam` and `signin`, each `endpoint-rule-set-1.json`).
@@ -32,6 +33,7 @@ public struct ServiceEndpoint: Sendable, Hashable {
     guard let address = WebAddress(url) else { throw .badURL(url) }
     guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
     self.address = address
+    isAWS = EndpointSettings.variants.contains { address.origin == "https://" + Self.host(service, region, partition, $0) }
   }
 
   /// The address of a path below the endpoint's own, which an override may have.
@@ -73,5 +75,12 @@ public struct ServiceEndpoint: Sendable, Hashable {
 
   private static func iamRegion(_ partition: Partition, _ settings: EndpointSettings) -> String {
     partition == .china && !settings.useFIPS ? "cn-north-1" : partition.globalRegion
+  }
+}
+
+extension EndpointSettings {
+  /// The four that have endpoints of AWS's own.
+  static let variants = [false, true].flatMap { fips in
+    [false, true].map { EndpointSettings(useFIPS: fips, useDualStack: $0) }
   }
 }

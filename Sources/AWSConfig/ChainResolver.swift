@@ -124,13 +124,10 @@ public struct ChainResolver {
       expected: "name an sso-session, or a profile that has one")
   }
 
-  /// Where IAM is, for the access keys of a profile.
-  public func iamEndpoint(of name: String) -> EndpointSettings {
-    guard let leaf = try? settings(of: name, namedAt: nil) else {
-      let nobody = try? ProfileSettings(ConfigSection(kind: .profile, name: name, settings: []), lookup: lookup)
-      return nobody.flatMap { try? endpoints.settings($0, .iam) } ?? EndpointSettings()
-    }
-    return (try? endpoints.settings(leaf, .iam)) ?? EndpointSettings()
+  /// Where a service is for a profile: what the profile says, or, where there is no such profile, the environment alone.
+  public func endpoint(of name: String, _ service: Service) throws(ConfigError) -> EndpointSettings {
+    let section = lookup(.profile, name) ?? ConfigSection(kind: .profile, name: name, settings: [])
+    return try endpoints.settings(try ProfileSettings(section, lookup: lookup), service)
   }
 
   /// The settings of a profile with what it takes over from others.

@@ -1,7 +1,7 @@
 import VaultModel
 
 /// A service of AWS, by the names that the SDKs have for it in variables and in `services` sections.
-enum Service: String {
+public enum Service: String, Sendable {
   case sts, sso, iam, signin
   case ssoOIDC = "sso_oidc"
 
@@ -26,11 +26,13 @@ struct EndpointResolver {
   }
 
   func settings(_ profile: ProfileSettings, _ service: Service = .sts) throws(ConfigError) -> EndpointSettings {
-    EndpointSettings(
-      url: try url(profile, service), useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
+    let url = try url(profile, service)
+    let caBundle = value("ca_bundle", "AWS_CA_BUNDLE", profile)
+    return EndpointSettings(
+      url: url?.text, useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
       useDualStack: try flag("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", profile),
-      legacyGlobal: try isLegacy(profile),
-      caBundle: value("ca_bundle", "AWS_CA_BUNDLE", profile)?.text)
+      legacyGlobal: try isLegacy(profile), caBundle: caBundle?.text, urlVariable: Self.variable(url),
+      caBundleVariable: Self.variable(caBundle))
   }
 
   func ignoresURLs(_ profile: ProfileSettings) throws(ConfigError) -> Bool {
@@ -40,7 +42,14 @@ struct EndpointResolver {
   /// The URL that wins, and where it was said.
   func urlSetting(_ profile: ProfileSettings, _ service: Service = .sts) throws(ConfigError) -> Setting? {
     if try ignoresURLs(profile) { return nil }
-    if let setting = named(service.variable) ?? named("AWS_ENDPOINT_URL") { return setting }
+    let own = try ownURLSetting(profile, service)
+    // What the file says too is the file's word.
+    if let named = named(service.variable) ?? named("AWS_ENDPOINT_URL") { return named.text == own?.text ? own : named }
+    return own
+  }
+
+  /// What the `services` section or the profile says.
+  private func ownURLSetting(_ profile: ProfileSettings, _ service: Service) throws(ConfigError) -> Setting? {
     if let services = profile["services"], let name = services.text {
       guard let section = lookup(.services, name) else {
         throw ConfigError.noSuchSection(kind: .services, name: name, namedAt: services.origin)
@@ -54,14 +63,17 @@ struct EndpointResolver {
     return profile["endpoint_url"]
   }
 
-  private func url(_ profile: ProfileSettings, _ service: Service) throws(ConfigError) -> String? {
+  private func url(_ profile: ProfileSettings, _ service: Service) throws(ConfigError) -> Setting? {
     guard let setting = try urlSetting(profile, service) else { return nil }
     guard let text = setting.text, Self.isURL(text) else {
       throw ConfigError.invalid(
         setting: setting.name, origin: setting.origin, expected: "a URL that starts with https:// or http://")
     }
-    return text
+    return setting
   }
+
+  /// The variable that a setting is of; nil where it comes from a file.
+  private static func variable(_ setting: Setting?) -> String? { setting?.origin == environmentOrigin ? setting?.name : nil }
 
   private func flag(_ name: String, _ variable: String, _ profile: ProfileSettings) throws(ConfigError) -> Bool {
     guard let setting = value(name, variable, profile) else { return false }
@@ -82,14 +94,17 @@ struct EndpointResolver {
   }
 
   private func value(_ name: String, _ variable: String, _ profile: ProfileSettings) -> Setting? {
-    named(variable) ?? profile[name]
+    guard let named = named(variable) else { return profile[name] }
+    return named.text == profile[name]?.text ? profile[name] : named
   }
 
   /// A variable as a setting; an empty one is as none.
   private func named(_ variable: String) -> Setting? {
     guard let text = environment(variable), !text.isEmpty else { return nil }
-    return Setting(name: variable, value: .text(text), origin: SettingOrigin(file: "environment", line: 0))
+    return Setting(name: variable, value: .text(text), origin: Self.environmentOrigin)
   }
+
+  private static let environmentOrigin = SettingOrigin(file: "environment", line: 0)
 
   static let expectedRegion = "a region, such as eu-west-1"
 

@@ -70,7 +70,7 @@ public struct AgentProcess: Sendable {
     await store.followLateRows { lateRows.begin() }
     let live = LiveSettings(files: paths.settingsFiles, environment: environment, store: store, sinks: sinks)
     try await live.take(requester: inspector.agent, trigger: .start)
-    let clients = Clients(clock: clock)
+    let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
     let signIns = SignIns(store: store, clients: clients, clock: clock)
     let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, tokenFolder: paths.runtimeDirectory)

@@ -20,11 +20,12 @@ struct AgentSettings: Sendable {
   init(files: [String], environment: [String: String]) throws {
     let values = try SharedConfig.ownSettings(of: files)
     func value(_ setting: OwnSetting, fromVariable: Bool = true) throws -> String {
-      let variable = fromVariable ? environment[setting.variable].flatMap { $0.isEmpty ? nil : $0 } : nil
+      let variable = fromVariable ? setting.variable.flatMap { environment[$0] }.flatMap { $0.isEmpty ? nil : $0 } : nil
       guard let value = variable ?? values[setting.name]?.text else { return setting.standard }
       guard setting.isValid(value) else {
         throw Failure(
-          "\(variable == nil ? setting.name : setting.variable): no such value \"\(value)\"", hint: "it is \(setting.values)",
+          "\(variable == nil ? setting.name : setting.variable ?? setting.name): no such value \"\(value)\"",
+          hint: "it is \(setting.values)",
           exitStatus: .configuration)
       }
       return value
@@ -37,11 +38,12 @@ struct AgentSettings: Sendable {
     failureRule = AuditFailureRule(rawValue: failure) ?? .refuse
     sinks = [JournalAddress(journald).map { .journald($0) }, SyslogAddress(syslog).map { .syslog($0) }].compactMap { $0 }
     // What a job's environment says for one agent is no change of the settings; where the log goes is one, whoever says it.
-    logged = [
-      (OwnSetting.keyStore, try value(.keyStore, fromVariable: false)),
-      (.agentLife, try value(.agentLife, fromVariable: false)), (.auditJournald, journald), (.auditSyslog, syslog),
-      (.auditFailure, failure),
-    ].map { ($0.0.name, $0.1, $0.0.standard) }
+    logged =
+      [
+        (OwnSetting.keyStore, try value(.keyStore, fromVariable: false)),
+        (.agentLife, try value(.agentLife, fromVariable: false)), (.auditJournald, journald), (.auditSyslog, syslog),
+        (.auditFailure, failure),
+      ].map { ($0.0.name, $0.1, $0.0.standard) } + (try Self.trust(of: files).logged)
   }
 
   /// - Throws: configuration, for a name that no key store has.

@@ -90,7 +90,7 @@ extension Catalogue {
       throw KeyRotationError.inFile(name: name, file: setting.origin.description)
     }
     let resolver = resolver(environment)
-    return (try resolver.chain(for: name), resolver.iamEndpoint(of: name))
+    return (try resolver.chain(for: name), try resolver.endpoint(of: name, .iam))
   }
 
   /// A key has another id: its profile says so, where the vault keeps it.

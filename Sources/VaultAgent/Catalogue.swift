@@ -1,3 +1,4 @@
+import AWSClient
 import AWSConfig
 import VaultDatabase
 import VaultModel
@@ -49,7 +50,9 @@ actor Catalogue {
     if let plan = plans[key] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
     let chain = try resolver(environments[place]).chain(for: profile)
-    let plan = Plan(chain, duration: duration, sessionName: sessionName, standardName: standardName)
+    let plan = Plan(
+      chain, duration: duration, sessionName: sessionName, standardName: standardName,
+      proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
     plans[key] = plan
     return plan
@@ -73,6 +76,11 @@ actor Catalogue {
   private func unknown(_ profile: String) throws -> AgentError {
     let names = try reader.profileNames()
     return .unknownProfile(name: profile, suggestion: Suggestion.nearest(to: profile, in: names), count: names.count)
+  }
+
+  /// Where a service is for a profile.
+  func endpoint(of profile: String, _ service: AWSConfig.Service, environment: [String: String]) throws -> EndpointSettings {
+    try resolver(environment).endpoint(of: profile, service)
   }
 
   func resolver(_ environment: [String: String]) -> ChainResolver {

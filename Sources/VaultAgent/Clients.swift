@@ -11,8 +11,11 @@ struct Clients: Sendable {
   let instance: InstanceMetadataClient
   let gitHub: GitHubTokenClient
   let signIn: SignInClient
+  /// What every call's way is decided by.
+  let trust: NetworkTrust
 
-  init(transport: any HTTPTransport, clock: any WallClock) {
+  init(transport: any HTTPTransport, clock: any WallClock, trust: NetworkTrust = .standard) {
+    self.trust = trust
     sts = STSClient(transport: transport, clock: clock)
     oidc = SSOOIDCClient(transport: transport, clock: clock)
     portal = SSOPortalClient(transport: transport, clock: clock)
@@ -24,5 +27,5 @@ struct Clients: Sendable {
   }
 
   /// By libcurl.
-  init(clock: any WallClock) { self.init(transport: CurlTransport(), clock: clock) }
+  init(clock: any WallClock, trust: NetworkTrust) { self.init(transport: CurlTransport(), clock: clock, trust: trust) }
 }

@@ -33,8 +33,10 @@ extension Minter {
     let request = AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: step.duration, tokenCode: code)
     call.prompter.progress("asking STS for \(link.roleARN.name) …")
     event.sourceAccessKeyId = source.accessKeyId
-    let (endpoint, route) = try call.sts(region: link.region, link.endpoint)
-    event.endpoint = endpoint.host
+    let (endpoint, route) = try await call.sts(
+      region: link.region, link.endpoint,
+      sending: source.sessionToken == nil ? "calls signed with an access key" : "a session's token")
+    event.go(to: endpoint, by: route)
     try await log(event) {
       Minted(try await clients.sts.assumeRole(request, signedBy: source, at: endpoint, via: route, isPatient: call.isPatient))
     } session: { minted, event in
@@ -60,10 +62,7 @@ extension Minter {
     do {
       minted = try await ask()
     } catch {
-      let failure = Failure(error)
-      event.outcome = failure.exitStatus == .refused ? .refused : .failure
-      event.error = failure.message
-      event.requestId = (error as? AWSError)?.requestId ?? (error as? SSOPortalError)?.requestId
+      event.fail(error)
       try await store.fail(intentId, event: event)
       throw error
     }
@@ -106,11 +105,29 @@ struct Minted: Sendable {
 
 extension Call {
   /// Where a call to STS goes, and how.
-  func sts(region: String?, _ settings: EndpointSettings) throws -> (STSEndpoint, Route) {
-    (try STSEndpoint(region: region ?? plan.region, settings: settings), route(settings))
+  ///
+  /// - Parameter what: what it is signed or proven with, and so sends.
+  func sts(region: String?, _ settings: EndpointSettings, sending what: String) async throws -> (STSEndpoint, Route) {
+    let endpoint = try STSEndpoint(region: region ?? plan.region, settings: settings)
+    return (endpoint, try await route(to: endpoint, settings, sending: what))
   }
 
-  func route(_ settings: EndpointSettings) -> Route {
-    Route(proxies: ProxySettings(environment: { wish.environment[$0] }), caBundle: settings.caBundle)
+  func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String) async throws -> Route {
+    try await trust.route(to: place, settings, sending: what, for: asker)
+  }
+
+  var asker: NetworkTrust.Asker {
+    NetworkTrust.Asker(
+      requester: requester, trigger: wish.trigger, environment: wish.environment, prompter: prompter)
+  }
+}
+
+extension AuditEvent {
+  /// Says where a call goes, and how, where the way is not AWS's own.
+  mutating func go(to place: some NetworkPlace, by route: Route) {
+    endpoint = place.address.hostHeader
+    let way = [place.address.scheme == "https" ? nil : "by plain http", route.detail].compactMap { $0 }
+    guard !way.isEmpty else { return }
+    detail = ([detail].compactMap { $0 } + way).joined(separator: "; ")
   }
 }

@@ -46,8 +46,8 @@ extension Minter {
     event.mfa = step.mfa != nil
     event.durationSeconds = step.duration.seconds
     event.sourceAccessKeyId = keys.accessKeyId
-    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
-    event.endpoint = endpoint.host
+    let (endpoint, route) = try await call.sts(region: step.region, step.endpoint, sending: "calls signed with an access key")
+    event.go(to: endpoint, by: route)
     call.prompter.progress("asking STS for a session of \(step.owner) …")
     return try await log(event) {
       Minted(
@@ -81,13 +81,14 @@ extension Minter {
   ) async throws -> Credential? {
     let endpoint = try ServiceEndpoint(.portal, region: place.region, settings: place.portal)
     var event = call.event(.getRoleCredentials, profile: step.owner)
-    event.endpoint = endpoint.host
     event.detail = "\(place.name): account \(account), permission set \(role)"
+    let route = try await call.route(to: endpoint, place.portal, sending: "the token of your sign-in to \(place.name)")
+    event.go(to: endpoint, by: route)
     call.prompter.progress("asking IAM Identity Center for \(role) in \(account) …")
     return try await log(event) {
       Minted(
         try await clients.portal.getRoleCredentials(
-          account: account, role: role, token: token, at: endpoint, via: call.route(place.portal)))
+          account: account, role: role, token: token, at: endpoint, via: route))
     } session: {
       record(step, .role)($0, $1)
     }
@@ -105,8 +106,8 @@ extension Minter {
     event.roleARN = link.roleARN.text
     event.roleSessionName = name.text
     event.durationSeconds = step.duration.seconds
-    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
-    event.endpoint = endpoint.host
+    let (endpoint, route) = try await call.sts(region: step.region, step.endpoint, sending: "a web identity token")
+    event.go(to: endpoint, by: route)
     call.prompter.progress("asking STS for \(link.roleARN.name) …")
     return try await log(event) {
       Minted(
@@ -138,7 +139,7 @@ extension Minter {
         throw IdentityError.noGitHubToken
       }
       return try await clients.gitHub.getToken(
-        url: url, requestToken: secret, audience: audience, via: call.route(EndpointSettings()))
+        url: url, requestToken: secret, audience: audience, proxies: ProxySettings { call.wish.environment[$0] })
     }
     let trimmed = token.trimmed
     guard (4...20_000).contains(trimmed.count), trimmed.withBytes({ $0.allSatisfy { (33...126).contains($0) } }) else {
@@ -170,8 +171,8 @@ extension Minter {
     event.roleSessionName = assertion.roleSessionName
     event.durationSeconds = step.duration.seconds
     event.detail = offered.principalARN
-    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
-    event.endpoint = endpoint.host
+    let (endpoint, route) = try await call.sts(region: step.region, step.endpoint, sending: "a SAML assertion")
+    event.go(to: endpoint, by: route)
     call.prompter.progress("asking STS for \(link.roleARN.name) …")
     return try await log(event) {
       Minted(

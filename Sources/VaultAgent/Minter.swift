@@ -30,8 +30,8 @@ struct Minter: Sendable {
     -> Credential?
   {
     let call = Call(
-      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: programs, clock: clock,
-      isPatient: isPatient)
+      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: programs,
+      trust: clients.trust, clock: clock, isPatient: isPatient)
     guard let last = plan.steps.indices.last else {
       return if let own = plan.own { try await mintIdentity(own, call) } else { try await keys(plan) }
     }
@@ -113,6 +113,7 @@ struct Call: Sendable {
   private(set) var prompter: any Prompter
   let store: VaultStore
   let programs: ProgramRunner
+  let trust: NetworkTrust
   let clock: any WallClock
   var isPatient = true
 

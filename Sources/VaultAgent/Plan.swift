@@ -50,14 +50,19 @@ struct Plan: Sendable {
   /// - Parameters:
   ///   - duration, sessionName: what the person asked for this once, for the last role.
   ///   - standardName: the session name where the profile has none.
+  ///   - proxy: which the calls go through, without its password.
   init(
-    _ chain: CredentialChain, duration: SessionDuration?, sessionName: RoleSessionName?, standardName: RoleSessionName
+    _ chain: CredentialChain, duration: SessionDuration?, sessionName: RoleSessionName?, standardName: RoleSessionName,
+    proxy: String? = nil
   ) {
     profile = chain.profile
     identity = chain.identity
     region = chain.region
     rotation = chain.rotation
     var digest = Digest()
+    // What came by another way than AWS's own is not what is asked for by this one.
+    if let proxy { digest.add("proxy", proxy) }
+    if let caBundle = chain.endpoint.caBundle { digest.add("certificates", caBundle) }
     own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, standardName, &digest)
     var chained = chain.identity.isRole
     var steps: [Step] = []
@@ -160,6 +165,7 @@ private struct Digest {
     add(
       "AssumeRole", link.roleARN.text, name.text, String(duration.seconds), link.externalId, link.mfaSerial, link.sourceIdentity,
       link.policy, link.endpoint.url)
+    if let caBundle = link.endpoint.caBundle { add("certificates", caBundle) }
     for tag in link.tags { add("tag", tag.key, tag.value) }
     for key in link.transitiveTagKeys { add("transitive", key) }
     for arn in link.policyARNs { add("policy", arn) }

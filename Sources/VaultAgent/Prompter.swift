@@ -1,3 +1,4 @@
+import AWSClient
 import VaultModel
 import VaultSecrets
 import VaultWire
@@ -14,6 +15,8 @@ enum Question: Sendable, Hashable {
   case assertion(profile: String)
   /// Variables of the asker's environment; no person is asked.
   case variables([String])
+  /// Whether a place may be sent what the vault holds, from now on. Who agrees writes the setting that says so.
+  case trust(UntrustedPlace, sending: String)
 
   var text: String {
     switch self {
@@ -21,6 +24,10 @@ enum Question: Sendable, Hashable {
     case .passphrase: "Passphrase of the vault:"
     case .assertion(let profile): "SAML assertion (Base64) for \(profile):"
     case .variables(let names): names.joined(separator: " ")
+    case .trust(.endpoint(let origin, let variable), let what):
+      "\(variable) names \(origin), which is not AWS's. It would get \(what). Trust it from now on? [y/N]"
+    case .trust(.certificates(let path, _, let variable), let what):
+      "\(variable) names the certificates in \(path). Whoever holds their keys would get \(what). Trust them from now on? [y/N]"
     case .backupPassphrase(let key, let length): "New passphrase for the copy of key \(key) (\(length) characters or more):"
     case .copyPassphrase(let path): "Passphrase of \(path):"
     case .newPassphrase(_, let length): "New passphrase for the vault (\(length) characters or more):"
@@ -35,6 +42,7 @@ enum Question: Sendable, Hashable {
     case .newPassphrase, .backupPassphrase: "passphrase-new"
     case .assertion: "assertion"
     case .variables: "variables"
+    case .trust: "trust"
     }
   }
 }
@@ -59,6 +67,10 @@ struct ConnectionPrompter: Prompter {
     let writer = MessageWriter(.prompt)
     writer.add(.promptKind, question.kind)
     writer.add(.text, question.text)
+    if case .trust(let place, _) = question {
+      writer.add(.name, place.setting.name)
+      writer.add(.setting, place.setting.value)
+    }
     let answer = try await connection.ask(try writer.frame())
     guard let secret = answer.withBytes(.answer, { SecretBytes(copying: $0) }) else {
       throw AgentError.nobodyToAsk(question: question.text)

@@ -75,7 +75,7 @@ extension Service {
     let endpoint = try ServiceEndpoint(.portal, region: place.region, settings: place.portal)
     var discovery = Discovery(
       portal: clients.portal, clock: clock, token: try await signedIn { try await signIns.token(place, asker) },
-      endpoint: endpoint, route: asker.route(place.portal))
+      endpoint: endpoint, route: try await asker.route(to: endpoint, place.portal, by: clients.trust))
     let accounts: [SSOAccount]
     do {
       accounts = try await discovery.accounts(prompter)

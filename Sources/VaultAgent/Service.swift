@@ -191,7 +191,8 @@ struct Service: Sendable {
     let (chain, iam) = try await catalogue.keyPlace(name, environment: wish.environment)
     let plan = Plan(chain, duration: nil, sessionName: nil, standardName: RoleSessionName(cleaning: requester.user))
     let call = Call(
-      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: ProgramRunner(), clock: clock)
+      plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: ProgramRunner(),
+      trust: clients.trust, clock: clock)
     let place = KeyRotation.Place(iam: iam, sts: chain.endpoint, region: chain.region)
     let rotated = try await KeyRotation(store: store, clients: clients, clock: clock).rotate(name, at: place, call)
     try await catalogue.keyChanged(name, accessKeyId: rotated.new, requester: requester)

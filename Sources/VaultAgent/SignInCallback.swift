@@ -99,6 +99,8 @@ package enum SignInError: ReportableError, Hashable {
   case needed(name: String)
   case tooLate
   case refused
+  /// The tokens are for other hosts than the ones that the config or an environment names now.
+  case elsewhere(name: String)
   case failed(String)
 
   package var message: String {
@@ -106,6 +108,7 @@ package enum SignInError: ReportableError, Hashable {
     case .needed(let name): "you are not signed in to \(name)"
     case .tooLate: "nobody finished the sign-in in time"
     case .refused: "the sign-in was refused"
+    case .elsewhere(let name): "the tokens of \(name) are for other hosts"
     case .failed(let why): "the sign-in failed: \(why)"
     }
   }

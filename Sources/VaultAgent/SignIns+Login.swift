@@ -53,7 +53,8 @@ extension SignIns {
     try await withClient(place, .device, asker) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let device = try await clients.oidc.startDeviceAuthorization(
-        client, startURL: place.startURL, at: endpoint, via: asker.route(place.oidc))
+        client, startURL: place.startURL, at: endpoint,
+        via: try await asker.route(to: endpoint, place.oidc, by: clients.trust))
       asker.prompter.show(SignInPage(url: device.verificationURIComplete ?? device.verificationURI, code: device.userCode))
       asker.prompter.progress("waiting until you have signed in …")
       var interval = Int64(device.interval)
@@ -72,7 +73,7 @@ extension SignIns {
   ) async throws -> Result {
     let scopes = place.scopes.joined(separator: " ")
     let kept = try await store.ssoClient(
-      startURL: place.startURL, region: place.region, scopes: scopes, flow: flow,
+      startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow,
       livingUntil: clock.now().adding(seconds: 2 * Self.patience))
     if let kept {
       do {
@@ -90,19 +91,20 @@ extension SignIns {
     -> SSOClientRegistration
   {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
-    var event = asker.event(.registerClient, place, at: endpoint)
+    let route = try await asker.route(to: endpoint, place.oidc, by: clients.trust)
+    var event = asker.event(.registerClient, place, at: endpoint, by: route)
     let intent = try await store.begin(event)
     do {
       let client = try await clients.oidc.registerClient(
         name: "vault", scopes: place.scopes, grantTypes: flow == .browser ? [.authorizationCode, .refreshToken] : [],
         redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? place.startURL : nil,
-        at: endpoint, via: asker.route(place.oidc))
+        at: endpoint, via: route)
       event.outcome = .success
       event.expiresAt = client.expiresAt
       try await store.complete(
         intent,
         client: SSOClientRecord(
-          startURL: place.startURL, region: place.region, scopes: scopes, flow: flow, clientId: client.clientId,
+          startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow, clientId: client.clientId,
           expiresAt: client.expiresAt), secret: client.clientSecret, event: event)
       return client
     } catch {

@@ -58,7 +58,8 @@ extension SignIns {
     try await store.complete(
       intent, signIn: record,
       tokens: SignInTokens(
-        accessToken: cached.accessToken, refreshToken: nil, clientId: "", clientSecret: SecretBytes("")), event: event)
+        accessToken: cached.accessToken, refreshToken: nil, clientId: "", clientSecret: SecretBytes(""), hosts: place.foreignHosts
+      ), event: event)
     return record
   }
 }

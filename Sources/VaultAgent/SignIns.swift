@@ -29,15 +29,20 @@ struct SignIns: Sendable {
     let environment: [String: String]
     let prompter: any Prompter
 
-    func event(_ action: AuditAction, _ place: SSOPlace, at endpoint: ServiceEndpoint) -> AuditEvent {
+    /// - Parameter how: for the log.
+    func event(
+      _ action: AuditAction, _ place: SSOPlace, how: String? = nil, at endpoint: ServiceEndpoint, by route: Route
+    ) -> AuditEvent {
       var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
-      event.detail = place.name
-      event.endpoint = endpoint.host
+      event.detail = how.map { "\(place.name): \($0)" } ?? place.name
+      event.go(to: endpoint, by: route)
       return event
     }
 
-    func route(_ settings: EndpointSettings) -> Route {
-      Route(proxies: ProxySettings(environment: { environment[$0] }), caBundle: settings.caBundle)
+    func route(to endpoint: ServiceEndpoint, _ settings: EndpointSettings, by trust: NetworkTrust) async throws -> Route {
+      try await trust.route(
+        to: endpoint, settings, sending: "the tokens of your sign-in",
+        for: NetworkTrust.Asker(requester: requester, trigger: trigger, environment: environment, prompter: prompter))
     }
 
     func asked(by prompter: any Prompter) -> Asker {
@@ -49,7 +54,8 @@ struct SignIns: Sendable {
   ///
   /// - Throws: ``SignInError/needed(name:)`` where a person must sign in.
   func token(_ place: SSOPlace, _ asker: Asker) async throws -> SecretBytes {
-    guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept.record, place) else {
+    try await requireTrust(in: place, asker)
+    guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else {
       throw SignInError.needed(name: place.name)
     }
     guard kept.record.expiresAt.since(clock.now()) < Self.lead * 1_000 else { return kept.tokens.accessToken }
@@ -60,13 +66,22 @@ struct SignIns: Sendable {
     return fresh.tokens.accessToken
   }
 
+  /// Where a place is not AWS's own, it must be trusted before it is asked whether the tokens are for it: who is refused is told why.
+  private func requireTrust(in place: SSOPlace, _ asker: Asker) async throws {
+    guard place.foreignHosts != nil else { return }
+    for (service, settings) in [(AWSService.oidc, place.oidc), (.portal, place.portal)] {
+      let endpoint = try ServiceEndpoint(service, region: place.region, settings: settings)
+      _ = try await asker.route(to: endpoint, settings, by: clients.trust)
+    }
+  }
+
   /// The token in place of one that AWS no longer takes before its time: one that came meanwhile, else what the refresh token brings.
   ///
   /// - Throws: ``SignInError/needed(name:)`` where a person must sign in; AWS's own error where that cannot be known now.
   func replacement(of token: SecretBytes, _ place: SSOPlace, _ asker: Asker) async throws -> SecretBytes {
     // The first turn may be spent on a renewal that others began for a token near its end, and that has let an outage pass.
     for _ in 0..<2 {
-      guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept.record, place) else { break }
+      guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else { break }
       guard kept.tokens.accessToken.equals(token) else { return kept.tokens.accessToken }
       try await renew(place, asker, after: kept.record, isOver: true)
     }
@@ -86,14 +101,17 @@ struct SignIns: Sendable {
     }
   }
 
-  /// A sign-in is for one start URL in one region; where the config says another by now, its tokens go nowhere.
-  private static func fits(_ record: SignInRecord, _ place: SSOPlace) -> Bool {
-    record.startURL == place.startURL && record.region == place.region
+  /// A sign-in is for one start URL in one region, at the hosts that gave it; where the config or an environment says others by now, its
+  /// tokens go nowhere.
+  private static func fits(_ kept: (record: SignInRecord, tokens: SignInTokens), _ place: SSOPlace) -> Bool {
+    kept.record.startURL == place.startURL && kept.record.region == place.region && kept.tokens.hosts == place.foreignHosts
   }
 
   private func renewAlone(_ place: SSOPlace, _ asker: Asker, after record: SignInRecord, isOver: Bool) async throws {
     // Another waiter may have renewed it before this one's turn.
-    guard let kept = try await store.openSignIn(named: place.name), kept.record.id == record.id else { return }
+    guard let kept = try await store.openSignIn(named: place.name), kept.record.id == record.id, Self.fits(kept, place) else {
+      return
+    }
     let isOver = isOver || record.expiresAt <= clock.now()
     guard let refreshToken = kept.tokens.refreshToken, record.clientEndsAt > clock.now() else {
       guard isOver else { return }
@@ -125,18 +143,14 @@ struct SignIns: Sendable {
     renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
-    let route = asker.route(place.oidc)
-    var event = asker.event(.createToken, place, at: endpoint)
-    event.detail = "\(place.name): \(how)"
+    let route = try await asker.route(to: endpoint, place.oidc, by: clients.trust)
+    var event = asker.event(.createToken, place, how: how, at: endpoint, by: route)
     let intent = try await store.begin(event)
     let token: SSOToken
     do {
       token = try await poll(wait) { try await clients.oidc.createToken(grant, for: client, at: endpoint, via: route) }
     } catch {
-      let failure = Failure(error)
-      event.outcome = failure.exitStatus == .refused ? .refused : .failure
-      event.error = failure.message
-      event.requestId = (error as? AWSError)?.requestId ?? (error as? SSOOIDCError)?.requestId
+      event.fail(error)
       try await store.fail(intent, event: event)
       throw error
     }
@@ -154,7 +168,7 @@ struct SignIns: Sendable {
       intent, signIn: record,
       tokens: SignInTokens(
         accessToken: token.accessToken, refreshToken: refreshToken, clientId: client.clientId,
-        clientSecret: client.clientSecret), event: event, renewing: before?.id)
+        clientSecret: client.clientSecret, hosts: place.foreignHosts), event: event, renewing: before?.id)
     do { try await writeShared(place.name) } catch {
       asker.prompter.notice("the AWS CLI's token could not be written: \(Failure(error).message)")
     }
@@ -192,9 +206,12 @@ struct SignIns: Sendable {
   func signOut(_ name: String, _ asker: Asker, place: SSOPlace?) async throws -> Bool {
     guard let kept = try await store.openSignIn(named: name) else { return false }
     do {
+      // Where the place is not the one that gave the token, nobody is told.
+      guard kept.tokens.hosts == place?.foreignHosts else { throw SignInError.elsewhere(name: name) }
       let settings = place?.portal ?? EndpointSettings()
       let endpoint = try ServiceEndpoint(.portal, region: kept.record.region, settings: settings)
-      try await clients.portal.logout(token: kept.tokens.accessToken, at: endpoint, via: asker.route(settings))
+      try await clients.portal.logout(
+        token: kept.tokens.accessToken, at: endpoint, via: try await asker.route(to: endpoint, settings, by: clients.trust))
     } catch let error as SSOPortalError where error.reason == .signInAgain {
       // It is what was wanted.
     } catch {

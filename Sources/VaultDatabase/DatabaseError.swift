@@ -16,6 +16,10 @@ public enum DatabaseError: ReportableError, Hashable {
   case insecure(path: String, why: String, remedy: String)
   /// A row of ours that says what no row of ours can.
   case badRow(table: String, what: String)
+  /// The tables, indexes or triggers are not the ones that the vault made.
+  case foreignSchema(path: String, what: String)
+  /// SQLite said yes, and no row was written.
+  case notWritten(path: String)
   case other(path: String, code: Int32)
 
   init(code: Int32, path: String) {
@@ -50,6 +54,8 @@ public enum DatabaseError: ReportableError, Hashable {
     case .constraint(let path): "what was to be written contradicts what \(path) holds"
     case .insecure(let path, let why, _): "\(path) \(why)"
     case .badRow(let table, let what): "a row of \(table) makes no sense: \(what)"
+    case .foreignSchema(let path, let what): "somebody else changed the tables of \(path): \(what)"
+    case .notWritten(let path): "\(path) did not keep a row that was written"
     case .other(let path, let code): "\(path): SQLite error \(code)"
     }
   }
@@ -63,14 +69,16 @@ public enum DatabaseError: ReportableError, Hashable {
     case .corrupt(let path): "it was left as it is; put a copy in its place (\(path).before-…), or move it away and import again"
     case .newerSchema: "use the newer vault; this one has changed nothing"
     case .insecure(_, _, let remedy): remedy
-    case .badRow: "`vault audit verify` tells whether the log is whole"
+    case .foreignSchema(let path, _):
+      "nothing was handed out; stop the agent, move \(path) away, and put a copy in its place that is yours"
+    case .notWritten, .badRow: "`vault audit verify` tells whether the log is whole"
     default: nil
     }
   }
 
   public var exitStatus: ExitStatus {
     switch self {
-    case .full, .readOnly, .halfWritten, .inputOutput, .busy, .corrupt, .cannotOpen: .inputOutput
+    case .full, .readOnly, .halfWritten, .inputOutput, .busy, .corrupt, .cannotOpen, .foreignSchema, .notWritten: .inputOutput
     case .newerSchema: .configuration
     case .insecure: .refused
     case .badRow: .badData

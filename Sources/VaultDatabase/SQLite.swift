@@ -27,9 +27,16 @@ public final class Database {
     // Text and blobs from a hostile file stay within what a row of ours can have.
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, access == .readOnly ? 0 : 1)
-    // Nor does what its tables say call more than harmless functions.
-    var trusted: Int32 = 0
-    vault_sqlite_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted)
+    distrust()
+  }
+
+  /// Nothing that stands in the file is run, whoever put it there: no trigger, no view, no function but a harmless one
+  /// (SQLite, "Defense Against The Dark Arts"). The schema's own triggers keep others' programs from mistakes; the vault needs none.
+  private func distrust() {
+    var found: Int32 = 0
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, &found)
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, &found)
+    vault_sqlite_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &found)
   }
 
   /// Opens a database that is in memory, for reading (SQLite, "Deserialize a database").
@@ -51,6 +58,7 @@ public final class Database {
       handle, "main", copy.assumingMemoryBound(to: UInt8.self), Int64(image.count), Int64(image.count),
       UInt32(SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY))
     guard loaded == SQLITE_OK else { throw failure(loaded) }
+    distrust()
   }
 
   /// A database of nothing, for SQLite's own functions over texts of up to 256 MiB.
@@ -92,7 +100,11 @@ public final class Database {
   public func prepare(_ sql: String) throws(DatabaseError) -> Statement {
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
-    guard code == SQLITE_OK, let prepared else { throw failure(code) }
+    guard code == SQLITE_OK, let prepared else {
+      // Every statement is the vault's own, so that what does not fit is the schema: a view in a table's place, a column that is gone.
+      if code == SQLITE_ERROR { throw .foreignSchema(path: path, what: String(cString: sqlite3_errmsg(handle))) }
+      throw failure(code)
+    }
     return Statement(handle: prepared, database: self)
   }
 
@@ -143,11 +155,8 @@ public final class Database {
       }, nil)
   }
 
-  /// Lets rows be changed as somebody with the file can, for tests of what is then found.
-  package func ignoreTriggers() {
-    var enabled: Int32 = 1
-    vault_sqlite_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, &enabled)
-  }
+  /// The number that grows with each change of the schema, whoever makes it.
+  public func schemaVersion() throws -> Int64 { try statement("PRAGMA schema_version").begin().first { $0.int(0) } ?? 0 }
 
   /// Copies the WAL into the file, as far as no reader needs it, and restarts it where that is possible.
   public func checkpoint() throws(DatabaseError) {
@@ -255,6 +264,14 @@ public final class Statement {
   /// Runs to the end, for a statement whose rows nobody wants.
   public func run() throws(DatabaseError) {
     while try step() {}
+  }
+
+  /// Runs a statement that writes one row.
+  ///
+  /// - Throws: `DatabaseError.notWritten` where it wrote none: a conflict or a table that swallows rows is no success.
+  public func runOnce() throws(DatabaseError) {
+    try run()
+    guard database.changes == 1 else { throw .notWritten(path: database.path) }
   }
 
   /// The rows, each as `read` makes it.

@@ -36,6 +36,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case containerCredentials = "ContainerCredentials"
   case instanceCredentials = "InstanceCredentials"
   case environmentCredentials = "EnvironmentCredentials"
+  /// A way into the console was asked for with a session's credentials.
+  case getSigninToken = "GetSigninToken"
   case createAccessKey = "CreateAccessKey"
   case deleteAccessKey = "DeleteAccessKey"
   /// A session's credentials were handed to a program.
@@ -68,6 +70,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case vaultCreated = "VaultCreated"
   case schemaMigrated = "SchemaMigrated"
   case settingChanged = "SettingChanged"
+  /// A place beside AWS's own, or certificates for it, may be sent secrets from now on, or no longer.
+  case endpointTrusted = "EndpointTrusted"
   /// Deliveries that the disk did not take when they were made have their rows now (`audit_failure = deliver`).
   case loggedLate = "LoggedLate"
   case keyRotated = "KeyRotated"

@@ -150,10 +150,17 @@ public struct EndpointSettings: Sendable, Hashable {
   /// `sts_regional_endpoints = legacy`: the global endpoint for the older regions.
   public var legacyGlobal: Bool
   public var caBundle: String?
+  /// The variable that said `url`; nil where a file or the vault itself did.
+  public var urlVariable: String?
+  /// The variable that said `caBundle`; nil where a file did.
+  public var caBundleVariable: String?
 
   public init(
-    url: String? = nil, useFIPS: Bool = false, useDualStack: Bool = false, legacyGlobal: Bool = false, caBundle: String? = nil
+    url: String? = nil, useFIPS: Bool = false, useDualStack: Bool = false, legacyGlobal: Bool = false, caBundle: String? = nil,
+    urlVariable: String? = nil, caBundleVariable: String? = nil
   ) {
+    self.urlVariable = urlVariable
+    self.caBundleVariable = caBundleVariable
     self.url = url
     self.useFIPS = useFIPS
     self.useDualStack = useDualStack

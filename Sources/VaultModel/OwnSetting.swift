@@ -10,20 +10,23 @@ public struct OwnSetting: Sendable {
   public let isLive: Bool
   private let check: @Sendable (String) -> Bool
 
-  /// The variable that counts before the files.
-  public var variable: String { "VAULT_" + name.uppercased() }
+  /// Whether the environment of who asks may say it: not where it decides to whom a secret goes.
+  public let takesVariable: Bool
+  /// The variable that counts before the files; nil where there is none.
+  public var variable: String? { takesVariable ? "VAULT_" + name.uppercased() : nil }
 
   public func isValid(_ value: String) -> Bool { check(value) }
 
   private init(
     _ name: String, standard: String, values: String, help: String, isLive: Bool = false,
-    check: @escaping @Sendable (String) -> Bool
+    takesVariable: Bool = true, check: @escaping @Sendable (String) -> Bool
   ) {
     self.name = name
     self.standard = standard
     self.values = values
     self.help = help
     self.isLive = isLive
+    self.takesVariable = takesVariable
     self.check = check
   }
 
@@ -54,6 +57,31 @@ public struct OwnSetting: Sendable {
     help: "the team's PostgreSQL, for `vault audit ship`", isLive: true
   ) { TeamAddress.fault(in: $0) == nil }
 
+  public static let trustedEndpoints = OwnSetting(
+    "trusted_endpoints", standard: "",
+    values: "URLs or host patterns, parted by blanks: http://127.0.0.1:4566 https://*.vpce.amazonaws.com",
+    help: "the endpoints beside AWS's own to which credentials may be sent", isLive: true, takesVariable: false
+  ) { text in text.split(separator: " ").allSatisfy { TrustedEndpoint(String($0)) != nil } }
+  public static let caBundle = OwnSetting(
+    "ca_bundle", standard: "", values: "the absolute path of a PEM file",
+    help: "the certificates to trust in place of the system's", isLive: true, takesVariable: false
+  ) { $0.isEmpty || $0.hasPrefix("/") }
+  public static let trustedCABundles = OwnSetting(
+    "trusted_ca_bundles", standard: "", values: "SHA-256 digests, parted by blanks: sha256:9f86d0…",
+    help: "the files of certificates that AWS_CA_BUNDLE may name", isLive: true, takesVariable: false
+  ) { text in
+    text.split(separator: " ").allSatisfy {
+      $0.hasPrefix("sha256:") && $0.utf8.count == 71 && $0.dropFirst(7).allSatisfy(\.isHexDigit)
+    }
+  }
+
+  /// Those whose values are lists, parted by blanks.
+  public static let lists: Set<String> = [trustedEndpoints.name, trustedCABundles.name]
+  /// Those that decide to whom secrets are sent.
+  public static let decidingTrust: Set<String> = [trustedEndpoints.name, caBundle.name, trustedCABundles.name]
+
   /// In the order in which they are shown.
-  public static let all = [keyStore, agentLife, auditJournald, auditSyslog, auditFailure, auditShipTo]
+  public static let all = [
+    trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog, auditFailure, auditShipTo,
+  ]
 }

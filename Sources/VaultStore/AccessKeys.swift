@@ -37,7 +37,8 @@ extension VaultStore {
       try database.statement(
         "INSERT INTO access_key (id, name, access_key_id, mfa_serial, origin, created_at) VALUES (?, ?, ?, ?, ?, ?)"
       )
-      .begin().bind(record.id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(record.createdAt.milliseconds).run()
+      .begin().bind(record.id).bind(name).bind(accessKeyId).bind(mfaSerial).bind(origin).bind(record.createdAt.milliseconds)
+      .runOnce()
     } else {
       try database.statement("UPDATE access_key SET access_key_id = ?, mfa_serial = ?, origin = ? WHERE id = ?")
         .begin().bind(accessKeyId).bind(mfaSerial).bind(origin).bind(record.id).run()
@@ -51,14 +52,21 @@ extension VaultStore {
     try append(event, subject: (record.id, version))
   }
 
-  /// Seals a new key in place of the old one, and remembers in a setting that the old one is still to be deleted, all at once.
+  /// Seals a new key in place of the old one, which is kept under another name, and remembers in a setting that the old one is still to
+  /// be deleted, all at once.
   public func replaceAccessKey(
-    name: String, credential: Credential, leftOver: (setting: String, id: String), requester: Requester
+    name: String, credential: Credential, keepingOldAs oldName: String, leftOver: (setting: String, id: String),
+    requester: Requester
   )
     throws
   {
     try change { store in
       let known = try store.accessKey(named: name)
+      if let old = try store.openAccessKey(name: name) {
+        try store.put(
+          name: oldName, accessKeyId: old.accessKeyId, credential: old, mfaSerial: known?.mfaSerial, origin: "vault",
+          trigger: .manual, requester)
+      }
       try store.put(
         name: name, accessKeyId: credential.accessKeyId, credential: credential, mfaSerial: known?.mfaSerial,
         origin: "vault", trigger: .manual, requester)

@@ -71,7 +71,7 @@ extension VaultStore {
         .bind(lease.process.started).bind(lease.process.boot).bind(lease.profile).bind(lease.roleARN)
         .bind(lease.duration.map { Int64($0.seconds) }).bind(lease.sessionName?.text).bind(lease.reason)
         .bind(Self.text(lease.environment)).bind(who.user).bind(Int64(who.uid)).bind(who.program).bind(who.executable)
-        .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds).run()
+        .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds).runOnce()
     }
   }
 

@@ -145,7 +145,7 @@ extension VaultStore {
       """
     ).begin().bind(session.id).bind(profileId).bind(session.kind.rawValue).bind(session.fingerprint).bind(session.roleARN)
       .bind(session.roleSessionName).bind(session.sourceIdentity).bind(session.accessKeyId).bind(session.issuedAt.milliseconds)
-      .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).run()
+      .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).runOnce()
   }
 
   /// Logs that a call brought credentials that are not kept.

@@ -8,8 +8,13 @@ public struct SignInTokens: Sendable {
   public let refreshToken: SecretBytes?
   public let clientId: String
   public let clientSecret: SecretBytes
+  /// The hosts that gave them and that they are for, where those are not AWS's own; in the seal, so that they open for no others.
+  public let hosts: String?
 
-  public init(accessToken: SecretBytes, refreshToken: SecretBytes?, clientId: String, clientSecret: SecretBytes) {
+  public init(
+    accessToken: SecretBytes, refreshToken: SecretBytes?, clientId: String, clientSecret: SecretBytes, hosts: String? = nil
+  ) {
+    self.hosts = hosts
     self.accessToken = accessToken
     self.refreshToken = refreshToken
     self.clientId = clientId
@@ -17,14 +22,17 @@ public struct SignInTokens: Sendable {
   }
 
   fileprivate var sealedForm: SecretBytes {
-    SecretPieces.join([accessToken, refreshToken ?? SecretBytes(""), SecretBytes(clientId), clientSecret])
+    SecretPieces.join(
+      [accessToken, refreshToken ?? SecretBytes(""), SecretBytes(clientId), clientSecret]
+        + (hosts.map { [SecretBytes($0)] } ?? []))
   }
 
   fileprivate init?(_ form: SecretBytes) {
-    guard let pieces = SecretPieces.split(form, count: 4) else { return nil }
+    guard let pieces = SecretPieces.split(form, count: 4) ?? SecretPieces.split(form, count: 5) else { return nil }
     self.init(
       accessToken: pieces[0], refreshToken: pieces[1].count == 0 ? nil : pieces[1],
-      clientId: pieces[2].withBytes { String(decoding: $0, as: UTF8.self) }, clientSecret: pieces[3])
+      clientId: pieces[2].withBytes { String(decoding: $0, as: UTF8.self) }, clientSecret: pieces[3],
+      hosts: pieces.count == 5 ? pieces[4].withBytes { String(decoding: $0, as: UTF8.self) } : nil)
   }
 }
 
@@ -78,7 +86,7 @@ extension VaultStore {
       """
     ).begin().bind(record.id).bind(record.name).bind(record.startURL).bind(record.region).bind(record.scopes)
       .bind(record.signedInAt.milliseconds).bind(record.expiresAt.milliseconds).bind(record.isRenewable ? 1 : 0)
-      .bind(record.clientEndsAt.milliseconds).run()
+      .bind(record.clientEndsAt.milliseconds).runOnce()
   }
 
   /// Ends a sign-in: its tokens are destroyed, and where nobody signed out, its profiles are marked as waiting for a login.

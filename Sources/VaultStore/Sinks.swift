@@ -35,7 +35,9 @@ extension VaultStore {
     try change { store in
       for setting in changed {
         try store.keep("config." + setting.name, setting.value)
-        var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: trigger, requester: requester)
+        let isTrust = OwnSetting.decidingTrust.contains(setting.name) || setting.name.hasPrefix("endpoint ")
+        var event = AuditEvent(
+          action: isTrust ? .endpointTrusted : .settingChanged, outcome: .success, trigger: trigger, requester: requester)
         event.detail = "\(setting.name) = \(setting.value), before \(setting.before)"
         try store.append(event)
       }

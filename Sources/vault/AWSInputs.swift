@@ -6,7 +6,7 @@ enum AWSInputs {
   private static let names: Set<String> = [
     "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "HTTPS_PROXY",
     "https_proxy",
-    "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS",
+    "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS",
     "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_SIGNIN",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_STS_REGIONAL_ENDPOINTS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "VAULT_PASSPHRASE_FILE",
@@ -19,7 +19,8 @@ enum AWSInputs {
     while let variable = entry?.pointee {
       // The letters with which a name of ours can begin; most variables are passed over here.
       switch UInt8(bitPattern: variable.pointee) {
-      case UInt8(ascii: "A"), UInt8(ascii: "H"), UInt8(ascii: "h"), UInt8(ascii: "N"), UInt8(ascii: "n"), UInt8(ascii: "V"):
+      case UInt8(ascii: "A"), UInt8(ascii: "a"), UInt8(ascii: "H"), UInt8(ascii: "h"), UInt8(ascii: "N"), UInt8(ascii: "n"),
+        UInt8(ascii: "V"):
         let text = String(cString: variable)
         if let equals = text.firstIndex(of: "="), names.contains(String(text[..<equals])) { writer.add(.environment, text) }
       default: break

@@ -51,6 +51,13 @@ enum AuditFormat {
       writer.field("requestId", event.requestId)
       writer.field("endpoint", event.endpoint)
       writer.field("reason", event.reason)
+      if let network = event.network {
+        writer.key("network")
+        writer.object { writer in
+          writer.field("proxy", network.proxy)
+          writer.field("caBundle", network.caBundle)
+        }
+      }
       writer.key("requester")
       writer.object { writer in
         writer.field("user", event.requester.user)

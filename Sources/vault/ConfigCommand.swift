@@ -7,11 +7,13 @@ import VaultWire
 enum ConfigCommand {
   static let command = Command(
     "config", "[KEY [VALUE]]", "settings: all, one, or a new value for one",
-    options: [Option("unset", "take the setting out of your file")], run: run)
+    options: [
+      Option("add", "add the value to a list, such as trusted_endpoints"), Option("unset", "take the setting out of your file"),
+    ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let words = arguments.positional
-    guard words.count <= 2, !arguments.has("unset") || words.count == 1 else {
+    guard words.count <= 2, !arguments.has("unset") || words.count == 1, !arguments.has("add") || words.count == 2 else {
       throw Failure("a setting and a value", hint: "vault config KEY VALUE", exitStatus: .usage)
     }
     guard let name = words.first else { return try show(OwnSetting.all, paths) }
@@ -22,9 +24,15 @@ enum ConfigCommand {
     }
     guard words.count == 2 || arguments.has("unset") else { return try show([setting], paths) }
     if words.count == 2, !setting.isValid(words[1]) { throw Failure("\(name) is \(setting.values)", exitStatus: .usage) }
-    guard let file = paths.settingsFiles.last else { throw Failure("there is no place for settings", exitStatus: .software) }
-    makeFolder(of: file)
-    try EditedFile(path: file).edit { before in put(name, words.count == 2 ? words[1] : nil, into: before) }
+    if arguments.has("add") {
+      guard OwnSetting.lists.contains(name) else {
+        throw Failure(
+          "\(name) is no list", hint: "lists: " + OwnSetting.lists.sorted().joined(separator: ", "), exitStatus: .usage)
+      }
+      try add(setting, words[1], paths)
+    } else {
+      try write(name, words.count == 2 ? words[1] : nil, paths)
+    }
     // The agent logs the change, and goes by it; one that does not run does so when it starts.
     let writer = MessageWriter(.settings)
     AWSInputs.add(to: writer)
@@ -34,14 +42,28 @@ enum ConfigCommand {
     }
   }
 
+  /// Adds a value to a list of the person's file; nothing happens where it stands there.
+  static func add(_ setting: OwnSetting, _ value: String, _ paths: VaultPaths) throws {
+    let files = paths.settingsFiles.suffix(1)
+    let known = try SharedConfig.ownSettings(of: Array(files), home: variable("HOME"))[setting.name]?.text ?? ""
+    guard !known.split(separator: " ").contains(where: { $0 == value }) else { return }
+    try write(setting.name, known.isEmpty ? value : known + " " + value, paths)
+  }
+
+  private static func write(_ name: String, _ value: String?, _ paths: VaultPaths) throws {
+    guard let file = paths.settingsFiles.last else { throw Failure("there is no place for settings", exitStatus: .software) }
+    makeFolder(of: file)
+    try EditedFile(path: file).edit { before in put(name, value, into: before) }
+  }
+
   private static func show(_ settings: [OwnSetting], _ paths: VaultPaths) throws {
     let values = try SharedConfig.ownSettings(of: paths.settingsFiles, home: variable("HOME"))
     var output = Output()
     var table = Table(["SETTING", "VALUE", "FROM"])
     for setting in settings {
-      let fromVariable = variable(setting.variable).flatMap { $0.isEmpty ? nil : $0 }
+      let fromVariable = setting.variable.flatMap { variable($0) }.flatMap { $0.isEmpty ? nil : $0 }
       let value =
-        fromVariable.map { ($0, setting.variable) } ?? values[setting.name].map { ($0.text ?? "", $0.origin.description) }
+        fromVariable.map { ($0, setting.variable ?? "") } ?? values[setting.name].map { ($0.text ?? "", $0.origin.description) }
         ?? (setting.standard, "default")
       table.add([setting.name, value.0, value.1])
     }

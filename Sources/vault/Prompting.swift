@@ -20,6 +20,10 @@ enum Prompting {
       writer.add(.answer, variables(question.split(separator: " ").map(String.init)))
       return try writer.frame()
     }
+    if kind == "trust" {
+      writer.add(.answer, try agreesToTrust(prompt, question) ? "yes" : "no")
+      return try writer.frame()
+    }
     if kind == "assertion", isatty(0) == 0 {
       writer.add(.answer, try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input"))
       return try writer.frame()
@@ -34,6 +38,18 @@ enum Prompting {
     }
     writer.add(.answer, typed)
     return try writer.frame()
+  }
+
+  /// Asks whether a place may be sent secrets. A yes stands in the person's settings, where the agent looks; it takes nobody's word for it.
+  private static func agreesToTrust(_ prompt: Message, _ question: String) throws -> Bool {
+    guard let name = prompt.text(.name), let setting = OwnSetting.all.first(where: { $0.name == name }),
+      let value = prompt.text(.setting),
+      setting.isValid(value), Terminal.canAsk, let answer = Terminal.ask(question, echo: true),
+      let paths = VaultPaths(environment: { variable($0) })
+    else { return false }
+    guard ["y", "yes"].contains(answer.withBytes { String(decoding: $0, as: UTF8.self) }.lowercased()) else { return false }
+    try ConfigCommand.add(setting, value, paths)
+    return true
   }
 
   private static func hint(_ kind: String) -> String {

@@ -20,7 +20,7 @@ enum ShipCommand {
     if arguments.has("print-schema") { try TeamSource.become(["schema"]) }
     let setting = OwnSetting.auditShipTo
     let set =
-      try variable(setting.variable).flatMap { $0.isEmpty ? nil : $0 }
+      try setting.variable.flatMap { variable($0) }.flatMap { $0.isEmpty ? nil : $0 }
       ?? SharedConfig.ownSettings(of: paths.settingsFiles)[setting.name]?.text
     guard let address = arguments["to"] ?? set, !address.isEmpty else {
       throw Failure(

@@ -36,10 +36,10 @@ struct ContainerCredentialsTests {
   func endpoints(_ relative: String?, _ full: String?, _ url: String) async throws {
     let endpoint = try #require(try ContainerEndpoint(relativeURI: relative, fullURI: full))
     let service = ScriptedService([.json(Self.keys)])
-    _ = try await service.container.getCredentials(from: endpoint, authorization: .none, caBundle: "/ca.pem")
+    _ = try await service.container.getCredentials(from: endpoint, authorization: .none)
     let request = service.transport.requests[0]
     #expect(request.wholeURL == url && request.method == "GET" && request.body.count == 0)
-    #expect(request.timeout == 2_000 && request.isPlainAllowed && request.proxy == nil && request.caBundle == "/ca.pem")
+    #expect(request.timeout == 2_000 && request.isPlainAllowed && request.route == nil)
     #expect(service.header("Accept") == "application/json" && service.header("Authorization") == nil)
     #expect(service.header("Host") == endpoint.host)
   }

@@ -63,15 +63,27 @@ struct CurlTransportTests {
     #expect(server.requests.count == 1)
   }
 
-  @Test("a proxy is used when it is passed, and only then")
+  @Test("https goes through the proxy that is passed, by a tunnel, and plain http on this machine never does")
   func proxy() async throws {
-    let proxy = try LoopbackServer { _ in LoopbackServer.ok("from the proxy") }
+    let proxy = try LoopbackServer { _ in "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n" }
     let server = try LoopbackServer { _ in LoopbackServer.ok("from the server") }
     defer { [proxy, server].forEach { $0.stop() } }
-    let through = try await CurlTransport().send(request(server.url, proxy: proxy.url))
-    #expect(through.body.equals(SecretBytes("from the proxy")))
-    #expect(proxy.requests[0].line == "POST \(server.url) HTTP/1.1")
-    let direct = try await CurlTransport().send(request(server.url))
-    #expect(direct.body.equals(SecretBytes("from the server")))
+    guard case .cut = await failure(request("https://sts.example.test", proxy: proxy.url)) else {
+      Issue.record("the proxy's refusal was not seen")
+      return
+    }
+    #expect(proxy.requests.map(\.line) == ["CONNECT sts.example.test:443 HTTP/1.1"])
+    let direct = try await CurlTransport().send(request(server.url, proxy: proxy.url))
+    #expect(direct.body.equals(SecretBytes("from the server")) && proxy.requests.count == 1)
+  }
+
+  @Test("a request keeps to the place of its route")
+  func place() async throws {
+    let server = try LoopbackServer { _ in LoopbackServer.ok("from the server") }
+    defer { server.stop() }
+    var astray = request(server.url)
+    astray.route = testRoute("https://sts.eu-west-1.amazonaws.com")
+    #expect(await failure(astray) == .badURL(server.url.hasSuffix("/") ? String(server.url.dropLast()) : server.url))
+    #expect(server.requests.isEmpty)
   }
 }

@@ -28,7 +28,7 @@ struct InstanceMetadataTests {
     let folder = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
     #expect(requests.map(\.method) == ["PUT", "GET", "GET"])
     #expect(requests.map(\.wholeURL) == ["http://169.254.169.254/latest/api/token", folder, folder + "web%2Cserver"])
-    #expect(requests.allSatisfy { $0.timeout == 1_000 && $0.isPlainAllowed && $0.proxy == nil && $0.body.count == 0 })
+    #expect(requests.allSatisfy { $0.timeout == 1_000 && $0.isPlainAllowed && $0.route == nil && $0.body.count == 0 })
     #expect(service.header("X-aws-ec2-metadata-token-ttl-seconds", 0) == "60")
     #expect((1...2).allSatisfy { service.header("X-aws-ec2-metadata-token", $0) == "imds-token==" })
     #expect(service.header("X-aws-ec2-metadata-token", 0) == nil)

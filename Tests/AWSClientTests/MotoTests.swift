@@ -14,25 +14,26 @@ struct MotoTests {
     defer { withExtendedLifetime(moto) {} }
     let client = STSClient(transport: CurlTransport(), clock: SystemClock())
     let endpoint = try STSEndpoint(region: "eu-west-1", settings: EndpointSettings(url: moto.url))
+    let route = testRoute(moto.url)
     let keys = Credential(
       accessKeyId: "AKIAEXAMPLEEXAMPLE00", secretAccessKey: SecretBytes("a secret"), sessionToken: nil, expiresAt: nil)
 
-    let caller = try await client.getCallerIdentity(signedBy: keys, at: endpoint, via: ScriptedSTS.route)
+    let caller = try await client.getCallerIdentity(signedBy: keys, at: endpoint, via: route)
     #expect(caller.account == "123456789012")
 
     let session = try await client.getSessionToken(
-      duration: SessionDuration(seconds: 900), mfa: nil, signedBy: keys, at: endpoint, via: ScriptedSTS.route)
+      duration: SessionDuration(seconds: 900), mfa: nil, signedBy: keys, at: endpoint, via: route)
     #expect(session.assumedRoleARN == nil && session.credential.sessionToken != nil)
 
     let arn = try #require(RoleARN("arn:aws:iam::123456789012:role/dev"))
     let request = AssumeRoleRequest(
       link: RoleLink(profile: "dev", roleARN: arn, externalId: "a b&c", tags: [SessionTag(key: "team", value: "x=y")]),
       sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .standard)
-    let role = try await client.assumeRole(request, signedBy: session.credential, at: endpoint, via: ScriptedSTS.route)
+    let role = try await client.assumeRole(request, signedBy: session.credential, at: endpoint, via: route)
     #expect(role.assumedRoleARN == "arn:aws:sts::123456789012:assumed-role/dev/ann@desk")
     #expect(role.attempts == 1 && role.requestId != nil)
 
-    let assumed = try await client.getCallerIdentity(signedBy: role.credential, at: endpoint, via: ScriptedSTS.route)
+    let assumed = try await client.getCallerIdentity(signedBy: role.credential, at: endpoint, via: route)
     #expect(assumed.arn == role.assumedRoleARN)
   }
 }
@@ -47,7 +48,7 @@ struct MotoKeyTests {
     let client = IAMClient(transport: CurlTransport(), clock: SystemClock())
     let endpoint = try ServiceEndpoint(.iam, region: "eu-west-1", settings: EndpointSettings(url: moto.url))
     let (route, root) = (
-      ScriptedSTS.route,
+      testRoute(moto.url),
       Credential(accessKeyId: "AKIAEXAMPLEEXAMPLE00", secretAccessKey: SecretBytes("a secret"), sessionToken: nil, expiresAt: nil)
     )
     try await makeUser("ann", at: endpoint, signedBy: root)
@@ -72,7 +73,7 @@ struct MotoKeyTests {
     let query = QueryRequest(
       form: form.finish(), address: endpoint.address,
       signer: QueryRequest.Signer(credential: credential, region: endpoint.signingRegion, service: "iam"),
-      route: ScriptedSTS.route)
+      route: testRoute(endpoint.address.text))
     var request = query.request(at: SystemClock().now())
     // moto loads all of IAM's managed policies first.
     request.timeout = 60_000

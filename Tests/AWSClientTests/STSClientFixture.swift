@@ -39,7 +39,7 @@ struct ScriptedSTS {
     client = STSClient(transport: transport, clock: clock, random: { 0.5 })
   }
 
-  static let route = Route(proxies: ProxySettings(environment: { _ in nil }), caBundle: nil)
+  static let route = testRoute("https://sts.eu-west-1.amazonaws.com")
 
   func assumeRole(isPatient: Bool = true, _ change: (inout AssumeRoleRequest) -> Void = { _ in }) async throws -> STSResult {
     guard let arn = RoleARN("arn:aws:iam::123456789012:role/dev") else { throw CancellationError() }
@@ -65,4 +65,10 @@ struct ScriptedSTS {
   func body(_ index: Int) -> String { transport.requests[index].body.withBytes { String(decoding: $0, as: UTF8.self) } }
 
   func header(_ name: String, _ index: Int) -> String? { transport.requests[index].headers.first { $0.name == name }?.value }
+}
+
+/// A way that leads there and nowhere else.
+func testRoute(_ url: String) -> Route {
+  guard let address = WebAddress(url) else { preconditionFailure("\(url) is no URL") }
+  return Route(to: address, proxies: .none, caBundle: nil)
 }

@@ -43,14 +43,18 @@ extension ScriptedTransport.Step {
     return .answer(status: status, body: body, headers: headers)
   }
 
-  /// Credentials that end at `expiration`.
+  /// Credentials that end at `expiration`, of the role and the session's name that the tests of this action ask for.
   static func credentials(action: String = "AssumeRole", expiration: String = "2026-11-23T13:00:00Z", extra: String = "")
     -> ScriptedTransport.Step
   {
+    let name = action == "AssumeRole" ? "ann@desk" : "ann"
+    let user =
+      action == "GetSessionToken" || extra.contains("<AssumedRoleUser>")
+      ? "" : "<AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/dev/\(name)</Arn></AssumedRoleUser>"
     let body = """
       <\(action)Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><\(action)Result><Credentials>
       <AccessKeyId>ASIAEXAMPLEEXAMPLE00</AccessKeyId><SecretAccessKey>secretsecretsecretsecret/+=</SecretAccessKey>
-      <SessionToken>tokentokentokentoken/+=</SessionToken><Expiration>\(expiration)</Expiration></Credentials>\(extra)
+      <SessionToken>tokentokentokentoken/+=</SessionToken><Expiration>\(expiration)</Expiration></Credentials>\(user)\(extra)
       </\(action)Result><ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></\(action)Response>
       """
     return .answer(status: 200, body: body)

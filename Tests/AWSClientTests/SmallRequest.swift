@@ -1,10 +1,15 @@
+import VaultModel
 import VaultSecrets
 
 @testable import AWSClient
 
 /// A small request, of which a test changes what it is about.
 func request(_ url: String, method: String = "POST", body: String = "a=b", proxy: String? = nil) -> HTTPRequest {
-  HTTPRequest(method: method, url: url, headers: [("X-Test", "one")], body: SecretBytes(body), proxy: proxy)
+  var request = HTTPRequest(method: method, url: url, headers: [("X-Test", "one")], body: SecretBytes(body))
+  if let proxy, let address = WebAddress(url) {
+    request.route = Route(to: address, proxies: ProxySettings { ["HTTPS_PROXY": proxy][$0] }, caBundle: nil)
+  }
+  return request
 }
 
 /// The error with which a request ends.

@@ -114,7 +114,8 @@ struct RoleParameterTests {
       "AWS_CA_BUNDLE": "/e",
     ]
     #expect(
-      try resolver(role + lines + base, environment: environment).chain(for: "p").endpoint == EndpointSettings(caBundle: "/e"))
+      try resolver(role + lines + base, environment: environment).chain(for: "p").endpoint
+        == EndpointSettings(caBundle: "/e", caBundleVariable: "AWS_CA_BUNDLE"))
   }
 
   @Test(

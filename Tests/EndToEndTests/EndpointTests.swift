@@ -72,6 +72,7 @@ import Testing
       ip addr add 192.0.2.1/24 dev cable0
       ip link set cable0 up
       nsenter -t $other --net sh -c 'ip link set lo up; ip addr add 192.0.2.2/24 dev cable1; ip link set cable1 up'
+      '\(try Programs.vault)' config --add trusted_endpoints "$AWS_ENDPOINT_URL_STS"
       '\(try Programs.vault)' import >/dev/null
       # What listens at all addresses is reached, so that the cable is known to work.
       '\(try Programs.python)' -u -c 'import socket

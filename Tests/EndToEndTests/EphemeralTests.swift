@@ -32,6 +32,7 @@ import Testing
     #expect(try await vault.rows("list").contains { $0["profile"] as? String == "app-dev" })
     try await vault.mustRun("agent", "stop")
     try FileManager.default.removeItem(atPath: vault.vaultHome)
+    vault.trust()
     try await vault.mustRun("import")
     try await vault.mustRun("exec", "app-dev", "--", "true")
   }

@@ -15,6 +15,7 @@ import Testing
       "/usr/bin/mount", ["-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", vault.vaultHome],
       environment: ["PATH": "/usr/bin:/bin"])
     try #require(mounted.succeeded, "\(mounted.errors)")
+    vault.trust()
     do {
       vault.config(TestVault.standardConfig)
       vault.credentials(TestVault.standardCredentials)

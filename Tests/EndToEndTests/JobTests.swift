@@ -37,10 +37,12 @@ import Testing
     }
     mkdir(folder.file("home"), 0o700)
     mkdir(folder.file("runner"), 0o700)
+    let home = name.hasPrefix("GitHub") ? "runner/vault" : "project.vault"
+    mkdir(folder.file(home), 0o700)
+    folder.write("[default]\ntrusted_endpoints = \(simulator.url)\n", to: home + "/config")
     let result = try await Subprocess.run(
       "/bin/sh", ["-e", "-c", "cd '\(folder.path)'\numask 077\n" + script], environment: environment, timeout: 120)
     #expect(result.succeeded && result.output.contains("tested"), "\(result.output) \(result.errors)")
-    let home = name.hasPrefix("GitHub") ? "runner/vault" : "project.vault"
     let pid = try String(contentsOfFile: folder.file(home + "/agent.lock"), encoding: .utf8)
     let process = "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))"
     let deadline = Date().addingTimeInterval(20)

@@ -18,7 +18,9 @@ import Testing
     let rotated = try await vault.run("access-key", "rotate", "alice")
     #expect(rotated.succeeded && rotated.errors.contains("\(STSWorld.aliceAccessKeyId) is deleted"), "\(rotated.errors)")
     #expect(
-      try await actions(simulator) == ["ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "DeleteAccessKey"])
+      try await actions(simulator) == [
+        "ListAccessKeys", "GetCallerIdentity", "CreateAccessKey", "GetCallerIdentity", "DeleteAccessKey", "GetCallerIdentity",
+      ])
     try await vault.mustRun("exec", "app", "--", "true")
     let key = try #require(try await vault.rows("access-key", "list").first?["accessKeyId"] as? String)
     #expect(key != STSWorld.aliceAccessKeyId)
@@ -85,7 +87,8 @@ import Testing
       #expect(rotated.succeeded && rotated.errors.contains("\(STSWorld.aliceAccessKeyId) is deleted"), "\(rotated.errors)")
       #expect(
         try await actions(simulator) == [
-          "GetSessionToken", "ListAccessKeys", "CreateAccessKey", "GetCallerIdentity", "DeleteAccessKey",
+          "GetSessionToken", "ListAccessKeys", "GetCallerIdentity", "CreateAccessKey", "GetCallerIdentity", "DeleteAccessKey",
+          "GetCallerIdentity",
         ])
     }
   }

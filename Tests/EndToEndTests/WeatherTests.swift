@@ -210,6 +210,7 @@ import Testing
       "/usr/bin/mount", ["-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", vault.vaultHome],
       environment: ["PATH": "/usr/bin:/bin"])
     try #require(mounted.succeeded, "\(mounted.errors)")
+    vault.trust()
     do {
       try await vault.mustRun("import")
       try await vault.mustRun("exec", "app-dev", "--", "true")

@@ -13,6 +13,8 @@ public final class TestVault: Sendable {
   public init(environment: [String: String] = [:]) {
     extra = environment
     for name in ["home", "home/.aws"] { mkdir(folder.file(name), 0o700) }
+    // What stands in for AWS is trusted as a person would trust it.
+    trust()
     folder.write("correct horse battery staple\n", to: "passphrase")
   }
 
@@ -81,6 +83,18 @@ public final class TestVault: Sendable {
     ]
     environment.merge(extra) { _, new in new }
     return environment
+  }
+
+  /// Writes the vault's settings anew, so that what its environment names may be sent secrets.
+  public func trust() {
+    let endpoints = Set(extra.filter { $0.key.hasPrefix("AWS_ENDPOINT_URL") }.values)
+    if !endpoints.isEmpty { trust(endpoints.sorted()) }
+  }
+
+  /// Writes the vault's settings, so that these endpoints may be sent secrets.
+  public func trust(_ endpoints: [String]) {
+    mkdir(vaultHome, 0o700)
+    folder.write("[default]\ntrusted_endpoints = \(endpoints.joined(separator: " "))\n", to: "vault/config")
   }
 
   /// Writes `~/.aws/config`.

@@ -52,7 +52,7 @@ public struct WebAddress: Sendable, Hashable {
   }
 
   /// The address of `path`, which begins with `/`, below this one.
-  func appending(_ path: String) -> WebAddress {
+  public func appending(_ path: String) -> WebAddress {
     WebAddress(self, path: (self.path.hasSuffix("/") ? String(self.path.dropLast()) : self.path) + path)
   }
 
@@ -70,36 +70,7 @@ public struct WebAddress: Sendable, Hashable {
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { $0.first != "+" && UInt8($0) != nil }
   }
 
-  public var text: String { "\(scheme)://\(hostHeader)\(path)" }
-}
-
-/// Which proxy a request goes through, from the variables that curl and the SDKs know.
-public struct ProxySettings: Sendable, Hashable {
-  private let https: String?
-  private let http: String?
-  private let exceptions: [String]
-
-  /// - Parameter environment: looks up a variable; the lower-case names count first, as for curl.
-  public init(environment: (String) -> String?) {
-    func variable(_ name: String) -> String? {
-      [environment(name.lowercased()), environment(name)].compactMap { $0 }.first { !$0.isEmpty }
-    }
-    https = variable("HTTPS_PROXY")
-    http = variable("HTTP_PROXY")
-    exceptions = (variable("NO_PROXY") ?? "").split(separator: ",").map { entry in
-      var entry = entry.lowercased()[...]
-      while entry.first == " " { entry.removeFirst() }
-      while entry.last == " " { entry.removeLast() }
-      return entry.first == "." ? String(entry.dropFirst()) : String(entry)
-    }
-  }
-
-  /// The proxy for an address; none for this machine itself and for what `NO_PROXY` names.
-  public func proxy(for address: WebAddress) -> String? {
-    if address.isLoopback { return nil }
-    let isException = exceptions.contains {
-      $0 == "*" || (!$0.isEmpty && (address.host == $0 || address.host.hasSuffix("." + $0)))
-    }
-    return isException ? nil : address.scheme == "https" ? https : http
-  }
+  /// Scheme, host and port: what is trusted, or not.
+  public var origin: String { "\(scheme)://\(hostHeader)" }
+  public var text: String { origin + path }
 }

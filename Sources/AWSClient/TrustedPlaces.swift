@@ -1,0 +1,78 @@
+import VaultModel
+
+/// The places beside AWS's own to which secrets may be sent, as the vault's settings name them.
+///
+/// An environment may choose among them; it adds none.
+public struct TrustedPlaces: Sendable, Hashable {
+  private let endpoints: [TrustedEndpoint]
+  /// SHA-256 digests of files of certificates, hex.
+  private let digests: Set<String>
+  /// The file of certificates for every call that names no other.
+  private let caBundle: String?
+
+  /// - Parameters:
+  ///   - endpoints: `trusted_endpoints`, parted by blanks. What cannot be read trusts nothing.
+  ///   - digests: `trusted_ca_bundles`, parted by blanks.
+  ///   - caBundle: `ca_bundle`
+  public init(endpoints: String = "", digests: String = "", caBundle: String? = nil) {
+    self.endpoints = endpoints.split(whereSeparator: \.isWhitespace).compactMap { TrustedEndpoint(String($0)) }
+    self.digests = Set(
+      digests.lowercased().split(whereSeparator: \.isWhitespace).map { $0.trimmingPrefix("sha256:") }.map(String.init))
+    self.caBundle = caBundle
+  }
+
+  /// The way to a place.
+  ///
+  /// - Parameters:
+  ///   - settings: what the place was made of.
+  ///   - digest: the SHA-256 digest of a file of certificates, hex.
+  /// - Throws: ``UntrustedPlace`` where the place, or the certificates for it, are an environment's word alone; what `digest` throws.
+  public func route(
+    to place: some NetworkPlace, _ settings: EndpointSettings, proxies: ProxySettings, digest: (String) throws -> String
+  ) throws -> Route {
+    let address = place.address
+    if !place.isAWS, let variable = settings.urlVariable {
+      guard endpoints.contains(where: { $0.matches(address) }) else {
+        throw UntrustedPlace.endpoint(origin: address.origin, variable: variable)
+      }
+    }
+    return Route(to: address, proxies: proxies, caBundle: try certificates(settings, digest))
+  }
+
+  private func certificates(_ settings: EndpointSettings, _ digest: (String) throws -> String) throws -> String? {
+    guard let path = settings.caBundle, path != Self.systemBundle else { return caBundle }
+    guard let variable = settings.caBundleVariable, path != caBundle else { return path }
+    let found = try digest(path)
+    if digests.contains(found) { return path }
+    if let caBundle, try digest(caBundle) == found { return path }
+    throw UntrustedPlace.certificates(path: path, digest: found, variable: variable)
+  }
+
+  /// What libcurl takes by itself on Debian.
+  private static let systemBundle = "/etc/ssl/certs/ca-certificates.crt"
+}
+
+/// A place that only an environment names. Nothing was sent there.
+public enum UntrustedPlace: ReportableError, Hashable {
+  case endpoint(origin: String, variable: String)
+  case certificates(path: String, digest: String, variable: String)
+
+  public var message: String {
+    switch self {
+    case .endpoint(let origin, let variable): "\(origin), named by \(variable), is not a trusted endpoint; nothing was sent there"
+    case .certificates(let path, _, let variable):
+      "the certificates in \(path), named by \(variable), are not trusted; nothing was sent"
+    }
+  }
+
+  public var hint: String? { "to trust it: vault config --add \(setting.name) \(setting.value)" }
+  public var exitStatus: ExitStatus { .refused }
+
+  /// The setting that would trust it.
+  public var setting: (name: String, value: String) {
+    switch self {
+    case .endpoint(let origin, _): (OwnSetting.trustedEndpoints.name, origin)
+    case .certificates(_, let digest, _): (OwnSetting.trustedCABundles.name, "sha256:" + digest)
+    }
+  }
+}
