@@ -43,8 +43,10 @@ public enum AuditChain {
     case unsigned(sequence: Int64)
     /// Reports would not find rows, or would find others, by this index.
     case index(what: String)
-    /// The database no longer refuses to change or delete rows.
-    case unguarded
+    /// The tables are not the ones that the vault made: rows could be swallowed, or be others for each who asks.
+    case unguarded(what: String)
+    /// The log got a second key that signs its heads, and nobody had accepted it as it stood.
+    case keysMadeAgain(sequence: Int64)
 
     public var description: String {
       switch self {
@@ -63,7 +65,8 @@ public enum AuditChain {
       case .segment(let sequence): "the archived rows that end at \(sequence) are not what the log says of them"
       case .unsigned(let sequence): "its end, row \(sequence), is not signed: rows were cut off, or others wrote it"
       case .index(let what): "the rows are whole, but reports would not find them all: \(what)"
-      case .unguarded: "the triggers that keep the log append-only are gone, or it is no table"
+      case .unguarded(let what): "somebody else changed the database's tables: \(what)"
+      case .keysMadeAgain(let sequence): "row \(sequence) begins new keys for a log that had some"
       }
     }
   }

@@ -45,7 +45,7 @@ public enum AuditKeyRows {
       is_anchored = excluded.is_anchored, key_id = excluded.key_id, created_at = excluded.created_at, envelope = excluded.envelope
       """
     ).begin().bind(key.name).bind(key.sequence).bind(key.first).bind(key.publicKey).bind(key.isAnchored ? 1 : 0).bind(key.keyId)
-      .bind(key.createdAt.milliseconds).bind(key.envelope).run()
+      .bind(key.createdAt.milliseconds).bind(key.envelope).runOnce()
   }
 
   /// The key that signs heads, as the database has it; believed only where nothing better is known.
@@ -118,6 +118,6 @@ public enum AuditKeyRows {
       VALUES (?, ?, ?, ?, ?, ?, ?)
       """
     ).begin().bind(segment.first).bind(segment.last).bind(segment.firstPrevious).bind(segment.lastHash)
-      .bind(segment.archivedAt.milliseconds).bind(segment.file).bind(segment.digest).run()
+      .bind(segment.archivedAt.milliseconds).bind(segment.file).bind(segment.digest).runOnce()
   }
 }

@@ -27,7 +27,7 @@ public enum AuditRows {
       case .number(let number): try statement.bind(number)
       }
     }
-    try statement.bind(record.hash).bind(previous).bind(mac).run()
+    try statement.bind(record.hash).bind(previous).bind(mac).runOnce()
   }
 
   /// What the row's hash goes over, in the order of ``columns``.

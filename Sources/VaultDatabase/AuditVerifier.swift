@@ -30,25 +30,38 @@ struct AuditVerifier {
     try database.visit(AuditRows.columns, by: pass)
     pass.finish()
     if let fault = pass.fault { return .broken(try diagnose(fault, pass)) }
-    if let fault = try end(pass) { return .broken(fault) }
+    if let fault = try end(pass) ?? keysMadeAgain() { return .broken(fault) }
     if evidence.isThorough || pass.sequence - start.sequence <= AuditEvidence.mostIndexed, let fault = try indexes() {
       return .broken(fault)
     }
     return .whole(rows: pass.sequence)
   }
 
-  /// The table must refuse what only an attacker would do.
+  /// What is no plain table may say one thing now and another one later, and a trigger can swallow rows.
   private func guards() throws -> AuditChain.Fault? {
-    // What is no plain table may say one thing now and another one later.
-    let count = try database.prepare(
+    if isArchive {
+      let tables = try database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'audit_event' AND type = 'table'")
+        .begin()
+        .first { $0.int(0) }
+      return tables == 1 ? nil : .unguarded(what: "table audit_event is missing")
+    }
+    do {
+      try Schema.check(database)
+      return nil
+    } catch DatabaseError.foreignSchema(_, let what) {
+      return .unguarded(what: what)
+    }
+  }
+
+  /// A log has its keys made once; again only where a person accepted it as it stood, which the next row says.
+  private func keysMadeAgain() throws -> AuditChain.Fault? {
+    try database.prepare(
       """
-      SELECT count(*) * (SELECT count(*) FROM sqlite_schema WHERE name = 'audit_event' AND type = 'table' \
-      AND sql LIKE 'CREATE TABLE audit\\_event%' ESCAPE '\\') \
-      FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_event' AND sql LIKE '%RAISE(ABORT%' AND name IN \
-      ('audit_event_never_changed', 'audit_event_bound_once', 'audit_event_never_deleted')
+      SELECT sequence FROM audit_event AS made WHERE action = 'AuditKeysMade' AND detail LIKE 'heads are signed by %' \
+      AND sequence > (SELECT min(sequence) FROM audit_event WHERE action = 'AuditKeysMade' AND detail LIKE 'heads are signed by %') \
+      AND NOT EXISTS (SELECT 1 FROM audit_event WHERE sequence = made.sequence + 1 AND action = 'AuditAccepted') LIMIT 1
       """
-    ).begin().first { $0.int(0) }
-    return count == 3 ? nil : .unguarded
+    ).begin().first { .keysMadeAgain(sequence: $0.int(0)) }
   }
 
   /// Reports find rows by indexes, which are copies of what the rows say: somebody with the file can leave rows out of them.

@@ -51,6 +51,14 @@ public struct KeyRecord: Sendable, Hashable {
   /// 16 bytes; nil until it is used.
   public var check: [UInt8]?
   public var createdAt: Timestamp
+
+  public init(id: KeyID, state: State, store: String, check: [UInt8]?, createdAt: Timestamp) {
+    self.id = id
+    self.state = state
+    self.store = store
+    self.check = check
+    self.createdAt = createdAt
+  }
 }
 
 /// A followed file, as the vault last saw it.

@@ -18,10 +18,10 @@ public enum Schema {
     // Looked at without a right to write: a newer vault's file is not touched, not even by a WAL recovery of ours.
     if exists {
       do {
-        try requireKnown(Database(path: path, access: .readOnly))
+        try requireOwn(Database(path: path, access: .readOnly))
       } catch DatabaseError.halfWritten {
         // Only before a new file is in WAL mode is there such a journal. What was begun is taken back by whoever may write.
-        try requireKnown(Database(path: path, access: .readWrite))
+        try requireOwn(Database(path: path, access: .readWrite))
       }
     }
     let before = umask(0o077)
@@ -36,6 +36,7 @@ public enum Schema {
       for number in Int(found)..<migrations.count { try migrate(database, to: number + 1) }
     }
     _ = try DatabaseFile.check(path)
+    try check(database)
     database.restrict()
     return (database, found == 0 || found == version ? nil : found)
   }
@@ -43,7 +44,14 @@ public enum Schema {
   /// - Throws: where a newer program wrote the file, or it is no database.
   static func requireKnown(_ database: Database) throws {
     let found = try currentVersion(database)
+    guard found >= 0 else { throw DatabaseError.foreignSchema(path: database.path, what: "its version is \(found)") }
     guard found <= version else { throw DatabaseError.newerSchema(path: database.path, found: found, known: version) }
+  }
+
+  /// - Throws: also where the tables are not the vault's, or not those of the version that the file says: migrations would run over them.
+  private static func requireOwn(_ database: Database) throws {
+    try requireKnown(database)
+    try check(database)
   }
 
   static func currentVersion(_ database: Database) throws -> Int64 {
@@ -55,7 +63,7 @@ public enum Schema {
     for number in 1...migrations.count { try migrate(database, to: number) }
   }
 
-  private static func migrate(_ database: Database, to number: Int) throws {
+  static func migrate(_ database: Database, to number: Int) throws {
     let sql = String(decoding: migrations[number - 1], as: UTF8.self)
     try database.transaction {
       try database.execute(sql)

@@ -23,12 +23,12 @@ extension VaultStore {
     guard let sealedRatchet = keys.first(where: { $0.name == "ratchet" }),
       let sealedSigning = keys.first(where: { $0.name == "signing" })
     else {
-      guard keys.isEmpty, anchor == nil else { throw StoreError.chainBroken("the log's keys are gone") }
-      return try beginEvidence(requester)
+      // They are made with the vault's first key, in the transaction that makes it known; without them there is no such vault.
+      throw StoreError.chainBroken("the log's keys are gone")
     }
-    let signing = SigningKey(seed: try sealer.open(sealedSigning.envelope, at: place(sealedSigning)))
+    let signing = SigningKey(seed: try open(sealedSigning, by: sealer))
     guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was exchanged") }
-    let ratchet = Ratchet(key: try sealer.open(sealedRatchet.envelope, at: place(sealedRatchet)), number: sealedRatchet.sequence)
+    let ratchet = Ratchet(key: try open(sealedRatchet, by: sealer), number: sealedRatchet.sequence)
     try check(anchor, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
     let codes = try tailCodes(by: ratchet)
     if !codes.isEmpty { try database.transaction { try bind(codes) } }
@@ -40,8 +40,11 @@ extension VaultStore {
   /// - Parameters:
   ///   - kept: the seed of the key that signed so far; nil for a new one.
   ///   - event: is logged after the keys, and says that the log is accepted as it stands.
-  private func beginEvidence(_ requester: Requester, keeping kept: SecretBytes? = nil, accepting event: AuditEvent? = nil) throws
-  {
+  ///   - creating: the vault's first master key, whose row and event come first, in the same transaction.
+  func beginEvidence(
+    _ requester: Requester, keeping kept: SecretBytes? = nil, accepting event: AuditEvent? = nil,
+    creating: KeyRecord? = nil
+  ) throws {
     let seed = kept ?? SecretBytes.random(count: 32)
     let signing = SigningKey(seed: seed)
     // From the first row on that has no code.
@@ -55,10 +58,16 @@ extension VaultStore {
     self.ratchet = ratchet
     do {
       try change { store in
+        if let creating { try store.insert(creating) }
         try store.put("signing", seed, sequence: 0, first: first + 1, publicKey: signing.publicKey, isAnchored: false)
         try store.put("ratchet", start, sequence: first + 1, first: first + 1, publicKey: signing.publicKey, isAnchored: false)
         store.sealedNumber = first + 1
         try store.bind(codes)
+        if let creating {
+          var event = AuditEvent(action: .vaultCreated, outcome: .success, trigger: .manual, requester: requester)
+          event.detail = "key \(creating.id) in \(creating.store)"
+          try store.append(event)
+        }
         var made = AuditEvent(action: .auditKeysMade, outcome: .success, trigger: .start, requester: requester)
         made.detail = "heads are signed by \(hex(signing.publicKey))"
         if event != nil { try store.acceptHeads(by: signing) }
@@ -94,7 +103,7 @@ extension VaultStore {
     let signed = try AuditKeyRows.keys(in: database).first { $0.name == "signing" }
     // The same key where it can be had, so that an auditor's copy of its public half, and what was archived, stay good.
     let kept = signed.flatMap { key in
-      (try? sealer.open(key.envelope, at: place(key))).flatMap { SigningKey(seed: $0).publicKey == key.publicKey ? $0 : nil }
+      (try? open(key, by: sealer)).flatMap { SigningKey(seed: $0).publicKey == key.publicKey ? $0 : nil }
     }
     ratchet = nil
     signing = nil
@@ -202,7 +211,7 @@ extension VaultStore {
     guard let ratchet, ratchet.number != head.sequence + 1 else { return }
     self.ratchet = nil
     guard let sealer, let keys = try? AuditKeyRows.keys(in: database), let sealed = keys.first(where: { $0.name == "ratchet" }),
-      let key = try? sealer.open(sealed.envelope, at: place(sealed))
+      let key = try? open(sealed, by: sealer)
     else { return }
     let again = Ratchet(key: key, number: sealed.sequence)
     while again.number <= head.sequence { again.skip() }
@@ -220,17 +229,32 @@ extension VaultStore {
 
   /// The key store has taken a head: from now on it must have one.
   public func noteAnchored() throws {
-    try database.transaction {
-      try database.statement("UPDATE audit_key SET is_anchored = 1 WHERE name = 'signing' AND is_anchored = 0").begin().run()
+    guard let sealer, var key = try AuditKeyRows.keys(in: database).first(where: { $0.name == "signing" }), !key.isAnchored else {
+      return
     }
+    let seed = try open(key, by: sealer)
+    key.isAnchored = true
+    // The seal says so too: nobody without the key can make it unsaid.
+    key.envelope = sealer.seal(seed, at: place(key))
+    try database.transaction { try AuditKeyRows.put(key, into: database) }
   }
 
   // MARK: sealed keys
 
-  private func place(_ key: AuditKeyRows.SealedKey) -> SealedPlace {
-    let owner = SecretOwner(
-      table: "audit_key", row: key.name, profile: vaultId, facts: [String(key.sequence), String(key.first), hex(key.publicKey)])
+  private func place(_ key: AuditKeyRows.SealedKey, isOlder: Bool = false) -> SealedPlace {
+    let facts =
+      [String(key.sequence), String(key.first), hex(key.publicKey)] + (isOlder ? [] : [key.isAnchored ? "anchored" : "new"])
+    let owner = SecretOwner(table: "audit_key", row: key.name, profile: vaultId, facts: facts)
     return SealedPlace(owner: owner, column: "envelope", version: 1, createdAt: key.createdAt)
+  }
+
+  /// - Throws: `SealError` where the row is not what was sealed. Vaults of 0.1.0 did not seal whether the key store knows of a head: theirs
+  ///   open only while the row says that it does.
+  private func open(_ key: AuditKeyRows.SealedKey, by sealer: Sealer) throws -> SecretBytes {
+    do { return try sealer.open(key.envelope, at: place(key)) } catch {
+      guard key.isAnchored || key.name == "ratchet" else { throw error }
+      return try sealer.open(key.envelope, at: place(key, isOlder: true))
+    }
   }
 
   private func put(
@@ -247,7 +271,7 @@ extension VaultStore {
   /// Within the transaction of a change of the master key.
   func resealEvidence(from old: Sealer, to new: Sealer) throws {
     for var key in try AuditKeyRows.keys(in: database) {
-      let secret = try old.open(key.envelope, at: place(key))
+      let secret = try open(key, by: old)
       key.keyId = new.id.bytes
       key.envelope = new.seal(secret, at: place(key))
       try AuditKeyRows.put(key, into: database)

@@ -11,26 +11,39 @@ extension VaultStore {
   /// Forgets the keys. Nothing can be sealed or opened until ``unlock(key:id:)``.
   public func lock() { sealer = nil }
 
-  /// Takes up a vault's first key.
+  /// Takes up a vault's first key, and makes the keys of its log with it, all at once: a vault with a key and without a log's keys is one from
+  /// which somebody took them.
   ///
-  /// - Throws: `StoreError.keyExists` where the vault has one, in whatever state.
+  /// - Throws: `StoreError.keyExists` where the vault has one, in whatever state; `.chainBroken` where it holds what only a key can have
+  ///   sealed.
   public func create(key: SecretBytes, id: KeyID, store: String, requester: Requester) throws {
     let fresh = Sealer(master: key, id: id)
-    try change { vault in
-      guard try vault.keyRecords().isEmpty else { throw StoreError.keyExists }
-      try vault.database.statement(
-        "INSERT INTO master_key (key_id, state, store, key_check, created_at) VALUES (?, 'active', ?, ?, ?)"
-      )
-      .begin().bind(id.bytes).bind(store).bind(fresh.check).bind(vault.clock.now().milliseconds).run()
-      var event = AuditEvent(action: .vaultCreated, outcome: .success, trigger: .manual, requester: requester)
-      event.detail = "key \(id) in \(store)"
-      try vault.append(event)
-    }
+    guard try keyRecords().isEmpty else { throw StoreError.keyExists }
+    guard
+      try database.statement("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM audit_key)").begin().first({
+        $0.int(0)
+      })
+        == 0
+    else { throw StoreError.chainBroken("secrets are sealed in a vault that says that it has no key") }
     sealer = fresh
+    do {
+      try beginEvidence(
+        requester, creating: KeyRecord(id: id, state: .active, store: store, check: fresh.check, createdAt: clock.now()))
+    } catch {
+      sealer = nil
+      throw error
+    }
+  }
+
+  /// Within a transaction: the row of the first key.
+  func insert(_ key: KeyRecord) throws {
+    try database.statement("INSERT INTO master_key (key_id, state, store, key_check, created_at) VALUES (?, ?, ?, ?, ?)").begin()
+      .bind(key.id.bytes).bind(key.state.rawValue).bind(key.store).bind(key.check).bind(key.createdAt.milliseconds).runOnce()
   }
 
   /// - Throws: `StoreError.wrongKey` where this is not the key that sealed the vault.
   public func unlock(key: SecretBytes, id: KeyID) throws {
+    try Schema.check(database)
     guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else {
       throw StoreError.unknownKey(id)
     }

@@ -24,7 +24,7 @@ extension VaultStore {
       created_at = excluded.created_at, envelope = excluded.envelope
       """
     ).begin().bind(owner.table).bind(owner.row).bind(place.version).bind(sealer.id.bytes).bind(place.createdAt.milliseconds)
-      .bind(sealer.seal(secret, at: place)).run()
+      .bind(sealer.seal(secret, at: place)).runOnce()
     return place.version
   }
 

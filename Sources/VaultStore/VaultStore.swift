@@ -36,6 +36,8 @@ public actor VaultStore {
   /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
   var openIntents: Set<String> = []
   private var writesThrough = true
+  /// The schema that was found to be the vault's own, by SQLite's number for it.
+  private var knownSchema: Int64
 
   /// Opens the database, making or migrating it, and settles what a killed agent left: intents without an outcome become `unknown`.
   ///
@@ -51,6 +53,7 @@ public actor VaultStore {
     do {
       let opened = try Schema.openForWriting(path: path, now: clock.now())
       database = opened.database
+      knownSchema = try opened.database.schemaVersion()
       vaultId = try Self.findOrMakeVault(opened.database, clock.now())
       head = try AuditHead(database: opened.database, vaultId: vaultId)
       try settle(migratedFrom: opened.migratedFrom, requester)
@@ -126,6 +129,7 @@ public actor VaultStore {
     let unsaid = opening
     do {
       let result = try database.transaction {
+        try requireOwnSchema()
         try appendLateRows()
         return try body(self)
       }
@@ -139,6 +143,14 @@ public actor VaultStore {
       opening = unsaid
       throw error
     }
+  }
+
+  /// Within a transaction: looks at the tables again where somebody has changed them. No row is written beside a trigger of theirs.
+  private func requireOwnSchema() throws {
+    let version = try database.schemaVersion()
+    guard version != knownSchema else { return }
+    try Schema.check(database)
+    knownSchema = version
   }
 
   /// Names who is told, after each transaction that added rows to the log.

@@ -31,7 +31,9 @@ struct GeneratedLog {
   /// Writes to the file behind the vault's back.
   func change(_ sql: String) async throws {
     try Self.require(
-      try await Subprocess.run("/usr/bin/sqlite3", ["-bail", vault.database, sql], environment: ["PATH": "/usr/bin:/bin"]))
+      try await Subprocess.run(
+        "/usr/bin/sqlite3", ["-bail", "-cmd", ".dbconfig enable_trigger off", vault.database, sql],
+        environment: ["PATH": "/usr/bin:/bin"]))
   }
 
   /// The lines of an export, without what ends them.

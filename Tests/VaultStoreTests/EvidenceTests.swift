@@ -208,7 +208,6 @@ enum Forgery {
     let database = try Database(path: path, access: .readWrite)
     let rows = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE sequence >= ? ORDER BY sequence").begin()
       .bind(sequence).rows { (record: try AuditRows.read($0), previous: AuditRows.previousHash($0), mac: AuditRows.mac($0)) }
-    database.ignoreTriggers()
     try database.prepare("DELETE FROM audit_event WHERE sequence >= ?").begin().bind(sequence).run()
     var previous = rows[0].previous
     for row in rows {

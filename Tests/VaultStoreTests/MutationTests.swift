@@ -32,7 +32,6 @@ import VaultSecrets
     let path = opened.path
     #expect(try AuditChain.verify(VaultReader(path: path), against: evidence) == .whole(rows: head.sequence))
     let database = try Database(path: path, access: .readWrite)
-    database.ignoreTriggers()
     try database.execute("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF")
     var random = SeededGenerator(seed: 20_261_124)
     var unfound: [String] = []

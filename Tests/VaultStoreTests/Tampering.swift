@@ -13,7 +13,6 @@ enum Tampering {
 
   static func run(_ sql: String, on path: String) throws {
     let database = try Database(path: path, access: .readWrite)
-    database.ignoreTriggers()
     try database.execute(sql)
   }
 }
