@@ -267,3 +267,51 @@ static inline GSource *vault_when_cancelled(
   g_source_attach(source, context);
   return source;
 }
+
+/// A child of a tuple, to be let go by the caller; NULL where there is none.
+static inline GVariant *vault_variant_child(GVariant *tuple, gsize index) {
+  if (!tuple || !g_variant_is_container(tuple) || g_variant_n_children(tuple) <= index) return NULL;
+  return g_variant_get_child_value(tuple, index);
+}
+
+/// 1 or 0; -1 for what is no boolean.
+static inline int vault_variant_flag(GVariant *value) {
+  return g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN) ? g_variant_get_boolean(value) != FALSE : -1;
+}
+
+/// Whose login session the object at PATH is (org.freedesktop.login1(5), property "User"); -1 where nobody says.
+static inline gint64 vault_login_session_uid(GDBusConnection *bus, const char *path) {
+  if (!g_variant_is_object_path(path)) return -1;
+  GVariant *reply = g_dbus_connection_call_sync(
+      bus, "org.freedesktop.login1", path, "org.freedesktop.DBus.Properties", "Get",
+      g_variant_new("(ss)", "org.freedesktop.login1.Session", "User"), G_VARIANT_TYPE("(v)"), G_DBUS_CALL_FLAGS_NO_AUTO_START, 3000, NULL,
+      NULL);
+  if (!reply) return -1;
+  GVariant *value = NULL;
+  guint32 uid = 0;
+  gint64 found = -1;
+  g_variant_get(reply, "(v)", &value);
+  if (g_variant_is_of_type(value, G_VARIANT_TYPE("(uo)"))) {
+    g_variant_get(value, "(u&o)", &uid, NULL);
+    found = uid;
+  }
+  g_variant_unref(value);
+  g_variant_unref(reply);
+  return found;
+}
+
+/// Whether UID has a login session; 1 where nobody says.
+static inline int vault_login_has_session(GDBusConnection *bus, guint32 uid) {
+  GVariant *reply = g_dbus_connection_call_sync(
+      bus, "org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "ListSessions", NULL,
+      G_VARIANT_TYPE("(a(susso))"), G_DBUS_CALL_FLAGS_NO_AUTO_START, 3000, NULL, NULL);
+  if (!reply) return 1;
+  GVariantIter *sessions = NULL;
+  guint32 owner = 0;
+  int found = 0;
+  g_variant_get(reply, "(a(susso))", &sessions);
+  while (g_variant_iter_next(sessions, "(&su&s&s&o)", NULL, &owner, NULL, NULL, NULL)) found |= owner == uid;
+  g_variant_iter_free(sessions);
+  g_variant_unref(reply);
+  return found;
+}

@@ -10,6 +10,7 @@ public enum AgentError: ReportableError {
   case unknownProfile(name: String, suggestion: String?, count: Int)
   case noKeyForProfile(profile: String, key: String)
   case locked
+  case screenLocked
   case nobodyToAsk(question: String)
   /// Somebody is there, and is silent.
   case unanswered(question: String)
@@ -36,6 +37,7 @@ public enum AgentError: ReportableError {
     case .noKeyForProfile(let profile, let key):
       "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
     case .locked: "the vault is locked"
+    case .screenLocked: "the vault is locked while the screen is"
     case .nobodyToAsk(let question): "nobody is there to answer: \(question)"
     case .unanswered(let question): "nobody has answered: \(question)"
     case .badMFACode: "an MFA code has six digits"
@@ -67,6 +69,7 @@ public enum AgentError: ReportableError {
     case .unknownProfile(_, nil, let count): "`vault list` shows all \(count)"
     case .noKeyForProfile(_, let key): "`vault access-key add \(key)`"
     case .locked: "`vault unlock`"
+    case .screenLocked: "unlock the screen; `vault config lock_on` shows what locks the vault"
     case .nobodyToAsk: "run it at a terminal"
     case .unanswered: "run it again, and answer within ten minutes"
     case .profileExists(let name): "`vault edit \(name)` changes it"
@@ -90,7 +93,7 @@ public enum AgentError: ReportableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .system: .inputOutput
-    case .foreignSocket, .insecure, .locked, .nobodyToAsk, .unanswered: .refused
+    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered: .refused
     case .anotherAgent: .temporary
     case .noHome, .noKeyForProfile, .otherVersion: .configuration
     case .profileExists, .keyExists: .cannotCreate

@@ -68,8 +68,6 @@ public struct AgentProcess: Sendable {
     }
     let lateRows = LateRowWriter(store: store, clock: clock)
     await store.followLateRows { lateRows.begin() }
-    let live = LiveSettings(files: paths.settingsFiles, environment: environment, store: store, sinks: sinks)
-    try await live.take(requester: inspector.agent, trigger: .start)
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
     let signIns = SignIns(store: store, clients: clients, clock: clock)
     let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
@@ -77,6 +75,14 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
+    let autoLock = AutoLock(clock: clock, isUnlocked: { await store.isUnlocked }) { cause in
+      await broker.lockItself(cause)
+    } shutOut: {
+      await custody.shutOut($0)
+    }
+    let live = LiveSettings(
+      files: paths.settingsFiles, environment: environment, store: store, sinks: sinks, autoLock: autoLock)
+    try await live.take(requester: inspector.agent, trigger: .start)
     let notifier = Notifier(environment: environment, clock: clock)
     let scheduler = Scheduler(
       clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
@@ -84,6 +90,7 @@ public struct AgentProcess: Sendable {
     await broker.followRefusals()
     await broker.followDue()
     await custody.followUnlocking {
+      await autoLock.unlocked()
       await broker.wakeLeases()
       await broker.pickUpSchedule()
       await broker.openFiles()
@@ -91,7 +98,7 @@ public struct AgentProcess: Sendable {
     let lastProgram = settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
-      scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks,
+      scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks, autoLock: autoLock,
       inspector: inspector, startedAt: clock.now(),
       lastProgram: lastProgram, stop: { ending.request(by: $0) })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.

@@ -13,6 +13,9 @@ struct AgentSettings: Sendable {
   let sinks: [SinkTarget]
   /// Whether sessions in hand are handed out while no audit row can be written.
   let failureRule: AuditFailureRule
+  /// When the key is forgotten by itself.
+  let lockRule: LockRule
+  let lockEvents: LockEvents
   /// What is logged of them when it changes: each setting's name, its value, and what it is where nobody set one.
   let logged: [(name: String, value: String, standard: String)]
 
@@ -37,12 +40,16 @@ struct AgentSettings: Sendable {
     let failure = try value(.auditFailure)
     failureRule = AuditFailureRule(rawValue: failure) ?? .refuse
     sinks = [JournalAddress(journald).map { .journald($0) }, SyslogAddress(syslog).map { .syslog($0) }].compactMap { $0 }
+    let lockAfter = try value(.lockAfter)
+    let lockOn = try value(.lockOn)
+    lockRule = LockRule(lockAfter) ?? .never
+    lockEvents = LockEvents(lockOn) ?? .none
     // What a job's environment says for one agent is no change of the settings; where the log goes is one, whoever says it.
     logged =
       [
         (OwnSetting.keyStore, try value(.keyStore, fromVariable: false)),
         (.agentLife, try value(.agentLife, fromVariable: false)), (.auditJournald, journald), (.auditSyslog, syslog),
-        (.auditFailure, failure),
+        (.auditFailure, failure), (.lockAfter, lockAfter), (.lockOn, lockOn),
       ].map { ($0.0.name, $0.1, $0.0.standard) } + (try Self.trust(of: files).logged)
   }
 

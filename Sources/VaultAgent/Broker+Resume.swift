@@ -79,6 +79,17 @@ extension Broker {
   /// Serves nothing until the vault is unlocked: what the key sealed lies nowhere else.
   func sleepLeases() { endpoint.sleep() }
 
+  /// Locks the vault without a person's word: nothing is served or kept in files until somebody's request fetches the key again.
+  func lockItself(_ cause: LockCause) async {
+    guard await store.isUnlocked else { return }
+    await clearFiles()
+    do { try await custody.lockItself(cause, requester: requesterOfFiles) } catch {
+      AgentLog.write("the locking could not be logged: \(Failure(error).message)")
+    }
+    sleepLeases()
+    AgentLog.write("locked: \(cause.rawValue)")
+  }
+
   /// Serves again after an unlocking or a login.
   func wakeLeases() async {
     // At once, since one may wait for an AWS that does not answer.

@@ -63,12 +63,22 @@ extension Custody {
     // One after the other: the key store may take its time, and an older head must not come behind a newer one.
     if isPuttingHead { await withCheckedContinuation { headQueue.append($0) } } else { isPuttingHead = true }
     defer { if headQueue.isEmpty { isPuttingHead = false } else { headQueue.removeFirst().resume() } }
-    guard let head = try await store.signedHead(),
-      let active = try await store.keyRecords().first(where: { $0.state == .active })
-    else { return nil }
+    guard let head = try await store.signedHead() else { return nil }
+    try await write(head)
+    return head.sequence
+  }
+
+  /// Puts a head that was signed already in the key store, in its turn.
+  func put(_ head: AuditCheckpoint) async throws {
+    if isPuttingHead { await withCheckedContinuation { headQueue.append($0) } } else { isPuttingHead = true }
+    defer { if headQueue.isEmpty { isPuttingHead = false } else { headQueue.removeFirst().resume() } }
+    try await write(head)
+  }
+
+  private func write(_ head: AuditCheckpoint) async throws {
+    guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { return }
     try await keyStore(of: active).writeAnchor(head.line)
     try await store.noteAnchored()
-    return head.sequence
   }
 
   /// The head that the key store has, and what the agent itself finds wrong with the log.

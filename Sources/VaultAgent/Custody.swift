@@ -19,6 +19,8 @@ actor Custody {
   private var locks = 0
   /// Locked by a person, also where that could not be written down.
   private var isShut = false
+  /// Nobody is at the screen: nothing fetches the key.
+  private var isScreenLocked = false
   /// Whether somebody fetches or changes the key, and who waits to.
   private var isBusy = false
   private var queue: [CheckedContinuation<Void, Never>] = []
@@ -50,6 +52,7 @@ actor Custody {
   func ensureUnlocked(for prompter: any Prompter, requester: Requester) async throws {
     if await store.isUnlocked { return }
     if isShut { throw AgentError.locked }
+    if isScreenLocked { throw AgentError.screenLocked }
     if try await store.setting(Self.lockSetting) != nil { throw AgentError.locked }
     _ = try await unlocking.share("unlock", for: prompter) { [self] _ in
       try await fetchKey(requester)
@@ -174,14 +177,40 @@ actor Custody {
     isShut = true
     do {
       try await store.setSetting(Self.lockSetting, "1", requester: requester)
-      try await store.record(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
-      await anchorHead()
     } catch {
       await store.lock()
       throw error
     }
-    await store.lock()
+    try await forgetKey(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
   }
+
+  /// Forgets the key without a person's word, until somebody asks for something that needs it.
+  func lockItself(_ cause: LockCause, requester: Requester) async throws {
+    guard await store.isUnlocked else { return }
+    locks += 1
+    var event = AuditEvent(action: .locked, outcome: .success, trigger: .automatic, requester: requester)
+    event.detail = cause.rawValue
+    try await forgetKey(event)
+  }
+
+  /// Logs it, and forgets the key; the key store is told of the log's head afterwards, and nobody waits for it.
+  private func forgetKey(_ event: AuditEvent) async throws {
+    do { try await store.record(event) } catch {
+      await store.lock()
+      throw error
+    }
+    let head = try? await store.signedHead()
+    await store.lock()
+    guard let head else { return }
+    Task(executorPreference: AgentLane.current) {
+      do { try await self.put(head) } catch {
+        AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
+      }
+    }
+  }
+
+  /// While the screen is locked, no request fetches the key.
+  func shutOut(_ isLocked: Bool) { isScreenLocked = isLocked }
 
   func unlock(for prompter: any Prompter, requester: Requester, trigger: AuditTrigger) async throws {
     if await store.isUnlocked { return }

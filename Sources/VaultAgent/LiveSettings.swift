@@ -1,3 +1,4 @@
+import VaultKeys
 import VaultModel
 import VaultStore
 
@@ -7,8 +8,10 @@ actor LiveSettings {
   private let environment: [String: String]
   private let store: VaultStore
   private let sinks: AuditSinks
+  private let autoLock: AutoLock
 
-  init(files: [String], environment: [String: String], store: VaultStore, sinks: AuditSinks) {
+  init(files: [String], environment: [String: String], store: VaultStore, sinks: AuditSinks, autoLock: AutoLock) {
+    self.autoLock = autoLock
     self.files = files
     self.environment = environment
     self.store = store
@@ -26,5 +29,7 @@ actor LiveSettings {
     try await store.noteSettings(settings.logged, requester: requester, trigger: trigger)
     await store.setFailureRule(settings.failureRule)
     try await sinks.use(settings.sinks, from: head)
+    await autoLock.use(
+      settings.lockRule, settings.lockEvents, bus: LoginManager.systemBus(environment: { environment[$0] }))
   }
 }

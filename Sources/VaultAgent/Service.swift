@@ -18,6 +18,7 @@ struct Service: Sendable {
   let door: ConsoleDoor
   let settings: LiveSettings
   let sinks: AuditSinks
+  let autoLock: AutoLock
   let inspector: PeerInspector
   let startedAt: Timestamp
   /// Where the agent is to end with its programs.
@@ -46,6 +47,7 @@ struct Service: Sendable {
     guard message.version == protocolVersion else {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
+    autoLock.noteUse()
     let requester = inspector.requester(of: connection, commandIndex: message.number(.commandIndex))
     let prompter = ConnectionPrompter(connection: connection)
     return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
@@ -237,6 +239,7 @@ struct Service: Sendable {
     reply.add(.item, "started\t\(startedAt.iso8601)")
     reply.add(.item, "vault\t\(store.vaultId)")
     reply.add(.item, "unlocked\t\(await store.isUnlocked ? "yes" : "no")")
+    if let next = await autoLock.next() { reply.add(.item, "locks\t\(next.at.iso8601) (\(next.cause.rawValue))") }
     for sink in await sinks.states { reply.add(.item, "audit_\(sink.name)\t\(sink.state)") }
     return reply
   }

@@ -13,6 +13,8 @@ public enum AuditOutcome: String, Sendable, CaseIterable {
 /// What made the vault act.
 public enum AuditTrigger: String, Sendable, CaseIterable {
   case exec, env, credentials, server, console, rotation, manual, start
+  /// The agent itself, for a time or an event that a setting names.
+  case automatic
 }
 
 /// What was done. Calls that mint credentials have AWS's own names.

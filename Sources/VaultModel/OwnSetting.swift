@@ -75,6 +75,15 @@ public struct OwnSetting: Sendable {
     }
   }
 
+  public static let lockAfter = OwnSetting(
+    "lock_after", standard: "never", values: "never, 12h, 15m idle, or both of the last: 15m idle 12h",
+    help: "when the agent forgets the master key by itself", isLive: true
+  ) { LockRule($0) != nil }
+  public static let lockOn = OwnSetting(
+    "lock_on", standard: "none", values: "none, or any of screen, suspend, logout",
+    help: "what of the login makes the agent forget the master key", isLive: true
+  ) { LockEvents($0) != nil }
+
   /// Those whose values are lists, parted by blanks.
   public static let lists: Set<String> = [trustedEndpoints.name, trustedCABundles.name]
   /// Those that decide to whom secrets are sent.
@@ -82,6 +91,7 @@ public struct OwnSetting: Sendable {
 
   /// In the order in which they are shown.
   public static let all = [
-    trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog, auditFailure, auditShipTo,
+    lockAfter, lockOn, trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog,
+    auditFailure, auditShipTo,
   ]
 }

@@ -60,7 +60,7 @@ enum AgentCommands {
       var writer = JSONWriter()
       writer.object { writer in
         writer.field("running", reply != nil)
-        for name in ["version", "protocol", "pid", "started", "vault", "unlocked", "audit_journald", "audit_syslog"] {
+        for name in ["version", "protocol", "pid", "started", "vault", "unlocked", "locks", "audit_journald", "audit_syslog"] {
           guard let value = reply?.item(name) else { continue }
           switch name {
           case "pid", "protocol": writer.field(name, Int(value))

@@ -1,0 +1,145 @@
+import CSecret
+import Glibc
+import Synchronization
+
+/// Listens to the login manager (logind, org.freedesktop.login1(5)): screens that are locked, a machine that goes to sleep, sessions that end.
+///
+/// A thread of its own listens, and comes back to the bus where that was lost; without a login manager nothing is ever heard.
+public final class LoginManager: Sendable {
+  public enum Event: Sendable, Hashable { case screenLocked, screenUnlocked, suspending, loggedOut }
+
+  private let address: String
+  private let onEvent: @Sendable (Event) -> Void
+  private let isOver = Mutex(false)
+  /// Seconds until a bus that was lost is looked for again.
+  private static let pause: UInt32 = 5
+
+  /// - Parameters:
+  ///   - address: of the system's bus.
+  ///   - onEvent: is called on the listening thread.
+  public init(address: String, onEvent: @escaping @Sendable (Event) -> Void) {
+    self.address = address
+    self.onEvent = onEvent
+    let thread = Listening(address: address, onEvent: onEvent, isOver: { [weak self] in self?.isOver.withLock { $0 } ?? true })
+    thread.start()
+  }
+
+  deinit { isOver.withLock { $0 = true } }
+
+  /// `DBUS_SYSTEM_BUS_ADDRESS`, else the socket that the D-Bus Specification names.
+  ///
+  /// - Parameter environment: looks up a variable; an empty value counts as none.
+  public static func systemBus(environment: (String) -> String?) -> String {
+    environment("DBUS_SYSTEM_BUS_ADDRESS").flatMap { $0.isEmpty ? nil : $0 } ?? "unix:path=/run/dbus/system_bus_socket"
+  }
+
+  /// What the thread needs; it outlives the manager by a moment.
+  ///
+  /// `@unchecked Sendable`: the constants are never changed, and the connection belongs to the one thread.
+  private final class Listening: @unchecked Sendable {
+    let address: String
+    let onEvent: @Sendable (Event) -> Void
+    let isOver: @Sendable () -> Bool
+    var connection: OpaquePointer?
+
+    init(address: String, onEvent: @escaping @Sendable (Event) -> Void, isOver: @escaping @Sendable () -> Bool) {
+      self.address = address
+      self.onEvent = onEvent
+      self.isOver = isOver
+    }
+
+    func start() {
+      var attributes = pthread_attr_t()
+      pthread_attr_init(&attributes)
+      pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+      defer { pthread_attr_destroy(&attributes) }
+      var thread = pthread_t()
+      let context = Unmanaged.passRetained(self)
+      let status = pthread_create(
+        &thread, &attributes,
+        { context in
+          guard let context else { return nil }
+          Unmanaged<Listening>.fromOpaque(context).takeRetainedValue().run()
+          return nil
+        }, context.toOpaque())
+      if status != 0 { context.release() }
+    }
+
+    private func run() {
+      let context = g_main_context_new()
+      g_main_context_push_thread_default(context)
+      defer {
+        g_main_context_pop_thread_default(context)
+        g_main_context_unref(context)
+      }
+      while !isOver() {
+        listen(context)
+        if !isOver() { sleep(LoginManager.pause) }
+      }
+    }
+
+    /// Until the bus is lost or nobody listens any more.
+    private func listen(_ context: OpaquePointer?) {
+      guard let bus = vault_bus_connect(address, nil, nil) else { return }
+      connection = bus
+      defer {
+        connection = nil
+        g_object_unref(UnsafeMutableRawPointer(bus))
+      }
+      let me = Unmanaged.passUnretained(self).toOpaque()
+      for (interface, member) in [
+        ("org.freedesktop.login1.Session", "Lock"), ("org.freedesktop.login1.Session", "Unlock"),
+        ("org.freedesktop.DBus.Properties", "PropertiesChanged"), ("org.freedesktop.login1.Manager", "PrepareForSleep"),
+        ("org.freedesktop.login1.Manager", "SessionRemoved"),
+      ] {
+        _ = g_dbus_connection_signal_subscribe(
+          bus, LoginManager.name, interface, member, nil, nil, G_DBUS_SIGNAL_FLAGS_NONE,
+          { _, _, path, _, member, parameters, me in
+            guard let me, let path, let member else { return }
+            Unmanaged<Listening>.fromOpaque(me).takeUnretainedValue().heard(
+              String(cString: member), String(cString: path), parameters)
+          }, me, nil)
+      }
+      // Woken twice a second at most, and only while somebody set `lock_on`, to see that it is over.
+      while !isOver(), g_dbus_connection_is_closed(bus) == 0 {
+        if g_main_context_iteration(context, 0) == 0 { usleep(500_000) }
+      }
+    }
+
+    private func heard(_ member: String, _ path: String, _ parameters: OpaquePointer?) {
+      switch member {
+      case "Lock" where isOwn(path): onEvent(.screenLocked)
+      case "Unlock" where isOwn(path): onEvent(.screenUnlocked)
+      case "PropertiesChanged":
+        guard let hint = lockedHint(parameters), isOwn(path) else { return }
+        onEvent(hint ? .screenLocked : .screenUnlocked)
+      case "PrepareForSleep": if flag(parameters, 0) == true { onEvent(.suspending) }
+      case "SessionRemoved": if !hasSession() { onEvent(.loggedOut) }
+      default: break
+      }
+    }
+
+    /// `LockedHint`, which desktops set that lock their screen themselves.
+    private func lockedHint(_ parameters: OpaquePointer?) -> Bool? {
+      guard let changed = vault_variant_child(parameters, 1) else { return nil }
+      defer { g_variant_unref(changed) }
+      guard let value = g_variant_lookup_value(changed, "LockedHint", nil) else { return nil }
+      defer { g_variant_unref(value) }
+      return vault_variant_flag(value) == 1
+    }
+
+    private func flag(_ parameters: OpaquePointer?, _ index: Int) -> Bool? {
+      guard let child = vault_variant_child(parameters, gsize(index)) else { return nil }
+      defer { g_variant_unref(child) }
+      let flag = vault_variant_flag(child)
+      return flag < 0 ? nil : flag == 1
+    }
+
+    /// Whether a session is this user's, by the login manager's word.
+    private func isOwn(_ path: String) -> Bool { vault_login_session_uid(connection, path) == Int64(geteuid()) }
+
+    private func hasSession() -> Bool { vault_login_has_session(connection, geteuid()) != 0 }
+  }
+
+  private static let name = "org.freedesktop.login1"
+}
