@@ -36,10 +36,12 @@ static inline struct MHD_Daemon *vault_http_start(
       MHD_OPTION_NOTIFY_CONNECTION, connected, context, MHD_OPTION_UNESCAPE_CALLBACK, vault_http_decode, NULL, MHD_OPTION_END);
 }
 
-/// The port of an address of IPv4; 0 for any other.
-static inline unsigned vault_http_address_port(const struct sockaddr *address, socklen_t length) {
-  if (length < sizeof(struct sockaddr_in) || address->sa_family != AF_INET) return 0;
-  return ntohs(((const struct sockaddr_in *)address)->sin_port);
+/// An address of IPv4, first byte highest, with its port. 0, or -1 for any other kind.
+static inline int vault_http_source(const struct sockaddr *address, socklen_t length, uint32_t *number, uint16_t *port) {
+  if (length < sizeof(struct sockaddr_in) || address->sa_family != AF_INET) return -1;
+  *number = ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr);
+  *port = ntohs(((const struct sockaddr_in *)address)->sin_port);
+  return 0;
 }
 
 /// The socket of a connection; -1 where there is none.

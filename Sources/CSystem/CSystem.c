@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stddef.h>
@@ -236,7 +237,7 @@ int sys_alarm_wait(int alarm) {
   return got == sizeof times || errno == ECANCELED || errno == EINTR ? 0 : -1;
 }
 
-int64_t sys_tcp_owner(uint16_t local_port, uint16_t remote_port) {
+int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port) {
   int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return -1;
   struct {
@@ -249,20 +250,30 @@ int64_t sys_tcp_owner(uint16_t local_port, uint16_t remote_port) {
   request.head.nlmsg_flags = NLM_F_REQUEST;
   request.body.sdiag_family = AF_INET;
   request.body.sdiag_protocol = IPPROTO_TCP;
-  request.body.idiag_states = ~0U;
-  request.body.id.idiag_sport = htons(local_port);
-  request.body.id.idiag_dport = htons(remote_port);
-  request.body.id.idiag_src[0] = htonl(INADDR_LOOPBACK);
+  request.body.idiag_states = 1U << TCP_ESTABLISHED;
+  request.body.id.idiag_sport = htons(port);
+  request.body.id.idiag_dport = htons(server_port);
+  request.body.id.idiag_src[0] = htonl(address);
   request.body.id.idiag_dst[0] = htonl(INADDR_LOOPBACK);
   request.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
   request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
   int64_t owner = -1;
   char answer[4096] __attribute__((aligned(8)));
+  struct sockaddr_nl from;
+  socklen_t size = sizeof from;
   if (send(netlink, &request, sizeof request, 0) == sizeof request) {
-    ssize_t length = recv(netlink, answer, sizeof answer, 0);
+    ssize_t length = recvfrom(netlink, answer, sizeof answer, 0, (struct sockaddr *)&from, &size);
     struct nlmsghdr *head = (struct nlmsghdr *)answer;
-    if (length > 0 && NLMSG_OK(head, (size_t)length) && head->nlmsg_type == SOCK_DIAG_BY_FAMILY) {
-      owner = ((struct inet_diag_msg *)NLMSG_DATA(head))->idiag_uid;
+    if (length > 0 && size == sizeof from && from.nl_pid == 0 && NLMSG_OK(head, (size_t)length) &&
+        head->nlmsg_type == SOCK_DIAG_BY_FAMILY && head->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
+      // The kernel ignores the states and, where it knows no such connection, names a socket that listens at the source's address.
+      // A connection that its process has let go has no inode and is shown as root's.
+      const struct inet_diag_msg *found = NLMSG_DATA(head);
+      if (found->idiag_family == AF_INET && found->idiag_state == TCP_ESTABLISHED && found->idiag_inode != 0 &&
+          found->id.idiag_sport == request.body.id.idiag_sport && found->id.idiag_dport == request.body.id.idiag_dport &&
+          found->id.idiag_src[0] == request.body.id.idiag_src[0] && found->id.idiag_dst[0] == request.body.id.idiag_dst[0]) {
+        owner = found->idiag_uid;
+      }
     }
   }
   close(netlink);

@@ -69,9 +69,10 @@ public struct AgentProcess: Sendable {
     let lateRows = LateRowWriter(store: store, clock: clock)
     await store.followLateRows { lateRows.begin() }
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
-    let signIns = SignIns(store: store, clients: clients, clock: clock)
-    let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, tokenFolder: paths.runtimeDirectory)
+    let door = ConsoleDoor(clock: clock, refusals: endpoint.refusals)
+    let signIns = SignIns(store: store, clients: clients, clock: clock, door: door, refusals: endpoint.refusals)
+    let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
@@ -98,7 +99,7 @@ public struct AgentProcess: Sendable {
     let lastProgram = settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
-      scheduler: scheduler, notifier: notifier, door: ConsoleDoor(clock: clock), settings: live, sinks: sinks, autoLock: autoLock,
+      scheduler: scheduler, notifier: notifier, door: door, settings: live, sinks: sinks, autoLock: autoLock,
       inspector: inspector, startedAt: clock.now(),
       lastProgram: lastProgram, stop: { ending.request(by: $0) })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.

@@ -64,7 +64,7 @@ extension Broker {
   private func logRefusal(_ detail: String) async {
     var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
     event.detail = detail
-    AgentLog.write("where programs are served, \(detail)")
+    AgentLog.write("on loopback, \(detail)")
     do { try await store.record(event) } catch {
       AgentLog.write("that could not be logged: \(Failure(error).message)")
     }

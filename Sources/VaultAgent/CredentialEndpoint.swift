@@ -232,7 +232,7 @@ final class CredentialEndpoint: Sendable {
   }
 
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
-    try LoopbackServer(limits: limits, port: port, ownUserOnly: true, turnedAway: { [refusals] in refusals.note(user: $0) }) {
+    try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [refusals] in refusals.note($0) }) {
       [weak self] request, port, hasWaited in
       self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is closing"))
     }

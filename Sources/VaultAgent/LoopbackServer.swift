@@ -116,8 +116,8 @@ final class LoopbackServer: Sendable {
   private final class Handler: Sendable {
     /// The last of what it is told: the request has waited, and is answered now.
     let answer: @Sendable (Request, Int, Bool) -> Answer
-    let ownUserOnly: Bool
-    private let turnedAway: @Sendable (Int64) -> Void
+    private let rootToo: Bool
+    private let turnedAway: @Sendable (LoopbackPeer) -> Void
     private let crowd: UInt32
     private let guests = Mutex(Guests())
     private let boundPort = Atomic(0)
@@ -125,12 +125,12 @@ final class LoopbackServer: Sendable {
     private let waits = Mutex<[UInt: Wait]?>([:])
 
     init(
-      limits: Limits, ownUserOnly: Bool, _ turnedAway: @escaping @Sendable (Int64) -> Void,
+      limits: Limits, rootToo: Bool, _ turnedAway: @escaping @Sendable (LoopbackPeer) -> Void,
       _ answer: @escaping @Sendable (Request, Int, Bool) -> Answer
     ) {
       self.turnedAway = turnedAway
       crowd = limits.connections - limits.connections / 4
-      self.ownUserOnly = ownUserOnly
+      self.rootToo = rootToo
       self.answer = answer
     }
 
@@ -180,13 +180,9 @@ final class LoopbackServer: Sendable {
       set { boundPort.store(newValue, ordering: .relaxed) }
     }
 
-    /// Whether a connection from that port of this machine is our own user's, by the kernel's word; or root's, as which programs run
-    /// in many containers, and who could read all that we have anyway.
-    func accepts(_ clientPort: UInt32) -> Bool {
-      guard ownUserOnly else { return true }
-      let owner = sys_tcp_owner(UInt16(truncatingIfNeeded: clientPort), UInt16(truncatingIfNeeded: port))
-      if owner == Int64(geteuid()) || owner == 0 { return true }
-      turnedAway(owner)
+    func accepts(_ peer: LoopbackPeer) -> Bool {
+      if peer.isOwn(rootToo: rootToo) { return true }
+      turnedAway(peer)
       return false
     }
   }
@@ -198,22 +194,23 @@ final class LoopbackServer: Sendable {
 
   /// - Parameters:
   ///   - port: 0 for one that the kernel chooses.
-  ///   - ownUserOnly: turns away connections of other users of this machine.
-  ///   - turnedAway: told of each, with the user's number; -1 where the kernel did not know it.
+  ///   - rootToo: takes root's connections beside our own user's; all others are closed without an answer.
+  ///   - turnedAway: told of each that is closed.
   ///   - answer: called on the server's thread, with the port and whether the request has waited; what has waited is answered now.
   init(
-    limits: Limits = Limits(), port: Int = 0, ownUserOnly: Bool = false,
-    turnedAway: @escaping @Sendable (Int64) -> Void = { _ in },
+    limits: Limits = Limits(), port: Int = 0, rootToo: Bool = false, turnedAway: @escaping @Sendable (LoopbackPeer) -> Void,
     answer: @escaping @Sendable (Request, Int, Bool) -> Answer
   ) throws(AgentError) {
-    handler = Handler(limits: limits, ownUserOnly: ownUserOnly, turnedAway, answer)
+    handler = Handler(limits: limits, rootToo: rootToo, turnedAway, answer)
     let started = vault_http_start(
       vault_http_limits(connections: limits.connections, idle: limits.idle, memory: limits.memory),
       UInt16(truncatingIfNeeded: port),
       { context, address, length in
         guard let context, let address else { return .NO }
         let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
-        return handler.accepts(vault_http_address_port(address, length)) ? .YES : .NO
+        var (source, port): (UInt32, UInt16) = (0, 0)
+        guard vault_http_source(address, length, &source, &port) == 0 else { return .NO }
+        return handler.accepts(LoopbackPeer(address: source, port: port, serverPort: handler.port)) ? .YES : .NO
       },
       { context, connection, url, method, _, _, size, state in
         LoopbackServer.handle(context, connection, url, method, size, state)
@@ -239,8 +236,10 @@ final class LoopbackServer: Sendable {
   }
 
   /// A server that answers everything at once.
-  convenience init(ownUserOnly: Bool, answer: @escaping @Sendable (Request, Int) -> Response) throws(AgentError) {
-    try self.init(ownUserOnly: ownUserOnly) { request, port, _ in .now(answer(request, port)) }
+  convenience init(
+    turnedAway: @escaping @Sendable (LoopbackPeer) -> Void, answer: @escaping @Sendable (Request, Int) -> Response
+  ) throws(AgentError) {
+    try self.init(turnedAway: turnedAway) { request, port, _ in .now(answer(request, port)) }
   }
 
   private static func handle(

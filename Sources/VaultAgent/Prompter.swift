@@ -85,6 +85,7 @@ struct ConnectionPrompter: Prompter {
     let writer = MessageWriter(.page)
     writer.add(.text, page.url)
     writer.add(.name, page.code)
+    writer.add(.endpoint, page.address)
     for row in QRCode.rows(page.url) { writer.add(.item, row) }
     if let frame = try? writer.frame() { try? connection.send(frame) }
   }

@@ -1,7 +1,7 @@
 import Synchronization
 import VaultModel
 
-/// Counts who is turned away where programs are served, and tells of it once for many: of another user's connection at once, of requests
+/// Counts who is turned away on loopback, and tells of it once for many: of another user's connection at once, of requests
 /// that no program of ours would make when there are sixteen within a minute; then not again for a minute.
 ///
 /// Nobody is locked out by it. A token of 256 bits cannot be guessed, and whoever could lock a program out by guessing had a way to stop it.
@@ -14,10 +14,14 @@ final class Refusals: Sendable {
     var since = Timestamp(milliseconds: 0)
     var number = 0
   }
+  private struct Guest: Hashable {
+    let user: UInt32?
+    let place: String
+  }
   private struct State {
     var requests = Count()
-    /// When a user's connection was told of last.
-    var users: [Int64: Timestamp] = [:]
+    /// When a user's connection was told of last, where it knocked.
+    var guests: [Guest: Timestamp] = [:]
     var tell: (@Sendable (String) -> Void)?
   }
   private let state = Mutex(State())
@@ -39,17 +43,18 @@ final class Refusals: Sendable {
     tell?("\(Self.many) requests were refused within a minute (\(why))")
   }
 
-  /// - Parameter user: the number; -1 for a connection that was gone before the kernel could say whose it was, which is nothing to tell.
-  func note(user: Int64) {
-    guard user >= 0 else { return }
+  /// - Parameter place: where it was turned away, other than where programs are served.
+  func note(_ peer: LoopbackPeer, at place: String = "") {
+    guard let name = peer.name else { return }
     let now = clock.now()
+    let guest = Guest(user: peer.user, place: place)
     let tell = state.withLock { state -> (@Sendable (String) -> Void)? in
-      state.users = state.users.filter { !Self.isOver($0.value, now) }
-      guard state.users[user] == nil, state.users.count < Self.many else { return nil }
-      state.users[user] = now
+      state.guests = state.guests.filter { !Self.isOver($0.value, now) }
+      guard state.guests[guest] == nil, state.guests.count < Self.many else { return nil }
+      state.guests[guest] = now
       return state.tell
     }
-    tell?("a connection of user \(user) was refused")
+    tell?("\(name) was refused\(place.isEmpty ? "" : " at \(place)")")
   }
 
   /// Also where the clock was set back.

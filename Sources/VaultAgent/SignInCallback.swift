@@ -4,7 +4,8 @@ import VaultSecrets
 
 /// Waits on a port of this machine for the browser to come back with the authorization code (RFC 8252, 7.3).
 ///
-/// What does not carry the state that was sent out is answered with an error, and waited past: any page can make a browser come here.
+/// Other users' connections are closed without an answer. What does not carry the state that was sent out is answered with an error, and
+/// waited past: any page can make a browser come here.
 final class SignInCallback: Sendable {
   static let path = "/oauth/callback"
   /// As it is registered: the port may be any (RFC 8252, 7.3).
@@ -32,9 +33,11 @@ final class SignInCallback: Sendable {
   private let server: LoopbackServer
   var redirectURL: String { "http://127.0.0.1:\(server.port)\(Self.path)" }
 
-  /// - Parameter state: what the browser must bring back.
-  init(state expected: SecretBytes) throws(AgentError) {
-    server = try LoopbackServer(ownUserOnly: false) { [box] request, port in Self.answer(request, port, expected, box) }
+  /// - Parameters:
+  ///   - state: what the browser must bring back.
+  ///   - turnedAway: told of another user's connection.
+  init(state expected: SecretBytes, turnedAway: @escaping @Sendable (LoopbackPeer) -> Void) throws(AgentError) {
+    server = try LoopbackServer(turnedAway: turnedAway) { [box] request, port in Self.answer(request, port, expected, box) }
   }
 
   /// The code; where nobody waits any longer, cancellation.

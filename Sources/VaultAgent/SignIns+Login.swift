@@ -27,10 +27,13 @@ extension SignIns {
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let pkce = PKCE()
       let state = PKCE.newState()
-      let callback = try SignInCallback(state: SecretBytes(state))
+      let callback = try SignInCallback(state: SecretBytes(state)) { [refusals] in
+        refusals.note($0, at: "the sign-in's way back")
+      }
       let url = pkce.authorizeURL(
         clientId: client.clientId, redirectURI: callback.redirectURL, state: state, scopes: place.scopes, at: endpoint)
-      asker.prompter.show(SignInPage(url: url, code: nil))
+      let address = show(url, code: nil, asker)
+      defer { if let address { door.close(address) } }
       asker.prompter.progress("waiting until you have signed in …")
       let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
         group.addTask { try await callback.code() }
@@ -55,7 +58,8 @@ extension SignIns {
       let device = try await clients.oidc.startDeviceAuthorization(
         client, startURL: place.startURL, at: endpoint,
         via: try await asker.route(to: endpoint, place.oidc, by: clients.trust))
-      asker.prompter.show(SignInPage(url: device.verificationURIComplete ?? device.verificationURI, code: device.userCode))
+      let address = show(device.verificationURIComplete ?? device.verificationURI, code: device.userCode, asker)
+      defer { if let address { door.close(address) } }
       asker.prompter.progress("waiting until you have signed in …")
       var interval = Int64(device.interval)
       try await clock.sleep(until: clock.now().adding(seconds: interval))
@@ -65,6 +69,16 @@ extension SignIns {
         try await clock.sleep(until: clock.now().adding(seconds: interval))
       }
     }
+  }
+
+  /// Shows a page to sign in at.
+  ///
+  /// - Returns: the address that leads the person's browser to it until the sign-in is over: the page's own is for who signs in alone, and
+  ///   what stands on the browser's command line is everybody's. Nil where no port could be had.
+  private func show(_ url: String, code: String?, _ asker: Asker) -> String? {
+    let address = try? door.open(SecretBytes(url), once: false, for: Self.patience)
+    asker.prompter.show(SignInPage(url: url, code: code, address: address))
+    return address
   }
 
   /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
@@ -121,4 +135,6 @@ struct SignInPage: Sendable, Hashable {
   let url: String
   /// What the page asks for, to be compared by the person; nil where the browser comes back by itself.
   let code: String?
+  /// What the browser is started with instead, and leads there; nil where there is none.
+  let address: String?
 }

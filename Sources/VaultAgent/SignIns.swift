@@ -11,10 +11,15 @@ struct SignIns: Sendable {
   let store: VaultStore
   let clients: Clients
   let clock: any WallClock
+  let door: ConsoleDoor
+  /// Told of other users' connections.
+  let refusals: Refusals
   let renewing: Flights<Bool>
   let signingIn: Flights<SignInRecord>
 
-  init(store: VaultStore, clients: Clients, clock: any WallClock) {
+  init(store: VaultStore, clients: Clients, clock: any WallClock, door: ConsoleDoor, refusals: Refusals) {
+    self.door = door
+    self.refusals = refusals
     self.store = store
     self.clients = clients
     self.clock = clock

@@ -65,7 +65,8 @@ public enum MessageKind: UInt16, Sendable {
   case notice = 104
   /// What the agent waits for; shown only when the wait is long.
   case progress = 105
-  /// A page of the web to which the person must go (`text`), with a code to compare (`name`) and rows of a QR code (`item`).
+  /// A page of the web to which the person must go (`text`), with a code to compare (`name`), rows of a QR code (`item`), and the address on
+  /// loopback that leads a browser there (`endpoint`).
   case page = 106
   /// One entry of a long result; more follows.
   case entry = 107

@@ -6,7 +6,8 @@ import VaultWire
 enum SignInPrompt {
   static func show(_ page: Message, opensBrowser: Bool) {
     let url = page.text(.text) ?? ""
-    let isOpen = opensBrowser && Browser.isThere && Browser.open(url)
+    // What stands on the browser's command line, every user of the machine can read.
+    let isOpen = opensBrowser && Browser.isThere && Browser.open(page.text(.endpoint) ?? url)
     if isOpen {
       Diagnostics.notice("your browser has opened to sign you in; if it has not, go to")
     } else {

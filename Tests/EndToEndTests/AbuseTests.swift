@@ -165,6 +165,8 @@ import Testing
           s.close()
       for part in (request, request[:40]):
           s = socket.create_connection(("127.0.0.1", port), 20)
+          s.sendall(request)
+          s.recv(65536)
           s.sendall(part)
           s.shutdown(socket.SHUT_WR)
           print(b"SecretAccessKey" in s.recv(65536))

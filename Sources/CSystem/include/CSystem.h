@@ -80,8 +80,9 @@ int sys_alarm_set(int alarm, int64_t milliseconds);
 /// Waits until the alarm goes off or the clock is set. 0, or -1 where there is no alarm any more.
 int sys_alarm_wait(int alarm);
 
-/// The user who owns the TCP socket on 127.0.0.1 from one port to another (sock_diag(7)); -1 where there is none.
-int64_t sys_tcp_owner(uint16_t local_port, uint16_t remote_port);
+/// The user who owns the socket at the far end of an established TCP connection to 127.0.0.1, by all four of its addresses and ports
+/// (sock_diag(7)); -1 where no process has it. The source's address is a number, first byte highest.
+int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port);
 
 /// Tells the service manager something (sd_notify(3)). 0 also where there is none; -1 with errno.
 int sys_notify(const char *state);
