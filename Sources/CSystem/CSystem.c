@@ -6,6 +6,7 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -26,6 +27,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -51,14 +53,53 @@ struct process_facts {
 };
 #define GET_PROCESS_FACTS _IOWR(0xFF, 11, struct process_facts)
 
-int32_t sys_peer_parent(int fd) {
+int sys_peer_process(int fd, int32_t pid) {
   int process;
   socklen_t length = sizeof process;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &length) != 0) return -1;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &process, &length) == 0) return process;
+  if (errno == ENOPROTOOPT) {
+    process = sys_pidfd_open(pid);
+    if (process >= 0) return process;
+    return errno == ESRCH ? SYS_GONE : SYS_UNKNOWN;
+  }
+  return errno == ESRCH || errno == EINVAL || errno == ENODATA ? SYS_GONE : SYS_UNKNOWN;
+}
+
+int32_t sys_process_parent(int process) {
   struct process_facts facts = {.mask = 1};
-  int result = ioctl(process, GET_PROCESS_FACTS, &facts);
-  close(process);
-  return result == 0 && (facts.mask & 1) != 0 ? (int32_t)facts.parent : -1;
+  return ioctl(process, GET_PROCESS_FACTS, &facts) == 0 && (facts.mask & 1) != 0 ? (int32_t)facts.parent : -1;
+}
+
+ssize_t sys_receive(int fd, void *bytes, size_t length, int32_t *pid) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(struct ucred))];
+  } control;
+  struct iovec place = {bytes, length};
+  struct msghdr message = {.msg_iov = &place, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
+  *pid = SYS_UNKNOWN;
+  ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+  if (got < 0) return got;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS &&
+      header->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+    struct ucred sender;
+    memcpy(&sender, CMSG_DATA(header), sizeof sender);
+    *pid = sender.pid;
+  }
+  return got;
+}
+
+int sys_unread(int fd) {
+  int count = 0;
+  return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
+}
+
+int sys_open_standard(void) {
+  for (int fd = 0; fd <= 2; fd++) {
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd) return -1;
+  }
+  return 0;
 }
 
 int sys_set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
@@ -66,6 +107,15 @@ int sys_set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 int sys_forbid_core(void) {
   struct rlimit none = {0, 0};
   return setrlimit(RLIMIT_CORE, &none);
+}
+
+int sys_raise_descriptors(void) {
+  struct rlimit files;
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return -1;
+  rlim_t wanted = files.rlim_max < 4096 ? files.rlim_max : 4096;
+  if (files.rlim_cur >= wanted) return 0;
+  files.rlim_cur = wanted;
+  return setrlimit(RLIMIT_NOFILE, &files);
 }
 
 int sys_limit_heaps(void) { return mallopt(M_ARENA_MAX, 1); }
@@ -107,11 +157,14 @@ static int sys_unix_address(const char *path, struct sockaddr_un *address) {
   return 0;
 }
 
-static int sys_unix_connect_kind(const char *path, int kind) {
+static int sys_unix_connect_kind(const char *path, int kind, int patience) {
   struct sockaddr_un address;
   if (sys_unix_address(path, &address) != 0) return -1;
   int fd = socket(AF_UNIX, kind | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
+  // connect(2) waits for a place in the queue as long as a send would (socket(7), SO_SNDTIMEO).
+  struct timeval longest = {patience, 0};
+  if (patience > 0) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
   if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
     int saved = errno;
     close(fd);
@@ -121,8 +174,8 @@ static int sys_unix_connect_kind(const char *path, int kind) {
   return fd;
 }
 
-int sys_unix_connect(const char *path) {
-  int fd = sys_unix_connect_kind(path, SOCK_STREAM);
+int sys_unix_connect(const char *path, int patience) {
+  int fd = sys_unix_connect_kind(path, SOCK_STREAM, patience);
   if (fd < 0) return -1;
   int32_t pid;
   uint32_t uid, gid;
@@ -134,7 +187,7 @@ int sys_unix_connect(const char *path) {
   return fd;
 }
 
-int sys_unix_datagram_connect(const char *path) { return sys_unix_connect_kind(path, SOCK_DGRAM); }
+int sys_unix_datagram_connect(const char *path) { return sys_unix_connect_kind(path, SOCK_DGRAM, 0); }
 
 int sys_send_in_memory_file(int fd, const void *bytes, size_t length) {
   int file = memfd_create("vault", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -166,6 +219,12 @@ over:;
   return result;
 }
 
+/// Has the kernel say of each message who sent it; what is accepted inherits that (unix(7), SO_PASSCRED).
+static int sys_name_senders(int fd) {
+  int yes = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes);
+}
+
 int sys_unix_listen(const char *path, int backlog) {
   struct sockaddr_un address;
   if (sys_unix_address(path, &address) != 0) return -1;
@@ -175,7 +234,7 @@ int sys_unix_listen(const char *path, int backlog) {
   int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
   int saved = errno;
   umask(before);
-  if (bound != 0 || listen(fd, backlog) != 0) {
+  if (bound != 0 || sys_name_senders(fd) != 0 || listen(fd, backlog) != 0) {
     if (bound == 0) saved = errno;
     close(fd);
     errno = saved;
@@ -229,6 +288,13 @@ int sys_alarm_set(int alarm, int64_t milliseconds) {
   int64_t moment = milliseconds > 0 ? milliseconds : 1;
   struct itimerspec when = {{0, 0}, {moment / 1000, (moment % 1000) * 1000000}};
   return timerfd_settime(alarm, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+}
+
+int sys_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); }
+
+int sys_timer_set(int timer, int64_t milliseconds) {
+  struct itimerspec when = {{0, 0}, {milliseconds / 1000, (milliseconds % 1000) * 1000000}};
+  return timerfd_settime(timer, 0, &when, NULL);
 }
 
 int sys_alarm_wait(int alarm) {
@@ -309,6 +375,7 @@ int sys_inherited_listener(void) {
   unsetenv("LISTEN_FDS");
   unsetenv("LISTEN_FDNAMES");
   fcntl(3, F_SETFD, FD_CLOEXEC);
+  sys_name_senders(3);
   fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK);
   return 3;
 }

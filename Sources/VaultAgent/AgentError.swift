@@ -18,6 +18,8 @@ public enum AgentError: ReportableError {
   case badRequest(String)
   case unknownRequest
   case otherVersion(client: UInt16, agent: UInt16)
+  /// Who asks is not who connected, or no longer the same.
+  case unprovenAsker(why: String)
   case unknownSession(profile: String)
   case profileExists(name: String)
   case notOurs(profile: String, file: String)
@@ -47,6 +49,7 @@ public enum AgentError: ReportableError {
       client > agent
         ? "this vault is newer than the agent that runs (protocol \(client) and \(agent))"
         : "this vault is older than the agent that runs (protocol \(client) and \(agent))"
+    case .unprovenAsker(let why): "refused: \(why)"
     case .unknownSession(let profile): "profile \"\(profile)\" has no session"
     case .profileExists(let name): "there is a profile \"\(name)\" already"
     case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
@@ -86,6 +89,7 @@ public enum AgentError: ReportableError {
       client > agent
         ? "`vault agent stop`, then try again: the newer one starts by itself"
         : "use the vault that is installed beside the agent"
+    case .unprovenAsker: "a program asks over a connection of its own, and waits for the answer itself"
     default: nil
     }
   }
@@ -93,7 +97,7 @@ public enum AgentError: ReportableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .system: .inputOutput
-    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered: .refused
+    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenAsker: .refused
     case .anotherAgent: .temporary
     case .noHome, .noKeyForProfile, .otherVersion: .configuration
     case .profileExists, .keyExists: .cannotCreate

@@ -14,9 +14,13 @@ final class Connection: Sendable {
     var task: Task<Void, Never>?
     var isOpen = true
     var isWatched = false
+    /// Who sent something here and is not the peer.
+    var stranger: Int32?
   }
   private let descriptor: Int32
   private let state = Mutex(State())
+  /// Frames of two threads are not to run into each other.
+  private let sending = Mutex(())
   /// The peer, by the kernel's word.
   let pid: Int32
   let uid: UInt32
@@ -29,10 +33,16 @@ final class Connection: Sendable {
 
   deinit { Glibc.close(descriptor) }
 
-  /// The peer's parent, where the kernel tells it of a socket: that costs a seventh of what `/proc/PID/stat` does.
-  var parent: Int32? {
-    let parent = sys_peer_parent(descriptor)
-    return parent >= 0 ? parent : nil
+  /// A descriptor of the very process that connected, which the caller closes; `SYS_GONE` or `SYS_UNKNOWN`.
+  func peerProcess() -> Int32 { sys_peer_process(descriptor, pid) }
+
+  /// The number of a process that sent something here and is not the one that connected.
+  var stranger: Int32? { state.withLock { $0.stranger } }
+
+  /// Whether nobody has the other end any more.
+  var isHungUp: Bool {
+    var end = pollfd(fd: descriptor, events: 0, revents: 0)
+    return poll(&end, 1, 0) > 0
   }
 
   var isOpen: Bool { state.withLock { $0.isOpen } }
@@ -52,11 +62,23 @@ final class Connection: Sendable {
   /// - Throws: ``WireError/closed`` where the peer has gone.
   func send(_ frame: WireBuffer) throws(WireError) {
     guard isOpen else { throw .closed }
-    let sent = frame.withBytes { Glibc.send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
-    guard sent == frame.count else {
+    guard put(frame) else {
       close()
       throw .closed
     }
+  }
+
+  private func put(_ frame: WireBuffer) -> Bool {
+    let sent = sending.withLock { _ in
+      frame.withBytes { Glibc.send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
+    }
+    return sent == frame.count
+  }
+
+  /// Tells a client that waits that the agent lives. One that is asked itself, or that has not read what it was told, needs no word.
+  func beat(_ frame: WireBuffer) {
+    guard state.withLock({ $0.isOpen && $0.task != nil && $0.answer == nil }), sys_unread(descriptor) == 0 else { return }
+    _ = put(frame)
   }
 
   /// Puts a question to the person and waits for the answer.
@@ -94,6 +116,8 @@ final class Connection: Sendable {
     -> Bool
   {
     if message.kind == .answer {
+      // What a person was asked, the asker itself answers.
+      guard stranger == nil else { return false }
       let waiting = state.withLock { state in
         defer { state.answer = nil }
         return state.answer
@@ -126,7 +150,10 @@ final class Connection: Sendable {
   ///
   /// - Returns: the number of bytes; 0 at the end, -1 with `errno` as `read(2)`.
   func read(into buffer: WireBuffer, atMost length: Int) -> Int {
-    buffer.fill(length) { Glibc.read(descriptor, $0.baseAddress!, $0.count) }
+    var sender: Int32 = 0
+    let got = buffer.fill(length) { sys_receive(descriptor, $0.baseAddress!, $0.count, &sender) }
+    if got > 0, sender != pid, sender != SYS_UNKNOWN { state.withLock { $0.stranger = sender } }
+    return got
   }
 
   /// The peer has gone, or must: whatever was being done for it alone is cancelled.

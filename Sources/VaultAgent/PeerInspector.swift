@@ -6,34 +6,59 @@ import VaultModel
 struct PeerInspector: Sendable {
   let user: String
   let host: String
+  /// The agent itself, for what it does unasked.
+  let agent: Requester
+  /// The client that is installed beside this agent: the one whose word for what it becomes is taken.
+  private let client: String
 
   init() {
     user = Self.userName(geteuid())
     host = Self.hostName()
+    let own = Self.link("/proc/self/exe")
+    client = String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]) + "/vault"
+    agent = Requester(
+      user: user, uid: geteuid(), pid: getpid(), program: own, executable: own, directory: Self.link("/proc/self/cwd"),
+      parent: Self.link("/proc/\(getppid())/exe"), host: host)
   }
 
-  /// The agent itself, for what it does unasked.
-  var agent: Requester { requester(pid: getpid(), uid: geteuid(), parent: getppid(), commandIndex: nil) }
-
+  /// Who asks. Where it cannot be proven which file the process runs, the executable is empty, and the program what the process says of
+  /// itself.
+  ///
   /// - Parameter commandIndex: which word of the process's own command line it is about to become; only a place in the kernel's copy
-  ///   of the line, so that the asker cannot give a name that it was not started with.
-  func requester(of connection: Connection, commandIndex: Int?) -> Requester {
-    requester(pid: connection.pid, uid: connection.uid, parent: connection.parent, commandIndex: commandIndex)
-  }
-
-  private func requester(pid: Int32, uid: UInt32, parent known: Int32?, commandIndex: Int?) -> Requester {
-    let process = "/proc/\(pid)"
-    let executable = Self.link(process + "/exe")
-    var program = executable
-    if let commandIndex, commandIndex > 0, let word = Self.commandWord(process + "/cmdline", commandIndex) { program = word }
-    let parent = (known ?? Self.parent(process + "/stat")).map { Self.link("/proc/\($0)/exe") } ?? ""
+  ///   of the line, and only for our own client: a line is of its process's making, and anybody may write "terraform" there.
+  func requester(_ asker: Asker, uid: UInt32, commandIndex: Int?) -> Requester {
+    let process = "/proc/\(asker.pid)"
+    let proven = asker.provenExecutable
+    var program = proven ?? Self.link(process + "/exe")
+    if proven == nil || proven == client, let commandIndex, commandIndex > 0,
+      let word = Self.commandWord(process + "/cmdline", commandIndex)
+    {
+      program = word
+    }
+    let parent = (asker.parent ?? Self.parent(process + "/stat")).flatMap { Self.executable($0) } ?? ""
     return Requester(
-      user: user, uid: uid, pid: pid, program: program, executable: executable, directory: Self.link(process + "/cwd"),
-      parent: parent,
-      host: host)
+      user: user, uid: uid, pid: asker.pid, program: program, executable: proven ?? "", directory: Self.link(process + "/cwd"),
+      parent: parent, host: host)
   }
 
-  private static func link(_ path: String) -> String {
+  /// Who sent something over another's connection: nothing of it is proven.
+  func stranger(_ pid: Int32, uid: UInt32) -> Requester {
+    let process = "/proc/\(pid)"
+    return Requester(
+      user: user, uid: uid, pid: pid, program: Self.link(process + "/exe"), executable: "",
+      directory: Self.link(process + "/cwd"),
+      parent: "", host: host)
+  }
+
+  /// The file that a process runs; nil where it stands at its path only in a namespace of the process's own.
+  private static func executable(_ pid: Int32) -> String? {
+    let link = "/proc/\(pid)/exe"
+    let path = Self.link(link)
+    guard let file = ProgramFile(link), ProgramFile(path) == file else { return nil }
+    return path
+  }
+
+  static func link(_ path: String) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
       let length = readlink(path, buffer.baseAddress!, buffer.count)
       return length > 0 ? String(decoding: UnsafeRawBufferPointer(buffer)[..<length], as: UTF8.self) : ""

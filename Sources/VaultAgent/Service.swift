@@ -29,18 +29,36 @@ struct Service: Sendable {
   /// Handles one request to its end. Never throws: what fails is told to the client.
   func handle(_ connection: Connection, _ message: Message) async {
     var stopper: Requester?
+    let asker = Asker(connection)
+    let requester = inspector.requester(asker, uid: connection.uid, commandIndex: message.number(.commandIndex))
     do {
-      let reply = try await answer(connection, message)
-      let requester = message.kind == .stop ? inspector.requester(of: connection, commandIndex: nil) : nil
-      try connection.send(try reply.frame())
-      stopper = requester
+      if let fault = asker.fault { throw await refuse(message, requester, fault) }
+      let reply = try await answer(connection, message, requester)
+      let frame = try reply.frame()
+      // Nothing is between this and the answer.
+      if let fault = asker.fault { throw await refuse(message, requester, fault) }
+      try connection.send(frame)
+      if message.kind == .stop { stopper = requester }
     } catch {
       if let frame = try? Failure(error).frame() { try? connection.send(frame) }
     }
     if let stopper { stop(stopper) }
   }
 
-  private func answer(_ connection: Connection, _ message: Message) async throws -> Reply {
+  /// Logs a request that is not to be answered.
+  private func refuse(_ message: Message, _ requester: Requester, _ fault: Asker.Fault) async -> AgentError {
+    var who = requester
+    if case .sender(let pid) = fault { who = inspector.stranger(pid, uid: requester.uid) }
+    var event = AuditEvent(
+      action: .requestRefused, outcome: .refused, trigger: AuditTrigger(rawValue: message.text(.trigger) ?? "") ?? .manual,
+      profile: message.text(.profile).map { String($0.prefix(200)) }, requester: who)
+    event.detail = fault.text
+    AgentLog.write("a request was refused: \(fault.text)")
+    do { try await store.record(event) } catch { AgentLog.write("that could not be logged: \(Failure(error).message)") }
+    return .unprovenAsker(why: fault.text)
+  }
+
+  private func answer(_ connection: Connection, _ message: Message, _ requester: Requester) async throws -> Reply {
     // A client of any version may ask how the agent is, and end it.
     if message.kind == .stop { return Reply(.done) }
     if message.kind == .status { return try await status() }
@@ -48,7 +66,6 @@ struct Service: Sendable {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
     autoLock.noteUse()
-    let requester = inspector.requester(of: connection, commandIndex: message.number(.commandIndex))
     let prompter = ConnectionPrompter(connection: connection)
     return try await CurrentPrompter.$environment.withValue(Wish.environment(of: message)) {
       switch message.kind {

@@ -29,6 +29,7 @@ struct SinkFields {
       ("uid", "VAULT_UID", String(who.uid)), ("pid", "VAULT_PID", String(who.pid)), ("program", "VAULT_PROGRAM", who.program),
       ("directory", "VAULT_DIRECTORY", who.directory), ("host", "VAULT_HOST", who.host),
       ("executable", "VAULT_EXECUTABLE", who.executable), ("parent", "VAULT_PARENT", who.parent),
+      ("proven", "VAULT_PROVEN", who.isProven ? "true" : "false"),
       ("sessionId", "VAULT_SESSION_ID", event.sessionId), ("intentId", "VAULT_INTENT_ID", event.intentId),
       ("reason", "VAULT_REASON", event.reason), ("error", "VAULT_ERROR", event.error), ("detail", "VAULT_DETAIL", event.detail),
       ("hash", "VAULT_HASH", hex(record.hash)),
@@ -42,7 +43,7 @@ struct SinkFields {
     var text = "\(event.action.rawValue) \(event.outcome.rawValue)"
     if let profile = event.profile { text += " of \(profile)" }
     text += " by \(event.requester.user)"
-    if !event.requester.program.isEmpty { text += ", \(event.requester.program)" }
+    if !event.requester.shownProgram.isEmpty { text += ", \(event.requester.shownProgram)" }
     if let more = event.error ?? event.detail { text += ": \(more)" }
     return safeText(text)
   }

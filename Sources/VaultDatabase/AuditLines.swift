@@ -31,6 +31,20 @@ public struct AuditLine {
   /// Lends the bytes of another column that holds some (``AuditField/previousHash``, ``AuditField/mac``); empty where there are none.
   public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(Int(field.rawValue), body) }
 
+  /// Whether the kernel stood for which file the asking process ran.
+  public var isProven: Bool {
+    var isProven = false
+    withBytes(.executable) { isProven = $0?.isEmpty == false }
+    return isProven
+  }
+
+  /// Lends the program as reports show it (``Requester/shownProgram``).
+  public func withShownProgram(_ body: (UnsafeRawBufferPointer) -> Void) {
+    if isProven { return withBytes(.program) { body($0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) } }
+    var shown = text(.program) + Requester.unproven
+    shown.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+  }
+
   public func text(_ field: AuditField) -> String {
     row.withText(Int(field.rawValue)) { $0.map { String(decoding: $0, as: UTF8.self) } ?? "" }
   }

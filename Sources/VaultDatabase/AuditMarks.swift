@@ -60,7 +60,9 @@ extension VaultReader {
     guard let database else { return }
     let query = AuditQuery(filter)
     let sql =
-      "SELECT time, outcome, action, cause, profile, role_arn, user, program, error FROM audit_event"
+      // As ``Requester/shownProgram`` has it.
+      "SELECT time, outcome, action, cause, profile, role_arn, user, "
+      + "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END, error FROM audit_event"
       + (query.condition.isEmpty ? "" : " WHERE " + query.condition) + " ORDER BY sequence"
     let statement = try database.prepare(sql).begin()
     for value in query.values { try value.bind(to: statement) }

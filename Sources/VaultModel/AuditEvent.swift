@@ -48,6 +48,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case leaseEnded = "LeaseEnded"
   /// Another user's program, or one without a token, asked where programs are served; once for many.
   case endpointRefused = "EndpointRefused"
+  /// A request at the agent's socket was not answered: who sent it was not who had connected, or had ended, or become another program.
+  case requestRefused = "RequestRefused"
   case profileAdded = "ProfileAdded"
   case profileChanged = "ProfileChanged"
   case profileRemoved = "ProfileRemoved"

@@ -6,7 +6,7 @@ public struct Requester: Sendable, Hashable {
   public var pid: Int32
   /// What the person runs: the command that `vault exec` becomes, read from the kernel's copy of the command line, or the executable.
   public var program: String
-  /// The file that the process runs (`/proc/PID/exe`).
+  /// The file that the process runs (`/proc/PID/exe`); empty where that could not be proven.
   public var executable: String
   /// The working directory (`/proc/PID/cwd`).
   public var directory: String
@@ -26,4 +26,11 @@ public struct Requester: Sendable, Hashable {
     self.parent = parent
     self.host = host
   }
+
+  /// Whether the kernel stood for which file the process ran. Else ``program`` is what the process said of itself.
+  public var isProven: Bool { !executable.isEmpty }
+  /// Behind a program's name that nobody stands for.
+  public static let unproven = " (unproven)"
+  /// The program as reports show it.
+  public var shownProgram: String { isProven ? program : program + Self.unproven }
 }

@@ -10,11 +10,20 @@ public final class Channel {
 
   deinit { close(descriptor) }
 
+  /// Seconds that a connection may wait for its place in the agent's queue, and a message for room.
+  public static let patience: Int32 = 10
+
+  /// The process at the other end when the connection was made; nil where the kernel does not say.
+  public var peer: Int32? {
+    var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
+    return sys_peer_credentials(descriptor, &pid, &uid, &gid) == 0 && pid > 0 ? pid : nil
+  }
+
   /// Connects to the agent.
   ///
-  /// - Returns: nil with `errno` set where nobody listens there.
+  /// - Returns: nil with `errno` set where nobody listens there; `EAGAIN` where nobody took the connection in time.
   public static func connect(to path: String) -> Channel? {
-    let descriptor = sys_unix_connect(path)
+    let descriptor = sys_unix_connect(path, patience)
     return descriptor < 0 ? nil : Channel(descriptor: descriptor)
   }
 
@@ -26,6 +35,8 @@ public final class Channel {
       }
       if sent > 0 {
         offset += sent
+      } else if errno == EAGAIN {
+        throw .timedOut
       } else if errno != EINTR {
         throw errno == EPIPE || errno == ECONNRESET ? .closed : .system(operation: "write to", code: errno)
       }

@@ -23,7 +23,7 @@ enum AuditFormat {
       event.durationSeconds.map { String($0) } ?? "",
       event.mfa ? "true" : "false", event.requestId ?? "", event.endpoint ?? "", event.reason ?? "", who.user, String(who.uid),
       String(who.pid),
-      who.program, who.directory, who.host, who.executable, who.parent, event.sessionId ?? "", event.error ?? "",
+      who.shownProgram, who.directory, who.host, who.executable, who.parent, event.sessionId ?? "", event.error ?? "",
       event.detail ?? "",
       hex(record.hash),
     ]
@@ -68,6 +68,7 @@ enum AuditFormat {
         writer.field("host", event.requester.host)
         writer.field("executable", event.requester.executable)
         writer.field("parent", event.requester.parent)
+        writer.field("proven", event.requester.isProven)
       }
       writer.field("sessionId", event.sessionId)
       writer.field("error", event.error)

@@ -114,7 +114,8 @@ enum AuditReport {
         table.add([
           ReportCommands.time(record.time, now: now), event.action.rawValue, event.outcome.rawValue, event.profile ?? "-",
           event.requester.user,
-          event.requester.program, event.accessKeyId ?? "-", event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
+          event.requester.shownProgram, event.accessKeyId ?? "-",
+          event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
         ])
       }
       table.write(to: &output)

@@ -25,7 +25,11 @@ struct ExportCEF: AuditLineWriter {
     text(" suser=", .user, line, &sink)
     number(" suid=", .uid, line, &sink)
     number(" spid=", .pid, line, &sink)
-    text(" sproc=", .program, line, &sink)
+    line.withShownProgram { program in
+      guard !program.isEmpty else { return }
+      sink.append(" sproc=")
+      sink.append(cef: program, separator: UInt8(ascii: "="))
+    }
     text(" shost=", .host, line, &sink)
     text(" dhost=", .endpoint, line, &sink)
     text(" reason=", .error, line, &sink)
@@ -47,6 +51,7 @@ struct ExportCEF: AuditLineWriter {
     text(" vaultExecutable=", .executable, line, &sink)
     text(" vaultDirectory=", .directory, line, &sink)
     text(" vaultParent=", .parent, line, &sink)
+    if line.isProven { sink.append(" vaultProven=true") } else { sink.append(" vaultProven=false") }
     sink.append(" vaultHash=")
     line.withHash { sink.append(hex: $0) }
     sink.append("\n")

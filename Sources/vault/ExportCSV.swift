@@ -25,6 +25,7 @@ struct ExportCSV: AuditLineWriter {
       case .sequence, .durationSeconds, .uid, .pid: if let number = line.optionalNumber(field) { self.number(number, &sink) }
       case .mfa: if line.number(.mfa) != 0 { sink.append("true") } else { sink.append("false") }
       case .hash: line.withHash { sink.append(hex: $0) }
+      case .program: line.withShownProgram { sink.append(cell: $0) }
       default: line.withBytes(field) { if let bytes = $0 { sink.append(cell: bytes) } }
       }
     }

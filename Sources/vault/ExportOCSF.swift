@@ -67,7 +67,8 @@ struct ExportOCSF: AuditLineWriter {
     user("\"user\":", line, &sink)
     sink.append(",\"process\":{\"pid\":")
     sink.append(line.number(.pid))
-    text(",\"name\":", .program, line, &sink)
+    sink.append(",\"name\":")
+    line.withShownProgram { sink.append(json: $0) }
     sink.append("}")
     sink.append("}")
   }
@@ -135,6 +136,7 @@ struct ExportOCSF: AuditLineWriter {
     text(",\"executable\":", .executable, line, &sink)
     text(",\"directory\":", .directory, line, &sink)
     text(",\"parent\":", .parent, line, &sink)
+    if line.isProven { sink.append(",\"proven\":true") } else { sink.append(",\"proven\":false") }
     sink.append(",\"hash\":\"")
     line.withHash { sink.append(hex: $0) }
     sink.append("\"}")

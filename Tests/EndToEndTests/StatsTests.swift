@@ -21,11 +21,13 @@ import Testing
     sum(outcome <> 'success') AS failures FROM audit_event WHERE outcome <> 'intent'
     """
 
+  private static let program = "program || CASE executable WHEN '' THEN ' (unproven)' ELSE '' END"
+
   @Test("every group is counted as SQL counts it", arguments: [false, true])
   func groups(hostile: Bool) async throws {
     let log = try await GeneratedLog(rows: 5_000, hostile: hostile)
     let report = try #require(try await log.vault.json("audit", "stats") as? [String: Any])
-    for (key, column) in [("profiles", "profile"), ("roles", "role_arn"), ("users", "user"), ("programs", "program")] {
+    for (key, column) in [("profiles", "profile"), ("roles", "role_arn"), ("users", "user"), ("programs", Self.program)] {
       let rows = try await log.query("SELECT \(column) AS name, \(Self.counts) AND \(column) IS NOT NULL GROUP BY 1")
       let groups = try #require(report[key] as? [[String: Any]])
       #expect(Set(groups.map(Group.init)) == Set(rows.map(Group.init)), "\(key)")

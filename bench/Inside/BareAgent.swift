@@ -40,7 +40,11 @@ private func lookAt(_ connection: Int32, _ memory: UnsafeMutableRawPointer) {
   var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
   _ = sys_peer_credentials(connection, &pid, &uid, &gid)
   let text = memory.assumingMemoryBound(to: CChar.self)
-  for link in ["/proc/\(pid)/exe", "/proc/\(pid)/cwd", "/proc/\(sys_peer_parent(connection))/exe"] { _ = readlink(link, text, 4_096) }
+  let process = sys_peer_process(connection, pid)
+  for link in ["/proc/\(pid)/exe", "/proc/\(pid)/cwd", "/proc/\(sys_process_parent(process))/exe"] {
+    _ = readlink(link, text, 4_096)
+  }
+  close(process)
   let line = open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
   _ = read(line, memory, 16_384)
   close(line)

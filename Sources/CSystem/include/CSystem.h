@@ -9,19 +9,40 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/types.h>
 
 /// The peer of a connected Unix socket, by the kernel's word (unix(7), SO_PEERCRED). 0, or -1 with errno.
 int sys_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 
-/// The parent of a connected Unix socket's peer, of the very process that connected (SO_PEERPIDFD, Linux 6.5; PIDFD_GET_INFO, 6.13); -1 where
-/// the kernel is older or the peer has ended.
-int32_t sys_peer_parent(int fd);
+#define SYS_UNKNOWN (-1)
+#define SYS_GONE (-2)
+
+/// A descriptor of the very process that connected a Unix socket (SO_PEERPIDFD, Linux 6.5), or, with an older kernel, of the one that has the
+/// number now; SYS_GONE where it has ended, SYS_UNKNOWN where the kernel does not say.
+int sys_peer_process(int fd, int32_t pid);
+
+/// The parent of a process, by its descriptor (PIDFD_GET_INFO, Linux 6.13); -1 where the kernel is older or it has ended.
+int32_t sys_process_parent(int process);
+
+/// read(2) of a Unix socket, with the number of the process that sent the bytes, or SYS_UNKNOWN (unix(7), SCM_CREDENTIALS). The kernel
+/// never puts bytes of two senders together.
+ssize_t sys_receive(int fd, void *bytes, size_t length, int32_t *pid);
+
+/// How much of what was sent the peer has not read yet, by the kernel's own measure (SIOCOUTQ); -1 with errno.
+int sys_unread(int fd);
+
+/// Opens /dev/null in place of each of the three standard descriptors that is closed: a socket that took its number would be written to
+/// by whatever prints. 0, or -1 with errno.
+int sys_open_standard(void);
 
 /// Forbids ptrace, /proc/PID/mem and core dumps of this process (prctl(2), PR_SET_DUMPABLE); exec resets it.
 int sys_set_not_dumpable(void);
 
 /// No core file, whatever the limits were.
 int sys_forbid_core(void);
+
+/// Up to 4,096 descriptors, where as many are allowed: two for each request, and those of the programs that are served.
+int sys_raise_descriptors(void);
 
 /// One heap for all threads instead of one for each (mallopt(3)): the agent's threads are mostly asleep.
 int sys_limit_heaps(void);
@@ -46,10 +67,12 @@ int sys_daemonize(void);
 /// Closes every descriptor from `first` on: what a shell left open is not for a process that stays (close_range(2)).
 int sys_close_from(int first);
 
-/// A Unix stream socket connected to PATH, or -1 with errno; EPERM where another user listens there (SO_PEERCRED, unix(7)).
-int sys_unix_connect(const char *path);
+/// A Unix stream socket connected to PATH, or -1 with errno; EPERM where another user listens there (SO_PEERCRED, unix(7)), EAGAIN where
+/// nobody took the connection, or later takes what is sent, for `patience` seconds.
+int sys_unix_connect(const char *path, int patience);
 
-/// A non-blocking Unix stream socket that listens at PATH, mode 0600 from its first moment, or -1 with errno.
+/// A non-blocking Unix stream socket that listens at PATH, mode 0600 from its first moment, and whose connections say who sent each message;
+/// or -1 with errno.
 int sys_unix_listen(const char *path, int backlog);
 
 /// The next connection of a listening socket, non-blocking and close-on-exec, or -1 with errno.
@@ -76,6 +99,12 @@ int sys_alarm_create(void);
 
 /// Sets an alarm to milliseconds since 1970. 0, or -1 with errno.
 int sys_alarm_set(int alarm, int64_t milliseconds);
+
+/// A timer that does not run while the machine is suspended, or -1 with errno; `sys_alarm_wait` waits for it.
+int sys_timer_create(void);
+
+/// Has a timer go off once, so many milliseconds from now. 0, or -1 with errno.
+int sys_timer_set(int timer, int64_t milliseconds);
 
 /// Waits until the alarm goes off or the clock is set. 0, or -1 where there is no alarm any more.
 int sys_alarm_wait(int alarm);
