@@ -8,13 +8,15 @@ import VaultWire
 /// The agent's one door: a Unix socket that takes connections of its own user only.
 ///
 /// It is what the lane watches while it has nothing to do, so that a request is read, answered and let go by one thread, which nobody has
-/// to wake. Nothing wakes the lane here but the clients, save while a frame is half read: then it looks once a second whether its time
-/// is up.
+/// to wake. Nothing wakes the lane here but the clients, save while a frame is awaited: then it looks once a second whether its time
+/// is up. Who connects and asks nothing keeps nobody out: such connections have a time, and beyond a number the oldest goes.
 ///
 /// `@unchecked Sendable`: what changes is touched by the lane's thread alone, save `isStopping`, which has a lock.
 final class Gate: LaneWatch, @unchecked Sendable {
-  /// How long a frame may take from its first byte to its last.
+  /// How long a frame may take from its first byte to its last, and the first one from the connection on; seconds.
   static let frameDeadline: Int64 = 10
+  /// Connections that have not asked anything yet.
+  static let mostSilent = 256
   /// Connections at one time; more wait in the socket's queue.
   static let mostConnections = 1_000
   private static let mostEvents = 64
@@ -34,12 +36,17 @@ final class Gate: LaneWatch, @unchecked Sendable {
   /// Those that came last: whoever is answered at once is let go without having been watched.
   private var newcomers: [Int32] = []
   private var isListening = true
+  /// There was no descriptor left for a connection, and none to let go.
+  private var isExhausted = false
+  /// How many came.
+  private var count = 0
   private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: mostEvents)
   private var ended: CheckedContinuation<Void, Never>?
 
   /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed on. Call it under the
   /// agent's lock.
   init(path: String, lane: StoreLane, handle: @escaping @Sendable (Connection, Message) async -> Void) throws(AgentError) {
+    let heartbeat = try Heartbeat()
     let inherited = sys_inherited_listener()
     isInherited = inherited >= 0
     if !isInherited {
@@ -56,7 +63,11 @@ final class Gate: LaneWatch, @unchecked Sendable {
     guard poller >= 0, wakeUp >= 0 else { throw .system(what: "make an epoll descriptor", code: sys_errno()) }
     self.path = path
     self.lane = lane
-    self.handle = handle
+    self.handle = { connection, message in
+      heartbeat.began(connection)
+      await handle(connection, message)
+      heartbeat.ended(connection)
+    }
     watch(listener)
     watch(wakeUp)
   }
@@ -80,8 +91,12 @@ final class Gate: LaneWatch, @unchecked Sendable {
   private struct Client {
     let connection: Connection
     var reader = FrameReader()
-    /// Seconds on the monotonic clock when the frame that is being read began; 0 between frames.
-    var frameBegan: Int64 = 0
+    /// Its place in the order in which they came.
+    let number: Int
+    /// Seconds on the monotonic clock since when a frame is awaited: the first one since the connection, another since its first byte;
+    /// 0 between frames.
+    var awaitedSince: Int64
+    var hasAsked = false
   }
 
   // MARK: its life
@@ -120,8 +135,9 @@ final class Gate: LaneWatch, @unchecked Sendable {
 
   func watch(mayWait: Bool) {
     settleNewcomers()
-    let halfway = clients.values.contains { $0.frameBegan > 0 }
-    let ready = epoll_wait(poller, events, Int32(Self.mostEvents), !mayWait ? 0 : halfway ? 1_000 : -1)
+    let isAwaiting = clients.values.contains { $0.awaitedSince > 0 }
+    let ready = epoll_wait(poller, events, Int32(Self.mostEvents), !mayWait ? 0 : isAwaiting || isExhausted ? 1_000 : -1)
+    isExhausted = false
     for event in UnsafeBufferPointer(start: events, count: max(0, Int(ready))) {
       switch event.data.fd {
       case listener: accept()
@@ -131,8 +147,8 @@ final class Gate: LaneWatch, @unchecked Sendable {
       case let descriptor: serve(descriptor)
       }
     }
-    if halfway { dropSlow() }
-    if isListening != (clients.count < Self.mostConnections) {
+    if isAwaiting { dropSlow() }
+    if isListening != (clients.count < Self.mostConnections && !isExhausted) {
       isListening.toggle()
       if isListening { watch(listener) } else { forget(listener) }
     }
@@ -142,7 +158,11 @@ final class Gate: LaneWatch, @unchecked Sendable {
   /// The next newcomer. Others make epoll_wait return again.
   private func accept() {
     let descriptor = sys_accept(listener)
-    if descriptor < 0 { return }
+    if descriptor < 0 {
+      let code = sys_errno()
+      if code == EMFILE || code == ENFILE { isExhausted = !dropOldestSilent(beyond: 0) }
+      return
+    }
     var pid: Int32 = 0
     var uid: UInt32 = 0
     var gid: UInt32 = 0
@@ -151,7 +171,10 @@ final class Gate: LaneWatch, @unchecked Sendable {
       close(descriptor)
       return
     }
-    clients[descriptor] = Client(connection: Connection(descriptor: descriptor, pid: pid, uid: uid))
+    _ = dropOldestSilent(beyond: Self.mostSilent - 1)
+    count += 1
+    clients[descriptor] = Client(
+      connection: Connection(descriptor: descriptor, pid: pid, uid: uid), number: count, awaitedSince: Self.monotonicSeconds())
     newcomers.append(descriptor)
     // What it asks has mostly come with it.
     serve(descriptor)
@@ -170,12 +193,14 @@ final class Gate: LaneWatch, @unchecked Sendable {
     guard var client = clients[descriptor] else { return }
     switch client.reader.next(from: client.connection) {
     case .message(let message):
-      client.frameBegan = 0
+      client.awaitedSince = 0
+      client.hasAsked = true
       clients[descriptor] = client
       // Whatever else is there already makes epoll_wait return again.
       if !client.connection.take(message, on: lane, handle: handle) { drop(descriptor) }
     case .later:
-      client.frameBegan = client.reader.isHalfway ? (client.frameBegan > 0 ? client.frameBegan : Self.monotonicSeconds()) : 0
+      let isAwaited = client.reader.isHalfway || !client.hasAsked
+      client.awaitedSince = isAwaited ? (client.awaitedSince > 0 ? client.awaitedSince : Self.monotonicSeconds()) : 0
       clients[descriptor] = client
     case .over: drop(descriptor)
     }
@@ -189,9 +214,23 @@ final class Gate: LaneWatch, @unchecked Sendable {
 
   private func dropSlow() {
     let now = Self.monotonicSeconds()
-    for (descriptor, client) in clients where client.frameBegan > 0 && now - client.frameBegan >= Self.frameDeadline {
+    for (descriptor, client) in clients where client.awaitedSince > 0 && now - client.awaitedSince >= Self.frameDeadline {
       drop(descriptor)
     }
+  }
+
+  /// Lets the oldest go of those that have asked nothing, where there are more than `count`. Most often there are none at all.
+  private func dropOldestSilent(beyond count: Int) -> Bool {
+    guard clients.count > count else { return false }
+    var silent = 0
+    var oldest: (descriptor: Int32, number: Int)?
+    for (descriptor, client) in clients where !client.hasAsked {
+      silent += 1
+      if client.number < oldest?.number ?? .max { oldest = (descriptor, client.number) }
+    }
+    guard silent > count, let oldest else { return false }
+    drop(oldest.descriptor)
+    return true
   }
 
   private static func monotonicSeconds() -> Int64 {

@@ -60,6 +60,7 @@ struct AgentClient {
         "another user listens at \(paths.socket)", hint: "nothing was sent; choose a folder of your own with VAULT_HOME",
         exitStatus: .refused)
     }
+    if errno == EAGAIN { throw AgentSilence(pid: AgentSilence.pid(inLock: paths.agentLock), seconds: Channel.patience).failure }
     guard errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED else {
       throw Failure(
         "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,
@@ -68,23 +69,41 @@ struct AgentClient {
     return nil
   }
 
+  /// Seconds without a word after which the agent is given up: it says one every five to ten, however long something takes.
+  private static let patience: Int32 = 30
+  /// Seconds after which one that was stopped is given up.
+  private static let hope: Int32 = 5
+
   private func converse(_ channel: Channel, _ frame: WireBuffer) throws -> Message {
     try channel.send(frame)
     var waitingFor: String?
     var shown: String?
+    var silent: Int32 = 0
     while true {
-      // Only a wait of over a second is worth a word.
-      guard let message = try channel.receive(within: shown == nil ? 1_000 : nil) else {
-        if isatty(2) == 1 { Diagnostics.notice(waitingFor ?? "waiting for the agent …") }
-        shown = waitingFor ?? ""
+      // Looked at every second: one that was stopped itself, with the agent or without, is not to think that it has waited meanwhile.
+      guard let message = try channel.receive(within: 1_000) else {
+        silent += 1
+        if silent >= Self.patience { throw AgentSilence(pid: channel.peer, seconds: silent).failure }
+        if silent >= Self.hope {
+          let silence = AgentSilence(pid: channel.peer, seconds: silent)
+          if silence.isStopped { throw silence.failure }
+        }
+        // Only a wait of over a second is worth a word.
+        if shown == nil {
+          if isatty(2) == 1 { Diagnostics.notice(waitingFor ?? "waiting for the agent …") }
+          shown = waitingFor ?? ""
+        }
         continue
       }
+      silent = 0
       switch message.kind {
       case .failure: throw Failure(message)
       case .notice: Diagnostics.notice(message.text(.text) ?? "")
       case .progress:
-        waitingFor = message.text(.text)
-        if shown != nil, shown != waitingFor, isatty(2) == 1, let text = waitingFor {
+        // One without a text only says that the agent lives.
+        guard let text = message.text(.text) else { continue }
+        waitingFor = text
+        if shown != nil, shown != waitingFor, isatty(2) == 1 {
           Diagnostics.notice(text)
           shown = text
         }

@@ -7,6 +7,8 @@ import VaultWire
 /// Starts the agent that is installed beside this program, once however many clients want it.
 struct AgentStarter {
   let paths: VaultPaths
+  /// A hundredth of a second each.
+  private static let mostTries = 3_000
 
   /// - Returns: a connection to the agent, which listens.
   /// - Throws: why it could not start, in its own words.
@@ -17,8 +19,17 @@ struct AgentStarter {
     guard lock >= 0 else { throw Self.failure("make \(paths.startLock)", errno, .cannotCreate) }
     defer { close(lock) }
     // Clients that come while one starts the agent wait here, and then find it running.
-    while sys_flock(lock, LOCK_EX) != 0 {
-      guard errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
+    // One that was stopped meanwhile is not waited for for ever.
+    var tries = 0
+    while sys_flock(lock, LOCK_EX | LOCK_NB) != 0 {
+      guard errno == EWOULDBLOCK || errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
+      tries += 1
+      guard tries < Self.mostTries else {
+        throw Failure(
+          "another command starts the agent, and has not done so for 30 seconds", hint: "is it stopped?  `ps -C vault`",
+          exitStatus: .temporary)
+      }
+      usleep(10_000)
     }
     if let channel = Channel.connect(to: paths.socket) { return channel }
     do {

@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 import VaultModel
 
@@ -6,6 +7,8 @@ import VaultModel
 /// Runs the command line. Comes back only for a command that is not `exec`.
 func run(_ words: [String]) throws {
   _ = PassphraseDescriptor.taken
+  // Behind that, which may be one of them, and before anything of ours is opened.
+  _ = sys_open_standard()
   guard words.count > 1 else {
     Diagnostics.write(Help.overview())
     exit(ExitStatus.usage.rawValue)

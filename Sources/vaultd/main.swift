@@ -5,8 +5,10 @@ import VaultModel
 
 // First of all, before there is anything to steal: no tracing, no core file (exec resets both).
 _ = sys_set_not_dumpable()
+_ = sys_open_standard()
 _ = sys_forbid_core()
 _ = sys_limit_heaps()
+_ = sys_raise_descriptors()
 umask(0o077)
 // libcurl would write the keys of its connections to the file that this names.
 unsetenv("SSLKEYLOGFILE")

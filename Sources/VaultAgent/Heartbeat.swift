@@ -1,0 +1,52 @@
+import CSystem
+import Synchronization
+import VaultWire
+
+/// Tells clients that wait long that the agent lives: a word every few seconds, from a thread of its own, also while the lane is busy or
+/// a person takes their time. A client that hears nothing knows that the agent was stopped.
+///
+/// Most requests are over long before that and cost nobody anything: the timer is set at most once in each pause.
+final class Heartbeat: Sendable {
+  /// Milliseconds. A client hears the first word after one to two of them, and gives up after many (`AgentClient.patience`).
+  static let pause: Int64 = 5_000
+
+  private struct State {
+    /// With how often the timer has gone off since they began.
+    var waiting: [ObjectIdentifier: (connection: Connection, beats: Int)] = [:]
+    var isSet = false
+  }
+  private let state = Mutex(State())
+  private let timer: Int32
+
+  init() throws(AgentError) {
+    timer = sys_timer_create()
+    guard timer >= 0 else { throw .system(what: "make a timer", code: sys_errno()) }
+    // It lives as long as the agent.
+    Thread.detach { [self] in run() }
+  }
+
+  func began(_ connection: Connection) {
+    state.withLock { state in
+      state.waiting[ObjectIdentifier(connection)] = (connection, 0)
+      if !state.isSet { state.isSet = sys_timer_set(timer, Self.pause) == 0 }
+    }
+  }
+
+  func ended(_ connection: Connection) { state.withLock { $0.waiting[ObjectIdentifier(connection)] = nil } }
+
+  private func run() {
+    while sys_alarm_wait(timer) == 0 {
+      let waiting = state.withLock { state -> [Connection] in
+        var old: [Connection] = []
+        for (key, one) in state.waiting {
+          if one.beats > 0 { old.append(one.connection) }
+          state.waiting[key]?.beats += 1
+        }
+        state.isSet = !state.waiting.isEmpty && sys_timer_set(timer, Self.pause) == 0
+        return old
+      }
+      guard !waiting.isEmpty, let frame = try? MessageWriter(.progress).frame() else { continue }
+      for connection in waiting { connection.beat(frame) }
+    }
+  }
+}
