@@ -59,7 +59,7 @@ final class Asker: Sendable {
   /// The file that it runs, where that can be proven: the process is held, and the file is what stands at its path for the agent, too, and
   /// not only in a namespace of the asker's own making.
   var provenExecutable: String? {
-    guard process >= 0, let program else { return nil }
+    guard process >= 0, connection.namesSenders, let program else { return nil }
     let path = PeerInspector.link("/proc/\(pid)/exe")
     return ProgramFile(path) == program ? path : nil
   }

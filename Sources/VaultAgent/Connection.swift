@@ -16,6 +16,8 @@ final class Connection: Sendable {
     var isWatched = false
     /// Who sent something here and is not the peer.
     var stranger: Int32?
+    /// The kernel said of all that came who sent it.
+    var namesSenders = true
   }
   private let descriptor: Int32
   private let state = Mutex(State())
@@ -38,6 +40,8 @@ final class Connection: Sendable {
 
   /// The number of a process that sent something here and is not the one that connected.
   var stranger: Int32? { state.withLock { $0.stranger } }
+
+  var namesSenders: Bool { state.withLock { $0.namesSenders } }
 
   /// Whether nobody has the other end any more.
   var isHungUp: Bool {
@@ -152,7 +156,9 @@ final class Connection: Sendable {
   func read(into buffer: WireBuffer, atMost length: Int) -> Int {
     var sender: Int32 = 0
     let got = buffer.fill(length) { sys_receive(descriptor, $0.baseAddress!, $0.count, &sender) }
-    if got > 0, sender != pid, sender != SYS_UNKNOWN { state.withLock { $0.stranger = sender } }
+    if got > 0, sender != pid {
+      state.withLock { if sender == SYS_UNKNOWN { $0.namesSenders = false } else { $0.stranger = sender } }
+    }
     return got
   }
 

@@ -14,7 +14,9 @@ enum ExportedField {
   enum Proof {
     static let timeMillis = 33, issuedAtMillis = 34, expiresAtMillis = 35, hash = 36, previousHash = 37, mac = 38
     static let vault = 39, signedAt = 40, publicKey = 41, signature = 42
-    static let count = 43
+    /// What is said of the executable, which the hash goes over.
+    static let proven = 43
+    static let count = 44
   }
 
   static let top = [
@@ -43,7 +45,7 @@ enum ExportedField {
     Field(name: "pid", place: 25, kind: .number, isNeeded: true), Field(name: "program", place: 26, kind: .text, isNeeded: true),
     Field(name: "directory", place: 28, kind: .text, isNeeded: true), Field(name: "host", place: 30, kind: .text, isNeeded: true),
     Field(name: "executable", place: 27, kind: .text, isNeeded: true),
-    Field(name: "parent", place: 29, kind: .text, isNeeded: true),
+    Field(name: "parent", place: 29, kind: .text, isNeeded: true), Field(name: "proven", place: Proof.proven, kind: .flag),
   ]
   static let head = [
     Field(name: "vault", place: Proof.vault, kind: .text), Field(name: "signedAt", place: Proof.signedAt, kind: .number),

@@ -43,6 +43,9 @@ struct ExportedRow: ~Copyable {
     if let missing = ExportedField.needed.first(where: { if case .none = values[$0.place] { true } else { false } }) {
       return "has no \(missing.name)"
     }
+    if let proven = number(Proof.proven), (proven == 1) == (bytes(27)?.isEmpty ?? true) {
+      return "says of its executable what it is not"
+    }
     return addMillis()
   }
 

@@ -48,6 +48,7 @@ struct ExportJSON: AuditLineWriter {
     text(",\"host\":", .host, line, &sink)
     text(",\"executable\":", .executable, line, &sink)
     text(",\"parent\":", .parent, line, &sink)
+    if line.isProven { sink.append(",\"proven\":true") } else { sink.append(",\"proven\":false") }
     text("},\"sessionId\":", .sessionId, line, &sink)
     text(",\"error\":", .error, line, &sink)
     text(",\"detail\":", .detail, line, &sink)

@@ -210,6 +210,13 @@ import Testing
     let ocsf = try await vault.mustRun("audit", "export", "--format", "ocsf")
     #expect(ocsf.contains(#""name":"/usr/bin/sleep (unproven)""#) && ocsf.contains(#""proven":false"#))
     #expect(try await vault.mustRun("audit", "stats").contains("/usr/bin/sleep (unproven)"))
+    // A line that is changed to say otherwise is found.
+    let lines = try await vault.mustRun("audit", "export", "--format", "jsonl", "--whole")
+    let whole = vault.folder.write(lines, to: "whole.jsonl")
+    try await vault.mustRun("audit", "verify", whole)
+    let told = vault.folder.write(lines.replacing(#""proven":false"#, with: #""proven":true"#), to: "told.jsonl")
+    let found = try await vault.run("audit", "verify", told)
+    #expect(found.end == .exit(65) && found.errors.contains("says of its executable what it is not"), "\(found.errors)")
     #expect(try await vault.run("audit", "verify").succeeded)
   }
 

@@ -109,7 +109,8 @@ import Testing
       tried += 1
     }
     let requester = try #require(object["requester"] as? [String: Any])
-    for (name, changed) in changes(requester) {
+    // Files of a vault that did not write it yet are whole without.
+    for (name, changed) in changes(requester) where name != "without proven" {
       let row = object.merging(["requester": changed]) { $1 }
       try await expect(lines.enumerated().map { try $0.offset == deliver ? line(row) : $0.element }, "is not whole", name)
       tried += 1

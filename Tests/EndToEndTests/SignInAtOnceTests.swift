@@ -12,11 +12,13 @@ import Testing
     return ["BROWSER": path]
   }
 
-  /// The page to which the browser was sent, once it was.
+  /// The page to which the browser was led, once it was.
   private func page(_ vault: TestVault) async throws -> URLComponents {
     while true {
       if let text = try? String(contentsOfFile: vault.folder.file("page"), encoding: .utf8) {
-        return try #require(URLComponents(string: text))
+        let address = try #require(URLComponents(string: text))
+        let answer = try await LoopbackHTTP.send("GET", address.path, port: UInt16(try #require(address.port)))
+        return try #require(answer.headers["location"].flatMap { URLComponents(string: $0) })
       }
       await Task.yield()
     }

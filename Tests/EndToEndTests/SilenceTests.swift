@@ -93,6 +93,22 @@ import Testing
     #expect(try await vault.mustRun("agent", "status").contains("pid: \(agent)"))
   }
 
+  @Test("a command that was stopped while it started the agent is not waited for for ever")
+  func startLock() async throws {
+    let vault = TestVault()
+    vault.config("[profile none]\nregion = us-east-1\n")
+    try await vault.mustRun("import")
+    try await vault.mustRun("agent", "stop")
+    let holder = try RunningProgram(
+      "/usr/bin/flock", [vault.folder.file("vault/start.lock"), "sh", "-c", "echo held; exec sleep 90"],
+      environment: ["PATH": "/usr/bin:/bin"])
+    #expect(try await holder.readLine() == "held")
+    let result = try await vault.run("exec", "none", "--", "true")
+    #expect(result.end == .exit(75) && result.errors.contains("another command starts the agent"), "\(result.errors)")
+    holder.kill()
+    try await vault.mustRun("agent", "start")
+  }
+
   @Test("a wait that is long and nobody's fault is not cut off")
   func longWait() async throws {
     let vault = TestVault()
