@@ -76,7 +76,7 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
-    let autoLock = AutoLock(clock: clock, isUnlocked: { await store.isUnlocked }) { cause in
+    let autoLock = AutoLock(clock: clock, lane: AgentLane.current, isUnlocked: { await store.isUnlocked }) { cause in
       await broker.lockItself(cause)
     } shutOut: {
       await custody.shutOut($0)

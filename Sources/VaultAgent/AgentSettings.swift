@@ -16,6 +16,8 @@ struct AgentSettings: Sendable {
   /// When the key is forgotten by itself.
   let lockRule: LockRule
   let lockEvents: LockEvents
+  /// The address of the bus on which the login manager is.
+  let loginBus: String
   /// What is logged of them when it changes: each setting's name, its value, and what it is where nobody set one.
   let logged: [(name: String, value: String, standard: String)]
 
@@ -44,6 +46,7 @@ struct AgentSettings: Sendable {
     let lockOn = try value(.lockOn)
     lockRule = LockRule(lockAfter) ?? .never
     lockEvents = LockEvents(lockOn) ?? .none
+    loginBus = try value(.loginBus)
     // What a job's environment says for one agent is no change of the settings; where the log goes is one, whoever says it.
     logged =
       [

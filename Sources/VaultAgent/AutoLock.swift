@@ -7,6 +7,7 @@ import VaultModel
 /// The next request fetches the key again, as far as the key store gives it without asking; while the screen is locked, none does.
 actor AutoLock {
   private let clock: any WallClock
+  private let lane: (any TaskExecutor)?
   /// Locks; does nothing where the vault is locked.
   private let lock: @Sendable (LockCause) async -> Void
   private let isUnlocked: @Sendable () async -> Bool
@@ -20,10 +21,12 @@ actor AutoLock {
   private var alarm: (task: Task<Void, Never>, moment: Timestamp)?
 
   init(
-    clock: any WallClock, isUnlocked: @escaping @Sendable () async -> Bool, lock: @escaping @Sendable (LockCause) async -> Void,
+    clock: any WallClock, lane: (any TaskExecutor)?, isUnlocked: @escaping @Sendable () async -> Bool,
+    lock: @escaping @Sendable (LockCause) async -> Void,
     shutOut: @escaping @Sendable (Bool) async -> Void
   ) {
     self.clock = clock
+    self.lane = lane
     self.isUnlocked = isUnlocked
     self.lock = lock
     self.shutOut = shutOut
@@ -34,16 +37,16 @@ actor AutoLock {
   /// Goes by other settings from now on.
   ///
   /// - Parameter bus: the address of the bus on which the login manager is.
-  func use(_ rule: LockRule, _ events: LockEvents, bus: String?) async {
+  func use(_ rule: LockRule, _ events: LockEvents, bus: String) async {
     self.rule = rule
     let hadScreen = self.events.contains(.screen)
     self.events = events.causes
     if events.causes.isEmpty {
       login = nil
-    } else if login == nil, let bus {
-      login = LoginManager(address: bus) { [weak self] event in
+    } else if login == nil {
+      login = LoginManager(address: bus) { [weak self, lane] event in
         // Awaited by nobody: the bus tells, and goes on.
-        Task(executorPreference: AgentLane.current) { await self?.heard(event) }
+        Task(executorPreference: lane) { await self?.heard(event) }
       }
     }
     if hadScreen, !self.events.contains(.screen) { await shutOut(false) }
@@ -69,7 +72,7 @@ actor AutoLock {
   private func arm() {
     alarm?.task.cancel()
     alarm = rule.due(unlockedAt: unlockedAt, usedAt: usedAt.withLock { $0 }).map { due in
-      let task = Task(executorPreference: AgentLane.current) { [clock] in
+      let task = Task(executorPreference: lane) { [clock] in
         do { try await clock.sleep(until: due.at) } catch { return }
         await self.ring(due.at)
       }

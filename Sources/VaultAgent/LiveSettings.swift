@@ -1,4 +1,3 @@
-import VaultKeys
 import VaultModel
 import VaultStore
 
@@ -29,7 +28,6 @@ actor LiveSettings {
     try await store.noteSettings(settings.logged, requester: requester, trigger: trigger)
     await store.setFailureRule(settings.failureRule)
     try await sinks.use(settings.sinks, from: head)
-    await autoLock.use(
-      settings.lockRule, settings.lockEvents, bus: LoginManager.systemBus(environment: { environment[$0] }))
+    await autoLock.use(settings.lockRule, settings.lockEvents, bus: settings.loginBus)
   }
 }

@@ -26,13 +26,6 @@ public final class LoginManager: Sendable {
 
   deinit { isOver.withLock { $0 = true } }
 
-  /// `DBUS_SYSTEM_BUS_ADDRESS`, else the socket that the D-Bus Specification names.
-  ///
-  /// - Parameter environment: looks up a variable; an empty value counts as none.
-  public static func systemBus(environment: (String) -> String?) -> String {
-    environment("DBUS_SYSTEM_BUS_ADDRESS").flatMap { $0.isEmpty ? nil : $0 } ?? "unix:path=/run/dbus/system_bus_socket"
-  }
-
   /// What the thread needs; it outlives the manager by a moment.
   ///
   /// `@unchecked Sendable`: the constants are never changed, and the connection belongs to the one thread.

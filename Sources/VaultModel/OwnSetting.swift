@@ -84,6 +84,11 @@ public struct OwnSetting: Sendable {
     help: "what of the login makes the agent forget the master key", isLive: true
   ) { LockEvents($0) != nil }
 
+  public static let loginBus = OwnSetting(
+    "login_bus", standard: "unix:path=/run/dbus/system_bus_socket", values: "a D-Bus address",
+    help: "the bus on which the login manager is, for lock_on", isLive: true, takesVariable: false
+  ) { $0.hasPrefix("unix:") }
+
   /// Those whose values are lists, parted by blanks.
   public static let lists: Set<String> = [trustedEndpoints.name, trustedCABundles.name]
   /// Those that decide to whom secrets are sent.
@@ -91,7 +96,7 @@ public struct OwnSetting: Sendable {
 
   /// In the order in which they are shown.
   public static let all = [
-    lockAfter, lockOn, trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog,
+    lockAfter, lockOn, loginBus, trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog,
     auditFailure, auditShipTo,
   ]
 }
