@@ -36,7 +36,7 @@ canary() {
 # The tests of the programs, against an agent that was built with the sanitizer.
 served() {
   local sanitizer=$1 found=$PWD/.build/sanitize/$1-agent programs=$PWD/.build/sanitize/$1-programs log=.build/sanitize/$1-EndToEndTests.log
-  env -u VAULT_SANITIZED scripts/swift.sh build --product vaultd --sanitize="$sanitizer" --scratch-path "$2" \
+  env -u VAULT_SANITIZED scripts/swift.sh build --product vaultd --sanitize="$sanitizer" --scratch-path "$2" -Xswiftc -DSANITIZED \
     >".build/sanitize/build-$sanitizer-agent.log" 2>&1 || { tail -30 ".build/sanitize/build-$sanitizer-agent.log" >&2; return 1; }
   rm -rf "$found" "$programs"
   mkdir -p "$found" "$programs"
@@ -78,7 +78,8 @@ for sanitizer in "$@"; do
     *) echo "usage: sanitize.sh [thread|address ...]" >&2 && exit 64 ;;
   esac
   echo "$sanitizer: building (some minutes the first time)" >&2
-  build=(--sanitize="$sanitizer" --scratch-path "$folder")
+  # What is built like this keeps the sanitizer's own variables, which the agent would leave behind.
+  build=(--sanitize="$sanitizer" --scratch-path "$folder" -Xswiftc -DSANITIZED)
   scripts/swift.sh build --build-tests "${build[@]}" >".build/sanitize/build-$sanitizer.log" 2>&1 \
     || { tail -30 ".build/sanitize/build-$sanitizer.log" >&2; exit 1; }
   for target in $tests; do

@@ -14,6 +14,7 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -378,4 +379,42 @@ int sys_inherited_listener(void) {
   sys_name_senders(3);
   fcntl(3, F_SETFL, fcntl(3, F_GETFL) | O_NONBLOCK);
   return 3;
+}
+
+int sys_exchange(const char *one, const char *other) { return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE); }
+
+int sys_rename_new(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE); }
+
+int sys_unix_is_ours(const char *name) {
+  struct sockaddr_un address;
+  if (sys_unix_address(name, &address) != 0) return -1;
+  socklen_t size = sizeof address;
+  if (name[0] == '@') {
+    address.sun_path[0] = 0;
+    size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+  }
+  // A queue that is full is no reason to wait.
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  int result = connect(fd, (struct sockaddr *)&address, size);
+  int32_t pid;
+  uint32_t uid, gid;
+  if (result == 0) result = sys_peer_credentials(fd, &pid, &uid, &gid);
+  if (result == 0 && uid != geteuid()) {
+    errno = EPERM;
+    result = -1;
+  }
+  int saved = errno;
+  close(fd);
+  errno = saved;
+  return result;
+}
+
+int sys_is_written(int fd) {
+  // A lease for reading is given where nobody writes.
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return 0;
+  }
+  return errno == EAGAIN ? 1 : -1;
 }

@@ -1,3 +1,4 @@
+import Glibc
 import VaultModel
 
 /// What can go wrong in the agent itself.
@@ -5,8 +6,13 @@ public enum AgentError: ReportableError {
   case system(what: String, code: Int32)
   case foreignSocket(path: String)
   case anotherAgent(pid: String)
+  /// An agent of another vault, with the same runtime folder.
+  case socketTaken(path: String)
+  case noLocks(path: String, code: Int32)
   case insecure(path: String, why: String, remedy: String)
   case noHome
+  /// A client of another vault has come to this agent's socket.
+  case otherVault(asked: String, own: String)
   case unknownProfile(name: String, suggestion: String?, count: Int)
   case noKeyForProfile(profile: String, key: String)
   case locked
@@ -33,7 +39,11 @@ public enum AgentError: ReportableError {
     case .system(let what, let code): "cannot \(what) (errno \(code))"
     case .foreignSocket(let path): "what is at \(path) is not a socket of ours"
     case .anotherAgent(let pid): "another agent runs (pid \(pid))"
+    case .socketTaken(let path): "another vault's agent listens at \(path)"
+    case .noLocks(let path, let code): "cannot lock \(path) (\(String(cString: strerror(code))))"
     case .insecure(let path, let why, _): "\(path) \(why)"
+    case .otherVault(let asked, let own):
+      "the agent at this socket keeps the vault in \(safeText(own)), and not the one in \(safeText(asked))"
     case .noHome: "neither VAULT_HOME nor HOME is an absolute path"
     case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
     case .noKeyForProfile(let profile, let key):
@@ -66,6 +76,10 @@ public enum AgentError: ReportableError {
     case .insecure(_, _, let remedy): remedy
     case .foreignSocket: "move it away"
     case .anotherAgent: "`vault agent stop` ends it"
+    case .socketTaken: "give one of the two vaults a folder of its own with VAULT_HOME"
+    case .noLocks: "its file system (NFS?) has no locks: put the vault on a disk of this machine with VAULT_HOME"
+    case .otherVault:
+      "HOME or XDG_DATA_HOME is another one here: take it back for the agent's vault, or give the other one a folder of its own with VAULT_HOME"
     case .noHome: "set HOME, or VAULT_HOME to a folder of your own"
     case .unknownProfile(_, let suggestion?, let count): "did you mean \(suggestion)?  `vault list` shows all \(count)"
     case .unknownProfile(_, nil, 0): "`vault import` takes the profiles of ~/.aws/config"
@@ -96,10 +110,10 @@ public enum AgentError: ReportableError {
 
   public var exitStatus: ExitStatus {
     switch self {
-    case .system: .inputOutput
+    case .system, .noLocks: .inputOutput
     case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenAsker: .refused
-    case .anotherAgent: .temporary
-    case .noHome, .noKeyForProfile, .otherVersion: .configuration
+    case .anotherAgent, .socketTaken: .temporary
+    case .noHome, .noKeyForProfile, .otherVersion, .otherVault: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
     case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput

@@ -54,7 +54,9 @@ public struct AgentProcess: Sendable {
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
     let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentLane.begin())
-    let custody = Custody(store: store, standard: settings.keyStore, clock: clock, keyStores: keyStores(store.vaultId))
+    let session = PersonSession()
+    let custody = Custody(
+      store: store, standard: settings.keyStore, clock: clock, keyStores: keyStores(store.vaultId, session))
     let catalogue = Catalogue(
       store: store, custody: custody, reader: try VaultReader(path: paths.database, isBrief: false),
       standardName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
@@ -84,7 +86,7 @@ public struct AgentProcess: Sendable {
     let live = LiveSettings(
       files: paths.settingsFiles, environment: environment, store: store, sinks: sinks, autoLock: autoLock)
     try await live.take(requester: inspector.agent, trigger: .start)
-    let notifier = Notifier(environment: environment, clock: clock)
+    let notifier = Notifier(session: session, clock: clock)
     let scheduler = Scheduler(
       clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
@@ -100,7 +102,7 @@ public struct AgentProcess: Sendable {
     let service = Service(
       store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
       scheduler: scheduler, notifier: notifier, door: door, settings: live, sinks: sinks, autoLock: autoLock,
-      inspector: inspector, startedAt: clock.now(),
+      inspector: inspector, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
       lastProgram: lastProgram, stop: { ending.request(by: $0) })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
@@ -143,8 +145,8 @@ public struct AgentProcess: Sendable {
     }
   }
 
-  private func keyStores(_ vaultId: String) -> @Sendable (KeyStoreKind) -> any KeyStore {
-    let secretService = SecretServiceKeyStore(vaultId: vaultId)
+  private func keyStores(_ vaultId: String, _ session: PersonSession) -> @Sendable (KeyStoreKind) -> any KeyStore {
+    let secretService = SecretServiceKeyStore(vaultId: vaultId, buses: { session.buses })
     let answers = PassphraseAnswers(vaultId: vaultId, environment: environment)
     let passphrase = PassphraseKeyStore(vaultId: vaultId, directory: paths.dataDirectory) { request in
       try await answers.answer(request)

@@ -1,4 +1,3 @@
-import Glibc
 import VaultModel
 import VaultSecrets
 
@@ -23,22 +22,22 @@ struct AskedVariables: Sendable {
     self.values = values
   }
 
-  /// The agent's own, for what it does unasked: those of the client that started it.
-  init(own names: [String]) {
-    var values: [String: SecretBytes] = [:]
-    for name in names {
-      if let value = getenv(name), value.pointee != 0 { values[name] = SecretBytes(String(cString: value)) }
-    }
-    self.values = values
-  }
+  /// None are set.
+  init() { values = [:] }
 
   subscript(_ name: String) -> SecretBytes? { values[name] }
   func text(_ name: String) -> String? { values[name]?.withBytes { String(decoding: $0, as: UTF8.self) } }
 }
 
 extension Call {
-  func asked(_ names: [String]) async throws -> AskedVariables {
-    if prompter is Nobody { return AskedVariables(own: names) }
-    return AskedVariables(try await prompter.ask(.variables(names)), names: names)
+  /// Variables of who asks; for a renewal that nobody waits for, those of who asked last.
+  ///
+  /// - Parameter isKept: whether such a renewal may have them: not where they are themselves what is asked for.
+  func asked(_ names: [String], isKept: Bool = true) async throws -> AskedVariables {
+    let key = isKept ? "\(plan.profile)\n\(names.joined(separator: " "))" : nil
+    guard let answer = try await programs.environments.answer(to: .variables(names), for: key, prompter) else {
+      return AskedVariables()
+    }
+    return AskedVariables(answer, names: names)
   }
 }

@@ -129,9 +129,7 @@ extension Minter {
       token = try SecretFile.read(path, atMost: 32 * 1_024, home: call.wish.home)
       name = path
     case .process(let command):
-      token = try await programs.run(command, setting: "web_identity_token_process") { [prompter = call.prompter] in
-        prompter.notice($0)
-      }
+      token = try await programs.run(command, setting: "web_identity_token_process", for: call.prompter)
       name = "web_identity_token_process"
     case .gitHubActions(let audience):
       let values = try await call.asked(["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
@@ -154,7 +152,7 @@ extension Minter {
     let text: SecretBytes
     if let command {
       call.prompter.progress("waiting for \(command.prefix { $0 != " " }) …")
-      text = try await programs.run(command, setting: "saml_process") { [prompter = call.prompter] in prompter.notice($0) }
+      text = try await programs.run(command, setting: "saml_process", for: call.prompter)
     } else {
       text = try await call.prompter.ask(.assertion(profile: call.plan.profile))
     }
@@ -193,9 +191,7 @@ extension Minter {
     event.detail = program
     call.prompter.progress("waiting for \(program) …")
     return try await log(event) {
-      let printed = try await programs.run(command, setting: "credential_process") { [prompter = call.prompter] in
-        prompter.notice($0)
-      }
+      let printed = try await programs.run(command, setting: "credential_process", for: call.prompter)
       return Minted(try CredentialProcessAnswer(printed, now: clock.now()).credential)
     } session: {
       record(step, .token)($0, $1)
@@ -240,11 +236,12 @@ extension Minter {
 
   /// Keys of the asker's environment; a web identity of it, where there are none, as the SDKs have it.
   private func environment(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
-    let values = try await call.asked([
-      "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
-      "AWS_WEB_IDENTITY_TOKEN_FILE",
-      "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
-    ])
+    let values = try await call.asked(
+      [
+        "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+      ], isKept: false)
     if let id = values.text("AWS_ACCESS_KEY_ID"), let secret = values["AWS_SECRET_ACCESS_KEY"] {
       let end = values.text("AWS_CREDENTIAL_EXPIRATION").flatMap { Timestamp(iso8601: $0) }
       guard end.map({ $0 > clock.now() }) ?? true else { throw IdentityError.environmentExpired }

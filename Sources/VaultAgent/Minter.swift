@@ -139,8 +139,7 @@ struct Call: Sendable {
     } else if let secret = try await store.openMFASecret(serial: device.serial) {
       code = try TimedCode.code(secret: secret, at: clock.now())
     } else if let process = device.process {
-      code = Self.firstLine(
-        try await programs.run(process, setting: "mfa_process") { [prompter] line in prompter.notice(line) })
+      code = Self.firstLine(try await programs.run(process, setting: "mfa_process", for: prompter))
     } else {
       code = try await prompter.ask(.mfaCode(serial: device.serial, profile: plan.profile))
     }

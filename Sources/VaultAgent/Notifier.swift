@@ -6,13 +6,13 @@ import VaultModel
 final class Notifier: Sendable {
   /// Seconds after which a cause that is still there is told again.
   private static let pause: Int64 = 8 * 3_600
-  private let isThere: Bool
+  private let session: PersonSession
   private let clock: any WallClock
   private let told = Mutex<[String: Timestamp]>([:])
 
-  /// - Parameter environment: the agent's; without a display there is nobody to tell.
-  init(environment: [String: String], clock: any WallClock) {
-    isThere = environment["DISPLAY"]?.isEmpty == false || environment["WAYLAND_DISPLAY"]?.isEmpty == false
+  /// - Parameter session: without a display in it there is nobody to tell.
+  init(session: PersonSession, clock: any WallClock) {
+    self.session = session
     self.clock = clock
   }
 
@@ -21,12 +21,13 @@ final class Notifier: Sendable {
 
   func announce(_ profile: String, _ attention: SessionState, _ failure: Failure) async {
     AgentLog.write("\(profile) \(attention.rawValue): \(failure.message)")
-    guard isThere, isNews(failure.message) else { return }
+    guard let desktop = session.desktop, isNews(failure.message) else { return }
     let title = "vault: \(profile) \(attention == .failing ? "cannot be renewed" : "needs you")"
     let text = safeText(failure.message + (failure.hint.map { "\n" + $0 } ?? ""))
     // The freedesktop notification service, by its own client; where it is missing, the list still says so.
     _ = try? await ProgramRunner(limit: 5).run(
-      words: ["notify-send", "--app-name=vault", "--", safeText(title), text], setting: "notify-send"
+      words: ["notify-send", "--app-name=vault", "--", safeText(title), text], setting: "notify-send",
+      in: desktop
     ) { _ in }
   }
 

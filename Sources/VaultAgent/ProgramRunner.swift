@@ -8,49 +8,41 @@ import VaultSecrets
 /// Without a shell, in a session of its own without a terminal and with nothing on its standard input. It has `limit` seconds and may
 /// print 128 KiB; then it and its children are killed.
 ///
-/// Its environment is the agent's, without the credentials and the profile that the agent happened to be started with: they are those
-/// of somebody else's shell, and would decide whose credentials a program brings.
+/// Its environment, and the `PATH` in which it is looked for, are those of who asks (``AskedEnvironments``).
 struct ProgramRunner: Sendable {
   /// Seconds.
   var limit = 60.0
+  let environments = AskedEnvironments()
   /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
   static let mostOutput = 128 * 1_024
-  private static let notPassedOn = [
-    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_VAULT", "VAULT_PROFILE",
-  ]
-
-  /// The variables that a program gets; the agent's own memory, which is not changed.
-  fileprivate static func environment() -> [UnsafeMutablePointer<CChar>?] {
-    var kept: [UnsafeMutablePointer<CChar>?] = []
-    var entry = sys_environment()
-    while let variable = entry?.pointee {
-      let isPassedOn = !notPassedOn.contains { strncmp(variable, $0, strlen($0)) == 0 && variable[strlen($0)] == 0x3D }
-      if isPassedOn { kept.append(variable) }
-      entry = entry?.successor()
-    }
-    return kept + [nil]
-  }
   /// What of its standard error reaches the person.
   static let mostErrors = 4 * 1_024
 
+  init(limit: Double = 60) { self.limit = limit }
+
   /// - Parameters:
   ///   - setting: the setting that names it, for errors.
-  ///   - complain: is given each line of its standard error.
+  ///   - prompter: who asks, and reads what it writes on its standard error.
   /// - Returns: what it printed, in guarded memory.
-  func run(_ command: String, setting: String, complain: @escaping @Sendable (String) -> Void) async throws -> SecretBytes {
+  func run(_ command: String, setting: String, for prompter: any Prompter) async throws -> SecretBytes {
     let words: [String]
     do { words = try CommandWords.split(command) } catch {
       throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has a quote that does not end")
     }
-    return try await run(words: words, setting: setting, complain: complain)
+    let environment = try await environments.answer(to: .environment, for: command, prompter)
+    return try await run(words: words, setting: setting, in: environment) { prompter.notice($0) }
   }
 
-  /// - Parameter words: the program and its arguments.
-  func run(words: [String], setting: String, complain: @escaping @Sendable (String) -> Void) async throws -> SecretBytes {
+  /// - Parameters:
+  ///   - words: the program and its arguments.
+  ///   - environment: entries, each with a zero behind it; nil for the agent's own.
+  ///   - complain: is given each line of its standard error.
+  func run(words: [String], setting: String, in environment: SecretBytes?, complain: @escaping @Sendable (String) -> Void)
+    async throws -> SecretBytes
+  {
     let limit = limit
     // One thread apiece: it waits for the program, and programs are few.
-    let result = await Thread.run { Result { try Self.wait(words, setting, limit) } }
+    let result = await Thread.run { Result { try Self.wait(words, setting, environment, limit) } }
     let (output, errors) = try result.get()
     for line in errors.split(separator: "\n").prefix(20) { complain("\(words[0]): \(line)") }
     guard case .success(let printed) = output else {
@@ -60,10 +52,10 @@ struct ProgramRunner: Sendable {
     return printed
   }
 
-  private static func wait(_ words: [String], _ setting: String, _ limit: Double) throws -> (
+  private static func wait(_ words: [String], _ setting: String, _ environment: SecretBytes?, _ limit: Double) throws -> (
     output: Result<SecretBytes, ProgramError>, errors: String
   ) {
-    var running = try Running(words, setting)
+    var running = try Running(words, setting, environment)
     var errors: [UInt8] = []
     var end = End.closed
     let buffer = SecretBytes(count: mostOutput + 1) { output in
@@ -97,7 +89,7 @@ private struct Running: ~Copyable {
   private var outputEnded = false
   private var errorsEnded = false
 
-  init(_ words: [String], _ setting: String) throws(ProgramError) {
+  init(_ words: [String], _ setting: String, _ environment: SecretBytes?) throws(ProgramError) {
     var out: [Int32] = [0, 0]
     var err: [Int32] = [0, 0]
     guard sys_pipe(&out) == 0 else { throw .cannotStart(program: words[0], setting: setting, code: errno) }
@@ -107,8 +99,10 @@ private struct Running: ~Copyable {
       throw .cannotStart(program: words[0], setting: setting, code: code)
     }
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-    var environment = ProgramRunner.environment()
-    let child = sys_spawn(words[0], &arguments, &environment, nil, out[1], err[1])
+    let child = ProgramEnvironment.with(environment) { environment -> Int32 in
+      guard let file = environment.file(of: words[0]) else { return -ENOENT }
+      return sys_spawn(file, &arguments, &environment.entries, nil, out[1], err[1])
+    }
     arguments.forEach { free($0) }
     close(out[1])
     close(err[1])
@@ -216,7 +210,7 @@ enum ProgramError: ReportableError, Hashable {
 
   var hint: String? {
     switch self {
-    case .cannotStart: "it is looked for in the PATH that the agent was started with; give its whole path"
+    case .cannotStart: "it is looked for in the PATH of who asks; give its whole path"
     case .late: "it runs without a terminal; does it wait for input?"
     default: nil
     }

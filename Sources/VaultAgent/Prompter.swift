@@ -17,6 +17,8 @@ enum Question: Sendable, Hashable {
   case variables([String])
   /// Whether a place may be sent what the vault holds, from now on. Who agrees writes the setting that says so.
   case trust(UntrustedPlace, sending: String)
+  /// The asker's environment, for a program that runs for them; no person is asked.
+  case environment
 
   var text: String {
     switch self {
@@ -28,6 +30,7 @@ enum Question: Sendable, Hashable {
       "\(variable) names \(origin), which is not AWS's. It would get \(what). Trust it from now on? [y/N]"
     case .trust(.certificates(let path, _, let variable), let what):
       "\(variable) names the certificates in \(path). Whoever holds their keys would get \(what). Trust them from now on? [y/N]"
+    case .environment: "your environment"
     case .backupPassphrase(let key, let length): "New passphrase for the copy of key \(key) (\(length) characters or more):"
     case .copyPassphrase(let path): "Passphrase of \(path):"
     case .newPassphrase(_, let length): "New passphrase for the vault (\(length) characters or more):"
@@ -43,6 +46,7 @@ enum Question: Sendable, Hashable {
     case .assertion: "assertion"
     case .variables: "variables"
     case .trust: "trust"
+    case .environment: "environment"
     }
   }
 }

@@ -104,7 +104,7 @@ extension Service {
   func samlRoles(_ connection: Connection, _ message: Message, _ prompter: any Prompter) async throws -> Reply {
     let text: SecretBytes
     if let command = message.text(.text) {
-      text = try await ProgramRunner().run(command, setting: "saml_process") { prompter.notice($0) }
+      text = try await ProgramRunner().run(command, setting: "saml_process", for: prompter)
     } else {
       text = try await prompter.ask(.assertion(profile: "the list of roles"))
     }

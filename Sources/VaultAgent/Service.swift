@@ -20,6 +20,10 @@ struct Service: Sendable {
   let sinks: AuditSinks
   let autoLock: AutoLock
   let inspector: PeerInspector
+  let session: PersonSession
+  let paths: VaultPaths
+  /// Which vault this agent keeps, as of its start.
+  let identity: String
   let startedAt: Timestamp
   /// Where the agent is to end with its programs.
   let lastProgram: LastProgram?
@@ -59,6 +63,8 @@ struct Service: Sendable {
   }
 
   private func answer(_ connection: Connection, _ message: Message, _ requester: Requester) async throws -> Reply {
+    try requireVault(message)
+    session.take(message)
     // A client of any version may ask how the agent is, and end it.
     if message.kind == .stop { return Reply(.done) }
     if message.kind == .status { return try await status() }
@@ -100,6 +106,17 @@ struct Service: Sendable {
       default: throw AgentError.unknownRequest
       }
     }
+  }
+
+  /// Another home or another `XDG_DATA_HOME` means another vault, and both may lead to this agent's socket. A client that is older than this
+  /// says nothing of it.
+  private func requireVault(_ message: Message) throws(AgentError) {
+    guard let asked = message.text(.vault)?.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false),
+      asked.count == 2, asked[0] != identity,
+      // Who starts the first agent of a vault had no folder yet when it asked.
+      !(asked[0].isEmpty && asked[1] == paths.dataDirectory)
+    else { return }
+    throw .otherVault(asked: String(asked[1]), own: paths.dataDirectory)
   }
 
   // MARK: credentials

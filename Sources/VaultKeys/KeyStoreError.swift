@@ -88,7 +88,7 @@ public enum KeyStoreError: ReportableError, Hashable {
   public var hint: String? {
     switch self {
     case .noSessionBus, .noService:
-      "log in to a desktop session, or choose a passphrase instead of a keyring: VAULT_KEYSTORE=passphrase"
+      "run it in a shell of a desktop session, whose bus is taken from then on, or choose a passphrase instead: VAULT_KEYSTORE=passphrase"
     case .noDefaultCollection:
       "open a keyring or make one the default one (in Passwords and Keys or KeePassXC), or choose VAULT_KEYSTORE=passphrase"
     case .volatileCollection:

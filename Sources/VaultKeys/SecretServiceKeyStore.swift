@@ -1,3 +1,4 @@
+import Synchronization
 import VaultModel
 import VaultSecrets
 
@@ -10,20 +11,32 @@ public struct SecretServiceKeyStore: KeyStore {
   /// Secret Service.
   public let kind = KeyStoreKind.secretService
   private let vaultId: String
-  private let busAddress: String?
+  private let buses: @Sendable () -> [String]
+  /// The bus that has the keyring, once it was found.
+  private let working = WorkingBus()
   private let patience: SecretServiceConnection.Patience
   private let thread = SerialThread()
 
   /// - Parameters:
   ///   - vaultId: parts the items of several vaults in one keyring.
-  ///   - busAddress: where the session bus is (D-Bus Specification, "Server Addresses"); nil for none.
+  ///   - buses: where the session bus may be (D-Bus Specification, "Server Addresses"), best first; asked each time, since a login comes
+  ///     and goes while this lives.
+  public init(vaultId: String, buses: @escaping @Sendable () -> [String]) {
+    self.init(vaultId: vaultId, buses: buses, patience: SecretServiceConnection.Patience())
+  }
+
+  /// - Parameter busAddress: the one place; nil for none.
   public init(vaultId: String, busAddress: String? = SessionBus.address()) {
     self.init(vaultId: vaultId, busAddress: busAddress, patience: SecretServiceConnection.Patience())
   }
 
   init(vaultId: String, busAddress: String?, patience: SecretServiceConnection.Patience) {
+    self.init(vaultId: vaultId, buses: { busAddress.map { [$0] } ?? [] }, patience: patience)
+  }
+
+  init(vaultId: String, buses: @escaping @Sendable () -> [String], patience: SecretServiceConnection.Patience) {
     self.vaultId = vaultId
-    self.busAddress = busAddress
+    self.buses = buses
     self.patience = patience
   }
 
@@ -91,17 +104,41 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Runs one piece of work on a connection of its own; once more where the service went away under it.
+  /// Runs one piece of work on a connection of its own; once more where the service went away under it, and on the next bus where there is
+  /// no keyring on one.
   private func perform<Value: Sendable>(
     _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
-    guard let busAddress else { throw .noSessionBus("neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR leads to one") }
+    var faults: [KeyStoreError] = []
+    for address in working.first(of: buses()) {
+      do throws(KeyStoreError) {
+        if let fault = SessionBus.fault(of: address) { throw .noSessionBus("\(safeText(address)) \(fault)") }
+        let value = try await perform(at: address, work)
+        working.note(address)
+        return value
+      } catch {
+        switch error {
+        case .noSessionBus, .noService: faults.append(error)
+        default: throw error
+        }
+      }
+    }
+    if faults.contains(.noService) { throw .noService }
+    let reasons = faults.compactMap { if case .noSessionBus(let reason) = $0 { reason } else { nil } }
+    throw .noSessionBus(
+      reasons.isEmpty
+        ? "neither DBUS_SESSION_BUS_ADDRESS of who asks nor XDG_RUNTIME_DIR leads to one" : reasons.joined(separator: "; "))
+  }
+
+  private func perform<Value: Sendable>(
+    at address: String, _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
+  ) async throws(KeyStoreError) -> Value {
     let patience = patience
     return try await thread.run { () -> Result<Value, KeyStoreError> in
       Deadline.within(seconds: patience.answer) { deadline in
         for _ in 1...2 {
           do throws(SecretServiceFailure) {
-            return .success(try SecretServiceConnection.open(address: busAddress, deadline: deadline, patience: patience, work))
+            return .success(try SecretServiceConnection.open(address: address, deadline: deadline, patience: patience, work))
           } catch {
             if case .store(let error) = error { return .failure(error) }
           }
@@ -162,5 +199,18 @@ public struct SecretServiceKeyStore: KeyStore {
     // The alias "session" is for what is to be forgotten at logout (Secret Service API, "Aliases"; gnome-keyring has it).
     if try connection.collection(alias: "session") == collection { throw .store(.volatileCollection) }
     return collection
+  }
+}
+
+/// The bus on which the keyring was found: it stays the first to be asked, whoever asks, for as long as it is one of those there are or
+/// nothing else works.
+private final class WorkingBus: Sendable {
+  private let address = Mutex<String?>(nil)
+
+  func note(_ found: String) { address.withLock { $0 = found } }
+
+  func first(of others: [String]) -> [String] {
+    guard let found = address.withLock({ $0 }) else { return others }
+    return [found] + others.filter { $0 != found }
   }
 }

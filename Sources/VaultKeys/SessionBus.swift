@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 import VaultModel
 
@@ -17,6 +18,41 @@ public enum SessionBus {
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { return nil }
     return "unix:path=" + escaped(path)
+  }
+
+  /// What is wrong with an address that somebody names: nil for a Unix socket at which a process of this user listens. The other transports
+  /// of D-Bus lead to other machines, or start programs.
+  static func fault(of address: String) -> String? {
+    let entries = address.split(separator: ";")
+    guard !entries.isEmpty, address.utf8.count <= 1_024 else { return "is no address" }
+    var silence: String?
+    for entry in entries {
+      guard entry.hasPrefix("unix:") else { return "is not the address of a Unix socket" }
+      let values = entry.dropFirst(5).split(separator: ",").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
+      guard let place = values.first(where: { $0.count == 2 && ["path", "abstract"].contains($0[0]) }),
+        let name = unescaped(place[1])
+      else { return "names no Unix socket" }
+      // The first that answers is taken.
+      if sys_unix_is_ours(place[0] == "path" ? name : "@" + name) == 0 { return nil }
+      if errno == EPERM { return "is another user's" }
+      silence = "does not answer (\(String(cString: strerror(errno))))"
+    }
+    return silence
+  }
+
+  private static func unescaped(_ value: String) -> String? {
+    var bytes: [UInt8] = []
+    var rest = Array(value.utf8)[...]
+    while let byte = rest.popFirst() {
+      guard byte == 0x25 else {
+        bytes.append(byte)
+        continue
+      }
+      guard rest.count >= 2, let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+      bytes.append(code)
+      rest = rest.dropFirst(2)
+    }
+    return bytes.isEmpty || bytes.contains(0) ? nil : String(decoding: bytes, as: UTF8.self)
   }
 
   /// A value in an address: all but a few characters as `%` and two digits (D-Bus Specification, "Server Addresses").

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where everything of one vault is.
 ///
 /// `VAULT_HOME` puts all of it in one folder; else the XDG Base Directory Specification decides.
@@ -15,6 +17,13 @@ public struct VaultPaths: Sendable, Hashable {
   /// Held by the client that is starting an agent.
   public var startLock: String { runtimeDirectory + "/start.lock" }
   public var log: String { stateDirectory + "/agent.log" }
+
+  /// Which vault it is: the folder of its data, by device and inode, since one folder has many names. Empty where it is not there.
+  public var identity: String {
+    var status = stat()
+    guard stat(dataDirectory, &status) == 0 else { return "" }
+    return "\(status.st_dev):\(status.st_ino)"
+  }
 
   /// - Parameter environment: looks up a variable; an empty value counts as none (XDG Base Directory Specification).
   /// - Returns: nil where neither `VAULT_HOME` nor the needed ones of `HOME` and `XDG_…` are absolute paths.

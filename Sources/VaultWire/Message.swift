@@ -137,6 +137,11 @@ public enum FieldTag: UInt16, Sendable {
 
   /// One item of a result: `label TAB value`.
   case item = 60
+
+  /// Which vault the client means: what its folder is by (``VaultPaths/identity``), a tab, and its path.
+  case vault = 70
+  /// `NAME=value`, one of what belongs to the asker's own session at this machine: its bus, its display, its `PATH`.
+  case session = 71
 }
 
 /// One message as it came: a header and fields, checked to lie within the payload.

@@ -10,7 +10,8 @@ enum AgentCommands {
       try arguments.none()
       let program = try AgentStarter.program()
       var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
-      execve(program, &words, sys_environment())
+      var environment = AgentEnvironment.cleaned(sys_environment()).entries
+      execve(program, &words, &environment)
       throw Failure("cannot run \(program) (errno \(errno))", hint: "is vault installed whole?", exitStatus: .software)
     },
     Command("agent start", "", "start the agent in the background") { arguments, paths in

@@ -78,7 +78,8 @@ struct AgentStarter {
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup("--background"), strdup("--ready-fd=3"), nil]
     defer { arguments.forEach { free($0) } }
     var child: pid_t = 0
-    let code = posix_spawn(&child, program, &actions, nil, &arguments, sys_environment())
+    var environment = AgentEnvironment.cleaned(sys_environment()).entries
+    let code = posix_spawn(&child, program, &actions, nil, &arguments, &environment)
     guard code == 0 else {
       throw Failure("cannot start the agent \(program) (errno \(code))", hint: "is vault installed whole?", exitStatus: .software)
     }

@@ -24,6 +24,10 @@ enum Prompting {
       writer.add(.answer, try agreesToTrust(prompt, question) ? "yes" : "no")
       return try writer.frame()
     }
+    if kind == "environment" {
+      writer.add(.answer, environment())
+      return try writer.frame()
+    }
     if kind == "assertion", isatty(0) == 0 {
       writer.add(.answer, try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input"))
       return try writer.frame()
@@ -78,6 +82,21 @@ enum Prompting {
       var start = name + "="
       start.withUTF8 { answer.append(UnsafeRawBufferPointer($0)) }
       answer.append(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+    }
+    return answer
+  }
+
+  /// All of our environment, for a program that a profile names and the agent runs for us: an entry, then a zero. The ways in which the SDKs
+  /// are given an identity stay here, and what would make the answer too long a message.
+  private static func environment() -> WireBuffer {
+    let answer = WireBuffer(capacity: 16_384)
+    var next = sys_environment()
+    while let entry = next?.pointee {
+      next = next?.successor()
+      let length = strlen(entry) + 1
+      let name = String(decoding: UnsafeRawBufferPointer(start: entry, count: strcspn(entry, "=")), as: UTF8.self)
+      guard !identityVariables.contains(name), answer.count + length <= 128 * 1_024 else { continue }
+      answer.append(UnsafeRawBufferPointer(start: entry, count: length))
     }
     return answer
   }

@@ -3,6 +3,27 @@ import Glibc
 import VaultAgent
 import VaultModel
 
+/// Becomes this program again with what an agent starts from, where whoever started it left more in its environment. A person or a
+/// service manager may; the client does not. Nothing of a library's has been used yet; what was loaded into this process by a variable is
+/// gone with it.
+func leaveForeignEnvironment(_ isSecond: Bool) {
+  var (environment, isForeign) = AgentEnvironment.cleaned(sys_environment())
+  guard isForeign else { return }
+  let failed = "vaultd: cannot start with a clean environment"
+  guard !isSecond else { exit(complaining: failed) }
+  var words = (CommandLine.arguments + ["--cleaned"]).map { strdup($0) } + [nil]
+  // By its name, by which people find it in the list of processes; by its file, where that was replaced.
+  if let program = realpath("/proc/self/exe", nil) { execve(program, &words, &environment) }
+  execve("/proc/self/exe", &words, &environment)
+  exit(complaining: "\(failed) (errno \(errno))")
+}
+
+func exit(complaining text: String) -> Never {
+  var line = text + "\n"
+  line.withUTF8 { _ = write(2, $0.baseAddress!, $0.count) }
+  exit(ExitStatus.software.rawValue)
+}
+
 // First of all, before there is anything to steal: no tracing, no core file (exec resets both).
 _ = sys_set_not_dumpable()
 _ = sys_open_standard()
@@ -15,9 +36,11 @@ unsetenv("SSLKEYLOGFILE")
 
 var readyDescriptor: Int32?
 var isBackground = false
+var isCleaned = false
 for word in CommandLine.arguments.dropFirst() {
   switch word {
   case "--background": isBackground = true
+  case "--cleaned": isCleaned = true
   case "--version":
     print("vaultd \(vaultVersion)")
     exit(0)
@@ -27,6 +50,9 @@ for word in CommandLine.arguments.dropFirst() {
     exit(word == "--help" || word == "-h" ? 0 : ExitStatus.usage.rawValue)
   }
 }
+#if !SANITIZED
+  leaveForeignEnvironment(isCleaned)
+#endif
 if isBackground {
   // One thread as yet, so that a fork is safe; what a shell left open is not for a process that stays.
   sys_close_from(4)

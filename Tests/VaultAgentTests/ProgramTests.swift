@@ -31,11 +31,42 @@ import VaultSecrets
 }
 
 @Suite struct ProgramRunnerTests {
-  private func run(_ command: String, limit: Double = 30, complain: @escaping @Sendable (String) -> Void = { _ in }) async throws
-    -> String
-  {
-    try await ProgramRunner(limit: limit).run(command, setting: "credential_process", complain: complain).withBytes {
+  private func run(
+    _ command: String, limit: Double = 30, by runner: ProgramRunner? = nil, for prompter: any Prompter = Nobody()
+  ) async throws -> String {
+    try await (runner ?? ProgramRunner(limit: limit)).run(command, setting: "credential_process", for: prompter).withBytes {
       String(decoding: $0, as: UTF8.self)
+    }
+  }
+
+  /// Somebody with an environment.
+  private struct Asker: Prompter {
+    let environment: [String]
+    func ask(_ question: Question) async throws -> SecretBytes {
+      SecretBytes(environment.map { $0 + "\0" }.joined())
+    }
+    func notice(_ text: String) {}
+    func progress(_ text: String) {}
+    func show(_ page: SignInPage) {}
+  }
+
+  @Test("a program runs in the environment of who asks, without credentials, and unasked in that of who asked for it last")
+  func asker() async throws {
+    let folder = TemporaryDirectory()
+    for (name, word) in [("one", "1"), ("two", "2")] {
+      mkdir(folder.file(name), 0o700)
+      chmod(folder.write("#!/bin/sh\necho \(word) \"$WHO$AWS_SESSION_TOKEN\"\n", to: "\(name)/helper"), 0o700)
+    }
+    let runner = ProgramRunner()
+    func asker(_ name: String) -> Asker {
+      Asker(environment: ["AWS_SESSION_TOKEN=x", "PATH=relative:\(folder.file(name)):/usr/bin:/bin", "WHO=\(name)"])
+    }
+    #expect(try await run("helper", by: runner, for: asker("one")) == "1 one\n")
+    #expect(try await run("helper", by: runner, for: asker("two")) == "2 two\n")
+    #expect(try await run("helper", by: runner) == "2 two\n")
+    // Another command was asked for by nobody: it has what the agent has.
+    await #expect(throws: ProgramError.cannotStart(program: "helper", setting: "credential_process", code: ENOENT)) {
+      try await run("helper --other", by: runner)
     }
   }
 

@@ -124,3 +124,17 @@ int sys_unix_datagram_connect(const char *path);
 
 /// Sends bytes in a sealed file in memory, for what is too long for a datagram (memfd_create(2), unix(7): SCM_RIGHTS). 0, or -1 with errno.
 int sys_send_in_memory_file(int fd, const void *bytes, size_t length);
+
+/// Swaps two files (renameat2(2), RENAME_EXCHANGE). 0, or -1 with errno: EINVAL where the file system can't.
+int sys_exchange(const char *one, const char *other);
+
+/// Renames a file, unless there is one of the new name (RENAME_NOREPLACE). 0, or -1 with errno: EINVAL where the file system can't.
+int sys_rename_new(const char *from, const char *to);
+
+/// Whether a process of this user listens at a Unix socket (SO_PEERCRED): 0, or -1 with errno, EPERM where another user's does. A name that
+/// begins with `@` is abstract.
+int sys_unix_is_ours(const char *name);
+
+/// Whether anybody has a file open for writing: 1 or 0, and -1 where the file system does not say (fcntl(2), F_SETLEASE). `fd` is open for
+/// reading only.
+int sys_is_written(int fd);
