@@ -22,6 +22,11 @@ final class AgentLock: Sendable {
     guard descriptor >= 0 else { throw .system(what: "open \(path)", code: errno) }
     var waited: Int64 = 0
     while sys_flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let code = errno
+      guard code == EWOULDBLOCK || code == EINTR else {
+        close(descriptor)
+        throw .noLocks(path: path, code: code)
+      }
       guard waited < Self.patience, Channel.connect(to: socket) == nil else {
         let holder = Self.holder(descriptor)
         close(descriptor)
@@ -30,7 +35,8 @@ final class AgentLock: Sendable {
       usleep(5_000)
       waited += 5
     }
-    let text = "\(getpid())\n"
+    // Where it listens, for clients that would look elsewhere.
+    let text = "\(getpid())\n\(socket)\n"
     ftruncate(descriptor, 0)
     _ = pwrite(descriptor, text, text.utf8.count, 0)
   }

@@ -109,6 +109,7 @@ public struct AgentProcess: Sendable {
     for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }
+    ending.onLostSocket { gate.listenAgain() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")

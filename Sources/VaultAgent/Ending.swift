@@ -9,6 +9,7 @@ final class Ending: Sendable {
     var isRequested = false
     var requester: Requester?
     var action: (@Sendable () -> Void)?
+    var onLostSocket: @Sendable () -> Void = {}
   }
   private let state = Mutex(State())
 
@@ -20,6 +21,9 @@ final class Ending: Sendable {
     }
     if now { action() }
   }
+
+  /// What to do when a client finds no socket (SIGUSR1).
+  func onLostSocket(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onLostSocket = action } }
 
   /// - Parameter requester: nil for a signal, and for the agent itself.
   func request(by requester: Requester? = nil) {
@@ -35,7 +39,7 @@ final class Ending: Sendable {
   /// Who asked.
   var requester: Requester? { state.withLock { $0.requester } }
 
-  /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and every one that is made from now on. Call it first, on the main thread.
+  /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and every one that is made from now on. Call it first, on the main thread.
   static func blockSignals() {
     var signals = Self.signals
     pthread_sigmask(SIG_BLOCK, &signals, nil)
@@ -47,14 +51,15 @@ final class Ending: Sendable {
     var signals = Self.signals
     var which: Int32 = 0
     while true {
-      if sigwait(&signals, &which) == 0 { request() }
+      guard sigwait(&signals, &which) == 0 else { continue }
+      if which == SIGUSR1 { state.withLock { $0.onLostSocket }() } else { request() }
     }
   }
 
   private static var signals: sigset_t {
     var signals = sigset_t()
     sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&signals, signal) }
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, signal) }
     return signals
   }
 }

@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import VaultDatabase
 import VaultModel
 import VaultStore
 import VaultWire
@@ -21,12 +22,15 @@ final class Gate: LaneWatch, @unchecked Sendable {
   static let mostConnections = 1_000
   private static let mostEvents = 64
 
-  private let listener: Int32
+  private var listener: Int32
   private let poller: Int32
   private let wakeUp: Int32
   private let path: String
   /// A service manager's socket is its own to remove.
-  private let isInherited: Bool
+  private var isInherited: Bool
+  /// The socket's file, by which one that was put in its place is told.
+  private var file: UInt64?
+  private let mustListenAgain = Mutex(false)
   /// Where requests run.
   private let lane: StoreLane
   private let handle: @Sendable (Connection, Message) async -> Void
@@ -53,6 +57,13 @@ final class Gate: LaneWatch, @unchecked Sendable {
       var status = stat()
       if lstat(path, &status) == 0 {
         guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .foreignSocket(path: path) }
+        // An agent of another vault, which has the same runtime folder. One that was killed a moment ago takes connections a moment longer.
+        var turns = 0
+        while Channel.connect(to: path) != nil {
+          turns += 1
+          guard turns < 100 else { throw .socketTaken(path: path) }
+          usleep(10_000)
+        }
         unlink(path)
       }
     }
@@ -68,6 +79,7 @@ final class Gate: LaneWatch, @unchecked Sendable {
       await handle(connection, message)
       heartbeat.ended(connection)
     }
+    file = Self.file(path)
     watch(listener)
     watch(wakeUp)
   }
@@ -131,6 +143,38 @@ final class Gate: LaneWatch, @unchecked Sendable {
     ended = nil
   }
 
+  /// Sees to it that the socket is where clients look for it: a logout or a cleaner of temporary files may have taken it away. From any
+  /// thread.
+  func listenAgain() {
+    mustListenAgain.withLock { $0 = true }
+    interrupt()
+  }
+
+  private func replaceListener() {
+    if let file, Self.file(path) == file { return }
+    do {
+      try PrivateDirectory.ensure(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
+    } catch {
+      return AgentLog.write("the socket cannot be made again: \(error.message)")
+    }
+    // What is there and takes connections is somebody else's.
+    if Channel.connect(to: path) == nil { unlink(path) }
+    let next = sys_unix_listen(path, 512)
+    guard next >= 0 else { return AgentLog.write("the socket cannot be made again at \(path) (errno \(sys_errno()))") }
+    if isListening { forget(listener) }
+    close(listener)
+    listener = next
+    isInherited = false
+    file = Self.file(path)
+    if isListening { watch(listener) }
+    AgentLog.write("the socket was gone, and is made again at \(path)")
+  }
+
+  private static func file(_ path: String) -> UInt64? {
+    var status = stat()
+    return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
+  }
+
   // MARK: what happens
 
   func watch(mayWait: Bool) {
@@ -151,6 +195,12 @@ final class Gate: LaneWatch, @unchecked Sendable {
     if isListening != (clients.count < Self.mostConnections && !isExhausted) {
       isListening.toggle()
       if isListening { watch(listener) } else { forget(listener) }
+    }
+    if mustListenAgain.withLock({ again in
+      defer { again = false }
+      return again
+    }) {
+      replaceListener()
     }
     if isStopping.withLock({ $0 }) { end() }
   }

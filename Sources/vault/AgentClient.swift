@@ -21,6 +21,7 @@ struct AgentClient {
   /// Notices are shown as they come; prompts are put to the person.
   /// - Throws: the agent's own failure, or why it cannot be reached.
   func ask(_ request: consuming MessageWriter) throws -> Message {
+    AskerFields.add(to: request, paths)
     let frame = try request.frame()
     for _ in 1..<Self.tries {
       do {
@@ -38,6 +39,7 @@ struct AgentClient {
 
   /// Asks an agent that runs; nil where none does.
   func askRunning(_ request: consuming MessageWriter) throws -> Message? {
+    AskerFields.add(to: request, paths)
     let frame = try request.frame()
     guard let channel = try running() else { return nil }
     return try converse(channel, frame)
@@ -51,7 +53,7 @@ struct AgentClient {
     if errno == ENAMETOOLONG {
       throw Failure(
         "the path of the agent's socket is too long: \(paths.socket)",
-        hint: "it has 107 bytes at most; choose a shorter VAULT_HOME",
+        hint: "it has 107 bytes at most; choose a shorter \(Self.placeVariable)",
         exitStatus: .configuration)
     }
     // What we send may be a secret, and what comes back would be believed.
@@ -66,7 +68,13 @@ struct AgentClient {
         "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,
         exitStatus: errno == EACCES ? .refused : .inputOutput)
     }
-    return nil
+    return try LostSocket.find(paths)
+  }
+
+  /// Which variable says where the socket is.
+  private static var placeVariable: String {
+    let named = ["VAULT_HOME", "XDG_RUNTIME_DIR"].first { variable($0)?.isEmpty == false }
+    return named ?? "HOME"
   }
 
   /// Seconds without a word after which the agent is given up: it says one every five to ten, however long something takes.

@@ -44,7 +44,7 @@ import Testing
       "/bin/sh", ["-e", "-c", "cd '\(folder.path)'\numask 077\n" + script], environment: environment, timeout: 120)
     #expect(result.succeeded && result.output.contains("tested"), "\(result.output) \(result.errors)")
     let pid = try String(contentsOfFile: folder.file(home + "/agent.lock"), encoding: .utf8)
-    let process = "/proc/\(pid.trimmingCharacters(in: .whitespacesAndNewlines))"
+    let process = "/proc/\(pid.prefix { !$0.isNewline })"
     let deadline = Date().addingTimeInterval(20)
     while access(process, F_OK) == 0, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
     #expect(access(process, F_OK) != 0)

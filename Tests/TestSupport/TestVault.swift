@@ -144,7 +144,7 @@ public final class TestVault: Sendable {
   /// The process of the agent that runs; nil where none does.
   public var agentPID: pid_t? {
     guard let text = try? String(contentsOfFile: folder.file("vault/agent.lock"), encoding: .utf8),
-      let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
+      let pid = pid_t(text.prefix { !$0.isNewline }),
       let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), status.contains("(vaultd)"),
       !status.contains(") Z ")
     else { return nil }
