@@ -119,6 +119,11 @@ private final class Transfer: @unchecked Sendable {
     // No `Expect: 100-continue`, which costs a second where the server does not know it.
     list = curl_slist_append(list, "Expect:")
     defer { curl_slist_free_all(list) }
+    if let certificates = request.route?.certificates {
+      do throws(CertificateBundle.Problem) { try trust(certificates, handle) } catch {
+        return .failure(.certificates(error))
+      }
+    }
     let code = request.body.withBytes { bytes in
       configure(handle, list, bytes)
       return curl_easy_perform(handle)
@@ -144,7 +149,6 @@ private final class Transfer: @unchecked Sendable {
     vault_curl_set_long(handle, CURLOPT_TIMEOUT_MS, request.timeout ?? limits.total)
     vault_curl_set_long(handle, CURLOPT_MAXAGE_CONN, 60)
     vault_curl_set_text(handle, CURLOPT_USERAGENT, "vault/\(vaultVersion)")
-    if let caBundle = request.route?.caBundle { vault_curl_set_text(handle, CURLOPT_CAINFO, caBundle) }
     // An empty text is no proxy; without it libcurl would look in the environment.
     vault_curl_set_text(handle, CURLOPT_PROXY, request.route?.proxies.proxy ?? "")
     vault_curl_set_text(handle, CURLOPT_NOPROXY, request.route?.proxies.exceptions ?? "")
@@ -176,6 +180,16 @@ private final class Transfer: @unchecked Sendable {
       guard let context else { return 1 }
       return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().isCancelled.load(ordering: .relaxed) ? 1 : 0
     }
+  }
+
+  /// These certificates and no others: with them libcurl looks at no file or folder of the system's.
+  private func trust(_ bundle: CertificateBundle, _ handle: UnsafeMutableRawPointer) throws(CertificateBundle.Problem) {
+    let code = bundle.bytes.withUnsafeBytes { vault_curl_set_bytes(handle, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count) }
+    guard code == CURLE_OK else {
+      throw .cannotRead(path: bundle.path, why: "libcurl does not take them (\(String(cString: curl_easy_strerror(code))))")
+    }
+    vault_curl_set_text(handle, CURLOPT_CAINFO, nil)
+    vault_curl_set_text(handle, CURLOPT_CAPATH, nil)
   }
 
   /// libcurl copies what it is given, and frees its copy with the handle's next reset.

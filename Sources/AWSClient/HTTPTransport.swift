@@ -63,6 +63,8 @@ public enum TransportError: ReportableError, Hashable {
   case tooLarge(host: String)
   /// A header with a line break or another control character, such as a token that was pasted badly.
   case badRequest(host: String)
+  /// The file of certificates that the call is to trust.
+  case certificates(CertificateBundle.Problem)
   /// No thread or no handle for the transfer.
   case cannotStart
   case cancelled
@@ -78,6 +80,7 @@ public enum TransportError: ReportableError, Hashable {
     case .cut(let host, let why): "the connection to \(host) broke: \(why)"
     case .tooLarge(let host): "\(host) sent far more than an answer"
     case .badRequest(let host): "the request to \(host) has a header with a line break or control character in it"
+    case .certificates(let problem): problem.message
     case .cannotStart: "cannot start a transfer: out of memory or threads"
     case .cancelled: "interrupted"
     }
@@ -89,6 +92,7 @@ public enum TransportError: ReportableError, Hashable {
     case .insecure: "use https; plain http is for 127.0.0.1, ::1 and localhost alone"
     case .resolve, .connect, .timedOut: "are you online? behind a proxy, set HTTPS_PROXY"
     case .tls: "if a proxy signs with a certificate of its own, name its file with AWS_CA_BUNDLE or ca_bundle"
+    case .certificates(let problem): problem.hint
     case .badRequest: "is the access key id or session token whole, and on one line?"
     default: nil
     }
@@ -97,6 +101,7 @@ public enum TransportError: ReportableError, Hashable {
   public var exitStatus: ExitStatus {
     switch self {
     case .badURL, .insecure, .badRequest: .configuration
+    case .certificates(let problem): problem.exitStatus
     case .cancelled, .cannotStart: .temporary
     default: .unavailable
     }

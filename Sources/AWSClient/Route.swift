@@ -8,22 +8,22 @@ public struct Route: Sendable, Hashable {
   public let origin: String
   /// Proxies for https; none for plain http.
   public let proxies: ProxySettings
-  /// A file of certificates that takes the place of the system's.
-  public let caBundle: String?
+  /// What takes the place of the system's certificates.
+  public let certificates: CertificateBundle?
 
-  init(to address: WebAddress, proxies: ProxySettings, caBundle: String?) {
+  init(to address: WebAddress, proxies: ProxySettings, certificates: CertificateBundle?) {
     origin = address.origin
     self.proxies = address.scheme == "https" && !address.isLoopback ? proxies : .none
-    self.caBundle = caBundle
+    self.certificates = certificates
   }
 
   /// For a secret that is the asker's own and not the vault's, to the place that the asker names with it: GitHub's token for a job.
   public init(forOwnSecretOf address: WebAddress, proxies: ProxySettings) {
-    self.init(to: address, proxies: proxies, caBundle: nil)
+    self.init(to: address, proxies: proxies, certificates: nil)
   }
 
   /// What the audit log says of a way that is not AWS's own; nil for one that is.
-  public var detail: String? { NetworkDetail(proxy: proxies.display, caBundle: caBundle)?.text }
+  public var detail: String? { NetworkDetail(proxy: proxies.display, caBundle: certificates?.path)?.text }
 }
 
 /// Which proxy a request goes through, as curl's variables say it. What is excepted is libcurl's to decide (`CURLOPT_NOPROXY`).

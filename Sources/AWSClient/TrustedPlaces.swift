@@ -25,10 +25,11 @@ public struct TrustedPlaces: Sendable, Hashable {
   ///
   /// - Parameters:
   ///   - settings: what the place was made of.
-  ///   - digest: the SHA-256 digest of a file of certificates, hex.
-  /// - Throws: ``UntrustedPlace`` where the place, or the certificates for it, are an environment's word alone; what `digest` throws.
+  ///   - read: reads a file of certificates.
+  /// - Throws: ``UntrustedPlace`` where the place, or the certificates for it, are an environment's word alone; what `read` throws.
   public func route(
-    to place: some NetworkPlace, _ settings: EndpointSettings, proxies: ProxySettings, digest: (String) throws -> String
+    to place: some NetworkPlace, _ settings: EndpointSettings, proxies: ProxySettings,
+    read: (String) throws -> CertificateBundle = { try CertificateBundle(reading: $0) }
   ) throws -> Route {
     let address = place.address
     if !place.isAWS, let variable = settings.urlVariable {
@@ -36,16 +37,18 @@ public struct TrustedPlaces: Sendable, Hashable {
         throw UntrustedPlace.endpoint(origin: address.origin, variable: variable)
       }
     }
-    return Route(to: address, proxies: proxies, caBundle: try certificates(settings, digest))
+    return Route(to: address, proxies: proxies, certificates: try certificates(settings, read))
   }
 
-  private func certificates(_ settings: EndpointSettings, _ digest: (String) throws -> String) throws -> String? {
-    guard let path = settings.caBundle, path != Self.systemBundle else { return caBundle }
-    guard let variable = settings.caBundleVariable, path != caBundle else { return path }
-    let found = try digest(path)
-    if digests.contains(found) { return path }
-    if let caBundle, try digest(caBundle) == found { return path }
-    throw UntrustedPlace.certificates(path: path, digest: found, variable: variable)
+  private func certificates(_ settings: EndpointSettings, _ read: (String) throws -> CertificateBundle) throws
+    -> CertificateBundle?
+  {
+    guard let path = settings.caBundle, path != Self.systemBundle else { return try caBundle.map(read) }
+    let found = try read(path)
+    guard let variable = settings.caBundleVariable, path != caBundle else { return found }
+    if digests.contains(found.digest) { return found }
+    if let caBundle, try read(caBundle).digest == found.digest { return found }
+    throw UntrustedPlace.certificates(path: path, digest: found.digest, variable: variable)
   }
 
   /// What libcurl takes by itself on Debian.

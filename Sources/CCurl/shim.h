@@ -8,6 +8,11 @@ static inline CURLcode vault_curl_set_list(CURL *handle, CURLoption option, stru
   return curl_easy_setopt(handle, option, value);
 }
 static inline CURLcode vault_curl_set_pointer(CURL *handle, CURLoption option, void *value) { return curl_easy_setopt(handle, option, value); }
+/// libcurl keeps a copy of its own.
+static inline CURLcode vault_curl_set_bytes(CURL *handle, CURLoption option, const void *bytes, size_t length) {
+  struct curl_blob blob = {(void *)bytes, length, CURL_BLOB_COPY};
+  return curl_easy_setopt(handle, option, &blob);
+}
 static inline CURLcode vault_curl_set_write(CURL *handle, CURLoption option, size_t (*value)(char *, size_t, size_t, void *)) {
   return curl_easy_setopt(handle, option, value);
 }

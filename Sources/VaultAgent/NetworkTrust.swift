@@ -47,12 +47,8 @@ struct NetworkTrust: Sendable {
   private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, _ asker: Asker) async throws -> Route {
     let values = try AgentSettings.trust(of: settingsFiles)
     let trusted = TrustedPlaces(endpoints: values.endpoints, digests: values.digests, caBundle: values.caBundle)
-    let route = try trusted.route(
-      to: place, settings, proxies: ProxySettings { asker.environment[$0] },
-      digest: { path in
-        hex(sha256(try SecretFile.read(path, atMost: 4 << 20, home: nil).withBytes { Array($0) }))
-      })
-    if !place.isAWS || route.caBundle != nil {
+    let route = try trusted.route(to: place, settings, proxies: ProxySettings { asker.environment[$0] })
+    if !place.isAWS || route.certificates != nil {
       var logged = values.logged
       if !place.isAWS, settings.urlVariable == nil {
         logged.append(("endpoint \(route.origin)", "named by an AWS file or a profile", ""))

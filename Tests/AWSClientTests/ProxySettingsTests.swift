@@ -5,7 +5,7 @@ import VaultModel
 
 struct ProxySettingsTests {
   private func route(_ url: String, _ environment: [String: String]) throws -> Route {
-    Route(to: try #require(WebAddress(url)), proxies: ProxySettings(environment: { environment[$0] }), caBundle: nil)
+    Route(to: try #require(WebAddress(url)), proxies: ProxySettings(environment: { environment[$0] }), certificates: nil)
   }
 
   @Test(

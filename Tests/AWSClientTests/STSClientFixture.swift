@@ -70,5 +70,5 @@ struct ScriptedSTS {
 /// A way that leads there and nowhere else.
 func testRoute(_ url: String) -> Route {
   guard let address = WebAddress(url) else { preconditionFailure("\(url) is no URL") }
-  return Route(to: address, proxies: .none, caBundle: nil)
+  return Route(to: address, proxies: .none, certificates: nil)
 }

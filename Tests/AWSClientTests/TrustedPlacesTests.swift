@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VaultModel
 
@@ -5,14 +6,9 @@ import VaultModel
 
 /// Which places may be sent secrets.
 struct TrustedPlacesTests {
-  private struct Unread: Error {}
-
-  private func route(
-    _ settings: EndpointSettings, trusting trusted: TrustedPlaces = TrustedPlaces(),
-    digest: (String) throws -> String = { _ in throw Unread() }
-  ) throws -> Route {
+  private func route(_ settings: EndpointSettings, trusting trusted: TrustedPlaces = TrustedPlaces()) throws -> Route {
     try trusted.route(
-      to: try STSEndpoint(region: "eu-west-1", settings: settings), settings, proxies: ProxySettings { _ in nil }, digest: digest)
+      to: try STSEndpoint(region: "eu-west-1", settings: settings), settings, proxies: ProxySettings { _ in nil })
   }
 
   @Test(
@@ -68,20 +64,22 @@ struct TrustedPlacesTests {
 
   @Test("certificates of an environment count by their digest, those of a file or of the settings by their path")
   func certificates() throws {
-    let wish = EndpointSettings(caBundle: "/e.pem", caBundleVariable: "AWS_CA_BUNDLE")
-    let digest: (String) -> String = { ["/e.pem": "aa", "/s.pem": "aa", "/t.pem": "bb"][$0] ?? "" }
-    #expect(throws: UntrustedPlace.certificates(path: "/e.pem", digest: "aa", variable: "AWS_CA_BUNDLE")) {
-      try route(wish, digest: digest)
-    }
-    #expect(try route(wish, trusting: TrustedPlaces(digests: "sha256:AA"), digest: digest).caBundle == "/e.pem")
-    #expect(try route(wish, trusting: TrustedPlaces(caBundle: "/s.pem"), digest: digest).caBundle == "/e.pem")
-    #expect(throws: UntrustedPlace.self) { try route(wish, trusting: TrustedPlaces(caBundle: "/t.pem"), digest: digest) }
-    #expect(try route(EndpointSettings(caBundle: "/f.pem")).caBundle == "/f.pem")
-    #expect(try route(EndpointSettings(), trusting: TrustedPlaces(caBundle: "/s.pem")).caBundle == "/s.pem")
+    let folder = TemporaryDirectory()
+    let (e, s, t) = (
+      folder.write("-----BEGIN CERTIFICATE-----\n", to: "e.pem"), folder.write("-----BEGIN CERTIFICATE-----\n", to: "s.pem"),
+      folder.write("-----BEGIN CERTIFICATE-----\nother\n", to: "t.pem")
+    )
+    let wish = EndpointSettings(caBundle: e, caBundleVariable: "AWS_CA_BUNDLE")
+    let digest = try CertificateBundle(reading: e).digest
+    #expect(throws: UntrustedPlace.certificates(path: e, digest: digest, variable: "AWS_CA_BUNDLE")) { try route(wish) }
+    #expect(try route(wish, trusting: TrustedPlaces(digests: "sha256:" + digest.uppercased())).certificates?.path == e)
+    #expect(try route(wish, trusting: TrustedPlaces(caBundle: s)).certificates?.path == e)
+    #expect(throws: UntrustedPlace.self) { try route(wish, trusting: TrustedPlaces(caBundle: t)) }
+    #expect(try route(EndpointSettings(caBundle: t)).certificates?.path == t)
+    #expect(try route(EndpointSettings(), trusting: TrustedPlaces(caBundle: s)).certificates?.path == s)
     // What libcurl takes anyway adds nothing.
-    #expect(
-      try route(EndpointSettings(caBundle: "/etc/ssl/certs/ca-certificates.crt", caBundleVariable: "AWS_CA_BUNDLE")).caBundle
-        == nil)
+    let system = EndpointSettings(caBundle: "/etc/ssl/certs/ca-certificates.crt", caBundleVariable: "AWS_CA_BUNDLE")
+    #expect(try route(system).certificates == nil)
   }
 }
 

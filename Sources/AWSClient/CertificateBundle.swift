@@ -1,0 +1,70 @@
+import Glibc
+import VaultModel
+import VaultSecrets
+
+/// The certificates that a call trusts instead of the system's: what a file held when it was read, so that what is decided of them and what
+/// is trusted are the same bytes.
+///
+/// The file is named from outside (`AWS_CA_BUNDLE`, `ca_bundle`). libcurl is given the bytes and never the path: it would wait for good for
+/// a fifo's writer, and read again what may be another file by then.
+public struct CertificateBundle: Sendable, Hashable {
+  /// In bytes. The system's own bundle has a quarter of a million.
+  public static let largest = 4 << 20
+  public let path: String
+  public let bytes: [UInt8]
+  /// SHA-256 of the bytes, in hexadecimal.
+  public let digest: String
+
+  /// Why there is none.
+  public enum Problem: ReportableError, Hashable {
+    case relative(path: String)
+    case cannotRead(path: String, why: String)
+    case notAFile(path: String)
+    case tooLarge(path: String)
+    case notCertificates(path: String)
+
+    public var message: String {
+      switch self {
+      case .relative(let path): "\(safeText(path)) is no absolute path, and so names no file of certificates"
+      case .cannotRead(let path, let why): "cannot read the certificates in \(safeText(path)): \(why)"
+      case .notAFile(let path): "\(safeText(path)) is no plain file, and so holds no certificates"
+      case .tooLarge(let path): "\(safeText(path)) is larger than any list of certificates (\(largest >> 20) MiB)"
+      case .notCertificates(let path): "there is no certificate in \(safeText(path))"
+      }
+    }
+
+    public var hint: String? {
+      switch self {
+      case .notCertificates: "it has to begin with -----BEGIN CERTIFICATE----- (PEM)"
+      default: "AWS_CA_BUNDLE or ca_bundle names it"
+      }
+    }
+
+    public var exitStatus: ExitStatus { .configuration }
+  }
+
+  /// - Parameter path: absolute. A symbolic link is followed: distributions lay bundles out as links.
+  public init(reading path: String) throws(Problem) {
+    guard path.hasPrefix("/") else { throw .relative(path: path) }
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard file >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
+    defer { close(file) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(min(Int(status.st_size), Self.largest) + 1)
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = read(file, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
+      if count == 0 { break }
+      bytes += buffer[..<count]
+      guard bytes.count <= Self.largest else { throw .tooLarge(path: path) }
+    }
+    guard bytes.contains(Array("-----BEGIN ".utf8)) else { throw .notCertificates(path: path) }
+    self.path = path
+    self.bytes = bytes
+    digest = hex(sha256(bytes))
+  }
+}
