@@ -2,20 +2,28 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// A file of the person's that is changed as a whole: read, changed, and put in place by a rename, so that nobody ever sees half of it.
+/// A file of the person's that is changed as a whole: read, changed, and swapped with the new one, so that nobody ever sees half of it and
+/// nothing that others write is lost.
 ///
-/// What a link points to is changed, and not the link. A file that somebody else changed meanwhile is left to them.
+/// Ours wait for each other at a lock on the file's folder. Others know of no lock: so what the swap brings out is looked at, and where it is
+/// not what was read, it is put back and read anew. What a link points to is changed, and not the link.
 public struct EditedFile {
   /// Tries, where others keep changing it.
-  private static let tries = 5
+  private static let tries = 20
   private static let longest = 16 * 1_024 * 1_024
   public let path: String
   /// Others may neither read nor write it, whatever its mode was.
   private let isPrivate: Bool
+  /// Whoever edits it holds the folder's lock already.
+  private let isLocked: Bool
 
-  public init(path: String, isPrivate: Bool = false) {
+  /// - Parameters:
+  ///   - isPrivate: the agent's, with secrets: others may neither read nor write it, whatever its mode was.
+  ///   - isLocked: it is edited while another file of the folder is, by the same caller.
+  public init(path: String, isPrivate: Bool = false, isLocked: Bool = false) {
     self.path = path
     self.isPrivate = isPrivate
+    self.isLocked = isLocked
   }
 
   /// - Parameters:
@@ -24,7 +32,12 @@ public struct EditedFile {
   /// - Returns: whether it was changed.
   @discardableResult
   public func edit(evenReadOnly: Bool = false, _ change: ([UInt8]) throws -> [UInt8]?) throws -> Bool {
-    for _ in 0..<Self.tries {
+    let lock = isLocked ? -1 : try lock(try target())
+    // Closing lets it go.
+    defer { if lock >= 0 { close(lock) } }
+    for turn in 0..<Self.tries {
+      // Somebody who writes the file in place has it open for a moment.
+      if turn > 0 { usleep(UInt32(turn) * 2_000) }
       let target = try target()
       // What one that was killed has left.
       if isPrivate { unlink(temporary(target)) }
@@ -35,7 +48,7 @@ public struct EditedFile {
       }
       if try replace(target, with: after, unless: before) { return true }
     }
-    throw Failure("\(path) is being changed by another program", hint: "try again", exitStatus: .temporary)
+    throw busy
   }
 
   /// The file itself, behind any links.
@@ -50,6 +63,27 @@ public struct EditedFile {
     }
     return path
   }
+
+  /// One edit of a folder's files at a time. A file system without locks has none; the swap still loses nothing of others.
+  ///
+  /// - Returns: the folder's descriptor; -1 where it cannot be locked.
+  private func lock(_ target: String) throws(Failure) -> Int32 {
+    let folder = target.lastIndex(of: "/").map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+    let descriptor = sys_open(folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0)
+    guard descriptor >= 0 else { return -1 }
+    // The agent has others to serve meanwhile, and tries again later.
+    for _ in 0..<(isPrivate ? 200 : 2_000) {
+      if sys_flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return descriptor }
+      guard errno == EWOULDBLOCK || errno == EINTR else { break }
+      usleep(5_000)
+    }
+    let isHeld = errno == EWOULDBLOCK
+    close(descriptor)
+    if isHeld { throw busy }
+    return -1
+  }
+
+  private var busy: Failure { Failure("\(path) is being changed by another program", hint: "try again", exitStatus: .temporary) }
 
   /// Beside the file, since a rename stays within one file system. A private file has one writer, the agent, and so one name: what is left
   /// of an agent that was killed is found again.
@@ -107,8 +141,8 @@ public struct EditedFile {
     guard file >= 0 else {
       throw Failure("cannot write beside \(path) (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
     }
-    var isInPlace = false
-    defer { if !isInPlace { unlink(temporary) } }
+    var isGone = false
+    defer { if !isGone { unlink(temporary) } }
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes { write(file, $0.baseAddress! + written, $0.count - written) }
@@ -125,13 +159,76 @@ public struct EditedFile {
       throw Failure("cannot write \(path) to the disk", exitStatus: .inputOutput)
     }
     close(file)
+    isGone = true
+    let ours = identity(temporary)
+    do throws(Failure) {
+      let isInPlace = try swap(temporary, target, before)
+      // It is ours that had no place, or the file before ours.
+      unlink(temporary)
+      return isInPlace
+    } catch {
+      if identity(temporary) == ours { unlink(temporary) }
+      throw error
+    }
+  }
+
+  /// Puts the new file in the place of what was read.
+  ///
+  /// - Returns: false where that is no longer there; whatever is, stays, and `temporary` is ours.
+  private func swap(_ temporary: String, _ target: String, _ before: Content) throws(Failure) -> Bool {
+    guard before.stamp != nil else { return try place(temporary, target, before) }
+    var now = stat()
+    guard stat(target, &now) == 0, before.stamp == Stamp(now) else { return false }
+    let ours = identity(temporary)
+    guard sys_exchange(temporary, target) == 0 else {
+      if errno == ENOENT { return false }
+      guard errno == EINVAL || errno == ENOSYS || errno == ENOTSUP else { throw cannotReplace(errno) }
+      return try place(temporary, target, before)
+    }
+    if isUnchanged(temporary, before) { return true }
+    // Somebody else's newer file came out: back with it, and with any that is put there in between, until what comes out is ours.
+    for _ in 0..<100 {
+      if sys_exchange(temporary, target) != 0 {
+        // Ours was taken away in between.
+        guard errno == ENOENT, sys_rename_new(temporary, target) == 0 || errno == EEXIST else { break }
+        return false
+      }
+      if identity(temporary) == ours { return false }
+    }
+    throw Failure(
+      "what another program wrote to \(path) could not be put back", hint: "it is in \(temporary)", exitStatus: .inputOutput)
+  }
+
+  /// Where nothing was there, or the file system cannot swap: a moment is left in which somebody else's change is lost.
+  private func place(_ temporary: String, _ target: String, _ before: Content) throws(Failure) -> Bool {
+    if before.stamp == nil {
+      if sys_rename_new(temporary, target) == 0 { return true }
+      if errno == EEXIST { return false }
+      guard errno == EINVAL || errno == ENOSYS || errno == ENOTSUP else { throw cannotReplace(errno) }
+    }
     var now = stat()
     let isThere = stat(target, &now) == 0
     guard isThere ? before.stamp == Stamp(now) : before.stamp == nil else { return false }
-    guard rename(temporary, target) == 0 else {
-      throw Failure("cannot replace \(path) (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
-    }
-    isInPlace = true
+    guard rename(temporary, target) == 0 else { throw cannotReplace(errno) }
     return true
+  }
+
+  private func cannotReplace(_ code: Int32) -> Failure {
+    Failure("cannot replace \(path) (\(String(cString: strerror(code))))", exitStatus: .cannotCreate)
+  }
+
+  private func identity(_ path: String) -> UInt? {
+    var status = stat()
+    return lstat(path, &status) == 0 ? UInt(status.st_ino) : nil
+  }
+
+  /// Whether what came out is what was read, and nobody has it open to write more into it.
+  private func isUnchanged(_ temporary: String, _ before: Content) -> Bool {
+    let file = sys_open(temporary, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0)
+    guard file >= 0 else { return false }
+    defer { close(file) }
+    if sys_is_written(file) == 1 { return false }
+    guard let now = try? read(temporary), now.stamp?.inode == before.stamp?.inode else { return false }
+    return now.bytes == before.bytes
   }
 }

@@ -164,7 +164,7 @@ enum LinkCommands {
   /// The file as it was before the first link, beside it.
   private static func backUp(_ bytes: [UInt8], beside path: String) throws(Failure) {
     guard !bytes.isEmpty, MarkedBlocks(bytes).names.isEmpty else { return }
-    do { _ = try EditedFile(path: path + ".before-vault").edit { _ in bytes } } catch { throw Failure(error) }
+    do { _ = try EditedFile(path: path + ".before-vault", isLocked: true).edit { _ in bytes } } catch { throw Failure(error) }
   }
 
   /// What can stand in a section's header and on a command line as it is.
