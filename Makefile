@@ -71,15 +71,17 @@ install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
 	install -d "$(BIN)"
 	install -m 755 .build/programs/vault .build/programs/vaultd .build/programs/vault-team "$(BIN)"
 	install -d "$(UNITS)"
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault.service > "$(UNITS)/vault.service"
 	install -m 644 packaging/systemd/vault.socket packaging/systemd/vault-ship.timer "$(UNITS)"
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault-ship.service > "$(UNITS)/vault-ship.service"
 	install -d "$(dir $(MAN))" "$(dir $(BASH))" "$(dir $(ZSH))" "$(dir $(FISH))"
+# What is written and not copied is there first with its mode, whatever the umask is: a unit that others can write runs what they like.
+	for file in "$(UNITS)/vault.service" "$(UNITS)/vault-ship.service" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"; do \
+	  rm -f "$$file" && install -m 644 /dev/null "$$file" || exit 1; done
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault.service > "$(UNITS)/vault.service"
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault-ship.service > "$(UNITS)/vault-ship.service"
 	"$(BIN)/vault" --man > "$(MAN)"
 	"$(BIN)/vault" completion bash > "$(BASH)"
 	"$(BIN)/vault" completion zsh > "$(ZSH)"
 	"$(BIN)/vault" completion fish > "$(FISH)"
-	chmod 644 "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
 
 uninstall: ## take the programs away again; nobody's vault is touched
 	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(BIN)/vault-team" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"

@@ -28,15 +28,16 @@ import Testing
   }
 
   @Test(
-    "make install puts programs, manual, completions and units where DESTDIR and PREFIX say, and make uninstall takes all of it away"
-  )
-  func install() async throws {
+    "make install puts programs, manual, completions and units where DESTDIR and PREFIX say, open to all and changed by their owner alone whatever the umask, and make uninstall takes all of it away",
+    arguments: ["000", "022", "077"])
+  func install(umask: String) async throws {
     let root = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let folder = TemporaryDirectory()
     let words = ["-C", root.path, "DESTDIR=\(folder.path)", "PREFIX=/opt/v"]
     let environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder.path]
-    let made = try await Subprocess.run("/usr/bin/make", words + ["install"], environment: environment)
+    let made = try await Subprocess.run(
+      "/bin/sh", ["-c", "umask \(umask) && exec make \"$@\" install", "sh"] + words, environment: environment)
     #expect(made.succeeded, "\(made.errors)")
     let wanted = [
       "bin/vault", "bin/vaultd", "bin/vault-team", "lib/systemd/user/vault.service", "lib/systemd/user/vault.socket",
@@ -46,6 +47,8 @@ import Testing
     for file in wanted {
       let size = try FileManager.default.attributesOfItem(atPath: folder.file("opt/v/\(file)"))[.size] as? Int
       #expect((size ?? 0) > 100, "\(file)")
+      let mode = try FileManager.default.attributesOfItem(atPath: folder.file("opt/v/\(file)"))[.posixPermissions] as? Int
+      #expect(mode == (file.hasPrefix("bin/") ? 0o755 : 0o644), "\(file) \(String(mode ?? 0, radix: 8))")
     }
     #expect(
       try String(contentsOfFile: folder.file("opt/v/lib/systemd/user/vault.service"), encoding: .utf8).contains(
