@@ -37,6 +37,9 @@ import Testing
     let vault = try await TestVault(simulator)
     try await vault.mustRun("agent", "stop")
     let (library, mark) = try await planted(vault)
+    // A file of its own, since one that is loaded already would not be loaded again.
+    let module = vault.folder.file("module.so")
+    try FileManager.default.copyItem(atPath: library, toPath: module)
     let openssl = vault.folder.write(
       """
       openssl_conf = all
@@ -46,7 +49,7 @@ import Testing
       planted = planted
       default = default
       [planted]
-      module = \(library)
+      module = \(module)
       activate = 1
       [default]
       activate = 1
@@ -78,7 +81,7 @@ import Testing
     guard geteuid() == 0 else { return }
     // Only root may look.
     let maps = try String(contentsOfFile: "/proc/\(pid)/maps", encoding: .utf8)
-    #expect(maps.contains("vaultd") && !maps.contains("planted.so"))
+    #expect(maps.contains("vaultd") && !maps.contains("planted.so") && !maps.contains("module.so"))
     let environment = try Data(contentsOf: URL(fileURLWithPath: "/proc/\(pid)/environ"))
     let names = Set(environment.split(separator: 0).map { String(decoding: $0.prefix { $0 != 0x3D }, as: UTF8.self) })
     #expect(names == ["HOME", "VAULT_HOME", "VAULT_KEYSTORE", "VAULT_PASSPHRASE_FILE", "PATH", "TZ", "LANG"])
