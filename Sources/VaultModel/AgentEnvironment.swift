@@ -18,7 +18,7 @@ public enum AgentEnvironment {
       // sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)
       "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
     ]
-    names.formUnion(OwnSetting.all.map(\.variable))
+    names.formUnion(OwnSetting.all.compactMap(\.variable))
     return names
   }()
 

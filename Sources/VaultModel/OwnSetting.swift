@@ -30,9 +30,12 @@ public struct OwnSetting: Sendable {
     self.check = check
   }
 
-  private static func choice(_ name: String, _ values: [String], _ help: String, isLive: Bool = false) -> OwnSetting {
+  private static func choice(_ name: String, _ values: [String], _ help: String, isLive: Bool = false, takesVariable: Bool = true)
+    -> OwnSetting
+  {
     OwnSetting(
-      name, standard: values[0], values: "one of " + values.joined(separator: ", "), help: help, isLive: isLive
+      name, standard: values[0], values: "one of " + values.joined(separator: ", "), help: help, isLive: isLive,
+      takesVariable: takesVariable
     ) { values.contains($0) }
   }
 
@@ -42,15 +45,16 @@ public struct OwnSetting: Sendable {
     "agent_life", ["login", "programs"], "whether the agent ends with the last program it served")
   public static let auditJournald = OwnSetting(
     "audit_journald", standard: "off", values: "on, off, or the path of a socket of journald's",
-    help: "whether the journal gets every audit row", isLive: true
+    help: "whether the journal gets every audit row", isLive: true, takesVariable: false
   ) { $0 == "off" || JournalAddress($0) != nil }
   public static let auditSyslog = OwnSetting(
     "audit_syslog", standard: "off", values: "off, unix:/dev/log, udp://HOST[:514] or tcp://HOST[:601]",
-    help: "a syslog receiver that gets every audit row (RFC 5424)", isLive: true
+    help: "a syslog receiver that gets every audit row (RFC 5424)", isLive: true, takesVariable: false
   ) { $0 == "off" || SyslogAddress($0) != nil }
   public static let auditFailure = choice(
     "audit_failure", ["refuse", "deliver"],
-    "whether sessions in hand are handed out while the disk takes no audit row; the rows are written later", isLive: true)
+    "whether sessions in hand are handed out while the disk takes no audit row; the rows are written later", isLive: true,
+    takesVariable: false)
 
   public static let auditShipTo = OwnSetting(
     "audit_ship_to", standard: "", values: "postgresql://USER@HOST/DATABASE; its password stands in ~/.pgpass, never here",
@@ -77,11 +81,11 @@ public struct OwnSetting: Sendable {
 
   public static let lockAfter = OwnSetting(
     "lock_after", standard: "never", values: "never, 12h, 15m idle, or both of the last: 15m idle 12h",
-    help: "when the agent forgets the master key by itself", isLive: true
+    help: "when the agent forgets the master key by itself", isLive: true, takesVariable: false
   ) { LockRule($0) != nil }
   public static let lockOn = OwnSetting(
     "lock_on", standard: "none", values: "none, or any of screen, suspend, logout",
-    help: "what of the login makes the agent forget the master key", isLive: true
+    help: "what of the login makes the agent forget the master key", isLive: true, takesVariable: false
   ) { LockEvents($0) != nil }
 
   public static let loginBus = OwnSetting(

@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import TestSupport
 import Testing
+import VaultModel
 import VaultSecrets
 
 @testable import AWSClient
@@ -45,7 +46,13 @@ import VaultSecrets
 
   private func status(_ url: String, _ bundle: String?) async -> Result<Int, TransportError> {
     var request = request(url)
-    request.caBundle = bundle
+    do throws(CertificateBundle.Problem) {
+      guard let address = WebAddress(url) else { return .failure(.badURL(url)) }
+      request.route = Route(
+        to: address, proxies: .none, certificates: try bundle.map { path throws(CertificateBundle.Problem) in try CertificateBundle(reading: path) })
+    } catch {
+      return .failure(.certificates(error))
+    }
     do { return .success(try await CurlTransport().send(request).status) } catch { return .failure(error) }
   }
 
