@@ -45,7 +45,7 @@ struct AssumeRoleParameters: Sendable {
     validation.text(externalId, at: "externalId", length: 2...1_224, pattern: .externalId)
     validation.text(serialNumber, at: "serialNumber", length: 9...256, pattern: .serialNumber)
     validation.text(tokenCode, at: "tokenCode", length: 6...6, pattern: .digits)
-    validation.text(sourceIdentity, at: "sourceIdentity", length: 2...64, pattern: .name)
+    validation.text(sourceIdentity, at: "sourceIdentity", length: 2...256, pattern: .name)
     validation.text(policy, at: "policy", length: 1...2_048)
     validation.require(tagMembers.count <= 50, "\(tagMembers.count) tags", at: "tags", "have length less than or equal to 50")
     for (index, tag) in tagMembers.enumerated() {
@@ -92,7 +92,7 @@ struct AssumeRoleParameters: Sendable {
     }
   }
 
-  private static func check(policy: String?, arns: [String]) throws(AWSError) {
+  static func check(policy: String?, arns: [String]) throws(AWSError) {
     for arn in arns where !arn.hasPrefix("arn:aws") || !arn.contains(":policy/") { throw .validation("ARN \(arn) is not valid.") }
     // "The plaintext that you use for both inline and managed session policies can't exceed 2,048 characters" (STS API).
     let characters = (policy?.unicodeScalars.count ?? 0) + arns.reduce(0) { $0 + $1.unicodeScalars.count }

@@ -7,6 +7,8 @@ struct IssuedSession: Sendable {
     /// By `GetSessionToken`: the user goes on as before.
     case user(arn: String, mfa: Bool)
     case role(RoleARN, sessionName: String)
+    /// By `GetFederationToken`: the user under another name, for everything but IAM and STS.
+    case federated(user: String, name: String)
   }
 
   let holder: Holder
@@ -30,9 +32,10 @@ struct Caller: Sendable {
   let account: String
   /// What a trust policy names: the user or the role.
   let principal: String
-  /// The role sessions of a chain may assume others for an hour only.
   let isRole: Bool
+  /// Whoever has a session may assume a role for an hour only, a user's session from `GetSessionToken` as well as a role's.
   let isTemporary: Bool
+  var isFederated = false
   let mfa: Bool
   let session: IssuedSession?
 
@@ -55,6 +58,19 @@ struct Caller: Sendable {
     isRole = true
     isTemporary = true
     // What AssumeRole issues carries no word of MFA (IAM User Guide, "Secure API access with MFA").
+    mfa = false
+    self.session = session
+  }
+
+  /// By `GetFederationToken`.
+  init(federated name: String, of user: String, session: IssuedSession) {
+    account = Self.account(of: user)
+    arn = Identity.federatedARN(name, account: account)
+    userId = "\(account):\(name)"
+    principal = arn
+    isRole = false
+    isTemporary = true
+    isFederated = true
     mfa = false
     self.session = session
   }

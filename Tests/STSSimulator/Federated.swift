@@ -68,7 +68,7 @@ extension Simulator {
     guard !caller.isRole else {
       throw AWSError(400, "ValidationError", "Must specify userName when calling with non-User credentials")
     }
-    guard !caller.isTemporary || caller.mfa else {
+    guard !caller.isFederated, !caller.isTemporary || caller.mfa else {
       throw AWSError(403, "InvalidClientTokenId", "The security token included in the request is invalid")
     }
     let arn = caller.principal

@@ -14,6 +14,9 @@ enum Identity {
     "arn:\(role.partition):sts::\(role.account):assumed-role/\(role.name)/\(sessionName)"
   }
 
+  /// `arn:aws:sts::ACCOUNT:federated-user/NAME`
+  static func federatedARN(_ name: String, account: String) -> String { "arn:aws:sts::\(account):federated-user/\(name)" }
+
   /// `ASIA` and 16 random letters.
   static func temporaryAccessKeyId() -> String { "ASIA" + letters(randomBytes(16)) }
   /// 40 letters, as AWS's.

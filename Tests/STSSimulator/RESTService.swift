@@ -203,7 +203,12 @@ extension Simulator {
     guard let id = session["sessionId"], let known = issued(id), known.secretAccessKey == session["sessionKey"],
       known.sessionToken == session["sessionToken"], now < known.expiresAt
     else { throw AWSError(400, "InvalidSession", "the session's credentials are not valid") }
-    if query["SessionDuration"] != nil, known.isChained { throw AWSError(400, "InvalidDuration", "SessionDuration is not taken") }
+    // "SSO to console is not allowed" for GetSessionToken (IAM User Guide, "Compare AWS STS credentials").
+    if case .user = known.holder { throw AWSError(400, "InvalidSession", "the session's credentials are not for the console") }
+    var isFederated: Bool { if case .federated = known.holder { true } else { false } }
+    if query["SessionDuration"] != nil, known.isChained || isFederated {
+      throw AWSError(400, "InvalidDuration", "SessionDuration is not taken")
+    }
     return Self.json(["SigninToken": "token-of-\(id)"])
   }
 }

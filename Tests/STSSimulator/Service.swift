@@ -39,6 +39,7 @@ struct Service: Sendable {
       case .user(let arn, let mfa):
         guard let user = world.users.first(where: { $0.arn == arn }) else { throw .invalidClientTokenId }
         return Caller(user: user, session: session, mfa: mfa)
+      case .federated(let user, let name): return Caller(federated: name, of: user, session: session)
       }
     }
     guard token == nil else { throw .invalidClientTokenId }
@@ -56,6 +57,7 @@ struct Service: Sendable {
     _ parameters: AssumeRoleParameters, caller: Caller, now: Timestamp
   ) throws(AWSError) -> (session: IssuedSession, packedPercent: Int?) {
     guard !caller.arn.hasSuffix(":root") else { throw .accessDenied("Roles may not be assumed by root accounts.") }
+    guard !caller.isFederated else { throw .accessDenied("Roles may not be assumed by federated users.") }
     let target = parameters.role.text
     if caller.isRole, let session = caller.session, let revokedAt = revokedRoles[caller.principal], session.issuedAt <= revokedAt
     {
@@ -83,7 +85,7 @@ struct Service: Sendable {
       throw .notAuthorized(caller.arn, "SetSourceIdentity", on: target)
     }
     if sourceIdentity != nil, !role.allowsSourceIdentity { throw .notAuthorized(caller.arn, "SetSourceIdentity", on: target) }
-    guard !caller.isRole || parameters.duration <= 3_600 else { throw .longerThanChainAllows }
+    guard !caller.isTemporary || parameters.duration <= 3_600 else { throw .longerThanChainAllows }
     guard parameters.duration <= role.maxSessionDuration else { throw .longerThanRoleAllows }
     let percent = try Self.packedPercent(parameters, inherited: inherited)
     let session = issue(
@@ -109,6 +111,25 @@ struct Service: Sendable {
       serial: parameters["SerialNumber"], code: parameters["TokenCode"], user: user, now: now)
     // "If the duration is longer than one hour, the session for AWS account owners defaults to one hour" (STS API).
     return issue(to: .user(arn: caller.arn, mfa: mfa), seconds: isRoot ? min(seconds, 3_600) : seconds, now: now)
+  }
+
+  /// `GetFederationToken`: of a user's long-lived key alone. What the policies allow is not judged here, but none is an error, since a
+  /// session without one can do nothing.
+  mutating func federationToken(_ parameters: CallParameters, caller: Caller, now: Timestamp) throws(AWSError) -> IssuedSession {
+    try parameters.requireOnly(["Name", "Policy", "DurationSeconds"])
+    var validation = Validation()
+    let isRoot = caller.arn.hasSuffix(":root")
+    let seconds = validation.number(
+      parameters["DurationSeconds"], at: "durationSeconds", range: 900...129_600, standard: isRoot ? 3_600 : 43_200)
+    let name = parameters["Name"]
+    validation.require(name != nil, nil, at: "name", "not be null")
+    validation.text(name, at: "name", length: 2...32, pattern: .name)
+    validation.text(parameters["Policy"], at: "policy", length: 1...2_048)
+    try validation.finish()
+    guard !caller.isTemporary else { throw .accessDenied("Cannot call GetFederationToken with session credentials") }
+    try AssumeRoleParameters.check(policy: parameters["Policy"], arns: [])
+    return issue(
+      to: .federated(user: caller.arn, name: name ?? ""), seconds: isRoot ? min(seconds, 3_600) : seconds, now: now)
   }
 
   func session(_ accessKeyId: String) -> IssuedSession? { sessions[accessKeyId] }

@@ -125,6 +125,17 @@ final class Simulator: Sendable {
       let session = try locked { service throws(AWSError) in try service.sessionToken(parameters, caller: caller, now: now) }
       entry.note(session)
       return XMLAnswer.success(action, XMLElement("", [XMLAnswer.credentials(session)]), requestId: entry.requestId)
+    case "GetFederationToken":
+      let session = try locked { service throws(AWSError) in try service.federationToken(parameters, caller: caller, now: now) }
+      entry.note(session)
+      let name = parameters["Name"] ?? ""
+      let user = XMLElement(
+        "FederatedUser",
+        [
+          XMLElement("FederatedUserId", text: "\(caller.account):\(name)"),
+          XMLElement("Arn", text: Identity.federatedARN(name, account: caller.account)),
+        ])
+      return XMLAnswer.success(action, XMLElement("", [XMLAnswer.credentials(session), user]), requestId: entry.requestId)
     case "AssumeRole":
       let asked = try AssumeRoleParameters(parameters)
       let (session, percent) = try locked { service throws(AWSError) in try service.assumeRole(asked, caller: caller, now: now) }

@@ -65,10 +65,37 @@ struct MFATests {
     let plain = try await Boto3.shared.call(simulator, "get_session_token").key
     #expect(try await Boto3.shared.assumeRole(simulator, STSWorld.mfaRole, as: plain).code == "AccessDenied")
     let strong = try await Boto3.shared.call(simulator, "get_session_token", Self.mfa(STSWorld.aliceMFACodes[2])).key
-    #expect(try await Boto3.shared.assumeRole(simulator, STSWorld.mfaRole, ["DurationSeconds": 43_200], as: strong).succeeded)
+    #expect(try await Boto3.shared.assumeRole(simulator, STSWorld.mfaRole, ["DurationSeconds": 3_600], as: strong).succeeded)
     let requests = try await simulator.requests("GetSessionToken")
     #expect(requests.map(\.parameters["TokenCode"]) == [nil, "‹secret›"])
     #expect(requests[0].expiresAt == (requests[0].time / 1_000 + 43_200) * 1_000)
+  }
+
+  @Test("every session is held to the hour, a user's too; the long-lived key with a code is not")
+  func hour() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let twelve: [String: Boto3.Value] = ["DurationSeconds": 43_200]
+    let strong = try await Boto3.shared.call(simulator, "get_session_token", Self.mfa(STSWorld.aliceMFACodes[0])).key
+    let refused = try await Boto3.shared.assumeRole(simulator, STSWorld.mfaRole, twelve, as: strong)
+    #expect(refused.code == "ValidationError")
+    #expect(
+      refused.message == "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+    let direct = twelve.merging(Self.mfa(STSWorld.aliceMFACodes[1])) { $1 }
+    #expect(try await Boto3.shared.assumeRole(simulator, STSWorld.mfaRole, direct).succeeded)
+  }
+
+  @Test("a federation token is had with the long-lived key alone, and opens neither roles nor IAM")
+  func federation() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let policy: Boto3.Value = .text(#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#)
+    let answer = try await Boto3.shared.call(simulator, "get_federation_token", ["Name": "alice", "Policy": policy])
+    #expect(answer["FederatedUser.Arn"] == "arn:aws:sts::123456789012:federated-user/alice")
+    let key = try answer.key
+    #expect(try await Boto3.shared.call(simulator, "get_caller_identity", as: key)["Arn"] == answer["FederatedUser.Arn"])
+    #expect(try await Boto3.shared.assumeRole(simulator, STSWorld.devRole, as: key).code == "AccessDenied")
+    let session = try await Boto3.shared.call(simulator, "get_session_token").key
+    let again = try await Boto3.shared.call(simulator, "get_federation_token", ["Name": "alice", "Policy": policy], as: session)
+    #expect(again.message == "Cannot call GetFederationToken with session credentials")
   }
 
   @Test(
