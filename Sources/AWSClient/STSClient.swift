@@ -48,6 +48,22 @@ public struct AssumeRoleRequest: Sendable {
   }
 }
 
+/// `GetFederationToken`'s parameters (STS API).
+public struct FederationRequest: Sendable {
+  /// The longest name that it takes, in characters.
+  public static let longestName = 32
+  /// Narrows nothing: without any policy such a session may do nothing at all, and with this one what its user may.
+  static let policy = #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#
+
+  public var name: RoleSessionName
+  public var duration: SessionDuration
+
+  public init(name: RoleSessionName, duration: SessionDuration) {
+    self.name = name
+    self.duration = duration
+  }
+}
+
 /// Speaks to the AWS Security Token Service (API version 2011-06-15). Retries as ``AWSCaller`` says.
 public final class STSClient: Sendable {
   private let caller: AWSCaller
@@ -99,6 +115,16 @@ public final class STSClient: Sendable {
       form.add("TokenCode", mfa.code)
     }
     return try await mint("GetSessionToken", form.finish(), credential, endpoint, route)
+  }
+
+  public func getFederationToken(
+    _ request: FederationRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route
+  ) async throws -> STSResult {
+    var form = FormBody(action: "GetFederationToken")
+    form.add("Name", String(request.name.text.prefix(FederationRequest.longestName)))
+    form.add("Policy", FederationRequest.policy)
+    form.add("DurationSeconds", String(request.duration.seconds))
+    return try await mint("GetFederationToken", form.finish(), credential, endpoint, route)
   }
 
   public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route) async throws

@@ -9,7 +9,7 @@ struct RoleParameters {
       profile: profile.name, roleARN: try roleARN(), roleSessionName: try sessionName(),
       externalId: try text("external_id", length: 2...1_224, also: "_+=,.@:/-"),
       mfaSerial: try mfaSerial(), mfaProcess: profile.text("mfa_process"), duration: try duration(),
-      sourceIdentity: try text("source_identity", length: 2...64, also: "_+=,.@-"),
+      sourceIdentity: try text("source_identity", length: 2...256, also: "_+=,.@-"),
       tags: try tags(), transitiveTagKeys: try transitiveTagKeys(), policy: try policy(), policyARNs: try policyARNs(),
       region: region, endpoint: endpoint)
     if let policy = link.policy, let setting = profile["policy_arns"] {

@@ -27,6 +27,7 @@ public enum AgentError: ReportableError {
   /// Who asks is not who connected, or no longer the same.
   case unprovenAsker(why: String)
   case unknownSession(profile: String)
+  case tooLong(profile: String)
   case profileExists(name: String)
   case notOurs(profile: String, file: String)
   case keyExists(name: String)
@@ -61,6 +62,7 @@ public enum AgentError: ReportableError {
         : "this vault is older than the agent that runs (protocol \(client) and \(agent))"
     case .unprovenAsker(let why): "refused: \(why)"
     case .unknownSession(let profile): "profile \"\(profile)\" has no session"
+    case .tooLong(let profile): "a session of \"\(profile)\" lives 12 hours at most"
     case .profileExists(let name): "there is a profile \"\(name)\" already"
     case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
     case .keyExists(let name): "the vault holds an access key \"\(name)\" already"
@@ -91,6 +93,7 @@ public enum AgentError: ReportableError {
     case .unanswered: "run it again, and answer within ten minutes"
     case .profileExists(let name): "`vault edit \(name)` changes it"
     case .notOurs: "change it there; the vault follows the file"
+    case .tooLong: "only a session of access keys themselves may live up to 36 hours"
     case .keyExists: "--replace puts the new one in its place"
     case .unknownSignIn(_, let suggestion):
       suggestion.map { "did you mean \($0)?" } ?? "`vault list` shows the profiles"
@@ -119,6 +122,7 @@ public enum AgentError: ReportableError {
     case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput
     case .whichSignIn(let names): names.isEmpty ? .configuration : .usage
     case .badMFACode, .badRequest: .badData
+    case .tooLong: .usage
     case .unknownRequest: .software
     }
   }

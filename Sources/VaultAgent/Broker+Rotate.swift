@@ -38,9 +38,8 @@ extension Broker {
   /// Makes a new session for a profile.
   func renew(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
     let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
-      prompter: prompter,
-      requester: requester)
+      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
+      environment: wish.environment, prompter: prompter, requester: requester)
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
     _ = try await mint(plan, target, wish, requester, prompter)
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {

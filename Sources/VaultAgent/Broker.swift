@@ -80,12 +80,15 @@ actor Broker {
 
   private func issueUnlocked(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
     let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
-      prompter: prompter,
-      requester: requester)
+      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
+      environment: wish.environment, prompter: prompter, requester: requester)
     let region = wish.region ?? plan.region
-    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
-    let event = Self.deliverEvent(wish, requester)
+    var event = Self.deliverEvent(wish, requester)
+    guard let target = plan.delivered else {
+      // Only where that was asked for have keys no session, and the log says so.
+      event.detail = "the access key itself, without a session"
+      return try await deliver(try await minter.keys(plan), event, region)
+    }
     if !wish.refresh,
       let cached = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: wish.freshness(at: clock.now()), event: event)

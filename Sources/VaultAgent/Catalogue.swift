@@ -24,6 +24,7 @@ actor Catalogue {
     let profile: String
     let duration: SessionDuration?
     let sessionName: RoleSessionName?
+    let keyUse: KeyUse
     /// Its place among the environments.
     let environment: Int
   }
@@ -40,18 +41,20 @@ actor Catalogue {
   ///
   /// - Throws: `AgentError.unknownProfile`, or what is wrong with the profile's configuration.
   func plan(
-    for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, environment: [String: String],
-    prompter: any Prompter,
-    requester: Requester
+    for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, keyUse: KeyUse = .session,
+    environment: [String: String], prompter: any Prompter, requester: Requester
   ) async throws -> Plan {
     try await followChanges(prompter, requester)
     let place = place(of: environment)
-    let key = PlanKey(profile: profile, duration: duration, sessionName: sessionName, environment: place)
+    let key = PlanKey(profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place)
     if let plan = plans[key] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
     let chain = try resolver(environments[place]).chain(for: profile)
+    if let duration, !duration.isForRole {
+      guard chain.roles.isEmpty, case .keys = chain.identity else { throw AgentError.tooLong(profile: profile) }
+    }
     let plan = Plan(
-      chain, duration: duration, sessionName: sessionName, standardName: standardName,
+      chain, duration: duration, sessionName: sessionName, standardName: standardName, keyUse: keyUse,
       proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
     plans[key] = plan

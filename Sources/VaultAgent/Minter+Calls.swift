@@ -9,19 +9,25 @@ extension Minter {
   func assumeRole(_ index: Int, signedBy source: Credential, _ call: Call) async throws {
     let step = call.plan.steps[index]
     let link = step.link
-    if let asked = step.cutFrom {
+    let duration = step.duration.limited(chained: source.sessionToken != nil)
+    if let asked = step.cutFrom ?? (duration == step.duration ? nil : step.duration) {
       call.prompter.notice(
-        "\(link.profile): a role assumed from a role lives one hour at most; \(asked.seconds / 60) min were cut to 60")
+        "\(link.profile): a role that is assumed with temporary credentials lives one hour at most; "
+          + "\(asked.seconds / 60) min were cut to 60")
     }
     // The keys' own session has the code already; any other caller has to give it here, keys that have no session of their own too.
     let hasCode = index == 0 && call.plan.own?.mfa != nil && source.expiresAt != nil
     let device = link.mfaSerial.flatMap { serial in
       hasCode ? nil : Plan.Device(serial: serial, process: link.mfaProcess)
     }
-    try await call.withCode(device) { code in try await assumeRole(index, signedBy: source, code, call) }
+    try await call.withCode(device) { code in
+      try await assumeRole(index, for: duration, signedBy: source, code, call)
+    }
   }
 
-  private func assumeRole(_ index: Int, signedBy source: Credential, _ code: SecretBytes?, _ call: Call) async throws {
+  private func assumeRole(
+    _ index: Int, for duration: SessionDuration, signedBy source: Credential, _ code: SecretBytes?, _ call: Call
+  ) async throws {
     let step = call.plan.steps[index]
     let link = step.link
     var event = call.event(.assumeRole, profile: link.profile)
@@ -29,8 +35,8 @@ extension Minter {
     event.roleSessionName = step.sessionName.text
     event.sourceIdentity = link.sourceIdentity
     event.mfa = link.mfaSerial != nil
-    event.durationSeconds = step.duration.seconds
-    let request = AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: step.duration, tokenCode: code)
+    event.durationSeconds = duration.seconds
+    let request = AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: duration, tokenCode: code)
     call.prompter.progress("asking STS for \(link.roleARN.name) …")
     event.sourceAccessKeyId = source.accessKeyId
     let (endpoint, route) = try await call.sts(
@@ -50,12 +56,14 @@ extension Minter {
 
   /// Intent, call, outcome. The credentials are kept, and reach anybody, only once the outcome's row has committed.
   ///
-  /// - Parameter session: the session's row; not asked for credentials without an end, which are logged and not kept.
+  /// - Parameters:
+  ///   - keeps: whether a session comes of it.
+  ///   - session: the session's row; not asked for credentials that are not kept, or have no end.
   /// - Returns: those credentials.
   @discardableResult
-  func log(_ intent: AuditEvent, ask: () async throws -> Minted, session: (Minted, AuditEvent) -> SessionRecord) async throws
-    -> Credential?
-  {
+  func log(
+    _ intent: AuditEvent, keeps: Bool = true, ask: () async throws -> Minted, session: (Minted, AuditEvent) -> SessionRecord
+  ) async throws -> Credential? {
     var event = intent
     let intentId = try await store.begin(event)
     let minted: Minted
@@ -71,7 +79,7 @@ extension Minter {
     event.accessKeyId = minted.credential.accessKeyId
     event.expiresAt = minted.credential.expiresAt
     event.issuedAt = clock.now()
-    guard minted.credential.expiresAt != nil else {
+    guard keeps, minted.credential.expiresAt != nil else {
       try await store.conclude(intentId, event: event)
       return minted.credential
     }

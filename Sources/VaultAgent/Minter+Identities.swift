@@ -9,7 +9,7 @@ extension Minter {
   /// - Returns: the credentials, where they have no end and are not kept; else nil.
   func mintIdentity(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
     switch call.plan.identity {
-    case .keys: try await getSessionToken(step, call)
+    case .keys: step.isFederated ? try await getFederationToken(step, call) : try await getSessionToken(step, call)
     case .sso(_, let account, let role, let place): try await roleCredentials(step, account, role, place, call)
     case .webIdentity(let link, let token): try await webIdentity(step, link, token, call)
     case .saml(let link, let provider, let command): try await saml(step, link, provider, command, call)
@@ -49,11 +49,38 @@ extension Minter {
     let (endpoint, route) = try await call.sts(region: step.region, step.endpoint, sending: "calls signed with an access key")
     event.go(to: endpoint, by: route)
     call.prompter.progress("asking STS for a session of \(step.owner) …")
+    if step.mfa == nil {
+      call.prompter.notice(
+        "\(step.owner): AWS refuses IAM's calls to this session, which had no MFA; --no-session gives the key itself")
+    }
     return try await log(event) {
       Minted(
         try await clients.sts.getSessionToken(
           duration: step.duration, mfa: code.flatMap { code in step.mfa.map { ($0.serial, code) } }, signedBy: keys, at: endpoint,
           via: route))
+    } session: {
+      record(step, .token)($0, $1)
+    }
+  }
+
+  /// `GetFederationToken`: what the console takes of access keys. It takes no code, and is good for one way to the console, so that it is
+  /// not kept.
+  private func getFederationToken(_ step: Plan.IdentityStep, _ call: Call) async throws -> Credential? {
+    let keys = try await keys(call.plan)
+    guard keys.sessionToken == nil else { return keys }
+    var event = call.event(.getFederationToken, profile: step.owner)
+    event.roleSessionName = String(step.sessionName.text.prefix(FederationRequest.longestName))
+    event.durationSeconds = step.duration.seconds
+    event.sourceAccessKeyId = keys.accessKeyId
+    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
+    event.endpoint = endpoint.host
+    call.prompter.progress("asking STS for a session of \(step.owner) for the console …")
+    if case .keys(_, _, .some) = call.plan.identity {
+      call.prompter.notice("\(step.owner): the console's session of access keys takes no code and has no MFA")
+    }
+    let request = FederationRequest(name: step.sessionName, duration: step.duration)
+    return try await log(event, keeps: false) {
+      Minted(try await clients.sts.getFederationToken(request, signedBy: keys, at: endpoint, via: route))
     } session: {
       record(step, .token)($0, $1)
     }

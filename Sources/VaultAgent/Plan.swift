@@ -28,6 +28,8 @@ struct Plan: Sendable {
     let sessionName: RoleSessionName
     let region: String?
     let endpoint: EndpointSettings
+    /// By `GetFederationToken`, for the console.
+    var isFederated = false
     let fingerprint: String
   }
 
@@ -50,10 +52,11 @@ struct Plan: Sendable {
   /// - Parameters:
   ///   - duration, sessionName: what the person asked for this once, for the last role.
   ///   - standardName: the session name where the profile has none.
+  ///   - keyUse: what access keys are wanted for.
   ///   - proxy: which the calls go through, without its password.
   init(
     _ chain: CredentialChain, duration: SessionDuration?, sessionName: RoleSessionName?, standardName: RoleSessionName,
-    proxy: String? = nil
+    keyUse: KeyUse = .session, proxy: String? = nil
   ) {
     profile = chain.profile
     identity = chain.identity
@@ -63,7 +66,10 @@ struct Plan: Sendable {
     // What came by another way than AWS's own is not what is asked for by this one.
     if let proxy { digest.add("proxy", proxy) }
     if let caBundle = chain.endpoint.caBundle { digest.add("certificates", caBundle) }
-    own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, standardName, &digest)
+    // Longer than the hour is had with the long-lived key alone, which gives the code in the role's own call.
+    let first = (chain.roles.count == 1 ? duration : nil) ?? chain.roles.first?.duration ?? .standard
+    let use = first == first.limited(chained: true) ? keyUse : .themselves
+    own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, standardName, use, &digest)
     var chained = chain.identity.isRole
     var steps: [Step] = []
     for (index, link) in chain.roles.enumerated() {
@@ -107,11 +113,12 @@ extension Plan {
   /// - Parameter duration: what the person asked for, where the identity's credentials are what is delivered.
   private static func identityStep(
     _ chain: CredentialChain, duration: SessionDuration?, _ sessionName: RoleSessionName?, _ standardName: RoleSessionName,
-    _ digest: inout Digest
+    _ use: KeyUse, _ digest: inout Digest
   ) -> IdentityStep? {
     let first = chain.roles.first
     var owner = chain.profile
     var device: Device?
+    var isFederated = false
     var length = duration ?? .standard
     var name = standardName
     var region = first?.region ?? chain.region
@@ -121,7 +128,13 @@ extension Plan {
       owner = keyName
       digest.add("keys", keyName, accessKeyId)
       let serial = first == nil ? ownSerial : first?.mfaSerial
-      guard first == nil || serial != nil else { return nil }
+      guard use != .themselves, first == nil || serial != nil else { return nil }
+      isFederated = first == nil && use == .console
+      if isFederated {
+        (name, length) = (sessionName ?? name, duration ?? .workingDay)
+        digest.add("GetFederationToken", name.text, String(length.seconds))
+        break
+      }
       device = serial.map { Device(serial: $0, process: first == nil ? chain.mfaProcess : first?.mfaProcess) }
       length = duration ?? .workingDay
       digest.add("GetSessionToken", serial, chain.endpoint.url, duration.map { String($0.seconds) })
@@ -148,7 +161,7 @@ extension Plan {
     }
     return IdentityStep(
       owner: owner, mfa: device, duration: length, sessionName: name, region: region, endpoint: endpoint,
-      fingerprint: digest.text)
+      isFederated: isFederated, fingerprint: digest.text)
   }
 }
 

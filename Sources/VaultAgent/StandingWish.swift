@@ -8,7 +8,7 @@ final class StandingWish: Sendable {
   /// Whether another profile's wish is this one when it is renewed.
   func serves(_ other: Wish) -> Bool {
     wish.server == other.server && wish.tokenFile == other.tokenFile && wish.duration == other.duration
-      && wish.region == other.region
+      && wish.region == other.region && wish.keyUse == other.keyUse
       && wish.sessionName == other.sessionName && wish.reason == other.reason && wish.environment == other.environment
   }
 }

@@ -17,6 +17,7 @@ package struct Wish: Sendable {
   /// The token for it in a file.
   let tokenFile: Bool
   let region: String?
+  private(set) var keyUse = KeyUse.session
   private(set) var sessionName: RoleSessionName?
   private(set) var reason: String?
   /// The code that came with the request: it answers, whatever asks for one.
@@ -38,10 +39,11 @@ package struct Wish: Sendable {
     tokenFile = message.has(.tokenFile)
     region = message.text(.region)
     reason = message.text(.reason).map { String($0.prefix(1_024)) }
+    keyUse = trigger == .console ? .console : message.has(.noSession) ? .themselves : .session
     environment = known ?? Self.environment(of: message)
     mfaCode = message.withBytes(.mfaCode) { SecretBytes(copying: $0) }
     if let seconds = message.number(.duration) {
-      guard let asked = SessionDuration(seconds: seconds) else { throw .badRequest("a duration of \(seconds) s") }
+      guard let asked = SessionDuration(seconds: seconds, ofKeys: true) else { throw .badRequest("a duration of \(seconds) s") }
       duration = asked
     } else {
       duration = nil

@@ -39,7 +39,8 @@ public struct AuditNames: Sendable {
 extension AuditMark.Kind {
   init(_ action: AuditAction?) {
     switch action {
-    case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken, .getRoleCredentials, .createToken,
+    case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken, .getFederationToken, .getRoleCredentials,
+      .createToken,
       .tokenAdopted, .registerClient, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials,
       .createAccessKey, .deleteAccessKey:
       self = .call

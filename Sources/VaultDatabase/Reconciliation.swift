@@ -24,7 +24,8 @@ public struct Reconciliation: Sendable {
   /// Events come within a quarter of an hour, as a rule (CloudTrail User Guide, "How CloudTrail works").
   static let delay: Int64 = 15 * 60
   private static let minting: Set<String> = [
-    "AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetSessionToken", "GetRoleCredentials",
+    "AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetSessionToken", "GetFederationToken",
+    "GetRoleCredentials",
   ]
 
   /// - Parameter addresses: from which the vault's sessions may be used beside those of its own calls.

@@ -23,6 +23,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case assumeRoleWithWebIdentity = "AssumeRoleWithWebIdentity"
   case assumeRoleWithSAML = "AssumeRoleWithSAML"
   case getSessionToken = "GetSessionToken"
+  /// A way to the console for access keys.
+  case getFederationToken = "GetFederationToken"
   /// IAM Identity Center gave the credentials of an account's permission set.
   case getRoleCredentials = "GetRoleCredentials"
   /// IAM Identity Center gave a token: a sign-in, or its renewal.

@@ -1,13 +1,13 @@
 /// The time for which a session may be asked.
 ///
-/// STS takes 900 to 43,200 seconds; a session whose caller is itself a role gets 3,600 at most
-/// (IAM User Guide, "Role chaining").
+/// STS takes 900 to 43,200 seconds for a role, and 3,600 at most where the caller's own credentials are temporary
+/// (IAM User Guide, "Role chaining"). The session of a long-lived key may live up to 129,600 seconds.
 public struct SessionDuration: Sendable, Hashable {
   public let seconds: Int
 
   /// What STS gives where nothing is asked.
   public static let standard = SessionDuration(unchecked: 3_600)
-  /// The longest that a chained role gets.
+  /// The longest that a role gets which is assumed with temporary credentials.
   public static let chainedLimit = SessionDuration(unchecked: 3_600)
 
   /// Twelve hours: what `GetSessionToken` gives where nothing is asked.
@@ -15,9 +15,10 @@ public struct SessionDuration: Sendable, Hashable {
 
   private init(unchecked seconds: Int) { self.seconds = seconds }
 
-  /// - Returns: nil outside 900 to 43,200.
-  public init?(seconds: Int) {
-    guard (900...43_200).contains(seconds) else { return nil }
+  /// - Parameter ofKeys: whether it may be the session of a long-lived key.
+  /// - Returns: nil outside 900 to 43,200, or to 129,600 for keys.
+  public init?(seconds: Int, ofKeys: Bool = false) {
+    guard (900...(ofKeys ? 129_600 : 43_200)).contains(seconds) else { return nil }
     self.seconds = seconds
   }
 
@@ -57,6 +58,9 @@ public struct SessionDuration: Sendable, Hashable {
     return total
   }
 
-  /// This, cut to what a chained role gets.
+  /// Whether a role can have it.
+  public var isForRole: Bool { seconds <= Self.workingDay.seconds }
+
+  /// This, cut to what a role gets where temporary credentials sign the call.
   public func limited(chained: Bool) -> SessionDuration { chained && seconds > 3_600 ? .chainedLimit : self }
 }

@@ -49,7 +49,7 @@ extension VaultStore {
       return LeaseRecord(
         id: row.text(0), tokenHash: row.blob(1), port: Int(row.int(2)),
         process: ProcessIdentity(pid: pid, started: row.int(4), boot: row.text(5)), profile: row.text(6),
-        roleARN: row.optionalText(7), duration: row.optionalInt(8).flatMap { SessionDuration(seconds: Int($0)) },
+        roleARN: row.optionalText(7), duration: row.optionalInt(8).flatMap { SessionDuration(seconds: Int($0), ofKeys: true) },
         sessionName: row.optionalText(9).flatMap { RoleSessionName($0) }, reason: row.optionalText(10),
         environment: Self.environment(row.text(11)),
         requester: Requester(

@@ -99,6 +99,8 @@ public enum FieldTag: UInt16, Sendable {
   case flow = 23
   /// Serve the credentials on loopback.
   case server = 24
+  /// Hand out long-lived access keys themselves, or sign with them, rather than have a session of theirs.
+  case noSession = 28
 
   case accessKeyId = 30
   case secretAccessKey = 31

@@ -5,7 +5,7 @@ import VaultWire
 /// `vault env` and `vault credentials`: the credentials of a profile as text, for what runs no child of ours.
 enum EnvCommands {
   private static let common = [
-    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h at most for a chained role)"),
+    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
     Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
     Option("refresh", "a new session in any case"),
     Option("mfa-code", value: "CODE", "the code of the MFA device"),
@@ -17,6 +17,7 @@ enum EnvCommands {
     Command(
       "env", "PROFILE", "print the credentials as variables, for eval or --env-file",
       options: common + [
+        Option("no-session", "access keys themselves, rather than a session of theirs"),
         Option("region", short: "r", value: "REGION", "the region"),
         Option("format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as your shell)"),
       ], run: env),

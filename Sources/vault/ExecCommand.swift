@@ -8,9 +8,10 @@ import VaultWire
 /// Nothing happens here but reading the arguments, one round trip, and the environment: this stands before every command a developer runs.
 enum ExecCommand {
   static let options = [
-    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h at most for a chained role)"),
+    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
     Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
     Option("refresh", "a new session in any case"),
+    Option("no-session", "access keys themselves, rather than a session of theirs"),
     Option("server", "serve credentials that are always fresh, on loopback, rather than fixing them in the environment"),
     Option("token-file", "as --server, with the token in a file, to be mounted into a container, and not in the environment"),
     Option("region", short: "r", value: "REGION", "the region for the command"),
@@ -55,8 +56,10 @@ struct CredentialRequest {
       guard let seconds = SessionDuration.seconds(text) else {
         throw Failure("--\(name): \"\(text)\" is no length of time", hint: "for example 45m, 1h or 3600", exitStatus: .usage)
       }
-      if name == "duration", SessionDuration(seconds: seconds) == nil {
-        throw Failure("--duration: a session lives 15m to 12h (900 to 43200 seconds)", exitStatus: .usage)
+      if name == "duration", SessionDuration(seconds: seconds, ofKeys: true) == nil {
+        throw Failure(
+          "--duration: a session lives 15m to 12h (900 to 43200 seconds), one of access keys themselves to 36h",
+          exitStatus: .usage)
       }
     }
     if let name = arguments["session-name"], RoleSessionName(name) == nil {
@@ -66,6 +69,9 @@ struct CredentialRequest {
     }
     if let code = arguments["mfa-code"], code.utf8.count != 6 || !code.utf8.allSatisfy({ (48...57).contains($0) }) {
       throw Failure("--mfa-code: a code has six digits", exitStatus: .usage)
+    }
+    if arguments.has("no-session"), ExecCommand.isServed(arguments) {
+      throw Failure("--no-session: what is served is a session", hint: "leave one of the two out", exitStatus: .usage)
     }
     self.arguments = arguments
     self.profile = profile
@@ -79,6 +85,7 @@ struct CredentialRequest {
     writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.minimumRemaining, arguments["min-remaining"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
     writer.add(.refresh, if: arguments.has("refresh"))
+    writer.add(.noSession, if: arguments.has("no-session"))
     writer.add(.server, if: ExecCommand.isServed(arguments))
     writer.add(.tokenFile, if: arguments.has("token-file"))
     writer.add(.region, arguments["region"])

@@ -26,7 +26,8 @@ struct OCSFClass {
   /// An action that is not known here is an activity of the vault's own, "Other".
   init(_ action: AuditAction?) {
     switch action {
-    case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken:
+    case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken,
+      .getFederationToken:
       self.init(1, "Create", "sts.amazonaws.com")
     case .getRoleCredentials: self.init(1, "Create", "sso.amazonaws.com")
     case .registerClient: self.init(1, "Create", "sso-oauth.amazonaws.com")

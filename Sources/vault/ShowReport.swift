@@ -59,7 +59,11 @@ enum ShowReport {
   ) {
     output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
     output.line("region    \(safeText(chain.region ?? "-"))")
-    output.line("identity  \(safeText(describe(chain.identity)))")
+    output.line("identity  \(safeText(describe(chain.identity, isDelivered: chain.roles.isEmpty)))")
+    if chain.roles.isEmpty, case .keys(_, _, nil) = chain.identity {
+      output.line(
+        "note      AWS refuses IAM's calls to a session of keys that had no MFA; `vault exec --no-session` gives the key itself")
+    }
     for (role, isChained) in roles(chain) {
       var line = "role      \(role.roleARN.text)"
       if let id = role.externalId { line += "  external id \(id)" }
@@ -103,9 +107,11 @@ enum ShowReport {
     }
   }
 
-  private static func describe(_ identity: IdentityLink) -> String {
+  /// - Parameter isDelivered: whether no role comes after it. A role's call has the device of the role's profile alone, as in the SDKs.
+  private static func describe(_ identity: IdentityLink, isDelivered: Bool) -> String {
     switch identity {
-    case .keys(let name, let id, let serial): "access key \(name) \(id ?? "")" + (serial.map { "  MFA \($0)" } ?? "")
+    case .keys(let name, let id, let serial):
+      "access key \(name) \(id ?? "")" + (isDelivered ? serial.map { "  MFA \($0)" } ?? "" : "")
     case .sso(_, let account, let role, let place):
       "IAM Identity Center \(place.startURL), account \(account), permission set \(role)"
     case .webIdentity(let role, let token): "web identity \(describe(token)) for \(role.roleARN.text)"
@@ -159,7 +165,7 @@ enum ShowReport {
       }
       writer.key("chain")
       writer.array { writer in
-        identity(chain.identity, &writer)
+        identity(chain.identity, isDelivered: chain.roles.isEmpty, &writer)
         for (role, isChained) in roles(chain) { link(role, isChained, &writer) }
       }
       writer.key("session")
@@ -180,14 +186,14 @@ enum ShowReport {
     }
   }
 
-  private static func identity(_ identity: IdentityLink, _ writer: inout JSONWriter) {
+  private static func identity(_ identity: IdentityLink, isDelivered: Bool, _ writer: inout JSONWriter) {
     writer.object { writer in
       switch identity {
       case .keys(_, let id, let serial):
         writer.field("kind", "keys")
         writer.field("accessKeyId", id)
         writer.field("accountId", nil as String?)
-        writer.field("mfaSerial", serial)
+        writer.field("mfaSerial", isDelivered ? serial : nil)
       case .sso(_, let account, let role, let place):
         writer.field("kind", "sso")
         writer.field("accountId", account)
