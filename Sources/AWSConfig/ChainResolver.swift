@@ -8,6 +8,7 @@ public struct ChainResolver {
   let lookup: (SectionKind, String) -> ConfigSection?
   let endpoints: EndpointResolver
   let identities: IdentityReader
+  private var regions: RegionRule { RegionRule(endpoints: endpoints) }
 
   /// - Parameters:
   ///   - lookup: the section of that kind and name.
@@ -28,10 +29,10 @@ public struct ChainResolver {
     let endpoint = try endpoints.settings(leaf)
     let region = try endpoints.region(leaf, leaf: leaf)
     var roles: [RoleLink] = []
-    var visited: [String] = []
+    var visited: [ProfileSettings] = []
     var current = leaf
     while true {
-      visited.append(current.name)
+      visited.append(current)
       let step = try nextStep(of: current, leaf: leaf)
       let identity: IdentityLink
       switch step {
@@ -49,16 +50,17 @@ public struct ChainResolver {
         switch source {
         case .identity(let link): identity = link
         case .profile(let next, let origin):
-          if let start = visited.firstIndex(of: next) {
-            throw ConfigError.loop(profiles: visited[start...] + [next], setting: "source_profile", origin: origin)
+          if let start = visited.firstIndex(where: { $0.name == next }) {
+            throw ConfigError.loop(profiles: visited[start...].map(\.name) + [next], setting: "source_profile", origin: origin)
           }
           current = try settings(of: next, namedAt: origin)
           continue
         }
       }
-      return CredentialChain(
+      let chain = CredentialChain(
         profile: name, identity: identity, roles: roles.reversed(), region: region, endpoint: endpoint,
         mfaProcess: leaf.text("mfa_process"), rotation: try Self.rotation(of: leaf))
+      return try regions.placed(chain, over: visited)
     }
   }
 

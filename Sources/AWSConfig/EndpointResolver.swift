@@ -16,9 +16,18 @@ struct EndpointResolver {
 
   /// The region becomes a part of a host's name, so that it must look like one.
   func region(_ profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> String? {
-    guard let setting = profile["region"] ?? leaf["region"] ?? named("AWS_REGION") ?? named("AWS_DEFAULT_REGION") else {
-      return nil
-    }
+    try checked(regionSetting(profile, leaf: leaf))
+  }
+
+  /// What a profile itself says.
+  func region(ofAlone profile: ProfileSettings) throws(ConfigError) -> String? { try checked(profile["region"]) }
+
+  func regionSetting(_ profile: ProfileSettings, leaf: ProfileSettings) -> Setting? {
+    profile["region"] ?? leaf["region"] ?? named("AWS_REGION") ?? named("AWS_DEFAULT_REGION")
+  }
+
+  private func checked(_ setting: Setting?) throws(ConfigError) -> String? {
+    guard let setting else { return nil }
     guard let text = setting.text, Self.isRegion(text) else {
       throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: Self.expectedRegion)
     }

@@ -28,6 +28,7 @@ public enum AgentError: ReportableError {
   case unprovenAsker(why: String)
   case unknownSession(profile: String)
   case tooLong(profile: String)
+  case otherPartition(profile: String, partition: Partition)
   case profileExists(name: String)
   case notOurs(profile: String, file: String)
   case keyExists(name: String)
@@ -63,6 +64,8 @@ public enum AgentError: ReportableError {
     case .unprovenAsker(let why): "refused: \(why)"
     case .unknownSession(let profile): "profile \"\(profile)\" has no session"
     case .tooLong(let profile): "a session of \"\(profile)\" lives 12 hours at most"
+    case .otherPartition(let profile, let partition):
+      "\"\(profile)\" is of the partition \(partition.rawValue), and the region that was asked for is not"
     case .profileExists(let name): "there is a profile \"\(name)\" already"
     case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
     case .keyExists(let name): "the vault holds an access key \"\(name)\" already"
@@ -93,6 +96,7 @@ public enum AgentError: ReportableError {
     case .unanswered: "run it again, and answer within ten minutes"
     case .profileExists(let name): "`vault edit \(name)` changes it"
     case .notOurs: "change it there; the vault follows the file"
+    case .otherPartition(_, let partition): "name a region of \(partition.rawValue), such as \(partition.globalRegion)"
     case .tooLong: "only a session of access keys themselves may live up to 36 hours"
     case .keyExists: "--replace puts the new one in its place"
     case .unknownSignIn(_, let suggestion):
@@ -116,7 +120,7 @@ public enum AgentError: ReportableError {
     case .system, .noLocks: .inputOutput
     case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenAsker: .refused
     case .anotherAgent, .socketTaken: .temporary
-    case .noHome, .noKeyForProfile, .otherVersion, .otherVault: .configuration
+    case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
     case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput

@@ -83,6 +83,9 @@ actor Broker {
       for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
       environment: wish.environment, prompter: prompter, requester: requester)
     let region = wish.region ?? plan.region
+    if let asked = wish.region, let partition = plan.partition, Partition(region: asked) != partition {
+      throw AgentError.otherPartition(profile: wish.profile, partition: partition)
+    }
     var event = Self.deliverEvent(wish, requester)
     guard let target = plan.delivered else {
       // Only where that was asked for have keys no session, and the log says so.

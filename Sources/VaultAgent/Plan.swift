@@ -45,6 +45,7 @@ struct Plan: Sendable {
   let own: IdentityStep?
   let steps: [Step]
   let region: String?
+  let partition: Partition?
   let rotation: RotationRule
   /// The host that issues the session that is delivered: what goes there has one pace. Empty where no host is called.
   let endpoint: String
@@ -61,6 +62,7 @@ struct Plan: Sendable {
     profile = chain.profile
     identity = chain.identity
     region = chain.region
+    partition = chain.partition
     rotation = chain.rotation
     var digest = Digest()
     // What came by another way than AWS's own is not what is asked for by this one.

@@ -25,6 +25,18 @@ public struct CredentialChain: Sendable, Hashable {
   }
 }
 
+extension CredentialChain {
+  /// Where what the chain leads to is good; nil where nothing tells.
+  public var partition: Partition? {
+    if let role = roles.last { return Partition(rawValue: role.roleARN.partition) }
+    switch identity {
+    case .webIdentity(let role, _), .saml(let role, _, _): return Partition(rawValue: role.roleARN.partition)
+    case .sso(_, _, _, let place): return Partition(region: place.region)
+    default: return nil
+    }
+  }
+}
+
 /// How a person or a machine proves who it is: the first link of every chain.
 public enum IdentityLink: Sendable, Hashable {
   /// Long-lived access keys, sealed in the vault under `name`. `mfaSerial` is set where the keys' own session asks for a code.

@@ -172,3 +172,34 @@ extension TestVault {
     zip(text.split(separator: "%", omittingEmptySubsequences: false), values + [""]).map { String($0) + $1 }.joined()
   }
 }
+
+/// Parts of AWS beside the commercial one.
+@Suite struct PartitionTests {
+  @Test(
+    "a role of another partition is called there, and its console is that partition's; a region elsewhere is refused before any call"
+  )
+  func govCloud() async throws {
+    var world = STSWorld.standard
+    let role = "arn:aws-us-gov:iam::123456789012:role/dev"
+    world.users[0].mayAssume = ["*"]
+    world.roles.append(STSWorld.Role(arn: role, trusts: ["arn:aws:iam::123456789012:root"]))
+    world.regions = ["us-gov-west-1", "us-east-1"]
+    let simulator = try await STSSimulatorProcess(world)
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(
+      "[profile gov]\nrole_arn = \(role)\nsource_profile = alice\n[profile odd]\nrole_arn = \(role)\nsource_profile = alice\nregion = us-east-1\n"
+    )
+    vault.credentials(TestVault.standardCredentials)
+    try await vault.mustRun("import")
+    #expect(try await vault.mustRun("exec", "gov", "--", "printenv", "AWS_REGION") == "us-gov-west-1\n")
+    #expect(try await simulator.requests("AssumeRole").last?.region == "us-gov-west-1")
+    let page = try await vault.mustRun("console", "gov", "--print")
+    #expect(page.contains("Destination=https%3A%2F%2Fus-gov-west-1.console.amazonaws-us-gov.com"), "\(page)")
+    let calls = try await simulator.requests().count
+    for words in [["exec", "odd"], ["exec", "--region", "us-east-1", "gov"]] {
+      let refused = try await vault.run(words: words + ["--", "true"])
+      #expect(refused.end == .exit(78) && refused.errors.contains("aws-us-gov"), "\(refused.errors)")
+    }
+    #expect(try await simulator.requests().count == calls)
+  }
+}

@@ -1,5 +1,5 @@
 /// A part of AWS that shares nothing with the others: other names, other accounts (botocore, `partitions.json`).
-enum Partition: String {
+public enum Partition: String, Sendable {
   case aws
   case china = "aws-cn"
   case usGov = "aws-us-gov"
@@ -9,7 +9,8 @@ enum Partition: String {
   case isoF = "aws-iso-f"
   case eusc = "aws-eusc"
 
-  init(region: String) {
+  /// Of a region; ``aws`` where its name says nothing else.
+  public init(region: String) {
     let prefixes: [(String, Partition)] = [
       ("cn-", .china), ("us-gov-", .usGov), ("us-iso-", .iso), ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF),
       ("eusc-", .eusc),
@@ -18,13 +19,13 @@ enum Partition: String {
   }
 
   /// Whether a text can stand in the name of a host as a region.
-  static func isRegion(_ text: String) -> Bool {
+  public static func isRegion(_ text: String) -> Bool {
     (1...64).contains(text.utf8.count)
       && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
   }
 
   /// For which region a call to a service that has one endpoint for the whole partition is signed.
-  var globalRegion: String {
+  public var globalRegion: String {
     switch self {
     case .aws: "us-east-1"
     case .china: "cn-northwest-1"
@@ -37,7 +38,8 @@ enum Partition: String {
     }
   }
 
-  var suffix: String {
+  /// The end of a host's name.
+  public var suffix: String {
     switch self {
     case .aws, .usGov: "amazonaws.com"
     case .china: "amazonaws.com.cn"
@@ -49,7 +51,8 @@ enum Partition: String {
     }
   }
 
-  var dualStackSuffix: String {
+  /// The end of the name of a host that has both addresses.
+  public var dualStackSuffix: String {
     switch self {
     case .aws, .usGov: "api.aws"
     case .china: "api.amazonwebservices.com.cn"

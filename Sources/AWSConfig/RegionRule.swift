@@ -1,0 +1,57 @@
+import VaultModel
+
+/// Finds the region where a profile and the environment name none, and holds regions to the partitions of the roles.
+struct RegionRule {
+  let endpoints: EndpointResolver
+
+  /// The chain with a region for every call that can have one: the profile's, the environment's, that of the nearest source, and then the
+  /// partition's own. In the commercial partition none is as good as any, and what runs may have one of its own.
+  ///
+  /// - Parameter profiles: the way from the profile that was asked for to the one with the identity.
+  /// - Throws: where a region and a role, or two roles, are of two partitions.
+  func placed(_ chain: CredentialChain, over profiles: [ProfileSettings]) throws(ConfigError) -> CredentialChain {
+    guard let leaf = profiles.first else { return chain }
+    let partition = chain.partition
+    var found: String?
+    for profile in profiles.dropFirst() where found == nil { found = try endpoints.region(ofAlone: profile) }
+    let region = chain.region ?? found ?? partition.flatMap { $0 == .aws ? nil : $0.globalRegion }
+    var chain = chain
+    chain.region = region
+    for index in chain.roles.indices {
+      let link = chain.roles[index]
+      guard let profile = profiles.first(where: { $0.name == link.profile }) else { continue }
+      chain.roles[index] = try placed(link, region, profile, leaf)
+      guard Partition(rawValue: link.roleARN.partition) == partition else {
+        throw incomplete(
+          profile, profile["role_arn"], "has a role of another partition than its source", "a chain cannot leave its partition")
+      }
+    }
+    if let profile = profiles.last {
+      switch chain.identity {
+      case .webIdentity(let link, let token): chain.identity = .webIdentity(try placed(link, region, profile, leaf), token: token)
+      case .saml(let link, let provider, let command):
+        chain.identity = .saml(try placed(link, region, profile, leaf), providerARN: provider, command: command)
+      default: break
+      }
+    }
+    return chain
+  }
+
+  private func placed(_ link: RoleLink, _ region: String?, _ profile: ProfileSettings, _ leaf: ProfileSettings)
+    throws(ConfigError) -> RoleLink
+  {
+    var link = link
+    link.region = link.region ?? region
+    guard let region = link.region, let partition = Partition(rawValue: link.roleARN.partition),
+      Partition(region: region) != partition
+    else { return link }
+    throw incomplete(
+      profile, endpoints.regionSetting(profile, leaf: leaf) ?? profile["role_arn"],
+      "has a role of the partition \(partition.rawValue) and a region of \(Partition(region: region).rawValue)",
+      "name a region of \(partition.rawValue), such as \(partition.globalRegion)")
+  }
+
+  private func incomplete(_ profile: ProfileSettings, _ setting: Setting?, _ problem: String, _ expected: String) -> ConfigError {
+    .incomplete(profile: profile.name, origin: setting?.origin, problem: problem, expected: expected)
+  }
+}
