@@ -17,18 +17,15 @@ final class AskedEnvironments: Sendable {
   /// - Parameter key: what it is for; nil where it is not to be remembered.
   /// - Returns: nil where nobody can be asked, and nobody was.
   func answer(to question: Question, for key: String?, _ prompter: any Prompter) async throws -> SecretBytes? {
-    do {
-      let answer = try await prompter.ask(question)
-      if let key {
-        last.withLock { last in
-          if last.count == Self.most, last[key] == nil { last.removeAll() }
-          last[key] = answer
-        }
+    guard prompter.isInteractive else { return key.flatMap { key in last.withLock { $0[key] } } }
+    let answer = try await prompter.ask(question)
+    if let key {
+      last.withLock { last in
+        if last.count == Self.most, last[key] == nil { last.removeAll() }
+        last[key] = answer
       }
-      return answer
-    } catch AgentError.nobodyToAsk {
-      return key.flatMap { key in last.withLock { $0[key] } }
     }
+    return answer
   }
 }
 

@@ -34,6 +34,9 @@ final class Flight<Value: Sendable>: Prompter {
     self.clock = clock
   }
 
+  /// Whether anybody who waits can be asked.
+  var isInteractive: Bool { state.withLock { $0.waiters }.contains { $0.isInteractive } }
+
   /// How many wait.
   var waiting: Int { state.withLock { $0.waiters.count } }
 

@@ -53,6 +53,8 @@ enum Question: Sendable, Hashable {
 
 /// The person who waits, as a seam: a client's terminal in life, a script in tests.
 protocol Prompter: Sendable {
+  /// Whether there is a client at the other end, whose environment counts and whose person can be asked.
+  var isInteractive: Bool { get }
   /// - Throws: where nobody answers.
   func ask(_ question: Question) async throws -> SecretBytes
   /// A line worth reading; more follows.
@@ -61,6 +63,10 @@ protocol Prompter: Sendable {
   func progress(_ text: String)
   /// A page to which the person must go.
   func show(_ page: SignInPage)
+}
+
+extension Prompter {
+  var isInteractive: Bool { true }
 }
 
 /// The person at the other end of a connection.
@@ -104,6 +110,7 @@ struct ConnectionPrompter: Prompter {
 
 /// Nobody: for what the agent does unasked.
 struct Nobody: Prompter {
+  var isInteractive: Bool { false }
   func ask(_ question: Question) async throws -> SecretBytes { throw AgentError.nobodyToAsk(question: question.text) }
   func notice(_ text: String) {}
   func progress(_ text: String) {}
