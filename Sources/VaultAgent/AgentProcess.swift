@@ -96,6 +96,7 @@ public struct AgentProcess: Sendable {
       await autoLock.unlocked()
       await broker.wakeLeases()
       await broker.pickUpSchedule()
+      await broker.endExpired()
       await broker.openFiles()
     }
     let lastProgram = settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil
@@ -106,6 +107,7 @@ public struct AgentProcess: Sendable {
       lastProgram: lastProgram, stop: { ending.request(by: $0) })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
+    await broker.endExpired()
     for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }
     let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
     ending.onRequest { gate.stop() }

@@ -114,8 +114,11 @@ extension Broker {
   /// Goes on where the agent before this one ended: with every live session that was used of late, and with those that are always to be
   /// there, as far as they are still what their profiles ask for.
   func pickUpSchedule() async {
-    guard let scheduler, let live = try? await store.liveSessions(), let kept = try? await store.sessionsToKeep() else { return }
     let now = clock.now()
+    let since = now.adding(seconds: -RotationRule.standard.idle)
+    guard let scheduler, let live = try? await store.liveSessions(),
+      let kept = try? await store.sessionsToKeep(usedSince: since)
+    else { return }
     let used = live.filter { session in
       session.lastUsedAt.map { now.since($0) < RotationRule.standard.idle * 1_000 } ?? false
     }

@@ -48,6 +48,8 @@ actor Broker {
   private let minting: Flights<Credential?>
   /// The programs that are served on loopback, by their leases.
   var served: [String: Served] = [:]
+  /// Waits for the end of the next session.
+  var expiry: (task: Task<Void, Never>, moment: Timestamp)?
   /// Those of them that are being given something to serve again.
   var waking: Set<String> = []
 
@@ -169,6 +171,7 @@ actor Broker {
       do {
         let passing = try await minter.mint(plan, wish, requester, prompter, isPatient: isPatient)
         await toldTo?.called(plan.endpoint, nil)
+        await self.followExpiry()
         return passing
       } catch {
         await toldTo?.called(plan.endpoint, error)

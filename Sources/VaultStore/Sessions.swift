@@ -109,13 +109,15 @@ extension VaultStore {
         let profileId = try store.database.statement("SELECT id FROM profile WHERE name = ?").begin().bind(session.profile).first(
           { $0.int(0) })
       else { throw StoreError.unknownProfile(session.profile) }
-      let replaced = try store.liveSession(profile: session.profile, fingerprint: session.fingerprint)
+      var replaced = try store.liveSession(profile: session.profile, fingerprint: session.fingerprint)
       if let replaced {
         let isOver = replaced.expiresAt <= store.clock.now()
         try store.end(
           replaced, as: isOver ? .expired : .replaced, action: isOver ? .sessionExpired : .sessionReplaced,
           trigger: event.trigger, event.requester)
       }
+      // One whose time was over before there was another is followed by it all the same.
+      if replaced == nil { replaced = try store.lastExpired(of: session.profile, profileId, fingerprint: session.fingerprint) }
       try store.insert(session, profileId: profileId)
       try store.database.statement(
         "UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ?, attention = NULL WHERE id = ?"
@@ -135,6 +137,16 @@ extension VaultStore {
       try store.append(event, subject: (session.id, version))
     }
     openIntents.remove(intentId)
+  }
+
+  private func lastExpired(of profile: String, _ profileId: Int64, fingerprint: String) throws -> SessionRecord? {
+    try database.statement(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
+      WHERE s.id = (SELECT session_id FROM profile WHERE id = ?) AND s.fingerprint = ? AND s.end_reason = 'expired'
+      """
+    ).begin().bind(profileId).bind(fingerprint).first { try SessionRows.read($0, from: 0, profile: profile) }
   }
 
   private func insert(_ session: SessionRecord, profileId: Int64) throws {
@@ -186,6 +198,13 @@ extension VaultStore {
     return over.count
   }
 
+  /// When the next session ends that has not; nil where there is none.
+  public func nextExpiry() throws -> Timestamp? {
+    try database.statement("SELECT min(expires_at) FROM session WHERE ended_at IS NULL").begin().first {
+      $0.optionalInt(0).map { Timestamp(milliseconds: $0) }
+    } ?? nil
+  }
+
   func end(_ session: SessionRecord, as reason: SessionEnd, action: AuditAction, trigger: AuditTrigger, _ requester: Requester)
     throws
   {
@@ -217,17 +236,18 @@ extension VaultStore {
     ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
   }
 
-  /// The last session of each profile that is always to have one (`rotation = always`), whether or not it has ended; none where a person
-  /// has forgotten it.
-  public func sessionsToKeep() throws -> [SessionRecord] {
+  /// The last session of each profile that is always to have one (`rotation = always`), whether or not it has ended, and of those whose last
+  /// one was used since a moment and is over; none where a person has forgotten it.
+  public func sessionsToKeep(usedSince moment: Timestamp) throws -> [SessionRecord] {
     try database.statement(
       """
       SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
       s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
       FROM profile p JOIN session s ON s.id = p.session_id \
-      WHERE p.rotation = 'always' AND p.removed_at IS NULL AND p.session_expires_at IS NOT NULL ORDER BY s.issued_at
+      WHERE (p.rotation = 'always' OR (s.end_reason = 'expired' AND s.last_used_at > ?)) AND p.removed_at IS NULL \
+      AND p.session_expires_at IS NOT NULL ORDER BY s.issued_at
       """
-    ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+    ).begin().bind(moment.milliseconds).rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
   }
 
   static let liveSessionsOfProfile: StaticString = """
