@@ -14,6 +14,9 @@ final class AskedEnvironments: Sendable {
   private static let most = 64
   private let last = Mutex<[String: SecretBytes]>([:])
 
+  /// Forgets all, with the vault's key: there may be credentials among it.
+  func forget() { last.withLock { $0.removeAll() } }
+
   /// - Parameter key: what it is for; nil where it is not to be remembered.
   /// - Returns: nil where nobody can be asked, and nobody was.
   func answer(to question: Question, for key: String?, _ prompter: any Prompter) async throws -> SecretBytes? {

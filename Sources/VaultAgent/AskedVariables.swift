@@ -32,7 +32,7 @@ struct AskedVariables: Sendable {
 extension Call {
   /// Variables of who asks; for a renewal that nobody waits for, those of who asked last.
   ///
-  /// - Parameter isKept: whether such a renewal may have them: not where they are themselves what is asked for.
+  /// - Parameter isKept: whether such a renewal may have them: not where they are themselves what is asked for. They are forgotten when the vault is locked.
   func asked(_ names: [String], isKept: Bool = true) async throws -> AskedVariables {
     let key = isKept ? "\(plan.profile)\n\(names.joined(separator: " "))" : nil
     guard let answer = try await programs.environments.answer(to: .variables(names), for: key, prompter) else {

@@ -77,7 +77,10 @@ extension Broker {
   }
 
   /// Serves nothing until the vault is unlocked: what the key sealed lies nowhere else.
-  func sleepLeases() { endpoint.sleep() }
+  func sleepLeases() {
+    endpoint.sleep()
+    minter.programs.environments.forget()
+  }
 
   /// Locks the vault without a person's word: nothing is served or kept in files until somebody's request fetches the key again.
   func lockItself(_ cause: LockCause) async {

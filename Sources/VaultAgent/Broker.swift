@@ -41,7 +41,7 @@ actor Broker {
   let files: CredentialFiles
   /// The agent itself, which keeps files fresh.
   let requesterOfFiles: Requester
-  private let minter: Minter
+  let minter: Minter
   /// Set once, before the first request.
   private(set) var scheduler: Scheduler?
   let clock: any WallClock

@@ -72,8 +72,8 @@ extension Minter {
     event.roleSessionName = String(step.sessionName.text.prefix(FederationRequest.longestName))
     event.durationSeconds = step.duration.seconds
     event.sourceAccessKeyId = keys.accessKeyId
-    let (endpoint, route) = try call.sts(region: step.region, step.endpoint)
-    event.endpoint = endpoint.host
+    let (endpoint, route) = try await call.sts(region: step.region, step.endpoint, sending: "calls signed with an access key")
+    event.go(to: endpoint, by: route)
     call.prompter.progress("asking STS for a session of \(step.owner) for the console …")
     if case .keys(_, _, .some) = call.plan.identity {
       call.prompter.notice("\(step.owner): the console's session of access keys takes no code and has no MFA")
@@ -268,7 +268,7 @@ extension Minter {
         "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
-      ], isKept: false)
+      ], isKept: !call.plan.steps.isEmpty)
     if let id = values.text("AWS_ACCESS_KEY_ID"), let secret = values["AWS_SECRET_ACCESS_KEY"] {
       let end = values.text("AWS_CREDENTIAL_EXPIRATION").flatMap { Timestamp(iso8601: $0) }
       guard end.map({ $0 > clock.now() }) ?? true else { throw IdentityError.environmentExpired }

@@ -1,5 +1,4 @@
 import AWSClient
-import Glibc
 import TestSupport
 import Testing
 import VaultModel
@@ -43,8 +42,6 @@ import VaultStore
     "a role over a machine's or a job's identity is renewed unasked, again once the identity is over",
     arguments: ["container", "instance", "environment", "GitHub"])
   func renewed(source: String) async throws {
-    for (name, value) in Self.variables { setenv(name, value, 1) }
-    defer { for name in Self.variables.keys { unsetenv(name) } }
     let clock = FakeClock()
     let transport = AnsweringTransport { Self.answer($0, at: clock.now()) }
     let stage = try await StoreStage(profiles: ["app", "ci"], transport)
@@ -62,9 +59,9 @@ import VaultStore
     let plan = Plan(chain, duration: nil, sessionName: nil, standardName: RoleSessionName(cleaning: "alice@laptop"))
     let target = try #require(plan.delivered)
     let flights = Flights<Credential?>(clock: stage.clock)
-    for _ in 0..<2 {
-      // As the broker does it: behind a flight, which nobody can be asked through.
-      _ = try await flights.share("app", for: Nobody()) { prompter in
+    for asker: any Prompter in [Shell(variables: Self.variables), Nobody(), Nobody()] {
+      // As the broker does it: behind a flight. Unasked, the agent goes by what who asked last had.
+      _ = try await flights.share("app", for: asker) { prompter in
         try await stage.minter.mint(plan, Wish(rotating: "app"), StoreStage.me, prompter, isPatient: false)
       }
       let session = try await stage.store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
@@ -72,7 +69,20 @@ import VaultStore
       clock.advance(seconds: 3_600)
       stage.clock.advance(seconds: 3_600)
     }
-    #expect(transport.asked.filter { $0.hasPrefix("https://sts.") }.count == (source == "GitHub" ? 4 : 2))
+    #expect(transport.asked.filter { $0.hasPrefix("https://sts.") }.count == (source == "GitHub" ? 6 : 3))
+  }
+
+  /// A client's environment.
+  private struct Shell: Prompter {
+    let variables: [String: String]
+
+    func ask(_ question: Question) async throws -> SecretBytes {
+      guard case .variables(let names) = question else { throw AgentError.nobodyToAsk(question: question.text) }
+      return SecretBytes(names.compactMap { name in variables[name].map { "\(name)=\($0)" } }.joined(separator: "\0"))
+    }
+    func notice(_ text: String) {}
+    func progress(_ text: String) {}
+    func show(_ page: SignInPage) {}
   }
 
   @Test("a flight is interactive as soon as one who waits is")

@@ -25,8 +25,10 @@ struct StoreStage {
     try await store.putProfiles(
       profiles.map { ($0, [], ProfileSummary(name: $0, kind: .assumeRole)) }, requester: Self.me)
     let clients = Clients(transport: transport, clock: clock)
-    minter = Minter(
-      store: store, clients: clients, signIns: SignIns(store: store, clients: clients, clock: clock), clock: clock)
+    let refusals = Refusals(clock: clock)
+    let signIns = SignIns(
+      store: store, clients: clients, clock: clock, door: ConsoleDoor(clock: clock, refusals: refusals), refusals: refusals)
+    minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
   }
 }
 
