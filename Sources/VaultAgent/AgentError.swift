@@ -10,6 +10,8 @@ public enum AgentError: ReportableError {
   case socketTaken(path: String)
   case noLocks(path: String, code: Int32)
   case insecure(path: String, why: String, remedy: String)
+  /// What is served would not be there for who asks.
+  case outOfReach(why: String)
   case noHome
   /// A client of another vault has come to this agent's socket.
   case otherVault(asked: String, own: String)
@@ -46,6 +48,7 @@ public enum AgentError: ReportableError {
     case .insecure(let path, let why, _): "\(path) \(why)"
     case .otherVault(let asked, let own):
       "the agent at this socket keeps the vault in \(safeText(own)), and not the one in \(safeText(asked))"
+    case .outOfReach(let why): "the program is \(why)"
     case .noHome: "neither VAULT_HOME nor HOME is an absolute path"
     case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
     case .noKeyForProfile(let profile, let key):
@@ -85,6 +88,7 @@ public enum AgentError: ReportableError {
     case .noLocks: "its file system (NFS?) has no locks: put the vault on a disk of this machine with VAULT_HOME"
     case .otherVault:
       "HOME or XDG_DATA_HOME is another one here: take it back for the agent's vault, or give the other one a folder of its own with VAULT_HOME"
+    case .outOfReach: "start vault outside, and take what is served inside (containers); or do without --server and --token-file"
     case .noHome: "set HOME, or VAULT_HOME to a folder of your own"
     case .unknownProfile(_, let suggestion?, let count): "did you mean \(suggestion)?  `vault list` shows all \(count)"
     case .unknownProfile(_, nil, 0): "`vault import` takes the profiles of ~/.aws/config"
@@ -120,7 +124,7 @@ public enum AgentError: ReportableError {
     case .system, .noLocks: .inputOutput
     case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenAsker: .refused
     case .anotherAgent, .socketTaken: .temporary
-    case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition: .configuration
+    case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
     case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput

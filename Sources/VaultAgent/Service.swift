@@ -122,6 +122,9 @@ struct Service: Sendable {
   // MARK: credentials
 
   private func credential(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
+    if message.has(.server) {
+      try AskerReach.require(requester, folder: message.has(.tokenFile) ? paths.runtimeDirectory : nil)
+    }
     let issued = try await broker.issue(
       try Wish(message, environment: CurrentPrompter.environment), to: requester, prompter: prompter)
     lastProgram?.began(requester.pid)
@@ -272,6 +275,7 @@ struct Service: Sendable {
     reply.add(.item, "pid\t\(getpid())")
     reply.add(.item, "started\t\(startedAt.iso8601)")
     reply.add(.item, "vault\t\(store.vaultId)")
+    reply.add(.item, "memory\t\(MemoryLock.fault.map { "not locked: \($0)" } ?? "locked")")
     reply.add(.item, "unlocked\t\(await store.isUnlocked ? "yes" : "no")")
     if let next = await autoLock.next() { reply.add(.item, "locks\t\(next.at.iso8601) (\(next.cause.rawValue))") }
     for sink in await sinks.states { reply.add(.item, "audit_\(sink.name)\t\(sink.state)") }

@@ -61,7 +61,9 @@ enum AgentCommands {
       var writer = JSONWriter()
       writer.object { writer in
         writer.field("running", reply != nil)
-        for name in ["version", "protocol", "pid", "started", "vault", "unlocked", "locks", "audit_journald", "audit_syslog"] {
+        for name in [
+          "version", "protocol", "pid", "started", "vault", "memory", "unlocked", "locks", "audit_journald", "audit_syslog",
+        ] {
           guard let value = reply?.item(name) else { continue }
           switch name {
           case "pid", "protocol": writer.field(name, Int(value))

@@ -19,7 +19,7 @@ enum DoctorCommand {
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
-    var findings = folders(paths) + [memory()] + environment()
+    var findings = folders(paths) + [memory(paths, asks: !arguments.has("offline"))] + environment()
     var reader: VaultReader?
     do {
       let opened = try VaultReader(path: paths.database)
@@ -63,17 +63,22 @@ enum DoctorCommand {
     }
   }
 
-  /// Secrets are locked into memory; a limit that is too low would let them be swapped out.
-  private static func memory() -> Finding {
+  /// Secrets are locked into memory; a limit that is too low would let them be swapped out. It is the agent's that counts, and ours for
+  /// one that is yet to be started.
+  private static func memory(_ paths: VaultPaths, asks: Bool) -> Finding {
+    let remedy = "ulimit -l 8192, or LimitMEMLOCK= in systemd; then `vault agent stop`"
+    if asks, let state = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("memory") {
+      return state == "locked"
+        ? .good("secrets are kept out of the swap file")
+        : .bad("the agent's memory is \(state), so that secrets could be swapped out", remedy: remedy)
+    }
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0 else {
       return .note("the memory limit cannot be asked")
     }
-    let enough = limit.rlim_cur >= 1 << 20
-    return enough
+    return limit.rlim_cur >= 1 << 20
       ? .good("secrets can be kept out of the swap file")
-      : .bad(
-        "only \(limit.rlim_cur / 1_024) KiB can be locked into memory", remedy: "ulimit -l 8192, or LimitMEMLOCK= in systemd")
+      : .bad("only \(limit.rlim_cur / 1_024) KiB can be locked into memory", remedy: remedy)
   }
 
   private static func environment() -> [Finding] {

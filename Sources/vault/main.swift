@@ -51,6 +51,7 @@ func paths() throws -> VaultPaths {
 }
 
 do {
+  try ProcessFiles.require()
   try run(CommandLine.arguments)
 } catch {
   let failure = Failure(error)

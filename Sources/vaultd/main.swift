@@ -18,10 +18,10 @@ func leaveForeignEnvironment(_ isSecond: Bool) {
   exit(complaining: "\(failed) (errno \(errno))")
 }
 
-func exit(complaining text: String) -> Never {
+func exit(complaining text: String, _ status: ExitStatus = .software) -> Never {
   var line = text + "\n"
   line.withUTF8 { _ = write(2, $0.baseAddress!, $0.count) }
-  exit(ExitStatus.software.rawValue)
+  exit(status.rawValue)
 }
 
 // First of all, before there is anything to steal: no tracing, no core file (exec resets both).
@@ -34,6 +34,7 @@ umask(0o077)
 // libcurl would write the keys of its connections to the file that this names.
 unsetenv("SSLKEYLOGFILE")
 
+do { try ProcessFiles.require() } catch { exit(complaining: "vaultd: \(error.message)", error.exitStatus) }
 var readyDescriptor: Int32?
 var isBackground = false
 var isCleaned = false
