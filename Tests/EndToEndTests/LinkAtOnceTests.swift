@@ -89,4 +89,22 @@ import Testing
     let lost = (1...count).filter { !lines.contains("# foreign \($0)") }
     #expect(count > 5 && lost.isEmpty, "\(lost) of \(count)")
   }
+
+  @Test("a file system that cannot swap two files gets its links all the same")
+  func noExchange() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    for config in [vault.home + "/.aws/config", vault.folder.file("new")] {
+      let before = (try? String(contentsOfFile: config, encoding: .utf8)) ?? ""
+      let linked = try await Subprocess.run(
+        "/usr/bin/strace",
+        [
+          "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:error=EINVAL", Programs.vault, "link", "p1", "--config", config,
+        ],
+        environment: vault.environment, timeout: 60)
+      #expect(linked.succeeded, "\(linked.errors)")
+      let text = try String(contentsOfFile: config, encoding: .utf8)
+      #expect(text.hasPrefix(before) && text.contains("[profile vault-p1]"))
+    }
+  }
 }

@@ -112,4 +112,29 @@ import Testing
       #expect(run.succeeded && run.errors.contains("for \(who), no key"), "\(run.errors)")
     }
   }
+
+  @Test(
+    "what a container gives its programs is renewed unasked by what the asker's environment said, which the agent's never had")
+  func container() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 4))
+    let vault = TestVault(
+      environment: simulator.environment.merging([
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": simulator.url + "/credentials",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "container-token",
+      ]) { $1 })
+    vault.config("[profile app]\nrole_arn = \(STSWorld.ssoRole)\ncredential_source = EcsContainer\nregion = us-east-1\n")
+    try await vault.mustRun("import")
+    let served = try await ServedProgram(vault, profile: "app")
+    var keys: Set<String> = []
+    let deadline = Date().addingTimeInterval(40)
+    while keys.count < 4, Date() < deadline {
+      if let key = try await served.nextKey() { keys.insert(key) }
+      try await Task.sleep(for: .milliseconds(100))
+    }
+    #expect(keys.count >= 4)
+    let calls = try await simulator.requests("ContainerCredentials").filter { $0.outcome == .success }
+    #expect(calls.count >= 2, "\(calls.count)")
+    try await served.end()
+  }
 }
