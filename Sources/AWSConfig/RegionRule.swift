@@ -5,7 +5,7 @@ struct RegionRule {
   let endpoints: EndpointResolver
 
   /// The chain with a region for every call that can have one: the profile's, the environment's, that of the nearest source, and then the
-  /// partition's own. In the commercial partition none is as good as any, and what runs may have one of its own.
+  /// partition's own. What runs gets the last two only where it would go wrong without: in the commercial partition it may have one of its own.
   ///
   /// - Parameter profiles: the way from the profile that was asked for to the one with the identity.
   /// - Throws: where a region and a role, or two roles, are of two partitions.
@@ -14,9 +14,10 @@ struct RegionRule {
     let partition = chain.partition
     var found: String?
     for profile in profiles.dropFirst() where found == nil { found = try endpoints.region(ofAlone: profile) }
-    let region = chain.region ?? found ?? partition.flatMap { $0 == .aws ? nil : $0.globalRegion }
+    let isCommercial = partition == .aws || partition == nil
+    let region = chain.region ?? found ?? (isCommercial ? nil : partition?.globalRegion)
     var chain = chain
-    chain.region = region
+    if !isCommercial { chain.region = region }
     for index in chain.roles.indices {
       let link = chain.roles[index]
       guard let profile = profiles.first(where: { $0.name == link.profile }) else { continue }

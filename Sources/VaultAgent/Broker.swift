@@ -84,6 +84,7 @@ actor Broker {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
       environment: wish.environment, prompter: prompter, requester: requester)
+    if let line = plan.withoutEffect(wish) { prompter.notice(line) }
     let region = wish.region ?? plan.region
     if let asked = wish.region, let partition = plan.partition, Partition(region: asked) != partition {
       throw AgentError.otherPartition(profile: wish.profile, partition: partition)

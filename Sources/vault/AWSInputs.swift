@@ -22,7 +22,8 @@ enum AWSInputs {
       case UInt8(ascii: "A"), UInt8(ascii: "a"), UInt8(ascii: "H"), UInt8(ascii: "h"), UInt8(ascii: "N"), UInt8(ascii: "n"),
         UInt8(ascii: "V"):
         let text = String(cString: variable)
-        if let equals = text.firstIndex(of: "="), names.contains(String(text[..<equals])) { writer.add(.environment, text) }
+        guard let equals = text.firstIndex(of: "="), names.contains(String(text[..<equals])) else { break }
+        if !OwnRegion.set(String(text[..<equals]), String(text[text.index(after: equals)...])) { writer.add(.environment, text) }
       default: break
       }
       entry = entry?.advanced(by: 1)

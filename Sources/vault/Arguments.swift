@@ -27,18 +27,21 @@ struct Arguments {
   ///   - words: the whole argument vector.
   ///   - start: the first word after the command's name.
   ///   - commandAfter: how many positional words stand before a command that is not ours to parse; nil where there is none.
-  init(_ words: [String], from start: Int, options: [Option], commandAfter: Int? = nil) throws(Failure) {
+  ///   - isNamed: whether the environment says what the words before the command would, where there are none.
+  init(_ words: [String], from start: Int, options: [Option], commandAfter: Int? = nil, isNamed: Bool = false)
+    throws(Failure)
+  {
     var index = start
     while index < words.count {
       let word = words[index]
       if word == "--" {
         if let commandAfter {
           // `vault exec -- app-dev ./run`: the profile may come behind it too.
-          while positional.count < commandAfter, index + 1 < words.count {
+          while !isNamed, positional.count < commandAfter, index + 1 < words.count {
             index += 1
             positional.append(words[index])
           }
-          if index + 1 < words.count, words[index + 1] == "--", positional.count == commandAfter, words[index] != "--" {
+          if !isNamed, index + 1 < words.count, words[index + 1] == "--", positional.count == commandAfter, words[index] != "--" {
             index += 1
           }
           if index + 1 < words.count { commandIndex = index + 1 }
@@ -114,6 +117,15 @@ struct Arguments {
     }
     return positional.first
   }
+
+  /// The one positional word, a profile; where there is none, the one that the SDKs would take.
+  func profile() throws(Failure) -> String {
+    if positional.isEmpty, let named = Self.namedProfile { return named }
+    return try required("profile")
+  }
+
+  /// `AWS_PROFILE`.
+  static var namedProfile: String? { variable("AWS_PROFILE").flatMap { $0.isEmpty ? nil : $0 } }
 
   /// The one positional word.
   func required(_ what: String) throws(Failure) -> String {

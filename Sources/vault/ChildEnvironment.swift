@@ -13,7 +13,7 @@ struct ChildEnvironment {
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_VAULT",
-    "VAULT_PROFILE",
+    "VAULT_PROFILE", OwnRegion.mark,
   ]
   /// What is set, by the part of the agent's answer that it holds; only what is there.
   static let variables: [(name: String, tag: FieldTag)] = [
@@ -40,6 +40,9 @@ struct ChildEnvironment {
       entries.append(Self.entry("VAULT_PROFILE", UnsafeRawBufferPointer(name)))
       entries.append(Self.entry("AWS_VAULT", UnsafeRawBufferPointer(name)))
     }
+    if var region = reply.text(.region), OwnRegion.isNew(region) {
+      region.withUTF8 { entries.append(Self.entry(OwnRegion.mark, UnsafeRawBufferPointer($0))) }
+    }
     entries.append(nil)
   }
 
@@ -49,7 +52,9 @@ struct ChildEnvironment {
       return false
     }
     let name = String(decoding: UnsafeRawBufferPointer(start: variable, count: equals - variable), as: UTF8.self)
-    return removed.contains(name) || (regionIsKnown && (name == "AWS_REGION" || name == "AWS_DEFAULT_REGION"))
+    if removed.contains(name) { return true }
+    guard OwnRegion.names.contains(name) else { return false }
+    return regionIsKnown || OwnRegion.set(name, String(cString: equals + 1))
   }
 
   private static func entry(_ name: String, _ value: UnsafeRawBufferPointer) -> UnsafeMutablePointer<CChar>? {

@@ -19,7 +19,7 @@ enum EnvCommands {
       options: common + [
         Option("no-session", "access keys themselves, rather than a session of theirs"),
         Option("region", short: "r", value: "REGION", "the region"),
-        Option("format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as your shell)"),
+        Option("format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as the shell that runs it)"),
       ], run: env),
     Command(
       "credentials", "PROFILE", "print the credentials as a credential_process does (version 1)", options: common,
@@ -27,7 +27,7 @@ enum EnvCommands {
   ]
 
   private static func env(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try arguments.required("profile")
+    let profile = try arguments.profile()
     let format = try EnvFormat(named: arguments["format"])
     let request = try CredentialRequest(arguments, profile: profile, trigger: "env")
     let reply = try AgentClient(paths: paths).ask(request.message())
@@ -35,14 +35,16 @@ enum EnvCommands {
     for (name, tag) in ChildEnvironment.variables {
       if let value = reply.text(tag) { pairs.append((name, value)) }
     }
-    let overriding = ChildEnvironment.removed.subtracting(pairs.map(\.0)).filter { getenv($0) != nil }.sorted()
+    if let region = reply.text(.region), OwnRegion.isNew(region) { pairs.append((OwnRegion.mark, region)) }
+    let overriding = ChildEnvironment.removed.union(OwnRegion.present).subtracting(pairs.map(\.0)).filter { getenv($0) != nil }
+      .sorted()
     var output = Output()
     output.write(bytes: try format.text(pairs, unset: overriding))
     output.flush()
   }
 
   private static func credentials(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let request = try CredentialRequest(arguments, profile: try arguments.required("profile"), trigger: "credentials")
+    let request = try CredentialRequest(arguments, profile: try arguments.profile(), trigger: "credentials")
     let reply = try AgentClient(paths: paths).ask(request.message())
     var writer = JSONWriter()
     writer.object { writer in
@@ -63,10 +65,10 @@ enum EnvCommands {
 enum EnvFormat: String, CaseIterable {
   case sh, fish, powershell, dotenv, docker, json
 
-  /// - Parameter name: nil for that of the person's shell.
+  /// - Parameter name: nil for that of the shell that runs this.
   init(named name: String?) throws(Failure) {
     guard let name else {
-      self = variable("SHELL")?.hasSuffix("/fish") == true ? .fish : .sh
+      self = Self.ofParent
       return
     }
     guard let format = Self(rawValue: name) else {
@@ -75,6 +77,34 @@ enum EnvFormat: String, CaseIterable {
         exitStatus: .usage)
     }
     self = format
+  }
+
+  /// What the process understands that started this one, by the kernel's word: `SHELL` is the shell of the login, and a script of it may well
+  /// be another's.
+  private static var ofParent: EnvFormat {
+    switch parentProgram {
+    case "fish": .fish
+    case "pwsh": .powershell
+    default: .sh
+    }
+  }
+
+  private static var parentProgram: String {
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    let length = bytes.withUnsafeMutableBytes {
+      readlink("/proc/\(getppid())/exe", $0.baseAddress!.assumingMemoryBound(to: CChar.self), $0.count)
+    }
+    if length > 0 {
+      var path = String(decoding: bytes[..<length], as: UTF8.self)
+      let mark = " (deleted)"
+      if path.hasSuffix(mark) { path.removeLast(mark.count) }
+      return String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+    }
+    // Another user's, as with sudo: its name is to be seen all the same.
+    guard let file = fopen("/proc/\(getppid())/comm", "re") else { return "" }
+    defer { fclose(file) }
+    let count = bytes.withUnsafeMutableBytes { fread($0.baseAddress!, 1, 64, file) }
+    return String(decoding: bytes[..<count].prefix { $0 != 10 }, as: UTF8.self)
   }
 
   /// - Parameter unset: variables that would override these, for the formats that can say so.
@@ -86,10 +116,11 @@ enum EnvFormat: String, CaseIterable {
       for name in unset { text += "unset \(name)\n" }
       for (name, value) in pairs { text += "export \(name)='\(value.replacing("'", with: "'\\''"))'\n" }
     case .fish:
-      for name in unset { text += "set -e \(name)\n" }
+      // Ended by a sign too, since `eval (vault env …)` has the lines as words of one.
+      for name in unset { text += "set -e \(name);\n" }
       for (name, value) in pairs {
         let quoted = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
-        text += "set -gx \(name) '\(quoted)'\n"
+        text += "set -gx \(name) '\(quoted)';\n"
       }
     case .powershell:
       for name in unset { text += "Remove-Item Env:\(name) -ErrorAction SilentlyContinue\n" }

@@ -21,8 +21,9 @@ enum ExecCommand {
   ]
 
   static func run(_ words: [String], _ paths: VaultPaths) throws -> Never {
-    let arguments = try Arguments(words, from: 2, options: options, commandAfter: 1)
-    guard let profile = arguments.positional.first, !profile.isEmpty else {
+    let named = Arguments.namedProfile
+    let arguments = try Arguments(words, from: 2, options: options, commandAfter: 1, isNamed: named != nil)
+    guard let profile = arguments.positional.first ?? named, !profile.isEmpty else {
       throw Failure("which profile?", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
     let request = try CredentialRequest(

@@ -31,7 +31,7 @@ enum LoginCommands {
       throw Failure("--\(name) goes with --discover", exitStatus: .usage)
     }
     let writer = MessageWriter(.login)
-    writer.add(.name, try arguments.single("sso-session", required: false))
+    writer.add(.name, try arguments.single("sso-session", required: false) ?? Arguments.namedProfile)
     writer.add(.flow, flow(arguments))
     writer.add(.share, if: arguments.has("share-token"))
     writer.add(.adopt, if: arguments.has("adopt"))

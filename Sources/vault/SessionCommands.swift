@@ -51,7 +51,7 @@ enum SessionCommands {
 
   /// The profile, or nil for `--all`; exactly one of them.
   private static func target(_ arguments: Arguments) throws(Failure) -> String? {
-    let profile = try arguments.single("profile", required: !arguments.has("all"))
+    let profile = arguments.has("all") ? try arguments.single("profile", required: false) : try arguments.profile()
     guard profile == nil || !arguments.has("all") else { throw Failure("either a profile or --all", exitStatus: .usage) }
     return profile
   }

@@ -5,7 +5,7 @@ import VaultModel
 /// `vault show`: one profile, every setting with its place, and the way to its credentials.
 enum ShowReport {
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let name = try arguments.required("profile")
+    let name = try arguments.profile()
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let reader = try ReportCommands.reader(paths)
     try requireProfile(name, reader)
