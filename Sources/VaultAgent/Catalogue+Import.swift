@@ -44,16 +44,29 @@ extension Catalogue {
     let held = try await store.accessKeys()
     let sections = sources.sections(holding: held)
     let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
-    let own = try await store.ownSections()
+    // A key that was added by hand is the file's profile's, as it is where the file came first.
+    let all = try await store.ownSections()
+    let stubs = Set(all.filter { KeySettings.isStub($0, held) && index[SectionKey($0)] != nil }.map(\.name))
+    let own = all.filter { $0.kind != .profile || !stubs.contains($0.name) }
     let ownIndex = Dictionary(own.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
     let resolver = ChainResolver(
       lookup: { kind, name in ownIndex[SectionKey(kind, name)] ?? index[SectionKey(kind, name)] }, environment: { _ in nil })
     let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
     let summary = try await store.importFiles(
-      sources.files, sections: sections, summaries: summaries, keys: sources.keys, requester: requester, trigger: trigger)
+      sources.files, sections: sections, summaries: summaries, keys: sources.keys, yielding: stubs,
+      requester: requester, trigger: trigger)
+    for key in held where summary.removed.contains(key.name) && key.origin == SettingOrigin.vault.file {
+      // The key stays, and so does a way to it.
+      try await store.putProfiles(
+        [(key.name, KeySettings.make(key), ProfileSummary(name: key.name, kind: .keys))], requester: requester)
+    }
     try await store.updateSummaries(own.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) })
     forgetPlans()
-    return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings)
+    let hidden = summary.shadowed.map { name in
+      let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
+      return "\(place): the vault's own profile \"\(name)\" counts in place of this one; `vault remove \(name)` lets it in"
+    }
+    return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings + hidden)
   }
 
   /// Copies the profiles into the vault, as its own.

@@ -40,8 +40,11 @@ extension Catalogue {
   func remove(_ name: String, requester: Requester) async throws {
     try requireProfile(name)
     try await requireOwn(name)
+    let hasHidden = try reader.shadowedSections().contains { $0.profile == name }
     try await store.removeProfile(name, requester: requester)
     forgetPlans()
+    // The profile of a followed file that it had hidden comes in with the next request, as if the file had changed.
+    if hasHidden { stamps = try await store.followedFiles().map(\.asChanged) }
   }
 
   /// - Throws: where the profile comes from a followed file, which is the place to change it.

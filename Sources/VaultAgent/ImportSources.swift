@@ -82,6 +82,12 @@ struct ImportSources: Sendable {
 enum KeySettings {
   static let names: Set<String> = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"]
 
+  /// Whether a profile of the vault's own says nothing but that there is a key: `access-key add` has made it.
+  static func isStub(_ section: ConfigSection, _ keys: [AccessKeyRecord]) -> Bool {
+    section.kind == .profile && keys.contains { $0.name == section.name }
+      && section.settings.allSatisfy { names.contains($0.name) || $0.name == "mfa_serial" }
+  }
+
   static func make(_ key: AccessKeyRecord) -> [Setting] { make(accessKeyId: key.accessKeyId, mfaSerial: key.mfaSerial) }
 
   static func make(accessKeyId: String, mfaSerial: String?) -> [Setting] {

@@ -38,13 +38,16 @@ extension VaultStore {
   ///
   /// A profile that is in none of them any more is marked as removed. What the vault keeps itself is not touched. Keys are sealed where they are
   /// new or others; a key whose plain text has gone from the files stays.
-  /// - Parameter sections: all of the files' sections; `summaries` has one for each profile among them.
+  /// - Parameters:
+  ///   - sections: all of the files' sections; `summaries` has one for each profile among them.
+  ///   - yielding: profiles of the vault's own that give way to a file's of the same name.
   public func importFiles(
-    _ files: [FollowedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester,
-    trigger: AuditTrigger
+    _ files: [FollowedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
+    yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger
   ) throws -> ImportSummary {
     try change { store in
-      let summary = try store.take(sections, summaries, keys, isOwn: false, trigger, requester)
+      let summary = try store.take(sections, summaries, keys, yielding: yielding, isOwn: false, trigger, requester)
+      try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
       try store.database.statement("DELETE FROM followed_file").begin().run()
       let insert = try store.database.statement(
         "INSERT INTO followed_file (path, position, role, home, device, inode, size, mtime) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
@@ -79,8 +82,8 @@ extension VaultStore {
   }
 
   private func take(
-    _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey], isOwn: Bool, _ trigger: AuditTrigger,
-    _ requester: Requester
+    _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey],
+    yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
     let own = Set(
@@ -90,7 +93,7 @@ extension VaultStore {
     let byName = Dictionary(summaries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for section in sections where section.kind == .profile {
       gone.remove(section.name)
-      if own.contains(section.name), !isOwn {
+      if own.contains(section.name), !isOwn, !yielding.contains(section.name) {
         outcome.shadowed.append(section.name)
         continue
       }

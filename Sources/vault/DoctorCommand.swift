@@ -108,6 +108,9 @@ enum DoctorCommand {
       }
     }
     findings.append(.good("\(count) profiles"))
+    for section in try reader.shadowedSections() {
+      findings.append(.note(ListReport.hidden(section) + "; vault remove \(section.profile) lets it in"))
+    }
     for file in try reader.followedFiles() where access(file.path, R_OK) != 0 && file.stamp.size > 0 {
       findings.append(.bad("\(file.path) is followed and cannot be read", remedy: "vault import FILE, or put it back"))
     }

@@ -18,6 +18,12 @@ enum ListReport {
     case .table: try table(reader, now, &output)
     }
     output.flush()
+    guard format == .table else { return }
+    for section in try reader.shadowedSections() { Diagnostics.notice(hidden(section)) }
+  }
+
+  static func hidden(_ section: ShadowedSection) -> String {
+    "\(section.place): the vault's own profile \"\(section.profile)\" counts in place of this one"
   }
 
   /// The names alone, for completion: one query, nothing else.
@@ -110,6 +116,7 @@ enum ListReport {
 
   private static func json(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
     var writer = JSONWriter()
+    let hidden = Dictionary(try reader.shadowedSections().map { ($0.profile, $0.place) }, uniquingKeysWith: { first, _ in first })
     try writer.array { writer in
       try reader.forEachProfile { row in
         writer.newLine()
@@ -121,6 +128,7 @@ enum ListReport {
           writer.field("region", row.region)
           writer.field("origin", row.origin)
           writer.field("rotation", rotation(row, now))
+          if let place = hidden[row.name] { writer.field("hides", place) }
           if let problem = row.problem { writer.field("problem", problem) }
           writer.key("session")
           session(row.session, now, &writer)

@@ -1,0 +1,50 @@
+import VaultModel
+
+/// A section of a followed file whose profile the vault keeps itself, so that the section does not count.
+public struct ShadowedSection: Sendable, Hashable {
+  public let profile: String
+  /// `~/.aws/config:3`
+  public let place: String
+}
+
+/// Where they are kept: as one setting of the vault, which the next import writes anew.
+public enum ShadowedRows {
+  private static let name = "import.shadowed"
+
+  /// - Parameter profiles: the names of those among the sections that do not count.
+  public static func keep(_ profiles: [String], of sections: [ConfigSection], in database: Database) throws {
+    let names = Set(profiles)
+    let lines = sections.filter { $0.kind == .profile && names.contains($0.name) }.map { section in
+      "\(section.settings.first?.origin.description ?? "an AWS config file")\t\(section.name)"
+    }
+    try database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
+    guard !lines.isEmpty else { return }
+    try database.statement("INSERT INTO setting (name, value) VALUES (?, ?)").begin().bind(name)
+      .bind(lines.joined(separator: "\n")).run()
+  }
+
+  static func all(in database: Database) throws -> [ShadowedSection] {
+    let text = try database.statement("SELECT value FROM setting WHERE name = ?").begin().bind(name).first { $0.text(0) }
+    return (text ?? "").split(separator: "\n").compactMap { line in
+      let parts = line.split(separator: "\t", maxSplits: 1)
+      return parts.count == 2 ? ShadowedSection(profile: String(parts[1]), place: String(parts[0])) : nil
+    }
+  }
+}
+
+extension FollowedFile {
+  /// The same, as no file is: it is read again with the next request.
+  public var asChanged: FollowedFile {
+    FollowedFile(path: path, role: role, home: home, stamp: FileIdentity(device: -1, inode: -1, size: -1, mtime: -1))
+  }
+}
+
+extension VaultReader {
+  /// Sections of followed files that do not count, since the vault keeps profiles of their names itself.
+  public func shadowedSections() throws -> [ShadowedSection] {
+    guard let database else { return [] }
+    let own = Set(
+      try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL").begin().rows { $0.text(0) })
+    return try ShadowedRows.all(in: database).filter { own.contains($0.profile) }
+  }
+}
