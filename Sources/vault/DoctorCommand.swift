@@ -28,7 +28,7 @@ enum DoctorCommand {
     } catch {
       findings.append(bad(error))
     }
-    if !arguments.has("offline") { findings.append(agent(paths)) }
+    if !arguments.has("offline") { findings += [agent(paths)] + locking(paths) }
     if let reader, try reader.vaultId() != nil { findings.append(log(reader)) }
     var output = Output()
     var wrong = 0
@@ -135,6 +135,12 @@ enum DoctorCommand {
     } catch {
       return bad(error)
     }
+  }
+
+  /// When the vault will be locked by itself.
+  private static func locking(_ paths: VaultPaths) -> [Finding] {
+    guard let next = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("locks") else { return [] }
+    return [.good("the vault will be locked at \(next)")]
   }
 
   private static func log(_ reader: VaultReader) -> Finding {

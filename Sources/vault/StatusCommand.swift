@@ -37,6 +37,10 @@ enum StatusCommand {
       }
       output.line(safeText(profile) + (isServed ? ", served: always fresh" : ", " + left(end, now)))
     }
+    // A prompt and a program ask nobody; a person may want to know this too.
+    if format == "table", let next = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("locks") {
+      output.line("the vault will be locked at " + safeText(next))
+    }
     output.flush()
   }
 

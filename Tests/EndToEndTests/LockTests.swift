@@ -94,7 +94,10 @@ import Testing
     let vault = try await TestVault(simulator)
     #expect(try await !vault.mustRun("agent", "status").contains("locks"))
     try await vault.mustRun("config", "lock_after", "15m idle 12h")
-    #expect(try await vault.mustRun("agent", "status").contains("(idle)"))
+    for words in [["agent", "status"], ["doctor"], ["status"]] {
+      let result = try await vault.run(words: words)
+      #expect(result.output.contains("(idle)"), "\(words): \(result.output)")
+    }
     #expect(try await vault.run("config", "lock_after", "soon").end == .exit(64))
   }
 }
