@@ -69,7 +69,7 @@ format: ## put the Swift sources in their form
 install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
 	@test -x .build/programs/vault -a -x .build/programs/vaultd -a -x .build/programs/vault-team || { scripts/setup.sh build && scripts/build.sh; }
 	install -d "$(BIN)"
-	install -m 755 .build/programs/vault .build/programs/vaultd .build/programs/vault-team "$(BIN)"
+	install -s -m 755 .build/programs/vault .build/programs/vaultd .build/programs/vault-team "$(BIN)"
 	install -d "$(UNITS)"
 	install -m 644 packaging/systemd/vault.socket packaging/systemd/vault-ship.timer "$(UNITS)"
 	install -d "$(dir $(MAN))" "$(dir $(BASH))" "$(dir $(ZSH))" "$(dir $(FISH))"

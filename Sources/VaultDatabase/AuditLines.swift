@@ -102,6 +102,10 @@ extension VaultReader {
       values += query.values.dropLast()
       condition = condition.isEmpty ? bound : "\(bound) AND \(condition)"
     }
+    if filter.limit == nil, let start = query.scanStart {
+      condition += " AND " + start.condition
+      values.append(start.value)
+    }
     if !condition.isEmpty { sql += " WHERE " + condition }
     sql += " ORDER BY sequence" + (filter.reverse ? " DESC" : "")
     if filter.limit != nil, filter.reverse { sql += " LIMIT ?" }

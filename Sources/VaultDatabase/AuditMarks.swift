@@ -64,9 +64,10 @@ extension VaultReader {
       // As ``Requester/shownProgram`` has it.
       "SELECT time, outcome, action, cause, profile, role_arn, user, "
       + "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END, error FROM audit_event"
-      + (query.condition.isEmpty ? "" : " WHERE " + query.condition) + " ORDER BY sequence"
+      + (query.condition.isEmpty ? "" : " WHERE " + query.condition) + (query.scanStart.map { " AND " + $0.condition } ?? "")
+      + " ORDER BY sequence"
     let statement = try database.prepare(sql).begin()
-    for value in query.values { try value.bind(to: statement) }
+    for value in query.values + (query.scanStart.map { [$0.value] } ?? []) { try value.bind(to: statement) }
     var actions = NameTable()
     var kinds: [AuditMark.Kind] = []
     func number(_ column: Int32, _ table: inout NameTable) -> Int? {

@@ -22,6 +22,9 @@ struct AuditQuery {
   let condition: String
   /// Those of the condition, then the limit.
   private(set) var values: [Value] = []
+  /// Where a scan by sequence may begin, and the value for it: the first row of a time on, by the index of times, which is a few rows where
+  /// the log has millions. Nil where no beginning is asked for.
+  let scanStart: (condition: String, value: Value)?
   /// A limit is taken from the newest, so that the rows come the other way round.
   let isNewestFirst: Bool
 
@@ -60,6 +63,9 @@ struct AuditQuery {
     }
     if filter.outcome != .intent, !filter.includesIntents {
       conditions.append("(\(Self.isNoSettledIntent))")
+    }
+    scanStart = filter.since.map {
+      ("sequence >= (SELECT min(sequence) FROM audit_event INDEXED BY audit_event_time WHERE time >= ?)", .number($0.milliseconds))
     }
     isNewestFirst = filter.limit != nil || filter.reverse
     condition = conditions.joined(separator: " AND ")

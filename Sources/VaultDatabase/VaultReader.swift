@@ -166,14 +166,23 @@ public final class VaultReader {
   // MARK: sessions and keys
 
   public func sessions(profile: String?, includingEnded: Bool) throws -> [SessionRecord] {
-    try rows(
+    guard let profile else {
+      return try rows(
+        """
+        SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+        s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
+        FROM session s JOIN profile p ON p.id = s.profile_id WHERE ?1 OR s.ended_at IS NULL ORDER BY s.issued_at, s.rowid
+        """, { try $0.bind(includingEnded ? 1 : 0) }
+      ) { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+    }
+    // By the index of a profile's sessions, whatever others there are.
+    return try rows(
       """
-      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
-      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
-      FROM session s JOIN profile p ON p.id = s.profile_id \
-      WHERE (?1 IS NULL OR p.name = ?1) AND (?2 OR s.ended_at IS NULL) ORDER BY s.issued_at, s.rowid
+      SELECT id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, \
+      expires_at, ended_at, end_reason, replaced_by, deliveries, last_used_at FROM session \
+      WHERE profile_id = (SELECT id FROM profile WHERE name = ?1) AND (?2 OR ended_at IS NULL) ORDER BY issued_at, rowid
       """, { try $0.bind(profile).bind(includingEnded ? 1 : 0) }
-    ) { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
+    ) { try SessionRows.read($0, from: 0, profile: profile) }
   }
 
   public func accessKeys() throws -> [AccessKeyRecord] {
