@@ -46,7 +46,9 @@ import Testing
     vault.config(TestVault.standardConfig)
     vault.credentials(TestVault.standardCredentials)
     mkdir(vault.folder.file("run"), 0o700)
-    return (vault, vault.environment.merging(["VAULT_HOME": "", "XDG_RUNTIME_DIR": vault.folder.file("run")]) { $1 })
+    // Its settings are where a VAULT_HOME has them, with the endpoints that are trusted.
+    let folders = ["VAULT_HOME": "", "XDG_RUNTIME_DIR": vault.folder.file("run"), "XDG_CONFIG_HOME": vault.folder.path]
+    return (vault, vault.environment.merging(folders) { $1 })
   }
 
   @Test(

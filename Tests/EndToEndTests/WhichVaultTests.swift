@@ -9,7 +9,11 @@ import Testing
   private func xdg(_ vault: TestVault, _ home: String) -> [String: String] {
     mkdir(vault.folder.file("run"), 0o700)
     mkdir(vault.folder.file(home), 0o700)
-    return ["VAULT_HOME": "", "HOME": vault.folder.file(home), "XDG_RUNTIME_DIR": vault.folder.file("run")]
+    return [
+      "VAULT_HOME": "", "HOME": vault.folder.file(home), "XDG_RUNTIME_DIR": vault.folder.file("run"),
+      // Its settings are where a VAULT_HOME has them, with the endpoints that are trusted.
+      "XDG_CONFIG_HOME": vault.folder.path,
+    ]
   }
 
   private func pid(_ vault: TestVault, _ environment: [String: String]) async throws -> Int? {
