@@ -1,4 +1,5 @@
 import VaultModel
+import VaultWire
 
 /// `vault status`: whose credentials this environment has, and for how long. It asks nobody: a shell's prompt may call it each time.
 enum StatusCommand {
