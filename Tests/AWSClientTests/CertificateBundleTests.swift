@@ -49,7 +49,8 @@ import VaultSecrets
     do throws(CertificateBundle.Problem) {
       guard let address = WebAddress(url) else { return .failure(.badURL(url)) }
       request.route = Route(
-        to: address, proxies: .none, certificates: try bundle.map { path throws(CertificateBundle.Problem) in try CertificateBundle(reading: path) })
+        to: address, proxies: .none,
+        certificates: try bundle.map { path throws(CertificateBundle.Problem) in try CertificateBundle(reading: path) })
     } catch {
       return .failure(.certificates(error))
     }

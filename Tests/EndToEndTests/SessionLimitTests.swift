@@ -136,8 +136,9 @@ import VaultModel
     #expect(call.accessKeyId == STSWorld.aliceAccessKeyId && call.parameters["Policy"]?.contains(#""Action":"*""#) == true)
     #expect(try await simulator.requests("GetSessionToken").isEmpty)
     let rows = try await vault.rows("audit", "--profile", "alice").dropFirst()
-    #expect(rows.map { $0["action"] as? String } == ["GetFederationToken", "Deliver"])
-    #expect(rows.allSatisfy { $0["accessKeyId"] as? String == call.issuedAccessKeyId })
+    #expect(rows.map { $0["action"] as? String } == ["GetFederationToken", "Deliver", "GetSigninToken"])
+    #expect(rows.prefix(2).allSatisfy { $0["accessKeyId"] as? String == call.issuedAccessKeyId })
+    #expect(rows.last?["sourceAccessKeyId"] as? String == call.issuedAccessKeyId)
     #expect(try await vault.rows("sessions").isEmpty)
   }
 

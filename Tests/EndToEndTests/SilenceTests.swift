@@ -68,7 +68,7 @@ import Testing
   @Test("an agent that was stopped is told of within seconds, with 75, also where its queue is full; it goes on afterwards")
   func stopped() async throws {
     let vault = TestVault()
-    vault.config("[profile none]\nregion = us-east-1\n")
+    vault.config("[profile none]\ncredential_process = /bin/false\n")
     try await vault.mustRun("import")
     let agent = try #require(vault.agentPID)
     kill(agent, SIGSTOP)
