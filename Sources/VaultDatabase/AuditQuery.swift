@@ -65,7 +65,10 @@ struct AuditQuery {
       conditions.append("(\(Self.isNoSettledIntent))")
     }
     scanStart = filter.since.map {
-      ("sequence >= (SELECT min(sequence) FROM audit_event INDEXED BY audit_event_time WHERE time >= ?)", .number($0.milliseconds))
+      (
+        "sequence >= (SELECT min(sequence) FROM audit_event INDEXED BY audit_event_time WHERE time >= ?)",
+        .number($0.milliseconds)
+      )
     }
     isNewestFirst = filter.limit != nil || filter.reverse
     condition = conditions.joined(separator: " AND ")

@@ -8,8 +8,6 @@ import Synchronization
 public final class LoginManager: Sendable {
   public enum Event: Sendable, Hashable { case screenLocked, screenUnlocked, suspending, loggedOut }
 
-  private let address: String
-  private let onEvent: @Sendable (Event) -> Void
   private let isOver = Mutex(false)
   /// Seconds until a bus that was lost is looked for again.
   private static let pause: UInt32 = 5
@@ -18,10 +16,8 @@ public final class LoginManager: Sendable {
   ///   - address: of the system's bus.
   ///   - onEvent: is called on the listening thread.
   public init(address: String, onEvent: @escaping @Sendable (Event) -> Void) {
-    self.address = address
-    self.onEvent = onEvent
     let thread = Listening(address: address, onEvent: onEvent, isOver: { [weak self] in self?.isOver.withLock { $0 } ?? true })
-    thread.start()
+    SerialThread().begin { thread.run() }
   }
 
   deinit { isOver.withLock { $0 = true } }
@@ -41,24 +37,7 @@ public final class LoginManager: Sendable {
       self.isOver = isOver
     }
 
-    func start() {
-      var attributes = pthread_attr_t()
-      pthread_attr_init(&attributes)
-      pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-      defer { pthread_attr_destroy(&attributes) }
-      var thread = pthread_t()
-      let context = Unmanaged.passRetained(self)
-      let status = pthread_create(
-        &thread, &attributes,
-        { context in
-          guard let context else { return nil }
-          Unmanaged<Listening>.fromOpaque(context).takeRetainedValue().run()
-          return nil
-        }, context.toOpaque())
-      if status != 0 { context.release() }
-    }
-
-    private func run() {
+    func run() {
       let context = g_main_context_new()
       g_main_context_push_thread_default(context)
       defer {

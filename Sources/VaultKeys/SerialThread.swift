@@ -17,14 +17,19 @@ final class SerialThread: Sendable {
     _ work: @escaping @Sendable () -> Result<Value, Failure>
   ) async throws(Failure) -> Value {
     let result = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, Failure>, Never>) in
-      let mustStart = state.withLock { state in
-        state.waiting.append { done.resume(returning: work()) }
-        defer { state.isRunning = true }
-        return !state.isRunning
-      }
-      if mustStart { start() }
+      begin { done.resume(returning: work()) }
     }
     return try result.get()
+  }
+
+  /// Lets work begin that nobody waits for.
+  func begin(_ work: @escaping @Sendable () -> Void) {
+    let mustStart = state.withLock { state in
+      state.waiting.append(work)
+      defer { state.isRunning = true }
+      return !state.isRunning
+    }
+    if mustStart { start() }
   }
 
   private func start() {

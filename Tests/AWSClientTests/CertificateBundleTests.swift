@@ -48,9 +48,8 @@ import VaultSecrets
     var request = request(url)
     do throws(CertificateBundle.Problem) {
       guard let address = WebAddress(url) else { return .failure(.badURL(url)) }
-      request.route = Route(
-        to: address, proxies: .none,
-        certificates: try bundle.map { path throws(CertificateBundle.Problem) in try CertificateBundle(reading: path) })
+      let certificates: CertificateBundle? = if let bundle { try CertificateBundle(reading: bundle) } else { nil }
+      request.route = Route(to: address, proxies: .none, certificates: certificates)
     } catch {
       return .failure(.certificates(error))
     }
