@@ -61,6 +61,17 @@ public struct OwnSetting: Sendable {
     help: "the team's PostgreSQL, for `vault audit ship`", isLive: true
   ) { TeamAddress.fault(in: $0) == nil }
 
+  public static let auditPassfile = OwnSetting(
+    "audit_passfile", standard: "", values: "the absolute path of a file of passwords, in the form of ~/.pgpass",
+    help: "where the password for the team's PostgreSQL stands, if not in ~/.pgpass", isLive: true,
+    takesVariable: false
+  ) { $0.hasPrefix("/") }
+  public static let auditServiceFile = OwnSetting(
+    "audit_service_file", standard: "", values: "the absolute path of a file of services, in the form of ~/.pg_service.conf",
+    help: "where the services stand that an address may name (service=)", isLive: true,
+    takesVariable: false
+  ) { $0.hasPrefix("/") }
+
   public static let trustedEndpoints = OwnSetting(
     "trusted_endpoints", standard: "",
     values: "URLs or host patterns, parted by blanks: http://127.0.0.1:4566 https://*.vpce.amazonaws.com",
@@ -101,6 +112,6 @@ public struct OwnSetting: Sendable {
   /// In the order in which they are shown.
   public static let all = [
     lockAfter, lockOn, loginBus, trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog,
-    auditFailure, auditShipTo,
+    auditFailure, auditShipTo, auditPassfile, auditServiceFile,
   ]
 }

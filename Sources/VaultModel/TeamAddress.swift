@@ -16,4 +16,25 @@ public enum TeamAddress {
     let user = authority.lastIndex(of: "@").map { authority[..<$0] } ?? ""
     return user.contains(":") || address.contains("password=") ? .password : nil
   }
+
+  /// Whether an entry of a list of trusted places names the address's one host: `postgresql://HOST` or `postgresql://HOST:PORT`.
+  ///
+  /// Never for an address with a query, which may say another host, another port or weaker TLS.
+  public static func isTrusted(_ address: String, by entries: String) -> Bool {
+    guard fault(in: address) == nil, !address.contains("?"), let place = place(of: address), !place.contains(",") else {
+      return false
+    }
+    return entries.split(whereSeparator: { $0 == " " || $0 == "\t" }).contains { entry in
+      guard let trusted = self.place(of: String(entry)) else { return false }
+      return trusted == place || trusted + ":5432" == place || trusted == place + ":5432"
+    }
+  }
+
+  /// `HOST` or `HOST:PORT` of an address; nil where it has none.
+  private static func place(of address: String) -> String? {
+    guard address.hasPrefix("postgresql://") || address.hasPrefix("postgres://") else { return nil }
+    let authority = address.drop { $0 != "/" }.dropFirst(2).prefix { $0 != "/" && $0 != "?" }
+    let place = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+    return place.isEmpty || place.contains("%") ? nil : place.lowercased()
+  }
 }

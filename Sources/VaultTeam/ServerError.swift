@@ -81,7 +81,7 @@ enum ServerError: ReportableError, Hashable {
   var hint: String? {
     switch self {
     case .refused(_, needsPassword: true):
-      "put the password in ~/.pgpass (mode 0600), or in the file that PGPASSFILE names; never in the address"
+      "put the password in ~/.pgpass (mode 0600), or in a file that `vault config audit_passfile FILE` names; never in the address"
     case .refused(let said, _) where said.contains("certificate"):
       "put the authority's certificate in ~/.postgresql/root.crt, or name it with sslrootcert= in the address"
     case .forbidden: "is the login a member of vault_shipper, or vault_reader? (docs/team-audit.md)"

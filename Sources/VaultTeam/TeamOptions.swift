@@ -1,3 +1,4 @@
+import Glibc
 import VaultDatabase
 import VaultModel
 
@@ -18,7 +19,9 @@ struct TeamOptions {
 
   func address(_ name: String) throws -> ServerAddress {
     guard let text = values[name] else { throw Failure("which server?", hint: "--\(name) postgresql://…", exitStatus: .usage) }
-    return try ServerAddress(text, environment: TeamProgram.environmentValue)
+    // libpq takes the file of services from nowhere else than its environment, which has nothing else of libpq's any more.
+    if let services = values["service-file"] { setenv("PGSERVICEFILE", services, 1) }
+    return try ServerAddress(text, passwords: values["passfile"])
   }
 
   func number(_ name: String, in range: ClosedRange<Int>) throws -> Int? {

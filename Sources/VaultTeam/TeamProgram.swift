@@ -11,7 +11,12 @@ public enum TeamProgram {
     // A password of libpq's is in memory.
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    let ignored = LibraryEnvironment.clear()
     do {
+      if !ignored.isEmpty {
+        notice(
+          "\(ignored.joined(separator: ", ")) of the environment: ignored; the address and `vault config` say where to and how")
+      }
       try run(words)
     } catch {
       let failure = Failure(error)

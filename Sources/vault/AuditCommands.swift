@@ -1,3 +1,4 @@
+import AWSConfig
 import CSystem
 import Glibc
 import VaultDatabase
@@ -45,7 +46,8 @@ enum AuditCommands {
       try arguments.none()
       try TeamSource.check(address)
       let given = ["vault", "key", "public-key"].compactMap { name in arguments[name].map { "--\(name)=\($0)" } }
-      try TeamSource.become(["verify", "--from=\(address)"] + given)
+      let files = try TeamSource.files(SharedConfig.ownSettings(of: paths.settingsFiles))
+      try TeamSource.become(["verify", "--from=\(address)"] + files + given)
     }
     var evidence = AuditEvidence()
     if let text = arguments["public-key"] {

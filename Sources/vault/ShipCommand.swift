@@ -18,20 +18,32 @@ enum ShipCommand {
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
     if arguments.has("print-schema") { try TeamSource.become(["schema"]) }
-    let setting = OwnSetting.auditShipTo
-    let set =
-      try setting.variable.flatMap { variable($0) }.flatMap { $0.isEmpty ? nil : $0 }
-      ?? SharedConfig.ownSettings(of: paths.settingsFiles)[setting.name]?.text
-    guard let address = arguments["to"] ?? set, !address.isEmpty else {
+    let settings = try SharedConfig.ownSettings(of: paths.settingsFiles)
+    guard let address = try arguments["to"] ?? chosen(settings), !address.isEmpty else {
       throw Failure(
-        "ship to which server?", hint: "--to postgresql://USER@HOST/DATABASE, or `vault config \(setting.name) postgresql://…`",
+        "ship to which server?",
+        hint: "--to postgresql://USER@HOST/DATABASE, or `vault config \(OwnSetting.auditShipTo.name) postgresql://…`",
         exitStatus: .usage)
     }
     try TeamSource.check(address)
-    var words = ["ship", "--to=\(address)"]
+    var words = ["ship", "--to=\(address)"] + TeamSource.files(settings)
     if let batch = arguments["batch"] { words.append("--batch=\(batch)") }
     if !arguments.has("offline"), let head = newestHead(paths) { words.append("--head=\(head.line)") }
     try TeamSource.become(words)
+  }
+
+  /// The server of the settings. A folder's environment may name one of those that are trusted, and adds none: the whole log would go there.
+  private static func chosen(_ settings: [String: Setting]) throws -> String? {
+    let name = OwnSetting.auditShipTo.name
+    let set = settings[name]?.text
+    let source = "VAULT_" + name.uppercased()
+    guard let wish = variable(source), !wish.isEmpty, wish != set else { return set }
+    guard TeamAddress.isTrusted(wish, by: settings["trusted_endpoints"]?.text ?? "") else {
+      throw Failure(
+        "\(source) names a server that the vault's settings do not: the log is not sent there",
+        hint: "`vault config \(name) postgresql://…` sets the server; or unset \(source)", exitStatus: .refused)
+    }
+    return wish
   }
 
   /// The head as the agent signs it; asking for it also gives every row its code. Nobody is asked for anything where nobody sits.

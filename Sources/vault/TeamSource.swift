@@ -1,3 +1,4 @@
+import AWSConfig
 import CSystem
 import Glibc
 import VaultDatabase
@@ -11,7 +12,7 @@ enum TeamSource {
   static func reader(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> VaultReader {
     guard let address = arguments["from"] else { return try VaultReader(path: paths.database) }
     try check(address)
-    var words = ["rows", "--from=\(address)"]
+    var words = try ["rows", "--from=\(address)"] + files(SharedConfig.ownSettings(of: paths.settingsFiles))
     func want(_ name: String, _ value: String?) { if let value { words.append("--\(name)=\(value)") } }
     want("profile", filter.profile)
     want("role", filter.role)
@@ -39,9 +40,16 @@ enum TeamSource {
     case .password:
       throw Failure(
         "a password must not stand in the address, where every user of the machine sees it",
-        hint: "put it in ~/.pgpass (mode 0600), or in the file that PGPASSFILE names; a service (PGSERVICE) works too",
+        hint: "put it in ~/.pgpass (mode 0600), or in a file that `vault config audit_passfile FILE` names",
         exitStatus: .usage)
     case nil: return
+    }
+  }
+
+  /// The files of libpq's that the settings name: none of them is taken from the environment.
+  static func files(_ settings: [String: Setting]) -> [String] {
+    [(OwnSetting.auditPassfile, "passfile"), (.auditServiceFile, "service-file")].compactMap { setting, word in
+      settings[setting.name]?.text.flatMap { $0.isEmpty ? nil : "--\(word)=\($0)" }
     }
   }
 

@@ -50,7 +50,8 @@ import Testing
     }
     let root = "&sslrootcert=\(certificates.authority)"
     func ship(_ address: String, _ file: String = passwords) async throws -> Subprocess.Result {
-      try await log.vault.run(words: ["audit", "ship", "--to", address], environment: ["PGPASSFILE": file])
+      try await log.vault.mustRun("config", "audit_passfile", file)
+      return try await log.vault.run(words: ["audit", "ship", "--to", address])
     }
     let unknown = try await ship(address("db.example.test"))
     #expect(
@@ -68,8 +69,7 @@ import Testing
     let weak = try await ship(address("db.example.test", "&sslmode=require"))
     #expect(weak.succeeded && weak.errors.contains("not checked"), "\(weak.errors)")
     let report = try await log.vault.run(
-      words: ["audit", "stats", "--format", "json", "--from", address("db.example.test", root, user: "lead")],
-      environment: ["PGPASSFILE": passwords])
+      words: ["audit", "stats", "--format", "json", "--from", address("db.example.test", root, user: "lead")])
     #expect(report.succeeded, "\(report.errors)")
     let everything = [unknown, stranger, without, wrong, good, weak, report].map { $0.output + $0.errors }.joined()
     #expect(!everything.contains("pass word"))
@@ -79,9 +79,10 @@ import Testing
   func unencrypted() async throws {
     let server = try await TeamServer()
     let log = try await GeneratedLog(rows: 10, laptop: 1)
+    let passwords = log.vault.folder.write("*:*:*:*:\(PostgresServer.password)\n", to: "pgpass")
     let result = try await log.vault.run(
-      "audit", "ship", "--to", "postgresql://laptop_1@db.example.test:\(server.postgres.port)/postgres?hostaddr=127.0.0.1",
-      environment: ["PGPASSFILE": log.vault.folder.write("*:*:*:*:\(PostgresServer.password)\n", to: "pgpass")])
+      "audit", "ship", "--to",
+      "postgresql://laptop_1@db.example.test:\(server.postgres.port)/postgres?hostaddr=127.0.0.1&passfile=\(passwords)")
     #expect(result.end == .exit(77), "\(result.end) \(result.errors)")
     #expect(try await server.postgres.sql("SELECT count(*) FROM vault_audit.audit_event") == "0")
   }

@@ -52,11 +52,11 @@ import Testing
       let log = try await GeneratedLog(rows: rows, laptop: laptop)
       let passwords = log.vault.folder.write(
         "127.0.0.1:*:*:*:\(PostgresServer.password.replacing("\\", with: "\\\\").replacing(":", with: "\\:"))\n", to: "pgpass")
-      let address = "postgresql://\(TeamServer.login(laptop))@127.0.0.1:\(port)/postgres"
+      let address = "postgresql://\(TeamServer.login(laptop))@127.0.0.1:\(port)/postgres?passfile=\(passwords)"
       for run in 1...60 {
         let batch = isLong ? "2000" : "150"
         let result = try await log.vault.run(
-          words: ["audit", "ship", "--to", address, "--batch", batch], environment: ["PGPASSFILE": passwords], timeout: 900)
+          words: ["audit", "ship", "--to", address, "--batch", batch], timeout: 900)
         if result.succeeded { return (laptop, run, result.output.contains("rows 1 to \(rows) ") ? nil : result.output) }
         guard result.end == .exit(69) || result.end == .exit(75) else { return (laptop, run, "\(result.end): \(result.errors)") }
       }
