@@ -47,6 +47,19 @@ actor AuditSinks {
     }
   }
 
+  /// The last row that every receiver has, as far as that can be known; nil without any.
+  var received: Int64? {
+    get async {
+      var least: Int64?
+      for sink in sinks {
+        await sink.settle()
+        let received = await sink.received
+        least = min(least ?? received, received)
+      }
+      return least
+    }
+  }
+
   /// Each sink's name and how far it is.
   var states: [(name: String, state: String)] {
     get async {

@@ -39,8 +39,18 @@ extension Service {
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     // First, and no row after it goes: an agent that dies then must find the key store's head in the log.
     guard let head = try await custody.putHead() else { throw AgentError.locked }
-    let segment = try await store.archive(
-      before: Timestamp(milliseconds: before), through: head, to: path, requester: requester)
+    // Nor one that a live copy has not had yet: it would never get it.
+    let received = await sinks.received ?? head
+    let segment: AuditKeyRows.Segment
+    do {
+      segment = try await store.archive(
+        before: Timestamp(milliseconds: before), through: min(head, received), to: path, requester: requester)
+    } catch StoreError.nothingToArchive where received < head {
+      throw Failure(
+        "rows behind \(received) have not come to every live copy, and stay in the log",
+        hint: "`vault agent status` says which waits",
+        exitStatus: .temporary)
+    }
     await custody.anchorHead()
     let reply = Reply(.done, count: Int(segment.last - segment.first + 1))
     reply.add(.item, "first\t\(segment.first)")

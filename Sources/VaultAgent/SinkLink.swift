@@ -6,6 +6,9 @@ enum SinkTarget: Sendable, Hashable {
   case journald(JournalAddress)
   case syslog(SyslogAddress)
 
+  /// Whether a receiver that goes away may leave unread what its kernel took.
+  var isStream: Bool { if case .syslog(.tcp) = self { true } else { false } }
+
   /// The setting that names it, and its cursor.
   var name: String {
     switch self {
@@ -58,6 +61,31 @@ final class SinkLink: Sendable {
         outcome.failure = error as? SinkSocket.Broken ?? SinkSocket.Broken(why: "\(error)", isDoubtful: true)
       }
       return outcome
+    }
+  }
+
+  /// Ends the connection so that it is known whether everything that was sent over it has come.
+  ///
+  /// - Returns: nil where that cannot be known.
+  func confirm() throws(SinkSocket.Broken) -> Bool? {
+    let link = socket.withLock { socket in
+      defer { socket = nil }
+      return socket
+    }
+    return try link?.end() ?? nil
+  }
+
+  /// Looks whether the connection, where there is one, has broken; false where the other side has ended it in good order.
+  func check() throws(SinkSocket.Broken) -> Bool {
+    let link = socket.withLock { $0 }
+    guard let link else { return true }
+    do {
+      let isOpen = try link.isOpen()
+      if !isOpen { socket.withLock { $0 = nil } }
+      return isOpen
+    } catch {
+      socket.withLock { $0 = nil }
+      throw error
     }
   }
 

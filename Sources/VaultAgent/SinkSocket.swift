@@ -6,6 +6,8 @@ import VaultModel
 final class SinkSocket: Sendable {
   /// Seconds that a receiver may keep a connection or a message waiting.
   static let patience = 5
+  /// Seconds for which its end of a stream is waited for.
+  private static let farewell = 2
 
   private enum Kind { case unixDatagram, datagram, stream }
   private let kind: Kind
@@ -113,6 +115,24 @@ final class SinkSocket: Sendable {
     let got = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
     if got < 0, errno != EAGAIN, errno != EINTR { throw Self.broken("the receiver", errno, isDoubtful: true) }
     return got != 0
+  }
+
+  /// Ends a stream in good order, and waits for the other side to end it, too: it does so once it has read everything, and resets it where
+  /// it goes away without (RFC 2525, 2.17).
+  ///
+  /// - Returns: nil where it is not known, because the other side goes on.
+  func end() throws(Broken) -> Bool? {
+    guard kind == .stream else { return true }
+    shutdown(descriptor, Int32(SHUT_WR))
+    var one = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    var bytes = [UInt8](repeating: 0, count: 4_096)
+    for _ in 0..<(Self.farewell * 10) {
+      guard poll(&one, 1, 100) > 0 else { continue }
+      let got = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+      if got == 0 { return true }
+      if got < 0, errno != EAGAIN, errno != EINTR { throw Self.broken("the receiver", errno, isDoubtful: true) }
+    }
+    return nil
   }
 
   /// Waits until the other side's kernel has everything that was sent.

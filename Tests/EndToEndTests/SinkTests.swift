@@ -174,4 +174,59 @@ import Testing
       ])
     #expect(rows.compactMap { $0["trigger"] as? String } == ["manual", "start", "start"])
   }
+
+  @Test("a TCP receiver that takes a connection, never reads and dies has had nothing, and its successor gets every row")
+  func deaf() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let receiver = try LogReceiver(.tcp)
+    receiver.goAway()
+    try receiver.comeBack(deaf: true)
+    let before = try await log(vault).keys.max() ?? 0
+    try await vault.mustRun("config", "audit_syslog", setting(receiver))
+    // More rows than are in doubt over a transport that tells of each.
+    for _ in 0..<40 { try await vault.mustRun("exec", "app-dev", "--refresh", "--", "true") }
+    let last = try await log(vault).keys.max() ?? 0
+    #expect(last - before > 100)
+    var status = ""
+    for _ in 0..<100 where !status.contains("up to \(last) are sent") {
+      usleep(100_000)
+      status = try await vault.mustRun("agent", "status")
+    }
+    #expect(status.contains("row \(before) has come; those up to \(last) are sent, and not known to have come"), "\(status)")
+    receiver.goAway()
+    try receiver.comeBack()
+    try await expectWhole(receiver, vault, from: before + 1)
+    // A receiver that reads says so by its end of the connection.
+    try await vault.mustRun("agent", "stop")
+    let end = try await log(vault).keys.max() ?? 0
+    #expect(Self.rows(receiver.all)[end] != nil)
+    let cursor = try await Subprocess.run(
+      "/usr/bin/sqlite3", ["-readonly", vault.database, "SELECT value FROM setting WHERE name = 'sink.syslog'"],
+      environment: ["PATH": "/usr/bin:/bin"])
+    #expect(cursor.output == "\(end)\n", "\(cursor.output)")
+  }
+
+  @Test("rows that a receiver has not had yet are not archived")
+  func archiveWaits() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let receiver = try LogReceiver(.tcp)
+    let before = try await log(vault).keys.max() ?? 0
+    try await vault.mustRun("config", "audit_syslog", setting(receiver))
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await expectWhole(receiver, vault, from: before + 1)
+    receiver.goAway()
+    let first = try await log(vault).keys.max() ?? 0
+    for _ in 0..<3 { try await vault.mustRun("exec", "app-dev", "--refresh", "--", "true") }
+    let file = vault.folder.file("old.gz")
+    let said = try await vault.mustRun("audit", "archive", "--before", "0s", "--to", file)
+    let archived = try #require(said.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }, "\(said)")
+    #expect(archived <= first, "\(said)")
+    let more = try await vault.run("audit", "archive", "--before", "0s", "--to", vault.folder.file("more.gz"))
+    #expect(more.end == .exit(75) && more.errors.contains("have not come"), "\(more.end) \(more.errors) \(more.output)")
+    try receiver.comeBack()
+    try await expectWhole(receiver, vault, from: archived + 1)
+    try await vault.mustRun("audit", "archive", "--before", "0s", "--to", vault.folder.file("more.gz"))
+  }
 }

@@ -17,6 +17,7 @@ public final class LogReceiver: @unchecked Sendable {
   private var records: [[UInt8]] = []
   private var open: [Int32] = []
   private var wake: Int32 = -1
+  private var isDeaf = false
 
   public init(_ kind: Kind) throws {
     self.kind = kind
@@ -26,7 +27,10 @@ public final class LogReceiver: @unchecked Sendable {
   deinit { goAway() }
 
   /// Listens again, at the same place.
-  public func comeBack() throws {
+  ///
+  /// - Parameter deaf: of TCP: takes connections and never reads from them.
+  public func comeBack(deaf: Bool = false) throws {
+    condition.withLock { isDeaf = deaf }
     let descriptor: Int32
     switch kind {
     case .unix(let path):
@@ -71,7 +75,12 @@ public final class LogReceiver: @unchecked Sendable {
   /// Stops listening; what is connected is cut.
   public func goAway() {
     condition.withLock {
-      for descriptor in open {
+      for (number, descriptor) in open.enumerated() {
+        // What was not read goes with its reader, as where a program dies.
+        if isDeaf, number > 0 {
+          _ = Glibc.close(descriptor)
+          continue
+        }
         shutdown(descriptor, Int32(SHUT_RDWR))
         // A datagram socket that is not connected does not wake up by that.
         if kind != .tcp { _ = Glibc.close(descriptor) }
@@ -99,7 +108,11 @@ public final class LogReceiver: @unchecked Sendable {
         close(listener)
         return
       }
-      receiver.condition.withLock { receiver.open.append(descriptor) }
+      let isDeaf = receiver.condition.withLock {
+        receiver.open.append(descriptor)
+        return receiver.isDeaf
+      }
+      if isDeaf { continue }
       Thread.detachNewThread { [weak receiver] in read(descriptor, receiver) }
     }
   }
