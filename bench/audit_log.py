@@ -4,8 +4,8 @@
 usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile] [--vault ID] [--host NAME] [--codes]
 
 The database is made of `migrations/`. The chain is a true one, made as docs/audit-log.md says, so that `vault audit verify` proves it and is
-itself proven by it; there are no codes, since no agent wrote it, but with `--codes`, which also writes the key for
-them to `auditor.key`, and makes no row more than it is told to. `--vault` and `--host` make it another laptop's. `--hostile` puts what attacks terminals, spreadsheets, browsers and
+itself proven by it; there are no codes and no signed heads, since no agent wrote it, but with `--codes`, which also writes the key for
+them to `auditor.key`, signs heads by a key that the vault's id makes, and makes no row more than it is told to. `--vault` and `--host` make it another laptop's. `--hostile` puts what attacks terminals, spreadsheets, browsers and
 parsers in every column that takes text.
 """
 
@@ -65,6 +65,45 @@ def form(values):
     return b"".join(pieces)
 
 
+class Signer:
+    """Ed25519, as RFC 8032 has it in its section 6."""
+
+    P = 2**255 - 19
+    L = 2**252 + 27742317777372353535851937790883648493
+    D = -121665 * pow(121666, P - 2, P) % P
+    Y = 4 * pow(5, P - 2, P) % P
+    X = 15112221349535400772501151409588531511454012693041857206046113283949847762202
+
+    def __init__(self, seed):
+        digest = hashlib.sha512(seed).digest()
+        self.scalar = int.from_bytes(digest[:32], "little") & (1 << 254) - 8 | 1 << 254
+        self.prefix = digest[32:]
+        self.public = self.times(self.scalar)
+
+    def sign(self, message):
+        r = self.number(self.prefix + message)
+        point = self.times(r)
+        return point + ((r + self.number(point + self.public + message) * self.scalar) % self.L).to_bytes(32, "little")
+
+    def number(self, message):
+        return int.from_bytes(hashlib.sha512(message).digest(), "little") % self.L
+
+    def add(self, one, two):
+        a, b = (one[1] - one[0]) * (two[1] - two[0]) % self.P, (one[1] + one[0]) * (two[1] + two[0]) % self.P
+        c, d = 2 * one[3] * two[3] * self.D % self.P, 2 * one[2] * two[2] % self.P
+        e, f, g, h = b - a, d - c, d + c, b + a
+        return e * f % self.P, g * h % self.P, f * g % self.P, e * h % self.P
+
+    def times(self, number):
+        point, base = (0, 1, 1, 0), (self.X, self.Y, 1, self.X * self.Y % self.P)
+        while number:
+            if number & 1:
+                point = self.add(point, base)
+            base, number = self.add(base, base), number >> 1
+        inverse = pow(point[2], self.P - 2, self.P)
+        return (point[1] * inverse % self.P | (point[0] * inverse % self.P & 1) << 255).to_bytes(32, "little")
+
+
 class Full(Exception):
     """There are as many rows as there are to be."""
 
@@ -84,7 +123,13 @@ class Log:
         self.waiting = []
         self.bound = columns[: columns.index("subject_version") + 1]
         (vault,) = database.execute("SELECT id FROM vault").fetchone()
+        self.vault = vault
         self.head = hashlib.blake2b(b"vault-audit-2\n" + vault.encode(), digest_size=32).digest()
+        self.signer = key and Signer(hashlib.sha256(vault.encode()).digest())
+        if self.signer:
+            database.execute(
+                "INSERT INTO audit_key (name, sequence, first, public_key, is_anchored, key_id, created_at, envelope)"
+                " VALUES ('signing', 1, 1, ?, 0, x'00', 0, x'00')", (self.signer.public,))
 
     def name(self, prefix):
         return prefix + "_" + "".join(self.chance.choices("abcdefghijkmnpqrstuvwxyz23456789", k=16))
@@ -108,10 +153,18 @@ class Log:
         if self.key:
             row["mac"] = hashlib.blake2b(b"vault-mac-1" + struct.pack(">q", self.sequence) + self.head, key=self.key, digest_size=32).digest()
             self.key = hashlib.blake2b(b"vault-next-1", key=self.key, digest_size=32).digest()
+            if self.sequence % 4_096 == 0 or self.sequence == self.most:
+                self.sign(int(at))
         self.waiting.append([row[column] for column in self.columns])
         if len(self.waiting) == 10_000:
             self.flush()
         return row["id"]
+
+    def sign(self, at):
+        text = f"vault-checkpoint-1\n{self.vault}\n{self.sequence}\n{self.head.hex()}\n{at}\n"
+        self.database.execute(
+            "INSERT INTO audit_checkpoint (sequence, hash, signed_at, public_key, signature) VALUES (?, ?, ?, ?, ?)",
+            (self.sequence, self.head, at, self.signer.public, self.signer.sign(text.encode())))
 
     def flush(self):
         self.database.executemany(self.insert, self.waiting)

@@ -64,6 +64,8 @@ final class Server {
     let host = Self.bounded(PQhost(handle))
     return host.hasPrefix("/") ? host : "\(host):\(Self.bounded(PQport(handle)))"
   }
+  /// The same, and which of its databases.
+  var database: String { "\(place)/\(Self.bounded(PQdb(handle)))".filter { !$0.isWhitespace } }
   var isEncrypted: Bool { PQsslInUse(handle) == 1 }
 
   /// Runs a statement to its end, for its effect.

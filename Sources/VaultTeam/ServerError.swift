@@ -84,6 +84,8 @@ enum ServerError: ReportableError, Hashable {
       "put the password in ~/.pgpass (mode 0600), or in a file that `vault config audit_passfile FILE` names; never in the address"
     case .refused(let said, _) where said.contains("certificate"):
       "put the authority's certificate in ~/.postgresql/root.crt, or name it with sslrootcert= in the address"
+    case .refused(let said, _) where said.contains("permission denied for database"):
+      "is the login a member of vault_shipper, or vault_reader? (docs/team-audit.md)"
     case .forbidden: "is the login a member of vault_shipper, or vault_reader? (docs/team-audit.md)"
     case .noSchema: "its owner makes them: vault audit ship --print-schema | psql …"
     case .unchained: "`vault audit verify` tells whether the log here is whole, `vault audit verify --from` the one there"

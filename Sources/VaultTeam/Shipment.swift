@@ -42,8 +42,12 @@ struct Shipment {
     end = AuditPlace(sequence: row.sequence, hash: row.hash)
   }
 
-  /// One statement and so one transaction. Row by row the server sees to it that each follows the one before.
+  /// One statement and so one transaction: the heads of these rows, and the rows. Row by row the server sees to it that each follows the
+  /// one before.
   static let sql: StaticString = """
+    WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
+    SELECT $1, r.s, r.h, r.t, r.k, r.g FROM unnest($27::bigint[], $28::bytea[], $29::bigint[], $30::bytea[], $31::bytea[]) \
+    AS r (s, h, t, k, g) ON CONFLICT DO NOTHING) \
     INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, \
     "time", id, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
     issued_at, expires_at, request_id, error, session_id, intent_id, user_name, program, host) \
@@ -54,4 +58,23 @@ struct Shipment {
     $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[]) \
     AS r (s, h, p, m, f, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20)
     """
+}
+
+/// Signed heads on their way, a column each.
+struct HeadColumns {
+  let arrays: [BinaryArray]
+
+  /// Of the rows behind one up to another.
+  init(_ heads: [AuditCheckpoint], behind first: Int64, through last: Int64) {
+    var sequences = BinaryArray(.number), hashes = BinaryArray(.bytes), times = BinaryArray(.number)
+    var keys = BinaryArray(.bytes), signatures = BinaryArray(.bytes)
+    for head in heads where head.sequence > first && head.sequence <= last {
+      sequences.append(head.sequence)
+      hashes.append(head.hash)
+      times.append(head.signedAt.milliseconds)
+      keys.append(head.publicKey)
+      signatures.append(head.signature)
+    }
+    arrays = [sequences, hashes, times, keys, signatures]
+  }
 }

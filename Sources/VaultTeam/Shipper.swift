@@ -12,6 +12,8 @@ final class Shipper {
     var last: Int64 = 0
     /// Rows that are written and have no code yet.
     var waiting: Int64 = 0
+    /// Rows that have their code, and no signed head behind them.
+    var unsigned: Int64 = 0
     /// Rows that were archived, and whose file is not there.
     var absent: [AuditKeyRows.Segment] = []
     var place = ""
@@ -28,6 +30,8 @@ final class Shipper {
   /// So many failed connections, with nothing shipped between, are enough.
   private var backoff = Backoff(most: 8)
   private var outcome = Outcome()
+  /// The log's signed heads that stand where they say, by row.
+  private var heads: [AuditCheckpoint] = []
 
   init(
     _ reader: VaultReader, to address: ServerAddress, batch: Int,
@@ -48,14 +52,22 @@ final class Shipper {
 
   /// - Parameter head: as the agent signed it just now.
   func run(head: AuditCheckpoint?) throws -> Outcome {
-    let last = try reader.lastBoundSequence()
-    outcome.waiting = try max(0, reader.lastSequence() - last)
+    let bound = try reader.lastBoundSequence()
+    outcome.waiting = try max(0, reader.lastSequence() - bound)
+    heads = try (reader.auditHeads() + (head.map { [$0] } ?? [])).filter {
+      $0.sequence <= bound ? try reader.auditHash(of: $0.sequence) == $0.hash : false
+    }.sorted { $0.sequence < $1.sequence }
+    // A shipment ends with a head: rows behind the last one could be anybody's.
+    let last = heads.last?.sequence ?? 0
+    outcome.unsigned = max(0, bound - max(last, try reader.auditSegments().last?.last ?? 0))
     while true {
       do {
         let server = try Server(address.parameters, patience: 60)
         outcome.place = server.place
-        let end = try ship(to: server, from: try standing(on: server), through: last)
-        try shipHeads(to: server, through: end, with: head)
+        let start = try self.head(on: server) ?? register(on: server)
+        try ServerStanding(reader, vaultId).check(start, on: server)
+        let end = try ship(to: server, from: start, through: last)
+        try shipHeads(to: server, through: end)
         outcome.last = end.sequence
         return outcome
       } catch let error as ServerError where error.isPassing {
@@ -66,22 +78,6 @@ final class Shipper {
   }
 
   // MARK: where the server stands
-
-  private func standing(on server: Server) throws -> AuditPlace {
-    let place = try head(on: server) ?? register(on: server)
-    if let own = try reader.auditHash(of: place.sequence) {
-      guard own == place.hash else {
-        throw Failure(
-          "row \(place.sequence) on the server is not the one here: this is a copy of a vault that went on elsewhere, or the log was rewritten",
-          hint: "`vault audit verify` looks at the log here, `vault audit verify --from` at the one there", exitStatus: .badData)
-      }
-    } else if try place.sequence > reader.lastSequence() {
-      throw Failure(
-        "the server has this log up to row \(place.sequence), and here it ends at \(try reader.lastSequence()): this is an old copy, or rows were cut off",
-        hint: "`vault audit verify` tells which", exitStatus: .badData)
-    }
-    return place
-  }
 
   private func head(on server: Server) throws -> AuditPlace? {
     var place: AuditPlace?
@@ -99,12 +95,19 @@ final class Shipper {
   /// Says who we are, and begins the log with its root. Every step may have been done before.
   private func register(on server: Server) throws -> AuditPlace {
     let newest = try reader.auditRecords(newestRow).first
-    try server.run(
-      "INSERT INTO vault_audit.audit_vault (vault_id, host, user_name, public_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-      [
-        .text(vaultId), .text(newest?.event.requester.host ?? ""), .text(newest?.event.requester.user ?? ""),
-        try reader.auditPublicKey().map { .bytes($0) } ?? .null,
-      ])
+    func short(_ text: String?) -> ServerValue { .text(String((text ?? "").filter { $0 != "\0" }.prefix(250))) }
+    do {
+      try server.run(
+        "INSERT INTO vault_audit.audit_vault (vault_id, host, user_name, public_key) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        [
+          .text(vaultId), short(newest?.event.requester.host), short(newest?.event.requester.user),
+          try reader.auditPublicKey().map { .bytes($0) } ?? .null,
+        ])
+    } catch ServerError.forbidden(let said) where said.contains("row-level security") {
+      throw Failure(
+        "the server does not take this vault from this login: it is enrolled for another login or key, or the login has brought too many",
+        hint: "`vault audit enroll` prints what the server's owner enrols for your login", exitStatus: .refused)
+    }
     var isOurs = false
     try server.forEachRow("SELECT 1 FROM vault_audit.audit_vault WHERE vault_id = $1", [.text(vaultId)]) { _ in isOurs = true }
     guard isOurs else {
@@ -132,7 +135,7 @@ final class Shipper {
     var sent: Shipment?
     while true {
       // The next rows are read and proven while the server works on those before.
-      let next = try source.next(after: place, through: last, limit: batch)
+      let next = try source.next(after: place, through: last, limit: limit(after: place))
       if let shipment = sent {
         guard try server.finish() == shipment.count else { throw ServerError.senseless }
         backoff.gained()
@@ -151,51 +154,55 @@ final class Shipper {
         outcome.absent.append(segment)
         place = AuditPlace(sequence: segment.last, hash: segment.lastHash)
       case .rows(let shipment):
-        try server.begin(Shipment.sql, [.text(vaultId)] + shipment.arrays.map { .array($0) })
+        let heads = HeadColumns(heads, behind: place.sequence, through: shipment.end.sequence)
+        try server.begin(Shipment.sql, [.text(vaultId)] + (shipment.arrays + heads.arrays).map { .array($0) })
         sent = shipment
         place = shipment.end
       }
     }
   }
 
+  /// As many rows as make a transaction, so that it ends with a head where one stands among them.
+  private func limit(after place: AuditPlace) -> Int {
+    let most = place.sequence + Int64(batch)
+    let end = heads.last { $0.sequence <= most }?.sequence ?? most
+    return end > place.sequence ? Int(end - place.sequence) : batch
+  }
+
   /// Archived rows whose file is gone: the last one's hash stands for them, which a signed head bears out.
   private func shipEnd(of segment: AuditKeyRows.Segment, after place: AuditPlace, to server: Server) throws {
+    let heads = HeadColumns(heads, behind: segment.last - 1, through: segment.last)
     try server.run(
       """
+      WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
+      SELECT $1, r.s, r.h, r.t, r.k, r.g FROM unnest($6::bigint[], $7::bytea[], $8::bigint[], $9::bytea[], $10::bytea[]) \
+      AS r (s, h, t, k, g) ON CONFLICT DO NOTHING) \
       INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash) VALUES ($1, $2, $3, $4, $5)
       """,
-      [.text(vaultId), .number(segment.last), .bytes(segment.lastHash), .number(place.sequence), .bytes(place.hash)])
+      [.text(vaultId), .number(segment.last), .bytes(segment.lastHash), .number(place.sequence), .bytes(place.hash)]
+        + heads.arrays.map { .array($0) })
   }
 
   // MARK: heads
 
-  private func shipHeads(to server: Server, through end: AuditPlace, with newest: AuditCheckpoint?) throws {
+  /// Those of rows that were shipped without them.
+  private func shipHeads(to server: Server, through end: AuditPlace) throws {
     // By row and not by time, since a clock may be set back; and each row's head once, however often it is signed.
     var shipped: Int64 = 0
     try server.forEachRow(
       "SELECT coalesce(max(sequence), 0) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]
     ) { shipped = try $0.number(0) ?? 0 }
-    let heads = try (reader.auditHeads() + (newest.map { [$0] } ?? [])).filter { head in
-      guard head.sequence <= end.sequence, head.sequence > shipped else { return false }
-      return try reader.auditHash(of: head.sequence) == head.hash
-    }
-    for start in stride(from: 0, to: heads.count, by: 1_000) {
-      var sequences = BinaryArray(.number), hashes = BinaryArray(.bytes), times = BinaryArray(.number)
-      var keys = BinaryArray(.bytes), signatures = BinaryArray(.bytes)
-      for head in heads[start..<min(start + 1_000, heads.count)] {
-        sequences.append(head.sequence)
-        hashes.append(head.hash)
-        times.append(head.signedAt.milliseconds)
-        keys.append(head.publicKey)
-        signatures.append(head.signature)
-      }
+    while true {
+      let rest = heads.filter { $0.sequence > shipped && $0.sequence <= end.sequence }.prefix(1_000)
+      guard let last = rest.last?.sequence else { return }
       try server.run(
         """
         INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
         SELECT $1, r.s, r.h, r.t, r.k, r.g FROM unnest($2::bigint[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[]) \
         AS r (s, h, t, k, g) ON CONFLICT DO NOTHING
         """,
-        [.text(vaultId), .array(sequences), .array(hashes), .array(times), .array(keys), .array(signatures)])
+        [.text(vaultId)] + HeadColumns(Array(rest), behind: shipped, through: last).arrays.map { .array($0) })
+      shipped = last
     }
   }
 }

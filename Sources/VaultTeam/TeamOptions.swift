@@ -21,7 +21,11 @@ struct TeamOptions {
     guard let text = values[name] else { throw Failure("which server?", hint: "--\(name) postgresql://…", exitStatus: .usage) }
     // libpq takes the file of services from nowhere else than its environment, which has nothing else of libpq's any more.
     if let services = values["service-file"] { setenv("PGSERVICEFILE", services, 1) }
-    return try ServerAddress(text, passwords: values["passfile"])
+    let address = try ServerAddress(text, passwords: values["passfile"])
+    if address.isWeak {
+      TeamProgram.notice("the address asks for a connection on which the server is not checked, or nothing is encrypted")
+    }
+    return address
   }
 
   func number(_ name: String, in range: ClosedRange<Int>) throws -> Int? {

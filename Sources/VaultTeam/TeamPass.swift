@@ -2,11 +2,25 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// The state between two rows of a laptop's log on the server.
+/// The state between two rows of a laptop's log on the server. Whatever the server sends, it stays as small as it is.
 struct TeamPass {
+  /// No log reaches this; a number beyond it is somebody's who wants sums to overflow.
+  static let lastNumber: Int64 = 1 << 53
+  /// So many rows an auditor's key is taken forward at once: some seconds.
+  static let longestGap: Int64 = 10_000_000
+  /// Gaps, and words of the log about them, that are kept in mind.
+  static let mostGaps = 10_000
+  /// Heads of one row. A vault signs a row once; a few come of clients that did not know of each other.
+  static let mostHeads = 4
+  /// Milliseconds by which a laptop's clock may be before the server's.
+  static let clockSkew: Int64 = 5 * 60_000
+
   private let vaultId: String
-  private let heads: [AuditCheckpoint]
+  private var signer: [UInt8]?
+  /// Those that are ahead, in their order: some page of them.
+  private var heads: [AuditCheckpoint] = []
   private var nextHead = 0
+  private var headsOfRow = 0
   private var ratchet: Ratchet?
   private var fields = AuditFormFields()
   private var message: [UInt8] = []
@@ -14,17 +28,66 @@ struct TeamPass {
   private var gaps: [(after: Int64, last: Int64)] = []
   /// What rows of the log say was archived.
   private var announced: [(first: Int64, last: Int64)] = []
-  private var hasRoot = false
+  private var hasRoot: Bool
   private(set) var place: AuditPlace
-  private(set) var rows: Int64 = 0
-  var archived: Int64 { gaps.reduce(0) { $0 + $1.last - $1.after } }
+  private(set) var rows: Int64
+  private(set) var archived: Int64
+  /// The last row that a signed head bears out, and what there is up to it.
+  private(set) var signed: (place: AuditPlace, rows: Int64, archived: Int64)?
+  /// Rows that are dated after they were received; and the first of them.
+  private(set) var ahead: (count: Int64, first: Int64) = (0, 0)
+  /// Who signed the heads; nil where there was none, and nobody said.
+  var key: [UInt8]? { signer }
+  /// Whether the row that every log begins with is still to come.
+  var isAtRoot: Bool { !hasRoot }
 
-  init(vaultId: String, heads: [AuditCheckpoint], key: AuditVerificationKey?) {
+  /// - Parameters:
+  ///   - signer: whose heads count; nil to take the first one's.
+  ///   - known: how far the log was proven before; nil to begin with its root.
+  init(vaultId: String, signer: [UInt8]?, key: AuditVerificationKey?, known: VerifiedLogs.Entry?) {
     self.vaultId = vaultId
-    self.heads = heads
+    self.signer = signer
     ratchet = key.map { Ratchet(key: $0.key, number: $0.sequence) }
-    place = AuditPlace(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+    hasRoot = known != nil
+    place = known?.place ?? AuditPlace(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+    rows = known?.rows ?? 0
+    archived = known?.archived ?? 0
+    if known != nil { signed = (place, rows, archived) }
   }
+
+  // MARK: heads
+
+  /// Takes the next page of heads, each behind those before it.
+  mutating func add(_ page: [AuditCheckpoint]) -> String? {
+    heads.removeFirst(nextHead)
+    nextHead = 0
+    for head in page {
+      signer = signer ?? head.publicKey
+      guard signer.map({ head.isSigned(by: $0, vaultId: vaultId) }) ?? false, (1...Self.lastNumber).contains(head.sequence) else {
+        return text(.checkpoint(sequence: head.sequence))
+      }
+      headsOfRow = heads.last?.sequence ?? place.sequence == head.sequence ? headsOfRow + 1 : 1
+      guard headsOfRow <= Self.mostHeads else { return "row \(head.sequence) has more signed heads than a vault makes" }
+      heads.append(head)
+    }
+    return headFault()
+  }
+
+  private mutating func headFault() -> String? {
+    while nextHead < heads.count, heads[nextHead].sequence <= place.sequence {
+      let head = heads[nextHead]
+      guard head.sequence == place.sequence ? head.hash == place.hash : isInGap(head.sequence) else {
+        return text(.checkpoint(sequence: head.sequence))
+      }
+      if head.sequence == place.sequence { signed = (place, rows, archived) }
+      nextHead += 1
+    }
+    return nil
+  }
+
+  private func isInGap(_ sequence: Int64) -> Bool { gaps.last.map { $0.after < sequence && sequence < $0.last } ?? false }
+
+  // MARK: rows
 
   /// What is wrong with the row, in words.
   mutating func fault(in row: ServerRow) throws -> String? {
@@ -33,6 +96,7 @@ struct TeamPass {
       hasRoot = sequence == 0 && hash == place.hash
       return hasRoot ? nil : "it does not begin with the root of this vault's log"
     }
+    guard sequence <= Self.lastNumber else { return "it has a row numbered \(sequence), which no log reaches" }
     guard let before = try row.number(2), let previous = row.bytes(3) else { return text(.unbound(sequence: sequence)) }
     guard row.withBytes(5, { $0 != nil }) else { return gap(sequence, hash, before, previous) }
     guard sequence == place.sequence + 1 else { return text(.missing(sequence: place.sequence + 1)) }
@@ -47,6 +111,7 @@ struct TeamPass {
     -> String?
   {
     let next = place.sequence + 1
+    guard form.count <= AuditFormFields.longest else { return text(.changed(sequence: next)) }
     message.removeAll(keepingCapacity: true)
     message.append(contentsOf: previous)
     message.append(contentsOf: form)
@@ -54,68 +119,73 @@ struct TeamPass {
     message.withUnsafeBytes { message in digest.withUnsafeMutableBytes { blake2b256(message, into: $0) } }
     guard digest == hash, fields.read(form), fields.number(.sequence) == next else { return text(.changed(sequence: next)) }
     guard previous == place.hash else { return text(.unbound(sequence: next)) }
-    guard try EventColumns.agree(row, from: 6, fields, of: form) else {
+    guard try EventColumns.agree(row, from: 7, fields, of: form) else {
       return "the columns of row \(next) do not say what the row says"
     }
+    // Both as the server counts: microseconds.
+    if let received = try row.number(6), let time = try row.number(7),
+      time > received.addingReportingOverflow(Self.clockSkew * 1_000).partialValue
+    {
+      ahead = (ahead.count + 1, ahead.count == 0 ? next : ahead.first)
+    }
     if fields.text(.action, of: form) == AuditAction.auditArchived.rawValue, let detail = fields.text(.detail, of: form) {
-      noteArchive(detail)
+      return noteArchive(detail)
     }
     return nil
   }
 
   /// `rows 1 to 100, digest …`
-  private mutating func noteArchive(_ detail: String) {
+  private mutating func noteArchive(_ detail: String) -> String? {
     let words = detail.prefix(80).split(separator: " ")
     guard words.count > 3, words[0] == "rows", words[2] == "to", let first = Int64(words[1]),
-      let last = Int64(words[3].dropLast())
-    else {
-      return
-    }
+      let last = Int64(words[3].dropLast()), (1...Self.lastNumber).contains(first), (first...Self.lastNumber).contains(last)
+    else { return nil }
+    guard announced.count < Self.mostGaps else { return "it says of more archives than \(Self.mostGaps)" }
     announced.append((first, last))
+    return nil
   }
 
   /// Rows that were archived before they were shipped: a signed head must bear out where they end.
   private mutating func gap(_ sequence: Int64, _ hash: [UInt8], _ before: Int64, _ previous: [UInt8]) -> String? {
     guard before == place.sequence, previous == place.hash, sequence > before else { return text(.unbound(sequence: sequence)) }
-    guard heads.contains(where: { $0.sequence == sequence && $0.hash == hash }) else { return text(.segment(sequence: sequence)) }
+    guard heads[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
+      return text(.segment(sequence: sequence))
+    }
+    guard gaps.count < Self.mostGaps else { return "it has more archives than \(Self.mostGaps)" }
     gaps.append((before, sequence))
+    archived += sequence - before
     place = AuditPlace(sequence: sequence, hash: hash)
     return headFault()
   }
 
   private mutating func codeFault(_ row: ServerRow) -> String? {
-    guard let stated = row.bytes(4) else { return text(.forged(sequence: place.sequence)) }
-    guard let ratchet else { return nil }
+    guard let stated = row.bytes(4), stated.count == 32 else { return text(.forged(sequence: place.sequence)) }
+    guard let ratchet, ratchet.number <= place.sequence else { return nil }
+    guard place.sequence - ratchet.number <= Self.longestGap else {
+      return "from row \(ratchet.number) to row \(place.sequence) are more rows than an auditor's key is taken forward"
+    }
     while ratchet.number < place.sequence { ratchet.skip() }
-    guard ratchet.number == place.sequence else { return nil }
     return ratchet.mac(place.hash) == stated ? nil : text(.forged(sequence: place.sequence))
   }
 
-  private mutating func headFault() -> String? {
-    while nextHead < heads.count, heads[nextHead].sequence <= place.sequence {
-      let head = heads[nextHead]
-      guard head.sequence == place.sequence ? head.hash == place.hash : isInGap(head.sequence) else {
-        return text(.checkpoint(sequence: head.sequence))
-      }
-      nextHead += 1
-    }
-    return nil
-  }
-
-  private func isInGap(_ sequence: Int64) -> Bool { gaps.contains { $0.after < sequence && sequence < $0.last } }
-
-  /// What is wrong with the end.
+  /// What is wrong with the end of the rows that these heads are of.
   func end() -> String? {
     guard hasRoot else { return "nothing of it is there" }
     if let later = heads.last, later.sequence > place.sequence {
       return text(.truncated(after: place.sequence, expected: later.sequence))
     }
+    return nil
+  }
+
+  /// What is wrong with the archives that the log has, once all of it was seen.
+  func archiveFault() -> String? {
     // What says that rows were archived may have been archived itself, with the rows behind them.
+    let words = Dictionary(announced.map { ($0.last, $0.first) }) { min($0, $1) }
+    let starts = Set(announced.map(\.first))
     let bare = gaps.indices.first { number in
       let gap = gaps[number]
       let isFollowed = number + 1 < gaps.count && gaps[number + 1].after == gap.last
-      return !isFollowed
-        && !announced.contains { $0.first <= gap.after + 1 && $0.last == gap.last || $0.first == gap.last + 1 }
+      return !isFollowed && !(words[gap.last].map { $0 <= gap.after + 1 } ?? false) && !starts.contains(gap.last + 1)
     }
     return bare.map { text(.segment(sequence: gaps[$0].last)) }
   }

@@ -4,6 +4,9 @@ import VaultModel
 
 /// `vault-team`: what `vault` does not link, the team's PostgreSQL. `vault` starts it, with words of the form `--name=value`.
 public enum TeamProgram {
+  /// Bytes of address space: a few tens of megabytes are in use.
+  private static let memory: UInt = 512 << 20
+
   /// Runs the command, and ends the process where it fails.
   public static func main(_ words: [String]) {
     // A server that goes away, or a report that ends early (`| head`), is told by an error, and not by a signal.
@@ -11,6 +14,9 @@ public enum TeamProgram {
     // A password of libpq's is in memory.
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+    // libpq takes a row into memory as large as the server says it is.
+    var most = rlimit(rlim_cur: memory, rlim_max: memory)
+    setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &most)
     let ignored = LibraryEnvironment.clear()
     do {
       if !ignored.isEmpty {
@@ -30,7 +36,7 @@ public enum TeamProgram {
     switch words.dropFirst().first {
     case "ship": try ship(options)
     case "rows": try rows(options)
-    case "verify": try verify(options)
+    case "verify": try VerifyCommand.run(options)
     case "schema": write(to: 1, String(decoding: PackageResources.vault_audit_sql, as: UTF8.self))
     case "--version": write(to: 1, "vault-team \(vaultVersion)\n")
     default:
@@ -44,7 +50,6 @@ public enum TeamProgram {
 
   private static func ship(_ options: TeamOptions) throws {
     let address = try options.address("to")
-    warn(of: address)
     let head = try options["head"].map { line -> AuditCheckpoint in
       guard let head = AuditCheckpoint(line: line) else { throw Failure("--head: no signed head", exitStatus: .usage) }
       return head
@@ -68,6 +73,9 @@ public enum TeamProgram {
         "rows \(segment.first) to \(segment.last) were archived in \(segment.file), which is not there: only their end was shipped"
       )
     }
+    if outcome.unsigned > 0 {
+      notice("\(outcome.unsigned) rows wait for a signed head, which they get where the agent runs and the vault is unlocked")
+    }
     if outcome.waiting > 0 {
       notice("\(outcome.waiting) rows wait for their codes, which they get when the vault is unlocked")
     }
@@ -77,7 +85,6 @@ public enum TeamProgram {
 
   private static func rows(_ options: TeamOptions) throws {
     let address = try options.address("from")
-    warn(of: address)
     let filter = try options.filter()
     try retrying { attempt in
       let server = try Server(address.parameters, patience: 600)
@@ -96,58 +103,16 @@ public enum TeamProgram {
     }
   }
 
-  private static func verify(_ options: TeamOptions) throws {
-    let address = try options.address("from")
-    warn(of: address)
-    let vault = options["vault"]
-    let key = try options["key"].map { path -> AuditVerificationKey in
-      guard let key = AuditVerificationKey(text: try smallText(path)) else {
-        throw Failure("\(path) holds no verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData)
-      }
-      return key
-    }
-    let publicKey = try options["public-key"].map { text -> [UInt8] in
-      guard let key = unhex(text, count: 32) else { throw Failure("--public-key: not 64 hexadecimal digits", exitStatus: .usage) }
-      return key
-    }
-    guard vault != nil || (key == nil && publicKey == nil) else {
-      throw Failure("a key is one vault's", hint: "say which: --vault vlt_…", exitStatus: .usage)
-    }
-    var broken = 0, count = 0
-    try retrying { attempt in
-      var verifier = try TeamVerifier(key: key, publicKey: publicKey) { try Server(address.parameters, patience: 600) }
-      for laptop in try verifier.laptops(vault) {
-        let verdict = try verifier.verify(laptop)
-        attempt.isLast = true
-        count += 1
-        let name = safeText("\(laptop.vaultId) \(laptop.name)")
-        if let fault = verdict.fault {
-          broken += 1
-          write(to: 1, "\(name): NOT WHOLE: \(fault)\n")
-        } else {
-          let archived = verdict.archived > 0 ? ", \(verdict.archived) are archived" : ""
-          let signed = verdict.signed > 0 ? "signed up to row \(verdict.signed)" : "not signed"
-          write(to: 1, "\(name): \(verdict.rows) rows are whole\(archived), \(signed)\n")
-        }
-      }
-    }
-    guard count > 0 else { throw Failure("the server has no log" + (vault.map { " of \($0)" } ?? ""), exitStatus: .noInput) }
-    guard broken == 0 else {
-      throw Failure(
-        "\(broken) of \(count) logs on the server are not whole",
-        hint: "compare them with the laptops' own: `vault audit verify` there",
-        exitStatus: .badData)
-    }
-  }
-
   // MARK: pieces
 
-  private struct Attempt {
+  struct Attempt {
     /// Whether something was told already, that a second try would tell again.
     var isLast = false
   }
 
-  private static func retrying(_ body: (inout Attempt) throws -> Void) throws {
+  static func retrying<Result>(_ body: () throws -> Result) throws -> Result { try retrying { _ in try body() } }
+
+  private static func retrying<Result>(_ body: (inout Attempt) throws -> Result) throws -> Result {
     var backoff = Backoff(most: 4)
     while true {
       var attempt = Attempt()
@@ -157,10 +122,6 @@ public enum TeamProgram {
         guard backoff.wait() else { throw error }
       }
     }
-  }
-
-  private static func warn(of address: ServerAddress) {
-    if address.isWeak { notice("the address asks for a connection on which the server is not checked, or nothing is encrypted") }
   }
 
   private static func flush(_ bytes: inout [UInt8]) throws {
@@ -177,7 +138,7 @@ public enum TeamProgram {
   }
 
   /// What is in a small file, or comes on standard input.
-  private static func smallText(_ path: String) throws -> String {
+  static func smallText(_ path: String) throws -> String {
     let file = path == "-" ? 0 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else { throw Failure("cannot read \(path) (errno \(errno))", exitStatus: .noInput) }
     defer { if file > 0 { close(file) } }

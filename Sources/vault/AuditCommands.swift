@@ -19,6 +19,9 @@ enum AuditCommands {
         Option("offline", "do not ask the agent for the head that the key store holds"),
         Option("from", value: "URL", "the logs that the team's PostgreSQL holds, each by itself"),
         Option("vault", value: "ID", "of those, only this vault's (vlt_…)"),
+        Option("login", value: "LOGIN", "of those, only this login's"),
+        Option("full", "of those, also the rows that were proven on this machine before"),
+        Option("forget", value: "ID", "of those, forget what was proven of this vault on this machine"),
       ], run: verify),
     Command(
       "audit key", "", "the public key that signs the log's heads",
@@ -45,7 +48,9 @@ enum AuditCommands {
     if let address = arguments["from"] {
       try arguments.none()
       try TeamSource.check(address)
-      let given = ["vault", "key", "public-key"].compactMap { name in arguments[name].map { "--\(name)=\($0)" } }
+      let given = ["vault", "login", "key", "public-key", "full", "forget"].compactMap { name in
+        arguments[name].map { "--\(name)=\($0)" }
+      }
       let files = try TeamSource.files(SharedConfig.ownSettings(of: paths.settingsFiles))
       try TeamSource.become(["verify", "--from=\(address)"] + files + given)
     }

@@ -4,6 +4,22 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
+/// `vault audit enroll`: what the team's server is to know of this laptop before it ships.
+enum EnrollCommand {
+  static let command = Command("audit enroll", "", "one line for the owner of the team's server: this vault's id and public key") {
+    arguments, paths in
+    try arguments.none()
+    let reader = try VaultReader(path: paths.database)
+    guard let id = try reader.vaultId(), let key = try reader.auditPublicKey() else {
+      throw Failure("the log has no key yet", hint: "it gets one when the vault is first unlocked", exitStatus: .noInput)
+    }
+    var output = Output()
+    output.line("\(id) \(hex(key))")
+    output.flush()
+    Diagnostics.notice("for the server's owner: SELECT vault_audit.enroll('LOGIN', 'this line');")
+  }
+}
+
 /// `vault audit ship`: the log into the team's PostgreSQL.
 enum ShipCommand {
   static let command = Command(

@@ -10,8 +10,9 @@ struct TeamServer {
     postgres = try await PostgresServer(certificate: certificate)
     let schema = try await Subprocess.run(try Programs.vault, ["audit", "ship", "--print-schema"], environment: ["HOME": "/"])
     try await postgres.sql("BEGIN;\n\(schema.output)\nCOMMIT;")
-    try await postgres.makeLogin(Self.reader, in: "vault_reader")
-    for number in 1...laptops { try await postgres.makeLogin(Self.login(number), in: "vault_shipper") }
+    for (login, role) in [(Self.reader, "vault_reader")] + (1...laptops).map({ (Self.login($0), "vault_shipper") }) {
+      try await postgres.sql("CREATE ROLE \(login) LOGIN PASSWORD '\(PostgresServer.password)'; SELECT vault_audit.admit('\(login)', '\(role)')")
+    }
   }
 
   static func login(_ laptop: Int) -> String { "laptop_\(laptop)" }
@@ -24,6 +25,12 @@ struct TeamServer {
   @discardableResult
   func ship(_ vault: TestVault, laptop: Int = 1, _ words: String...) async throws -> Subprocess.Result {
     try await vault.run(words: ["audit", "ship", "--to", address(ofLaptop: laptop)] + words, timeout: 600)
+  }
+
+  /// Says that a laptop is a login's, as the server's owner does.
+  func enroll(_ log: GeneratedLog, laptop: Int) async throws {
+    let line = try await log.vault.mustRun("audit", "enroll").trimmingCharacters(in: .newlines)
+    try await postgres.sql("SELECT vault_audit.enroll('\(Self.login(laptop))', '\(line)')")
   }
 
   /// What `vault audit verify --from` says.

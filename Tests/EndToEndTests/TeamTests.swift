@@ -173,19 +173,33 @@ import Testing
     #expect(try await server.postgres.sql("\(count) WHERE vault_id = 'vlt_laptop-1'") == before)
     #expect(
       try await server.postgres.sql("SELECT max(sequence) FROM vault_audit.audit_event WHERE vault_id = 'vlt_laptop-2'") == "129")
-    #expect(try await server.verify().succeeded)
+    // The other laptop's log is whole, and what came of this one has no signed end.
+    let verified = try await server.verify()
+    #expect(verified.end == .exit(65) && verified.output.contains("NOT SIGNED: 129 rows"), "\(verified.output)")
+    #expect(verified.output.contains("200 rows are whole, signed up to row 200\n"), "\(verified.output)")
   }
 
-  @Test("rows without a code wait, and are shipped when they have it")
+  @Test("rows without a code wait, and so do rows without a signed head behind them")
   func waiting() async throws {
     let server = try await TeamServer()
-    let log = try await GeneratedLog(rows: 100, laptop: 1)
-    try await log.change("DROP TRIGGER audit_event_bound_once; UPDATE audit_event SET mac = NULL WHERE sequence > 90")
+    let log = try await GeneratedLog(rows: 5_000, laptop: 1)
+    try await log.change(
+      """
+      DROP TRIGGER audit_event_bound_once; CREATE TABLE kept AS SELECT * FROM audit_event WHERE sequence > 4900; \
+      CREATE TABLE head AS SELECT * FROM audit_checkpoint WHERE sequence = 5000; \
+      UPDATE audit_event SET mac = NULL WHERE sequence > 4900; DELETE FROM audit_checkpoint WHERE sequence = 5000
+      """)
     let first = try await server.ship(log.vault)
     #expect(
-      first.output.hasPrefix("90 rows shipped") && first.errors.contains("10 rows wait for their codes"),
-      "\(first.output) \(first.errors)")
-    try await log.change("UPDATE audit_event SET mac = hash WHERE mac IS NULL")
-    #expect(try await server.ship(log.vault).output.hasPrefix("10 rows shipped"))
+      first.output.hasPrefix("4096 rows shipped") && first.errors.contains("100 rows wait for their codes")
+        && first.errors.contains("804 rows wait for a signed head"), "\(first.output) \(first.errors)")
+    #expect(try await server.verify().succeeded)
+    try await log.change(
+      "UPDATE audit_event SET mac = (SELECT mac FROM kept WHERE kept.sequence = audit_event.sequence) WHERE mac IS NULL")
+    #expect(try await server.ship(log.vault).output.hasPrefix("0 rows shipped"))
+    try await log.change("INSERT INTO audit_checkpoint SELECT * FROM head")
+    #expect(try await server.ship(log.vault).output.hasPrefix("904 rows shipped"))
+    let verified = try await server.verify()
+    #expect(verified.succeeded && verified.output.contains("signed up to row 5000\n"), "\(verified.output)")
   }
 }

@@ -61,11 +61,6 @@ public final class PostgresServer: Sendable {
   /// The address for a login: by the socket, where nobody is asked for a password.
   public func address(_ user: String) -> String { "postgresql://\(user)@/postgres?host=\(folder.path)&port=\(port)" }
 
-  /// Makes a login that is a member of a role.
-  public func makeLogin(_ name: String, in role: String) async throws {
-    try await sql("CREATE ROLE \(name) LOGIN IN ROLE \(role) PASSWORD '\(Self.password)'")
-  }
-
   /// Runs SQL as a login, by `psql`, and gives back what it prints: a line a row, columns parted by `|`.
   @discardableResult
   public func sql(_ text: String, as user: String = PostgresServer.owner) async throws -> String {

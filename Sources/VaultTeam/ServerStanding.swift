@@ -1,0 +1,70 @@
+import VaultDatabase
+import VaultModel
+
+/// Whether what the server has of a vault's log is this vault's, and who else's it is where it is not.
+///
+/// The server takes every row that follows the one before from whoever has the login. What this vault wrote is what its key signed.
+struct ServerStanding {
+  /// Heads that are looked at for one of this vault's, from the newest on.
+  private static let mostHeads: Int64 = 10_000
+
+  private let reader: VaultReader
+  private let vaultId: String
+
+  init(_ reader: VaultReader, _ vaultId: String) {
+    self.reader = reader
+    self.vaultId = vaultId
+  }
+
+  /// - Throws: where the server's copy cannot go on with what is here, with the reason.
+  func check(_ end: AuditPlace, on server: Server) throws {
+    let (signed, strange) = try newestHead(on: server)
+    let last = try reader.lastSequence()
+    if let signed, signed.sequence > last {
+      throw refusal(
+        "the server has this log up to row \(signed.sequence), signed by this vault, and here it ends at \(last): this is an old copy, or rows were cut off"
+      )
+    }
+    if let signed, let own = try reader.auditHash(of: signed.sequence), own != signed.hash {
+      throw refusal(
+        "row \(signed.sequence) on the server is not the one here, and is signed by this vault: this is a copy of a vault that went on elsewhere, or the log was rewritten"
+      )
+    }
+    let own = try reader.auditHash(of: end.sequence)
+    let isOurs = own.map { $0 == end.hash } ?? (end.sequence <= last)
+    guard isOurs, !strange else {
+      let first = (signed?.sequence ?? 0) + 1
+      throw Failure(
+        "rows were added to this log on the server by somebody without this vault's key: "
+          + (isOurs ? "it did not sign the heads there" : "rows \(first) to \(end.sequence) are not its own"),
+        hint: "whoever has this login's password can; the server's owner takes them out (docs/team-audit.md, \"Rows of somebody else\")",
+        exitStatus: .badData)
+    }
+  }
+
+  private func refusal(_ message: String) -> Failure {
+    Failure(
+      message, hint: "`vault audit verify` looks at the log here, `vault audit verify --from` at the one there", exitStatus: .badData)
+  }
+
+  /// The newest head that this vault's key signed, and whether there are newer ones that it did not.
+  private func newestHead(on server: Server) throws -> (signed: AuditCheckpoint?, strange: Bool) {
+    guard let key = try reader.auditPublicKey() else { return (nil, false) }
+    var signed: AuditCheckpoint?
+    var strange = false
+    try server.forEachRow(
+      """
+      SELECT sequence, hash, signed_at, public_key, signature FROM vault_audit.audit_checkpoint WHERE vault_id = $1 \
+      ORDER BY sequence DESC LIMIT $2
+      """, [.text(vaultId), .number(Self.mostHeads)]
+    ) { row in
+      guard signed == nil, let sequence = try row.number(0), let hash = row.bytes(1), let time = try row.number(2),
+        let publicKey = row.bytes(3), let signature = row.bytes(4)
+      else { return }
+      let head = AuditCheckpoint(
+        sequence: sequence, hash: hash, signedAt: Timestamp(milliseconds: time), publicKey: publicKey, signature: signature)
+      if signature.count == 64, head.isSigned(by: key, vaultId: vaultId) { signed = head } else { strange = true }
+    }
+    return (signed, strange)
+  }
+}
