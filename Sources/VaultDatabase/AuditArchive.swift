@@ -6,14 +6,20 @@ import VaultSecrets
 /// Archived rows of an audit log: an SQLite database of the vault's own form, with these rows and the signed heads around them, in one
 /// gzip file (RFC 1952). Whoever has SQLite and gzip can read it, and ``AuditChain`` verifies it as it does a vault.
 public enum AuditArchive {
-  /// An archive takes no more memory than this when it is opened: 4 GiB.
+  /// An archive takes no more room than this when it is opened: 4 GiB.
   static let largest = 4 << 30
+  /// Nor more than so many times its own size, once it is larger than ``small``: rows are compressed four or five times.
+  static let mostFold = 60
+  static let small = 16 << 20
   /// The first form of the database that archives were made of (`0003_audit_evidence.sql`).
   static let firstSchema = 3
 
   /// It is no archive, or not the one that was meant.
   public struct Damage: ReportableError, Hashable {
     public let path: String
+
+    public init(path: String) { self.path = path }
+
     public var message: String { "\(path) is no archive of the audit log, or not the one that was written" }
     public var hint: String? { nil }
     public var exitStatus: ExitStatus { .badData }
@@ -75,47 +81,86 @@ public enum AuditArchive {
     guard fsync(folder) == 0 else { throw failure(path) }
   }
 
-  /// Opens an archive in memory.
+  /// Opens an archive: what is in it goes to a file without a name, so that memory does not grow with it.
   static func open(_ path: String, digest expected: [UInt8]?) throws -> Database {
-    if let expected, try digest(path) != expected { throw Damage(path: path) }
-    let bytes = try contents(of: path, limit: largest)
-    guard bytes.starts(with: Array("SQLite format 3\0".utf8)) else { throw Damage(path: path) }
-    return try Database(image: bytes, path: path)
+    let source = try openRegular(path)
+    if let expected, try digest(source, path) != expected {
+      close(source)
+      throw Damage(path: path)
+    }
+    lseek(source, 0, SEEK_SET)
+    let folder = getenv("TMPDIR").map { String(cString: $0) }.flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/var/tmp"
+    var name = Array("\(folder)/vault-archive-XXXXXX".utf8CString)
+    let target = mkstemp(&name)
+    _ = fcntl(target, F_SETFD, FD_CLOEXEC)
+    let draft = name.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    guard target >= 0 else {
+      close(source)
+      throw failure(folder)
+    }
+    defer {
+      close(target)
+      unlink(draft)
+    }
+    try unpack(source, to: target, path)
+    return try Database(path: draft, access: .readOnly)
   }
 
-  /// What is in a file, which may be compressed.
-  ///
-  /// - Throws: `DatabaseError` where it cannot be read; ``Damage`` where it is longer than `limit`, or a cut or damaged gzip.
-  public static func contents(of path: String, limit: Int) throws -> [UInt8] {
-    guard let stream = gzopen(path, "rb") else { throw failure(path) }
+  /// Opens a file for reading, whoever named it: what is no file (a pipe, a device) is an error and not a wait.
+  static func openRegular(_ path: String) throws -> Int32 {
+    let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard file >= 0 else { throw failure(path) }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(file)
+      throw DatabaseError.insecure(path: path, why: "is no file", remedy: "name a file: a pipe or a device is not read")
+    }
+    return file
+  }
+
+  /// Takes `source` over.
+  private static func unpack(_ source: Int32, to target: Int32, _ path: String) throws {
+    var status = stat()
+    fstat(source, &status)
+    guard let stream = gzdopen(source, "rb") else {
+      close(source)
+      throw failure(path)
+    }
     defer { gzclose(stream) }
-    var bytes: [UInt8] = []
+    let limit = min(largest, max(small, Int(status.st_size) * mostFold))
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
+    var total = 0
     while true {
       let count = gzread(stream, &buffer, UInt32(buffer.count))
       guard count >= 0 else { throw Damage(path: path) }
       if count == 0 { break }
-      bytes.append(contentsOf: buffer[..<Int(count)])
-      guard bytes.count <= limit else { throw Damage(path: path) }
+      if total == 0 {
+        guard buffer.prefix(Int(count)).starts(with: Array("SQLite format 3\0".utf8)) else { throw Damage(path: path) }
+      }
+      total += Int(count)
+      guard total <= limit else { throw Damage(path: path) }
+      guard buffer.withUnsafeBytes({ write(target, $0.baseAddress, Int(count)) }) == Int(count) else { throw failure(path) }
     }
     // A stream that was cut ends without an error, and then closes with one (zlib, `gzread`).
     var code: Int32 = Z_OK
     gzerror(stream, &code)
-    guard code == Z_OK || code == Z_STREAM_END else { throw Damage(path: path) }
-    return bytes
+    guard total > 0, code == Z_OK || code == Z_STREAM_END else { throw Damage(path: path) }
   }
 
   private static func digest(_ path: String) throws -> [UInt8] {
-    let file = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw failure(path) }
+    let file = try openRegular(path)
     defer { close(file) }
-    var all: [UInt8] = []
+    return try digest(file, path)
+  }
+
+  private static func digest(_ file: Int32, _ path: String) throws -> [UInt8] {
+    let hash = StreamedHash()
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     while true {
       let count = read(file, &buffer, buffer.count)
       guard count >= 0 else { throw failure(path) }
-      if count == 0 { return blake2b(all) }
-      all.append(contentsOf: buffer[..<count])
+      if count == 0 { return hash.digest() }
+      buffer.withUnsafeBytes { hash.add(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     }
   }
 

@@ -23,8 +23,10 @@ public struct CloudTrailEvent: Sendable, Hashable {
 
 /// Reads what CloudTrail writes: its files (`{"Records": […]}`), what `aws cloudtrail lookup-events` prints, and an event a line.
 public enum CloudTrail {
-  /// 200 MiB, uncompressed.
-  static let largest = 200 << 20
+  /// Bytes of one event, which CloudTrail keeps to 256 KB.
+  static let longest = 1 << 20
+  /// Bytes that are handed to SQLite at once.
+  private static let batch = 256 << 10
 
   /// It is nothing of CloudTrail's.
   public struct NotCloudTrail: ReportableError, Hashable {
@@ -36,44 +38,50 @@ public enum CloudTrail {
     public var exitStatus: ExitStatus { .badData }
   }
 
-  /// - Parameter path: of a file, which may be compressed.
-  public static func read(_ path: String) throws -> [CloudTrailEvent] {
-    let text: String
+  /// Lends each event of a file, which may be compressed. Memory stays the same however many there are.
+  public static func forEach(_ path: String, _ body: (CloudTrailEvent) throws -> Void) throws {
+    let file = try LineFile(path)
+    let database = try Database()
+    var pieces = JSONPieces(arraysNamed: ["Records", "Events"], longest: longest)
+    var waiting: [UInt8] = []
+    var isLookup = false
+    var isEmpty = true
+    func flush() throws {
+      guard !waiting.isEmpty else { return }
+      let text = "[" + String(decoding: waiting, as: UTF8.self) + "]"
+      waiting.removeAll(keepingCapacity: true)
+      for event in try isLookup ? lookedUp(text, path, in: database) : events(text, path, in: database) { try body(event) }
+    }
     do {
-      text = String(decoding: try AuditArchive.contents(of: path, limit: largest), as: UTF8.self)
+      try file.forEachPiece { piece in
+        isEmpty = isEmpty && piece.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
+        try pieces.take(piece) { object, source in
+          let isOfLookup = if case .array(name: "Events") = source { true } else { false }
+          if isOfLookup != isLookup || waiting.count + object.count > batch { try flush() }
+          isLookup = isOfLookup
+          if !waiting.isEmpty { waiting.append(UInt8(ascii: ",")) }
+          waiting += object
+        }
+      }
+      guard pieces.isWhole, !isEmpty else { throw NotCloudTrail(path: path) }
+      try flush()
+    } catch is JSONPieces.Damage {
+      throw NotCloudTrail(path: path)
     } catch is AuditArchive.Damage {
       throw NotCloudTrail(path: path)
     }
-    let database = try Database()
-    if try isJSON(text, in: database) {
-      for place in ["$.Records", "$.Events", "$"] {
-        guard try has(place, text, in: database) else { continue }
-        if place == "$.Events" {
-          guard try holdsJSON(text, at: place, in: database) else { throw NotCloudTrail(path: path) }
-          let inner = try database.prepare("SELECT json_extract(value, '$.CloudTrailEvent') FROM json_each(?, '$.Events')")
-            .begin()
-            .bind(text).rows { $0.text(0) }
-          return try events("[" + inner.joined(separator: ",") + "]", path, in: database)
-        }
-        return try events(
-          place == "$"
-            ? text
-            : try database.prepare("SELECT json_extract(?, '$.Records')").begin().bind(text)
-              .first { $0.text(0) } ?? "[]", path, in: database)
-      }
-      return try events("[" + text + "]", path, in: database)
-    }
-    let lines = text.split(separator: "\n").filter { !$0.allSatisfy(\.isWhitespace) }
-    guard !lines.isEmpty else { throw NotCloudTrail(path: path) }
-    return try events("[" + lines.joined(separator: ",") + "]", path, in: database)
   }
 
   private static func isJSON(_ text: String, in database: Database) throws -> Bool {
     try database.prepare("SELECT json_valid(?)").begin().bind(text).first { $0.int(0) == 1 } == true
   }
 
-  private static func has(_ place: String, _ text: String, in database: Database) throws -> Bool {
-    try database.prepare("SELECT json_type(?, ?) = 'array'").begin().bind(text).bind(place).first { $0.int(0) == 1 } == true
+  /// What `lookup-events` prints has each event as a text in its own.
+  private static func lookedUp(_ array: String, _ path: String, in database: Database) throws -> [CloudTrailEvent] {
+    guard try isJSON(array, in: database), try holdsJSON(array, at: "$", in: database) else { throw NotCloudTrail(path: path) }
+    let inner = try database.prepare("SELECT json_extract(value, '$.CloudTrailEvent') FROM json_each(?)").begin().bind(array)
+      .rows { $0.text(0) }
+    return try events("[" + inner.joined(separator: ",") + "]", path, in: database)
   }
 
   /// Whether what stands in an array can be looked into: no text but one that is JSON itself.

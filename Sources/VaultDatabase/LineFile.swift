@@ -16,7 +16,11 @@ final class LineFile {
   private(set) var number = 0
 
   init(_ path: String) throws {
-    guard let stream = gzopen(path, "rb") else { throw DatabaseError.cannotOpen(path: path) }
+    let file = try AuditArchive.openRegular(path)
+    guard let stream = gzdopen(file, "rb") else {
+      close(file)
+      throw DatabaseError.cannotOpen(path: path)
+    }
     self.path = path
     self.stream = stream
     gzbuffer(stream, 1 << 17)
@@ -45,6 +49,14 @@ final class LineFile {
     defer { start = end }
     number += 1
     return try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+  }
+
+  /// Lends all that there is, piece by piece, wherever lines end.
+  func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    while try fill() {
+      try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+      start = end
+    }
   }
 
   /// Moves what is left to the front and reads behind it.

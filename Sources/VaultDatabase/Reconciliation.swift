@@ -28,12 +28,20 @@ public struct Reconciliation: Sendable {
     "GetRoleCredentials",
   ]
 
-  /// - Parameter addresses: from which the vault's sessions may be used beside those of its own calls.
-  public init(_ given: [CloudTrailEvent], with reader: VaultReader, addresses: Set<String> = []) throws {
+  /// Findings of a kind that are kept; the rest is counted.
+  public static let mostFindings = 10_000
+  /// Findings that were counted and not kept.
+  public private(set) var more = 0
+
+  /// Goes over the events twice: only when it is known from where the vault calls can it be said who calls from elsewhere.
+  ///
+  /// - Parameters:
+  ///   - forEach: lends every event; the same ones each time.
+  ///   - addresses: from which the vault's sessions may be used beside those of its own calls.
+  public init(
+    with reader: VaultReader, addresses: Set<String> = [], forEach: @escaping ((CloudTrailEvent) throws -> Void) throws -> Void
+  ) throws {
     self.addresses = addresses
-    var ids: Set<String> = []
-    let events = given.filter { event in event.id.map { ids.insert($0).inserted } ?? true }
-    count = events.count
     let readers = try archives(of: reader) + [reader]
     var byRequest: [String: AuditRecord] = [:]
     var byIssued: [String: AuditRecord] = [:]
@@ -55,35 +63,48 @@ public struct Reconciliation: Sendable {
       }
     }
     func isOurs(_ key: String?) -> Bool { key.map { keys.contains($0) || issued.contains($0) } ?? false }
-    var seen: Set<String> = []
-    var failed: [CloudTrailEvent] = []
-    for event in events where Self.minting.contains(event.name) {
-      let known = event.requestId.flatMap { byRequest[$0] } ?? event.issuedKey.flatMap { byIssued[$0] }
-      if let known {
-        if seen.insert(known.id).inserted { matched += 1 }
-        if let address = event.address { self.addresses.insert(address) }
-      } else if !isOurs(event.callerKey) {
-        others += 1
-      } else if event.errorCode == nil {
-        outside.append(event)
-      } else {
-        failed.append(event)
-      }
+    /// Each event once, in however many files it stands: eight bytes of memory for each.
+    func forEachOnce(_ body: (CloudTrailEvent) -> Void) throws {
+      var ids: Set<Int> = []
+      try forEach { event in if event.id.map({ ids.insert($0.hashValue).inserted }) ?? true { body(event) } }
     }
-    // Now that it is known from where the vault calls.
-    outside += failed.filter(isForeign)
-    for event in events where !Self.minting.contains(event.name) {
+    var seen: Set<String> = []
+    var span: (first: Timestamp, last: Timestamp)?
+    try forEachOnce { event in
+      count += 1
+      span = (min(span?.first ?? event.time, event.time), max(span?.last ?? event.time, event.time))
+      guard Self.minting.contains(event.name) else { return }
+      let known = event.requestId.flatMap { byRequest[$0] } ?? event.issuedKey.flatMap { byIssued[$0] }
+      guard let known else { return }
+      if seen.insert(known.id).inserted { matched += 1 }
+      if let address = event.address, self.addresses.count < Self.mostFindings { self.addresses.insert(address) }
+    }
+    var failed: [CloudTrailEvent] = []
+    try forEachOnce { event in
+      let isMinting = Self.minting.contains(event.name)
+      if isMinting,
+        event.requestId.map({ byRequest[$0] != nil }) ?? false || event.issuedKey.map({ byIssued[$0] != nil }) ?? false
+      {
+        return
+      }
       if !isOurs(event.callerKey) {
         others += 1
+      } else if isMinting, event.errorCode == nil {
+        Self.keep(event, in: &outside, &more)
       } else if isForeign(event) {
-        elsewhere.append(event)
+        if isMinting { Self.keep(event, in: &failed, &more) } else { Self.keep(event, in: &elsewhere, &more) }
       }
     }
-    guard let first = events.map(\.time).min(), let last = events.map(\.time).max() else { return }
+    outside += failed
+    guard let span else { return }
     unseen = logged.filter { record in
-      record.event.requestId != nil && !seen.contains(record.id) && record.time >= first
-        && record.time.adding(seconds: Self.delay) <= last
+      record.event.requestId != nil && !seen.contains(record.id) && record.time >= span.first
+        && record.time.adding(seconds: Self.delay) <= span.last
     }
+  }
+
+  private static func keep(_ event: CloudTrailEvent, in list: inout [CloudTrailEvent], _ more: inout Int) {
+    if list.count < Self.mostFindings { list.append(event) } else { more += 1 }
   }
 
   /// Whether it came from an address that is not the vault's. A service of AWS's that acts on a person's call has a name where others have one.

@@ -21,7 +21,7 @@ enum EventColumns {
     """
 
   /// A row's form, and nothing in place of one that is longer than any: the server sends what its owner put there.
-  static let form: StaticString = "CASE WHEN octet_length(form) <= 1048576 THEN form ELSE '' END"
+  static let form: StaticString = "CASE WHEN octet_length(form) > 1048576 THEN '' ELSE form END"
 
   /// A time as PostgreSQL counts it: microseconds since 2000.
   static func time(_ milliseconds: Int64) -> Int64 { (Timestamp(stored: milliseconds).milliseconds - 946_684_800_000) * 1_000 }

@@ -72,8 +72,14 @@ enum AuditCommands {
           try say(ExportVerdict.text(of: file, against: evidence, isPart: arguments.has("partial")))
           continue
         }
-        let archive = try VaultReader(archive: file)
-        let rows = try judge(AuditChain.verify(archive, against: evidence), of: file)
+        let archive: VaultReader
+        let rows: (count: Int64, text: String)
+        do {
+          archive = try VaultReader(archive: file)
+          rows = try judge(AuditChain.verify(archive, against: evidence), of: file)
+        } catch DatabaseError.corrupt {
+          throw AuditArchive.Damage(path: file)
+        }
         if evidence.publicKey == nil, let signer = try archive.auditSigner() {
           Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")
         }

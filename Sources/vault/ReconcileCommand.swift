@@ -16,13 +16,11 @@ enum ReconcileCommand {
       throw Failure("which files?", hint: "vault audit reconcile trail/*.json.gz", exitStatus: .usage)
     }
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
-    var events: [CloudTrailEvent] = []
-    for file in arguments.positional {
-      try existingPath(file)
-      events += try CloudTrail.read(file)
-    }
+    for file in arguments.positional { try existingPath(file) }
     let addresses = Set((arguments["address"] ?? "").split(separator: ",").map { String($0) })
-    let result = try Reconciliation(events, with: VaultReader(path: paths.database), addresses: addresses)
+    let result = try Reconciliation(with: VaultReader(path: paths.database), addresses: addresses) { body in
+      for file in arguments.positional { try CloudTrail.forEach(file, body) }
+    }
     for file in result.absent {
       Diagnostics.notice(
         "archived rows are in \(file), which is not there: calls of their time look as if made outside the vault")
@@ -33,6 +31,7 @@ enum ReconcileCommand {
     case .table: show(result, &output)
     }
     output.flush()
+    if result.more > 0 { Diagnostics.notice("\(result.more) more findings are not shown") }
     guard result.isClean else {
       throw Failure(
         "\(result.outside.count) calls outside the vault, \(result.unseen.count) that AWS did not see, "

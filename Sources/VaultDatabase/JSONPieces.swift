@@ -1,0 +1,103 @@
+/// Takes a stream of JSON apart into the objects that are wanted, however long it is: each object, or text, of the array behind one of some
+/// names of the top object, or of a top array; else each top object itself.
+///
+/// It looks at strings and brackets alone; whether an object is JSON is for who takes it.
+struct JSONPieces {
+  /// What comes makes no sense, or an object is longer than any.
+  struct Damage: Error {}
+
+  enum Source: Sendable { case top, array(name: String) }
+
+  private let names: [[UInt8]]
+  private let longest: Int
+  private var object: [UInt8] = []
+  private var depth = 0
+  /// The depth at which the wanted objects begin.
+  private var wanted = 0
+  private var source = Source.top
+  private var isInString = false
+  private var isEscaped = false
+  /// The last string of the top object, while it may be a name.
+  private var word: [UInt8] = []
+  private var name: [UInt8] = []
+  /// Whether everything that began has ended.
+  var isWhole: Bool { depth == 0 && !isInString }
+
+  /// - Parameters:
+  ///   - names: of arrays in the top object, whose objects are wanted.
+  ///   - longest: bytes of one object.
+  init(arraysNamed names: [String], longest: Int) {
+    self.names = names.map { Array($0.utf8) }
+    self.longest = longest
+  }
+
+  /// Lends each object that ends in this piece.
+  mutating func take(_ bytes: UnsafeRawBufferPointer, _ body: ([UInt8], Source) throws -> Void) throws {
+    for byte in bytes {
+      let begins = depth == wanted && !isInString && (byte == UInt8(ascii: "{") || byte == UInt8(ascii: "\"") && wanted > 0)
+      if depth > wanted || begins || isInString && depth == wanted {
+        guard object.count < longest else { throw Damage() }
+        object.append(byte)
+      }
+      if isInString {
+        inString(byte)
+        if !isInString, depth == wanted {
+          try body(object, source)
+          object.removeAll(keepingCapacity: true)
+        }
+        continue
+      }
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard depth > 0 else { throw Damage() }
+        isInString = true
+        word.removeAll(keepingCapacity: true)
+      case UInt8(ascii: ":"): if depth == 1 { name = word }
+      case UInt8(ascii: "["): try open(array: true)
+      case UInt8(ascii: "{"): try open(array: false)
+      case UInt8(ascii: "]"), UInt8(ascii: "}"):
+        depth -= 1
+        guard depth >= 0 else { throw Damage() }
+        if depth == wanted, byte == UInt8(ascii: "}") {
+          try body(object, source)
+          object.removeAll(keepingCapacity: true)
+        } else if depth < wanted {
+          // Behind the array nothing more is wanted of the top object.
+          wanted = depth == 0 ? 0 : Int.max
+          object.removeAll(keepingCapacity: true)
+        }
+        if depth == 0 {
+          wanted = 0
+          source = .top
+        }
+      case UInt8(ascii: ","), 0x20, 0x09, 0x0A, 0x0D: break
+      default: guard depth > 0, depth > wanted || wanted == .max else { throw Damage() }
+      }
+    }
+  }
+
+  private mutating func inString(_ byte: UInt8) {
+    if isEscaped {
+      isEscaped = false
+    } else if byte == UInt8(ascii: "\\") {
+      isEscaped = true
+    } else if byte == UInt8(ascii: "\"") {
+      isInString = false
+    }
+    if depth == 1, isInString, word.count < 32 { word.append(byte) }
+  }
+
+  private mutating func open(array: Bool) throws {
+    depth += 1
+    // Deeper than SQLite takes it.
+    guard depth < 1_000 else { throw Damage() }
+    guard array, wanted == 0 else { return }
+    if depth == 1 {
+      wanted = 1
+    } else if depth == 2, let found = names.first(where: { $0 == name }), object.first == UInt8(ascii: "{") {
+      wanted = 2
+      source = .array(name: String(decoding: found, as: UTF8.self))
+      object.removeAll(keepingCapacity: true)
+    }
+  }
+}

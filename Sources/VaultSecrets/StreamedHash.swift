@@ -1,0 +1,26 @@
+import CSodium
+
+/// BLAKE2b-256 of what comes in pieces: of a file, however long it is.
+public final class StreamedHash {
+  private let state: UnsafeMutableRawPointer
+
+  public init() {
+    // libsodium wants it at a multiple of 64.
+    state = .allocate(byteCount: crypto_generichash_statebytes(), alignment: 64)
+    crypto_generichash_init(OpaquePointer(state), nil, 0, 32)
+  }
+
+  deinit { state.deallocate() }
+
+  public func add(_ bytes: UnsafeRawBufferPointer) {
+    guard let start = bytes.baseAddress else { return }
+    crypto_generichash_update(OpaquePointer(state), start.assumingMemoryBound(to: UInt8.self), UInt64(bytes.count))
+  }
+
+  /// The digest of all that was added; nothing may be added behind it.
+  public func digest() -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: 32)
+    crypto_generichash_final(OpaquePointer(state), &digest, digest.count)
+    return digest
+  }
+}
