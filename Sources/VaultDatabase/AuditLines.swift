@@ -17,19 +17,35 @@ public enum AuditField: Int32, Sendable, CaseIterable {
 
 /// A row of the audit log as bytes, good until the next row: an export makes no `String` of a million rows' texts.
 public struct AuditLine {
-  private let row: VisitedRow
+  private enum Row {
+    case stored(VisitedRow)
+    case shipped(ShippedRow)
+  }
+  private let row: Row
 
-  init(_ row: VisitedRow) { self.row = row }
+  init(_ row: VisitedRow) { self.row = .stored(row) }
+  init(_ row: ShippedRow) { self.row = .shipped(row) }
+
+  /// Where a row of a team's log comes from; nil of this machine's own.
+  public var origin: RowOrigin? { if case .shipped(let row) = row { row.origin } else { nil } }
 
   /// Lends a text as it is stored, until `body` returns; nil where there is none.
   @inline(__always)
   public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) {
-    row.withText(Int(field.rawValue), body)
+    switch row {
+    case .stored(let row): row.withText(Int(field.rawValue), body)
+    case .shipped(let row): row.withText(field, body)
+    }
   }
   /// Lends the row's hash, until `body` returns.
   public func withHash(_ body: (UnsafeRawBufferPointer) -> Void) { withBlob(.hash, body) }
   /// Lends the bytes of another column that holds some (``AuditField/previousHash``, ``AuditField/mac``); empty where there are none.
-  public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) { row.withBlob(Int(field.rawValue), body) }
+  public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) {
+    switch row {
+    case .stored(let row): row.withBlob(Int(field.rawValue), body)
+    case .shipped(let row): body(field == .hash ? row.hash : UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+  }
 
   /// Whether the kernel stood for which file the asking process ran.
   public var isProven: Bool {
@@ -45,12 +61,18 @@ public struct AuditLine {
     shown.withUTF8 { body(UnsafeRawBufferPointer($0)) }
   }
 
-  public func text(_ field: AuditField) -> String {
-    row.withText(Int(field.rawValue)) { $0.map { String(decoding: $0, as: UTF8.self) } ?? "" }
+  public func optionalText(_ field: AuditField) -> String? {
+    var text: String?
+    withBytes(field) { text = $0.map { String(decoding: $0, as: UTF8.self) } }
+    return text
   }
-  public func number(_ field: AuditField) -> Int64 { row.int(Int(field.rawValue)) }
+  public func text(_ field: AuditField) -> String { optionalText(field) ?? "" }
+  public func number(_ field: AuditField) -> Int64 { optionalNumber(field) ?? 0 }
   public func optionalNumber(_ field: AuditField) -> Int64? {
-    row.isNull(Int(field.rawValue)) ? nil : row.int(Int(field.rawValue))
+    switch row {
+    case .stored(let row): row.isNull(Int(field.rawValue)) ? nil : row.int(Int(field.rawValue))
+    case .shipped(let row): row.number(field)
+    }
   }
 }
 

@@ -32,6 +32,25 @@ public struct NameTable: Sendable {
     return ends.count - 1
   }
 
+  /// Texts of one kind that the reports over a team's rows tell apart: the rest is one, "(others)", or whoever writes rows could fill memory
+  /// with names.
+  public static let mostOfTeam = 50_000
+
+  /// The text's number, or that of "(others)" where there are as many as `most` and it is none of them.
+  public mutating func number(of text: UnsafeRawBufferPointer, upTo most: Int) -> Int {
+    guard count >= most, !contains(text) else { return number(of: text) }
+    return Array("(others)".utf8).withUnsafeBytes { number(of: $0) }
+  }
+
+  private func contains(_ text: UnsafeRawBufferPointer) -> Bool {
+    var slot = Self.hash(text) & (slots.count - 1)
+    while slots[slot] != 0 {
+      if isEqual(Int(slots[slot]) - 1, text) { return true }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    return false
+  }
+
   private func isEqual(_ number: Int, _ text: UnsafeRawBufferPointer) -> Bool {
     let range = range(number)
     guard range.count == text.count else { return false }

@@ -1,61 +1,48 @@
 import VaultModel
 
-/// A log put together of rows that stand elsewhere, of any number of vaults, so that every report runs over them as over a vault's own.
+/// What the reports want of a team's rows beside counting them: the sessions, and how they were renewed. Only rows that make, end or fail a
+/// session are kept, in a database that SQLite keeps in a file without a name; how often each was used is summed up on the way.
 ///
-/// The rows are numbered anew, in the order in which they come. Sessions and profiles are made of what the rows say of them. It is a
-/// database that SQLite keeps in memory, and in a file without a name where it grows large.
+/// Sessions and profiles are made of what the rows say of them. A session is one of its vault: ids of different vaults may be the same.
 public final class TeamLog {
+  /// Sessions whose use is summed up in memory before it is written.
+  private static let mostInMind = 20_000
+
   private let database: Database
   private let insert: Statement
-  private var fields = AuditFormFields()
+  private let addUse: Statement
+  private let addProfile: Statement
   private var count: Int64 = 0
-  /// Rows that were left out, because this version does not know what they say or because they make no sense.
-  public private(set) var leftOut = 0
+  private var profiles = NameTable()
+  private var hasRole: [Bool] = []
+  private var used = NameTable()
+  private var uses: [(times: Int64, last: Int64)] = []
+  private var key: [UInt8] = []
 
   public init() throws {
     database = try Database(path: "", access: .readWrite)
     try Schema.make(in: database)
-    // What is here was filtered already, and is gone over once: three indexes do, and are made when all rows are there. Numbers of secrets
-    // are unique in one vault only; here some vault could keep the others' rows out with them.
+    // What is here is gone over once: three indexes do, and are made when all rows are there. Numbers of secrets are unique in one vault only.
     for index in Self.indexes { try database.execute("DROP INDEX audit_event_" + index) }
-    try database.execute("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -262144; BEGIN")
+    try database.execute("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; BEGIN")
     try database.execute("INSERT INTO vault (id, created_at) VALUES ('vlt_team', 0)")
+    try database.execute(
+      "CREATE TABLE used (id TEXT NOT NULL PRIMARY KEY, times INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID")
+    addUse = try database.prepare(
+      "INSERT INTO used VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET times = times + excluded.times, last = max(last, excluded.last)"
+    )
+    addProfile = try database.prepare(
+      """
+      INSERT INTO profile (name, is_own, origin, kind, role_arn, digest) VALUES (?1, 0, 'team', CASE WHEN ?2 IS NULL THEN 'keys' \
+      ELSE 'assume-role' END, ?2, x'00') ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, role_arn = excluded.role_arn
+      """)
     insert = try database.prepare(
       """
       INSERT INTO audit_event (sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, \
-      source_access_key_id, access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, \
-      intent_id, user, uid, pid, program, executable, directory, parent, host, subject, subject_version, hash, previous_hash) \
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      source_access_key_id, access_key_id, issued_at, expires_at, mfa, session_id, user, uid, pid, program, executable, directory, parent, \
+      host, hash, previous_hash) \
+      VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, 0, 0, '', '', '', '', ?16, zeroblob(32), zeroblob(32))
       """)
-  }
-
-  /// Adds a row.
-  ///
-  /// - Parameters:
-  ///   - form: as the row's hash goes over it; whatever it holds.
-  ///   - hash: 32 bytes.
-  public func add(_ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer) throws {
-    guard fields.read(form), makesSense(form) else {
-      leftOut += 1
-      return
-    }
-    count += 1
-    insert.begin()
-    for column in 0..<AuditFormFields.count {
-      switch fields[column] {
-      case _ where column == 0: try insert.bind(count)
-      case .none: try insert.bind(nil as Int64?)
-      case .number(let number): try insert.bind(number)
-      case .text(let range): try insert.bind(text: UnsafeRawBufferPointer(rebasing: form[range]))
-      }
-    }
-    try insert.bind(blob: hash).bind(blob: hash)
-    do {
-      try insert.run()
-    } catch DatabaseError.constraint {
-      count -= 1
-      leftOut += 1
-    }
   }
 
   private static let indexes = [
@@ -63,33 +50,114 @@ public final class TeamLog {
     "role_outcome",
   ]
 
-  /// What ``AuditRows/read(_:)`` takes.
-  private func makesSense(_ form: UnsafeRawBufferPointer) -> Bool {
-    guard fields.text(.action, of: form).flatMap({ AuditAction(rawValue: $0) }) != nil,
-      fields.text(.outcome, of: form).flatMap({ AuditOutcome(rawValue: $0) }) != nil,
-      fields.text(.trigger, of: form).flatMap({ AuditTrigger(rawValue: $0) }) != nil,
-      fields.number(.uid).flatMap({ UInt32(exactly: $0) }) != nil, fields.number(.pid).flatMap({ Int32(exactly: $0) }) != nil
-    else { return false }
+  /// Takes a row into account.
+  ///
+  /// - Parameters:
+  ///   - time: when it was, as far as that is possible.
+  ///   - user: whose it is in the reports.
+  public func add(_ line: AuditLine, time: Int64, user: UnsafeRawBufferPointer) throws {
+    try noteProfile(line)
+    let isSuccess = line.isText(.outcome, "success")
+    let hasSession = sessionKey(line)
+    if isSuccess, hasSession, line.isText(.action, "Deliver") { return try noteUse(at: time) }
+    if isWanted(line, isSuccess: isSuccess, hasSession: hasSession) {
+      try keep(line, time: time, user: user, hasSession: hasSession)
+    }
+  }
+
+  /// Whether it makes or ends a session, or is a renewal that failed.
+  private func isWanted(_ line: AuditLine, isSuccess: Bool, hasSession: Bool) -> Bool {
+    guard isSuccess else { return line.isText(.trigger, "rotation") }
+    guard hasSession else { return false }
+    return line.optionalNumber(.expiresAt) != nil || line.isText(.action, "SessionReplaced")
+      || line.isText(.action, "SessionExpired") || line.isText(.action, "SessionForgotten")
+  }
+
+  private func keep(_ line: AuditLine, time: Int64, user: UnsafeRawBufferPointer, hasSession: Bool) throws {
+    count += 1
+    insert.begin()
+    try insert.bind(count).bind(time)
+    for field in Self.texts { try bind(line, field) }
+    try insert.bind(line.optionalNumber(.issuedAt)).bind(line.optionalNumber(.expiresAt))
+    if hasSession { try bind(key) } else { try insert.bind(nil as Int64?) }
+    try insert.bind(text: user)
+    // In the host's place the vault: what is replaced is replaced on the same machine.
+    if let origin = line.origin { try insert.bind(text: origin.vault) } else { try bind(line, .host) }
+    do {
+      try insert.run()
+    } catch DatabaseError.constraint {
+      count -= 1
+    }
+  }
+
+  private static let texts: [AuditField] = [
+    .action, .outcome, .trigger, .profile, .roleARN, .roleSessionName, .sourceIdentity, .sourceAccessKeyId, .accessKeyId,
+  ]
+
+  private func bind(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { _ = try insert.bind(text: $0) } }
+
+  private func bind(_ line: AuditLine, _ field: AuditField) throws {
+    var failure: (any Error)?
+    line.withBytes(field) { bytes in
+      do {
+        if let bytes { try insert.bind(text: bytes) } else { try insert.bind(nil as Int64?) }
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
+  /// `ses_…@vlt_…`
+  private func sessionKey(_ line: AuditLine) -> Bool {
+    key.removeAll(keepingCapacity: true)
+    line.withBytes(.sessionId) { if let bytes = $0 { key.append(contentsOf: bytes) } }
+    guard !key.isEmpty else { return false }
+    if let origin = line.origin {
+      key.append(UInt8(ascii: "@"))
+      key.append(contentsOf: origin.vault)
+    }
     return true
   }
 
-  /// The log, once every row is there.
+  private func noteUse(at time: Int64) throws {
+    let number = key.withUnsafeBytes { used.number(of: $0) }
+    if number == uses.count { uses.append((0, time)) }
+    uses[number] = (uses[number].times + 1, max(uses[number].last, time))
+    if uses.count == Self.mostInMind { try writeUses() }
+  }
+
+  private func writeUses() throws {
+    for (number, use) in uses.enumerated() { try addUse.begin().bind(used[number]).bind(use.times).bind(use.last).run() }
+    used = NameTable()
+    uses.removeAll(keepingCapacity: true)
+  }
+
+  private func noteProfile(_ line: AuditLine) throws {
+    var number: Int?
+    line.withBytes(.profile) { if let bytes = $0 { number = profiles.number(of: bytes, upTo: NameTable.mostOfTeam) } }
+    guard let number else { return }
+    let isNew = number == hasRole.count
+    if isNew { hasRole.append(false) }
+    guard isNew || !hasRole[number], isNew || line.optionalText(.roleARN) != nil else { return }
+    hasRole[number] = line.optionalText(.roleARN) != nil
+    try addProfile.begin().bind(profiles[number]).bind(line.optionalText(.roleARN)).run()
+  }
+
+  /// The sessions, once every row is there.
   public func reader() throws -> VaultReader {
+    try writeUses()
     try database.execute("COMMIT")
     try database.execute(Self.sessions)
     return VaultReader(over: database)
   }
 
-  /// Profiles by name; a session for each call that issued one, ended by the row that says so, and replaced by the next of the same user
-  /// on the same host for the same profile.
+  /// A session for each call that issued one, ended by the row that says so, and replaced by the next of the same user of the same vault for
+  /// the same profile.
   private static let sessions = """
     BEGIN;
     CREATE INDEX audit_event_role ON audit_event (role_arn, sequence) WHERE role_arn IS NOT NULL;
     CREATE INDEX audit_event_session ON audit_event (session_id, sequence) WHERE session_id IS NOT NULL;
-    CREATE INDEX audit_event_intent ON audit_event (intent_id) WHERE intent_id IS NOT NULL;
-    INSERT INTO profile (name, is_own, origin, kind, role_arn, digest)
-      SELECT profile, 0, 'team', CASE WHEN max(role_arn) IS NULL THEN 'keys' ELSE 'assume-role' END, max(role_arn), x'00'
-      FROM audit_event WHERE profile IS NOT NULL GROUP BY profile;
     INSERT INTO session (id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, expires_at,
         renews_at, ended_at, end_reason, replaced_by, deliveries, last_used_at)
       WITH made AS (
@@ -97,9 +165,6 @@ public final class TeamLog {
         WHERE a.session_id IS NOT NULL AND a.outcome = 'success' AND a.access_key_id IS NOT NULL AND a.expires_at > a.issued_at
           AND a.action NOT IN ('Deliver', 'LeaseEnded', 'SessionReplaced', 'SessionExpired', 'SessionForgotten')
         GROUP BY a.session_id
-      ), used AS (
-        SELECT session_id, count(*) AS times, max(time) AS last FROM audit_event
-        WHERE action = 'Deliver' AND outcome = 'success' AND session_id IS NOT NULL GROUP BY session_id
       ), ended AS (
         SELECT session_id, min(time) AS at,
           CASE min(action) WHEN 'SessionReplaced' THEN 'replaced' WHEN 'SessionExpired' THEN 'expired' ELSE 'forgotten' END AS reason
@@ -111,7 +176,7 @@ public final class TeamLog {
         CASE WHEN e.reason IN ('replaced', 'expired') THEN
           lead(m.session_id) OVER (PARTITION BY m.host, m.user, m.profile, m.role_arn, m.role_session_name ORDER BY m.issued_at, m.sequence) END,
         coalesce(u.times, 0), u.last
-      FROM made m JOIN profile p ON p.name = m.profile LEFT JOIN used u ON u.session_id = m.session_id
+      FROM made m JOIN profile p ON p.name = m.profile LEFT JOIN used u ON u.id = m.session_id
         LEFT JOIN ended e ON e.session_id = m.session_id;
     COMMIT
     """

@@ -1,10 +1,17 @@
+import VaultModel
+
 /// Rows on their way through a pipe, from the program that reads the team's server to the one that reports.
 ///
-/// First `vault-team-rows-1` and a line break; then each row as its length in 4 bytes little-endian, its hash, its form; at the end a length
-/// of 0 and the number of rows in 8 bytes. Without that end it is no answer.
+/// First `vault-team-rows-2` and a line break, then the times of the first and the last row in 8 bytes each; then each row as the length of
+/// what follows in 4 bytes, when it was received in 8, the lengths of its vault's id and its login in 2 each, whether it is enrolled in 1,
+/// these two, its hash, its form; at the end a length of 0 and the number of rows in 8 bytes. All little-endian, times in milliseconds. Without that end it is no answer.
 public enum TeamStream {
-  static let beginning = Array("vault-team-rows-1\n".utf8)
+  static let beginning = Array("vault-team-rows-2\n".utf8)
+  static let headerLength = beginning.count + 16
+  static let rowHeader = 13
   static let hashLength = 32
+  /// Bytes of an id or a login.
+  static let longestName = 1_000
 
   /// What comes out of the pipe makes no sense.
   public struct Damage: Error {}
@@ -14,60 +21,98 @@ public enum TeamStream {
     /// What is to be written; the caller takes it away.
     public var bytes = TeamStream.beginning
 
-    public init() {}
+    public init(first: Timestamp, last: Timestamp) {
+      add(first.milliseconds)
+      add(last.milliseconds)
+    }
 
-    public mutating func add(_ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer) {
-      withUnsafeBytes(of: UInt32(form.count + hash.count).littleEndian) { bytes.append(contentsOf: $0) }
+    private mutating func add<Number: FixedWidthInteger>(_ number: Number) {
+      withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// - Parameter origin: with names that are as short as the server's.
+    public mutating func add(_ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin) {
+      let vault = origin.vault.prefix(TeamStream.longestName), login = origin.login.prefix(TeamStream.longestName)
+      add(UInt32(TeamStream.rowHeader + vault.count + login.count + form.count + hash.count))
+      add(origin.receivedAt)
+      add(UInt16(vault.count))
+      add(UInt16(login.count))
+      bytes.append(origin.isEnrolled ? 1 : 0)
+      bytes.append(contentsOf: vault)
+      bytes.append(contentsOf: login)
       bytes.append(contentsOf: hash)
       bytes.append(contentsOf: form)
       rows += 1
     }
 
     public mutating func end() {
-      bytes.append(contentsOf: [0, 0, 0, 0])
-      withUnsafeBytes(of: rows.littleEndian) { bytes.append(contentsOf: $0) }
+      add(UInt32(0))
+      add(rows)
     }
   }
 
   public struct Reader {
     private var bytes: [UInt8] = []
-    private var hasBegun = false
     private var rows: UInt64 = 0
+    /// The times of the first and the last row, once they are there.
+    public private(set) var span: (first: Timestamp, last: Timestamp)?
     public private(set) var hasEnded = false
 
     public init() {}
 
     public mutating func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
 
-    /// Lends every whole row that is there to `body`.
-    public mutating func take(_ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer) throws -> Void) throws {
-      var place = 0
-      if !hasBegun {
-        guard bytes.count >= TeamStream.beginning.count else { return }
-        guard bytes.starts(with: TeamStream.beginning) else { throw Damage() }
-        hasBegun = true
-        place = TeamStream.beginning.count
+    /// Reads what stands before the rows, once it is there.
+    public mutating func takeHeader() throws {
+      guard span == nil, bytes.count >= TeamStream.headerLength else { return }
+      guard bytes.starts(with: TeamStream.beginning) else { throw Damage() }
+      span = bytes.withUnsafeBytes { all in
+        func time(_ place: Int) -> Timestamp {
+          Timestamp(
+            stored: Int64(littleEndian: all.loadUnaligned(fromByteOffset: TeamStream.beginning.count + place, as: Int64.self)))
+        }
+        return (time(0), time(8))
       }
+      bytes.removeFirst(TeamStream.headerLength)
+    }
+
+    /// Lends every whole row that is there to `body`.
+    public mutating func take(
+      _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer, _ origin: RowOrigin) throws -> Void
+    ) throws {
+      try takeHeader()
+      guard span != nil else { return }
+      var place = 0
       try bytes.withUnsafeBytes { all in
+        func number<Number: FixedWidthInteger>(_ place: Int, _ type: Number.Type) -> Number {
+          Number(littleEndian: all.loadUnaligned(fromByteOffset: place, as: Number.self))
+        }
         while !hasEnded, all.count - place >= 4 {
-          let length = Int(UInt32(littleEndian: all.loadUnaligned(fromByteOffset: place, as: UInt32.self)))
+          let length = Int(number(place, UInt32.self))
           if length == 0 {
             guard all.count - place >= 12 else { break }
-            guard UInt64(littleEndian: all.loadUnaligned(fromByteOffset: place + 4, as: UInt64.self)) == rows else {
-              throw Damage()
-            }
+            guard number(place + 4, UInt64.self) == rows else { throw Damage() }
             hasEnded = true
             place += 12
             break
           }
-          guard (TeamStream.hashLength...TeamStream.hashLength + AuditFormFields.longest).contains(length) else { throw Damage() }
+          let least = TeamStream.rowHeader + TeamStream.hashLength
+          guard (least...least + 2 * TeamStream.longestName + AuditFormFields.longest).contains(length) else { throw Damage() }
           guard all.count - place - 4 >= length else { break }
-          let row = UnsafeRawBufferPointer(rebasing: all[(place + 4)..<(place + 4 + length)])
+          let start = place + 4
+          let vault = start + TeamStream.rowHeader
+          let login = vault + Int(number(start + 8, UInt16.self))
+          let hash = login + Int(number(start + 10, UInt16.self))
+          let form = hash + TeamStream.hashLength
+          place = start + length
+          guard form <= place else { throw Damage() }
           try body(
-            UnsafeRawBufferPointer(rebasing: row[TeamStream.hashLength...]),
-            UnsafeRawBufferPointer(rebasing: row[..<TeamStream.hashLength]))
+            UnsafeRawBufferPointer(rebasing: all[form..<place]), UnsafeRawBufferPointer(rebasing: all[hash..<form]),
+            RowOrigin(
+              vault: UnsafeRawBufferPointer(rebasing: all[vault..<login]),
+              login: UnsafeRawBufferPointer(rebasing: all[login..<hash]),
+              receivedAt: number(start, Int64.self), isEnrolled: all[start + 12] == 1))
           rows += 1
-          place += 4 + length
         }
         if hasEnded, place < all.count { throw Damage() }
       }

@@ -21,10 +21,12 @@ enum EventColumns {
     """
 
   /// A row's form, and nothing in place of one that is longer than any: the server sends what its owner put there.
-  static let form: StaticString = "CASE WHEN octet_length(form) > 1048576 THEN '' ELSE form END"
+  static let form: StaticString = "CASE WHEN octet_length(e.form) > 1048576 THEN '' ELSE e.form END"
 
   /// A time as PostgreSQL counts it: microseconds since 2000.
-  static func time(_ milliseconds: Int64) -> Int64 { (Timestamp(stored: milliseconds).milliseconds - 946_684_800_000) * 1_000 }
+  static func time(_ milliseconds: Int64) -> Int64 { (Timestamp(stored: milliseconds).milliseconds - epoch) * 1_000 }
+  /// 2000, in milliseconds since 1970.
+  static let epoch: Int64 = 946_684_800_000
 
   /// Lends a text in the form that the column has.
   static func withText<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows

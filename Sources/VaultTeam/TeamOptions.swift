@@ -46,6 +46,7 @@ struct TeamOptions {
     filter.action = values["action"].flatMap { AuditAction(rawValue: $0) }
     filter.since = values["since"].flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) }
     filter.until = values["until"].flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) }
+    filter.reverse = values["reverse"] != nil
     filter.limit = try number("limit", in: 1...Int(Int32.max))
     return filter
   }

@@ -85,13 +85,18 @@ public enum TeamProgram {
 
   private static func rows(_ options: TeamOptions) throws {
     let address = try options.address("from")
-    let filter = try options.filter()
+    var rows = TeamRows(filter: try options.filter())
+    rows.login = options["login"]
+    rows.vault = options["vault"]
+    rows.isForSums = options["sums"] != nil
     try retrying { attempt in
       let server = try Server(address.parameters, patience: 600)
-      var writer = TeamStream.Writer()
+      let span = try rows.isForSums ? TeamRows.span(on: server) : nil
+      let none = Timestamp(milliseconds: 0)
+      var writer = TeamStream.Writer(first: span?.first ?? none, last: span?.last ?? none)
       do {
-        try TeamRows.forEach(filter, on: server) { form, hash in
-          writer.add(form, hash: hash)
+        try rows.forEach(on: server) { form, hash, origin in
+          writer.add(form, hash: hash, from: origin)
           guard writer.bytes.count >= 1 << 18 else { return }
           // From here on nothing can be taken back.
           attempt.isLast = true

@@ -2,78 +2,120 @@ import VaultDatabase
 import VaultModel
 
 /// The rows of the whole team that a filter wants, as the server has them.
-enum TeamRows {
-  /// Oldest first, in the order of time; lends each row's form and hash.
-  static func forEach(
-    _ filter: AuditFilter, on server: Server,
-    _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer) throws -> Void
+struct TeamRows {
+  let filter: AuditFilter
+  var login: String?
+  var vault: String?
+  /// Whether the order is of no matter, and intents are not wanted: for sums.
+  var isForSums = false
+
+  /// Lends each row's form and hash, and where it comes from.
+  ///
+  /// They come oldest first, in the order of time, the other way round where the filter says so; a row that is dated after it was received
+  /// stands where it was received, so that it keeps no other out of a page.
+  func forEach(
+    on server: Server,
+    _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer, _ origin: RowOrigin) throws -> Void
   ) throws {
-    let query = Query(filter)
+    let query = query
+    // The index by time is in order already, and millions of rows are not sorted on the server's disk.
+    if !isForSums { try server.run("SET enable_sort = off") }
     try server.forEachRow(query.sql, query.values) { row in
       try row.withBytes(0) { hash in
-        guard let hash, hash.count == 32 else { throw ServerError.senseless }
+        guard let hash, hash.count == 32, let received = try row.number(2), let enrolled = row.bytes(5)?.first else {
+          throw ServerError.senseless
+        }
         try row.withBytes(1) { form in
-          guard let form, (AuditFormFields.shortest...AuditFormFields.longest).contains(form.count) else {
-            throw ServerError.senseless
+          try row.withBytes(3) { vault in
+            try row.withBytes(4) { login in
+              guard let form, let vault, let login, form.count <= AuditFormFields.longest else { throw ServerError.senseless }
+              try body(
+                form, hash,
+                RowOrigin(
+                  vault: vault, login: login, receivedAt: received / 1_000 + EventColumns.epoch, isEnrolled: enrolled == 1))
+            }
           }
-          try body(form, hash)
         }
       }
     }
   }
 
-  /// The query for a filter. What is looked for is bound; the text is put together of fixed pieces.
-  struct Query {
-    let sql: String
-    let values: [ServerValue]
+  /// The times of the first and the last row of the log, whatever the filter says.
+  static func span(on server: Server) throws -> (first: Timestamp, last: Timestamp)? {
+    var span: (first: Timestamp, last: Timestamp)?
+    try server.forEachRow(
+      """
+      SELECT min(least(e."time", e.received_at)), max(least(e."time", e.received_at)) FROM vault_audit.audit_event e WHERE e.form IS NOT NULL
+      """
+    ) { row in
+      guard let first = try row.number(0), let last = try row.number(1) else { return }
+      span = (
+        Timestamp(milliseconds: first / 1_000 + EventColumns.epoch), Timestamp(milliseconds: last / 1_000 + EventColumns.epoch)
+      )
+    }
+    return span
+  }
 
-    init(_ filter: AuditFilter) {
-      var conditions = ["e.form IS NOT NULL"]
-      var values: [ServerValue] = []
-      func want(_ left: String, _ value: ServerValue?) {
-        guard let value else { return }
-        values.append(value)
-        conditions.append("\(left) $\(values.count)")
-      }
-      // As the columns have their texts.
-      func text(_ text: String?) -> ServerValue? {
-        guard var text else { return nil }
-        return text.withUTF8 { EventColumns.withText(UnsafeRawBufferPointer($0)) { .text(String(decoding: $0, as: UTF8.self)) } }
-      }
-      want("e.profile =", text(filter.profile))
-      want("e.outcome =", text(filter.outcome?.rawValue))
-      want("e.action =", text(filter.action?.rawValue))
-      want("e.user_name =", text(filter.user))
-      want("e.session_id =", text(filter.session))
-      want("e.\"time\" >=", filter.since.map { .time($0) })
-      want("e.\"time\" <", filter.until.map { .time($0) })
-      if let role = filter.role {
-        if role.hasPrefix("arn:") {
-          want("e.role_arn =", text(role))
-        } else {
-          values.append(.text("/" + role))
-          conditions.append("right(e.role_arn, length($\(values.count))) = $\(values.count)")
-        }
-      }
-      if filter.outcome != .intent {
-        conditions.append(
-          """
-          (e.outcome <> 'intent' OR NOT EXISTS \
-          (SELECT 1 FROM vault_audit.audit_event o WHERE o.vault_id = e.vault_id AND o.intent_id = e.id))
-          """)
-      }
-      var sql = "SELECT e.hash, e.form, e.\"time\", e.vault_id, e.sequence FROM vault_audit.audit_event e WHERE "
-      sql += conditions.joined(separator: " AND ")
-      if let limit = filter.limit {
-        values.append(.number(Int64(limit)))
-        sql =
-          "SELECT n.hash, n.form FROM (\(sql) ORDER BY e.\"time\" DESC, e.vault_id DESC, e.sequence DESC LIMIT $\(values.count)) n "
-        sql += "ORDER BY n.\"time\", n.vault_id, n.sequence"
+  /// The query. What is looked for is bound; the text is put together of fixed pieces.
+  var query: (sql: String, values: [ServerValue]) {
+    var conditions = ["e.form IS NOT NULL"]
+    var values: [ServerValue] = []
+    func want(_ left: String, _ value: ServerValue?) {
+      guard let value else { return }
+      values.append(value)
+      conditions.append("\(left) $\(values.count)")
+    }
+    // As the columns have their texts.
+    func text(_ text: String?) -> ServerValue? {
+      guard var text else { return nil }
+      return text.withUTF8 { EventColumns.withText(UnsafeRawBufferPointer($0)) { .text(String(decoding: $0, as: UTF8.self)) } }
+    }
+    want("e.profile =", text(filter.profile))
+    want("e.outcome =", text(filter.outcome?.rawValue))
+    want("e.action =", text(filter.action?.rawValue))
+    want("e.user_name =", text(filter.user))
+    want("e.session_id =", text(filter.session))
+    want("e.vault_id =", vault.map { .text($0) })
+    want("v.shipper =", login.map { .text($0) })
+    want("\(Self.when) >=", filter.since.map { .time($0) })
+    want("\(Self.when) <", filter.until.map { .time($0) })
+    if let role = filter.role {
+      if role.hasPrefix("arn:") {
+        want("e.role_arn =", text(role))
       } else {
-        sql += " ORDER BY e.\"time\", e.vault_id, e.sequence"
+        values.append(.text("/" + role))
+        conditions.append("right(e.role_arn, length($\(values.count))) = $\(values.count)")
       }
-      self.sql = sql
-      self.values = values
     }
+    if isForSums {
+      conditions.append("e.outcome <> 'intent'")
+    } else if filter.outcome != .intent {
+      conditions.append(
+        """
+        (e.outcome <> 'intent' OR NOT EXISTS \
+        (SELECT 1 FROM vault_audit.audit_event o WHERE o.vault_id = e.vault_id AND o.intent_id = e.id))
+        """)
+    }
+    let order = { (direction: String) in
+      " ORDER BY \(Self.when)\(direction), e.vault_id\(direction), e.sequence\(direction)"
+    }
+    var sql = """
+      SELECT e.hash, \(EventColumns.form) AS form, e.received_at, left(e.vault_id, 100) AS vault, \
+      left(coalesce(v.shipper, '?'), 100) AS login, coalesce(n.login = v.shipper, false) AS enrolled, e."time", e.vault_id, e.sequence FROM vault_audit.audit_event e \
+      LEFT JOIN vault_audit.audit_vault v ON v.vault_id = e.vault_id LEFT JOIN vault_audit.audit_enrolment n ON n.vault_id = e.vault_id WHERE \
+
+      """
+    sql += conditions.joined(separator: " AND ")
+    if let limit = filter.limit {
+      values.append(.number(Int64(limit)))
+      sql += order(" DESC") + " LIMIT $\(values.count)"
+      if !filter.reverse { sql = "SELECT * FROM (\(sql)) e" + order("") }
+    } else if !isForSums {
+      sql += order(filter.reverse ? " DESC" : "")
+    }
+    return (sql, values)
   }
+
+  /// When a row was, as far as that is possible; the server has an index of it.
+  private static let when: StaticString = "least(e.\"time\", e.received_at)"
 }

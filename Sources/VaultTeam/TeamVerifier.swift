@@ -127,7 +127,7 @@ struct TeamVerifier {
         try server.forEachRow(
           """
           SELECT sequence, hash, previous_sequence, previous_hash, mac, \(EventColumns.form), received_at, \(EventColumns.names) \
-          FROM vault_audit.audit_event WHERE vault_id = $1 AND sequence > $2 AND sequence <= $3 ORDER BY sequence
+          FROM vault_audit.audit_event e WHERE vault_id = $1 AND sequence > $2 AND sequence <= $3 ORDER BY sequence
           """, [.text(laptop.vaultId), .number(first), .number(through)]
         ) { row in
           guard let fault = try pass.fault(in: row) else { return }

@@ -18,8 +18,7 @@ extension AuditLineWriter {
 enum AuditExport {
   static let command = Command(
     "audit export", "--format FORMAT", "the audit log, or a part of it, for other programs",
-    options: AuditReport.filters + [
-      TeamSource.option,
+    options: AuditReport.filters + TeamSource.options + [
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
       Option(
@@ -39,16 +38,15 @@ enum AuditExport {
     }
     var filter = try AuditReport.filter(arguments, now: SystemClock().now())
     let head = arguments.has("whole") ? try bound(&filter, arguments, paths) : nil
-    let reader = try TeamSource.reader(arguments, filter, paths)
+    let isTeam = arguments["from"] != nil
     switch format {
     case "jsonl":
-      let heads = try reader.auditHeads() + (head.map { [$0] } ?? [])
-      try export(
-        reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: heads, proves: arguments["from"] == nil),
-        to: arguments["output"])
-    case "csv": try export(reader, filter, ExportCSV(), to: arguments["output"])
-    case "ocsf": try export(reader, filter, ExportOCSF(), to: arguments["output"])
-    default: try export(reader, filter, ExportCEF(), to: arguments["output"])
+      let reader = isTeam ? nil : try VaultReader(path: paths.database)
+      let heads = try (reader?.auditHeads() ?? []) + (head.map { [$0] } ?? [])
+      try export(arguments, filter, paths, ExportJSON(vaultId: reader?.vaultId(), heads: heads, proves: !isTeam))
+    case "csv": try export(arguments, filter, paths, ExportCSV(isTeam: isTeam))
+    case "ocsf": try export(arguments, filter, paths, ExportOCSF())
+    default: try export(arguments, filter, paths, ExportCEF())
     }
   }
 
@@ -80,29 +78,28 @@ enum AuditExport {
     return nil
   }
 
-  private static func export(_ reader: VaultReader, _ filter: AuditFilter, _ writer: some AuditLineWriter, to path: String?)
+  private static func export(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ writer: some AuditLineWriter)
     throws
   {
-    guard let path else { return try copy(reader, filter, writer, 1) }
+    guard let path = arguments["output"] else { return try write(arguments, filter, paths, writer, to: 1) }
     let file = try NewFile(path)
-    try copy(reader, filter, writer, file.descriptor)
+    try write(arguments, filter, paths, writer, to: file.descriptor)
     try file.putInPlace()
   }
 
-  /// Writes an export to standard output.
-  static func print(_ reader: VaultReader, _ filter: AuditFilter, _ writer: some AuditLineWriter) throws {
-    try copy(reader, filter, writer, 1)
-  }
-
-  private static func copy(_ reader: VaultReader, _ filter: AuditFilter, _ writer: some AuditLineWriter, _ descriptor: Int32)
-    throws
-  {
-    var writer = writer
+  /// Writes an export of this machine's log, or of a team's.
+  static func write(
+    _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ given: some AuditLineWriter, to descriptor: Int32 = 1
+  ) throws {
+    var writer = given
     var sink = ByteSink(descriptor: descriptor)
     writer.begin(&sink)
-    try reader.forEachAuditLine(filter) { line in
+    func add(_ line: AuditLine) throws {
       writer.write(line, to: &sink)
       if let failure = sink.failure { throw failure }
+    }
+    if try !TeamSource.forEachLine(arguments, filter, paths, add) {
+      try VaultReader(path: paths.database).forEachAuditLine(filter, add)
     }
     sink.flush()
     if let failure = sink.failure { throw failure }

@@ -11,6 +11,9 @@ enum AuditFormat {
     "directory", "host", "executable", "parent", "sessionId", "error", "detail", "hash",
   ]
 
+  /// Where a team's row comes from, behind those.
+  static let teamColumns = ["vault", "login", "receivedAt"]
+
   static func cells(_ record: AuditRecord) -> [String] {
     let event = record.event
     let who = event.requester
@@ -29,7 +32,7 @@ enum AuditFormat {
     ]
   }
 
-  static func write(_ record: AuditRecord, to writer: inout JSONWriter) {
+  static func write(_ record: AuditRecord, _ shipped: TeamOrigin? = nil, to writer: inout JSONWriter) {
     let event = record.event
     writer.object { writer in
       writer.field("id", record.id)
@@ -75,6 +78,31 @@ enum AuditFormat {
       writer.field("detail", event.detail)
       writer.field("hash", hex(record.hash))
       writer.field("intentId", event.intentId)
+      guard let shipped else { return }
+      writer.field("vault", shipped.vault)
+      writer.field("login", shipped.login)
+      writer.field("enrolled", shipped.isEnrolled)
+      writer.field("receivedAt", shipped.receivedAt.iso8601)
+      writer.field("datedAhead", shipped.isAhead)
     }
+  }
+}
+
+/// Where a row of a team's log comes from, kept.
+struct TeamOrigin {
+  let vault: String
+  let login: String
+  let isEnrolled: Bool
+  let receivedAt: Timestamp
+  /// It is dated after it was received.
+  let isAhead: Bool
+
+  init?(_ line: AuditLine) {
+    guard let origin = line.origin else { return nil }
+    vault = String(decoding: origin.vault, as: UTF8.self)
+    login = String(decoding: origin.login, as: UTF8.self)
+    isEnrolled = origin.isEnrolled
+    receivedAt = Timestamp(stored: origin.receivedAt)
+    isAhead = origin.isAhead(line.number(.time))
   }
 }

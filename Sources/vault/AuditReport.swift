@@ -15,8 +15,7 @@ enum AuditReport {
     Option("until", value: "TIME", "before then"),
   ]
   static let options =
-    filters + [
-      TeamSource.option,
+    filters + TeamSource.options + [
       Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
       Option("follow", short: "f", "go on as rows come"),
       Option("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
@@ -34,29 +33,35 @@ enum AuditReport {
     }
     let now = SystemClock().now()
     var filter = try filter(arguments, now: now)
-    let reader = try TeamSource.reader(arguments, filter, paths)
+    let isTeam = arguments["from"] != nil
     var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
     if format == .jsonl, !follows {
       // As the export has it.
-      return try AuditExport.print(
-        reader, filter, ExportJSON(vaultId: reader.vaultId(), heads: reader.auditHeads(), proves: arguments["from"] == nil))
+      let reader = isTeam ? nil : try VaultReader(path: paths.database)
+      let writer = try ExportJSON(vaultId: reader?.vaultId(), heads: reader?.auditHeads() ?? [], proves: !isTeam)
+      return try AuditExport.write(arguments, filter, paths, writer)
     }
-    var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY", "PROGRAM", "KEY", "MORE"])
+    var records: [Shown] = []
+    let fetched = try TeamSource.forEachLine(arguments, filter, paths) { line in
+      if let record = AuditRecord(line) { records.append((record, TeamOrigin(line))) }
+    }
+    let reader = try fetched ? nil : VaultReader(path: paths.database)
+    var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY"] + (isTeam ? ["LOGIN"] : []) + ["PROGRAM", "KEY", "MORE"])
     // Before the rows are read: what is written meanwhile comes next.
-    var last = follows ? try reader.lastSequence() : 0
-    let records = try reader.auditRecords(filter)
-    write(records, format, now, isFirst: true, &table, &output)
+    var last = try follows ? reader?.lastSequence() ?? 0 : 0
+    if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }
+    write(records, format, now, isFirst: true, isTeam: isTeam, &table, &output)
     if records.isEmpty, !follows, format == .table { Diagnostics.notice("no such row in the audit log") }
     output.flush()
-    guard follows else { return }
+    guard follows, let reader else { return }
     filter.limit = nil
     filter.reverse = false
-    last = max(last, records.map(\.sequence).max() ?? 0)
+    last = max(last, records.map(\.record.sequence).max() ?? 0)
     while true {
       usleep(250_000)
       filter.after = last
       let more = try reader.auditRecords(filter)
-      write(more, format, SystemClock().now(), isFirst: false, &table, &output)
+      write(more.map { ($0, nil) }, format, SystemClock().now(), isFirst: false, isTeam: false, &table, &output)
       output.flush()
       last = more.last?.sequence ?? last
     }
@@ -103,29 +108,35 @@ enum AuditReport {
     return moment
   }
 
+  private typealias Shown = (record: AuditRecord, origin: TeamOrigin?)
+
   private static func write(
-    _ records: [AuditRecord], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, _ table: inout Table,
+    _ records: [Shown], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, isTeam: Bool, _ table: inout Table,
     _ output: inout Output
   ) {
     switch format {
     case .table:
-      for record in records {
+      for (record, origin) in records {
         let event = record.event
-        table.add([
-          ReportCommands.time(record.time, now: now), event.action.rawValue, event.outcome.rawValue, event.profile ?? "-",
-          event.requester.user,
-          event.requester.shownProgram, event.accessKeyId ?? "-",
-          event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
-        ])
+        // A time that cannot be is marked, and the row stands where it was received.
+        let time = ReportCommands.time(record.time, now: now) + (origin?.isAhead == true ? " (ahead)" : "")
+        let login = origin.map { [$0.login + ($0.isEnrolled ? "" : " (not enrolled)")] } ?? []
+        table.add(
+          [time, event.action.rawValue, event.outcome.rawValue, event.profile ?? "-", event.requester.user] + login + [
+            event.requester.shownProgram, event.accessKeyId ?? "-",
+            event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
+          ])
       }
       table.write(to: &output)
     case .csv:
-      if isFirst { output.line(AuditFormat.columns.joined(separator: ",")) }
-      for record in records { output.line(csvRow(AuditFormat.cells(record))) }
+      if isFirst { output.line((AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ",")) }
+      for (record, origin) in records {
+        output.line(csvRow(AuditFormat.cells(record) + (origin.map { [$0.vault, $0.login, $0.receivedAt.iso8601] } ?? [])))
+      }
     case .jsonl:
       var writer = JSONWriter()
-      for record in records {
-        AuditFormat.write(record, to: &writer)
+      for (record, origin) in records {
+        AuditFormat.write(record, origin, to: &writer)
         output.write(bytes: writer.take())
         output.write("\n")
         writer = JSONWriter()
@@ -133,9 +144,9 @@ enum AuditReport {
     case .json:
       var writer = JSONWriter()
       writer.array { writer in
-        for record in records {
+        for (record, origin) in records {
           writer.newLine()
-          AuditFormat.write(record, to: &writer)
+          AuditFormat.write(record, origin, to: &writer)
         }
       }
       output.write(bytes: writer.take())

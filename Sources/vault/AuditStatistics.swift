@@ -15,7 +15,7 @@ struct Tally {
     case .other: break
     }
     if mark.isFailure { failures += 1 }
-    last = mark.time
+    last = max(last ?? mark.time, mark.time)
   }
 }
 
@@ -35,15 +35,18 @@ struct AuditStatistics {
   private var byProgram: [Tally] = []
   private var byError: [Tally] = []
 
+  /// By the login that shipped them; empty of this machine's own log.
+  private(set) var logins: [Named] = []
+
   /// - Parameter observe: sees every row that is counted.
-  init(_ reader: VaultReader, _ filter: AuditFilter, observe: (AuditMark) -> Void = { _ in }) throws {
+  init(_ source: any ReportSource, _ filter: AuditFilter, observe: (AuditMark) -> Void = { _ in }) throws {
     var names = AuditNames()
-    try reader.forEachAuditMark(filter, &names) { mark in
+    try source.forEachAuditMark(filter, &names) { mark in
       observe(mark)
       rows += 1
       let time = mark.time
-      if first == nil { first = time }
-      last = time
+      first = min(first ?? time, time)
+      last = max(last ?? time, time)
       if let profile = mark.profile { Self.add(mark, to: &byProfile, at: profile) }
       if let role = mark.role { Self.add(mark, to: &byRole, at: role) }
       Self.add(mark, to: &byUser, at: mark.user)
@@ -53,6 +56,7 @@ struct AuditStatistics {
       hours[hour < 0 ? hour + 24 : hour].add(mark)
     }
     self.names = names
+    if let team = source as? TeamFigures { logins = Self.sorted(team.byLogin, team.logins) }
   }
 
   private static func add(_ mark: AuditMark, to tallies: inout [Tally], at number: Int) {

@@ -54,6 +54,14 @@ struct ExportCEF: AuditLineWriter {
     if line.isProven { sink.append(" vaultProven=true") } else { sink.append(" vaultProven=false") }
     sink.append(" vaultHash=")
     line.withHash { sink.append(hex: $0) }
+    if let origin = line.origin {
+      sink.append(" vaultId=")
+      sink.append(cef: origin.vault, separator: UInt8(ascii: "="))
+      sink.append(" vaultLogin=")
+      sink.append(cef: origin.login, separator: UInt8(ascii: "="))
+      sink.append(" vaultReceivedAt=")
+      sink.append(origin.receivedAt)
+    }
     sink.append("\n")
   }
 

@@ -4,6 +4,10 @@ import VaultModel
 /// Rows as `vault audit --format csv` writes them.
 struct ExportCSV: AuditLineWriter {
   private var days = DayCache()
+  private let isTeam: Bool
+
+  /// - Parameter isTeam: also where each row comes from.
+  init(isTeam: Bool) { self.isTeam = isTeam }
 
   /// In the order of `AuditFormat.columns`.
   private static let fields: [AuditField] = [
@@ -13,7 +17,7 @@ struct ExportCSV: AuditLineWriter {
   ]
 
   func begin(_ sink: inout ByteSink) {
-    sink.append(string: AuditFormat.columns.joined(separator: ","))
+    sink.append(string: (AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ","))
     sink.append(UInt8(ascii: "\n"))
   }
 
@@ -28,6 +32,14 @@ struct ExportCSV: AuditLineWriter {
       case .program: line.withShownProgram { sink.append(cell: $0) }
       default: line.withBytes(field) { if let bytes = $0 { sink.append(cell: bytes) } }
       }
+    }
+    if let origin = line.origin {
+      for name in [origin.vault, origin.login] {
+        sink.append(UInt8(ascii: ","))
+        sink.append(cell: name)
+      }
+      sink.append(UInt8(ascii: ","))
+      days.append(origin.receivedAt, to: &sink)
     }
     sink.append(UInt8(ascii: "\n"))
   }

@@ -56,7 +56,27 @@ struct ExportJSON: AuditLineWriter {
     line.withHash { sink.append(hex: $0) }
     sink.append("\"")
     if proves { proof(line, &sink) }
+    if let origin = line.origin { self.origin(origin, of: line, &sink) }
     sink.append("}\n")
+  }
+
+  /// Where a team's row comes from, by the server's word.
+  private mutating func origin(_ origin: RowOrigin, of line: AuditLine, _ sink: inout ByteSink) {
+    sink.append(",\"vault\":")
+    sink.append(json: origin.vault)
+    sink.append(",\"login\":")
+    sink.append(json: origin.login)
+    if origin.isEnrolled {
+      sink.append(",\"enrolled\":true,\"receivedAt\":\"")
+    } else {
+      sink.append(",\"enrolled\":false,\"receivedAt\":\"")
+    }
+    days.append(origin.receivedAt, to: &sink)
+    if origin.isAhead(line.number(.time)) {
+      sink.append("\",\"datedAhead\":true")
+    } else {
+      sink.append("\",\"datedAhead\":false")
+    }
   }
 
   /// What the hash goes over and a reader does not miss, the chain, the code, and the signed head of this row.

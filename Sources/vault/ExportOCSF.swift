@@ -139,7 +139,16 @@ struct ExportOCSF: AuditLineWriter {
     if line.isProven { sink.append(",\"proven\":true") } else { sink.append(",\"proven\":false") }
     sink.append(",\"hash\":\"")
     line.withHash { sink.append(hex: $0) }
-    sink.append("\"}")
+    sink.append("\"")
+    if let origin = line.origin {
+      sink.append(",\"vault\":")
+      sink.append(json: origin.vault)
+      sink.append(",\"login\":")
+      sink.append(json: origin.login)
+      sink.append(",\"received_at\":")
+      sink.append(origin.receivedAt)
+    }
+    sink.append("}")
   }
 
   /// Writes a field that has a value; instead of one that has none, `orElse` alone.

@@ -6,9 +6,8 @@ import VaultSecrets
 enum HTMLReport {
   static let command = Command(
     "audit report", "--html FILE", "the audit log as one page for a browser: sessions, calls, failures, what is never used",
-    options: AuditReport.filters + [
-      TeamSource.option,
-      Option("html", value: "FILE", "where the page is written, whole or not at all, mode 0600"),
+    options: AuditReport.filters + TeamSource.options + [
+      Option("html", value: "FILE", "where the page is written, whole or not at all, mode 0600")
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -18,7 +17,7 @@ enum HTMLReport {
     }
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let data = try PageData(try TeamSource.reader(arguments, filter, paths), filter, now: now)
+    let data = try PageData(try TeamSource.figures(arguments, filter, paths), filter, now: now)
     let file = try NewFile(path)
     var html = HTMLWriter(descriptor: file.descriptor)
     head(&html)
@@ -60,7 +59,9 @@ enum HTMLReport {
 
   /// The filters that the command was given.
   private static func asked(_ arguments: Arguments, _ html: inout HTMLWriter) {
-    let given = AuditReport.filters.compactMap { option in arguments[option.name].map { "--\(option.name) \($0)" } }
+    let given = (AuditReport.filters + TeamSource.options.dropFirst()).compactMap { option in
+      arguments[option.name].map { "--\(option.name) \($0)" }
+    }
     guard !given.isEmpty else { return }
     html.markup("<p>Only <code>")
     html.text(given.joined(separator: " "))

@@ -40,6 +40,8 @@ struct PageData {
   static let mostSessions = 3_000
   /// Beyond as many, users are no longer told apart in the bars over time.
   private static let mostCells = 30_000
+  /// Beyond as many, nothing is told apart any more but the time.
+  private static let mostCounted = 300_000
   private static let none = "(none)"
 
   let from: Timestamp
@@ -55,7 +57,7 @@ struct PageData {
   private(set) var roleNames = PageNames()
   private(set) var userNames = PageNames()
 
-  init(_ reader: VaultReader, _ filter: AuditFilter, now: Timestamp) throws {
+  init(_ reader: any ReportSource, _ filter: AuditFilter, now: Timestamp) throws {
     let span = try reader.auditSpan() ?? (now.adding(seconds: -86_400), now)
     let earliest = filter.since ?? span.first
     let length = Self.bucketLength(max(1, (filter.until ?? now).since(earliest)))
@@ -70,8 +72,10 @@ struct PageData {
     let (start, count) = (from.milliseconds, bucketCount)
     statistics = try AuditStatistics(reader, filter) { mark in
       let bucket = min(max(0, Int((mark.time.milliseconds - start) / length)), count - 1)
-      counted[Cell(bucket: bucket, profile: mark.profile ?? -1, role: mark.role ?? -1, user: mark.user), default: Tally()].add(
-        mark)
+      var cell = Cell(bucket: bucket, profile: mark.profile ?? -1, role: mark.role ?? -1, user: mark.user)
+      // Whoever writes rows could make up names for ever.
+      if counted.count >= Self.mostCounted, counted[cell] == nil { cell = Cell(bucket: bucket, profile: -1, role: -1, user: -1) }
+      counted[cell, default: Tally()].add(mark)
     }
     let names = statistics.names
     profiles = try reader.profileUses()
@@ -85,7 +89,7 @@ struct PageData {
       let mine = Cell(
         bucket: cell.bucket, profile: profileNames.number(cell.profile < 0 ? Self.none : names.profiles[cell.profile]),
         role: roleNames.number(cell.role < 0 ? Self.none : names.roles[cell.role]),
-        user: userNames.number(tellsUsers ? names.users[cell.user] : Self.none))
+        user: userNames.number(tellsUsers && cell.user >= 0 ? names.users[cell.user] : Self.none))
       cells[mine, default: Tally()].add(tally)
     }
     for session in sessions {

@@ -5,7 +5,8 @@ import VaultModel
 enum StatsReport {
   static let command = Command(
     "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
-    options: AuditReport.filters + [TeamSource.option, Option("format", value: "FORMAT", "table or json"), Pager.option], run: run
+    options: AuditReport.filters + TeamSource.options + [Option("format", value: "FORMAT", "table or json"), Pager.option],
+    run: run
   )
 
   /// Rows of a table for a person; JSON has all.
@@ -16,7 +17,7 @@ enum StatsReport {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let reader = try TeamSource.reader(arguments, filter, paths)
+    let reader = try TeamSource.figures(arguments, filter, paths)
     let statistics = try AuditStatistics(reader, filter)
     let rotation = try reader.rotationHealth(filter)
     var output = Output(isPaged: Pager.isWanted(arguments, format))
@@ -44,6 +45,7 @@ enum StatsReport {
     }
     for (name, groups) in [
       ("profile", statistics.profiles), ("role", statistics.roles), ("user", statistics.users), ("program", statistics.programs),
+      ("login", statistics.logins),
     ] {
       let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
       table(name, [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows, &output)
@@ -93,6 +95,7 @@ enum StatsReport {
       list("roles", statistics.roles, &writer)
       list("users", statistics.users, &writer)
       list("programs", statistics.programs, &writer)
+      if !statistics.logins.isEmpty { list("logins", statistics.logins, &writer) }
       writer.key("hours")
       writer.array { writer in
         for (hour, tally) in statistics.hours.enumerated() {

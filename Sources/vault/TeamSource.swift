@@ -6,11 +6,20 @@ import VaultModel
 
 /// The logs of a whole team, from its PostgreSQL: `vault-team` fetches the rows that the filter wants, and every report runs over them.
 enum TeamSource {
-  static let option = Option("from", value: "URL", "the team's PostgreSQL (postgresql://…), and not this machine's log")
+  static let options = [
+    Option("from", value: "URL", "the team's PostgreSQL (postgresql://…), and not this machine's log"),
+    Option("login", value: "LOGIN", "with --from: only what this login shipped"),
+    Option("vault", value: "ID", "with --from: only this vault's (vlt_…)"),
+  ]
 
-  /// What a report is to read.
-  static func reader(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> VaultReader {
-    guard let address = arguments["from"] else { return try VaultReader(path: paths.database) }
+  /// The words for `vault-team` that fetch what a filter wants; nil where this machine's own log is to be read.
+  static func words(_ arguments: Arguments, _ filter: AuditFilter, forSums: Bool, _ paths: VaultPaths) throws -> [String]? {
+    guard let address = arguments["from"] else {
+      guard arguments["login"] == nil, arguments["vault"] == nil else {
+        throw Failure("--login and --vault choose among a team's logs", hint: "--from postgresql://…", exitStatus: .usage)
+      }
+      return nil
+    }
     try check(address)
     var words = try ["rows", "--from=\(address)"] + files(SharedConfig.ownSettings(of: paths.settingsFiles))
     func want(_ name: String, _ value: String?) { if let value { words.append("--\(name)=\(value)") } }
@@ -23,13 +32,28 @@ enum TeamSource {
     want("since", filter.since.map { String($0.milliseconds) })
     want("until", filter.until.map { String($0.milliseconds) })
     want("limit", filter.limit.map { String($0) })
-    let log = try TeamLog()
-    try fetch(words, into: log)
-    if log.leftOut > 0 {
-      Diagnostics.notice(
-        "\(log.leftOut) rows are left out: this version does not know what they say (`vault audit verify --from` proves them)")
-    }
-    return try log.reader()
+    want("reverse", filter.reverse ? "" : nil)
+    want("login", arguments["login"])
+    want("vault", arguments["vault"])
+    want("sums", forSums ? "" : nil)
+    return words
+  }
+
+  /// Lends each row of the team's that a filter wants, in order; nothing is kept of them.
+  ///
+  /// - Returns: false where this machine's own log is to be read.
+  static func forEachLine(
+    _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ body: (AuditLine) throws -> Void
+  ) throws -> Bool {
+    guard let words = try words(arguments, filter, forSums: false, paths) else { return false }
+    try TeamFetch(words).forEach(body)
+    return true
+  }
+
+  /// What figures are made of.
+  static func figures(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> any ReportSource {
+    guard let words = try words(arguments, filter, forSums: true, paths) else { return try VaultReader(path: paths.database) }
+    return try TeamFigures(TeamFetch(words))
   }
 
   /// An address goes to another program's command line only where no password stands in it.
@@ -53,48 +77,7 @@ enum TeamSource {
     }
   }
 
-  private static func fetch(_ words: [String], into log: TeamLog) throws {
-    var ends: [Int32] = [0, 0]
-    guard sys_pipe(&ends) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
-    defer { close(ends[0]) }
-    let child: pid_t
-    do {
-      child = try spawn(words, output: ends[1])
-    } catch {
-      close(ends[1])
-      throw error
-    }
-    close(ends[1])
-    var stream = TeamStream.Reader()
-    var damage: (any Error)?
-    withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 8) { buffer in
-      do {
-        while true {
-          let count = read(ends[0], buffer.baseAddress!, buffer.count)
-          if count < 0, errno == EINTR { continue }
-          guard count > 0 else { break }
-          stream.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-          try stream.take { form, hash in try log.add(form, hash: hash) }
-        }
-      } catch {
-        damage = error
-        kill(child, SIGKILL)
-      }
-    }
-    var status: Int32 = 0
-    while waitpid(child, &status, 0) < 0, errno == EINTR {}
-    if let damage {
-      guard damage is TeamStream.Damage else { throw damage }
-      throw Failure("vault-team's answer makes no sense", exitStatus: .software)
-    }
-    // It has said itself what is wrong.
-    if status & 0x7F == 0, status >> 8 & 0xFF != 0 { exit(status >> 8 & 0xFF) }
-    guard status == 0, stream.hasEnded else {
-      throw Failure("vault-team ended before it had told everything", exitStatus: .software)
-    }
-  }
-
-  private static func spawn(_ words: [String], output: Int32) throws(Failure) -> pid_t {
+  static func spawn(_ words: [String], output: Int32) throws(Failure) -> pid_t {
     let program = try program()
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)

@@ -53,6 +53,8 @@ func paths() throws -> VaultPaths {
 do {
   try ProcessFiles.require()
   try run(CommandLine.arguments)
+} catch let told as TeamFetch.Told {
+  exit(told.exitStatus.rawValue)
 } catch {
   let failure = Failure(error)
   Diagnostics.report(failure)

@@ -42,38 +42,71 @@ import VaultModel
   }
 
   private func stream(_ forms: [(form: [UInt8], hash: [UInt8])]) -> [UInt8] {
-    var writer = TeamStream.Writer()
-    for (form, hash) in forms { form.withUnsafeBytes { form in hash.withUnsafeBytes { writer.add(form, hash: $0) } } }
+    var writer = TeamStream.Writer(first: Timestamp(milliseconds: 1), last: Timestamp(milliseconds: 2))
+    Self.withOrigin { origin in
+      for (form, hash) in forms {
+        form.withUnsafeBytes { form in hash.withUnsafeBytes { writer.add(form, hash: $0, from: origin) } }
+      }
+    }
     writer.end()
     return writer.bytes
   }
 
+  private static func withOrigin(_ body: (RowOrigin) throws -> Void) rethrows {
+    try Array("vlt_one".utf8).withUnsafeBytes { vault in
+      try Array("laptop_1".utf8).withUnsafeBytes { login in
+        try body(RowOrigin(vault: vault, login: login, receivedAt: 1 << 50, isEnrolled: true))
+      }
+    }
+  }
+
+  /// What came out of a stream.
+  private struct Read {
+    var records: [AuditRecord] = []
+    var sessions: VaultReader?
+    var leftOut = 0
+    var isWhole = false
+  }
+
   /// Reads in pieces of a size.
-  private func read(_ bytes: [UInt8], pieces: Int) throws -> (log: TeamLog, isWhole: Bool) {
+  private func read(_ bytes: [UInt8], pieces: Int) throws -> Read {
     let log = try TeamLog()
+    var result = Read()
+    var rows = ShippedRows()
+    var marks = ShippedMarks()
     var reader = TeamStream.Reader()
     for start in stride(from: 0, to: bytes.count, by: pieces) {
       bytes[start..<min(start + pieces, bytes.count)].withUnsafeBytes { reader.append($0) }
-      try reader.take { form, hash in try log.add(form, hash: hash) }
+      try reader.take { form, hash, origin in
+        try rows.take(form, hash: hash, from: origin) { line in
+          if let record = AuditRecord(line) { result.records.append(record) }
+          try marks.take(line) { _, _, time, user in try log.add(line, time: time, user: user) }
+        }
+      }
     }
-    return (log, reader.hasEnded)
+    result.sessions = try log.reader()
+    result.leftOut = rows.leftOut
+    result.isWhole = reader.hasEnded
+    return result
   }
 
   @Test("every row comes through the pipe as it was, in pieces of any size", arguments: [1, 7, 300, 1 << 20])
   func whole(pieces: Int) async throws {
     let opened = try await OpenedStore()
     let bytes = stream(try await forms(opened))
-    let (log, isWhole) = try read(bytes, pieces: pieces)
-    #expect(isWhole && log.leftOut == 0)
+    let there = try read(bytes, pieces: pieces)
+    #expect(there.isWhole && there.leftOut == 0)
     let here = try opened.reader()
-    let there = try log.reader()
-    #expect(try there.auditRecords(AuditFilter()).map(\.event) == here.auditRecords(AuditFilter()).map(\.event))
-    #expect(try there.auditRecords(AuditFilter()).map(\.hash) == here.auditRecords(AuditFilter()).map(\.hash))
-    let spans = try there.sessionSpans(AuditFilter(), most: 100)
+    var all = AuditFilter()
+    all.includesIntents = true
+    #expect(try there.records.map(\.event) == here.auditRecords(all).map(\.event))
+    #expect(try there.records.map(\.hash) == here.auditRecords(all).map(\.hash))
+    let spans = try #require(try there.sessions?.sessionSpans(AuditFilter(), most: 100))
     let own = try here.sessionSpans(AuditFilter(), most: 100)
-    #expect(spans.map(\.id).sorted() == own.map(\.id).sorted())
+    #expect(spans.map(\.id).sorted() == own.map { $0.id + "@vlt_one" }.sorted())
     #expect(spans.map(\.deliveries).reduce(0, +) == own.map(\.deliveries).reduce(0, +))
     #expect(Set(spans.map(\.endReason)) == Set(own.map(\.endReason)))
+    #expect(spans.allSatisfy { $0.user?.hasSuffix(" (laptop_1)") == true })
   }
 
   @Test("a stream that was cut has no end, and one that was changed is damaged or leaves rows out, and never traps")
@@ -90,39 +123,40 @@ import VaultModel
         changed[Int.random(in: 0..<changed.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
       }
       do {
-        let log = try read(changed, pieces: 4_096).log
-        _ = try log.reader().auditRecords(AuditFilter())
+        _ = try read(changed, pieces: 4_096)
       } catch is TeamStream.Damage {}
     }
     #expect(throws: TeamStream.Damage.self) { try read(bytes + [0], pieces: 1 << 20) }
-    #expect(throws: TeamStream.Damage.self) { try read(Array("vault-team-rows-2\n".utf8) + bytes, pieces: 1 << 20) }
+    #expect(throws: TeamStream.Damage.self) { try read(Array("vault-team-rows-1\n".utf8) + bytes, pieces: 1 << 20) }
   }
 
   @Test("a row whose action is a newer version's is left out and counted, and so is one that makes no sense")
   func unknown() async throws {
     let opened = try await OpenedStore()
-    let log = try TeamLog()
+    var rows = ShippedRows()
     let records = try opened.reader().auditRecords(AuditFilter())
     var values = AuditRows.values(try #require(records.first))
-    func add(_ values: [AuditValue]) throws {
+    var taken = 0
+    func add(_ values: [AuditValue]) {
       var form = AuditForm()
       form.begin(after: [UInt8](repeating: 0, count: 32))
       for value in values { form.put(value) }
-      try form.hash().withUnsafeBytes { try log.add(form.bytes, hash: $0) }
+      Self.withOrigin { origin in
+        form.hash().withUnsafeBytes { rows.take(form.bytes, hash: $0, from: origin) { _ in taken += 1 } }
+      }
     }
-    try add(values)
-    #expect(log.leftOut == 0)
+    add(values)
+    #expect(rows.leftOut == 0)
     values[3] = .text("InventedLater")
-    try add(values)
+    add(values)
     values[3] = .text("Locked")
     values[25] = .number(1 << 40)
-    try add(values)
+    add(values)
     values[25] = .text("pid")
-    try add(values)
+    add(values)
     values[25] = .number(1)
     values[2] = .text("yesterday")
-    try add(values)
-    #expect(log.leftOut == 4)
-    #expect(try log.reader().auditRecords(AuditFilter()).count == 1)
+    add(values)
+    #expect(rows.leftOut == 4 && taken == 1)
   }
 }

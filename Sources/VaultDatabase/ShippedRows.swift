@@ -1,0 +1,145 @@
+import VaultModel
+
+/// Where a row of a team's log comes from, by the server's own word; good until the next row.
+public struct RowOrigin {
+  /// The vault's id.
+  public let vault: UnsafeRawBufferPointer
+  /// The login that shipped it.
+  public let login: UnsafeRawBufferPointer
+  /// By the server's clock, in milliseconds.
+  public let receivedAt: Int64
+  /// Whether the server's owner or the lead says that this vault is this login's.
+  public let isEnrolled: Bool
+  /// By how many milliseconds a laptop's clock may be before the server's.
+  public static let clockSkew: Int64 = 5 * 60_000
+
+  public init(vault: UnsafeRawBufferPointer, login: UnsafeRawBufferPointer, receivedAt: Int64, isEnrolled: Bool) {
+    self.vault = vault
+    self.login = login
+    self.receivedAt = receivedAt
+    self.isEnrolled = isEnrolled
+  }
+
+  /// Whether a time is later than the row came: then nobody knows when it was made.
+  public func isAhead(_ time: Int64) -> Bool { time > receivedAt.addingReportingOverflow(Self.clockSkew).partialValue }
+}
+
+/// A row whose columns lie in its form; good until the next row.
+struct ShippedRow {
+  let sequence: Int64
+  let fields: AuditFormFields
+  let form: UnsafeRawBufferPointer
+  let hash: UnsafeRawBufferPointer
+  let origin: RowOrigin
+
+  @inline(__always)
+  func withText<Result>(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+    guard let place = Self.place(of: field), case .text(let range) = fields[place] else { return body(nil) }
+    return body(UnsafeRawBufferPointer(rebasing: form[range]))
+  }
+
+  func number(_ field: AuditField) -> Int64? {
+    if field == .sequence { return sequence }
+    guard let place = Self.place(of: field), case .number(let number) = fields[place] else { return nil }
+    return number
+  }
+
+  /// Where a column stands in the form, which has no hash between its columns; nil for what is not in it.
+  @inline(__always)
+  private static func place(of field: AuditField) -> Int? {
+    switch field {
+    case .hash, .previousHash, .mac: nil
+    case .subject, .subjectVersion: Int(field.rawValue) - 1
+    default: Int(field.rawValue)
+    }
+  }
+}
+
+/// Rows that come from elsewhere, of any number of vaults: nothing of them is believed. They are numbered anew, in the order in which they
+/// come.
+public struct ShippedRows {
+  private var fields = AuditFormFields()
+  private var count: Int64 = 0
+  /// Rows that were left out, because this version does not know what they say or because they make no sense.
+  public private(set) var leftOut = 0
+
+  public init() {}
+
+  /// Lends a row as the reports take it, where it makes sense.
+  ///
+  /// - Parameters:
+  ///   - form: as the row's hash goes over it; whatever it holds.
+  ///   - hash: 32 bytes.
+  public mutating func take(
+    _ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin, _ body: (AuditLine) throws -> Void
+  ) rethrows {
+    guard fields.read(form), makesSense(form) else {
+      leftOut += 1
+      return
+    }
+    count += 1
+    try body(AuditLine(ShippedRow(sequence: count, fields: fields, form: form, hash: hash, origin: origin)))
+  }
+
+  /// What the table of a vault takes.
+  private func makesSense(_ form: UnsafeRawBufferPointer) -> Bool {
+    guard fields.text(.action, of: form).flatMap({ AuditAction(rawValue: $0) }) != nil,
+      fields.text(.outcome, of: form).flatMap({ AuditOutcome(rawValue: $0) }) != nil,
+      fields.text(.trigger, of: form).flatMap({ AuditTrigger(rawValue: $0) }) != nil,
+      fields.number(.uid).flatMap({ UInt32(exactly: $0) }) != nil, fields.number(.pid).flatMap({ Int32(exactly: $0) }) != nil,
+      fields.number(.time) != nil
+    else { return false }
+    for field in [AuditField.id, .user, .program, .host, .executable, .directory, .parent] {
+      guard case .text = fields[field] else { return false }
+    }
+    return true
+  }
+}
+
+extension AuditLine {
+  /// Whether a column holds this very text.
+  func isText(_ field: AuditField, _ text: StaticString) -> Bool {
+    var isIt = false
+    withBytes(field) { bytes in
+      guard let bytes, bytes.count == text.utf8CodeUnitCount else { return }
+      isIt = bytes.elementsEqual(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+    return isIt
+  }
+}
+
+extension AuditRecord {
+  /// A row that was lent, to keep.
+  public init?(_ line: AuditLine) {
+    guard let action = AuditAction(rawValue: line.text(.action)), let outcome = AuditOutcome(rawValue: line.text(.outcome)),
+      let trigger = AuditTrigger(rawValue: line.text(.trigger)), let uid = UInt32(exactly: line.number(.uid)),
+      let pid = Int32(exactly: line.number(.pid))
+    else { return nil }
+    let requester = Requester(
+      user: line.text(.user), uid: uid, pid: pid, program: line.text(.program), executable: line.text(.executable),
+      directory: line.text(.directory), parent: line.text(.parent), host: line.text(.host))
+    var event = AuditEvent(
+      action: action, outcome: outcome, trigger: trigger, profile: line.optionalText(.profile), requester: requester)
+    event.roleARN = line.optionalText(.roleARN)
+    event.roleSessionName = line.optionalText(.roleSessionName)
+    event.sourceIdentity = line.optionalText(.sourceIdentity)
+    event.sourceAccessKeyId = line.optionalText(.sourceAccessKeyId)
+    event.accessKeyId = line.optionalText(.accessKeyId)
+    event.issuedAt = line.optionalNumber(.issuedAt).map { Timestamp(stored: $0) }
+    event.expiresAt = line.optionalNumber(.expiresAt).map { Timestamp(stored: $0) }
+    event.durationSeconds = line.optionalNumber(.durationSeconds).map { Int(truncatingIfNeeded: $0) }
+    event.mfa = line.number(.mfa) != 0
+    event.requestId = line.optionalText(.requestId)
+    event.endpoint = line.optionalText(.endpoint)
+    event.reason = line.optionalText(.reason)
+    event.error = line.optionalText(.error)
+    event.detail = line.optionalText(.detail)
+    event.sessionId = line.optionalText(.sessionId)
+    event.intentId = line.optionalText(.intentId)
+    var hash: [UInt8] = []
+    line.withHash { hash = Array($0) }
+    self.init(
+      id: line.text(.id), sequence: line.number(.sequence), time: Timestamp(stored: line.number(.time)), event: event,
+      subject: line.optionalText(.subject), subjectVersion: line.optionalNumber(.subjectVersion), hash: hash)
+  }
+}

@@ -1,0 +1,140 @@
+import CSystem
+import Glibc
+import VaultDatabase
+import VaultModel
+
+/// Rows of the team's that `vault-team` fetches, one after the other as they come: memory stays the same however many there are.
+final class TeamFetch {
+  private let child: pid_t
+  private let pipe: Int32
+  private var stream = TeamStream.Reader()
+  private var rows = ShippedRows()
+  private var isWaitedFor = false
+
+  init(_ words: [String]) throws {
+    var ends: [Int32] = [0, 0]
+    guard sys_pipe(&ends) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
+    do {
+      child = try TeamSource.spawn(words, output: ends[1])
+    } catch {
+      close(ends[0])
+      close(ends[1])
+      throw error
+    }
+    close(ends[1])
+    pipe = ends[0]
+  }
+
+  deinit {
+    close(pipe)
+    guard !isWaitedFor else { return }
+    kill(child, SIGKILL)
+    waitpid(child, nil, 0)
+  }
+
+  /// The times of the first and the last row of the log, as the server says.
+  func span() throws -> (first: Timestamp, last: Timestamp)? {
+    while stream.span == nil, readMore() { try damageIsFailure { try stream.takeHeader() } }
+    guard let span = stream.span else {
+      try finish()
+      return nil
+    }
+    return span.first.milliseconds == 0 ? nil : span
+  }
+
+  /// Lends each row that makes sense, to its end.
+  func forEach(_ body: (AuditLine) throws -> Void) throws {
+    func take() throws {
+      try damageIsFailure {
+        try stream.take { form, hash, origin in try rows.take(form, hash: hash, from: origin) { try body($0) } }
+      }
+    }
+    try take()
+    while readMore() { try take() }
+    try finish()
+    if rows.leftOut > 0 {
+      Diagnostics.notice(
+        "\(rows.leftOut) rows are left out: this version does not know what they say (`vault audit verify --from` proves them)")
+    }
+  }
+
+  private func readMore() -> Bool {
+    withUnsafeTemporaryAllocation(byteCount: 1 << 18, alignment: 8) { buffer in
+      while true {
+        let count = read(pipe, buffer.baseAddress!, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return false }
+        stream.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        return true
+      }
+    }
+  }
+
+  private func damageIsFailure<Result>(_ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch is TeamStream.Damage {
+      throw Failure("vault-team's answer makes no sense", exitStatus: .software)
+    }
+  }
+
+  private func finish() throws {
+    var status: Int32 = 0
+    while waitpid(child, &status, 0) < 0, errno == EINTR {}
+    isWaitedFor = true
+    // It has said itself what is wrong.
+    if status & 0x7F == 0, let failed = ExitStatus(rawValue: status >> 8 & 0xFF), failed != .success {
+      throw Told(exitStatus: failed)
+    }
+    guard status == 0, stream.hasEnded else {
+      throw Failure("vault-team ended before it had told everything", exitStatus: .software)
+    }
+  }
+
+  /// `vault-team` has told on standard error why there is no answer.
+  struct Told: Error { let exitStatus: ExitStatus }
+}
+
+/// The figures of a team's logs, from one pass over the rows as they come.
+final class TeamFigures: ReportSource {
+  private let fetch: TeamFetch
+  private let log: TeamLog
+  private var marks = ShippedMarks()
+  private var sessions: VaultReader?
+  /// By login.
+  private(set) var byLogin: [Tally] = []
+
+  init(_ fetch: TeamFetch) throws {
+    self.fetch = fetch
+    log = try TeamLog()
+  }
+
+  var logins: NameTable { marks.logins }
+
+  func auditSpan() throws -> (first: Timestamp, last: Timestamp)? { try fetch.span() }
+
+  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark) throws -> Void) throws {
+    try fetch.forEach { line in
+      try marks.take(line) { mark, login, time, user in
+        while byLogin.count <= login { byLogin.append(Tally()) }
+        byLogin[login].add(mark)
+        try log.add(line, time: time, user: user)
+        try body(mark)
+      }
+    }
+    names = marks.names
+    sessions = try log.reader()
+    if marks.ahead > 0 {
+      Diagnostics.notice("\(marks.ahead) rows are dated after they were received, and count as of when they were")
+    }
+  }
+
+  func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth] { try sessions?.rotationHealth(filter) ?? [] }
+  func profileUses() throws -> [ProfileUse] { try sessions?.profileUses() ?? [] }
+
+  /// The server has looked for the user and the session already, which have other names here.
+  func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
+    var filter = filter
+    filter.user = nil
+    filter.session = nil
+    return try sessions?.sessionSpans(filter, most: most) ?? []
+  }
+}
