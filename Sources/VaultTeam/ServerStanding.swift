@@ -37,14 +37,16 @@ struct ServerStanding {
       throw Failure(
         "rows were added to this log on the server by somebody without this vault's key: "
           + (isOurs ? "it did not sign the heads there" : "rows \(first) to \(end.sequence) are not its own"),
-        hint: "whoever has this login's password can; the server's owner takes them out (docs/team-audit.md, \"Rows of somebody else\")",
+        hint:
+          "whoever has this login's password can; the server's owner takes them out (docs/team-audit.md, \"Rows of somebody else\")",
         exitStatus: .badData)
     }
   }
 
   private func refusal(_ message: String) -> Failure {
     Failure(
-      message, hint: "`vault audit verify` looks at the log here, `vault audit verify --from` at the one there", exitStatus: .badData)
+      message, hint: "`vault audit verify` looks at the log here, `vault audit verify --from` at the one there",
+      exitStatus: .badData)
   }
 
   /// The newest head that this vault's key signed, and whether there are newer ones that it did not.

@@ -58,7 +58,8 @@ struct VerifiedLogs {
   }
 
   private func damage(_ why: String) -> Failure {
-    Failure("\(path) \(why)", hint: "it says what was proven here before; without it every log is taken as new", exitStatus: .badData)
+    Failure(
+      "\(path) \(why)", hint: "it says what was proven here before; without it every log is taken as new", exitStatus: .badData)
   }
 
   subscript(_ vaultId: String) -> Entry? {
@@ -92,6 +93,7 @@ struct VerifiedLogs {
   }
 
   private func unsaved() -> Failure {
-    Failure("\(path) cannot be written (errno \(errno)): the next verification begins where this one did", exitStatus: .cannotCreate)
+    Failure(
+      "\(path) cannot be written (errno \(errno)): the next verification begins where this one did", exitStatus: .cannotCreate)
   }
 }

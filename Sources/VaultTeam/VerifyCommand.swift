@@ -67,11 +67,14 @@ struct VerifyCommand {
     for (login, there) in others {
       broken += 1
       count += 1
-      say("login \(login): NOT WHOLE: it has \(there) vaults that nobody enrolled; only the first \(Laptop.mostOfLogin) were looked at")
+      say(
+        "login \(login): NOT WHOLE: it has \(there) vaults that nobody enrolled; only the first \(Laptop.mostOfLogin) were looked at"
+      )
     }
     let seen = Set(laptops.filter(\.hasShipped).map(\.vaultId))
     for id in verified.vaultIds.sorted() where !seen.contains(id) && id == vault ?? id {
-      guard let entry = verified[id], entry.login == login ?? entry.login, !others.contains(where: { $0.login == entry.login }) else {
+      guard let entry = verified[id], entry.login == login ?? entry.login, !others.contains(where: { $0.login == entry.login })
+      else {
         continue
       }
       count += 1
@@ -83,7 +86,9 @@ struct VerifyCommand {
   private mutating func verify(_ laptop: Laptop) throws {
     let name = "\(laptop.vaultId) \(laptop.name), login \(laptop.login)"
     guard laptop.hasShipped else {
-      if verified[laptop.vaultId] == nil { say("\(laptop.vaultId), login \(laptop.login): enrolled, and nothing of it is there yet") }
+      if verified[laptop.vaultId] == nil {
+        say("\(laptop.vaultId), login \(laptop.login): enrolled, and nothing of it is there yet")
+      }
       return
     }
     let verdict = try verdict(on: laptop)
@@ -141,7 +146,9 @@ struct VerifyCommand {
         "\(unsigned) of \(count) logs on the server end with rows that no head signs",
         hint: "the laptop's next `vault audit ship` signs its own rows, and tells of others", exitStatus: .badData)
     }
-    if strange > 0 { TeamProgram.notice("\(strange) of \(count) logs are not enrolled: `vault audit enroll` on the laptop prints what to enrol") }
+    if strange > 0 {
+      TeamProgram.notice("\(strange) of \(count) logs are not enrolled: `vault audit enroll` on the laptop prints what to enrol")
+    }
   }
 
   private func say(_ line: String) { TeamProgram.write(to: 1, safeText(line) + "\n") }

@@ -17,7 +17,8 @@ enum ReportCommands {
       "sessions", "[PROFILE]", "session history",
       options: formats + [Option("all", "also those that have ended"), Pager.option], run: SessionsReport.run),
     Command("audit", "", "what was assumed, by whom, when, how it ended", options: AuditReport.options, run: AuditReport.run),
-    AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command, ShipCommand.command, EnrollCommand.command,
+    AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command, ShipCommand.command,
+    EnrollCommand.command,
   ]
 
   /// The reader, after the agent has taken in what changed in the followed files.

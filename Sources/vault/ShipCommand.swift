@@ -6,7 +6,8 @@ import VaultWire
 
 /// `vault audit enroll`: what the team's server is to know of this laptop before it ships.
 enum EnrollCommand {
-  static let command = Command("audit enroll", "", "one line for the owner of the team's server: this vault's id and public key") {
+  static let command = Command("audit enroll", "", "one line for the owner of the team's server: this vault's id and public key")
+  {
     arguments, paths in
     try arguments.none()
     let reader = try VaultReader(path: paths.database)

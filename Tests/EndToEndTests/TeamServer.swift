@@ -11,7 +11,8 @@ struct TeamServer {
     let schema = try await Subprocess.run(try Programs.vault, ["audit", "ship", "--print-schema"], environment: ["HOME": "/"])
     try await postgres.sql("BEGIN;\n\(schema.output)\nCOMMIT;")
     for (login, role) in [(Self.reader, "vault_reader")] + (1...laptops).map({ (Self.login($0), "vault_shipper") }) {
-      try await postgres.sql("CREATE ROLE \(login) LOGIN PASSWORD '\(PostgresServer.password)'; SELECT vault_audit.admit('\(login)', '\(role)')")
+      try await postgres.sql(
+        "CREATE ROLE \(login) LOGIN PASSWORD '\(PostgresServer.password)'; SELECT vault_audit.admit('\(login)', '\(role)')")
     }
   }
 
