@@ -114,12 +114,15 @@ struct Sealer: Sendable {
   /// Commits to the key: 16 bytes.
   let check: [UInt8]
   private let recordKey: SecretBytes
+  /// Authenticates rows that stand in the clear (``RowCodes``).
+  let rowKey: SecretBytes
   /// What every envelope begins with, up to the nonce.
   private let header: [UInt8]
 
   init(master: SecretBytes, id: KeyID) {
     self.id = id
     recordKey = deriveKey(from: master, id: 1, context: "vltrec01")
+    rowKey = deriveKey(from: master, id: 2, context: "vltrow01")
     check = blake2b(Array("commit".utf8), key: recordKey, length: 16)
     header = Self.magic + [Self.algorithm] + id.bytes + check
   }

@@ -1,0 +1,40 @@
+import Testing
+import VaultModel
+import VaultSecrets
+
+@testable import VaultStore
+
+@Suite("Codes of rows")
+struct RowCodeTests {
+  private let key = SecretBytes.random(count: 32)
+  private var codes: RowCodes { RowCodes(key: key, vaultId: "vlt_a") }
+
+  @Test(
+    "a code is good for its row alone",
+    arguments: [
+      ["x", "yz"], ["xyz"], ["xy", "z", ""], ["xy", "z", nil], ["xy", nil], ["xy", ""], ["z", "xy"], [],
+    ] as [[String?]])
+  func otherRows(pieces: [String?]) {
+    #expect(codes.fits(codes.code("profile", ["xy", "z"]), "profile", ["xy", "z"]))
+    #expect(!codes.fits(codes.code("profile", ["xy", "z"]), "profile", pieces))
+  }
+
+  @Test("a code is no other table's, vault's or key's")
+  func otherPlaces() {
+    let code = codes.code("profile", ["x"])
+    #expect(!codes.fits(code, "lease", ["x"]))
+    #expect(!RowCodes(key: key, vaultId: "vlt_b").fits(code, "profile", ["x"]))
+    #expect(!RowCodes(key: .random(count: 32), vaultId: "vlt_a").fits(code, "profile", ["x"]))
+    #expect(!codes.fits(nil, "profile", ["x"]))
+    #expect(!codes.fits([], "profile", ["x"]))
+    #expect(!codes.fits(Array(code.prefix(16)), "profile", ["x"]))
+  }
+
+  @Test("a locked vault makes no codes")
+  func locked() async throws {
+    let opened = try await OpenedStore()
+    _ = try await opened.store.mac("profile", ["x"])
+    await opened.store.lock()
+    await #expect(throws: StoreError.locked) { try await opened.store.mac("profile", ["x"]) }
+  }
+}
