@@ -27,7 +27,24 @@ extension Broker {
 
   /// Fills the files again, after a start or an unlocking.
   func openFiles() async {
-    guard let links = try? await store.credentialsLinks() else { return }
+    do {
+      let (links, foreign) = try await store.provenLinks()
+      for fault in foreign { try await report(fault) }
+      await expect(links)
+    } catch let fault as RowError {
+      try? await report(fault)
+    } catch {
+      AgentLog.write("credentials files are not filled: \(Failure(error).message)")
+    }
+  }
+
+  /// Says that rows are another program's, and that nothing is done on their word.
+  func report(_ fault: RowError) async throws {
+    AgentLog.write(fault.message)
+    try await catalogue.log(fault, requesterOfFiles)
+  }
+
+  private func expect(_ links: [CredentialsLink]) async {
     for link in links where await files.expect(link) {
       // Awaited by nobody: it ends with the link, or once the file has its keys.
       Task(executorPreference: AgentLane.current) { await self.fill(link) }

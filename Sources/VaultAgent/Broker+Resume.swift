@@ -6,6 +6,8 @@ struct Served: Sendable {
   let wish: Wish
   let roleARN: String?
   let requester: Requester
+  /// What the agent before this one wrote of it, until that is known to be its word.
+  var unproven: LeaseRecord?
 }
 
 // Programs outlive an agent, and a lock of the vault: they are served again afterwards, at the same port and by the same token.
@@ -19,7 +21,7 @@ extension Broker {
   func resumeLeases() async throws -> [Int32] {
     var running: [LeaseRecord] = []
     for lease in try await store.leases() {
-      served[lease.id] = Served(wish: Wish(lease), roleARN: lease.roleARN, requester: lease.requester)
+      served[lease.id] = Served(wish: Wish(lease), roleARN: lease.roleARN, requester: lease.requester, unproven: lease)
       if lease.process.isRunning { follow(lease.id, lease.process.pid) }
       // Looked at again: the watch has this process now, or another one that has got its number between the two.
       if lease.process.isRunning {
@@ -64,7 +66,7 @@ extension Broker {
 
   /// Gives a program that has nothing to be served a session, as if it had asked anew.
   private func serveAgain(_ lease: String) async throws {
-    guard let one = served[lease] else { return }
+    guard let one = served[lease], try await isProven(lease, one) else { return }
     let issued = try await issue(one.wish.again, to: one.requester, prompter: Nobody())
     guard served[lease] != nil, await store.isUnlocked else { return }
     endpoint.update(lease, issued.credential, renewsAt: issued.session?.record.renewsAt)
@@ -74,6 +76,22 @@ extension Broker {
     // It may have ended, or the vault been locked, meanwhile.
     if served[lease] == nil { await scheduler?.close(lease) }
     if await !store.isUnlocked { endpoint.sleep() }
+  }
+
+  /// Whether it was this vault that served a program before; one that another program wrote down is let go.
+  private func isProven(_ lease: String, _ one: Served) async throws -> Bool {
+    guard let record = one.unproven else { return true }
+    guard await store.isUnlocked else {
+      try await custody.ensureUnlocked(for: Nobody(), requester: one.requester)
+      return try await isProven(lease, one)
+    }
+    if try await store.vouches(for: record) {
+      served[lease]?.unproven = nil
+      return true
+    }
+    try await report(.lease(one.wish.profile))
+    await closeLease(lease)
+    return false
   }
 
   /// Serves nothing until the vault is unlocked: what the key sealed lies nowhere else.

@@ -9,7 +9,12 @@ extension Catalogue {
   /// Reads the followed files again if one of them is not as it was.
   func followChanges(_ prompter: any Prompter, _ requester: Requester) async throws {
     let known: [FollowedFile]
-    if let stamps { known = stamps } else { known = try await store.followedFiles() }
+    do {
+      if let stamps { known = stamps } else { known = try await store.followedFiles() }
+    } catch let fault as RowError {
+      try await log(fault, requester)
+      throw fault
+    }
     stamps = known
     guard known.contains(where: { FileIdentity(path: $0.path) != $0.stamp }) else { return }
     _ = try await importing.share("follow", for: prompter) { [self] prompter in
@@ -29,14 +34,22 @@ extension Catalogue {
       let sources = try ImportSources(followed: []).adding(request)
       return try await copy(sources, prompter, requester)
     }
+    if await !store.isUnlocked {
+      // What is wrong with the files is said before anybody is asked for a passphrase.
+      _ = try ImportSources(followed: []).adding(request)
+      try await custody.ensureUnlocked(for: prompter, requester: requester)
+    }
     let known = try await store.followedFiles()
     let sources = try ImportSources(followed: known).adding(request)
     return try await take(sources, trigger: .manual, prompter, requester)
   }
 
   /// Takes what the files say now as what the followed profiles are.
-  private func take(
-    _ sources: ImportSources, trigger: AuditTrigger, _ prompter: any Prompter, _ requester: Requester
+  ///
+  /// - Parameter fault: what another program changed of what they said.
+  func take(
+    _ sources: ImportSources, trigger: AuditTrigger, _ prompter: any Prompter, _ requester: Requester,
+    after fault: RowError? = nil
   ) async throws -> ImportOutcome {
     // The key is made before anything is taken, so that a vault is whole from its first import on; where it is locked, only files
     // without secrets can be followed.
@@ -54,7 +67,7 @@ extension Catalogue {
     let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
     let summary = try await store.importFiles(
       sources.files, sections: sections, summaries: summaries, keys: sources.keys, yielding: stubs,
-      requester: requester, trigger: trigger)
+      requester: requester, trigger: trigger, after: fault)
     for key in held where summary.removed.contains(key.name) && key.origin == SettingOrigin.vault.file {
       // The key stays, and so does a way to it.
       try await store.putProfiles(

@@ -10,21 +10,25 @@ extension Catalogue {
   func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
     try await followChanges(prompter, requester)
     var written: [VaultStore.WrittenProfile] = []
-    for change in changes { written.append(try await checked(change)) }
+    for change in changes { written.append(try await checked(change, prompter, requester)) }
     try await store.putProfiles(written, requester: requester)
     forgetPlans()
   }
 
   /// What a change makes of a profile. What cannot lead to credentials is refused here, where the person can mend it.
-  private func checked(_ change: ProfileChange) async throws -> VaultStore.WrittenProfile {
+  private func checked(_ change: ProfileChange, _ prompter: any Prompter, _ requester: Requester) async throws
+    -> VaultStore.WrittenProfile
+  {
     guard ProfileChange.isProfileName(change.name) else {
       throw AgentError.badRequest(
         "a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
     }
-    let section = try reader.section(.profile, change.name)
+    var section = try reader.section(.profile, change.name)
     if change.mustExist {
       try requireProfile(change.name)
       try await requireOwn(change.name)
+      // A change keeps the rest, and so must not take over another program's.
+      section = try await proven(prompter, requester) { $0(.profile, change.name) }
     } else if section != nil {
       throw AgentError.profileExists(name: change.name)
     }
@@ -68,9 +72,10 @@ extension Catalogue {
         "a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
     }
     if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
-    let section = try reader.section(.profile, name)
+    let isOwn = try await isOwn(name)
+    let section = isOwn ? try await proven(Nobody(), requester) { $0(.profile, name) } : try reader.section(.profile, name)
     try await store.addAccessKey(name: name, credential: credential, mfaSerial: mfaSerial, requester: requester)
-    if section != nil, !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
+    if section != nil, !isOwn { return try await retake(Nobody(), requester) }
     // A profile of the vault's own says that it has the key.
     var settings =
       section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
@@ -85,20 +90,23 @@ extension Catalogue {
   }
 
   /// Where the calls for an access key go, and the chain of the profile that hands out its sessions.
-  func keyPlace(_ name: String, environment: [String: String]) throws -> (CredentialChain, iam: EndpointSettings) {
+  func keyPlace(_ name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws -> (
+    CredentialChain, iam: EndpointSettings
+  ) {
     if let setting = try reader.section(.profile, name)?["aws_secret_access_key"]
       ?? reader.section(.profile, name)?["aws_access_key_id"],
       setting.origin.line > 0
     {
       throw KeyRotationError.inFile(name: name, file: setting.origin.description)
     }
-    let resolver = resolver(environment)
-    return (try resolver.chain(for: name), try resolver.endpoint(of: name, .iam))
+    return try await resolved(environment, prompter, requester) { (try $0.chain(for: name), try $0.endpoint(of: name, .iam)) }
   }
 
   /// A key has another id: its profile says so, where the vault keeps it.
   func keyChanged(_ name: String, accessKeyId: String, requester: Requester) async throws {
-    guard try await isOwn(name), let section = try reader.section(.profile, name) else { return forgetPlans() }
+    guard try await isOwn(name), let section = try await proven(Nobody(), requester, { $0(.profile, name) }) else {
+      return forgetPlans()
+    }
     let settings = section.settings.map { setting in
       setting.name == "aws_access_key_id"
         ? Setting(name: setting.name, value: .text(accessKeyId), origin: setting.origin) : setting
@@ -119,7 +127,9 @@ extension Catalogue {
     }
     if !(try await isOwn(name)) { return try await retake(Nobody(), requester) }
     let left =
-      try reader.section(.profile, name)?.settings.filter { !KeySettings.names.contains($0.name) && $0.name != "mfa_serial" }
+      try await proven(Nobody(), requester) { $0(.profile, name) }?.settings.filter {
+        !KeySettings.names.contains($0.name) && $0.name != "mfa_serial"
+      }
       ?? []
     if left.isEmpty {
       try await store.removeProfile(name, requester: requester)

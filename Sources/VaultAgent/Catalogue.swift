@@ -14,6 +14,8 @@ actor Catalogue {
   let reader: VaultReader
   private let standardName: RoleSessionName
   var stamps: [FollowedFile]?
+  /// What is known, and logged, to be another program's.
+  var told: Set<RowError> = []
   private var plans: [PlanKey: Plan] = [:]
   /// What plans were made for, each once: a thousand of them mostly have one environment.
   private var environments: [[String: String]] = []
@@ -45,11 +47,11 @@ actor Catalogue {
     environment: [String: String], prompter: any Prompter, requester: Requester
   ) async throws -> Plan {
     try await followChanges(prompter, requester)
-    let place = place(of: environment)
-    let key = PlanKey(profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place)
+    let key = PlanKey(
+      profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place(of: environment))
     if let plan = plans[key] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
-    let chain = try resolver(environments[place]).chain(for: profile)
+    let chain = try await resolved(environment, prompter, requester) { try $0.chain(for: profile) }
     if let duration, !duration.isForRole {
       guard chain.roles.isEmpty, case .keys = chain.identity else { throw AgentError.tooLong(profile: profile) }
     }
@@ -57,7 +59,9 @@ actor Catalogue {
       chain, duration: duration, sessionName: sessionName, standardName: standardName, keyUse: keyUse,
       proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
-    plans[key] = plan
+    // Meanwhile the environments may have been counted anew.
+    let place = self.place(of: environment)
+    plans[PlanKey(profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place)] = plan
     return plan
   }
 

@@ -97,6 +97,7 @@ extension Custody {
   func acceptLog(for prompter: any Prompter, requester: Requester) async throws {
     do {
       try await ensureUnlocked(for: prompter, requester: requester)
+      if try await store.acceptRows(requester: requester) { return await anchorHead() }
       throw AgentError.badRequest("the log is what the key store knows; there is nothing to accept")
     } catch StoreError.chainBroken {
       try await inTurn {

@@ -12,8 +12,9 @@ extension Service {
   }
 
   /// Without a profile, all of the file.
-  func unlinkFile(_ message: Message, _ requester: Requester) async throws -> Reply {
+  func unlinkFile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     guard let path = message.text(.credentialsFile) else { throw AgentError.badRequest("no file") }
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
     let asked = message.text(.profile)
     let links = try await store.credentialsLinks().filter {
       $0.path == path && (asked == nil || asked == $0.profile || asked == $0.section)

@@ -53,7 +53,8 @@ extension Service {
   private func signOut(_ names: [String], _ asker: SignIns.Asker) async throws -> Int {
     var count = 0
     for name in names.sorted() {
-      let place = try? await catalogue.signInPlace(named: name, environment: asker.environment)
+      let place = try? await catalogue.signInPlace(
+        named: name, environment: asker.environment, asker.prompter, asker.requester)
       if try await signIns.signOut(name, asker, place: place) { count += 1 }
     }
     return count
@@ -126,7 +127,15 @@ extension Service {
   private func place(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> SSOPlace {
     try await catalogue.followChanges(prompter, requester)
     let environment = Wish.environment(of: message)
-    if let name = message.text(.name) { return try await catalogue.signInPlace(named: name, environment: environment) }
-    return try await catalogue.onlySignInPlace(environment: environment)
+    func find() async throws -> SSOPlace {
+      guard let name = message.text(.name) else {
+        return try await catalogue.onlySignInPlace(environment: environment, prompter, requester)
+      }
+      return try await catalogue.signInPlace(named: name, environment: environment, prompter, requester)
+    }
+    do { return try await find() } catch StoreError.locked {
+      try await custody.ensureUnlocked(for: prompter, requester: requester)
+      return try await find()
+    }
   }
 }

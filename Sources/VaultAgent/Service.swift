@@ -79,9 +79,9 @@ struct Service: Sendable {
       case .importFiles: try await importFiles(message, requester, prompter)
       case .refresh: try await refresh(requester, prompter)
       case .putProfile: try await putProfile(message, requester, prompter)
-      case .removeProfile: try await removeProfile(message, requester)
+      case .removeProfile: try await removeProfile(message, requester, prompter)
       case .addAccessKey: try await addAccessKey(message, requester, prompter)
-      case .removeAccessKey: try await removeAccessKey(message, requester)
+      case .removeAccessKey: try await removeAccessKey(message, requester, prompter)
       case .rotate: try await rotate(message, requester, prompter)
       case .forget: try await forget(message, requester)
       case .console: try await console(message, requester, prompter)
@@ -96,7 +96,7 @@ struct Service: Sendable {
       case .keyRestore: try await restoreKey(message, requester, prompter)
       case .samlRoles: try await samlRoles(connection, message, prompter)
       case .linkFile: try await linkFile(message, requester, prompter)
-      case .unlinkFile: try await unlinkFile(message, requester)
+      case .unlinkFile: try await unlinkFile(message, requester, prompter)
       case .auditHead: try await auditHead(message, requester, prompter)
       case .auditAccept: try await auditAccept(requester, prompter)
       case .auditKey: try await auditKey(requester, prompter)
@@ -193,12 +193,14 @@ struct Service: Sendable {
     let changes = profiles.map {
       ProfileChange(name: $0.head, set: $0.parts, unset: message.texts(.unset), mustExist: message.has(.replace))
     }
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
     try await catalogue.put(changes, requester: requester, prompter: prompter)
     return Reply(.done)
   }
 
-  private func removeProfile(_ message: Message, _ requester: Requester) async throws -> Reply {
+  private func removeProfile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
     try await catalogue.remove(name, requester: requester)
     return Reply(.done)
   }
@@ -227,7 +229,7 @@ struct Service: Sendable {
       throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
     }
     let wish = try Wish(message)
-    let (chain, iam) = try await catalogue.keyPlace(name, environment: wish.environment)
+    let (chain, iam) = try await catalogue.keyPlace(name, environment: wish.environment, prompter, requester)
     let plan = Plan(chain, duration: nil, sessionName: nil, standardName: RoleSessionName(cleaning: requester.user))
     let call = Call(
       plan: plan, wish: wish, requester: requester, prompter: prompter, store: store, programs: ProgramRunner(),
@@ -241,8 +243,9 @@ struct Service: Sendable {
     return reply
   }
 
-  private func removeAccessKey(_ message: Message, _ requester: Requester) async throws -> Reply {
+  private func removeAccessKey(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> Reply {
     guard let name = message.text(.name) else { throw AgentError.badRequest("no key") }
+    try await custody.ensureUnlocked(for: prompter, requester: requester)
     try await catalogue.removeAccessKey(name, requester: requester)
     return Reply(.done)
   }

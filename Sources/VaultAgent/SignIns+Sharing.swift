@@ -24,8 +24,12 @@ extension SignIns {
 
   /// Takes the shared token away, at the end of a sign-in.
   func unshare(_ name: String, requester: Requester) async throws {
-    guard let home = try await store.setting(Self.setting(name)) else { return }
-    TokenCache(home: home).remove(name)
+    do {
+      guard let home = try await store.setting(Self.setting(name)) else { return }
+      TokenCache(home: home).remove(name)
+    } catch RowError.setting {
+      // Another program's: there is nothing of ours where it says.
+    }
     try await store.setSetting(Self.setting(name), nil, requester: requester)
   }
 

@@ -62,8 +62,35 @@ public enum FollowedRows {
   }
 }
 
+/// A section as it stands in the tables, with what authenticates it.
+public struct StoredSection: Sendable {
+  public var section: ConfigSection
+  /// Whether the vault keeps it itself.
+  public var isOwn: Bool
+  /// The file as shown, of a profile.
+  public var origin: String?
+  /// Nil where nobody who has the vault's key wrote it.
+  public var code: [UInt8]?
+}
+
 /// Sections and their settings.
 public enum SettingRows {
+  /// A section with what authenticates it; nil where there is none. For tables that have been brought up to date.
+  public static func stored(_ kind: SectionKind, _ name: String, in database: Database) throws -> StoredSection? {
+    guard let section = try section(kind, name, in: database) else { return nil }
+    let row =
+      kind == .profile
+      ? try database.statement("SELECT is_own, mac, origin FROM profile WHERE name = ?").begin().bind(name)
+      : try database.statement("SELECT is_own, mac FROM shared_section WHERE kind = ? AND name = ?").begin().bind(kind.rawValue)
+        .bind(name)
+    return try row.first { row in
+      StoredSection(
+        section: section, isOwn: row.int(0) != 0, origin: kind == .profile ? row.text(2) : nil,
+        code: row.isNull(1) ? nil : row.blob(1))
+    }
+  }
+
+  /// The section of that kind and name; nil where there is none.
   public static func section(_ kind: SectionKind, _ name: String, in database: Database) throws -> ConfigSection? {
     let owner: Int64?
     let settings: [Setting]

@@ -135,6 +135,12 @@ public final class VaultReader {
     return try SettingRows.section(kind, name, in: database)
   }
 
+  /// A section with what authenticates it. For the agent, whose tables are up to date.
+  public func storedSection(_ kind: SectionKind, _ name: String) throws -> StoredSection? {
+    guard let database else { return nil }
+    return try SettingRows.stored(kind, name, in: database)
+  }
+
   /// The names of the sections of a kind.
   public func sectionNames(_ kind: SectionKind) throws -> [String] {
     try rows("SELECT name FROM shared_section WHERE kind = ? ORDER BY name", { try $0.bind(kind.rawValue) }) { $0.text(0) }

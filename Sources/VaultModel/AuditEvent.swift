@@ -78,6 +78,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case settingChanged = "SettingChanged"
   /// A place beside AWS's own, or certificates for it, may be sent secrets from now on, or no longer.
   case endpointTrusted = "EndpointTrusted"
+  /// Rows that lead to a secret are not those that the vault wrote: refused, or read again from a followed file.
+  case databaseChanged = "DatabaseChanged"
   /// Deliveries that the disk did not take when they were made have their rows now (`audit_failure = deliver`).
   case loggedLate = "LoggedLate"
   case keyRotated = "KeyRotated"

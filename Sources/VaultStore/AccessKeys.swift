@@ -60,6 +60,7 @@ extension VaultStore {
   )
     throws
   {
+    _ = try authenticRows()
     try change { store in
       let known = try store.accessKey(named: name)
       if let old = try store.openAccessKey(name: name) {

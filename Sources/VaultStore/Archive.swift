@@ -109,10 +109,10 @@ extension VaultStore {
     try change { store in
       let kept = try store.database.prepare(
         """
-        SELECT a.subject, max(a.subject_version) FROM secret x JOIN audit_event a ON a.subject = x.owner_id \
-        GROUP BY a.subject HAVING max(a.sequence) <= ?
+        SELECT a.subject, max(a.subject_version) FROM (SELECT owner_id FROM secret UNION ALL SELECT ?) x \
+        JOIN audit_event a ON a.subject = x.owner_id GROUP BY a.subject HAVING max(a.sequence) <= ?
         """
-      ).begin().bind(segment.last).rows { (id: $0.text(0), version: $0.int(1)) }
+      ).begin().bind(Self.rowSubject).bind(segment.last).rows { (id: $0.text(0), version: $0.int(1)) }
       try AuditKeyRows.put(checkpoint, into: store.database)
       try AuditKeyRows.put(segment, into: store.database)
       try store.database.statement("DELETE FROM audit_event WHERE sequence <= ?").begin().bind(segment.last).run()

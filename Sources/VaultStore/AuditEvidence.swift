@@ -66,7 +66,7 @@ extension VaultStore {
         if let creating {
           var event = AuditEvent(action: .vaultCreated, outcome: .success, trigger: .manual, requester: requester)
           event.detail = "key \(creating.id) in \(creating.store)"
-          try store.append(event)
+          try store.bindRows(event)
         }
         var made = AuditEvent(action: .auditKeysMade, outcome: .success, trigger: .start, requester: requester)
         made.detail = "heads are signed by \(hex(signing.publicKey))"

@@ -23,26 +23,52 @@ extension VaultStore {
     }
   }
 
+  /// The links that are kept fresh, and those that another program put there.
+  ///
+  /// - Throws: `StoreError.locked`; `RowError` where links may have been taken away, or older ones put back.
+  public func provenLinks() throws -> (links: [CredentialsLink], foreign: [RowError]) {
+    let codes = try authenticRows()
+    var links: [CredentialsLink] = []
+    var foreign: [RowError] = []
+    for (link, code) in try linkRows() {
+      if codes.fits(code, RowForm(link)) {
+        links.append(link)
+      } else {
+        foreign.append(.credentialsLink(path: link.path, section: link.section))
+      }
+    }
+    return (links, foreign)
+  }
+
+  func linkRows() throws -> [(link: CredentialsLink, code: [UInt8]?)] {
+    try database.statement("SELECT path, section, profile, mac FROM credentials_link ORDER BY path, section").begin().rows {
+      (CredentialsLink(path: $0.text(0), section: $0.text(1), profile: $0.text(2)), $0.isNull(3) ? nil : $0.blob(3))
+    }
+  }
+
   /// Remembers that a file is to have a profile's keys from now on. Again is fine.
   public func add(_ link: CredentialsLink, requester: Requester) throws {
+    let codes = try authenticRows()
     try change { store in
       try store.database.statement(
         """
-        INSERT INTO credentials_link (path, section, profile, created_at) VALUES (?, ?, ?, ?) \
-        ON CONFLICT (path, section) DO UPDATE SET profile = excluded.profile
+        INSERT INTO credentials_link (path, section, profile, created_at, mac) VALUES (?, ?, ?, ?, ?) \
+        ON CONFLICT (path, section) DO UPDATE SET profile = excluded.profile, mac = excluded.mac
         """
-      ).begin().bind(link.path).bind(link.section).bind(link.profile).bind(store.clock.now().milliseconds).run()
-      try store.append(Self.event(.credentialsLinked, link, requester))
+      ).begin().bind(link.path).bind(link.section).bind(link.profile).bind(store.clock.now().milliseconds)
+        .bind(codes.code(RowForm(link))).run()
+      try store.bindRows(Self.event(.credentialsLinked, link, requester))
     }
   }
 
   /// Forgets it again; nothing happens where it was not so.
   public func remove(_ link: CredentialsLink, requester: Requester) throws {
+    _ = try authenticRows()
     try change { store in
       try store.database.statement("DELETE FROM credentials_link WHERE path = ? AND section = ?").begin().bind(link.path)
         .bind(link.section).run()
       guard store.database.changes > 0 else { return }
-      try store.append(Self.event(.credentialsUnlinked, link, requester))
+      try store.bindRows(Self.event(.credentialsUnlinked, link, requester))
     }
   }
 

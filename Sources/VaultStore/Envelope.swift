@@ -111,7 +111,10 @@ struct Sealer: Sendable {
   private static let nonce = 29..<headerLength
 
   let id: KeyID
-  /// Commits to the key: 16 bytes.
+  /// What the sub-keys were made under; nil for a vault from before rows had codes. What is sealed in one epoch does not open in another, nor
+  /// is a row's code good there.
+  let epoch: Int64?
+  /// Commits to the key and the epoch: 16 bytes.
   let check: [UInt8]
   private let recordKey: SecretBytes
   /// Authenticates rows that stand in the clear (``RowCodes``).
@@ -119,13 +122,18 @@ struct Sealer: Sendable {
   /// What every envelope begins with, up to the nonce.
   private let header: [UInt8]
 
-  init(master: SecretBytes, id: KeyID) {
+  init(master: SecretBytes, id: KeyID, epoch: Int64? = nil) {
     self.id = id
-    recordKey = deriveKey(from: master, id: 1, context: "vltrec01")
-    rowKey = deriveKey(from: master, id: 2, context: "vltrow01")
+    self.epoch = epoch
+    let root = epoch.map { deriveKey(from: master, id: UInt64(bitPattern: $0), context: "vltepoch") } ?? master
+    recordKey = deriveKey(from: root, id: 1, context: "vltrec01")
+    rowKey = deriveKey(from: root, id: 2, context: "vltrow01")
     check = blake2b(Array("commit".utf8), key: recordKey, length: 16)
     header = Self.magic + [Self.algorithm] + id.bytes + check
   }
+
+  /// A new epoch.
+  static func randomEpoch() -> Int64 { randomBytes(8).withUnsafeBytes { $0.loadUnaligned(as: Int64.self) } }
 
   func seal(_ secret: SecretBytes, at place: SealedPlace) -> [UInt8] {
     let length = Self.headerLength + secret.count + XChaCha20Poly1305.tagLength

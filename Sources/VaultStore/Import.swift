@@ -38,52 +38,93 @@ extension VaultStore {
   ///
   /// A profile that is in none of them any more is marked as removed. What the vault keeps itself is not touched. Keys are sealed where they are
   /// new or others; a key whose plain text has gone from the files stays.
+  /// While the vault is locked, what was taken has no codes, and is read from the files again once it is unlocked.
   /// - Parameters:
   ///   - sections: all of the files' sections; `summaries` has one for each profile among them.
   ///   - yielding: profiles of the vault's own that give way to a file's of the same name.
+  ///   - fault: what another program changed: every row is written anew, also where it seems to be what it was.
+  /// - Throws: `RowError` for a file that nobody has imported.
   public func importFiles(
     _ files: [FollowedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
-    yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger
+    yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger, after fault: RowError? = nil
   ) throws -> ImportSummary {
-    try change { store in
-      let summary = try store.take(sections, summaries, keys, yielding: yielding, isOwn: false, trigger, requester)
-      try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
-      try store.database.statement("DELETE FROM followed_file").begin().run()
-      let insert = try store.database.statement(
-        "INSERT INTO followed_file (path, position, role, home, device, inode, size, mtime) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-      for (position, file) in files.enumerated() {
-        try insert.begin().bind(file.path).bind(Int64(position)).bind(file.role.rawValue).bind(file.home).bind(file.stamp.device)
-          .bind(file.stamp.inode).bind(file.stamp.size).bind(file.stamp.mtime).run()
+    let codes = isUnlocked ? try authenticRows() : nil
+    let isForced = fault != nil || (codes != nil && trust.files == .changed)
+    return try change { store in
+      if isForced {
+        var event = AuditEvent(action: .databaseChanged, outcome: .success, trigger: trigger, requester: requester)
+        event.error = fault?.message ?? Self.changedFileRows
+        event.detail = "read again from " + files.map(\.path).joined(separator: ", ")
+        try store.append(event)
       }
-      try store.log(summary, files: files.map(\.path), trigger, requester)
+      let summary = try store.take(
+        sections, summaries, keys, yielding: yielding, isOwn: false, trigger, requester, codes, isForced: isForced)
+      try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
+      let isLonger = try store.follow(files, codes, mayAdd: trigger == .manual)
+      let event = summary.isNothing && !isLonger ? nil : store.event(summary, files: files.map(\.path), trigger, requester)
+      if codes == nil {
+        try store.forgetFileRows()
+        if let event { try store.append(event) }
+      } else {
+        store.trust.files = .asWritten
+        try store.bindRows(event)
+      }
       return summary
     }
+  }
+
+  /// Remembers the files as they were when they were read.
+  ///
+  /// - Returns: whether there are others than before.
+  private func follow(_ files: [FollowedFile], _ codes: RowCodes?, mayAdd: Bool) throws -> Bool {
+    guard let codes else {
+      for file in files {
+        try database.statement("UPDATE followed_file SET device = ?, inode = ?, size = ?, mtime = ? WHERE path = ?").begin()
+          .bind(file.stamp.device).bind(file.stamp.inode).bind(file.stamp.size).bind(file.stamp.mtime).bind(file.path).run()
+        guard database.changes == 1 else { throw StoreError.locked }
+      }
+      return false
+    }
+    let known = Set(try followedRows(by: codes).map(\.file.path))
+    let new = files.first { !known.contains($0.path) }
+    if let new, !mayAdd { throw RowError.followedFile(new.path) }
+    try database.statement("DELETE FROM followed_file").begin().run()
+    let insert = try database.statement(
+      "INSERT INTO followed_file (path, position, role, home, device, inode, size, mtime, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    for (position, file) in files.enumerated() {
+      try insert.begin().bind(file.path).bind(Int64(position)).bind(file.role.rawValue).bind(file.home).bind(file.stamp.device)
+        .bind(file.stamp.inode).bind(file.stamp.size).bind(file.stamp.mtime)
+        .bind(codes.code(RowForm(file, position: Int64(position)))).run()
+    }
+    return new != nil
   }
 
   /// Takes sections in as the vault's own: what `import --once` does.
   public func importOwn(sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester) throws
     -> ImportSummary
   {
-    try change { store in
-      let summary = try store.take(sections, summaries, keys, isOwn: true, .manual, requester)
-      try store.log(summary, files: [], .manual, requester)
+    let codes = try authenticRows()
+    return try change { store in
+      let summary = try store.take(sections, summaries, keys, isOwn: true, .manual, requester, codes)
+      try store.bindRows(summary.isNothing ? nil : store.event(summary, files: [], .manual, requester))
       return summary
     }
   }
 
-  private func log(_ summary: ImportSummary, files: [String], _ trigger: AuditTrigger, _ requester: Requester) throws {
-    guard !summary.isNothing else { return }
+  private func event(_ summary: ImportSummary, files: [String], _ trigger: AuditTrigger, _ requester: Requester) -> AuditEvent {
     var event = AuditEvent(action: .profilesImported, outcome: .success, trigger: trigger, requester: requester)
     event.detail =
       "\(summary.added.count) added, \(summary.changed.count) changed, \(summary.removed.count) removed"
       + (summary.sectionsChanged.isEmpty ? "" : "; " + summary.sectionsChanged.joined(separator: ", "))
       + (files.isEmpty ? "" : " from " + files.joined(separator: ", "))
-    try append(event)
+    return event
   }
 
   private func take(
     _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey],
-    yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester
+    yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester, _ codes: RowCodes?,
+    isForced: Bool = false
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
     let own = Set(
@@ -99,7 +140,7 @@ extension VaultStore {
       }
       let origin = isOwn ? SettingOrigin.vault.file : section.settings.first?.origin.file ?? SettingOrigin.vault.file
       let summary = byName[section.name] ?? ProfileSummary(name: section.name, kind: nil)
-      switch try write(section, summary: summary, isOwn: isOwn, origin: origin) {
+      switch try write(section, summary: summary, isOwn: isOwn, origin: origin, codes, isForced: isForced) {
       case .added: outcome.added.append(section.name)
       case .changed: outcome.changed.append(section.name)
       case .unchanged, .moved: outcome.unchanged += 1
@@ -111,7 +152,7 @@ extension VaultStore {
         outcome.removed.append(name)
       }
     }
-    outcome.sectionsChanged = try replaceShared(sections.filter { $0.kind != .profile }, isOwn: isOwn)
+    outcome.sectionsChanged = try replaceShared(sections.filter { $0.kind != .profile }, isOwn: isOwn, codes)
     outcome.keysChanged = try take(keys, trigger, requester)
     return outcome
   }

@@ -9,7 +9,11 @@ extension VaultStore {
   public func keyRecords() throws -> [KeyRecord] { try KeyRows.all(in: database) }
 
   /// Forgets the keys. Nothing can be sealed or opened until ``unlock(key:id:)``.
-  public func lock() { sealer = nil }
+  public func lock() {
+    sealer = nil
+    successor = nil
+    trust = RowTrust()
+  }
 
   /// Takes up a vault's first key, and makes the keys of its log with it, all at once: a vault with a key and without a log's keys is one from
   /// which somebody took them.
@@ -17,15 +21,15 @@ extension VaultStore {
   /// - Throws: `StoreError.keyExists` where the vault has one, in whatever state; `.chainBroken` where it holds what only a key can have
   ///   sealed.
   public func create(key: SecretBytes, id: KeyID, store: String, requester: Requester) throws {
-    let fresh = Sealer(master: key, id: id)
+    let fresh = Sealer(master: key, id: id, epoch: Sealer.randomEpoch())
     guard try keyRecords().isEmpty else { throw StoreError.keyExists }
-    guard
-      try database.statement("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM audit_key)").begin().first({
-        $0.int(0)
-      })
-        == 0
-    else { throw StoreError.chainBroken("secrets are sealed in a vault that says that it has no key") }
+    let sealed = try database.statement("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM audit_key)").begin().first {
+      $0.int(0)
+    }
+    guard sealed == 0 else { throw StoreError.chainBroken("secrets are sealed in a vault that says that it has no key") }
     sealer = fresh
+    // Rows that were there before the key have no code that is good, and lead nowhere.
+    trust = RowTrust()
     do {
       try beginEvidence(
         requester, creating: KeyRecord(id: id, state: .active, store: store, check: fresh.check, createdAt: clock.now()))
@@ -35,10 +39,12 @@ extension VaultStore {
     }
   }
 
-  /// Within a transaction: the row of the first key.
+  /// Within a transaction: the row of the first key, which is the sealer's.
   func insert(_ key: KeyRecord) throws {
-    try database.statement("INSERT INTO master_key (key_id, state, store, key_check, created_at) VALUES (?, ?, ?, ?, ?)").begin()
-      .bind(key.id.bytes).bind(key.state.rawValue).bind(key.store).bind(key.check).bind(key.createdAt.milliseconds).runOnce()
+    try database.statement(
+      "INSERT INTO master_key (key_id, state, store, key_check, created_at, epoch) VALUES (?, ?, ?, ?, ?, ?)"
+    ).begin().bind(key.id.bytes).bind(key.state.rawValue).bind(key.store).bind(key.check).bind(key.createdAt.milliseconds)
+      .bind(sealer?.epoch).runOnce()
   }
 
   /// - Throws: `StoreError.wrongKey` where this is not the key that sealed the vault.
@@ -47,15 +53,22 @@ extension VaultStore {
     guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else {
       throw StoreError.unknownKey(id)
     }
-    let candidate = Sealer(master: key, id: id)
+    let candidate = Sealer(master: key, id: id, epoch: try epoch(of: id))
     guard candidate.check == record.check else { throw StoreError.wrongKey(id) }
     sealer = candidate
+    successor = candidate.epoch == nil ? Sealer(master: key, id: id, epoch: Sealer.randomEpoch()) : nil
+    trust = RowTrust()
+  }
+
+  private func epoch(of id: KeyID) throws -> Int64? {
+    try database.statement("SELECT epoch FROM master_key WHERE key_id = ?").begin().bind(id.bytes).first { $0.optionalInt(0) }
+      ?? nil
   }
 
   /// Whether this is the key that sealed the vault.
   public func opens(_ key: SecretBytes, id: KeyID) throws -> Bool {
     guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else { return false }
-    return Sealer(master: key, id: id).check == record.check
+    return Sealer(master: key, id: id, epoch: try epoch(of: id)).check == record.check
   }
 
   /// The key is kept elsewhere from now on.
@@ -82,35 +95,41 @@ extension VaultStore {
   ///
   /// - Returns: how many rows were sealed anew.
   public func reseal(with key: SecretBytes, id: KeyID, requester: Requester) throws -> Int {
+    let oldCodes = try authenticRows()
     guard let old = sealer else { throw StoreError.locked }
-    let new = Sealer(master: key, id: id)
+    let new = Sealer(master: key, id: id, epoch: Sealer.randomEpoch())
     var isDone = false
     defer { if !isDone { sealer = old } }
     let count = try change { vault in
       let count = try vault.resealRows(from: old, to: new)
       try vault.resealEvidence(from: old, to: new)
+      try vault.rebindRows(from: oldCodes, to: RowCodes(key: new.rowKey, vaultId: vault.vaultId))
       try vault.database.statement("UPDATE master_key SET state = 'retiring' WHERE state = 'active'").begin().run()
       try vault.database.statement(
-        "UPDATE master_key SET state = 'active', key_check = ? WHERE key_id = ? AND state = 'prepared'"
+        "UPDATE master_key SET state = 'active', key_check = ?, epoch = ? WHERE key_id = ? AND state = 'prepared'"
       )
-      .begin().bind(new.check).bind(id.bytes).run()
+      .begin().bind(new.check).bind(new.epoch).bind(id.bytes).run()
       guard vault.database.changes == 1 else { throw StoreError.unknownKey(id) }
       var event = AuditEvent(action: .keyRotated, outcome: .success, trigger: .manual, requester: requester)
       event.detail = "\(count) secrets from key \(old.id) to \(id)"
       // The row may seal the log's own key.
       vault.sealer = new
-      try vault.append(event)
+      if vault.trust.files != .asWritten { try vault.forgetFileRows() }
+      try vault.bindRows(event)
       return count
     }
     isDone = true
     return count
   }
 
-  private func resealRows(from old: Sealer, to new: Sealer) throws -> Int {
-    let rows = try sealedRows()
+  /// - Parameter isStrict: a secret that does not open is an error; else it stays as it is.
+  func resealRows(from old: Sealer, to new: Sealer, isStrict: Bool = true) throws -> Int {
+    let rows = try sealedRows(isStrict: isStrict)
     let update = try database.statement("UPDATE secret SET key_id = ?, envelope = ? WHERE owner_table = ? AND owner_id = ?")
     for row in rows {
-      let secret = try old.open(row.envelope, at: row.place)
+      guard let secret = isStrict ? try old.open(row.envelope, at: row.place) : try? old.open(row.envelope, at: row.place) else {
+        continue
+      }
       let owner = row.place.owner
       try update.begin().bind(new.id.bytes).bind(new.seal(secret, at: row.place)).bind(owner.table).bind(owner.row).run()
     }

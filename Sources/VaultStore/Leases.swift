@@ -16,6 +16,8 @@ public struct LeaseRecord: Sendable, Hashable {
   public var reason: String?
   public var environment: [String: String]
   public var requester: Requester
+  /// Nil where nobody who has the vault's key wrote it.
+  var code: [UInt8]?
 
   public init(
     id: String, tokenHash: [UInt8], port: Int, process: ProcessIdentity, profile: String, roleARN: String?,
@@ -42,11 +44,11 @@ extension VaultStore {
     try database.statement(
       """
       SELECT id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, user, uid, program, \
-      executable, directory, parent, host FROM lease ORDER BY opened_at, id
+      executable, directory, parent, host, mac FROM lease ORDER BY opened_at, id
       """
     ).begin().rows { row in
       let pid = Int32(truncatingIfNeeded: row.int(3))
-      return LeaseRecord(
+      var lease = LeaseRecord(
         id: row.text(0), tokenHash: row.blob(1), port: Int(row.int(2)),
         process: ProcessIdentity(pid: pid, started: row.int(4), boot: row.text(5)), profile: row.text(6),
         roleARN: row.optionalText(7), duration: row.optionalInt(8).flatMap { SessionDuration(seconds: Int($0), ofKeys: true) },
@@ -55,6 +57,8 @@ extension VaultStore {
         requester: Requester(
           user: row.text(12), uid: UInt32(truncatingIfNeeded: row.int(13)), pid: pid, program: row.text(14),
           executable: row.text(15), directory: row.text(16), parent: row.text(17), host: row.text(18)))
+      lease.code = row.isNull(19) ? nil : row.blob(19)
+      return lease
     }
   }
 
@@ -65,14 +69,26 @@ extension VaultStore {
       try store.database.statement(
         """
         INSERT INTO lease (id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, \
-        user, uid, program, executable, directory, parent, host, opened_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        user, uid, program, executable, directory, parent, host, opened_at, mac) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
       ).begin().bind(lease.id).bind(lease.tokenHash).bind(Int64(lease.port)).bind(Int64(lease.process.pid))
         .bind(lease.process.started).bind(lease.process.boot).bind(lease.profile).bind(lease.roleARN)
         .bind(lease.duration.map { Int64($0.seconds) }).bind(lease.sessionName?.text).bind(lease.reason)
-        .bind(Self.text(lease.environment)).bind(who.user).bind(Int64(who.uid)).bind(who.program).bind(who.executable)
-        .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds).runOnce()
+        .bind(lease.environmentText).bind(who.user).bind(Int64(who.uid)).bind(who.program).bind(who.executable)
+        .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds)
+        .bind(store.rowCodes().code(lease.form)).runOnce()
     }
+  }
+
+  /// Whether a program is one that the vault itself was serving.
+  ///
+  /// - Throws: `StoreError.locked`; `RowError` where more than a lease was changed.
+  public func vouches(for lease: LeaseRecord) throws -> Bool { try authenticRows().fits(lease.code, lease.form) }
+
+  /// Within a transaction: gives a row its code.
+  func bind(_ lease: LeaseRecord, _ codes: RowCodes) throws {
+    try database.statement("UPDATE lease SET mac = ? WHERE id = ?").begin().bind(codes.code(lease.form)).bind(lease.id).run()
   }
 
   /// Forgets a program that has ended, with the row that says so.
@@ -91,9 +107,24 @@ extension VaultStore {
     }
     return variables
   }
+}
+
+extension LeaseRecord {
+  /// Everything that it says, of which the code is made.
+  var form: RowForm {
+    var form = RowForm("lease", [id, String(port), profile, roleARN, sessionName?.text, reason, environmentText, process.boot])
+    form.add(tokenHash)
+    for number in [Int64(process.pid), process.started, duration.map { Int64($0.seconds) }, Int64(requester.uid)] {
+      form.add(number)
+    }
+    for text in [
+      requester.user, requester.program, requester.executable, requester.directory, requester.parent, requester.host,
+    ] { form.add(text) }
+    return form
+  }
 
   /// Without what would be secret (a proxy's password) or cannot stand in a line.
-  private static func text(_ environment: [String: String]) -> String {
+  fileprivate var environmentText: String {
     environment.filter { !$0.value.contains("@") && !($0.key + $0.value).utf8.contains { $0 < 32 } }
       .map { "\($0.key)=\($0.value)" }.sorted().joined(separator: "\n")
   }

@@ -4,7 +4,30 @@ import VaultSecrets
 
 // Profiles and the sections they refer to, as rows.
 extension VaultStore {
-  public func followedFiles() throws -> [FollowedFile] { try FollowedRows.all(in: database) }
+  /// The files that are followed.
+  ///
+  /// - Throws: `RowError` for one that another program put there; a locked vault believes what stands there, until it is unlocked.
+  public func followedFiles() throws -> [FollowedFile] {
+    guard isUnlocked else { return try FollowedRows.all(in: database) }
+    return try followedRows(by: authenticRows()).map(\.file)
+  }
+
+  typealias FollowedRow = (file: FollowedFile, position: Int64, code: [UInt8]?)
+
+  func followedRows() throws -> [FollowedRow] {
+    let codes = try database.statement("SELECT position, mac FROM followed_file ORDER BY position").begin().rows {
+      (position: $0.int(0), code: $0.isNull(1) ? nil : $0.blob(1))
+    }
+    return zip(try FollowedRows.all(in: database), codes).map { ($0, $1.position, $1.code) }
+  }
+
+  func followedRows(by codes: RowCodes) throws -> [FollowedRow] {
+    let rows = try followedRows()
+    for row in rows where !codes.fits(row.code, RowForm(row.file, position: row.position)) {
+      throw RowError.followedFile(row.file.path)
+    }
+    return rows
+  }
 
   /// Every section that the vault keeps itself.
   public func ownSections() throws -> [ConfigSection] {
@@ -26,18 +49,22 @@ extension VaultStore {
 
   /// Adds or changes profiles of the vault's own, all of them or none.
   public func putProfiles(_ profiles: [WrittenProfile], requester: Requester) throws {
+    let codes = try authenticRows()
     try change { store in
+      var events: [AuditEvent] = []
       for (name, settings, summary) in profiles {
         let outcome = try store.write(
           ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true,
-          origin: SettingOrigin.vault.file)
+          origin: SettingOrigin.vault.file, codes)
         guard outcome == .added || outcome == .changed else { continue }
         var event = AuditEvent(
           action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name,
           requester: requester)
         event.roleARN = summary.roleARN
-        try store.append(event)
+        events.append(event)
       }
+      for event in events.dropLast() { try store.append(event) }
+      if let last = events.last { try store.bindRows(last) }
     }
   }
 
@@ -45,9 +72,10 @@ extension VaultStore {
   ///
   /// - Throws: `StoreError.unknownProfile` where there is none.
   public func removeProfile(_ name: String, requester: Requester) throws {
+    _ = try authenticRows()
     try change { store in
       try store.remove(name, trigger: .manual, requester)
-      try store.append(
+      try store.bindRows(
         AuditEvent(action: .profileRemoved, outcome: .success, trigger: .manual, profile: name, requester: requester))
     }
   }
@@ -59,7 +87,7 @@ extension VaultStore {
     try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(
       name
     ).run()
-    try database.statement("UPDATE profile SET removed_at = ? WHERE name = ? AND removed_at IS NULL").begin()
+    try database.statement("UPDATE profile SET removed_at = ?, mac = NULL WHERE name = ? AND removed_at IS NULL").begin()
       .bind(clock.now().milliseconds).bind(name).run()
     guard database.changes == 1 else { throw StoreError.unknownProfile(name) }
   }
@@ -86,27 +114,37 @@ extension VaultStore {
     case moved
   }
 
-  /// Writes a profile's rows where they are not what they were.
-  func write(_ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String) throws -> WriteOutcome {
+  /// Writes a profile's rows where they are not what they were; the vault's own always, since what was changed beside them says nothing.
+  ///
+  /// - Parameters:
+  ///   - codes: nil while the vault is locked.
+  ///   - isForced: also where they seem to be what they were.
+  func write(
+    _ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String, _ codes: RowCodes?, isForced: Bool = false
+  ) throws -> WriteOutcome {
     let digest = Self.digest(section.settings, summary)
-    let known = try database.statement("SELECT id, digest, removed_at IS NOT NULL, is_own FROM profile WHERE name = ?").begin()
+    let code = codes?.code(RowForm(section, isOwn: isOwn, origin: origin))
+    let known = try database.statement("SELECT id, digest, removed_at IS NOT NULL, is_own, mac FROM profile WHERE name = ?")
+      .begin()
       .bind(section.name).first {
-        (id: $0.int(0), digest: $0.blob(1), isRemoved: $0.int(2) != 0, isOwn: $0.int(3) != 0)
+        (id: $0.int(0), digest: $0.blob(1), isRemoved: $0.int(2) != 0, isOwn: $0.int(3) != 0, code: $0.blob(4))
       }
-    if let known, !known.isRemoved, known.digest == digest, known.isOwn == isOwn { return .unchanged }
+    let isSame = known.map { !$0.isRemoved && $0.digest == digest && $0.isOwn == isOwn } ?? false
+    if isSame, !isForced, !isOwn, code == nil || known?.code == code { return .unchanged }
     let id: Int64
     if let known {
       id = known.id
-      try database.statement("UPDATE profile SET is_own = ?, origin = ?, digest = ?, removed_at = NULL WHERE id = ?")
-        .begin().bind(isOwn ? 1 : 0).bind(origin).bind(digest).bind(id).run()
+      try database.statement("UPDATE profile SET is_own = ?, origin = ?, digest = ?, mac = ?, removed_at = NULL WHERE id = ?")
+        .begin().bind(isOwn ? 1 : 0).bind(origin).bind(digest).bind(code).bind(id).run()
       try database.statement("DELETE FROM setting_line WHERE profile_id = ?").begin().bind(id).run()
     } else {
-      try database.statement("INSERT INTO profile (name, is_own, origin, digest) VALUES (?, ?, ?, ?)")
-        .begin().bind(section.name).bind(isOwn ? 1 : 0).bind(origin).bind(digest).run()
+      try database.statement("INSERT INTO profile (name, is_own, origin, digest, mac) VALUES (?, ?, ?, ?, ?)")
+        .begin().bind(section.name).bind(isOwn ? 1 : 0).bind(origin).bind(digest).bind(code).run()
       id = database.lastInsertRow
     }
     try insert(section.settings, profile: id, section: nil)
     try write(summary)
+    if isSame { return .unchanged }
     guard let known, !known.isRemoved else { return .added }
     return known.isOwn == isOwn && known.digest.starts(with: digest.prefix(Self.contentDigestLength)) ? .moved : .changed
   }
@@ -115,20 +153,12 @@ extension VaultStore {
     let statement = try database.statement(
       "INSERT INTO setting_line (profile_id, section_id, name, nested, value, file, line) VALUES (?, ?, ?, ?, ?, ?, ?)")
     for setting in settings {
-      for line in Self.lines(setting) {
+      for line in setting.lines {
         try statement.begin().bind(profile).bind(section).bind(setting.name).bind(line.nested).bind(line.value).bind(
           setting.origin.file
         )
         .bind(Int64(setting.origin.line)).run()
       }
-    }
-  }
-
-  private static func lines(_ setting: Setting) -> [(nested: String?, value: String)] {
-    switch setting.value {
-    case .text(let text): [(nil, text)]
-    case .nested(let lines) where lines.isEmpty: [("", "")]
-    case .nested(let lines): lines.map { ($0.name, $0.value) }
     }
   }
 
@@ -145,7 +175,7 @@ extension VaultStore {
     }
     for setting in settings {
       put(setting.origin.description, &places)
-      for line in lines(setting) {
+      for line in setting.lines {
         for text in [setting.name, line.nested, line.value] { put(text, &content) }
       }
     }

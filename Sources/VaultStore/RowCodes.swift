@@ -1,54 +1,118 @@
+import VaultDatabase
+import VaultModel
 import VaultSecrets
+
+/// What a row says, in the one form that its code is made of: the table's name, then the pieces. Before each piece stands its length in 8
+/// bytes, all ones for one that is not there, so that no two rows look alike.
+struct RowForm: Sendable {
+  private(set) var bytes: [UInt8] = []
+
+  init(_ table: StaticString) {
+    bytes.reserveCapacity(512)
+    add(number: table.utf8CodeUnitCount)
+    bytes.append(contentsOf: UnsafeBufferPointer(start: table.utf8Start, count: table.utf8CodeUnitCount))
+  }
+
+  init(_ table: StaticString, _ pieces: [String?]) {
+    self.init(table)
+    for piece in pieces { add(piece) }
+  }
+
+  private mutating func add(number: Int) { withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) } }
+
+  mutating func add(_ text: String?) {
+    guard let text else { return add(number: -1) }
+    add(number: text.utf8.count)
+    bytes.append(contentsOf: text.utf8)
+  }
+
+  mutating func add(_ blob: [UInt8]) {
+    add(number: blob.count)
+    bytes += blob
+  }
+
+  mutating func add(_ number: Int64?) { add(number.map { String($0) }) }
+}
 
 /// Authenticates rows that lead to a secret: what a code was not made for, by this vault under its master key, is somebody else's word.
 ///
-/// A code is BLAKE2b-256, keyed with a sub-key of the master key, over a label, the vault's id, the table's name and the row's pieces.
-/// Before each piece stands its length in 8 bytes, all ones for one that is not there, so that no two rows look alike.
+/// A code is BLAKE2b-256, keyed with a sub-key of the master key, over a label, the vault's id and the row's form.
 public struct RowCodes: Sendable {
-  /// Bytes of a code.
-  public static let length = 32
-  private static let label = "vault-row-1"
+  private static let length = 32
 
   private let key: SecretBytes
-  private let vaultId: String
+  private let start: [UInt8]
 
   init(key: SecretBytes, vaultId: String) {
     self.key = key
-    self.vaultId = vaultId
+    start = RowForm("vault-row-1", [vaultId]).bytes
+  }
+
+  func code(_ form: RowForm) -> [UInt8] { blake2b(start + form.bytes, key: key, length: Self.length) }
+
+  func fits(_ code: [UInt8]?, _ form: RowForm) -> Bool {
+    guard let code else { return false }
+    return self.code(form).withUnsafeBytes { right in code.withUnsafeBytes { constantTimeEqual(right, $0) } }
   }
 
   /// The code of a row.
   ///
   /// - Parameter pieces: everything in the row that is believed, in an order of the table's own; nil for NULL.
-  public func code(_ table: StaticString, _ pieces: [String?]) -> [UInt8] {
-    var message: [UInt8] = []
-    message.reserveCapacity(pieces.reduce(128) { $0 + 8 + ($1?.utf8.count ?? 0) })
-    func put(number: Int) { withUnsafeBytes(of: number.littleEndian) { message.append(contentsOf: $0) } }
-    func put(_ text: String) {
-      put(number: text.utf8.count)
-      message.append(contentsOf: text.utf8)
-    }
-    put(number: pieces.count + 3)
-    put(Self.label)
-    put(vaultId)
-    put(number: table.utf8CodeUnitCount)
-    message.append(contentsOf: UnsafeBufferPointer(start: table.utf8Start, count: table.utf8CodeUnitCount))
-    for piece in pieces { if let piece { put(piece) } else { put(number: -1) } }
-    return blake2b(message, key: key, length: Self.length)
-  }
+  public func code(_ table: StaticString, _ pieces: [String?]) -> [UInt8] { code(RowForm(table, pieces)) }
 
   /// Whether a code is the row's. A row without a code is nobody's.
-  public func fits(_ code: [UInt8]?, _ table: StaticString, _ pieces: [String?]) -> Bool {
-    guard let code else { return false }
-    return self.code(table, pieces).withUnsafeBytes { right in code.withUnsafeBytes { constantTimeEqual(right, $0) } }
+  public func fits(_ code: [UInt8]?, _ table: StaticString, _ pieces: [String?]) -> Bool { fits(code, RowForm(table, pieces)) }
+
+  /// Whether a section is as the vault itself wrote it.
+  public func vouch(for stored: StoredSection) -> Bool {
+    fits(stored.code, RowForm(stored.section, isOwn: stored.isOwn, origin: stored.origin))
+  }
+}
+
+extension RowForm {
+  /// A profile or a section that profiles refer to: its settings in their order, each with the file and line that it comes from.
+  init(_ section: ConfigSection, isOwn: Bool, origin: String?) {
+    self.init(section.kind == .profile ? "profile" : "shared_section")
+    add(section.kind.rawValue)
+    add(section.name)
+    add(isOwn ? "1" : "0")
+    add(origin)
+    for setting in section.settings {
+      for line in setting.lines {
+        add(setting.name)
+        add(line.nested)
+        add(line.value)
+        add(setting.origin.file)
+        add(Int64(setting.origin.line))
+      }
+    }
+  }
+
+  init(_ file: FollowedFile, position: Int64) {
+    self.init("followed_file", [file.path, String(position), file.role.rawValue, file.home])
+  }
+
+  init(_ link: CredentialsLink) { self.init("credentials_link", [link.path, link.section, link.profile]) }
+
+  init(setting name: String, _ value: String) { self.init("setting", [name, value]) }
+}
+
+extension Setting {
+  /// Its rows: one for a plain text, one for each line of a nested value.
+  var lines: [(nested: String?, value: String)] {
+    switch value {
+    case .text(let text): [(nil, text)]
+    case .nested(let lines) where lines.isEmpty: [("", "")]
+    case .nested(let lines): lines.map { ($0.name, $0.value) }
+    }
   }
 }
 
 extension VaultStore {
-  /// What authenticates rows, while the vault is unlocked. Whoever is given it lets go of it with the request that it was for.
+  /// What authenticates rows, while the vault is unlocked.
   ///
   /// - Throws: `StoreError.locked`.
-  public func rowCodes() throws -> RowCodes {
+  func rowCodes() throws -> RowCodes {
     guard let sealer else { throw StoreError.locked }
     return RowCodes(key: sealer.rowKey, vaultId: vaultId)
   }

@@ -13,8 +13,9 @@ extension VaultStore {
 
   /// Takes sections as what the followed files say, or as the vault's own, which no file's section of the same name touches.
   ///
+  /// - Parameter codes: nil while the vault is locked.
   /// - Returns: those that came, went, or say something else than before.
-  func replaceShared(_ sections: [ConfigSection], isOwn: Bool) throws -> [String] {
+  func replaceShared(_ sections: [ConfigSection], isOwn: Bool, _ codes: RowCodes?) throws -> [String] {
     let known = try database.statement("SELECT id, kind, name, is_own FROM shared_section ORDER BY kind, name").begin().rows {
       Known(id: $0.int(0), kind: $0.text(1), name: $0.text(2), isOwn: $0.int(3) != 0)
     }
@@ -23,18 +24,20 @@ extension VaultStore {
     var changed: [String] = []
     for section in sections {
       let title = "\(section.kind.rawValue) \(section.name)"
+      let code = codes?.code(RowForm(section, isOwn: isOwn, origin: nil))
       guard seen.insert(title).inserted else { continue }
       if let before = byTitle[title] {
         if before.isOwn, !isOwn { continue }
-        let settings = try SettingRows.section(section.kind, section.name, in: database)?.settings ?? []
-        if before.isOwn == isOwn, settings == section.settings { continue }
+        let stored = try SettingRows.stored(section.kind, section.name, in: database)
+        let settings = stored?.section.settings ?? []
+        if before.isOwn == isOwn, settings == section.settings, code == nil || stored?.code == code { continue }
         try delete(before)
         if before.isOwn != isOwn || !Self.saysTheSame(settings, section.settings) { changed.append(title) }
       } else {
         changed.append(title)
       }
-      try database.statement("INSERT INTO shared_section (kind, name, is_own) VALUES (?, ?, ?)")
-        .begin().bind(section.kind.rawValue).bind(section.name).bind(isOwn ? 1 : 0).run()
+      try database.statement("INSERT INTO shared_section (kind, name, is_own, mac) VALUES (?, ?, ?, ?)")
+        .begin().bind(section.kind.rawValue).bind(section.name).bind(isOwn ? 1 : 0).bind(code).run()
       try insert(section.settings, profile: nil, section: database.lastInsertRow)
     }
     if !isOwn {

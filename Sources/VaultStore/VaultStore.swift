@@ -19,6 +19,9 @@ public actor VaultStore {
   nonisolated let clock: any WallClock
   let database: Database
   var sealer: Sealer?
+  /// Seals in the form of today, where the vault has the one before.
+  var successor: Sealer?
+  var trust = RowTrust()
   var head: AuditHead
   /// The log's keys, once the vault was unlocked; they stay when it is locked, since they open nothing.
   var ratchet: Ratchet?
@@ -141,6 +144,7 @@ public actor VaultStore {
       head = (try? AuditHead(database: database, vaultId: vaultId)) ?? before
       rewindEvidence()
       opening = unsaid
+      trust.version = nil
       throw error
     }
   }
@@ -200,28 +204,46 @@ public actor VaultStore {
 
   // MARK: settings of the vault
 
+  /// - Throws: `RowError` for one that leads to a secret and that another program changed.
   public func setting(_ name: String) throws -> String? {
-    try database.statement("SELECT value FROM setting WHERE name = ?").begin().bind(name).first { $0.text(0) }
+    let found = try database.statement("SELECT value, mac FROM setting WHERE name = ?").begin().bind(name).first {
+      (value: $0.text(0), code: $0.isNull(1) ? nil : $0.blob(1))
+    }
+    guard let found else { return nil }
+    guard try !Self.leads(name) || authenticRows().fits(found.code, RowForm(setting: name, found.value)) else {
+      throw RowError.setting(name)
+    }
+    return found.value
+  }
+
+  /// Whether a setting says where a secret goes, or which one. Others are written also while the vault is locked.
+  static func leads(_ name: String) -> Bool {
+    name != "locked" && !name.hasPrefix("config.") && !name.hasPrefix("sink.")
   }
 
   /// - Parameter value: nil takes the setting away.
   public func setSetting(_ name: String, _ value: String?, requester: Requester) throws {
+    if Self.leads(name) { _ = try authenticRows() }
     try change { try $0.write(name, value, requester) }
   }
 
   /// Within a transaction.
   func write(_ name: String, _ value: String?, _ requester: Requester) throws {
+    let leads = Self.leads(name)
     if let value {
       try database.statement(
-        "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        """
+        INSERT INTO setting (name, value, mac) VALUES (?, ?, ?) \
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value, mac = excluded.mac
+        """
       )
-      .begin().bind(name).bind(value).run()
+      .begin().bind(name).bind(value).bind(leads ? rowCodes().code(RowForm(setting: name, value)) : nil).run()
     } else {
       try database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
     }
     var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
     event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"
-    try append(event)
+    if leads { try bindRows(event) } else { try append(event) }
   }
 }
 

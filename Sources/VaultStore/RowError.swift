@@ -1,0 +1,47 @@
+import VaultDatabase
+import VaultModel
+
+/// What leads to a secret is not as this vault wrote it.
+public enum RowError: ReportableError, Hashable {
+  /// A profile or section.
+  case section(SectionKind, name: String, isOwn: Bool)
+  case followedFile(String)
+  case credentialsLink(path: String, section: String)
+  case setting(String)
+  case lease(String)
+  /// Rows of the vault's own were taken away, or older ones put back. Names those that can be seen to be wrong.
+  case set([String])
+
+  init(_ stored: StoredSection) { self = .section(stored.section.kind, name: stored.section.name, isOwn: stored.isOwn) }
+
+  /// What it is that was changed.
+  public var what: String {
+    switch self {
+    case .section(.profile, let name, _): "profile \"\(name)\""
+    case .section(let kind, let name, _): "[\(kind.rawValue) \(name)]"
+    case .followedFile(let path): "the followed file \(path)"
+    case .credentialsLink(let path, let section): "the link of [\(section)] in \(path)"
+    case .setting(let name): "the setting \(name)"
+    case .lease(let profile): "a program that is served profile \"\(profile)\""
+    case .set(let names):
+      names.isEmpty ? "what the vault keeps itself" : names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
+    }
+  }
+
+  public var message: String { "\(what) was changed in the vault's database by another program" }
+
+  public var hint: String? {
+    let what = "nothing was sent or run; "
+    switch self {
+    case .section(.profile, let name, isOwn: true): return what + "`vault remove \(name)` takes it out, then add it again"
+    case .section(_, _, isOwn: true): return what + "`vault import --once` writes it again"
+    case .section: return what + "`vault import` reads the file again"
+    default: return what + "`vault audit accept` takes out what the vault did not write, and keeps the rest"
+    }
+  }
+
+  public var exitStatus: ExitStatus { .inputOutput }
+
+  /// Whether reading the followed files again makes it right.
+  public var isOfFile: Bool { if case .section(_, _, isOwn: false) = self { true } else { false } }
+}

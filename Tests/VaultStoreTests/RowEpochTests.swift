@@ -1,0 +1,154 @@
+import TestSupport
+import Testing
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+
+@testable import VaultStore
+
+extension VaultStore {
+  /// Makes the vault what it was before rows had codes.
+  fileprivate func makeUncoded(_ key: SecretBytes, _ id: KeyID) throws {
+    guard let new = sealer else { throw StoreError.locked }
+    let old = Sealer(master: key, id: id)
+    try change { store in
+      _ = try store.resealRows(from: new, to: old)
+      try store.resealEvidence(from: new, to: old)
+      try store.database.prepare("UPDATE master_key SET key_check = ?, epoch = NULL").begin().bind(old.check).run()
+      for table in ["profile", "shared_section", "followed_file", "setting", "credentials_link", "lease"] {
+        try store.database.prepare("UPDATE " + table + " SET mac = NULL").begin().run()
+      }
+      try store.database.prepare("DELETE FROM row_set").begin().run()
+    }
+    lock()
+    try unlock(key: key, id: id)
+  }
+}
+
+@Suite("The first time that rows get codes")
+struct RowEpochTests {
+  @Test(
+    "a vault from before has its own rows believed once, logged; what files said is read again; its secrets open; nothing is lost"
+  )
+  func once() async throws {
+    let rows = try await ClearRows()
+    let store = rows.opened.store
+    try await rows.opened.issue("mine")
+    try await store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
+    #expect(try await ClearRows.faults(of: store) == ["files", "filed", "second", "corp"])
+    try await rows.follow(["filed", "second"], trigger: .start)
+    #expect(try await ClearRows.faults(of: store).isEmpty)
+    #expect(try await rows.opened.deliver("mine")?.credential.secretAccessKey.equals(.init(OpenedStore.secret)) == true)
+    var filter = AuditFilter()
+    filter.action = .settingChanged
+    let told = try rows.opened.reader().auditRecords(filter).compactMap(\.event.detail).filter {
+      $0.contains("authenticated from now on")
+    }
+    #expect(told == ["what leads to a secret is authenticated from now on: 6 rows of the vault's own"])
+    // Not again.
+    #expect(try await ClearRows.faults(of: rows.changed(by: "UPDATE profile SET mac = NULL WHERE name = 'other'")) == ["set"])
+    let again = try await rows.changed(by: "")
+    try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    #expect(try await ClearRows.faults(of: again).isEmpty)
+  }
+
+  @Test("whoever makes a vault look as it was before its first time gets rows believed that lead to no secret")
+  func again() async throws {
+    let rows = try await ClearRows()
+    let store = rows.opened.store
+    try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
+    let check = try #require(try await store.texts("SELECT hex(key_check) FROM master_key").first)
+    _ = try await store.authenticRows()
+    try await rows.opened.issue("mine")
+    let before =
+      """
+      UPDATE master_key SET key_check = x'\(check)', epoch = NULL; UPDATE profile SET mac = NULL; UPDATE shared_section SET mac = NULL;
+      UPDATE followed_file SET mac = NULL; UPDATE setting SET mac = NULL; UPDATE credentials_link SET mac = NULL; DELETE FROM row_set;
+      UPDATE setting_line SET value = 'http://127.0.0.1:1' WHERE name = 'region';
+      """
+    let back = try await rows.changed(by: before)
+    _ = try await back.authenticRows()
+    await #expect(throws: SealError.self) { try await rows.opened.deliver("mine", from: back) }
+    // Nor where the new epoch, in which the rows are believed, is given up for the one of the secrets.
+    let number = try #require(try await store.texts("SELECT epoch FROM master_key").first)
+    let newer = try #require(try await store.texts("SELECT hex(key_check) FROM master_key").first)
+    let path = await back.path
+    await back.lock()
+    try await back.close()
+    let both = try await rows.changed(
+      by: "UPDATE master_key SET key_check = x'\(newer)', epoch = \(number)", from: path)
+    #expect(try await ClearRows.faults(of: both) == ["set"])
+  }
+
+  @Test("with evidence in the log, a vault that was made to look so does not even go on with its log")
+  func evidence() async throws {
+    let rows = try await ClearRows()
+    let store = rows.opened.store
+    try await store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
+    let check = try #require(try await store.texts("SELECT hex(key_check) FROM master_key").first)
+    _ = try await store.authenticRows()
+    let back = try await rows.changed(by: "UPDATE master_key SET key_check = x'\(check)', epoch = NULL")
+    await #expect(throws: SealError.self) { try await back.resumeAudit(anchor: nil, requester: OpenedStore.me) }
+  }
+
+  @Test("rows from before the first key lead nowhere, whoever wrote them")
+  func keyless() async throws {
+    let opened = try await OpenedStore(profiles: [])
+    try opened.tamper(
+      """
+      DELETE FROM master_key; INSERT INTO profile (id, name, is_own, origin, digest) VALUES (1, 'dev', 1, 'vault', x'00');
+      INSERT INTO setting_line (profile_id, name, value, file, line) VALUES (1, 'credential_process', '/tmp/x.sh', 'vault', 0);
+      INSERT INTO followed_file (path, position, role, device, inode, size, mtime) VALUES ('/tmp/x', 0, 'config', 0, 0, 0, 0);
+      """)
+    try await opened.store.close()
+    let store = try await VaultStore(path: opened.path, clock: opened.clock, host: OpenedStore.me)
+    try await store.create(key: .random(count: 32), id: .random(), store: "passphrase", requester: OpenedStore.me)
+    let codes = try await store.authenticRows()
+    let dev = try #require(try opened.reader().storedSection(.profile, "dev"))
+    #expect(!codes.vouch(for: dev))
+    await #expect(throws: RowError.followedFile("/tmp/x")) { try await store.followedFiles() }
+    #expect(try await store.acceptRows(requester: OpenedStore.me))
+    #expect(try opened.reader().profileNames().isEmpty && opened.reader().followedFiles().isEmpty)
+    #expect(try await !store.acceptRows(requester: OpenedStore.me))
+  }
+
+  @Test("a new master key makes the codes anew, and none for what another program changed")
+  func rotated() async throws {
+    let rows = try await ClearRows()
+    let store = rows.opened.store
+    try rows.opened.tamper("UPDATE setting_line SET value = 'x' WHERE profile_id = (SELECT id FROM profile WHERE name = 'other')")
+    let (key, id) = (SecretBytes.random(count: 32), KeyID.random())
+    try await store.prepareKey(id, store: "passphrase")
+    _ = try await store.reseal(with: key, id: id, requester: OpenedStore.me)
+    #expect(try await ClearRows.faults(of: store) == ["other"])
+    try await store.close()
+    let again = try await VaultStore(path: rows.opened.path, clock: rows.opened.clock, host: OpenedStore.me)
+    try await again.unlock(key: key, id: id)
+    #expect(try await ClearRows.faults(of: again) == ["other"])
+  }
+
+  @Test(
+    "a set that is not what it was is gone on with on a person's word: what is right stays, the rest is taken out, and the log says so"
+  )
+  func accepted() async throws {
+    let rows = try await ClearRows()
+    let store = rows.opened.store
+    try rows.opened.tamper(
+      """
+      UPDATE profile SET removed_at = 1 WHERE name = 'mine'; UPDATE setting_line SET value = 'x' WHERE name = 'region' AND
+      profile_id = (SELECT id FROM profile WHERE name = 'other')
+      """)
+    #expect(try await ClearRows.faults(of: store) == ["set"])
+    #expect(try await store.acceptRows(requester: OpenedStore.me))
+    _ = try await store.authenticRows()
+    #expect(await store.fileRows == .pending)
+    try await rows.follow(["filed", "second"], trigger: .start)
+    #expect(try await ClearRows.faults(of: store) == ["mine is gone", "other is gone"])
+    var filter = AuditFilter()
+    filter.action = .auditAccepted
+    let detail = try rows.opened.reader().auditRecords(filter).first?.event.detail
+    #expect(detail == "4 rows of the vault's own stay; taken out: profile \"other\"")
+  }
+}
