@@ -218,7 +218,7 @@ public actor VaultStore {
 
   /// Whether a setting says where a secret goes, or which one. Others are written also while the vault is locked.
   static func leads(_ name: String) -> Bool {
-    name != "locked" && !name.hasPrefix("config.") && !name.hasPrefix("sink.")
+    name != "locked" && !["config.", "sink.", "import."].contains { name.hasPrefix($0) }
   }
 
   /// - Parameter value: nil takes the setting away.
