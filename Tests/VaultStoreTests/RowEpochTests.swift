@@ -53,7 +53,7 @@ struct RowEpochTests {
     #expect(try await ClearRows.faults(of: again).isEmpty)
   }
 
-  @Test("whoever makes a vault look as it was before its first time gets rows believed that lead to no secret")
+  @Test("whoever makes a vault look as it was before its first time gets no row believed")
   func again() async throws {
     let rows = try await ClearRows()
     let store = rows.opened.store
@@ -67,18 +67,11 @@ struct RowEpochTests {
       UPDATE followed_file SET mac = NULL; UPDATE setting SET mac = NULL; UPDATE credentials_link SET mac = NULL; DELETE FROM row_set;
       UPDATE setting_line SET value = 'http://127.0.0.1:1' WHERE name = 'region';
       """
+    // The log's keys are sealed in the epoch that was taken away: nothing is believed, and nothing handed out.
     let back = try await rows.changed(by: before)
-    _ = try await back.authenticRows()
+    await #expect(throws: SealError.self) { _ = try await back.authenticRows() }
     await #expect(throws: SealError.self) { try await rows.opened.deliver("mine", from: back) }
-    // Nor where the new epoch, in which the rows are believed, is given up for the one of the secrets.
-    let number = try #require(try await store.texts("SELECT epoch FROM master_key").first)
-    let newer = try #require(try await store.texts("SELECT hex(key_check) FROM master_key").first)
-    let path = await back.path
-    await back.lock()
-    try await back.close()
-    let both = try await rows.changed(
-      by: "UPDATE master_key SET key_check = x'\(newer)', epoch = \(number)", from: path)
-    #expect(try await ClearRows.faults(of: both) == ["set"])
+    #expect(try await back.texts("SELECT coalesce(epoch, 'none') FROM master_key") == ["none"])
   }
 
   @Test("with evidence in the log, a vault that was made to look so does not even go on with its log")
@@ -98,7 +91,8 @@ struct RowEpochTests {
     let opened = try await OpenedStore(profiles: [])
     try opened.tamper(
       """
-      DELETE FROM master_key; INSERT INTO profile (id, name, is_own, origin, digest) VALUES (1, 'dev', 1, 'vault', x'00');
+      PRAGMA foreign_keys = OFF; DELETE FROM audit_key; DELETE FROM audit_checkpoint; DELETE FROM master_key;
+      INSERT INTO profile (id, name, is_own, origin, digest) VALUES (1, 'dev', 1, 'vault', x'00');
       INSERT INTO setting_line (profile_id, name, value, file, line) VALUES (1, 'credential_process', '/tmp/x.sh', 'vault', 0);
       INSERT INTO followed_file (path, position, role, device, inode, size, mtime) VALUES ('/tmp/x', 0, 'config', 0, 0, 0, 0);
       """)
