@@ -5,7 +5,7 @@ import VaultSecrets
 ///
 /// Values of secrets go from the bytes straight to guarded memory; no text of them is ever made.
 struct ConfigParser {
-  /// What a line that begins with a blank would continue.
+  /// What a line that is indented further would continue.
   private enum Above {
     case nothing
     /// A property of a section that is passed over.
@@ -23,6 +23,9 @@ struct ConfigParser {
   /// The section that is open: nil before the first, and `.some(nil)` in one that is passed over.
   private var section: Int??
   private var above = Above.nothing
+  /// Of the setting or the header that was read last. What is indented further continues its value; what is not stands for itself, as it
+  /// does for the AWS CLI (Python's configparser).
+  private var indent = 0
   private var nestedNames: [String: Int] = [:]
   private var names: SettingNames
   /// Settings and lines of nested values that were taken.
@@ -58,20 +61,17 @@ struct ConfigParser {
   private mutating func read(_ line: Range<Int>) throws(ConfigError) {
     let content = lines.trimmed(line)
     guard let first = content.first.map({ lines.bytes[$0] }), !Byte.startsComment(first) else { return }
-    if content.lowerBound > line.lowerBound {
-      try readContinuation(content)
-    } else if first == Byte.open {
-      try readHeader(content)
-    } else {
-      try readProperty(content)
-    }
+    let indent = content.lowerBound - line.lowerBound
+    if indent > self.indent, try readContinuation(content) { return }
+    self.indent = indent
+    if first == Byte.open { try readHeader(content) } else { try readProperty(content) }
   }
 
   private mutating func readHeader(_ line: Range<Int>) throws(ConfigError) {
     guard let close = lines.first(Byte.close, in: line) else { throw expected("“]” at the end of the section's name") }
     let rest = lines.trimmed(close + 1..<line.upperBound)
-    guard rest.isEmpty || Byte.startsComment(lines.bytes[rest.lowerBound]) else {
-      throw expected("nothing after “]” but a comment")
+    if !rest.isEmpty, !Byte.startsComment(lines.bytes[rest.lowerBound]) {
+      warn("the text after “]” is ignored", line: lines.number)
     }
     let place = lines.trimmed(line.lowerBound + 1..<close)
     above = .nothing
@@ -140,12 +140,14 @@ struct ConfigParser {
     guard taken <= ConfigLimits.settings else { throw expected("at most \(ConfigLimits.settings) settings in a file") }
   }
 
-  private mutating func readContinuation(_ line: Range<Int>) throws(ConfigError) {
+  /// - Returns: false where there is no value above that the line could continue.
+  private mutating func readContinuation(_ line: Range<Int>) throws(ConfigError) -> Bool {
     switch above {
-    case .nothing: throw expected("a setting above, since this line begins with a blank")
-    case .ignored: return
+    case .nothing: return false
+    case .ignored: break
     case .secret(let name): throw expected("the whole of \(name) on one line; this one begins with a blank")
     case .text(let section, let setting):
+      if isHeaderOrSetting(line) { warnOfSwallowed() }
       let more = try maskedText(line)
       table.withSection(section) { builder in
         builder.continueValue(at: setting) { value in
@@ -158,6 +160,12 @@ struct ConfigParser {
       }
     case .nested(let section, let setting):
       let (name, range) = try property(line, commentsEnd: false)
+      // A setting that takes settings of its own is one of other programs', such as s3.
+      if name.isKnown, KnownSettings.ours.contains(table.sections[section].settings[setting].name),
+        table.sections[section].kind != .services
+      {
+        warnOfSwallowed()
+      }
       let value = name.isSecret ? SecretName.mask : try text(range)
       let known = nestedNames[name.text]
       if known == nil {
@@ -176,6 +184,26 @@ struct ConfigParser {
         }
       }
     }
+    return true
+  }
+
+  /// Whether a line that continues a value would be a section's header or a setting, did it not begin with a blank.
+  private func isHeaderOrSetting(_ line: Range<Int>) -> Bool {
+    if lines.bytes[line.lowerBound] == Byte.open {
+      guard let close = lines.first(Byte.close, in: line) else { return false }
+      let place = lines.trimmed(line.lowerBound + 1..<close)
+      guard place.count <= ConfigLimits.headerBytes, lines.isText(place) else { return false }
+      if case .section = SectionHeader(UnsafeRawBufferPointer(rebasing: lines.bytes[place]), in: kind) { return true }
+      return false
+    }
+    guard let equals = lines.first(Byte.equals, in: line) else { return false }
+    let place = lines.trimmed(line.lowerBound..<equals)
+    guard place.count <= ConfigLimits.nameBytes, let name = lines.text(place) else { return false }
+    return KnownSettings.contains(name.lowercased())
+  }
+
+  private mutating func warnOfSwallowed() {
+    warn("an indented line continues the value above: remove the blanks at its start if it stands for itself", line: lines.number)
   }
 
   /// The name, and the range of the value.

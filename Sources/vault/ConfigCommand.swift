@@ -83,9 +83,12 @@ enum ConfigCommand {
     if lines.last?.isEmpty == true { lines.removeLast() }
     func word(_ line: String) -> String { String(line.prefix { $0 != "=" && $0 != "#" }).filter { !$0.isWhitespace } }
     let header = lines.firstIndex { word($0) == "[default]" }
-    let end = header.map { start in lines[(start + 1)...].firstIndex { $0.hasPrefix("[") } ?? lines.count } ?? lines.count
+    let end = header.map { start in lines[(start + 1)...].firstIndex { word($0).hasPrefix("[") } ?? lines.count } ?? lines.count
     let there = header.flatMap { start in lines[(start + 1)..<end].firstIndex { word($0) == name && $0.contains("=") } }
-    let line = value.map { "\(name) = \($0)" }
+    // What is indented further than the line above would be a part of that one's value.
+    let model = there ?? header.flatMap { start in lines[(start + 1)..<end].firstIndex { !word($0).isEmpty } }
+    let indent = model.map { lines[$0].prefix { $0 == " " || $0 == "\t" } } ?? ""
+    let line = value.map { "\(indent)\(name) = \($0)" }
     switch (there, line) {
     case (let there?, let line?): lines[there] = line
     case (let there?, nil): lines.remove(at: there)

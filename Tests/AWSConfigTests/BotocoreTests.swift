@@ -44,6 +44,25 @@ struct BotocoreTests {
       if Bool.random(using: &random) { folder.write(Self.credentials(&random), to: "config\(number)-credentials") }
       return path
     }
+    try compare(paths, "seed \(seed)")
+  }
+
+  @Test("both understand a file as people indent it")
+  func indented() throws {
+    let folder = TemporaryDirectory()
+    let texts = [
+      "[profile a]\n  region = x\n  output = json\n", "  [profile a]\n  region = x\n",
+      "[profile a]\nregion = x\n  output = json\n", "[profile a]\nregion = x\n  [profile b]\n  region = y\n",
+      "[profile a]\n  region = x\n    output = json\nrole_arn = z\n", "[profile a]\n  region = x\noutput = y\n",
+      "[profile a]\n  region = x\n  s3 =\n    a = b\n    c = d\n  output = y\n", "[profile a] x = y\nregion = x\n",
+      "[profile a]\n  # note\n  region = x\n ; note\n  output = y\n", "[profile a]\n\n\tregion = x\n\n\toutput = y\n",
+      "[profile a]\n  region = x\n  [profile b]\n  region = y\n", "[profile a]\n  region = x\n output = y\n  role_arn = z\n",
+    ]
+    try compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "indented")
+  }
+
+  /// Reads each config file, with the credentials file beside it, by both.
+  private func compare(_ paths: [String], _ what: String) throws {
     let theirs = try #require(
       try JSONSerialization.jsonObject(with: Self.run(Self.script, paths)) as? [[String: [String: NSDictionary]]])
     #expect(theirs.count == paths.count)
@@ -52,7 +71,7 @@ struct BotocoreTests {
       var ours: [String: [String: NSDictionary]] = ["profile": [:], "sso-session": [:], "services": [:]]
       for section in shared.sections { ours[section.kind.rawValue]?[section.name] = Self.values(section) }
       let texts = [path, path + "-credentials"].map { FileManager.default.contents(atPath: $0) ?? Data() }
-      #expect(ours == expected, "seed \(seed)\n\(texts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n--\n"))")
+      #expect(ours == expected, "\(what)\n\(texts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n--\n"))")
     }
   }
 

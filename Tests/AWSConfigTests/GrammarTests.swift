@@ -45,6 +45,27 @@ struct GrammarTests {
     #expect(found.warnings.map(\.line) == [3])
   }
 
+  @Test("text after a section's name is passed over with a warning")
+  func textAfterHeader() throws {
+    let found = try parsed("[profile a] x = y\nregion = b\n[profile c]\nregion = d\n")
+    #expect(found.sections.map { $0.text("region") } == ["b", "d"])
+    #expect(found.warnings.map(\.description) == ["config:1: the text after “]” is ignored"])
+  }
+
+  @Test(
+    "an indented header or setting that the value above takes in is named by its line",
+    arguments: [
+      ("region = x\n  output = json", [3]), ("region = x\n  [profile b]\n  region = y", [3, 4]),
+      ("region =\n  output = json", [3]), ("s3 =\n  endpoint_url = http://x", []), ("policy = {\n  [x\n  }", []),
+      ("role_arn = x\n  zzz = y", []),
+    ])
+  func swallowed(text: String, lines: [Int]) throws {
+    let found = try parsed("[default]\n" + text)
+    #expect(found.sections.count == 1)
+    #expect(found.warnings.map(\.line) == lines)
+    #expect(found.warnings.allSatisfy { $0.text.hasPrefix("an indented line continues the value above") })
+  }
+
   @Test("in the credentials file a section is the bare name")
   func credentialsSections() throws {
     let found = try parsed("[dev]\nregion = a\n[profile dev]\nregion = b\n[default]\nregion = c\n", .credentials)
@@ -98,8 +119,7 @@ struct GrammarTests {
     "a fault is told by its line and what should stand there",
     arguments: [
       ("region = a", 1, "a section"), ("[default]\nregion", 2, "name = value"), ("[default]\n\n= a", 3, "a name before"),
-      ("[default", 1, "“]”"), ("[default] x", 1, "nothing after"), ("[default]\n  region = a", 2, "a setting above"),
-      ("  region = a", 1, "a setting above"), ("[default]\ns3 =\n  x", 3, "name = value"),
+      ("[default", 1, "“]”"), ("  region = a", 1, "a section"), ("[default]\ns3 =\n  x", 3, "name = value"),
       ("[default]\ns3 =\n  = x", 3, "a name before"),
       ("[default]\r\nregion = a\u{0}b", 2, "UTF-8"), ("# note\r[default]\rregion", 3, "name = value"),
       ("[default]\naws_secret_access_key = a\n  b", 3, "on one line"),
