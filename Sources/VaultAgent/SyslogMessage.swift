@@ -58,10 +58,10 @@ enum SyslogMessage {
       case "\r": bytes += "\\\\r".utf8
       case "\t": bytes += "\\\\t".utf8
       default:
-        if isShown(scalar) {
-          bytes += UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter
-        } else {
+        if scalar.isUnsafeToShow {
           bytes += "\\\\u{\(String(scalar.value, radix: 16))}".utf8
+        } else {
+          bytes += UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter
         }
       }
       if let limit, bytes.count - start > limit {
@@ -70,16 +70,6 @@ enum SyslogMessage {
       }
     }
     return true
-  }
-
-  /// Not what a terminal or a line reader would act on; the same set as ``safeText(_:)``.
-  private static func isShown(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x2069, 0xFEFF, 0xFFF9...0xFFFB,
-      0xE0000...0xE007F:
-      false
-    default: true
-    }
   }
 
   /// A word of the header: printable ASCII without blanks.

@@ -12,12 +12,25 @@ public func safeText(_ text: String) -> String {
     case 0x0D: result += "\\r"
     case 0x09: result += "\\t"
     case 0x00...0x1F, 0x7F...0x9F: result += "\\x" + hex(scalar.value, 2)
-    case 0x061C, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x2069, 0xFEFF, 0xFFF9...0xFFFB, 0xE0000...0xE007F:
-      result += "\\u{" + hex(scalar.value, 4) + "}"
-    default: result.unicodeScalars.append(scalar)
+    default:
+      if scalar.isUnsafeToShow { result += "\\u{" + hex(scalar.value, 4) + "}" } else { result.unicodeScalars.append(scalar) }
     }
   }
   return result
+}
+
+extension Unicode.Scalar {
+  /// Whether a terminal or a reader of lines would act on it, or nobody would see it: a control character, a line or direction mark, a
+  /// sign without width, a tag. Every output escapes these, each in its own way.
+  public var isUnsafeToShow: Bool {
+    switch value {
+    case 0x00...0x1F, 0x7F...0x9F, 0xAD, 0x061C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,
+      0xFFF9...0xFFFB,
+      0xE0000...0xE007F:
+      true
+    default: false
+    }
+  }
 }
 
 private func hex(_ value: UInt32, _ width: Int) -> String {

@@ -1,3 +1,5 @@
+import VaultModel
+
 /// Writes JSON (RFC 8259) as it goes, without a tree: a report of 10,000 rows costs little more than its bytes.
 ///
 /// Control characters and line or direction marks are escaped, so that what is shown on a terminal by mistake stays harmless.
@@ -69,12 +71,15 @@ struct JSONWriter: ~Copyable {
     case 0x0A: bytes.append(contentsOf: "\\n".utf8)
     case 0x0D: bytes.append(contentsOf: "\\r".utf8)
     case 0x09: bytes.append(contentsOf: "\\t".utf8)
-    case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x2069, 0xFEFF:
-      let digits = String(scalar.value, radix: 16)
-      bytes.append(contentsOf: "\\u".utf8)
-      bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
-      bytes.append(contentsOf: digits.utf8)
-    default: bytes.append(contentsOf: UTF8.encode(scalar)!)
+    default:
+      guard scalar.isUnsafeToShow else { return bytes.append(contentsOf: UTF8.encode(scalar)!) }
+      // Beyond U+FFFF two escapes make one character (RFC 8259, 7).
+      for unit in UTF16.encode(scalar)! {
+        let digits = String(unit, radix: 16)
+        bytes.append(contentsOf: "\\u".utf8)
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
+        bytes.append(contentsOf: digits.utf8)
+      }
     }
   }
 
