@@ -23,9 +23,9 @@ enum SectionHeader: Equatable {
     case (.credentials, .some):
       self = .ignored(why: "section ignored: in the credentials file a section is the profile's bare name")
     case (.credentials, nil):
-      self = Self.named(.profile, text)
+      self = Self.named(.profile, text) { Array(text) }
     case (.config, .some(let kind)):
-      self = Self.named(kind, rest)
+      self = Self.named(kind, rest) { Self.unquoted(rest) }
     case (.config, nil) where text.elementsEqual("default".utf8):
       self = .section(.profile, name: "default", bare: true)
     case (.config, nil):
@@ -39,37 +39,48 @@ enum SectionHeader: Equatable {
     return prefix.elementsEqual("services".utf8) ? .services : nil
   }
 
-  private static func named(_ kind: SectionKind, _ text: UnsafeRawBufferPointer) -> SectionHeader {
-    guard text.count <= ConfigLimits.nameBytes else {
-      return .ignored(why: "section ignored: its name is longer than \(ConfigLimits.nameBytes) bytes")
+  private static func named(_ kind: SectionKind, _ text: UnsafeRawBufferPointer, _ name: () -> [UInt8]?) -> SectionHeader {
+    guard text.count <= ConfigLimits.nameBytes + 2 else { return .ignored(why: tooLong) }
+    guard let name = name(), !name.isEmpty else {
+      return .ignored(why: "section ignored: a name with blanks, quotes or \\ in it stands in quotes")
     }
-    guard let name = name(text) else {
-      return .ignored(why: "section ignored: a name is made of letters, digits and _ . / % @ : + -, or stands in quotes")
+    guard name.count <= ConfigLimits.nameBytes else { return .ignored(why: tooLong) }
+    let text = String(decoding: name, as: UTF8.self)
+    guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+      return .ignored(why: "section ignored: its name has a control character")
     }
-    return .section(kind, name: name, bare: false)
+    return .section(kind, name: text, bare: false)
   }
 
-  /// The name without its quotes, as the CLI writes them around names with blanks. Nil for a name that is not allowed.
-  private static func name(_ text: UnsafeRawBufferPointer) -> String? {
-    guard let first = text.first else { return nil }
-    guard first == UInt8(ascii: "\"") || first == UInt8(ascii: "'") else {
-      return text.allSatisfy(isNameByte) ? String(decoding: text, as: UTF8.self) : nil
+  private static let tooLong = "section ignored: its name is longer than \(ConfigLimits.nameBytes) bytes"
+
+  /// The one word that a POSIX shell would make of `text`, since the AWS CLI reads a name so (Python's `shlex.split`). Nil for more than
+  /// one, and for quotes that do not end.
+  private static func unquoted(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    var name: [UInt8] = []
+    var quote: UInt8?
+    var isEscaped = false
+    for byte in text {
+      if isEscaped {
+        // Within quotes a backslash is one, unless it stands before a quote or another.
+        if let quote, byte != quote, byte != backslash { name.append(backslash) }
+        name.append(byte)
+        isEscaped = false
+      } else if byte == backslash, quote != UInt8(ascii: "'") {
+        isEscaped = true
+      } else if byte == quote {
+        quote = nil
+      } else if quote == nil, byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
+        quote = byte
+      } else if quote == nil, isBlank(byte) {
+        return nil
+      } else {
+        name.append(byte)
+      }
     }
-    guard text.count > 2, text[text.count - 1] == first else { return nil }
-    let inner = UnsafeRawBufferPointer(rebasing: text[1..<text.count - 1])
-    guard inner.allSatisfy({ $0 >= 32 && $0 != 127 && $0 != first && $0 != UInt8(ascii: "\\") }) else { return nil }
-    return String(decoding: inner, as: UTF8.self)
+    return quote == nil && !isEscaped ? name : nil
   }
 
+  private static let backslash = UInt8(ascii: "\\")
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case 48...57, 65...90, 97...122: true
-    case UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "%"), UInt8(ascii: "@"), UInt8(ascii: ":"),
-      UInt8(ascii: "+"), UInt8(ascii: "-"):
-      true
-    default: false
-    }
-  }
 }

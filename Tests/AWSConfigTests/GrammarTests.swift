@@ -24,7 +24,9 @@ struct GrammarTests {
     "a section of the config file is known by its prefix",
     arguments: [
       ("[default]", "default"), ("[profile dev]", "dev"), ("[ profile\t  dev ]", "dev"), ("[profile dev]# note", "dev"),
-      ("[profile dev] ; note", "dev"), ("[profile \"my dev\"]", "my dev"), ("[profile 'dev']", "dev"),
+      ("[profile dev] ; note", "dev"), ("[profile \"my dev\"]", "my dev"), ("[profile 'dev']", "dev"), ("[profile 本番]", "本番"),
+      ("[profile é*(x)&!]", "é*(x)&!"), ("[profile a\\ b]", "a b"),
+      ("[profile \"a\\\"b\\c\"]", "a\"b\\c"), ("[profile a\"b c\"d]", "ab cd"),
       ("[profile a.b/c%d@e:f+g-h_1]", "a.b/c%d@e:f+g-h_1"),
       ("\u{FEFF}[profile dev]", "dev"),
     ])
@@ -37,7 +39,10 @@ struct GrammarTests {
 
   @Test(
     "a section that the SDKs pass over is named in a warning by its line",
-    arguments: ["[dev]", "[profile]", "[profile a b]", "[profile é]", "[profile \"a]", "[]", "[plugins]"])
+    arguments: [
+      "[dev]", "[profile]", "[profile a b]", "[profile a\u{1}b]", "[profile it's]", "[profile \"\"]", "[profile \"a]", "[]",
+      "[plugins]",
+    ])
   func ignoredSections(header: String) throws {
     let found = try parsed("[default]\nregion = a\n\(header)\nregion = b\n  more\n")
     #expect(found.sections.count == 1)
