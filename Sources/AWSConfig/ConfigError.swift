@@ -40,6 +40,7 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
   public var hint: String? {
     switch self {
     case .syntax, .invalid: "correct that line"
+    case .unreadable(_, let problem) where problem.contains("UTF-16"): nil
     case .unreadable: "check the path, its owner and its permissions"
     case .noSuchProfile(_, let origin):
       origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"

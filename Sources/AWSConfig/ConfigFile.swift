@@ -32,6 +32,9 @@ enum ConfigFile {
     }
     let count = try fill(buffer, from: descriptor, shown: shown)
     guard count < buffer.count else { throw ConfigError.unreadable(file: shown, problem: "changed while it was read") }
+    if isUTF16(UnsafeRawBufferPointer(rebasing: buffer[..<count])) {
+      throw ConfigError.unreadable(file: shown, problem: "is UTF-16 text: save it as UTF-8")
+    }
     MarkedBlocks.blank(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
     return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
@@ -51,6 +54,15 @@ enum ConfigFile {
       count += got
     }
     return count
+  }
+
+  /// What Windows' editors and shells write: a byte order mark, or a zero for every second byte of ASCII.
+  private static func isUTF16(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count >= 2 else { return false }
+    return switch (bytes[0], bytes[1]) {
+    case (0xFF, 0xFE), (0xFE, 0xFF): true
+    case (let one, let other): (one == 0) != (other == 0)
+    }
   }
 
   private static func reason(_ code: Int32) -> String {

@@ -24,14 +24,26 @@ struct ConfigLines: Sequence, IteratorProtocol {
     return start..<end
   }
 
-  /// `range` without the blanks at both ends.
+  /// `range` without the blanks at both ends; those beyond ASCII too, as the AWS CLI has it (Python's `str.strip`).
   func trimmed(_ range: Range<Int>) -> Range<Int> {
+    var start = range.lowerBound
+    var end = range.upperBound
+    while start < end, let length = Unseen.blank(at: start, in: bytes, before: end) { start += length }
+    while end > start, let length = Unseen.blank(before: end, in: bytes, from: start) { end -= length }
+    return start..<end
+  }
+
+  /// `range` without the ASCII blanks at both ends: any other is a part of a section's name.
+  func trimmedOfASCII(_ range: Range<Int>) -> Range<Int> {
     var start = range.lowerBound
     var end = range.upperBound
     while start < end, Byte.isBlank(bytes[start]) { start += 1 }
     while end > start, Byte.isBlank(bytes[end - 1]) { end -= 1 }
     return start..<end
   }
+
+  /// The characters in `range`.
+  func width(_ range: Range<Int>) -> Int { bytes[range].count { $0 & 0xC0 != 0x80 } }
 
   /// Where `byte` stands first in `range`.
   func first(_ byte: UInt8, in range: Range<Int>) -> Int? {

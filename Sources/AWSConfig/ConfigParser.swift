@@ -61,7 +61,7 @@ struct ConfigParser {
   private mutating func read(_ line: Range<Int>) throws(ConfigError) {
     let content = lines.trimmed(line)
     guard let first = content.first.map({ lines.bytes[$0] }), !Byte.startsComment(first) else { return }
-    let indent = content.lowerBound - line.lowerBound
+    let indent = lines.width(line.lowerBound..<content.lowerBound)
     if indent > self.indent, try readContinuation(content) { return }
     self.indent = indent
     if first == Byte.open { try readHeader(content) } else { try readProperty(content) }
@@ -73,7 +73,7 @@ struct ConfigParser {
     if !rest.isEmpty, !Byte.startsComment(lines.bytes[rest.lowerBound]) {
       warn("the text after “]” is ignored", line: lines.number)
     }
-    let place = lines.trimmed(line.lowerBound + 1..<close)
+    let place = lines.trimmedOfASCII(line.lowerBound + 1..<close)
     above = .nothing
     guard place.count <= ConfigLimits.headerBytes else {
       section = .some(nil)
@@ -84,12 +84,13 @@ struct ConfigParser {
     switch SectionHeader(UnsafeRawBufferPointer(rebasing: lines.bytes[place]), in: kind) {
     case .section(let kind, let name, let bare):
       section = .some(table.open(kind, name, bare: bare, line: lines.number))
+      warnOfUnseen(place, "the section's name")
       guard table.sections.count <= ConfigLimits.sections else {
         throw expected("at most \(ConfigLimits.sections) sections in a file")
       }
     case .ignored(let why):
       section = .some(nil)
-      warn(why, line: lines.number)
+      warn(why + found(place), line: lines.number)
     }
   }
 
@@ -107,6 +108,7 @@ struct ConfigParser {
       return
     }
     let setting = Setting(name: name.text, value: .text(try text(value)), origin: origin)
+    warnOfUnseen(value, "the value")
     let position = try put(setting, section: section)
     above = value.isEmpty ? .nested(section: section, setting: position) : .text(section: section, setting: position)
     if value.isEmpty { nestedNames.removeAll() }
@@ -115,7 +117,7 @@ struct ConfigParser {
   private mutating func readSecret(_ name: String, _ value: Range<Int>, section: Int, origin: SettingOrigin) throws(ConfigError) {
     let bytes = UnsafeRawBufferPointer(rebasing: lines.bytes[value])
     guard bytes.allSatisfy({ (33...126).contains($0) }) else {
-      throw expected("a secret of visible ASCII characters, without blanks")
+      throw expected("a secret of visible ASCII characters, without blanks" + found(value))
     }
     let setting = Setting(name: name, value: .text(bytes.isEmpty ? "" : SecretName.mask), origin: origin)
     let secret = bytes.isEmpty ? nil : SecretBytes(copying: bytes)
@@ -191,7 +193,7 @@ struct ConfigParser {
   private func isHeaderOrSetting(_ line: Range<Int>) -> Bool {
     if lines.bytes[line.lowerBound] == Byte.open {
       guard let close = lines.first(Byte.close, in: line) else { return false }
-      let place = lines.trimmed(line.lowerBound + 1..<close)
+      let place = lines.trimmedOfASCII(line.lowerBound + 1..<close)
       guard place.count <= ConfigLimits.headerBytes, lines.isText(place) else { return false }
       if case .section = SectionHeader(UnsafeRawBufferPointer(rebasing: lines.bytes[place]), in: kind) { return true }
       return false
@@ -210,7 +212,7 @@ struct ConfigParser {
   private mutating func property(
     _ line: Range<Int>, commentsEnd: Bool
   ) throws(ConfigError) -> (name: SettingName, value: Range<Int>) {
-    guard let equals = lines.first(Byte.equals, in: line) else { throw expected("“name = value”") }
+    guard let equals = lines.first(Byte.equals, in: line) else { throw expected("“name = value”" + found(line)) }
     let place = lines.trimmed(line.lowerBound..<equals)
     guard !place.isEmpty else { throw expected("a name before “=”") }
     guard place.count <= ConfigLimits.nameBytes else {
@@ -240,12 +242,24 @@ struct ConfigParser {
       unknownNames.insert(name).inserted
     else { return }
     guard KnownSettings.canBeShown(name) else {
-      warn("a setting of a name that is not known is kept, and has no effect", line: lines.number)
+      let unseen = Array(name.utf8).withUnsafeBytes { Unseen.first(in: $0) }.map { ": it has \($0)" } ?? ""
+      warn("a setting of a name that is not known is kept, and has no effect" + unseen, line: lines.number)
       return
     }
     let meant = Suggestion.nearest(to: name, in: KnownSettings.ours.sorted())
     let question = meant.map { "; did you mean \($0)?" } ?? ""
     warn("\(name) is not known: it is kept, and has no effect\(question)", line: lines.number)
+  }
+
+  /// Names what nobody sees and the AWS CLI keeps, so that the value is not what it looks like.
+  private mutating func warnOfUnseen(_ range: Range<Int>, _ what: String) {
+    guard let unseen = Unseen.first(in: UnsafeRawBufferPointer(rebasing: lines.bytes[range])) else { return }
+    warn("\(what) has \(unseen) in it", line: lines.number)
+  }
+
+  /// What to say beside a fault of a line with such a character.
+  private func found(_ range: Range<Int>) -> String {
+    Unseen.first(in: UnsafeRawBufferPointer(rebasing: lines.bytes[range])).map { "; this line has \($0)" } ?? ""
   }
 
   /// A continuation line, in which a secret that was indented by mistake is not shown.

@@ -9,8 +9,7 @@ import VaultModel
 ///
 /// Left out is where the rules of the other SDKs, which we follow, differ from botocore's configparser: comments after a value,
 /// duplicate sections and settings (botocore refuses them), `[default]` beside `[profile default]` (there the later one wins), a
-/// BOM (botocore refuses it), a blank line within a continued value (botocore keeps it), names outside the SDKs' letters without
-/// quotes, and prefixed sections in the credentials file.
+/// BOM (botocore refuses it), a blank line within a continued value (botocore keeps it), control characters in names, and prefixed sections in the credentials file.
 @Suite("The same files read by botocore")
 struct BotocoreTests {
   /// The Python that has botocore: `make test`'s own, the one that is named, or the first in PATH.
@@ -59,6 +58,29 @@ struct BotocoreTests {
       "[profile a]\n  region = x\n  [profile b]\n  region = y\n", "[profile a]\n  region = x\n output = y\n  role_arn = z\n",
     ]
     try compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "indented")
+  }
+
+  @Test("both take the same names, and strip the same blanks off values")
+  func namesAndBlanks() throws {
+    let folder = TemporaryDirectory()
+    let headers = [
+      "profile 本番", "profile é*(x)&!$", "profile a\\ b", "profile \"a\\\"b\\c\"", "profile a\"b c\"d", "profile it's",
+      "profile a\\b",
+      "profile 'a\\b'", "profile a b", "profile a#b;c", "profile a\u{A0}", "profile a\u{200B}", "profile\u{A0}a",
+      "sso-session 会社",
+    ]
+    let texts =
+      headers.map { "[\($0)]\nregion = x\n" }
+      + ["\u{A0}", "\u{3000}", "\u{2003}", "\u{202F}", "\u{85}", "\u{1C}"].map {
+        "[profile a]\nregion = \($0)x\($0)\n\($0)output\($0)= a\($0)b\n\($0)\($0)role_arn = z\n"
+      } + ["[profile a]\nregion = x\u{200B}\n\u{200B}output = a\u{FEFF}b\n"]
+    try compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "names and blanks")
+    let credentials = ["本番", "it's", "a b", "a\\b", "\"a\"", "a\u{A0}"]
+    let paths = credentials.enumerated().map { index, name in
+      folder.write("[\(name)]\nregion = x\n", to: "other\(index)-credentials")
+      return folder.write("", to: "other\(index)")
+    }
+    try compare(paths, "names in the credentials file")
   }
 
   /// Reads each config file, with the credentials file beside it, by both.

@@ -45,6 +45,10 @@ struct WrittenHome {
     if let credentials { folder.write(credentials, to: ".aws/credentials") }
   }
 
+  func write(_ bytes: [UInt8], to name: String) throws {
+    try Data(bytes).write(to: URL(fileURLWithPath: folder.file(name)))
+  }
+
   func read() throws(ConfigError) -> SharedConfig {
     try SharedConfig.read(configFile: path + "/.aws/config", credentialsFile: path + "/.aws/credentials", home: path)
   }

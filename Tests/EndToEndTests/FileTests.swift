@@ -1,0 +1,30 @@
+import Foundation
+import TestSupport
+import Testing
+import VaultModel
+
+/// The files as people have them, by the real programs.
+@Suite struct FileTests {
+  private static let keys =
+    "aws_access_key_id = \(STSWorld.aliceAccessKeyId)\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n"
+
+  @Test("a profile of any name that the AWS CLI takes is used by it and shown safely, in every form")
+  func names() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    let hidden = "x\u{E0041}\u{FFF9}"
+    vault.config("[profile 本番]\n  region = eu-west-1\n  output = json\n[profile \(hidden)]\nregion = eu-west-1\n")
+    vault.credentials("[本番]\n\(Self.keys)[\(hidden)]\n\(Self.keys)")
+    let imported = try await vault.run("import")
+    #expect(imported.succeeded && imported.errors.contains("an invisible character (U+E0041)"), "\(imported.errors)")
+    #expect(try await vault.mustRun("list", "--names") == "x\\u{e0041}\\u{fff9}\n本番\n")
+    #expect(try await vault.mustRun("exec", "本番", "--", "printenv", "VAULT_PROFILE", "AWS_REGION") == "本番\neu-west-1\n")
+    try await vault.mustRun("exec", hidden, "--", "true")
+    for words in [["list"], ["audit"]] {
+      let json = try #require(try? await vault.mustRun(words[0], "--format", "json"))
+      #expect(json.contains("x\\udb40\\udc41\\ufff9") && !json.contains("\u{E0041}") && !json.contains("\u{FFF9}"))
+      let rows = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
+      #expect(Set(rows.compactMap { $0["profile"] as? String }) == ["本番", hidden])
+    }
+  }
+}
