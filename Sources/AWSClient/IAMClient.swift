@@ -111,7 +111,7 @@ public final class IAMClient: Sendable {
   }
 
   private static func info(_ member: [String: String]) throws(Nonsense) -> AccessKeyInfo {
-    guard let id = member["AccessKeyId"], IssuedCredentials.isAccessKeyId(id) else { throw Nonsense(what: "no access key id") }
+    guard let id = member["AccessKeyId"], AccessKeyForm.isId(id.utf8) else { throw Nonsense(what: "no access key id") }
     guard let status = member["Status"].flatMap({ AccessKeyInfo.Status(rawValue: $0) }) else {
       throw Nonsense(what: "no status of the key")
     }

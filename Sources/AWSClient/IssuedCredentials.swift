@@ -26,15 +26,9 @@ enum IssuedCredentials {
   }
 
   static func keys(id: String?, secret: SecretBytes?) throws(Nonsense) -> (id: String, secret: SecretBytes) {
-    guard let id, isAccessKeyId(id) else { throw Nonsense(what: "no access key id") }
+    guard let id, AccessKeyForm.isId(id.utf8) else { throw Nonsense(what: "no access key id") }
     guard let secret = secret?.plain(16...256) else { throw Nonsense(what: "no secret access key") }
     return (id, secret)
-  }
-
-  /// 16 to 128 letters, digits and underscores (STS API, `Credentials`).
-  static func isAccessKeyId(_ text: String) -> Bool {
-    (16...128).contains(text.utf8.count)
-      && text.utf8.allSatisfy { (97...122).contains($0 | 0x20) || (48...57).contains($0) || $0 == UInt8(ascii: "_") }
   }
 
   /// What STS answers.

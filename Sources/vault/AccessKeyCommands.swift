@@ -39,17 +39,15 @@ enum AccessKeyCommands {
     } else {
       id = try ask("Access key id:", echo: true)
     }
-    let idText = id.withBytes { String(decoding: $0, as: UTF8.self) }
-    guard (16...128).contains(id.count),
-      idText.utf8.allSatisfy({ ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) })
-    else {
+    guard id.withBytes({ AccessKeyForm.isId($0) }) else {
       throw Failure(
         "that is no access key id", hint: "it has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE",
         exitStatus: .badData)
     }
     let secret = try ask("Secret access key:", echo: false)
-    guard (16...256).contains(secret.count), secret.withBytes({ $0.allSatisfy { (33...126).contains($0) } }) else {
-      throw Failure("that is no secret access key", hint: "it has 40 characters without blanks", exitStatus: .badData)
+    guard secret.withBytes({ AccessKeyForm.isSecret($0) }) else {
+      throw Failure(
+        "that is no secret access key", hint: "it has 40 characters without blanks and quotes", exitStatus: .badData)
     }
     var device: WireBuffer?
     if arguments.has("totp") {

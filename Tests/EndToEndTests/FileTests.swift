@@ -27,4 +27,21 @@ import VaultModel
       #expect(Set(rows.compactMap { $0["profile"] as? String }) == ["本番", hidden])
     }
   }
+
+  @Test(
+    "a key that is none is not taken from a file, as it is not from a hand, and nobody is told that its text can go",
+    arguments: ["\"\(STSWorld.aliceAccessKeyId)\"", "<your-access-key-id>", "AKIA"])
+  func noKey(id: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    vault.credentials("[home]\naws_access_key_id = \(id)\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n")
+    let imported = try await vault.run("import")
+    #expect(
+      imported.succeeded && imported.errors.contains("~/.aws/credentials:3: the access key of \"home\" is none"),
+      "\(imported.errors)")
+    #expect(!imported.errors.contains("can go"))
+    #expect(try await vault.rows("access-key", "list").isEmpty)
+    #expect(
+      try await vault.run("access-key", "add", "other", input: "\(id)\n\(STSWorld.aliceSecretAccessKey)\n").end == .exit(65))
+  }
 }
