@@ -11,8 +11,6 @@ public enum CredentialProcessError: ReportableError, Hashable {
   /// A key of the wrong type, empty, or with characters that no such value has.
   case malformed(String)
   case expired(Timestamp)
-  /// Later than any temporary credentials end: believed, they would be kept for good.
-  case tooLate(Timestamp)
 
   public var message: String {
     switch self {
@@ -22,8 +20,6 @@ public enum CredentialProcessError: ReportableError, Hashable {
     case .missing(let key): "what the credential process printed has no \(key)"
     case .malformed(let key): "what the credential process printed has a \(key) that cannot be one"
     case .expired(let moment): "what the credential process printed expired at \(moment.iso8601)"
-    case .tooLate(let moment):
-      "what the credential process printed ends at \(moment.iso8601), which no temporary credentials do"
     }
   }
 
@@ -44,9 +40,12 @@ public enum CredentialProcessError: ReportableError, Hashable {
 
 /// What a `credential_process` printed (AWS SDKs and Tools Reference Guide, "Process credential provider").
 public struct CredentialProcessAnswer: Sendable {
+  /// No temporary credentials live longer (STS API, `GetSessionToken`). An end beyond it is believed for so long, and the process is asked
+  /// again then: some print a year that stands for "no end".
+  private static let longestLife: Int64 = 36 * 3_600
+
   /// Without an expiration where the process names none: it is never asked again by itself then.
   public let credential: Credential
-  public let accountId: String?
 
   /// - Parameter now: what `Expiration` must be after.
   public init(_ text: SecretBytes, now: Timestamp) throws(CredentialProcessError) {
@@ -58,17 +57,17 @@ public struct CredentialProcessAnswer: Sendable {
     if json.has("Expiration") {
       guard let moment = json.text("Expiration").flatMap({ Timestamp(iso8601: $0) }) else { throw .malformed("Expiration") }
       guard moment > now else { throw .expired(moment) }
-      guard moment.since(now) / 1_000 <= IssuedCredentials.longestLife else { throw .tooLate(moment) }
-      expiresAt = moment
+      expiresAt = min(moment, now.adding(seconds: Self.longestLife))
     }
-    credential = Credential(
-      accessKeyId: id.withBytes { String(decoding: $0, as: UTF8.self) }, secretAccessKey: secret,
-      sessionToken: try Self.secret("SessionToken", 1...16_384, json), expiresAt: expiresAt)
-    let account = json.has("AccountId") ? json.text("AccountId") ?? "" : nil
+    // Programs print an empty text for what there is not; the AWS CLI takes it so.
+    let account = json.text("AccountId") == "" || !json.has("AccountId") ? nil : json.text("AccountId") ?? "?"
     if let account, account.utf8.count != 12 || !account.utf8.allSatisfy({ (48...57).contains($0) }) {
       throw .malformed("AccountId")
     }
-    accountId = account
+    credential = Credential(
+      accessKeyId: id.withBytes { String(decoding: $0, as: UTF8.self) }, secretAccessKey: secret,
+      sessionToken: json.text("SessionToken") == "" ? nil : try Self.secret("SessionToken", 1...16_384, json),
+      expiresAt: expiresAt, accountId: account)
   }
 
   /// - Returns: nil where there is none.

@@ -304,13 +304,15 @@ final class CredentialEndpoint: Sendable {
     LoopbackServer.Response(status: 200, type: "application/json", body: document(credential))
   }
 
-  /// `{"AccessKeyId","SecretAccessKey","Token","Expiration"}`: none of them needs escaping, since only plain ASCII is taken from AWS.
+  /// `{"AccessKeyId","SecretAccessKey","Token","Expiration","AccountId"}`: none of them needs escaping, since only plain ASCII is taken from AWS.
   private static func document(_ credential: Credential) -> SecretBytes {
     var pieces: [SecretBytes] = [
       SecretBytes(#"{"AccessKeyId":"\#(credential.accessKeyId)","SecretAccessKey":""#), credential.secretAccessKey,
     ]
     if let token = credential.sessionToken { pieces += [SecretBytes(#"","Token":""#), token] }
-    pieces.append(SecretBytes((credential.expiresAt.map { #"","Expiration":"\#($0.iso8601)"# } ?? "") + #""}"#))
+    let end = credential.expiresAt.map { #"","Expiration":"\#($0.iso8601)"# } ?? ""
+    let account = credential.accountId.map { #"","AccountId":"\#($0)"# } ?? ""
+    pieces.append(SecretBytes(end + account + #""}"#))
     return SecretBytes(count: pieces.reduce(0) { $0 + $1.count }) { form in
       var offset = 0
       for piece in pieces {

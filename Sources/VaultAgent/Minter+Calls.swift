@@ -66,9 +66,10 @@ extension Minter {
   ) async throws -> Credential? {
     var event = intent
     let intentId = try await store.begin(event)
-    let minted: Minted
+    var minted: Minted
     do {
       minted = try await ask()
+      if minted.credential.accountId == nil { minted.credential.accountId = event.roleARN.flatMap { RoleARN($0)?.account } }
     } catch {
       event.fail(error)
       try await store.fail(intentId, event: event)
@@ -90,7 +91,7 @@ extension Minter {
 
 /// What a call or a program brought.
 struct Minted: Sendable {
-  let credential: Credential
+  var credential: Credential
   var requestId: String?
   var sourceIdentity: String?
   /// Whose credentials they are, where that is a role.

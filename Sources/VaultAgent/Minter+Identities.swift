@@ -113,9 +113,11 @@ extension Minter {
     event.go(to: endpoint, by: route)
     call.prompter.progress("asking IAM Identity Center for \(role) in \(account) …")
     return try await log(event) {
-      Minted(
+      var minted = Minted(
         try await clients.portal.getRoleCredentials(
           account: account, role: role, token: token, at: endpoint, via: route))
+      minted.credential.accountId = account
+      return minted
     } session: {
       record(step, .role)($0, $1)
     }

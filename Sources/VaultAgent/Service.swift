@@ -141,6 +141,7 @@ struct Service: Sendable {
       issued.credential.secretAccessKey.withBytes { reply.add(.secretAccessKey, $0) }
       issued.credential.sessionToken?.withBytes { reply.add(.sessionToken, $0) }
       reply.add(.expiration, issued.credential.expiresAt?.iso8601)
+      reply.add(.accountId, issued.credential.accountId)
     }
     reply.add(.region, issued.region)
     reply.add(.sessionId, issued.session?.record.id)

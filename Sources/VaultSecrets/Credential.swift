@@ -8,12 +8,17 @@ public struct Credential: Sendable {
   public let sessionToken: SecretBytes?
   /// Nil for long-lived keys.
   public let expiresAt: Timestamp?
+  /// Whose credentials they are: twelve digits; nil where that is not known.
+  public var accountId: String?
 
-  public init(accessKeyId: String, secretAccessKey: SecretBytes, sessionToken: SecretBytes?, expiresAt: Timestamp?) {
+  public init(
+    accessKeyId: String, secretAccessKey: SecretBytes, sessionToken: SecretBytes?, expiresAt: Timestamp?, accountId: String? = nil
+  ) {
     self.accessKeyId = accessKeyId
     self.secretAccessKey = secretAccessKey
     self.sessionToken = sessionToken
     self.expiresAt = expiresAt
+    self.accountId = accountId
   }
 }
 

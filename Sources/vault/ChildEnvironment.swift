@@ -8,7 +8,7 @@ struct ChildEnvironment {
   /// What an SDK would take before, or beside, what we set.
   static let removed: Set<String> = [
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_PROFILE",
+    "AWS_ACCOUNT_ID", "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
@@ -18,7 +18,8 @@ struct ChildEnvironment {
   /// What is set, by the part of the agent's answer that it holds; only what is there.
   static let variables: [(name: String, tag: FieldTag)] = [
     ("AWS_ACCESS_KEY_ID", .accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
-    ("AWS_CREDENTIAL_EXPIRATION", .expiration), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
+    ("AWS_CREDENTIAL_EXPIRATION", .expiration),
+    ("AWS_ACCOUNT_ID", .accountId), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", .endpoint), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", .endpointToken),
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", .tokenFile),
   ]

@@ -53,6 +53,7 @@ enum EnvCommands {
       writer.field("SecretAccessKey", reply.text(.secretAccessKey))
       if let token = reply.text(.sessionToken) { writer.field("SessionToken", token) }
       if let end = reply.text(.expiration) { writer.field("Expiration", end) }
+      if let account = reply.text(.accountId) { writer.field("AccountId", account) }
     }
     var output = Output()
     output.write(bytes: writer.take())

@@ -44,4 +44,40 @@ import VaultModel
     #expect(
       try await vault.run("access-key", "add", "other", input: "\(id)\n\(STSWorld.aliceSecretAccessKey)\n").end == .exit(65))
   }
+
+  @Test("the account that a process names is passed on, from the cache too, and a role's is its own")
+  func account() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    let answer =
+      #"{"Version":1,"AccessKeyId":"\#(STSWorld.aliceAccessKeyId)","SecretAccessKey":"\#(STSWorld.aliceSecretAccessKey)","SessionToken":"","AccountId":"210987654321","Expiration":"2099-01-01T00:00:00Z"}"#
+    vault.folder.write(answer, to: "answer")
+    vault.config(
+      """
+      [profile p]
+      region = us-east-1
+      credential_process = cat \(vault.folder.file("answer"))
+      [profile role]
+      role_arn = \(STSWorld.devRole)
+      source_profile = p
+
+      """)
+    try await vault.mustRun("import")
+    for _ in 0..<2 {
+      let printed = try await vault.mustRun("credentials", "p")
+      let credentials = try #require(try JSONSerialization.jsonObject(with: Data(printed.utf8)) as? [String: Any])
+      #expect(credentials["AccountId"] as? String == "210987654321" && credentials["SessionToken"] == nil)
+      let end = try #require((credentials["Expiration"] as? String).flatMap { Timestamp(iso8601: $0) })
+      #expect((129_000...129_600).contains(end.since(SystemClock().now()) / 1_000))
+    }
+    #expect(try await vault.rows("audit", "--action", "CredentialProcess").count == 1)
+    let account = ["AWS_ACCOUNT_ID": "000000000000"]
+    #expect(try await vault.mustRun("exec", "p", "--", "printenv", "AWS_ACCOUNT_ID", environment: account) == "210987654321\n")
+    #expect(try await vault.mustRun("exec", "role", "--", "printenv", "AWS_ACCOUNT_ID", environment: account) == "123456789012\n")
+    #expect(try await vault.mustRun("env", "role", "--format", "sh").contains("AWS_ACCOUNT_ID='123456789012'"))
+    let served = try await vault.mustRun(
+      "exec", "--server", "role", "--", "sh", "-c",
+      "curl -s -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" $AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    #expect(served.contains(#""AccountId":"123456789012""#))
+  }
 }
