@@ -149,13 +149,16 @@ extension Minter {
     }
   }
 
+  /// The agent's, which is the person's: what a renewal reads unasked must not depend on who asked last.
+  private static var home: String? { getenv("HOME").map { String(cString: $0) } }
+
   /// The token, anew each time: its file is rewritten by who issues it.
   private func webIdentityToken(_ source: WebIdentityToken, _ call: Call) async throws -> SecretBytes {
     let token: SecretBytes
     let name: String
     switch source {
     case .file(let path):
-      token = try SecretFile.read(path, atMost: 32 * 1_024, home: call.wish.home)
+      token = try SecretFile.read(path, atMost: 32 * 1_024, home: Self.home)
       name = path
     case .process(let command):
       token = try await programs.run(command, setting: "web_identity_token_process", for: call.prompter)

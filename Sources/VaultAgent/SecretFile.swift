@@ -9,7 +9,11 @@ enum SecretFile {
   ///   - path: may begin with `~/`.
   ///   - most: bytes; a longer file is refused.
   static func read(_ path: String, atMost most: Int, home: String?) throws(IdentityError) -> SecretBytes {
-    let whole = path.hasPrefix("~/") ? (home ?? "") + path.dropFirst(1) : path
+    var whole = path
+    if path.hasPrefix("~/") {
+      guard let home, home.hasPrefix("/") else { throw .unreadable(path: path, why: "HOME is no absolute path") }
+      whole = home + path.dropFirst(1)
+    }
     guard whole.hasPrefix("/") else { throw .unreadable(path: path, why: "it is no absolute path") }
     // Without waiting for a writer, should it be a pipe.
     let file = sys_open(whole, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)

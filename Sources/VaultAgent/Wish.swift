@@ -22,8 +22,6 @@ package struct Wish: Sendable {
   private(set) var reason: String?
   /// The code that came with the request: it answers, whatever asks for one.
   private(set) var mfaCode: SecretBytes?
-  /// The asker's home directory, for a `~` in a path.
-  var home: String? { environment["HOME"] }
   /// The AWS inputs of the client's environment.
   private(set) var environment: [String: String]
 

@@ -55,6 +55,15 @@ import VaultModel
     #expect(try await vault.run("exec", "--refresh", "ci", "--", "true").end == .exit(65))
   }
 
+  @Test("a token's file may stand under ~, for a request and for what is read unasked")
+  func tokenUnderHome() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator, "role_arn = \(Self.ciRole)\nweb_identity_token_file = ~/token")
+    vault.folder.write(STSWorld.webToken + "\n", to: "home/token")
+    try await vault.mustRun("exec", "ci", "--", "true")
+    #expect(try await actions(simulator) == ["AssumeRoleWithWebIdentity"])
+  }
+
   @Test("a token comes from a command, or from GitHub Actions by the job's variables")
   func tokenSources() async throws {
     let simulator = try await STSSimulatorProcess()
