@@ -137,14 +137,20 @@ struct ImportFiles {
     credentials =
       arguments["credentials"]
       ?? (isNamed ? nil : variable("AWS_SHARED_CREDENTIALS_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/credentials" })
-    config = try config.map(absolutePath)
-    credentials = try credentials.map(absolutePath)
+    // `/dev/null` is how people say "none".
+    config = try config.map(absolutePath).flatMap { $0 == "/dev/null" ? nil : $0 }
+    credentials = try credentials.map(absolutePath).flatMap { $0 == "/dev/null" ? nil : $0 }
     let present = [config, credentials].compactMap { $0 }.filter { access($0, F_OK) == 0 }
     for path in [explicit, arguments["credentials"]].compactMap({ $0 }) { try existingPath(path) }
     if present.isEmpty {
       throw Failure(
         "neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") is there",
         hint: "name the file: vault import FILE", exitStatus: .noInput)
+    }
+    guard !isNamed else { return }
+    for (name, path) in [("AWS_CONFIG_FILE", config), ("AWS_SHARED_CREDENTIALS_FILE", credentials)] {
+      guard variable(name)?.isEmpty == false, let path, access(path, F_OK) != 0 else { continue }
+      Diagnostics.notice("\(name) names \(path), which is not there")
     }
   }
 

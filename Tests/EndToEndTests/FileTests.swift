@@ -80,4 +80,16 @@ import VaultModel
       "curl -s -H \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" $AWS_CONTAINER_CREDENTIALS_FULL_URI")
     #expect(served.contains(#""AccountId":"123456789012""#))
   }
+
+  @Test("a variable that names no file is told, and /dev/null is none")
+  func namedFiles() async throws {
+    let vault = TestVault()
+    vault.credentials("[home]\n\(Self.keys)")
+    let gone = try await vault.run("import", environment: ["AWS_CONFIG_FILE": "/nowhere/config"])
+    #expect(gone.succeeded && gone.errors.contains("AWS_CONFIG_FILE names /nowhere/config, which is not there"), "\(gone.errors)")
+    let none = try await vault.run("import", environment: ["AWS_CONFIG_FILE": "/dev/null"])
+    #expect(none.succeeded && !none.errors.contains("/dev/null") && !none.errors.contains("names"), "\(none.errors)")
+    let nothing = ["AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"]
+    #expect(try await vault.run("import", environment: nothing).end == .exit(66))
+  }
 }
