@@ -104,7 +104,7 @@ public struct ChainResolver {
       return ProfileSummary(
         name: name, kind: nil, roleARN: own?.text("role_arn"),
         source: own?.text("source_profile") ?? own?.text("credential_source"),
-        region: own?.text("region"), problem: error.message)
+        region: own?.text("region"), problem: name == "default" && error.isSettingsOnly ? nil : error.message)
     }
   }
 

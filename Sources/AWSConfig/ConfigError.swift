@@ -14,6 +14,8 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
   case invalid(setting: String, origin: SettingOrigin, expected: String)
   /// Settings of a profile that do not go together, or are not enough.
   case incomplete(profile: String, origin: SettingOrigin?, problem: String, expected: String)
+  /// A profile that leads to no credentials, nor tries to: `[default]` is often there for its region alone.
+  case settingsOnly(profile: String, origin: SettingOrigin?)
   /// Profiles that name each other; the first stands at the end again.
   case loop(profiles: [String], setting: String, origin: SettingOrigin?)
   /// More roles than a chain may have.
@@ -29,6 +31,8 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
     case .noSuchSection(let kind, let name, let origin): "\(origin): there is no section [\(kind.rawValue) \(Self.short(name))]"
     case .invalid(let setting, let origin, let expected): "\(origin): \(setting) must be \(expected)"
     case .incomplete(let profile, let origin, let problem, _): "\(Self.prefix(origin))profile “\(Self.short(profile))” \(problem)"
+    case .settingsOnly(let profile, let origin):
+      "\(Self.prefix(origin))profile “\(Self.short(profile))” has settings only, no credentials"
     case .loop(let profiles, let setting, let origin):
       "\(Self.prefix(origin))\(setting) leads in a circle: \(profiles.map(Self.short).joined(separator: " → "))"
     case .tooLong(let profile, let limit): "profile “\(Self.short(profile))” needs more than \(limit) roles, one after the other"
@@ -46,6 +50,7 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
       origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"
     case .noSuchSection: "correct the name, or add that section to the config file"
     case .incomplete(_, _, _, let expected): expected
+    case .settingsOnly: "add role_arn, sso_session, access keys or credential_process"
     case .loop: "let one of these profiles name a source that leads to credentials"
     case .tooLong: "assume the last role from a nearer source"
     case .includesTooMuch: "put what these profiles have in common into one"
@@ -53,6 +58,8 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
   }
 
   public var exitStatus: ExitStatus { .configuration }
+
+  var isSettingsOnly: Bool { if case .settingsOnly = self { true } else { false } }
 
   /// A name as it is told. One that names nothing may be as long as a file.
   private static func short(_ name: String) -> String {

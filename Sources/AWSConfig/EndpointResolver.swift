@@ -31,6 +31,10 @@ struct EndpointResolver {
     guard let text = setting.text, Self.isRegion(text) else {
       throw ConfigError.invalid(setting: setting.name, origin: setting.origin, expected: Self.expectedRegion)
     }
+    guard !Self.isZone(text) else {
+      throw ConfigError.invalid(
+        setting: setting.name, origin: setting.origin, expected: "a region, such as \(text.dropLast()), and not a zone in one")
+    }
     return text
   }
 
@@ -120,6 +124,12 @@ struct EndpointResolver {
   static func isRegion(_ text: String) -> Bool {
     (1...64).contains(text.utf8.count)
       && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
+  }
+
+  /// Whether it is an availability zone, such as `us-east-1a`: a region with a letter after its number.
+  private static func isZone(_ text: String) -> Bool {
+    let end = Array(text.utf8.suffix(3))
+    return end.count == 3 && end[0] == UInt8(ascii: "-") && (48...57).contains(end[1]) && (97...122).contains(end[2])
   }
 
   static func isURL(_ text: String) -> Bool {

@@ -21,10 +21,17 @@ struct IdentityReader {
         "give another profile credential_process = aws configure export-credentials --profile \(profile.name) --format process",
         at: "login_session")
     }
-    throw incomplete(
-      profile, "says nothing that leads to credentials", "add role_arn, sso_session, access keys or credential_process",
-      at: "region")
+    if let name = Self.waysToARole.first(where: { profile.text($0) != nil }) {
+      throw incomplete(profile, "has \(name), but no role_arn", "add role_arn, or take \(name) out", at: name)
+    }
+    throw .settingsOnly(profile: profile.name, origin: profile.origin("region"))
   }
+
+  /// What says how to assume a role, and nothing without one.
+  private static let waysToARole = [
+    "source_profile", "credential_source", "web_identity_token_file", "web_identity_token_process", "web_identity_token_source",
+    "saml_process", "saml_provider_arn",
+  ]
 
   func keys(of profile: ProfileSettings) throws(ConfigError) -> IdentityLink {
     guard let id = profile.text("aws_access_key_id") else {

@@ -31,7 +31,15 @@ struct RoleParameters {
     try read("role_session_name", expected: "2 to 64 letters, digits or _ + = , . @ -") { RoleSessionName($0) }
   }
 
-  func mfaSerial() throws(ConfigError) -> String? { try text("mfa_serial", length: 9...256, also: "_+=/:,.@-") }
+  func mfaSerial() throws(ConfigError) -> String? {
+    let serial = try text("mfa_serial", length: 9...256, also: "_+=/:,.@-")
+    if let serial, serial.contains(":u2f/"), let setting = profile["mfa_serial"] {
+      throw ConfigError.invalid(
+        setting: "mfa_serial", origin: setting.origin,
+        expected: "a device that shows codes, such as arn:aws:iam::ACCOUNT:mfa/NAME: STS takes no FIDO security key")
+    }
+    return serial
+  }
 
   private func duration() throws(ConfigError) -> SessionDuration? {
     try read("duration_seconds", expected: "a number of seconds from 900 to 43200") { text in

@@ -1,5 +1,6 @@
 import AWSConfig
 import Glibc
+import VaultDatabase
 import VaultModel
 import VaultWire
 
@@ -64,11 +65,17 @@ enum ConfigCommand {
       let fromVariable = setting.variable.flatMap { variable($0) }.flatMap { $0.isEmpty ? nil : $0 }
       let value =
         fromVariable.map { ($0, setting.variable ?? "") } ?? values[setting.name].map { ($0.text ?? "", $0.origin.description) }
-        ?? (setting.standard, "default")
+        ?? ownStore(setting, paths).map { ($0, "the vault") } ?? (setting.standard, "default")
       table.add([setting.name, value.0, value.1])
     }
     table.write(to: &output)
     output.flush()
+  }
+
+  /// Where this vault's key is: a vault that is there keeps its store, whatever the default of a new one.
+  private static func ownStore(_ setting: OwnSetting, _ paths: VaultPaths) -> String? {
+    guard setting.name == "keystore", access(paths.database, F_OK) == 0 else { return nil }
+    return try? VaultReader(path: paths.database).keyRecords().first { $0.state == .active }?.store
   }
 
   private static func makeFolder(of file: String) {

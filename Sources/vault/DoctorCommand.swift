@@ -121,7 +121,7 @@ enum DoctorCommand {
     switch attention {
     case .needsLogin: "vault login \(profile)"
     case .needsMFA: "vault exec \(profile) -- true"
-    default: "vault audit --profile \(profile) --outcome failure -n 3"
+    default: "vault audit --profile \(profile) -n 5"
     }
   }
 

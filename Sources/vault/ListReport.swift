@@ -48,7 +48,7 @@ enum ListReport {
       line.removeAll(keepingCapacity: true)
       row.append(.name, to: &line)
       line.append(9)
-      if row.isEmpty(.kind) { line.append(contentsOf: "broken".utf8) } else { row.append(.kind, to: &line) }
+      if row.isEmpty(.kind) { line.append(contentsOf: without(kind: row).utf8) } else { row.append(.kind, to: &line) }
       line.append(9)
       line.append(contentsOf: row.state(at: now).rawValue.utf8)
       line.append(9)
@@ -79,9 +79,13 @@ enum ListReport {
     }
   }
 
+  /// What stands for the kind of a profile that has none: its problem is in the role's place.
+  private static func without(kind row: ProfileLine) -> String { row.isEmpty(.role) ? "settings" : "broken" }
+
   private static func escaped(_ row: ProfileLine, _ now: Timestamp) -> [UInt8] {
     let cells = [
-      row.text(.name), row.isEmpty(.kind) ? "broken" : row.text(.kind), row.state(at: now).rawValue, row.endsAt?.iso8601 ?? "-",
+      row.text(.name), row.isEmpty(.kind) ? without(kind: row) : row.text(.kind), row.state(at: now).rawValue,
+      row.endsAt?.iso8601 ?? "-",
       row.isEmpty(.role) ? "-" : row.text(.role), row.text(.source),
     ]
     return Array((cells.map(safeText).joined(separator: "\t") + "\n").utf8)
@@ -92,7 +96,8 @@ enum ListReport {
     try reader.forEachProfile { row in
       let ends = row.session.flatMap { $0.endedAt == nil ? TimeText.relative($0.expiresAt, now: now) : nil } ?? "-"
       table.add([
-        row.name, row.kind?.rawValue ?? "broken", state(row, now).rawValue, ends, row.roleARN ?? row.problem ?? "-",
+        row.name, row.kind?.rawValue ?? (row.problem == nil ? "settings" : "broken"), state(row, now).rawValue, ends,
+        row.roleARN ?? row.problem ?? "-",
         row.source ?? row.origin,
       ])
     }

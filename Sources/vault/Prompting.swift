@@ -32,7 +32,13 @@ enum Prompting {
       writer.add(.answer, try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input"))
       return try writer.frame()
     }
-    guard let typed = Terminal.canAsk ? Terminal.ask(question, echo: kind == "mfa") : Pinentry.ask(question) else {
+    var answer = Terminal.canAsk ? Terminal.ask(question, echo: kind == "mfa") : Pinentry.ask(question)
+    // A code with a digit too few is a slip of the hand.
+    for _ in 1..<3 where kind == "mfa" && answer.map({ !isCode($0) }) ?? false {
+      Diagnostics.notice("an MFA code has six digits")
+      answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
+    }
+    guard let typed = answer else {
       throw Failure("nobody is there to answer: \(question)", hint: hint(kind), exitStatus: .refused)
     }
     if kind == "passphrase-new" {
@@ -42,6 +48,10 @@ enum Prompting {
     }
     writer.add(.answer, typed)
     return try writer.frame()
+  }
+
+  private static func isCode(_ typed: WireBuffer) -> Bool {
+    typed.withBytes { $0.count == 6 && $0.allSatisfy { (48...57).contains($0) } }
   }
 
   /// Asks whether a place may be sent secrets. A yes stands in the person's settings, where the agent looks; it takes nobody's word for it.

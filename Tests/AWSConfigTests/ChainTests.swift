@@ -140,7 +140,17 @@ struct ChainTests {
       ("aws_access_key_id = A", "config:11: profile “p” has half a key pair"),
       ("aws_secret_access_key = A", "config:11: profile “p” has half a key pair"),
       ("login_session = a", "config:11: profile “p” is signed in by `aws login` (login_session), which vault cannot do"),
-      ("region = a", "config:11: profile “p” says nothing that leads to credentials"),
+      ("region = a", "config:11: profile “p” has settings only, no credentials"),
+      ("region = a\nsource_profile = k", "config:12: profile “p” has source_profile, but no role_arn"),
+      ("credential_source = Environment", "config:11: profile “p” has credential_source, but no role_arn"),
+      (
+        "region = us-east-1a\n\(role)source_profile = k",
+        "config:11: region must be a region, such as us-east-1, and not a zone in one"
+      ),
+      (
+        "\(role)source_profile = k\nmfa_serial = arn:aws:iam::123456789012:u2f/user/me/key",
+        "config:13: mfa_serial must be a device that shows codes, such as arn:aws:iam::ACCOUNT:mfa/NAME: STS takes no FIDO security key"
+      ),
       (
         "sso_session = none\nsso_account_id = 123456789012\nsso_role_name = r",
         "config:11: there is no section [sso-session none]"

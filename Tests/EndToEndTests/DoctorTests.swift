@@ -43,6 +43,12 @@ import Testing
     try await vault.mustRun("config", "--unset", "keystore")
     #expect(try String(contentsOfFile: path, encoding: .utf8).contains("keystore = secret") == false)
     #expect(try await vault.run("config", "keystore", "cloud").end == .exit(64))
+    // In a file that is indented a new line must not become a part of another.
+    try "[default]\n  agent_life = login\n".write(toFile: path, atomically: false, encoding: .utf8)
+    try await vault.mustRun("config", "audit_failure", "deliver")
+    #expect(
+      try String(contentsOfFile: path, encoding: .utf8) == "[default]\n  audit_failure = deliver\n  agent_life = login\n")
+    #expect(try await vault.mustRun("config", "agent_life").contains("login\t"))
     #expect(try await vault.run("config", "colour").end == .exit(64))
   }
 }

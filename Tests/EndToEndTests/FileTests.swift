@@ -92,4 +92,18 @@ import VaultModel
     let nothing = ["AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"]
     #expect(try await vault.run("import", environment: nothing).end == .exit(66))
   }
+
+  @Test("[default] with settings only is no fault, and config names the key store of the vault that is there")
+  func settingsOnly() async throws {
+    let vault = TestVault()
+    vault.config("[default]\nregion = eu-west-1\n[profile other]\nregion = eu-west-1\n")
+    try await vault.mustRun("import")
+    let list = try await vault.mustRun("list")
+    #expect(list.contains("default\tsettings\t") && list.contains("other\tbroken\t"), "\(list)")
+    let doctor = try await vault.run("doctor")
+    #expect(!doctor.output.contains("profile default") && doctor.output.contains("profile other"), "\(doctor.output)")
+    #expect(try await vault.mustRun("config", environment: ["VAULT_KEYSTORE": ""]).contains("keystore\tpassphrase\tthe vault"))
+    let used = try await vault.run("exec", "default", "--", "true")
+    #expect(used.end == .exit(78) && used.errors.contains("has settings only, no credentials"), "\(used.errors)")
+  }
 }

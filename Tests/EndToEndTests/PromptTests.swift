@@ -54,6 +54,15 @@ import Testing
     #expect(failures.count == 5)
   }
 
+  @Test("a code with a digit too few is asked for again, before AWS hears of it")
+  func tooShort() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let short = try await type("12345,\(STSWorld.aliceMFACodes[0])", vault, "exec", "app-mfa", "--", "true")
+    #expect(short.asked == 2 && short.status == 0 && short.shown.contains("six digits"), "\(short.shown)")
+    #expect(try await simulator.requests("GetSessionToken").count == 1)
+  }
+
   @Test("Ctrl-C at a prompt ends the one that waits, and the next asks anew")
   func interrupted() async throws {
     let simulator = try await STSSimulatorProcess()
