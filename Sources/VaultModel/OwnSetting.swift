@@ -76,7 +76,12 @@ public struct OwnSetting: Sendable {
     "trusted_endpoints", standard: "",
     values: "URLs or host patterns, parted by blanks: http://127.0.0.1:4566 https://*.vpce.amazonaws.com",
     help: "the endpoints beside AWS's own to which credentials may be sent", isLive: true, takesVariable: false
-  ) { text in text.split(separator: " ").allSatisfy { TrustedEndpoint(String($0)) != nil } }
+  ) { text in
+    text.split(separator: " ").allSatisfy {
+      // The team's server stands among them, too (docs/team-audit.md).
+      TrustedEndpoint(String($0)) != nil || $0.hasPrefix("postgresql://")
+    }
+  }
   public static let caBundle = OwnSetting(
     "ca_bundle", standard: "", values: "the absolute path of a PEM file",
     help: "the certificates to trust in place of the system's", isLive: true, takesVariable: false

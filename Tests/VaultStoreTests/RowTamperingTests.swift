@@ -59,9 +59,8 @@ struct RowTamperingTests {
       for place in places {
         // Columns that are empty there by design: a profile has no section, and a plain setting has no name within it.
         if table == "setting_line", ["profile_id", "section_id"].contains(column) {
-          let isThere = try database.prepare("SELECT \(column) IS NOT NULL FROM setting_line WHERE \(place)").begin().first {
-            $0.int(0)
-          }
+          let query = "SELECT \(column) IS NOT NULL FROM setting_line WHERE \(place)"
+          let isThere = try database.prepare(query).begin().first { $0.int(0) }
           if isThere != 1 { continue }
         }
         let sql = "UPDATE \(table) SET \(column) = \(value) WHERE \(place)"
