@@ -34,13 +34,14 @@ extension Catalogue {
       let sources = try ImportSources(followed: []).adding(request)
       return try await copy(sources, prompter, requester)
     }
-    if await !store.isUnlocked {
-      // What is wrong with the files is said before anybody is asked for a passphrase.
-      _ = try ImportSources(followed: []).adding(request)
-      try await custody.ensureUnlocked(for: prompter, requester: requester)
-    }
     let known = try await store.followedFiles()
-    let sources = try ImportSources(followed: known).adding(request)
+    var sources = try ImportSources(followed: known).adding(request)
+    if await !store.isUnlocked {
+      try await custody.ensureUnlocked(for: prompter, requester: requester)
+      // A locked vault believes what stands in its list.
+      let proven = try await store.followedFiles()
+      if proven != known { sources = try ImportSources(followed: proven).adding(request) }
+    }
     return try await take(sources, trigger: .manual, prompter, requester)
   }
 
