@@ -45,6 +45,14 @@ import VaultModel
       try await vault.run("access-key", "add", "other", input: "\(id)\n\(STSWorld.aliceSecretAccessKey)\n").end == .exit(65))
   }
 
+  @Test("a key of what stands in for AWS is sealed, however short")
+  func standIn() async throws {
+    let vault = TestVault()
+    vault.credentials("[local]\naws_access_key_id = test\naws_secret_access_key = test\n")
+    try await vault.mustRun("import")
+    #expect(try await vault.rows("access-key", "list").first?["accessKeyId"] as? String == "test")
+  }
+
   @Test("the account that a process names is passed on, from the cache too, and a role's is its own")
   func account() async throws {
     let simulator = try await STSSimulatorProcess()
