@@ -25,4 +25,14 @@ enum DatabaseFile {
     }
     return true
   }
+
+  /// Makes an empty file of ours alone, whatever the umask of other threads is just then; SQLite gives its own files beside it the same mode.
+  static func make(_ path: String) {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard file >= 0 else {
+      // SQLite says better what is wrong with the place.
+      return
+    }
+    close(file)
+  }
 }

@@ -27,6 +27,7 @@ public enum Schema {
     }
     let before = umask(0o077)
     defer { umask(before) }
+    if !exists { DatabaseFile.make(path) }
     let database = try Database(path: path, access: .readWrite)
     try database.execute(
       "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -768"
@@ -76,6 +77,7 @@ public enum Schema {
   private static func copy(_ database: Database, version: Int64, now: Timestamp) throws {
     let path = "\(database.path).before-\(Self.version)-\(now.iso8601Basic)"
     unlink(path)
+    DatabaseFile.make(path)
     try database.prepare("VACUUM INTO ?").begin().bind(path).run()
   }
 }

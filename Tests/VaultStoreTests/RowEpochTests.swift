@@ -89,6 +89,7 @@ struct RowEpochTests {
   @Test("rows from before the first key lead nowhere, whoever wrote them")
   func keyless() async throws {
     let opened = try await OpenedStore(profiles: [])
+    try await opened.store.close()
     try opened.tamper(
       """
       PRAGMA foreign_keys = OFF; DELETE FROM audit_key; DELETE FROM audit_checkpoint; DELETE FROM master_key;
@@ -96,7 +97,6 @@ struct RowEpochTests {
       INSERT INTO setting_line (profile_id, name, value, file, line) VALUES (1, 'credential_process', '/tmp/x.sh', 'vault', 0);
       INSERT INTO followed_file (path, position, role, device, inode, size, mtime) VALUES ('/tmp/x', 0, 'config', 0, 0, 0, 0);
       """)
-    try await opened.store.close()
     let store = try await VaultStore(path: opened.path, clock: opened.clock, host: OpenedStore.me)
     try await store.create(key: .random(count: 32), id: .random(), store: "passphrase", requester: OpenedStore.me)
     let codes = try await store.authenticRows()
