@@ -6,14 +6,15 @@ extension Broker {
   /// Puts a profile's keys in a file, and keeps them fresh there until ``unlink(_:requester:)``.
   func link(_ link: CredentialsLink, _ wish: Wish, requester: Requester, prompter: any Prompter) async throws {
     let issued = try await issue(wish, to: requester, prompter: prompter)
-    try await files.add(link, issued.credential)
+    let region = try? await catalogue.region(of: link.profile, wish.environment)
+    try await files.add(link, issued.credential, region: region, wish)
     await keepFresh(link, issued, wish, requester)
     try await store.add(link, requester: requester)
   }
 
   func unlink(_ link: CredentialsLink, requester: Requester) async throws {
     await scheduler?.close(CredentialFiles.lease(link))
-    try await files.remove(link)
+    try await files.forget(link)
     try await store.remove(link, requester: requester)
   }
 
@@ -54,12 +55,12 @@ extension Broker {
   /// Tries until there are keys to be had: a laptop may be started without a network, or before anybody has signed in.
   private func fill(_ link: CredentialsLink) async {
     let lease = CredentialFiles.lease(link)
-    let wish = Wish(rotating: link.profile)
+    let wish = await files.wish(link)
     var pause = CredentialFiles.pause
     while await files.has(lease) {
       do {
         let issued = try await issue(wish, to: requesterOfFiles, prompter: Nobody())
-        await files.update(lease, issued.credential)
+        await files.fill(link, issued.credential, region: try? await catalogue.region(of: link.profile, wish.environment))
         return await keepFresh(link, issued, wish, requesterOfFiles)
       } catch {
         AgentLog.write("\(link.path): \(Failure(error).message)")

@@ -90,6 +90,14 @@ actor Catalogue {
     try resolver(environment).endpoint(of: profile, service)
   }
 
+  /// The region of a profile where nothing but files has one: its own, else that of its nearest source, else its partition's.
+  func region(of profile: String, _ environment: [String: String]) throws -> String? {
+    var files = environment
+    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] { files[name] = nil }
+    let chain = try resolver(files).chain(for: profile)
+    return chain.region ?? chain.roles.last?.region
+  }
+
   func resolver(_ environment: [String: String]) -> ChainResolver {
     ChainResolver(lookup: { [reader] kind, name in try? reader.section(kind, name) }, environment: { environment[$0] })
   }

@@ -12,6 +12,10 @@ actor CredentialFiles {
   static let pause: Int64 = 30
   private let clock: any WallClock
   private var open: [String: CredentialsLink] = [:]
+  /// How each was linked, through a lock as well: an endpoint may be known from the environment of that command alone.
+  private var wishes: [String: Wish] = [:]
+  /// That stands beside the keys, since who takes a profile from the file alone has no other.
+  private var regions: [String: String] = [:]
   /// What could not be written yet; the newest only, so that a late try never puts an older session in the place of a newer one.
   private var unwritten: [String: Credential] = [:]
 
@@ -22,19 +26,35 @@ actor CredentialFiles {
 
   func has(_ lease: String) -> Bool { open[lease] != nil }
 
+  /// How a link's keys are asked for when nobody waits for them.
+  func wish(_ link: CredentialsLink) -> Wish { wishes[Self.lease(link)]?.for(link.profile) ?? Wish(rotating: link.profile) }
+
   /// Writes a new link's keys.
   ///
   /// - Throws: why the file cannot be written, or that it has a section of that name which is not ours.
-  func add(_ link: CredentialsLink, _ credential: Credential) throws {
-    try write(link, credential)
-    open[Self.lease(link)] = link
+  func add(_ link: CredentialsLink, _ credential: Credential, region: String?, _ wish: Wish) throws {
+    let lease = Self.lease(link)
+    let before = regions[lease]
+    regions[lease] = region
+    do { try write(link, credential) } catch {
+      regions[lease] = before
+      throw error
+    }
+    wishes[lease] = wish.unasked
+    open[lease] = link
   }
 
-  /// Makes room for a link whose keys are yet to come, unless it has some; ``remove(_:)`` and ``clear(_:)`` take it away again.
+  /// Makes room for a link whose keys are yet to come, unless it has some; ``forget(_:)`` and ``clear(_:)`` take it away again.
   func expect(_ link: CredentialsLink) -> Bool {
     let isNew = open[Self.lease(link)] == nil
     open[Self.lease(link)] = link
     return isNew
+  }
+
+  /// Writes the first keys after a start or an unlocking, if the link is still there.
+  func fill(_ link: CredentialsLink, _ credential: Credential, region: String?) {
+    regions[Self.lease(link)] = region
+    update(Self.lease(link), credential)
   }
 
   /// Writes the keys that are a link's from now on, if it is still there.
@@ -63,8 +83,15 @@ actor CredentialFiles {
     update(lease, credential)
   }
 
+  /// Takes a link's keys out of its file for good.
+  func forget(_ link: CredentialsLink) throws {
+    try remove(link)
+    wishes[Self.lease(link)] = nil
+    regions[Self.lease(link)] = nil
+  }
+
   /// Takes a link's keys out of its file.
-  func remove(_ link: CredentialsLink) throws {
+  private func remove(_ link: CredentialsLink) throws {
     open[Self.lease(link)] = nil
     unwritten[Self.lease(link)] = nil
     try EditedFile(path: link.path, isPrivate: true).edit(evenReadOnly: true) { before in
@@ -99,7 +126,9 @@ actor CredentialFiles {
           exitStatus: .cannotCreate)
       }
       var blocks = MarkedBlocks(before)
-      var text = header + "\naws_access_key_id = \(credential.accessKeyId)\naws_secret_access_key = "
+      var text = header + "\n"
+      if let region = regions[Self.lease(link)] { text += "region = \(region)\n" }
+      text += "aws_access_key_id = \(credential.accessKeyId)\naws_secret_access_key = "
       text += credential.secretAccessKey.withBytes { String(decoding: $0, as: UTF8.self) }
       if let token = credential.sessionToken {
         text += "\naws_session_token = " + token.withBytes { String(decoding: $0, as: UTF8.self) }

@@ -43,7 +43,10 @@ extension Service {
         event.detail = isLinked ? "in \(path)" : "[\(name)] in \(path)"
         return event
       })
-    return Reply(.done)
+    let reply = Reply(.done)
+    let environment = Wish.environment(of: message)
+    for name in names where isLinked { reply.add(.region, (try? await catalogue.region(of: name, environment)) ?? "") }
+    return reply
   }
 
   private func link(of message: Message) throws(AgentError) -> CredentialsLink {

@@ -57,12 +57,10 @@ enum LinkCommands {
       throw Failure("cannot find my own program file", exitStatus: .software)
     }
     let file = try file(arguments)
-    try log(arguments.positional, in: file, isLinked: true, paths)
+    let regions = try log(arguments.positional, in: file, isLinked: true, paths)
     var linked: [(profile: String, name: String)] = []
-    let entries = try arguments.positional.map { profile -> (String, String?, Bool) in
-      let section = try reader.section(.profile, profile)
-      let origin = try reader.origin(of: profile)
-      return (profile, section?.text("region"), origin == SettingOrigin.vault.file)
+    let entries = try arguments.positional.enumerated().map { index, profile in
+      (profile, regions.indices.contains(index) ? regions[index] : "", try reader.origin(of: profile) == SettingOrigin.vault.file)
     }
     let isChanged = try file.edit { before in
       linked = []
@@ -76,7 +74,7 @@ enum LinkCommands {
         }
         var text = name == "default" ? "[default]\n" : "[profile \(name)]\n"
         text += "credential_process = \"\(program)\" credentials \(profile)\n"
-        if let region, isName(region) { text += "region = \(region)\n" }
+        if isName(region) { text += "region = \(region)\n" }
         blocks.put(name, text)
         linked.append((profile, name))
       }
@@ -101,7 +99,7 @@ enum LinkCommands {
         let name = known.contains(asked) ? asked : known.first { $0.hasSuffix("-" + asked) } ?? asked
         if blocks.remove(name) { removed.append(name) } else { missing.append(asked) }
       }
-      if !removed.isEmpty { try log(removed, in: file, isLinked: false, paths) }
+      if !removed.isEmpty { _ = try log(removed, in: file, isLinked: false, paths) }
       return blocks.bytes
     }
     if let name = missing.first {
@@ -113,13 +111,15 @@ enum LinkCommands {
   }
 
   /// What is about to be written has its row first.
-  private static func log(_ names: [String], in file: EditedFile, isLinked: Bool, _ paths: VaultPaths) throws {
+  ///
+  /// - Returns: the region of each that is linked, empty where it has none.
+  private static func log(_ names: [String], in file: EditedFile, isLinked: Bool, _ paths: VaultPaths) throws -> [String] {
     let writer = MessageWriter(.linkProfiles)
     for name in names { writer.add(.item, name) }
     writer.add(.configFile, try absolutePath(file.path))
     if !isLinked { writer.add(.unset, "1") }
     AWSInputs.add(to: writer)
-    _ = try AgentClient(paths: paths).ask(writer)
+    return try AgentClient(paths: paths).ask(writer).texts(.region)
   }
 
   // MARK: the credentials file
