@@ -37,7 +37,11 @@ enum ConsoleCommand {
       output.flush()
       return
     }
-    guard Browser.open(url) else { throw Failure("the browser could not be started", exitStatus: .unavailable) }
+    guard Browser.open(url) else {
+      throw Failure(
+        variable("BROWSER").map { "cannot start the browser \"\($0)\"" } ?? "cannot start a browser",
+        hint: "name another one with --browser or BROWSER, or let --print show the address", exitStatus: .unavailable)
+    }
     Diagnostics.notice("your browser has opened the console as \(profile)")
   }
 }
