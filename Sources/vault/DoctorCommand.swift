@@ -28,8 +28,12 @@ enum DoctorCommand {
     } catch {
       findings.append(bad(error))
     }
-    if !arguments.has("offline") { findings += [agent(paths)] + locking(paths) }
-    if let reader, try reader.vaultId() != nil { findings.append(log(reader)) }
+    let isMade = try reader?.vaultId() != nil
+    // Who asks the agent of a vault that has no key yet makes one, and here everything is looked at only.
+    if !arguments.has("offline"), try reader?.keyRecords().contains(where: { $0.state == .active }) == true {
+      findings += [agent(paths)] + locking(paths)
+    }
+    if let reader, isMade { findings.append(log(reader)) }
     var output = Output()
     var wrong = 0
     for finding in findings {
@@ -107,7 +111,7 @@ enum DoctorCommand {
         findings.append(.bad("profile \(profile.name): \(attention.rawValue)", remedy: remedy(attention, profile.name)))
       }
     }
-    findings.append(.good("\(count) profiles"))
+    findings.append(.good("\(count) profile\(count == 1 ? "" : "s")"))
     for section in try reader.shadowedSections() {
       findings.append(.note(ListReport.hidden(section) + "; vault remove \(section.profile) lets it in"))
     }

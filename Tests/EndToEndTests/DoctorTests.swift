@@ -8,6 +8,11 @@ import Testing
   func doctor() async throws {
     let fresh = TestVault()
     #expect(try await fresh.mustRun("doctor", "--offline").contains("there is no vault yet"))
+    // It looks, and that is all: no vault, no key, no agent comes of it.
+    for keystore in ["passphrase", "ephemeral"] {
+      #expect(try await fresh.mustRun("doctor", environment: ["VAULT_KEYSTORE": keystore]).contains("there is no vault yet"))
+      #expect(access(fresh.database, F_OK) != 0 && fresh.agentPID == nil)
+    }
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     let sound = try await vault.mustRun("doctor")
