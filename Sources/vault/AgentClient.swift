@@ -8,6 +8,8 @@ struct AgentClient {
   let paths: VaultPaths
   /// Whether a page to sign in at may be opened in the person's browser.
   var opensBrowser = true
+  /// Whether somebody types the command; a program that an SDK runs has the same words each time, and so never a code.
+  var isTyped = true
   /// Is given each entry of a long result.
   var onEntry: (Message) -> Void = { _ in }
 
@@ -117,7 +119,7 @@ struct AgentClient {
         }
       case .page: SignInPrompt.show(message, opensBrowser: opensBrowser)
       case .entry: onEntry(message)
-      case .prompt: try channel.send(try Prompting.answer(message))
+      case .prompt: try channel.send(try Prompting.answer(message, takesCode: isTyped))
       default:
         guard message.version == protocolVersion else { throw Self.otherVersion(message.version) }
         return message

@@ -45,7 +45,9 @@ enum EnvCommands {
 
   private static func credentials(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let request = try CredentialRequest(arguments, profile: try arguments.profile(), trigger: "credentials")
-    let reply = try AgentClient(paths: paths).ask(request.message())
+    var client = AgentClient(paths: paths)
+    client.isTyped = false
+    let reply = try client.ask(request.message())
     var writer = JSONWriter()
     writer.object { writer in
       writer.field("Version", 1)

@@ -7,8 +7,9 @@ import VaultWire
 enum Prompting {
   /// The frame that answers a prompt.
   ///
+  /// - Parameter takesCode: whether who runs the command could add `--mfa-code` to it.
   /// - Throws: refused, where nobody can be asked.
-  static func answer(_ prompt: Message) throws -> WireBuffer {
+  static func answer(_ prompt: Message, takesCode: Bool) throws -> WireBuffer {
     let question = prompt.text(.text) ?? "?"
     let kind = prompt.text(.promptKind) ?? ""
     let writer = MessageWriter(.answer)
@@ -39,7 +40,7 @@ enum Prompting {
       answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
     }
     guard let typed = answer else {
-      throw Failure("nobody is there to answer: \(question)", hint: hint(kind), exitStatus: .refused)
+      throw Failure("nobody is there to answer: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
     }
     if kind == "passphrase-new" {
       guard let again = Terminal.canAsk ? Terminal.ask("Again:", echo: false) : Pinentry.ask("Again:"), again.equals(typed) else {
@@ -66,8 +67,10 @@ enum Prompting {
     return true
   }
 
-  private static func hint(_ kind: String) -> String {
+  private static func hint(_ kind: String, _ takesCode: Bool) -> String {
     switch kind {
+    case "mfa" where !takesCode:
+      "run `vault exec PROFILE -- true` in a terminal, whose session counts here too; or install pinentry, by which a desktop asks"
     case "mfa": "give the code with --mfa-code"
     case "assertion": "give the assertion on standard input, or set saml_process"
     default: "run it at a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"

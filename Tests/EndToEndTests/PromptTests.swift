@@ -109,4 +109,17 @@ import Testing
     let said = try String(contentsOfFile: vault.folder.file("said"), encoding: .utf8)
     #expect(said.contains("SETDESC MFA code of \(STSWorld.aliceMFASerial)"))
   }
+
+  @Test("an editor's credential_process, which takes no code, is told what to run in a terminal")
+  func code() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let editor = try await vault.run("credentials", "app-mfa")
+    #expect(editor.end == .exit(77) && !editor.errors.contains("--mfa-code"), "\(editor.errors)")
+    #expect(editor.errors.contains("vault exec PROFILE -- true") && editor.errors.contains("pinentry"), "\(editor.errors)")
+    let person = try await vault.run("exec", "app-mfa", "--", "true")
+    #expect(person.end == .exit(77) && person.errors.contains("--mfa-code"), "\(person.errors)")
+    try await vault.mustRun("exec", "--mfa-code", STSWorld.aliceMFACodes[0], "app-mfa", "--", "true")
+    #expect(try await vault.mustRun("credentials", "app-mfa").contains("ASIA"))
+  }
 }
