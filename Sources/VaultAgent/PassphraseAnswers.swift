@@ -2,13 +2,17 @@ import VaultKeys
 import VaultModel
 import VaultSecrets
 
-/// Where the passphrase comes from: a file or descriptor that was named where the agent was started, else the person who waits.
+/// Where the passphrase comes from: what the asker's environment names, a file that was named where the agent was started, or the person who
+/// waits.
 struct PassphraseAnswers: Sendable {
   let vaultId: String
   let environment: [String: String]
 
   func answer(_ request: PassphraseRequest) async throws -> SecretBytes {
-    if let path = CurrentPrompter.environment["VAULT_PASSPHRASE_FILE"] ?? environment["VAULT_PASSPHRASE_FILE"], !path.isEmpty {
+    let asked = CurrentPrompter.environment
+    // Who asks now comes before who started the agent, whose file may be gone by now. A descriptor is the client's to read.
+    let isDescribed = asked["VAULT_PASSPHRASE_FD"]?.isEmpty == false
+    if let path = asked["VAULT_PASSPHRASE_FILE"] ?? (isDescribed ? nil : environment["VAULT_PASSPHRASE_FILE"]), !path.isEmpty {
       return try PassphraseSource.file(path)
     }
     switch request {

@@ -26,6 +26,8 @@ public enum AgentEnvironment {
   public static func keeps(_ name: String, value: String) -> Bool {
     // A zone can be the name of any file (tzset(3)).
     if name == "TZ" { return !value.hasPrefix("/") && !value.hasPrefix(":") }
+    // The agent stands in another folder; its client names the file whole.
+    if name == "VAULT_PASSPHRASE_FILE" { return value.hasPrefix("/") }
     return kept.contains(name) || name.hasPrefix("LC_")
   }
 

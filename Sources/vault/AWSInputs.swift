@@ -10,8 +10,16 @@ enum AWSInputs {
     "AWS_ENDPOINT_URL_SSO", "AWS_ENDPOINT_URL_SSO_OIDC", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_SIGNIN",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_STS_REGIONAL_ENDPOINTS", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "VAULT_PASSPHRASE_FILE",
-    "VAULT_KEYSTORE",
+    "VAULT_PASSPHRASE_FD", "VAULT_KEYSTORE",
   ]
+
+  private static let passphraseFile = "VAULT_PASSPHRASE_FILE"
+
+  /// The passphrase's file as the agent can find it, which stands in another folder; nil where none is named.
+  static var passphraseFileEntry: String? {
+    guard let path = variable(passphraseFile), !path.isEmpty else { return nil }
+    return "\(passphraseFile)=\((try? absolutePath(path)) ?? path)"
+  }
 
   /// Adds those that are set, as they stand in the environment.
   static func add(to writer: borrowing MessageWriter) {
@@ -21,8 +29,9 @@ enum AWSInputs {
       switch UInt8(bitPattern: variable.pointee) {
       case UInt8(ascii: "A"), UInt8(ascii: "a"), UInt8(ascii: "H"), UInt8(ascii: "h"), UInt8(ascii: "N"), UInt8(ascii: "n"),
         UInt8(ascii: "V"):
-        let text = String(cString: variable)
+        var text = String(cString: variable)
         guard let equals = text.firstIndex(of: "="), names.contains(String(text[..<equals])) else { break }
+        if text[..<equals] == passphraseFile { text = passphraseFileEntry ?? text }
         if !OwnRegion.set(String(text[..<equals]), String(text[text.index(after: equals)...])) { writer.add(.environment, text) }
       default: break
       }

@@ -79,6 +79,7 @@ struct AgentStarter {
     defer { arguments.forEach { free($0) } }
     var child: pid_t = 0
     var environment = AgentEnvironment.cleaned(sys_environment()).entries
+    if let file = AWSInputs.passphraseFileEntry { environment.insert(strdup(file), at: 0) }
     let code = posix_spawn(&child, program, &actions, nil, &arguments, &environment)
     guard code == 0 else {
       throw Failure("cannot start the agent \(program) (errno \(code))", hint: "is vault installed whole?", exitStatus: .software)

@@ -49,6 +49,63 @@ import Testing
     #expect(result.end == .exit(66) && result.errors.contains("no file /nonexistent/words"), "\(result.end) \(result.errors)")
   }
 
+  @Test(
+    "what `docs/headless.md` shows for a job without a person works in bash, and the command has neither descriptor nor passphrase"
+  )
+  func recipe() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await closedVault(simulator)
+    let page = try String(
+      contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../docs/headless.md"),
+      encoding: .utf8)
+    let line = try #require(page.split(separator: "\n").first { $0.contains("VAULT_PASSPHRASE_FD=3 vault exec") })
+    let programs = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path
+    let look = """
+      for name in /proc/self/fd/*; do
+        case $(readlink $name) in pipe:*|*/passphrase*|/tmp/*) [ ${name##*/} -le 2 ] || echo "$name is open" ;; esac
+      done
+      cat <&3 2>/dev/null; printenv AWS_ACCESS_KEY_ID
+      """
+    vault.folder.write("#!/bin/bash\n" + look, to: "deploy", mode: 0o700)
+    let result = try await Subprocess.run(
+      "/bin/bash", ["-c", String(line)],
+      environment: vault.environment.merging(noFile) { $1 }
+        .merging(["PASSPHRASE": "correct horse battery staple", "PATH": programs + ":/usr/bin:/bin"]) { $1 },
+      directory: vault.folder.path, timeout: 60)
+    #expect(result.succeeded && result.output.hasPrefix("ASIA"), "\(result.output) \(result.errors)")
+  }
+
+  @Test("a passphrase file is found from the folder in which it was named, by the agent that is started, too")
+  func relativeFile() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await closedVault(simulator)
+    for words in [["exec", "alice", "--", "true"], ["lock"], ["unlock"]] {
+      let result = try await Subprocess.run(
+        try Programs.vault, words, environment: vault.environment.merging(["VAULT_PASSPHRASE_FILE": "passphrase"]) { $1 },
+        directory: vault.folder.path, timeout: 60)
+      #expect(result.succeeded, "\(words) \(result.errors)")
+    }
+    // The agent knows the file by its whole name from then on.
+    try await vault.mustRun("lock", environment: noFile)
+    let other = try await Subprocess.run(
+      try Programs.vault, ["unlock"], environment: vault.environment.filter { $0.key != "VAULT_PASSPHRASE_FILE" }, directory: "/",
+      timeout: 60)
+    #expect(other.succeeded, "\(other.errors)")
+  }
+
+  @Test("an agent that was started with a file that is not there takes a good descriptor afterwards")
+  func badFileFirst() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await closedVault(simulator)
+    #expect(
+      try await vault.run("exec", "alice", "--", "true", environment: ["VAULT_PASSPHRASE_FILE": "/nonexistent/words"]).end
+        == .exit(66))
+    #expect(vault.agentPID != nil)
+    let script = "exec env -u VAULT_PASSPHRASE_FILE \"$1\" exec alice -- true"
+    let result = try await shell(vault, script)
+    #expect(result.succeeded, "\(result.errors)")
+  }
+
   @Test("what was locked while the passphrase was typed stays locked")
   func lockedMeanwhile() async throws {
     let simulator = try await STSSimulatorProcess()
