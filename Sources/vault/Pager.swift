@@ -18,7 +18,7 @@ enum Pager {
   ///
   /// - Returns: false where there is no pager, or the text fits; it is written as ever then.
   static func show(_ text: [UInt8]) -> Bool {
-    guard let rows = Terminal.rows, text.count(of: 10) >= rows, let command = command() else { return false }
+    guard let rows = Terminal.rows, height(text, Terminal.width) >= rows, let command = command() else { return false }
     var ends: [Int32] = [0, 0]
     guard sys_pipe(&ends) == 0 else { return false }
     guard let child = start(command, reading: ends[0]) else {
@@ -70,8 +70,29 @@ enum Pager {
       if written > 0 { offset += written } else if errno != EINTR { return }
     }
   }
-}
 
-extension [UInt8] {
-  fileprivate func count(of byte: UInt8) -> Int { reduce(0) { $0 + ($1 == byte ? 1 : 0) } }
+  /// The rows of a screen that a text takes: a line that is wider than the screen has several.
+  private static func height(_ text: [UInt8], _ width: Int) -> Int {
+    var rows = 0
+    var columns = 0
+    var index = 0
+    while index < text.count {
+      let byte = text[index]
+      index += 1
+      switch byte {
+      case 10:
+        rows += max(1, (columns + width - 1) / width)
+        columns = 0
+      case 0x1B:
+        // A colour, which is all that tables have of these: it ends with a letter and has no width.
+        while index < text.count, !(0x40...0x5A).contains(text[index]), !(0x61...0x7E).contains(text[index]) { index += 1 }
+        index += 1
+      case 0x80...0xBF: break
+      // Where the scripts begin whose signs are two columns wide (UAX #11).
+      case 0xE3...0xED, 0xF0: columns += 2
+      default: columns += 1
+      }
+    }
+    return rows
+  }
 }

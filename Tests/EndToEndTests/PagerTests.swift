@@ -9,7 +9,7 @@ import Testing
     import fcntl, os, pty, struct, sys, termios
     pid, terminal = pty.fork()
     if pid == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", int(sys.argv[1]), 200, 0, 0))
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", int(sys.argv[1]), int(os.environ.pop("COLUMNS_OF_IT")), 0, 0))
         os.execvp(sys.argv[3], sys.argv[3:])
     shown = b""
     typed = False
@@ -29,12 +29,13 @@ import Testing
     """
 
   private func show(
-    _ vault: TestVault, rows: Int, _ words: [String], _ environment: [String: String] = ["VAULT_PAGER": "sed 's/^/PAGED /'"],
+    _ vault: TestVault, rows: Int, columns: Int = 200, _ words: [String],
+    _ environment: [String: String] = ["VAULT_PAGER": "sed 's/^/PAGED /'"],
     typing: String = ""
   ) async throws -> (status: Int?, lines: [String]) {
     let result = try await Subprocess.run(
       try Programs.python, ["-c", Self.terminal, String(rows), typing, try Programs.vault] + words,
-      environment: vault.environment.merging(environment) { $1 })
+      environment: vault.environment.merging(environment) { $1 }.merging(["COLUMNS_OF_IT": String(columns)]) { $1 })
     let lines = result.errors.split(whereSeparator: \.isNewline).map(String.init)
     return (Int(result.output.trimmingCharacters(in: .whitespacesAndNewlines)), lines)
   }
@@ -64,6 +65,17 @@ import Testing
     #expect(
       try await show(vault, rows: 5, ["audit", "--limit", "100"], ["PAGER": "sed 's/^/PAGED /'"]).lines.first?.hasPrefix("PAGED")
         == true)
+  }
+
+  @Test("rows are counted as the screen has them, where a line takes several")
+  func wrapped() async throws {
+    let log = try await GeneratedLog(rows: 2_000)
+    // 24 lines with titles; each is wider than 40 columns, none than 300.
+    for (columns, isPaged) in [(40, true), (300, false)] {
+      let shown = try await show(log.vault, rows: 40, columns: columns, ["audit", "--limit", "23"])
+      #expect(shown.status == 0 && shown.lines.count == 24, "\(shown.lines.count)")
+      #expect(shown.lines.allSatisfy { $0.hasPrefix("PAGED ") == isPaged }, "\(columns)")
+    }
   }
 
   @Test("a pager that ends early, is not there, or is less, leaves the status and the rows as they are")
