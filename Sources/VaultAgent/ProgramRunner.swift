@@ -44,7 +44,11 @@ struct ProgramRunner: Sendable {
     // One thread apiece: it waits for the program, and programs are few.
     let result = await Thread.run { Result { try Self.wait(words, setting, environment, limit) } }
     let (output, errors) = try result.get()
-    for line in errors.split(separator: "\n").prefix(20) { complain("\(words[0]): \(line)") }
+    for line in errors.split(separator: "\n").prefix(20) {
+      // Most programs say their name themselves.
+      let name = words[0].split(separator: "/").last ?? ""
+      complain(line.hasPrefix("\(name): ") ? String(line) : "\(words[0]): \(line)")
+    }
     guard case .success(let printed) = output else {
       if case .failure(let error) = output { throw error }
       throw CancellationError()

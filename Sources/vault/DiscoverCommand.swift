@@ -52,7 +52,9 @@ enum DiscoverCommand {
     choices.sort { ($0.accountName, $0.account, $0.role) < ($1.accountName, $1.account, $1.role) }
     template.name(&choices)
     let accounts = Set(choices.map(\.account)).count
-    Diagnostics.notice("\(choices.count) \(isSAML ? "roles" : "permission sets") in \(accounts) accounts")
+    Diagnostics.notice(
+      "\(choices.count) \(isSAML ? "role" : "permission set")\(choices.count == 1 ? "" : "s") in \(accounts) account\(accounts == 1 ? "" : "s")"
+    )
     if let format { return show(choices, format) }
     let chosen = try choose(choices, arguments)
     try make(chosen, reply, arguments, paths)

@@ -54,7 +54,8 @@ enum Diagnostics {
     write(text)
   }
 
-  static func notice(_ text: String) { write("vault: \(safeText(text))\n") }
+  /// - Parameter text: of ours, or of a program that a profile names, which may be a vault too.
+  static func notice(_ text: String) { write((text.hasPrefix("vault: ") ? "" : "vault: ") + safeText(text) + "\n") }
 
   static func write(_ text: String) {
     var text = text
