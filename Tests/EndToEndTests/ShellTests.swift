@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `vault env` and `vault completion` print, read by the shells themselves.
+/// What `vault env` prints, read by the shells themselves.
 @Suite struct ShellTests {
   /// A region as nobody has one: whatever a shell could take for more than text.
   private static let hostile =
@@ -80,28 +80,5 @@ import Testing
     }
     let json = try JSONSerialization.jsonObject(with: Data(try await vault.mustRun("env", "app-dev", "--format", "json").utf8))
     #expect(variables == json as? [String: String])
-  }
-
-  @Test(
-    "a shell completes commands, options and profiles",
-    arguments: [
-      (
-        "bash",
-        #"source <("$1" completion bash); COMP_WORDS=(vault exec app-c); COMP_CWORD=2; $(complete -p vault | sed 's/.*-F \([^ ]*\).*/\1/') vault app-c exec; echo "${COMPREPLY[@]}""#
-      ),
-      ("fish", #"$argv[2] completion fish | source; complete -C "vault exec app-c""#),
-      (
-        "zsh",
-        #"zmodload zsh/zpty; zpty z zsh -f -i; zpty -w z "PS1='>'; autoload -Uz compinit; compinit -u -D; source <($1 completion zsh)"; zpty -w z "PATH=${1:h}:\$PATH; echo be''gins"; zpty -r -m z x '*begins*'; zpty -n -w z $'vault exec app-c\t'; zpty -r -m z x '*app-chained*'; print -r -- $x"#
-      ),
-    ])
-  func completion(shell: String, script: String) async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator)
-    let programs = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path
-    let run = try await Subprocess.run(
-      try Programs.onPath(shell), ["-c", script, shell, try Programs.vault],
-      environment: vault.environment.merging(["PATH": programs + ":/usr/bin:/bin"]) { $1 }, timeout: 30)
-    #expect(run.output.contains("app-chained"), "\(run.output) \(run.errors)")
   }
 }
