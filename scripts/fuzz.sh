@@ -6,11 +6,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 each=${SECONDS_EACH:-60}
 export VAULT_WITH_FUZZ=1
+mkdir -p .build/fuzz/crashes
 echo "vault: building the fuzz targets" >&2
 scripts/swift.sh build -c release --scratch-path .build/fuzz --product fuzz -Xswiftc -sanitize=fuzzer,address \
   -Xswiftc -parse-as-library -Xswiftc -enable-testing >.build/fuzz.log 2>&1 || { tail -30 .build/fuzz.log >&2; exit 1; }
 program=$(scripts/swift.sh build -c release --scratch-path .build/fuzz --show-bin-path 2>/dev/null)/fuzz
-mkdir -p .build/fuzz/crashes
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || read -ra targets < <(VAULT_FUZZ='' "$program" -runs=1 2>&1 | sed -n 's/^VAULT_FUZZ is one of //p')
 status=0
