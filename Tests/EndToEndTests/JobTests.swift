@@ -4,11 +4,15 @@ import Testing
 
 /// Jobs of CI: no desktop, no person, nothing that stays behind.
 @Suite struct JobTests {
-  /// The shell part of an example of docs/ci.md: the indented lines from the first `export VAULT_HOME` behind a heading.
-  private func example(_ name: String) throws -> String {
-    let page = try String(
+  private func page() throws -> String {
+    try String(
       contentsOf: URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../docs/ci.md"), encoding: .utf8
     )
+  }
+
+  /// The shell part of an example of docs/ci.md: the indented lines from the first `export VAULT_HOME` behind a heading.
+  private func example(_ name: String) throws -> String {
+    let page = try page()
     let lines = page.components(separatedBy: "\n")
     let heading = try #require(lines.firstIndex { $0.hasPrefix(name) })
     let first = try #require(lines[heading...].firstIndex { $0.contains("export VAULT_HOME") })
@@ -18,12 +22,33 @@ import Testing
   @Test(
     "the examples for GitHub Actions and GitLab run as they stand, and leave no agent", arguments: ["GitHub Actions", "GitLab"])
   func examples(name: String) async throws {
+    let script = try example(name)
+    #expect(script.contains("vault exec app -- ./test"))
+    _ = try await run(name, script)
+  }
+
+  @Test(
+    "the log that the page keeps as an artifact is proven whole once the agent has ended, and the test's failure is the job's")
+  func artifact() async throws {
+    let line = try #require(try page().components(separatedBy: "\n").first { $0.contains("vault exec app -- sh -c") })
+    let folder = try await run("GitLab", try example("GitLab").replacing("vault exec app -- ./test", with: line))
+    let verified = try await Subprocess.run(
+      try Programs.vault, ["audit", "verify", folder.file("audit.jsonl")], environment: ["HOME": folder.file("home")])
+    #expect(verified.succeeded, "\(verified.output) \(verified.errors)")
+    folder.write("#!/bin/sh\nexit 3\n", to: "test", mode: 0o755)
+    let script = line.trimmingCharacters(in: .whitespaces).dropFirst("vault exec app -- ".count)
+    let failed = try await Subprocess.run(
+      "/bin/sh", ["-c", String(script)], environment: ["HOME": folder.file("home"), "PATH": "/usr/bin:/bin"],
+      directory: folder.path)
+    #expect(failed.end == .exit(3), "\(failed.errors)")
+  }
+
+  /// Runs a job's script, and waits until its agent has ended.
+  private func run(_ name: String, _ script: String) async throws -> TemporaryDirectory {
     let simulator = try await STSSimulatorProcess()
     let folder = TemporaryDirectory()
     let programs = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path
-    let script = try example(name)
-      .replacing("arn:aws:iam::123456789012:role/my-application-dev-role", with: STSWorld.ssoRole)
-    #expect(script.contains("vault exec app -- ./test"))
+    let script = script.replacing("arn:aws:iam::123456789012:role/my-application-dev-role", with: STSWorld.ssoRole)
     folder.write("#!/bin/sh\ntest -n \"$AWS_SESSION_TOKEN\" && echo tested\n", to: "test")
     chmod(folder.file("test"), 0o755)
     var environment = simulator.environment
@@ -48,6 +73,7 @@ import Testing
     let deadline = Date().addingTimeInterval(20)
     while access(process, F_OK) == 0, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
     #expect(access(process, F_OK) != 0)
+    return folder
   }
 
   @Test("the agent of a job stays for the longest of its programs")
