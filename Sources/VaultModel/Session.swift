@@ -1,5 +1,5 @@
 /// How a session stands, as `vault list` shows it.
-public enum SessionState: String, Sendable {
+public enum SessionState: String, Sendable, CaseIterable {
   case none
   case fresh
   /// Usable, but so near its end that the next request renews it.

@@ -48,6 +48,25 @@ import Testing
     #expect(try keyring.items("application", "vault").isEmpty)
   }
 
+  @Test("a copied folder that was used on the same keyring makes the original refuse, and say the way out, which is one")
+  func copied() async throws {
+    let keyring = try KeyringSession(.unlocked(password: "demo"))
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(keyring, simulator)
+    try await vault.mustRun("agent", "stop")
+    let copy = vault.folder.file("copy")
+    try FileManager.default.copyItem(atPath: vault.vaultHome, toPath: copy)
+    for words in [["exec", "app-dev", "--", "true"], ["agent", "stop"]] {
+      let used = try await vault.run(words: words, environment: ["VAULT_HOME": copy])
+      #expect(used.succeeded, "\(used.errors)")
+    }
+    try FileManager.default.removeItem(atPath: copy)
+    let refused = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(refused.end == .exit(74) && refused.errors.contains("vault audit accept"), "\(refused.errors)")
+    try await vault.mustRun("audit", "accept")
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+  }
+
   @Test(
     "without a bus or a service the vault says which, and how to do without; it never takes the weaker store by itself",
     arguments: [true, false])
