@@ -122,4 +122,22 @@ import Testing
     try await vault.mustRun("exec", "--mfa-code", STSWorld.aliceMFACodes[0], "app-mfa", "--", "true")
     #expect(try await vault.mustRun("credentials", "app-mfa").contains("ASIA"))
   }
+
+  @Test("a process that says its own name, a vault among them, has it said once")
+  func names() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let keys = #"{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"x","Expiration":"2099-01-01T00:00:00Z"}"#
+    var config = TestVault.standardConfig
+    mkdir(vault.folder.file("bin"), 0o700)
+    for (name, word) in [("vault", "vault"), ("other", "helper")] {
+      let program = vault.folder.write("#!/bin/sh\necho '\(word): careful' >&2\necho '\(keys)'\n", to: "bin/" + name, mode: 0o700)
+      config += "\n[profile of-\(name)]\ncredential_process = \(program)\n"
+    }
+    vault.config(config)
+    let own = try await vault.run("exec", "of-vault", "--", "true")
+    #expect(own.errors == "vault: careful\n", "\(own.errors)")
+    let other = try await vault.run("exec", "of-other", "--", "true")
+    #expect(other.errors.contains("/other: helper: careful"), "\(other.errors)")
+  }
 }
