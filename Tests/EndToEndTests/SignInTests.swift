@@ -231,6 +231,7 @@ import VaultModel
     let vault = try await Self.vault(simulator)
     let made = try await vault.run("login", "corp", "--discover", "--device", "--all")
     #expect(made.succeeded && made.errors.contains("3 profiles made"), "\(made.errors)")
+    #expect(made.errors.contains("3 permission sets in 1 account\n"), "\(made.errors)")
     let again = try await vault.run("login", "corp", "--discover", "--all")
     #expect(again.errors.contains("0 profiles made, 3 were there already"), "\(again.errors)")
   }
