@@ -24,10 +24,12 @@ extension Broker {
     await scheduler?.open(lease, session.key, wish, session.record, requester, at: session.endpoint)
     // It may have been unlinked, or the vault locked, meanwhile.
     if await !files.has(lease) { await scheduler?.close(lease) }
+    await retract(lease, ifForgotten: session.record)
   }
 
   /// Fills the files again, after a start or an unlocking.
   func openFiles() async {
+    guard await store.isUnlocked else { return }
     do {
       let (links, foreign) = try await store.provenLinks()
       for fault in foreign { try await report(fault) }

@@ -24,6 +24,7 @@ extension Broker {
     }
     served[lease.id] = Served(wish: wish, roleARN: session.record.roleARN, requester: requester)
     await scheduler?.open(lease.id, session.key, wish, session.record, requester, at: session.endpoint)
+    await retract(lease.id, ifForgotten: session.record)
     follow(lease.id, requester.pid)
     return lease
   }
@@ -109,6 +110,7 @@ extension Broker {
     } else {
       endpoint.update(lease, fresh.credential, renewsAt: fresh.session.renewsAt)
     }
+    await retract(lease, ifForgotten: fresh.session)
   }
 
   /// Goes on where the agent before this one ended: with every live session that was used of late, and with those that are always to be

@@ -76,6 +76,7 @@ extension Broker {
     // It may have ended, or the vault been locked, meanwhile.
     if served[lease] == nil { await scheduler?.close(lease) }
     if await !store.isUnlocked { endpoint.sleep() }
+    if let session = issued.session { await retract(lease, ifForgotten: session.record) }
   }
 
   /// Whether it was this vault that served a program before; one that another program wrote down is let go.
@@ -103,11 +104,11 @@ extension Broker {
   /// Locks the vault without a person's word: nothing is served or kept in files until somebody's request fetches the key again.
   func lockItself(_ cause: LockCause) async {
     guard await store.isUnlocked else { return }
-    await clearFiles()
     do { try await custody.lockItself(cause, requester: requesterOfFiles) } catch {
       AgentLog.write("the locking could not be logged: \(Failure(error).message)")
     }
     sleepLeases()
+    await clearFiles()
     AgentLog.write("locked: \(cause.rawValue)")
   }
 

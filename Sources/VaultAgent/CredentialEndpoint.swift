@@ -189,8 +189,12 @@ final class CredentialEndpoint: Sendable {
   }
 
   /// Forgets what the leases serve, until each is given something again.
-  func sleep() {
-    state.withLock { state in for hash in state.entries.keys { state.entries[hash]?.ready = nil } }
+  ///
+  /// - Parameter leases: which; nil for all.
+  func sleep(_ leases: Set<String>? = nil) {
+    state.withLock { state in
+      for (hash, entry) in state.entries where leases?.contains(entry.id) ?? true { state.entries[hash]?.ready = nil }
+    }
   }
 
   func isAsleep(_ id: String) -> Bool { state.withLock { $0.entries.values.contains { $0.id == id && $0.ready == nil } } }

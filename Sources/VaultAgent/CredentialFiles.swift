@@ -18,6 +18,8 @@ actor CredentialFiles {
   private var regions: [String: String] = [:]
   /// What could not be written yet; the newest only, so that a late try never puts an older session in the place of a newer one.
   private var unwritten: [String: Credential] = [:]
+  /// Whose keys could not be taken out yet.
+  private var leaving: Set<CredentialsLink> = []
 
   init(clock: any WallClock) { self.clock = clock }
 
@@ -94,12 +96,43 @@ actor CredentialFiles {
   private func remove(_ link: CredentialsLink) throws {
     open[Self.lease(link)] = nil
     unwritten[Self.lease(link)] = nil
+    try takeOut(link)
+  }
+
+  /// Takes a link's keys out of its file until there are others; the link stays.
+  func empty(_ lease: String) {
+    unwritten[lease] = nil
+    if let link = open[lease] { clear(link) }
+  }
+
+  /// Takes a link's keys out of its file; what fails is tried again until it does not.
+  private func clear(_ link: CredentialsLink) {
+    do { try takeOut(link) } catch {
+      AgentLog.write("\(link.path): \(Failure(error).message)")
+      guard leaving.insert(link).inserted else { return }
+      // Awaited by nobody: it ends by itself.
+      Task(executorPreference: AgentLane.current) { await self.clearLater(link) }
+    }
+  }
+
+  private func clearLater(_ link: CredentialsLink) async {
+    var pause: Int64 = 1
+    // Until new keys take the place of the old ones.
+    while leaving.contains(link) {
+      try? await clock.sleep(until: clock.now().adding(seconds: pause))
+      pause = min(2 * pause, Self.pause)
+      if leaving.contains(link) { try? takeOut(link) }
+    }
+  }
+
+  private func takeOut(_ link: CredentialsLink) throws {
     try EditedFile(path: link.path, isPrivate: true).edit(evenReadOnly: true) { before in
       var blocks = MarkedBlocks(before)
       guard blocks.names.contains(link.section) else { return nil }
       blocks.remove(link.section)
       return blocks.bytes
     }
+    leaving.remove(link)
   }
 
   /// Takes all keys out of their files.
@@ -109,7 +142,9 @@ actor CredentialFiles {
   func clear(_ links: [CredentialsLink] = []) -> [String] {
     let leases = Array(open.keys)
     for link in Set(links + open.values) {
-      do { try remove(link) } catch { AgentLog.write("\(link.path): \(Failure(error).message)") }
+      open[Self.lease(link)] = nil
+      unwritten[Self.lease(link)] = nil
+      clear(link)
     }
     return leases
   }
@@ -137,5 +172,6 @@ actor CredentialFiles {
       blocks.put(link.section, text + "\n")
       return blocks.bytes
     }
+    leaving.remove(link)
   }
 }

@@ -142,6 +142,8 @@ extension Scheduler {
   private func fail(_ key: Key, _ entry: Entry, _ error: any Error) async {
     // One who asked got a new session meanwhile, which has its own place.
     guard let now = entries[key], now.endsAt == entry.endsAt else { return }
+    // Taken back meanwhile.
+    if now.waits, !entry.waits { return }
     let failure = Failure(error)
     let attention: SessionState?
     switch error {

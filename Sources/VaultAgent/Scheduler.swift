@@ -130,7 +130,7 @@ package actor Scheduler {
     schedule(key, session)
     arm()
     // The schedule will not renew it soon: who is served gets what another one has asked for.
-    if let old, old.endsAt != session.expiresAt { await hand(key, old.wish) }
+    if let old, old.waits || old.endsAt != session.expiresAt { await hand(key, old.wish) }
   }
 
   /// A session was made in the place of one that may be in the schedule, and no program asked for it.
@@ -153,6 +153,28 @@ package actor Scheduler {
   package func close(_ lease: String) {
     guard let key = leases.removeValue(forKey: lease) else { return }
     entries[key]?.leases[lease] = nil
+  }
+
+  /// Sessions were taken back. Those that no program or file has are renewed no more; the others once somebody asks, or a person has done
+  /// something.
+  ///
+  /// - Returns: the leases that have them.
+  package func takeBack(_ keys: Set<Key>) -> [String] {
+    let now = clock.now()
+    for key in keys {
+      guard let entry = entries[key] else { continue }
+      agenda.withdraw(key)
+      uses.withLock { $0[key] = nil }
+      if entry.leases.isEmpty {
+        agenda.withBucket(entry.line) { $0.change(demand: -entry.demand, at: now) }
+        entries[key] = nil
+      } else if !entry.waits {
+        entries[key]?.waits = true
+        waiting.append(key)
+      }
+    }
+    arm()
+    return leases.filter { keys.contains($0.value) }.map(\.key)
   }
 
   /// An endpoint was called for somebody who asked: at once, and so what is not asked for pays for it.

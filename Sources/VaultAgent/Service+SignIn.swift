@@ -56,6 +56,7 @@ extension Service {
       let place = try? await catalogue.signInPlace(
         named: name, environment: asker.environment, asker.prompter, asker.requester)
       if try await signIns.signOut(name, asker, place: place) { count += 1 }
+      await broker.takeBack()
     }
     return count
   }

@@ -166,8 +166,12 @@ struct Service: Sendable {
     let profile = message.text(.profile)
     guard profile != nil || message.has(.all) else { throw AgentError.badRequest("no profile") }
     if let profile { try await catalogue.requireProfile(profile) }
-    return Reply(
-      .done, count: try await store.forget(profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual))
+    let count = try await store.forget(
+      profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual, evenUnderWay: true)
+    // There may be credentials in what was asked of people's environments.
+    if message.has(.all) { broker.minter.programs.environments.forget() }
+    await broker.takeBack()
+    return Reply(.done, count: count)
   }
 
   // MARK: profiles and keys
@@ -203,6 +207,10 @@ struct Service: Sendable {
     guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     try await catalogue.remove(name, requester: requester)
+    await broker.takeBack()
+    for link in try await store.credentialsLinks() where link.profile == name {
+      try await broker.unlink(link, requester: requester)
+    }
     return Reply(.done)
   }
 
@@ -248,15 +256,19 @@ struct Service: Sendable {
     guard let name = message.text(.name) else { throw AgentError.badRequest("no key") }
     try await custody.ensureUnlocked(for: prompter, requester: requester)
     try await catalogue.removeAccessKey(name, requester: requester)
+    await broker.takeBack()
     return Reply(.done)
   }
 
   // MARK: the vault itself
 
   private func lock(_ requester: Requester) async throws -> Reply {
-    await broker.clearFiles()
-    try await custody.lock(requester: requester, trigger: .manual)
+    // The key goes first: what is under way then has none, and puts nothing in a file that was cleared already.
+    let result: Result<Void, any Error>
+    do { result = .success(try await custody.lock(requester: requester, trigger: .manual)) } catch { result = .failure(error) }
     await broker.sleepLeases()
+    await broker.clearFiles()
+    try result.get()
     return Reply(.done)
   }
 

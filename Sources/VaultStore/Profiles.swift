@@ -81,6 +81,7 @@ extension VaultStore {
   }
 
   func remove(_ name: String, trigger: AuditTrigger, _ requester: Requester) throws {
+    takeIntents(of: name)
     for session in try liveSessions(of: name) {
       try end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester)
     }

@@ -50,7 +50,7 @@ extension VaultStore {
 
   /// Keeps a registration, in place of the one for the same place, with the outcome of the call that brought it.
   public func complete(_ intentId: String, client: SSOClientRecord, secret: SecretBytes, event: AuditEvent) throws {
-    guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
+    guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     try change { store in
       var record = client
       if let known = try store.ssoClient(record.startURL, record.region, record.scopes, record.flow) {
@@ -68,6 +68,6 @@ extension VaultStore {
       event.intentId = intentId
       try store.append(event, subject: (record.id, version))
     }
-    openIntents.remove(intentId)
+    openIntents[intentId] = nil
   }
 }

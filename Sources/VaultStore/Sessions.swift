@@ -21,6 +21,12 @@ public enum Freshness: Sendable, Hashable {
   }
 }
 
+/// What a session that was forgotten was of.
+public struct ForgottenSession: Sendable, Hashable {
+  public let profile: String
+  public let fingerprint: String
+}
+
 /// A session with its secrets, opened.
 public struct Delivery: Sendable {
   public let session: SessionRecord
@@ -97,13 +103,20 @@ extension VaultStore {
     var intent = intent
     intent.outcome = .intent
     let id = try change { try $0.append(intent).id }
-    openIntents.insert(id)
+    openIntents[id] = intent.profile ?? ""
     return id
   }
 
   /// Keeps a session that AWS issued: its secrets sealed, its row, the end of the one it replaces, and the outcome, in one transaction.
   public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
-    guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
+    guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
+    if takenIntents.contains(intentId) {
+      // AWS issued it, and the log says so; whoever forgot the profile is not to find it in the vault afterwards.
+      var event = event
+      event.detail = [event.detail, "forgotten meanwhile, and not kept"].compactMap { $0 }.joined(separator: "; ")
+      try conclude(intentId, event: event)
+      throw StoreError.forgottenMeanwhile(profile: session.profile)
+    }
     try change { store in
       guard
         let profileId = try store.database.statement("SELECT id FROM profile WHERE name = ?").begin().bind(session.profile).first(
@@ -136,7 +149,7 @@ extension VaultStore {
       event.sessionId = session.id
       try store.append(event, subject: (session.id, version))
     }
-    openIntents.remove(intentId)
+    openIntents[intentId] = nil
   }
 
   private func lastExpired(of profile: String, _ profileId: Int64, fingerprint: String) throws -> SessionRecord? {
@@ -167,25 +180,45 @@ extension VaultStore {
   ///
   /// - Throws: `StoreError.unknownIntent` where the intent has its outcome already; ``complete(_:session:credential:event:)`` likewise.
   public func fail(_ intentId: String, event: AuditEvent) throws {
-    guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
+    guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     var event = event
     event.intentId = intentId
     try change { _ = try $0.append(event) }
-    openIntents.remove(intentId)
+    openIntents[intentId] = nil
+    takenIntents.remove(intentId)
   }
 
   // MARK: ending
 
   /// Ends the live sessions of a profile, or of all, and destroys their secrets.
   ///
+  /// - Parameter evenUnderWay: what AWS is being asked for meanwhile is not kept either.
   /// - Returns: how many there were.
-  public func forget(profile: String?, requester: Requester, trigger: AuditTrigger) throws -> Int {
+  public func forget(profile: String?, requester: Requester, trigger: AuditTrigger, evenUnderWay: Bool = false) throws -> Int {
+    if evenUnderWay { takeIntents(of: profile) }
     let live = try profile.map { try liveSessions(of: $0) } ?? liveSessions()
     guard !live.isEmpty else { return 0 }
     try change { store in
       for session in live { try store.end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester) }
     }
     return live.count
+  }
+
+  /// What was begun for a profile, or for any, is to bring nothing that is kept.
+  func takeIntents(of profile: String?) {
+    for (id, owner) in openIntents where profile == nil || owner == profile { takenIntents.insert(id) }
+  }
+
+  /// The sessions that were forgotten since this was asked last, whatever forgot them.
+  public func takeForgotten() -> Set<ForgottenSession> {
+    defer { forgotten = [] }
+    return forgotten
+  }
+
+  /// Whether a session was forgotten.
+  public func isForgotten(_ session: SessionRecord) throws -> Bool {
+    try database.statement("SELECT 1 FROM session WHERE id = ? AND end_reason = 'forgotten'").begin().bind(session.id)
+      .first { _ in true } ?? false
   }
 
   /// Ends sessions whose time is over. Their secrets are worthless, and go.
@@ -215,6 +248,9 @@ extension VaultStore {
         "UPDATE profile SET session_expires_at = NULL, session_renews_at = NULL WHERE session_id = ?1 AND name = ?2"
       )
       .begin().bind(session.id).bind(session.profile).run()
+    }
+    if reason == .forgotten {
+      forgotten.insert(ForgottenSession(profile: session.profile, fingerprint: session.fingerprint))
     }
     let version = try destroy(table: "session", row: session.id)
     var event = AuditEvent(action: action, outcome: .success, trigger: trigger, profile: session.profile, requester: requester)

@@ -57,7 +57,7 @@ extension VaultStore {
   public func complete(
     _ intentId: String, signIn record: SignInRecord, tokens: SignInTokens, event: AuditEvent, renewing id: String? = nil
   ) throws {
-    guard openIntents.contains(intentId) else { throw StoreError.unknownIntent(intentId) }
+    guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     if let id, try signIn(named: record.name)?.id != id { return try conclude(intentId, event: event) }
     try change { store in
       if let before = try store.signIn(named: record.name) {
@@ -75,7 +75,7 @@ extension VaultStore {
       try store.database.statement("UPDATE profile SET attention = NULL WHERE sign_in = ? AND attention = 'needs-login'")
         .begin().bind(record.name).run()
     }
-    openIntents.remove(intentId)
+    openIntents[intentId] = nil
   }
 
   private func insert(_ record: SignInRecord) throws {
@@ -120,7 +120,7 @@ extension VaultStore {
   /// - Returns: how many there were.
   public func forgetSessions(ofSignIn name: String, requester: Requester) throws -> Int {
     let profiles = try database.statement("SELECT name FROM profile WHERE sign_in = ?").begin().bind(name).rows { $0.text(0) }
-    return try profiles.reduce(0) { try $0 + forget(profile: $1, requester: requester, trigger: .manual) }
+    return try profiles.reduce(0) { try $0 + forget(profile: $1, requester: requester, trigger: .manual, evenUnderWay: true) }
   }
 
   // MARK: what a profile waits for

@@ -11,6 +11,8 @@ public enum StoreError: ReportableError, Hashable {
   /// An outcome for what was never begun, or has its outcome already.
   case unknownIntent(String)
   case chainBroken(String)
+  /// What AWS issued came after its profile was forgotten.
+  case forgottenMeanwhile(profile: String)
   /// No row is old enough.
   case nothingToArchive
 
@@ -23,6 +25,7 @@ public enum StoreError: ReportableError, Hashable {
     case .unknownProfile(let name): "no profile \"\(name)\""
     case .unknownIntent(let id): "no open intent \(id)"
     case .chainBroken(let what): "the audit log is not whole: \(what)"
+    case .forgottenMeanwhile(let profile): "\"\(profile)\" was forgotten while its session was being made"
     case .nothingToArchive: "no row of the audit log is from before then"
     }
   }
@@ -30,6 +33,7 @@ public enum StoreError: ReportableError, Hashable {
   public var hint: String? {
     switch self {
     case .locked: "`vault unlock`"
+    case .forgottenMeanwhile: "ask again for a new one"
     case .wrongKey: "was the key store or the database put back from a copy?"
     case .chainBroken: "nothing is handed out beside a broken log; `vault audit accept` where you put a copy back yourself"
     default: nil
@@ -40,6 +44,7 @@ public enum StoreError: ReportableError, Hashable {
     switch self {
     case .locked, .wrongKey: .refused
     case .chainBroken: .inputOutput
+    case .forgottenMeanwhile: .temporary
     case .unknownProfile, .nothingToArchive: .noInput
     default: .software
     }

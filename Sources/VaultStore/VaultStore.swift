@@ -37,7 +37,11 @@ public actor VaultStore {
   /// Who the agent is, for the rows that it writes unasked.
   let agent: Requester
   /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
-  var openIntents: Set<String> = []
+  var openIntents: [String: String] = [:]
+  /// Those of them whose profile was forgotten since: what they bring is not kept.
+  var takenIntents: Set<String> = []
+  /// The sessions that were forgotten, until ``takeForgotten()``.
+  var forgotten: Set<ForgottenSession> = []
   private var writesThrough = true
   /// The schema that was found to be the vault's own, by SQLite's number for it.
   private var knownSchema: Int64

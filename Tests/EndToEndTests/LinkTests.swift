@@ -117,7 +117,7 @@ import Testing
     while try keys().isEmpty, Date() < deadline.addingTimeInterval(20) { try await Task.sleep(for: .milliseconds(20)) }
     vault.killAgent()
     #expect(try keys().count == 1)
-    _ = try await vault.run("lock")
+    try await vault.mustRun("lock")
     #expect(try String(contentsOfFile: path, encoding: .utf8) == before)
     try await vault.mustRun("unlock")
     try await vault.mustRun("unlink", "--credentials-file", "app-dev")
