@@ -31,6 +31,8 @@ public enum AgentError: ReportableError {
   case unknownSession(profile: String)
   case tooLong(profile: String)
   case otherPartition(profile: String, partition: Partition)
+  /// A program that a profile names waits for the profile itself.
+  case circle(profiles: [String])
   case profileExists(name: String)
   case notOurs(profile: String, file: String)
   case keyExists(name: String)
@@ -69,6 +71,7 @@ public enum AgentError: ReportableError {
     case .tooLong(let profile): "a session of \"\(profile)\" lives 12 hours at most"
     case .otherPartition(let profile, let partition):
       "\"\(profile)\" is of the partition \(partition.rawValue), and the region that was asked for is not"
+    case .circle(let profiles): "\"\(profiles[0])\" needs itself: \(profiles.joined(separator: " → "))"
     case .profileExists(let name): "there is a profile \"\(name)\" already"
     case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
     case .keyExists(let name): "the vault holds an access key \"\(name)\" already"
@@ -98,6 +101,8 @@ public enum AgentError: ReportableError {
     case .screenLocked: "unlock the screen; `vault config lock_on` shows what locks the vault"
     case .nobodyToAsk: "run it at a terminal"
     case .unanswered: "run it again, and answer within ten minutes"
+    case .circle:
+      "the program that a profile names (credential_process, mfa_process, …) must not ask for a profile that waits for it"
     case .profileExists(let name): "`vault edit \(name)` changes it"
     case .notOurs: "change it there; the vault follows the file"
     case .otherPartition(_, let partition): "name a region of \(partition.rawValue), such as \(partition.globalRegion)"
@@ -124,7 +129,7 @@ public enum AgentError: ReportableError {
     case .system, .noLocks: .inputOutput
     case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenAsker: .refused
     case .anotherAgent, .socketTaken: .temporary
-    case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach: .configuration
+    case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach, .circle: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
     case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput

@@ -37,7 +37,7 @@ struct ProgramEnvironment {
   /// The credentials and the profile of a shell would decide whose credentials a program brings.
   private static let notPassedOn: Set<String> = [
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
-    "AWS_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_VAULT", "VAULT_PROFILE",
+    "AWS_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_VAULT", "VAULT_PROFILE", profileChainVariable,
   ]
   /// Ends with nil.
   var entries: [UnsafeMutablePointer<CChar>?]

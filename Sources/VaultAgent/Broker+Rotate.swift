@@ -40,6 +40,9 @@ extension Broker {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
       environment: wish.environment, prompter: prompter, requester: requester)
+    let waits = minter.programs.waits
+    let request = try waits.begin(plan.profile, chain: wish.chain, needs: plan.profiles)
+    defer { waits.end(request) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
     _ = try await mint(plan, target, wish, requester, prompter)
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {

@@ -84,6 +84,9 @@ actor Broker {
     let plan = try await catalogue.plan(
       for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
       environment: wish.environment, prompter: prompter, requester: requester)
+    let waits = minter.programs.waits
+    let request = try waits.begin(plan.profile, chain: wish.chain, needs: plan.profiles)
+    defer { waits.end(request) }
     if let line = plan.withoutEffect(wish) { prompter.notice(line) }
     let region = wish.region ?? plan.region
     if let asked = wish.region, let partition = plan.partition, Partition(region: asked) != partition {

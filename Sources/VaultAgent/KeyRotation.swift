@@ -75,7 +75,7 @@ struct KeyRotation: Sendable {
   /// The key itself; where it has an MFA device, a session of it, since policies often want that for IAM.
   private func signer(_ name: String, _ key: Credential, _ sts: (STSEndpoint, Route), _ call: Call) async throws -> Credential {
     guard let serial = try await store.accessKeys().first(where: { $0.name == name })?.mfaSerial else { return key }
-    let code = try await call.code(Plan.Device(serial: serial, process: nil))
+    let code = try await call.code(Plan.Device(serial: serial, process: nil, owner: name))
     var event = call.event(.getSessionToken, profile: name)
     event.mfa = true
     event.sourceAccessKeyId = key.accessKeyId

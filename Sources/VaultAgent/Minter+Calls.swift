@@ -18,7 +18,7 @@ extension Minter {
     // The keys' own session has the code already; any other caller has to give it here, keys that have no session of their own too.
     let hasCode = index == 0 && call.plan.own?.mfa != nil && source.expiresAt != nil
     let device = link.mfaSerial.flatMap { serial in
-      hasCode ? nil : Plan.Device(serial: serial, process: link.mfaProcess)
+      hasCode ? nil : Plan.Device(serial: serial, process: link.mfaProcess, owner: link.profile)
     }
     try await call.withCode(device) { code in
       try await assumeRole(index, for: duration, signedBy: source, code, call)

@@ -129,7 +129,7 @@ extension Minter {
   private func webIdentity(
     _ step: Plan.IdentityStep, _ link: RoleLink, _ source: WebIdentityToken, sessionName: RoleSessionName? = nil, _ call: Call
   ) async throws -> Credential? {
-    let token = try await webIdentityToken(source, call)
+    let token = try await webIdentityToken(source, of: step.owner, call)
     let name = sessionName ?? step.sessionName
     var event = call.event(.assumeRoleWithWebIdentity, profile: step.owner)
     event.roleARN = link.roleARN.text
@@ -153,7 +153,7 @@ extension Minter {
   private static var home: String? { getenv("HOME").map { String(cString: $0) } }
 
   /// The token, anew each time: its file is rewritten by who issues it.
-  private func webIdentityToken(_ source: WebIdentityToken, _ call: Call) async throws -> SecretBytes {
+  private func webIdentityToken(_ source: WebIdentityToken, of owner: String, _ call: Call) async throws -> SecretBytes {
     let token: SecretBytes
     let name: String
     switch source {
@@ -161,7 +161,7 @@ extension Minter {
       token = try SecretFile.read(path, atMost: 32 * 1_024, home: Self.home)
       name = path
     case .process(let command):
-      token = try await programs.run(command, setting: "web_identity_token_process", for: call.prompter)
+      token = try await call.run(command, setting: "web_identity_token_process", of: owner)
       name = "web_identity_token_process"
     case .gitHubActions(let audience):
       let values = try await call.asked(["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
@@ -184,7 +184,7 @@ extension Minter {
     let text: SecretBytes
     if let command {
       call.prompter.progress("waiting for \(command.prefix { $0 != " " }) …")
-      text = try await programs.run(command, setting: "saml_process", for: call.prompter)
+      text = try await call.run(command, setting: "saml_process", of: step.owner)
     } else {
       text = try await call.prompter.ask(.assertion(profile: call.plan.profile))
     }
@@ -223,7 +223,7 @@ extension Minter {
     event.detail = program
     call.prompter.progress("waiting for \(program) …")
     return try await log(event) {
-      let printed = try await programs.run(command, setting: "credential_process", for: call.prompter)
+      let printed = try await call.run(command, setting: "credential_process", of: step.owner)
       return Minted(try CredentialProcessAnswer(printed, now: clock.now()).credential)
     } session: {
       record(step, .token)($0, $1)

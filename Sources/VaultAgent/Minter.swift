@@ -139,12 +139,17 @@ struct Call: Sendable {
     } else if let secret = try await store.openMFASecret(serial: device.serial) {
       code = try TimedCode.code(secret: secret, at: clock.now())
     } else if let process = device.process {
-      code = Self.firstLine(try await programs.run(process, setting: "mfa_process", for: prompter))
+      code = Self.firstLine(try await run(process, setting: "mfa_process", of: device.owner))
     } else {
       code = try await prompter.ask(.mfaCode(serial: device.serial, profile: plan.profile))
     }
     guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
     return code
+  }
+
+  /// Runs a program that a profile names.
+  func run(_ command: String, setting: String, of profile: String) async throws -> SecretBytes {
+    try await programs.run(command, setting: setting, chain: wish.chain + [profile], for: prompter)
   }
 
   /// Lends a code of a device, or none where there is no device. A person who mistyped it is asked again, three times in all.

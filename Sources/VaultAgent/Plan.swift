@@ -37,9 +37,13 @@ struct Plan: Sendable {
   struct Device: Sendable, Hashable {
     let serial: String
     let process: String?
+    /// The profile that names it.
+    let owner: String
   }
 
   let profile: String
+  /// Those over which it is reached, itself among them.
+  var profiles: Set<String> { Set([profile] + steps.map(\.link.profile) + (own.map { [$0.owner] } ?? [])) }
   let identity: IdentityLink
   /// Nil where access keys sign the first role's call themselves.
   let own: IdentityStep?
@@ -137,7 +141,10 @@ extension Plan {
         digest.add("GetFederationToken", name.text, String(length.seconds))
         break
       }
-      device = serial.map { Device(serial: $0, process: first == nil ? chain.mfaProcess : first?.mfaProcess) }
+      device = serial.map {
+        Device(
+          serial: $0, process: first == nil ? chain.mfaProcess : first?.mfaProcess, owner: first?.profile ?? chain.profile)
+      }
       length = duration ?? .workingDay
       digest.add("GetSessionToken", serial, chain.endpoint.url, duration.map { String($0.seconds) })
     case .sso(let profile, let account, let role, let place):

@@ -13,6 +13,7 @@ struct ProgramRunner: Sendable {
   /// Seconds.
   var limit = 60.0
   let environments = AskedEnvironments()
+  let waits = ProgramWaits()
   /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
   static let mostOutput = 128 * 1_024
   /// What of its standard error reaches the person.
@@ -22,27 +23,33 @@ struct ProgramRunner: Sendable {
 
   /// - Parameters:
   ///   - setting: the setting that names it, for errors.
+  ///   - chain: the profiles for which it runs, the outermost first.
   ///   - prompter: who asks, and reads what it writes on its standard error.
   /// - Returns: what it printed, in guarded memory.
-  func run(_ command: String, setting: String, for prompter: any Prompter) async throws -> SecretBytes {
+  func run(_ command: String, setting: String, chain: [String] = [], for prompter: any Prompter) async throws -> SecretBytes {
     let words: [String]
     do { words = try CommandWords.split(command) } catch {
       throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has a quote that does not end")
     }
     let environment = try await environments.answer(to: .environment, for: command, prompter)
-    return try await run(words: words, setting: setting, in: environment) { prompter.notice($0) }
+    func run() async throws -> SecretBytes {
+      try await self.run(words: words, setting: setting, in: environment, chain: chain) { prompter.notice($0) }
+    }
+    guard let profile = chain.last else { return try await run() }
+    return try await waits.run(for: profile) { try await run() }
   }
 
   /// - Parameters:
   ///   - words: the program and its arguments.
   ///   - environment: entries, each with a zero behind it; nil for the agent's own.
   ///   - complain: is given each line of its standard error.
-  func run(words: [String], setting: String, in environment: SecretBytes?, complain: @escaping @Sendable (String) -> Void)
-    async throws -> SecretBytes
-  {
+  func run(
+    words: [String], setting: String, in environment: SecretBytes?, chain: [String] = [],
+    complain: @escaping @Sendable (String) -> Void
+  ) async throws -> SecretBytes {
     let limit = limit
     // One thread apiece: it waits for the program, and programs are few.
-    let result = await Thread.run { Result { try Self.wait(words, setting, environment, limit) } }
+    let result = await Thread.run { Result { try Self.wait(words, setting, environment, chain, limit) } }
     let (output, errors) = try result.get()
     for line in errors.split(separator: "\n").prefix(20) {
       // Most programs say their name themselves.
@@ -56,10 +63,10 @@ struct ProgramRunner: Sendable {
     return printed
   }
 
-  private static func wait(_ words: [String], _ setting: String, _ environment: SecretBytes?, _ limit: Double) throws -> (
-    output: Result<SecretBytes, ProgramError>, errors: String
-  ) {
-    var running = try Running(words, setting, environment)
+  private static func wait(
+    _ words: [String], _ setting: String, _ environment: SecretBytes?, _ chain: [String], _ limit: Double
+  ) throws -> (output: Result<SecretBytes, ProgramError>, errors: String) {
+    var running = try Running(words, setting, environment, chain)
     var errors: [UInt8] = []
     var end = End.closed
     let buffer = SecretBytes(count: mostOutput + 1) { output in
@@ -93,7 +100,7 @@ private struct Running: ~Copyable {
   private var outputEnded = false
   private var errorsEnded = false
 
-  init(_ words: [String], _ setting: String, _ environment: SecretBytes?) throws(ProgramError) {
+  init(_ words: [String], _ setting: String, _ environment: SecretBytes?, _ chain: [String]) throws(ProgramError) {
     var out: [Int32] = [0, 0]
     var err: [Int32] = [0, 0]
     guard sys_pipe(&out) == 0 else { throw .cannotStart(program: words[0], setting: setting, code: errno) }
@@ -105,6 +112,10 @@ private struct Running: ~Copyable {
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     let child = ProgramEnvironment.with(environment) { environment -> Int32 in
       guard let file = environment.file(of: words[0]) else { return -ENOENT }
+      // Before the nil at the end.
+      let entry = strdup("\(profileChainVariable)=\(chain.joined(separator: "\n"))")
+      defer { free(entry) }
+      environment.entries.insert(entry, at: 0)
       return sys_spawn(file, &arguments, &environment.entries, nil, out[1], err[1])
     }
     arguments.forEach { free($0) }

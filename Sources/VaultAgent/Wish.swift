@@ -22,6 +22,8 @@ package struct Wish: Sendable {
   private(set) var reason: String?
   /// The code that came with the request: it answers, whatever asks for one.
   private(set) var mfaCode: SecretBytes?
+  /// The profiles whose programs wait for this, the outermost first.
+  private(set) var chain: [String] = []
   /// The AWS inputs of the client's environment.
   private(set) var environment: [String: String]
 
@@ -36,6 +38,7 @@ package struct Wish: Sendable {
     server = message.has(.server)
     tokenFile = message.has(.tokenFile)
     region = message.text(.region)
+    chain = message.text(.chain)?.split(separator: "\n").prefix(64).map(String.init) ?? []
     reason = message.text(.reason).map { String($0.prefix(1_024)) }
     keyUse = trigger == .console ? .console : message.has(.noSession) ? .themselves : .session
     environment = known ?? Self.environment(of: message)
@@ -64,6 +67,7 @@ package struct Wish: Sendable {
   var unasked: Wish {
     var wish = self
     wish.trigger = .rotation
+    wish.chain = []
     wish.refresh = false
     wish.minimumRemaining = nil
     wish.mfaCode = nil
@@ -74,6 +78,7 @@ package struct Wish: Sendable {
   var again: Wish {
     var wish = self
     wish.server = false
+    wish.chain = []
     wish.refresh = false
     wish.minimumRemaining = nil
     wish.mfaCode = nil

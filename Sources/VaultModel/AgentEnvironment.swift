@@ -1,5 +1,9 @@
 import Glibc
 
+/// The variable that tells a program which the agent runs for which profiles it runs, the outermost first, a line each. Whoever has it is
+/// a child of an agent, and starts none.
+public let profileChainVariable = "_VAULT_PROFILE_CHAIN"
+
 /// The environment that the agent starts from: an allow-list.
 ///
 /// The agent serves every shell of its user, and one of them happens to start it. What that shell has for the loader, the C library and

@@ -144,6 +144,8 @@ public enum FieldTag: UInt16, Sendable {
   case vault = 70
   /// `NAME=value`, one of what belongs to the asker's own session at this machine: its bus, its display, its `PATH`.
   case session = 71
+  /// The profiles whose programs wait for this request, the outermost first, a line each (``profileChainVariable``).
+  case chain = 72
 }
 
 /// One message as it came: a header and fields, checked to lie within the payload.

@@ -13,6 +13,11 @@ struct AgentStarter {
   /// - Returns: a connection to the agent, which listens.
   /// - Throws: why it could not start, in its own words.
   func start() throws -> Channel {
+    guard variable(profileChainVariable) == nil else {
+      throw Failure(
+        "the agent that runs this program has ended", hint: "a program that a profile names starts no agent",
+        exitStatus: .unavailable)
+    }
     for folder in [paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     for file in [paths.startLock, paths.agentLock, paths.log] { try PrivateDirectory.check(file: file) }
     let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)

@@ -16,5 +16,6 @@ enum AskerFields {
       guard let value = variable(name), !value.isEmpty, value.utf8.count <= longest else { continue }
       writer.add(.session, "\(name)=\(value)")
     }
+    if let chain = variable(profileChainVariable), chain.utf8.count <= longest { writer.add(.chain, chain) }
   }
 }
