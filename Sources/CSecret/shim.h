@@ -218,6 +218,16 @@ static inline char *vault_secret_create_item(
   return prompt;
 }
 
+/// Puts another secret in an item.
+static inline gboolean vault_secret_set(
+    SecretService *service, const char *path, SecretValue *value, GCancellable *cancellable, GError **error) {
+  GVariant *reply = vault_secret_call(
+      service, path, "org.freedesktop.Secret.Item", "SetSecret",
+      g_variant_new("(@(oayays))", secret_service_encode_dbus_secret(service, value)), "()", cancellable, error);
+  if (reply != NULL) g_variant_unref(reply);
+  return reply != NULL;
+}
+
 /// Deletes an item. As for vault_secret_unlock, the path of a prompt.
 static inline char *vault_secret_delete_item(
     SecretService *service, const char *path, GCancellable *cancellable, GError **error) {

@@ -64,8 +64,8 @@ public struct AgentProcess: Sendable {
     started.detail = "vaultd \(vaultVersion)"
     await store.begin(with: started)
     let sinks = AuditSinks(store: store, clock: clock)
-    await store.followRows {
-      custody.noteRows(clock: clock)
+    await store.followRows { isDelivery in
+      custody.noteRows(isDelivery: isDelivery, clock: clock)
       sinks.noteRows()
     }
     let lateRows = LateRowWriter(store: store, clock: clock)
@@ -128,7 +128,7 @@ public struct AgentProcess: Sendable {
       action: .agentStopped, outcome: .success, trigger: .manual, requester: ending.requester ?? inspector.agent)
     ended.detail = ending.requester == nil ? "by a signal, or with its last program" : nil
     do { try await store.end(with: ended) } catch { AgentLog.write("the end could not be logged: \(Failure(error).message)") }
-    await custody.anchorHead()
+    await custody.anchorHead(within: 3, clock: clock)
     await sinks.end()
     do { try await store.writeLateRows() } catch {
       AgentLog.write("\(await store.lateRows) deliveries are not in the audit log: \(Failure(error).message)")

@@ -8,6 +8,8 @@ import VaultStore
 extension Custody {
   /// How long after a row its head is put in the key store, in seconds. Rows of this time can be cut off unseen by whoever ends the agent first.
   static let anchorPause: Int64 = 10
+  /// The same for rows that only say who was given what there is: a keyring's file is written anew each time.
+  static let deliveryPause: Int64 = 60
 
   /// Holds the log against the head that the key store has, and goes on with it.
   ///
@@ -33,15 +35,24 @@ extension Custody {
   }
 
   /// Rows were added: their head goes to the key store soon, once for many.
-  nonisolated func noteRows(clock: any WallClock) {
-    let isFirst = isAnchoring.withLock { isAnchoring in
-      defer { isAnchoring = true }
-      return !isAnchoring
+  nonisolated func noteRows(isDelivery: Bool, clock: any WallClock) {
+    let moment = anchoring.withLock { anchoring -> Timestamp? in
+      var moment = clock.now().adding(seconds: Self.anchorPause)
+      if isDelivery, let last = anchoring.last { moment = max(moment, last.adding(seconds: Self.deliveryPause)) }
+      if let next = anchoring.next, next <= moment { return nil }
+      anchoring.next = moment
+      return moment
     }
-    guard isFirst else { return }
+    guard let moment else { return }
     Task(executorPreference: AgentLane.current) {
-      try? await clock.sleep(until: clock.now().adding(seconds: Self.anchorPause))
-      self.isAnchoring.withLock { $0 = false }
+      try? await clock.sleep(until: moment)
+      let isMine = self.anchoring.withLock { anchoring in
+        // Rows that cannot wait as long have come since.
+        guard anchoring.next == moment else { return false }
+        anchoring = (nil, moment)
+        return true
+      }
+      guard isMine else { return }
       await self.anchorHead()
       sys_return_memory()
     }
@@ -54,6 +65,20 @@ extension Custody {
     } catch {
       AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
     }
+  }
+
+  /// Puts the head in the key store, and waits so many seconds for it at most: a person may be before a prompt of the key store's.
+  func anchorHead(within seconds: Int64, clock: any WallClock) async {
+    let (ends, end) = AsyncStream.makeStream(of: Void.self)
+    Task(executorPreference: AgentLane.current) {
+      await self.anchorHead()
+      end.finish()
+    }
+    Task(executorPreference: AgentLane.current) {
+      try? await clock.sleep(until: clock.now().adding(seconds: seconds))
+      end.finish()
+    }
+    for await _ in ends {}
   }
 
   /// Puts the head in the key store now.

@@ -28,8 +28,8 @@ actor Custody {
   /// Whether somebody puts a head in the key store, and who waits to.
   var isPuttingHead = false
   var headQueue: [CheckedContinuation<Void, Never>] = []
-  /// Whether the log's head is about to be put in the key store.
-  nonisolated let isAnchoring = Mutex(false)
+  /// When the log's head is put in the key store next, and when it was last.
+  nonisolated let anchoring = Mutex<(next: Timestamp?, last: Timestamp?)>((nil, nil))
 
   init(
     store: VaultStore, standard: KeyStoreKind, clock: any WallClock, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore

@@ -9,16 +9,18 @@ enum SecretServiceFailure: Error {
   case store(KeyStoreError)
 }
 
-/// A connection to the Secret Service for one piece of work.
+/// A connection to the Secret Service.
 ///
-/// Made anew each time: nothing is kept that a restarted service, a suspended laptop or a new login could make stale (99designs
-/// and others were caught by that), and nothing of it lies around in the agent between the two or three times in its life that it
-/// needs the keyring. It belongs to one thread.
+/// A service may ask the person once for each connection (KeePassXC), so one is kept (``KeptConnection``). One thread uses it at a time.
 final class SecretServiceConnection {
   private let service: UnsafeMutablePointer<SecretService>
+  private let bus: OpaquePointer
   private let context: OpaquePointer
-  private let deadline: Deadline
+  /// Of the work that is under way.
+  private var deadline: Deadline
   private let patience: Patience
+  /// Whether a person was asked something for the work that is under way.
+  private(set) var hasAsked = false
 
   /// How long to wait, in whole seconds.
   struct Patience: Sendable {
@@ -35,41 +37,75 @@ final class SecretServiceConnection {
     var isEmpty: Bool { unlocked.isEmpty && locked.isEmpty }
   }
 
-  private init(service: UnsafeMutablePointer<SecretService>, context: OpaquePointer, deadline: Deadline, patience: Patience) {
+  private init(
+    service: UnsafeMutablePointer<SecretService>, bus: OpaquePointer, context: OpaquePointer, deadline: Deadline,
+    patience: Patience
+  ) {
     self.service = service
+    self.bus = bus
     self.context = context
     self.deadline = deadline
     self.patience = patience
   }
 
-  /// Connects, and lends the connection to `body`.
-  static func open<Result>(
-    address: String, deadline: Deadline, patience: Patience,
-    _ body: (SecretServiceConnection) throws(SecretServiceFailure) -> Result
-  ) throws(SecretServiceFailure) -> Result {
-    // Signals are delivered to this thread's own context; so they are run or dropped here, and never pile up in a global one.
+  deinit {
+    let (service, bus) = (service, bus)
+    Self.with(context) {
+      g_object_unref(service)
+      Self.close(bus)
+    }
+    g_main_context_unref(context)
+  }
+
+  /// Connects.
+  static func open(
+    address: String, deadline: Deadline, patience: Patience
+  ) throws(SecretServiceFailure) -> SecretServiceConnection {
     let context: OpaquePointer = g_main_context_new()
+    do throws(SecretServiceFailure) {
+      return try with(context) { () throws(SecretServiceFailure) in
+        var error: UnsafeMutablePointer<GError>?
+        guard let bus = vault_bus_connect(address, deadline.cancellable, &error) else {
+          let reason = takeText(&error)
+          throw .store(deadline.hasPassed ? .timedOut(seconds: patience.answer) : .noSessionBus(reason))
+        }
+        guard let service = vault_secret_service_new(bus, deadline.cancellable, &error) else {
+          close(bus)
+          throw failure(&error, deadline, patience)
+        }
+        return SecretServiceConnection(service: service, bus: bus, context: context, deadline: deadline, patience: patience)
+      }
+    } catch {
+      g_main_context_unref(context)
+      throw error
+    }
+  }
+
+  /// Does a piece of work, in the time that it has.
+  func perform<Result>(
+    within deadline: Deadline, _ work: (SecretServiceConnection) throws(SecretServiceFailure) -> Result
+  ) throws(SecretServiceFailure) -> Result {
+    self.deadline = deadline
+    hasAsked = false
+    return try Self.with(context) { () throws(SecretServiceFailure) in try work(self) }
+  }
+
+  /// Signals are delivered to a context of our own; so they are run or dropped here, and never pile up in a global one.
+  private static func with<Result, Failure>(_ context: OpaquePointer, _ body: () throws(Failure) -> Result) throws(Failure)
+    -> Result
+  {
     g_main_context_push_thread_default(context)
     defer {
       while g_main_context_iteration(context, 0) != 0 {}
       g_main_context_pop_thread_default(context)
-      g_main_context_unref(context)
     }
-    var error: UnsafeMutablePointer<GError>?
-    guard let bus = vault_bus_connect(address, deadline.cancellable, &error) else {
-      let reason = takeText(&error)
-      throw .store(deadline.hasPassed ? .timedOut(seconds: patience.answer) : .noSessionBus(reason))
-    }
-    defer {
-      // What is still to be sent is sent; nothing is waited for.
-      g_dbus_connection_close_sync(bus, nil, nil)
-      g_object_unref(UnsafeMutableRawPointer(bus))
-    }
-    guard let service = vault_secret_service_new(bus, deadline.cancellable, &error) else {
-      throw failure(&error, deadline, patience)
-    }
-    defer { g_object_unref(service) }
-    return try body(SecretServiceConnection(service: service, context: context, deadline: deadline, patience: patience))
+    return try body()
+  }
+
+  private static func close(_ bus: OpaquePointer) {
+    // What is still to be sent is sent; nothing is waited for.
+    g_dbus_connection_close_sync(bus, nil, nil)
+    g_object_unref(UnsafeMutableRawPointer(bus))
   }
 
   /// The items of a key, or of all keys of the vault, in whatever collection they are. Asks nobody anything.
@@ -140,11 +176,21 @@ final class SecretServiceConnection {
     return content(UnsafeRawBufferPointer(start: text, count: Int(length)))
   }
 
-  /// Puts the head of the audit log in the place of the one that is there.
-  func putAnchor(_ line: String, vaultId: String, in collection: String) throws(SecretServiceFailure) {
+  /// Puts the head of the audit log in the item that there is.
+  func setAnchor(_ line: String, item path: String) throws(SecretServiceFailure) {
+    guard let value = secret_value_new(line, gssize(line.utf8.count), "text/plain") else {
+      throw .store(.other("no memory for an item"))
+    }
+    defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
+    var error: UnsafeMutablePointer<GError>?
+    guard vault_secret_set(service, path, value, deadline.cancellable, &error) != 0 else { throw failure(&error, item: path) }
+  }
+
+  /// Makes the item for the head of the audit log. Nobody asked for that, and so nobody is asked.
+  func createAnchor(_ line: String, vaultId: String, in collection: String) throws(SecretServiceFailure) {
     try make(
       secret_value_new(line, gssize(line.utf8.count), "text/plain"), label: "vault audit log", vault_anchor_attributes(vaultId),
-      replacing: true, in: collection)
+      mayAsk: false, in: collection)
   }
 
   /// Makes an item for a key, beside whatever is there.
@@ -154,20 +200,25 @@ final class SecretServiceConnection {
     let value = HexKey.encode(key).withBytes { text in
       secret_value_new(text.baseAddress?.assumingMemoryBound(to: gchar.self), gssize(text.count), "text/plain")
     }
-    try make(value, label: label, vault_master_key_attributes(vaultId, keyId.description), replacing: false, in: collection)
+    try make(value, label: label, vault_master_key_attributes(vaultId, keyId.description), mayAsk: true, in: collection)
   }
 
   /// Takes the value and the attributes over.
   private func make(
-    _ value: OpaquePointer?, label: String, _ attributes: OpaquePointer?, replacing: Bool, in collection: String
+    _ value: OpaquePointer?, label: String, _ attributes: OpaquePointer?, mayAsk: Bool, in collection: String
   ) throws(SecretServiceFailure) {
     defer { g_hash_table_unref(attributes) }
     guard let value else { throw .store(.other("no memory for an item")) }
     defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
     var error: UnsafeMutablePointer<GError>?
     let prompt = vault_secret_create_item(
-      service, collection, label, attributes, value, replacing ? 1 : 0, deadline.cancellable, &error)
+      // One that was made meanwhile is replaced; a key never is.
+      service, collection, label, attributes, value, mayAsk ? 0 : 1, deadline.cancellable, &error)
     guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
+    guard mayAsk || prompt == "/" else {
+      vault_secret_dismiss_prompt(service, prompt)
+      throw .store(.locked(collection: name(collection: collection)))
+    }
     try show(prompt, collection: collection)
   }
 
@@ -206,6 +257,7 @@ final class SecretServiceConnection {
     guard prompt != "/" else { return }
     let wait = PromptWait(service: service, path: prompt, context: context, cancellable: deadline.cancellable)
     var error: UnsafeMutablePointer<GError>?
+    hasAsked = true
     guard vault_secret_show_prompt(service, prompt, deadline.cancellable, &error) != 0 else { throw failure(&error) }
     deadline.allow(seconds: patience.prompt)
     let outcome = wait.run()

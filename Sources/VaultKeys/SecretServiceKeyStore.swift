@@ -16,6 +16,7 @@ public struct SecretServiceKeyStore: KeyStore {
   private let working = WorkingBus()
   private let patience: SecretServiceConnection.Patience
   private let thread = SerialThread()
+  private let kept = KeptConnection()
 
   /// - Parameters:
   ///   - vaultId: parts the items of several vaults in one keyring.
@@ -97,15 +98,25 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Asks nobody to unlock anything: a locked collection is an error.
+  /// Asks nobody to unlock anything: a locked collection or item is an error. The item that there is stays, since a service that asks the
+  /// person for each item asks again for another one.
   public func writeAnchor(_ line: String) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
-      try connection.putAnchor(line, vaultId: vaultId, in: lastingCollection(connection))
+      let found = try connection.searchAnchor(vaultId: vaultId)
+      if let item = found.unlocked.first { return try connection.setAnchor(line, item: item) }
+      if let item = found.locked.first {
+        throw .store(.locked(collection: connection.name(collection: connection.parent(item))))
+      }
+      let collection = try lastingCollection(connection)
+      if try connection.isLocked(collection: collection) {
+        throw .store(.locked(collection: connection.name(collection: collection)))
+      }
+      try connection.createAnchor(line, vaultId: vaultId, in: collection)
     }
   }
 
-  /// Runs one piece of work on a connection of its own; once more where the service went away under it, and on the next bus where there is
-  /// no keyring on one.
+  /// Runs one piece of work on the connection that is kept; once more on a new one where the service went away under it, and on the next
+  /// bus where there is no keyring on one.
   private func perform<Value: Sendable>(
     _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
@@ -133,14 +144,29 @@ public struct SecretServiceKeyStore: KeyStore {
   private func perform<Value: Sendable>(
     at address: String, _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
-    let patience = patience
+    let (patience, kept) = (patience, kept)
     return try await thread.run { () -> Result<Value, KeyStoreError> in
       Deadline.within(seconds: patience.answer) { deadline in
-        for _ in 1...2 {
+        for _ in 1...3 {
+          let isUsed = kept.has(address)
           do throws(SecretServiceFailure) {
-            return .success(try SecretServiceConnection.open(address: address, deadline: deadline, patience: patience, work))
+            return .success(try kept.connection(address, deadline, patience).perform(within: deadline, work))
           } catch {
-            if case .store(let error) = error { return .failure(error) }
+            switch error {
+            case .gone: kept.drop()
+            case .store(let error):
+              var isStale = false
+              switch error {
+              case .other, .noService, .noSessionBus:
+                // What a restarted service, a suspend or a new login has made stale is made anew before it is believed; but nobody is
+                // asked twice.
+                isStale = isUsed && !kept.hasAsked
+                kept.drop()
+              case .timedOut: kept.drop()
+              default: break
+              }
+              if !isStale { return .failure(error) }
+            }
           }
         }
         return .failure(.other("the service ended during the call"))
@@ -200,6 +226,30 @@ public struct SecretServiceKeyStore: KeyStore {
     if try connection.collection(alias: "session") == collection { throw .store(.volatileCollection) }
     return collection
   }
+}
+
+/// The connection that is kept from one piece of work to the next.
+///
+/// `@unchecked Sendable`: only the work that a key store's ``SerialThread`` runs touches it, one piece after the other.
+private final class KeptConnection: @unchecked Sendable {
+  private var kept: (address: String, connection: SecretServiceConnection)?
+
+  var hasAsked: Bool { kept?.connection.hasAsked ?? false }
+
+  func has(_ address: String) -> Bool { kept?.address == address }
+
+  /// The one that is kept, or a new one.
+  func connection(_ address: String, _ deadline: Deadline, _ patience: SecretServiceConnection.Patience)
+    throws(SecretServiceFailure) -> SecretServiceConnection
+  {
+    if let kept, kept.address == address { return kept.connection }
+    kept = nil
+    let connection = try SecretServiceConnection.open(address: address, deadline: deadline, patience: patience)
+    kept = (address, connection)
+    return connection
+  }
+
+  func drop() { kept = nil }
 }
 
 /// The bus on which the keyring was found: it stays the first to be asked, whoever asks, for as long as it is one of those there are or

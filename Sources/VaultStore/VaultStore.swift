@@ -29,7 +29,7 @@ public actor VaultStore {
   /// The row that the sealed ratchet key is for.
   var sealedNumber: Int64 = 0
   /// Is called after each transaction that added rows.
-  private var onRows: @Sendable () -> Void = {}
+  private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
   var late = LateRows()
   var onLate: @Sendable () -> Void = {}
   /// The agent's start, until its row is written: before the first other row, so that a log that is then found to be an old copy has none.
@@ -141,7 +141,7 @@ public actor VaultStore {
         return try body(self)
       }
       late.removeAll()
-      if head.sequence != before.sequence { onRows() }
+      if head.sequence != before.sequence { onRows(durability == .process) }
       return result
     } catch {
       // Asked again, since whoever else wrote a row (an sqlite3 shell) is what every later one would otherwise fail on.
@@ -161,8 +161,8 @@ public actor VaultStore {
     knownSchema = version
   }
 
-  /// Names who is told, after each transaction that added rows to the log.
-  public func followRows(_ body: @escaping @Sendable () -> Void) { onRows = body }
+  /// Names who is told, after each transaction that added rows to the log; `isDelivery` where nothing was minted or changed.
+  public func followRows(_ body: @escaping @Sendable (_ isDelivery: Bool) -> Void) { onRows = body }
 
   /// Adds a row to the audit log. Only within ``change(_:_:)``.
   @discardableResult

@@ -26,10 +26,11 @@ enum AgentCommands {
     },
     Command("agent stop", "", "stop the agent; what is under way is finished") { arguments, paths in
       try arguments.none()
+      let agent = AgentSilence.pid(inLock: paths.agentLock)
       guard try AgentClient(paths: paths).askRunning(MessageWriter(.stop)) != nil else {
         return Diagnostics.notice("no agent runs")
       }
-      try waitForEnd(paths)
+      try waitForEnd(of: agent, paths)
       Diagnostics.notice("the agent has stopped")
     },
     Command("agent status", "", "whether the agent runs, and since when", options: ReportCommands.formats, run: status),
@@ -40,12 +41,14 @@ enum AgentCommands {
   ]
 
   /// Waits until the agent has let go of its lock: only then has it closed the database.
-  private static func waitForEnd(_ paths: VaultPaths) throws {
+  private static func waitForEnd(of agent: Int32?, _ paths: VaultPaths) throws {
     let lock = sys_open(paths.agentLock, O_RDWR | O_NOFOLLOW, 0)
     guard lock >= 0 else { return }
     defer { close(lock) }
     for _ in 0..<200 {
       if sys_flock(lock, LOCK_SH | LOCK_NB) == 0 { return }
+      // Who waited for an answer of it may have started the next one by now.
+      if let next = AgentSilence.pid(inLock: paths.agentLock), next != agent { return }
       usleep(50_000)
     }
     throw Failure(

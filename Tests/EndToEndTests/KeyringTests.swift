@@ -116,4 +116,25 @@ import Testing
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try await simulator.requests("AssumeRole").count == 1)
   }
+
+  @Test(
+    "with a keyring's prompt that nobody answers, the vault is locked and the agent stopped without waiting for it",
+    arguments: [["lock"], ["agent", "stop"]])
+  func unanswered(words: [String]) async throws {
+    let keyring = try KeyringSession(.unlocked(password: "demo"), prompter: .silent)
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(keyring, simulator)
+    try await vault.mustRun("agent", "stop")
+    try keyring.lock()
+    let asks = try RunningProgram(Programs.vault, ["unlock"], environment: vault.environment)
+    try keyring.waitUntilAsked()
+    let agent = try #require(vault.agentPID)
+    let start = ContinuousClock.now
+    // Who still waits for an answer starts another agent; that one is not what was to end.
+    let result = try await vault.run(words: words)
+    #expect(result.succeeded, "\(result.errors)")
+    #expect(ContinuousClock.now - start < .seconds(8))
+    #expect((vault.agentPID == agent) == (words == ["lock"]))
+    asks.terminate()
+  }
 }

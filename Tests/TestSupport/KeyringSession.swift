@@ -127,6 +127,17 @@ public final class KeyringSession: Sendable {
     }
   }
 
+  /// Whether a silent prompter was asked to show something.
+  public var wasAsked: Bool { access(home.file("asked"), F_OK) == 0 }
+
+  /// How many connections the bus has had so far, this question's among them.
+  public func connections() throws -> Int {
+    let names = try run(
+      "gdbus",
+      ["call", "--session", "-d", "org.freedesktop.DBus", "-o", "/org/freedesktop/DBus", "-m", "org.freedesktop.DBus.ListNames"])
+    return names.split(separator: "'").compactMap { $0.hasPrefix(":1.") ? Int($0.dropFirst(3)) : nil }.max() ?? 0
+  }
+
   /// Stops the service in its tracks: it is there, and answers nobody.
   public func freeze() throws { _ = try signal(SIGSTOP) }
 
