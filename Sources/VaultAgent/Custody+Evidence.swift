@@ -23,7 +23,8 @@ extension Custody {
       await store.lock()
       throw error
     }
-    if await store.headSequence != anchor?.sequence { await anchorHead() }
+    // Its item is made now, while a person waits: later nobody may be asked.
+    if await store.headSequence != anchor?.sequence { await anchorHead(mayAsk: true) }
   }
 
   static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {
@@ -59,9 +60,9 @@ extension Custody {
   }
 
   /// Puts the head in the key store now. A key store that cannot take it is told of in the agent's log, and nothing else stops.
-  func anchorHead() async {
+  func anchorHead(mayAsk: Bool = false) async {
     do {
-      _ = try await putHead()
+      _ = try await putHead(mayAsk: mayAsk)
     } catch {
       AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
     }
@@ -84,12 +85,12 @@ extension Custody {
   /// Puts the head in the key store now.
   ///
   /// - Returns: the row that the key store knows from now on; nil where the log's keys are not at hand.
-  func putHead() async throws -> Int64? {
+  func putHead(mayAsk: Bool = false) async throws -> Int64? {
     // One after the other: the key store may take its time, and an older head must not come behind a newer one.
     if isPuttingHead { await withCheckedContinuation { headQueue.append($0) } } else { isPuttingHead = true }
     defer { if headQueue.isEmpty { isPuttingHead = false } else { headQueue.removeFirst().resume() } }
     guard let head = try await store.signedHead() else { return nil }
-    try await write(head)
+    try await write(head, mayAsk: mayAsk)
     return head.sequence
   }
 
@@ -97,12 +98,12 @@ extension Custody {
   func put(_ head: AuditCheckpoint) async throws {
     if isPuttingHead { await withCheckedContinuation { headQueue.append($0) } } else { isPuttingHead = true }
     defer { if headQueue.isEmpty { isPuttingHead = false } else { headQueue.removeFirst().resume() } }
-    try await write(head)
+    try await write(head, mayAsk: false)
   }
 
-  private func write(_ head: AuditCheckpoint) async throws {
+  private func write(_ head: AuditCheckpoint, mayAsk: Bool) async throws {
     guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { return }
-    try await keyStore(of: active).writeAnchor(head.line)
+    try await keyStore(of: active).writeAnchor(head.line, mayAsk: mayAsk)
     try await store.noteAnchored()
   }
 

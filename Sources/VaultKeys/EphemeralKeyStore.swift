@@ -46,5 +46,5 @@ public final class EphemeralKeyStore: KeyStore {
 
   public func readAnchor() async throws(KeyStoreError) -> String? { state.withLock { $0.anchor } }
 
-  public func writeAnchor(_ line: String) async throws(KeyStoreError) { state.withLock { $0.anchor = line } }
+  public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) { state.withLock { $0.anchor = line } }
 }

@@ -26,7 +26,9 @@ public protocol KeyStore: Sendable {
   func readAnchor() async throws(KeyStoreError) -> String?
 
   /// Puts the head of the audit log here, one line, in the place of the one before.
-  func writeAnchor(_ line: String) async throws(KeyStoreError)
+  ///
+  /// - Parameter mayAsk: a person waits for it, and may be asked; without one a store that would ask throws.
+  func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError)
 }
 
 /// The kinds of store, by the names that `VAULT_KEYSTORE` takes.

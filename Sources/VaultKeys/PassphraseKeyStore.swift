@@ -125,7 +125,7 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
-  public func writeAnchor(_ line: String) async throws(KeyStoreError) {
+  public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
     try await off { () throws(KeyStoreError) in
       try PrivateFile.checkFolder(directory)
       _ = try PrivateFile.create(

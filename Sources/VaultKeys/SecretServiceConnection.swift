@@ -186,11 +186,13 @@ final class SecretServiceConnection {
     guard vault_secret_set(service, path, value, deadline.cancellable, &error) != 0 else { throw failure(&error, item: path) }
   }
 
-  /// Makes the item for the head of the audit log. Nobody asked for that, and so nobody is asked.
-  func createAnchor(_ line: String, vaultId: String, in collection: String) throws(SecretServiceFailure) {
+  /// Makes the item for the head of the audit log.
+  ///
+  /// - Parameter mayAsk: without it, a service that has a prompt for that is told not to show it.
+  func createAnchor(_ line: String, vaultId: String, mayAsk: Bool, in collection: String) throws(SecretServiceFailure) {
     try make(
       secret_value_new(line, gssize(line.utf8.count), "text/plain"), label: "vault audit log", vault_anchor_attributes(vaultId),
-      mayAsk: false, in: collection)
+      mayAsk: mayAsk, in: collection)
   }
 
   /// Makes an item for a key, beside whatever is there.
@@ -212,8 +214,7 @@ final class SecretServiceConnection {
     defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
     var error: UnsafeMutablePointer<GError>?
     let prompt = vault_secret_create_item(
-      // One that was made meanwhile is replaced; a key never is.
-      service, collection, label, attributes, value, mayAsk ? 0 : 1, deadline.cancellable, &error)
+      service, collection, label, attributes, value, 0, deadline.cancellable, &error)
     guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
     guard mayAsk || prompt == "/" else {
       vault_secret_dismiss_prompt(service, prompt)

@@ -98,20 +98,22 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Asks nobody to unlock anything: a locked collection or item is an error. The item that there is stays, since a service that asks the
+  /// Asks nobody to unlock anything: a locked collection or item is an error. Only a new item may take a prompt, which KeePassXC has for each,
+  /// without a dialog. The item that there is stays, since a service that asks the
   /// person for each item asks again for another one.
-  public func writeAnchor(_ line: String) async throws(KeyStoreError) {
+  public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
+      let collection = try lastingCollection(connection)
+      // Looked at before anything is searched for: some services ask for the password of a locked collection then (KeePassXC).
+      if try connection.isLocked(collection: collection) {
+        throw .store(.locked(collection: connection.name(collection: collection)))
+      }
       let found = try connection.searchAnchor(vaultId: vaultId)
       if let item = found.unlocked.first { return try connection.setAnchor(line, item: item) }
       if let item = found.locked.first {
         throw .store(.locked(collection: connection.name(collection: connection.parent(item))))
       }
-      let collection = try lastingCollection(connection)
-      if try connection.isLocked(collection: collection) {
-        throw .store(.locked(collection: connection.name(collection: collection)))
-      }
-      try connection.createAnchor(line, vaultId: vaultId, in: collection)
+      try connection.createAnchor(line, vaultId: vaultId, mayAsk: mayAsk, in: collection)
     }
   }
 

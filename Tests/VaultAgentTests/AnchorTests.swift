@@ -18,7 +18,7 @@ private final class CountingStore: KeyStore {
   func remove(_ id: KeyID) async throws(KeyStoreError) {}
   func list() async throws(KeyStoreError) -> [KeyStoreItem] { [] }
   func readAnchor() async throws(KeyStoreError) -> String? { heads.withLock { $0.last } }
-  func writeAnchor(_ line: String) async throws(KeyStoreError) { heads.withLock { $0.append(line) } }
+  func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) { heads.withLock { $0.append(line) } }
 }
 
 @Suite struct AnchorTests {

@@ -16,18 +16,18 @@ extension VaultKeysTests {
     func anchor() async throws {
       let session = try KeyringSession(.unlocked(password: "pw"))
       let store = store(session)
-      try await store.writeAnchor("head 0")
+      try await store.writeAnchor("head 0", mayAsk: false)
       let items = try session.items("application", "vault", kind: "audit-head")
       let before = try session.connections()
       for number in 1...5 {
-        try await store.writeAnchor("head \(number)")
+        try await store.writeAnchor("head \(number)", mayAsk: false)
         #expect(try await store.readAnchor() == "head \(number)")
       }
       // The one more is that of the question.
       #expect(try session.connections() == before + 1)
       #expect(try session.items("application", "vault", kind: "audit-head") == items && items.count == 1)
       try session.start(password: "pw")
-      try await store.writeAnchor("head 6")
+      try await store.writeAnchor("head 6", mayAsk: false)
       #expect(try await store.readAnchor() == "head 6")
     }
 
@@ -35,10 +35,10 @@ extension VaultKeysTests {
     func anchorWhileLocked(hasItem: Bool) async throws {
       let session = try KeyringSession(.unlocked(password: "pw"), prompter: .silent)
       let store = store(session)
-      if hasItem { try await store.writeAnchor("head 0") }
+      if hasItem { try await store.writeAnchor("head 0", mayAsk: false) }
       try session.lock()
       let start = ContinuousClock.now
-      await #expect(throws: KeyStoreError.locked(collection: "Login")) { try await store.writeAnchor("head 1") }
+      await #expect(throws: KeyStoreError.locked(collection: "Login")) { try await store.writeAnchor("head 1", mayAsk: false) }
       #expect(ContinuousClock.now - start < .seconds(5))
       #expect(!session.wasAsked)
       try session.start(password: "pw")
