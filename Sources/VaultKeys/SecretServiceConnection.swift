@@ -116,9 +116,13 @@ final class SecretServiceConnection {
   /// The item that holds the head of the vault's audit log.
   func searchAnchor(vaultId: String) throws(SecretServiceFailure) -> Found { try search(vault_anchor_attributes(vaultId)) }
 
-  /// Takes the attributes over.
+  /// Takes the attributes over. A service may ask for the password of a locked database before it answers (KeePassXC does): then a
+  /// person's time is allowed for.
   private func search(_ attributes: OpaquePointer?) throws(SecretServiceFailure) -> Found {
     defer { g_hash_table_unref(attributes) }
+    let collection = try collection(alias: "default")
+    if let collection, try isLocked(collection: collection) { deadline.allow(seconds: patience.prompt) }
+    defer { deadline.allow(seconds: patience.answer) }
     var unlocked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var locked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var error: UnsafeMutablePointer<GError>?

@@ -98,9 +98,8 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Asks nobody to unlock anything: a locked collection or item is an error. Only a new item may take a prompt, which KeePassXC has for each,
-  /// without a dialog. The item that there is stays, since a service that asks the
-  /// person for each item asks again for another one.
+  /// Unlocks nothing: a locked collection or item is an error. Only a new item may take a prompt; KeePassXC has one for each, without a
+  /// dialog. An existing item stays, since a service that asks the person for access to each item would ask again for a new one.
   public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
       let collection = try lastingCollection(connection)
