@@ -4,7 +4,7 @@ import PackageDescription
 /// Swift 6 language mode, and a warning is an error, in every target of ours.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
 
-/// A target of ours, lowest first; one may depend only on those above it (`make lint` checks the imports).
+/// A target of ours, lowest first; it may import only what it names (`make lint` checks that).
 func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
   .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
 }
@@ -23,21 +23,22 @@ let package = Package(
     .executable(name: "rotation-simulation", targets: ["RotationSimulation"]),
   ],
   targets: [
-    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
-    .systemLibrary(name: "CSecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
-    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-    .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
-    .systemLibrary(name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
-    .systemLibrary(name: "COath", pkgConfig: "liboath", providers: [.apt(["liboath-dev"])]),
-    .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CQRCode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
-    .systemLibrary(name: "CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
-    .systemLibrary(name: "CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    .target(name: "CSystem"),
-    .target(name: "CWipingHeap"),
-    .target(name: "CBlake2"),
+    .systemLibrary(name: "CSQLite", path: "Sources/C/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/C/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CSodium", path: "Sources/C/CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CSecret", path: "Sources/C/CSecret", pkgConfig: "libsecret-1", providers: [.apt(["libsecret-1-dev"])]),
+    .systemLibrary(name: "CCurl", path: "Sources/C/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CExpat", path: "Sources/C/CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+    .systemLibrary(name: "CJansson", path: "Sources/C/CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+    .systemLibrary(name: "COath", path: "Sources/C/COath", pkgConfig: "liboath", providers: [.apt(["liboath-dev"])]),
+    .systemLibrary(name: "CCrypto", path: "Sources/C/CCrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CQRCode", path: "Sources/C/CQRCode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
+    .systemLibrary(
+      name: "CMicrohttpd", path: "Sources/C/CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .systemLibrary(name: "CPostgreSQL", path: "Sources/C/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(name: "CSystem", path: "Sources/C/CSystem"),
+    .target(name: "CWipingHeap", path: "Sources/C/CWipingHeap"),
+    .target(name: "CBlake2", path: "Sources/C/CBlake2"),
 
     module("VaultModel"),
     module("VaultSecrets", ["VaultModel", "CSodium", "CBlake2"]),
@@ -60,27 +61,29 @@ let package = Package(
     .executableTarget(
       name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
       resources: [.embedInCode("page")], swiftSettings: strict),
-    .executableTarget(name: "vaultd", dependencies: ["VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict),
+    .executableTarget(
+      name: "vaultd", dependencies: ["VaultModel", "VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict),
     .executableTarget(name: "vault-team", dependencies: ["VaultTeam"], swiftSettings: strict),
     .executableTarget(
-      name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"], path: "Tests/STSSimulator",
+      name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"],
+      path: "Tests/Support/STSSimulator",
       swiftSettings: strict),
     .executableTarget(
       name: "bench-inside",
       dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore", "VaultWire", "CSystem", "CMicrohttpd"],
       path: "bench/Inside",
       swiftSettings: strict),
-    .target(name: "SimulatorModel", path: "Tests/SimulatorModel", swiftSettings: strict),
-    .target(name: "VirtualTime", path: "Tests/VirtualTime", swiftSettings: strict),
+    .target(name: "SimulatorModel", path: "Tests/Support/SimulatorModel", swiftSettings: strict),
+    .target(name: "VirtualTime", path: "Tests/Support/VirtualTime", swiftSettings: strict),
     .executableTarget(
       name: "RotationSimulation", dependencies: ["VaultModel", "AWSClient", "VaultAgent", "VirtualTime"],
-      path: "Tests/RotationSimulation", swiftSettings: strict),
+      path: "Tests/Support/RotationSimulation", swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["VaultModel", "SimulatorModel", "CSystem"], path: "Tests/Support/TestSupport",
       swiftSettings: strict),
     .executableTarget(
-      name: "KeyStoreProbe", dependencies: ["VaultModel", "VaultSecrets", "VaultKeys"], path: "Tests/KeyStoreProbe",
+      name: "KeyStoreProbe", dependencies: ["VaultModel", "VaultSecrets", "VaultKeys"], path: "Tests/Support/KeyStoreProbe",
       swiftSettings: strict),
     tests("VaultModelTests", ["VaultModel", "VaultWire", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),

@@ -1,11 +1,12 @@
 import Foundation
+import TestSupport
 import Testing
 import VaultModel
 
 /// What the pages have to say of everything that a person can meet.
 @Suite struct PageTests {
   private static let pages: String = {
-    let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../docs").standardized
+    let folder = Repository.root.appending(path: "docs")
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.filter { $0.hasSuffix(".md") }.compactMap {
       try? String(contentsOf: folder.appending(path: $0), encoding: .utf8)

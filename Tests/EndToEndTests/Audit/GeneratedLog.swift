@@ -1,0 +1,74 @@
+import Foundation
+import TestSupport
+
+/// A vault that `bench/audit_log.py` made: an audit log of so many rows, and no agent.
+struct GeneratedLog {
+  let vault = TestVault()
+
+  /// - Parameters:
+  ///   - hostile: every text is one that attacks terminals, spreadsheets, browsers or parsers.
+  ///   - laptop: makes it a laptop of a team's, `vlt_laptop-N`, whose rows have their codes; the key for them is in `auditor.key`.
+  init(rows: Int, hostile: Bool = false, days: Int = 30, laptop: Int? = nil) async throws {
+    let script = Repository.root.appending(path: "bench/audit_log.py").path
+    let result = try await Subprocess.run(
+      try Programs.python,
+      [script, vault.vaultHome, String(rows), "--days", String(days), "--now", "1795000000000"] + (hostile ? ["--hostile"] : [])
+        + (laptop.map { ["--vault", "vlt_laptop-\($0)", "--host", "laptop-\($0)", "--seed", String($0), "--codes"] } ?? []),
+      environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], timeout: 600)
+    try Self.require(result)
+  }
+
+  /// What stands in the database, by SQLite's own shell.
+  func query(_ sql: String) async throws -> [[String: Any]] {
+    let result = try await Subprocess.run(
+      "/usr/bin/sqlite3", ["-readonly", "-json", vault.database, sql], environment: ["PATH": "/usr/bin:/bin"])
+    try Self.require(result)
+    return try JSONSerialization.jsonObject(with: Data(result.outputBytes)) as? [[String: Any]] ?? []
+  }
+
+  /// Writes to the file behind the vault's back.
+  func change(_ sql: String) async throws {
+    try Self.require(
+      try await Subprocess.run(
+        "/usr/bin/sqlite3", ["-bail", "-cmd", ".dbconfig enable_trigger off", vault.database, sql],
+        environment: ["PATH": "/usr/bin:/bin"]))
+  }
+
+  /// The lines of an export, without what ends them.
+  func export(_ words: String...) async throws -> [String] {
+    let result = try await vault.run(words: ["audit", "export"] + words)
+    try Self.require(result)
+    return result.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+  }
+
+  func objects(_ words: String...) async throws -> [[String: Any]] {
+    let result = try await vault.run(words: ["audit", "export"] + words)
+    try Self.require(result)
+    return try result.outputBytes.split(separator: 10).map {
+      try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any] ?? [:]
+    }
+  }
+
+  private static func require(_ result: Subprocess.Result) throws {
+    guard result.succeeded else { throw Failed(end: result.end, errors: result.errors) }
+  }
+
+  /// A program that the log needs did not succeed.
+  struct Failed: Error {
+    let end: ProgramEnd
+    let errors: String
+  }
+
+  /// Whether a terminal would show the text and do nothing else: no control character but the line break, no direction mark.
+  static func isInert(_ text: String) -> Bool {
+    text.unicodeScalars.allSatisfy { scalar in
+      switch scalar.value {
+      case 0x0A: true
+      case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB,
+        0xE0000...0xE007F:
+        false
+      default: true
+      }
+    }
+  }
+}
