@@ -81,7 +81,7 @@ private let now = Timestamp(seconds: 1_795_442_400)
   let buffer = WireBuffer(capacity: bytes.count)
   bytes.withUnsafeBytes { buffer.append($0) }
   guard let message = Message(buffer) else { return }
-  _ = try? Wish(message)
+  _ = try? CredentialRequest(message)
   _ = message.texts(.item)
   _ = message.number(.exitStatus)
 }
@@ -122,7 +122,7 @@ private let sealer = Sealer(
 }
 
 /// A command line of the config file, split as the SDKs split it.
-@Sendable private func words(_ bytes: [UInt8]) { _ = try? CommandWords.split(string(bytes)) }
+@Sendable private func words(_ bytes: [UInt8]) { _ = try? ShellWords.split(string(bytes)) }
 
 /// A line of an exported log: whatever it is, it is a row or is told why not.
 @Sendable private func export(_ bytes: [UInt8]) {
@@ -145,7 +145,7 @@ private let sealer = Sealer(
   event.detail = text
   let record = AuditRecord(
     id: "evt_1", sequence: 1, time: now, event: event, subject: nil, subjectVersion: nil, hash: [UInt8](repeating: 1, count: 32))
-  let message = SyslogMessage.bytes(of: SinkFields(record, vaultId: "vlt_1"))
+  let message = SyslogMessage.bytes(of: ExportFields(record, vaultId: "vlt_1"))
   must(message.count <= SyslogMessage.longest && message.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, text)
   _ = SyslogAddress(text)
 }

@@ -4,7 +4,7 @@ import VaultModel
 ///
 /// A value that may hold anything is written with its length, so that no line break in it begins a field.
 enum JournalEntry {
-  static func bytes(of row: SinkFields) -> [UInt8] {
+  static func bytes(of row: ExportFields) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(2_048)
     func plain(_ line: String) {
@@ -19,7 +19,7 @@ enum JournalEntry {
       bytes.append(10)
     }
     plain("PRIORITY=\(row.severity)")
-    plain("SYSLOG_FACILITY=\(SinkFields.facility)")
+    plain("SYSLOG_FACILITY=\(ExportFields.facility)")
     plain("SYSLOG_IDENTIFIER=vault")
     counted("MESSAGE", row.summary)
     for field in row.fields { counted(field.journal, field.value) }

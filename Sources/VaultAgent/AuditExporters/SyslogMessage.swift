@@ -12,17 +12,17 @@ enum SyslogMessage {
   /// Bytes of one value in a message that would be too long; all of them together then fit.
   static let longestCut = 192
 
-  static func bytes(of row: SinkFields) -> [UInt8] {
+  static func bytes(of row: ExportFields) -> [UInt8] {
     let whole = bytes(of: row, limit: nil)
     return whole.count <= longest ? whole : bytes(of: row, limit: longestCut)
   }
 
-  private static func bytes(of row: SinkFields, limit: Int?) -> [UInt8] {
+  private static func bytes(of row: ExportFields, limit: Int?) -> [UInt8] {
     let record = row.record
     let who = record.event.requester
     var bytes: [UInt8] = []
     bytes.reserveCapacity(2_048)
-    bytes += "<\(SinkFields.facility * 8 + row.severity)>1 \(record.time.iso8601Milliseconds) ".utf8
+    bytes += "<\(ExportFields.facility * 8 + row.severity)>1 \(record.time.iso8601Milliseconds) ".utf8
     bytes += word(who.host, longest: 255).utf8
     bytes += " vault \(who.pid) ".utf8
     bytes += word(record.event.action.rawValue, longest: 32).utf8

@@ -67,7 +67,7 @@ final class CredentialEndpoint: Sendable {
   }
   private let state = Mutex(State())
   /// Who was turned away.
-  let refusals: Refusals
+  let rejections: RejectionMonitor
   private let clock: any WallClock
   private let limits = LoopbackServer.Limits(connections: 512, idle: 10, memory: 16 * 1_024)
 
@@ -78,21 +78,21 @@ final class CredentialEndpoint: Sendable {
   /// - Parameter tokenFolder: for tokens in files; in memory (`XDG_RUNTIME_DIR`), and ours alone.
   init(clock: any WallClock, tokenFolder: String) {
     self.clock = clock
-    refusals = Refusals(clock: clock)
+    rejections = RejectionMonitor(clock: clock)
     self.tokenFolder = tokenFolder
   }
 
   var count: Int { state.withLock { $0.entries.count } }
 
   /// Names what is done where a request finds its session due.
-  func followDue(_ renew: @escaping @Sendable (_ lease: String) -> Void) { self.renew.withLock { $0 = renew } }
+  func observeDue(_ renew: @escaping @Sendable (_ lease: String) -> Void) { self.renew.withLock { $0 = renew } }
 
   /// Opens a lease; with the first one the port.
   ///
   /// - Parameter renewsAt: from when on the credentials are due; nil for some that are good to their end.
   func open(_ credential: Credential, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { base64URL($0) }
-    let hash = token.withBytes { CredentialRequest.hash($0) }
+    let hash = token.withBytes { EndpointRequest.hash($0) }
     let id = Identifier.make("lse")
     let ready = ready(credential, renewsAt)
     let file = inFile ? try LeaseToken.write(token, to: tokenFolder, lease: id) : nil
@@ -162,7 +162,7 @@ final class CredentialEndpoint: Sendable {
     let now = clock.now()
     change(id) { entry in
       entry.failures = entry.isDue(at: now) && !isLocked ? entry.failures + 1 : 0
-      entry.renewal = .none(until: now.adding(seconds: DueRule.pause(failures: entry.failures)))
+      entry.renewal = .none(until: now.adding(seconds: StaleRequestPolicy.pause(failures: entry.failures)))
     } ends: { _ in
       true
     }
@@ -236,7 +236,7 @@ final class CredentialEndpoint: Sendable {
   }
 
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
-    try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [refusals] in refusals.note($0) }) {
+    try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [rejections] in rejections.note($0) }) {
       [weak self] request, port, hasWaited in
       self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is closing"))
     }
@@ -246,8 +246,8 @@ final class CredentialEndpoint: Sendable {
 
   private func answer(_ request: LoopbackServer.Request, _ port: Int, _ hasWaited: Bool) -> LoopbackServer.Answer {
     let hash: [UInt8]
-    do throws(CredentialRequest.Refusal) {
-      hash = try CredentialRequest(request, port: port).tokenHash
+    do throws(EndpointRequest.Refusal) {
+      hash = try EndpointRequest(request, port: port).tokenHash
     } catch {
       return .now(error.isHostile ? deny(error.status, error.text) : Self.refusal(error.status, error.code, error.text))
     }
@@ -265,7 +265,7 @@ final class CredentialEndpoint: Sendable {
       // Looked up by the hash of a random token, of which the time that it takes tells nothing; what is found is compared in constant time.
       guard let place = state.entries.index(forKey: hash) else { return nil }
       let (match, entry) = state.entries[place]
-      guard CredentialRequest.areEqual(match, hash) else { return nil }
+      guard EndpointRequest.areEqual(match, hash) else { return nil }
       if hasWaited { return (entry, nil, false) }
       state.entries[match]?.requests += 1
       guard entry.isDue(at: now) else { return (entry, nil, false) }
@@ -295,7 +295,7 @@ final class CredentialEndpoint: Sendable {
 
   /// Turns a request away that no program of ours would make.
   private func deny(_ status: UInt32, _ text: String) -> LoopbackServer.Response {
-    refusals.note(text)
+    rejections.note(text)
     return Self.refusal(status, "AccessDenied", text)
   }
 

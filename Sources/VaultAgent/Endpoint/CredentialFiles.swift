@@ -13,7 +13,7 @@ actor CredentialFiles {
   private let clock: any WallClock
   private var open: [String: CredentialsLink] = [:]
   /// How each was linked, through a lock as well: an endpoint may be known from the environment of that command alone.
-  private var wishes: [String: Wish] = [:]
+  private var requests: [String: CredentialRequest] = [:]
   /// That stands beside the keys, since who takes a profile from the file alone has no other.
   private var regions: [String: String] = [:]
   /// What could not be written yet; the newest only, so that a late try never puts an older session in the place of a newer one.
@@ -29,12 +29,14 @@ actor CredentialFiles {
   func has(_ lease: String) -> Bool { open[lease] != nil }
 
   /// How a link's keys are asked for when nobody waits for them.
-  func wish(_ link: CredentialsLink) -> Wish { wishes[Self.lease(link)]?.for(link.profile) ?? Wish(rotating: link.profile) }
+  func request(_ link: CredentialsLink) -> CredentialRequest {
+    requests[Self.lease(link)]?.for(link.profile) ?? CredentialRequest(rotating: link.profile)
+  }
 
   /// Writes a new link's keys.
   ///
   /// - Throws: why the file cannot be written, or that it has a section of that name which is not ours.
-  func add(_ link: CredentialsLink, _ credential: Credential, region: String?, _ wish: Wish) throws {
+  func add(_ link: CredentialsLink, _ credential: Credential, region: String?, _ request: CredentialRequest) throws {
     let lease = Self.lease(link)
     let before = regions[lease]
     regions[lease] = region
@@ -42,7 +44,7 @@ actor CredentialFiles {
       regions[lease] = before
       throw error
     }
-    wishes[lease] = wish.unasked
+    requests[lease] = request.forRenewal
     open[lease] = link
   }
 
@@ -74,7 +76,7 @@ actor CredentialFiles {
 
   private func tryAgain(_ lease: String) {
     // Awaited by nobody: it ends by itself.
-    Task(executorPreference: AgentLane.current) { [clock] in
+    Task(executorPreference: AgentExecutor.current) { [clock] in
       try? await clock.sleep(until: clock.now().adding(seconds: Self.pause))
       await self.again(lease)
     }
@@ -88,7 +90,7 @@ actor CredentialFiles {
   /// Takes a link's keys out of its file for good.
   func forget(_ link: CredentialsLink) throws {
     try remove(link)
-    wishes[Self.lease(link)] = nil
+    requests[Self.lease(link)] = nil
     regions[Self.lease(link)] = nil
   }
 
@@ -111,7 +113,7 @@ actor CredentialFiles {
       AgentLog.write("\(link.path): \(Failure(error).message)")
       guard leaving.insert(link).inserted else { return }
       // Awaited by nobody: it ends by itself.
-      Task(executorPreference: AgentLane.current) { await self.clearLater(link) }
+      Task(executorPreference: AgentExecutor.current) { await self.clearLater(link) }
     }
   }
 

@@ -5,12 +5,12 @@ import VaultSecrets
 
 /// The token of a lease in a file (`AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`): without a line break, which the SDKs would send along.
 enum LeaseToken {
-  private static let ending = ".token"
+  private static let shutdown = ".token"
 
-  static func path(_ folder: String, lease: String) -> String { folder + "/" + lease + ending }
+  static func path(_ folder: String, lease: String) -> String { folder + "/" + lease + shutdown }
 
   /// The lease that a token file is of.
-  static func lease(_ name: String) -> String { String(name.dropLast(ending.utf8.count)) }
+  static func lease(_ name: String) -> String { String(name.dropLast(shutdown.utf8.count)) }
 
   /// - Returns: its path.
   static func write(_ token: SecretBytes, to folder: String, lease: String) throws(AgentError) -> String {
@@ -34,7 +34,7 @@ enum LeaseToken {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      if name.hasPrefix("lse_"), name.hasSuffix(ending) { names.append(name) }
+      if name.hasPrefix("lse_"), name.hasSuffix(shutdown) { names.append(name) }
     }
     return names
   }

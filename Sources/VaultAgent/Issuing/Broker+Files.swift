@@ -4,11 +4,11 @@ import VaultStore
 // Profiles whose keys are kept fresh in a credentials file.
 extension Broker {
   /// Puts a profile's keys in a file, and keeps them fresh there until ``unlink(_:requester:)``.
-  func link(_ link: CredentialsLink, _ wish: Wish, requester: Requester, prompter: any Prompter) async throws {
-    let issued = try await issue(wish, to: requester, prompter: prompter)
-    let region = try? await catalogue.region(of: link.profile, wish.environment)
-    try await files.add(link, issued.credential, region: region, wish)
-    await keepFresh(link, issued, wish, requester)
+  func link(_ link: CredentialsLink, _ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws {
+    let issued = try await issue(request, to: requester, prompter: prompter)
+    let region = try? await catalog.region(of: link.profile, request.environment)
+    try await files.add(link, issued.credential, region: region, request)
+    await keepFresh(link, issued, request, requester)
     try await store.add(link, requester: requester)
   }
 
@@ -18,10 +18,12 @@ extension Broker {
     try await store.remove(link, requester: requester)
   }
 
-  private func keepFresh(_ link: CredentialsLink, _ issued: Issued, _ wish: Wish, _ requester: Requester) async {
+  private func keepFresh(
+    _ link: CredentialsLink, _ issued: IssuedCredentials, _ request: CredentialRequest, _ requester: Requester
+  ) async {
     guard let session = issued.session else { return }
     let lease = CredentialFiles.lease(link)
-    await scheduler?.open(lease, session.key, wish, session.record, requester, at: session.endpoint)
+    await scheduler?.open(lease, session.key, request, session.record, requester, at: session.endpoint)
     // It may have been unlinked, or the vault locked, meanwhile.
     if await !files.has(lease) { await scheduler?.close(lease) }
     await retract(lease, ifForgotten: session.record)
@@ -44,26 +46,26 @@ extension Broker {
   /// Says that rows are another program's, and that nothing is done on their word.
   func report(_ fault: RowError) async throws {
     AgentLog.write(fault.message)
-    try await catalogue.log(fault, requesterOfFiles)
+    try await catalog.log(fault, requesterOfFiles)
   }
 
   private func expect(_ links: [CredentialsLink]) async {
     for link in links where await files.expect(link) {
       // Awaited by nobody: it ends with the link, or once the file has its keys.
-      Task(executorPreference: AgentLane.current) { await self.fill(link) }
+      Task(executorPreference: AgentExecutor.current) { await self.fill(link) }
     }
   }
 
   /// Tries until there are keys to be had: a laptop may be started without a network, or before anybody has signed in.
   private func fill(_ link: CredentialsLink) async {
     let lease = CredentialFiles.lease(link)
-    let wish = await files.wish(link)
+    let request = await files.request(link)
     var pause = CredentialFiles.pause
     while await files.has(lease) {
       do {
-        let issued = try await issue(wish, to: requesterOfFiles, prompter: Nobody())
-        await files.fill(link, issued.credential, region: try? await catalogue.region(of: link.profile, wish.environment))
-        return await keepFresh(link, issued, wish, requesterOfFiles)
+        let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter())
+        await files.fill(link, issued.credential, region: try? await catalog.region(of: link.profile, request.environment))
+        return await keepFresh(link, issued, request, requesterOfFiles)
       } catch {
         AgentLog.write("\(link.path): \(Failure(error).message)")
         if case SignInError.needed = error {} else { pause = min(2 * pause, 3_600) }

@@ -5,25 +5,27 @@ import VaultStore
 // Programs that are served on loopback, and what the schedule does for them.
 extension Broker {
   /// Opens a lease that ends with the program: its process is the client's own, which becomes it.
-  func openLease(_ credential: Credential, _ session: Issued.Session, _ wish: Wish, _ requester: Requester) async throws
+  func openLease(
+    _ credential: Credential, _ session: IssuedCredentials.Session, _ request: CredentialRequest, _ requester: Requester
+  ) async throws
     -> CredentialEndpoint.Lease
   {
-    let lease = try endpoint.open(credential, renewsAt: session.record.renewsAt, inFile: wish.tokenFile)
+    let lease = try endpoint.open(credential, renewsAt: session.record.renewsAt, inFile: request.tokenFile)
     // Nil where the program has gone already.
     if let process = ProcessIdentity(running: requester.pid) {
       do {
         try await store.keep(
           LeaseRecord(
-            id: lease.id, tokenHash: lease.tokenHash, port: lease.port, process: process, profile: wish.profile,
-            roleARN: session.record.roleARN, duration: wish.duration, sessionName: wish.sessionName, reason: wish.reason,
-            environment: wish.environment, requester: requester))
+            id: lease.id, tokenHash: lease.tokenHash, port: lease.port, process: process, profile: request.profile,
+            roleARN: session.record.roleARN, duration: request.duration, sessionName: request.sessionName, reason: request.reason,
+            environment: request.environment, requester: requester))
       } catch {
         _ = endpoint.close(lease.id)
         throw error
       }
     }
-    served[lease.id] = Served(wish: wish, roleARN: session.record.roleARN, requester: requester)
-    await scheduler?.open(lease.id, session.key, wish, session.record, requester, at: session.endpoint)
+    served[lease.id] = ServedProgram(request: request, roleARN: session.record.roleARN, requester: requester)
+    await scheduler?.open(lease.id, session.key, request, session.record, requester, at: session.endpoint)
     await retract(lease.id, ifForgotten: session.record)
     follow(lease.id, requester.pid)
     return lease
@@ -33,7 +35,7 @@ extension Broker {
   func follow(_ lease: String, _ pid: Int32) {
     watch.watch(pid) { [weak self] in
       // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
-      Task(executorPreference: AgentLane.current) { await self?.closeLease(lease) }
+      Task(executorPreference: AgentExecutor.current) { await self?.closeLease(lease) }
     }
   }
 
@@ -44,9 +46,9 @@ extension Broker {
     await logEnd(id, one, requests == 1 ? "1 request" : "\(requests) requests")
   }
 
-  func logEnd(_ id: String, _ one: Served, _ detail: String) async {
+  func logEnd(_ id: String, _ one: ServedProgram, _ detail: String) async {
     var event = AuditEvent(
-      action: .leaseEnded, outcome: .success, trigger: .server, profile: one.wish.profile, requester: one.requester)
+      action: .leaseEnded, outcome: .success, trigger: .server, profile: one.request.profile, requester: one.requester)
     event.roleARN = one.roleARN
     event.detail = detail
     do { try await store.endLease(id, event: event) } catch {
@@ -55,10 +57,10 @@ extension Broker {
   }
 
   /// Logs who was turned away where programs are served.
-  func followRefusals() {
-    endpoint.refusals.follow { [weak self] detail in
+  func observeRejections() {
+    endpoint.rejections.follow { [weak self] detail in
       // Awaited by nobody: the row is written when it can be.
-      Task(executorPreference: AgentLane.current) { await self?.logRefusal(detail) }
+      Task(executorPreference: AgentExecutor.current) { await self?.logRefusal(detail) }
     }
   }
 
@@ -76,15 +78,15 @@ extension Broker {
   /// - Parameter requester: the agent itself.
   nonisolated func scheduledWork(_ requester: Requester, _ notifier: Notifier) -> Scheduler.Work {
     Scheduler.Work(
-      renew: { wish in
+      renew: { request in
         do {
-          return try await self.renew(wish, requester, Nobody())
+          return try await self.renew(request, requester, NonInteractivePrompter())
         } catch {
-          AgentLog.write("\(wish.profile): \(Failure(error).message)")
+          AgentLog.write("\(request.profile): \(Failure(error).message)")
           throw error
         }
       },
-      deliver: { wish, lease, requester in try await self.serve(wish, lease, requester) },
+      deliver: { request, lease, requester in try await self.serve(request, lease, requester) },
       announce: { profile, attention, failure in
         do { try await self.store.setAttention(attention, of: profile) } catch {
           AgentLog.write("\(profile): \(Failure(error).message)")
@@ -95,16 +97,16 @@ extension Broker {
   }
 
   /// Hands a profile's new session to a lease, once that is logged.
-  func serve(_ wish: Wish, _ lease: String, _ requester: Requester) async throws {
-    let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, environment: wish.environment,
-      prompter: Nobody(), requester: requester)
-    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
-    let event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: wish.profile, requester: requester)
+  func serve(_ request: CredentialRequest, _ lease: String, _ requester: Requester) async throws {
+    let plan = try await catalog.plan(
+      for: request.profile, duration: request.duration, sessionName: request.sessionName, environment: request.environment,
+      prompter: NonInteractivePrompter(), requester: requester)
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
+    let event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: request.profile, requester: requester)
     guard
       let fresh = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
-    else { throw AgentError.unknownSession(profile: wish.profile) }
+    else { throw AgentError.unknownSession(profile: request.profile) }
     if await files.has(lease) {
       await files.update(lease, fresh.credential)
     } else {
@@ -125,12 +127,13 @@ extension Broker {
       session.lastUsedAt.map { now.since($0) < RotationRule.standard.idle * 1_000 } ?? false
     }
     for session in kept + used where session.kind == .role {
-      let plan = try? await catalogue.plan(
-        for: session.profile, duration: nil, sessionName: nil, environment: [:], prompter: Nobody(), requester: .nobody)
+      let plan = try? await catalog.plan(
+        for: session.profile, duration: nil, sessionName: nil, environment: [:], prompter: NonInteractivePrompter(),
+        requester: .nobody)
       guard let plan, plan.delivered?.fingerprint == session.fingerprint else { continue }
       let key = Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint)
       guard !scheduler.touch(key) else { continue }
-      await scheduler.add(key, Wish(rotating: session.profile), session, rule: plan.rotation, at: plan.endpoint)
+      await scheduler.add(key, CredentialRequest(rotating: session.profile), session, rule: plan.rotation, at: plan.endpoint)
     }
   }
 }

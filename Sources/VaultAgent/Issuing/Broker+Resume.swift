@@ -2,8 +2,8 @@ import VaultModel
 import VaultStore
 
 /// A program that is served on loopback.
-struct Served: Sendable {
-  let wish: Wish
+struct ServedProgram: Sendable {
+  let request: CredentialRequest
   let roleARN: String?
   let requester: Requester
   /// What the agent before this one wrote of it, until that is known to be its word.
@@ -21,7 +21,8 @@ extension Broker {
   func resumeLeases() async throws -> [Int32] {
     var running: [LeaseRecord] = []
     for lease in try await store.leases() {
-      served[lease.id] = Served(wish: Wish(lease), roleARN: lease.roleARN, requester: lease.requester, unproven: lease)
+      served[lease.id] = ServedProgram(
+        request: CredentialRequest(lease), roleARN: lease.roleARN, requester: lease.requester, unproven: lease)
       if lease.process.isRunning { follow(lease.id, lease.process.pid) }
       // Looked at again: the watch has this process now, or another one that has got its number between the two.
       if lease.process.isRunning {
@@ -33,7 +34,7 @@ extension Broker {
     for (port, leases) in Dictionary(grouping: running, by: \.port) {
       let isOpen = reopen(leases, port)
       // Awaited by nobody: it ends with the programs, or once they are served.
-      Task(executorPreference: AgentLane.current) { await self.resume(leases, port, isOpen: isOpen) }
+      Task(executorPreference: AgentExecutor.current) { await self.resume(leases, port, isOpen: isOpen) }
     }
     endpoint.removeTokenFiles(except: Set(served.keys))
     return running.map(\.process.pid)
@@ -67,11 +68,11 @@ extension Broker {
   /// Gives a program that has nothing to be served a session, as if it had asked anew.
   private func serveAgain(_ lease: String) async throws {
     guard let one = served[lease], try await isProven(lease, one) else { return }
-    let issued = try await issue(one.wish.again, to: one.requester, prompter: Nobody())
+    let issued = try await issue(one.request.again, to: one.requester, prompter: NonInteractivePrompter())
     guard served[lease] != nil, await store.isUnlocked else { return }
     endpoint.update(lease, issued.credential, renewsAt: issued.session?.record.renewsAt)
     if let session = issued.session {
-      await scheduler?.open(lease, session.key, one.wish, session.record, one.requester, at: session.endpoint)
+      await scheduler?.open(lease, session.key, one.request, session.record, one.requester, at: session.endpoint)
     }
     // It may have ended, or the vault been locked, meanwhile.
     if served[lease] == nil { await scheduler?.close(lease) }
@@ -80,17 +81,17 @@ extension Broker {
   }
 
   /// Whether it was this vault that served a program before; one that another program wrote down is let go.
-  private func isProven(_ lease: String, _ one: Served) async throws -> Bool {
+  private func isProven(_ lease: String, _ one: ServedProgram) async throws -> Bool {
     guard let record = one.unproven else { return true }
     guard await store.isUnlocked else {
-      try await custody.ensureUnlocked(for: Nobody(), requester: one.requester)
+      try await masterKeys.ensureUnlocked(for: NonInteractivePrompter(), requester: one.requester)
       return try await isProven(lease, one)
     }
     if try await store.vouches(for: record) {
       served[lease]?.unproven = nil
       return true
     }
-    try await report(.lease(one.wish.profile))
+    try await report(.lease(one.request.profile))
     await closeLease(lease)
     return false
   }
@@ -98,13 +99,13 @@ extension Broker {
   /// Serves nothing until the vault is unlocked: what the key sealed lies nowhere else.
   func sleepLeases() {
     endpoint.sleep()
-    minter.programs.environments.forget()
+    issuer.programs.environments.forget()
   }
 
   /// Locks the vault without a person's word: nothing is served or kept in files until somebody's request fetches the key again.
   func lockItself(_ cause: LockCause) async {
     guard await store.isUnlocked else { return }
-    do { try await custody.lockItself(cause, requester: requesterOfFiles) } catch {
+    do { try await masterKeys.lockItself(cause, requester: requesterOfFiles) } catch {
       AgentLog.write("the locking could not be logged: \(Failure(error).message)")
     }
     sleepLeases()
@@ -124,7 +125,7 @@ extension Broker {
     do {
       try await bring(lease) { try await serveAgain(lease) }
     } catch {
-      AgentLog.write("\(served[lease]?.wish.profile ?? lease): not served again yet: \(Failure(error).message)")
+      AgentLog.write("\(served[lease]?.request.profile ?? lease): not served again yet: \(Failure(error).message)")
     }
   }
 
@@ -132,10 +133,10 @@ extension Broker {
 
   /// Has a request that finds its session due, or none, bring a new one, as `vault exec` would: after a suspend or an outage the schedule
   /// takes its time over all of them, and a program that asks does not have it.
-  func followDue() {
-    endpoint.followDue { [weak self] lease in
+  func observeDue() {
+    endpoint.observeDue { [weak self] lease in
       // Awaited by nobody: it ends with the call, and the requests that wait for it are told.
-      Task(executorPreference: AgentLane.current) { await self?.freshen(lease) }
+      Task(executorPreference: AgentExecutor.current) { await self?.freshen(lease) }
     }
   }
 
@@ -149,8 +150,8 @@ extension Broker {
   private func bring(_ lease: String, _ body: () async throws -> Void) async throws {
     guard waking.insert(lease).inserted else { return }
     endpoint.begin(lease)
-    let patience = Task(executorPreference: AgentLane.current) { [clock, endpoint] in
-      try await clock.sleep(until: clock.now().adding(milliseconds: DueRule.patience))
+    let patience = Task(executorPreference: AgentExecutor.current) { [clock, endpoint] in
+      try await clock.sleep(until: clock.now().adding(milliseconds: StaleRequestPolicy.patience))
       endpoint.losePatience(lease)
     }
     var isLocked = false
@@ -172,16 +173,17 @@ extension Broker {
       guard await store.isUnlocked else { throw AgentError.locked }
       return try await serveAgain(lease)
     }
-    let plan = try await catalogue.plan(
-      for: one.wish.profile, duration: one.wish.duration, sessionName: one.wish.sessionName, environment: one.wish.environment,
-      prompter: Nobody(), requester: one.requester)
-    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: one.wish.profile) }
+    let plan = try await catalog.plan(
+      for: one.request.profile, duration: one.request.duration, sessionName: one.request.sessionName,
+      environment: one.request.environment,
+      prompter: NonInteractivePrompter(), requester: one.requester)
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: one.request.profile) }
     let live = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
     if let live, live.renewsAt > clock.now() {
       // Another program's request has brought it.
-      try await serve(one.wish, lease, one.requester)
+      try await serve(one.request, lease, one.requester)
     } else {
-      _ = try await renewAtOnce(one.wish.again, one.requester, Nobody())
+      _ = try await renewAtOnce(one.request.again, one.requester, NonInteractivePrompter())
     }
   }
 

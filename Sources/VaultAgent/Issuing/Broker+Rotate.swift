@@ -5,48 +5,50 @@ extension Broker {
   /// Makes new sessions now. Programs that are being served get them, and nobody else.
   ///
   /// - Returns: for each profile the new session, or why there is none. One profile that fails does not keep the others from theirs.
-  func rotate(_ wish: Wish, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
-    try await custody.ensureUnlocked(for: prompter, requester: requester)
-    guard all else { return [Rotated(profile: wish.profile, result: .success(try await renewAtOnce(wish, requester, prompter)))] }
+  func rotate(_ request: CredentialRequest, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
+    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+    guard all else {
+      return [Rotated(profile: request.profile, result: .success(try await renewAtOnce(request, requester, prompter)))]
+    }
     let live = try await store.liveSessions().filter { $0.kind == .role }
     return await withTaskGroup(of: Rotated.self) { group in
       var rotated: [Rotated] = []
       for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
         // As many calls at one time as the schedule makes.
         if number >= Scheduler.most, let one = await group.next() { rotated.append(one) }
-        group.addTask { await self.rotated(wish.for(profile), requester, prompter) }
+        group.addTask { await self.rotated(request.for(profile), requester, prompter) }
       }
       for await one in group { rotated.append(one) }
       return rotated.sorted { $0.profile < $1.profile }
     }
   }
 
-  private func rotated(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async -> Rotated {
+  private func rotated(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async -> Rotated {
     do {
-      return Rotated(profile: wish.profile, result: .success(try await renewAtOnce(wish, requester, prompter)))
+      return Rotated(profile: request.profile, result: .success(try await renewAtOnce(request, requester, prompter)))
     } catch {
-      return Rotated(profile: wish.profile, result: .failure(Failure(error)))
+      return Rotated(profile: request.profile, result: .failure(Failure(error)))
     }
   }
 
-  func renewAtOnce(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
-    let session = try await renew(wish, requester, prompter)
+  func renewAtOnce(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
+    let session = try await renew(request, requester, prompter)
     await scheduler?.replace(Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint), by: session)
     return session
   }
 
   /// Makes a new session for a profile.
-  func renew(_ wish: Wish, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
-    let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
-      environment: wish.environment, prompter: prompter, requester: requester)
-    let waits = minter.programs.waits
-    let request = try waits.begin(plan.profile, chain: wish.chain, needs: plan.profiles)
-    defer { waits.end(request) }
-    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: wish.profile) }
-    _ = try await mint(plan, target, wish, requester, prompter)
+  func renew(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
+    let plan = try await catalog.plan(
+      for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
+      environment: request.environment, prompter: prompter, requester: requester)
+    let waits = issuer.programs.waits
+    let wait = try waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
+    defer { waits.end(wait) }
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
+    _ = try await issue(plan, target, request, requester, prompter)
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
-      throw AgentError.unknownSession(profile: wish.profile)
+      throw AgentError.unknownSession(profile: request.profile)
     }
     return session
   }

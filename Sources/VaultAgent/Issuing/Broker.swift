@@ -5,7 +5,7 @@ import VaultSecrets
 import VaultStore
 
 /// What a program is given.
-struct Issued: Sendable {
+struct IssuedCredentials: Sendable {
   let credential: Credential
   /// What the credentials are of; nil for some that are not kept.
   let session: Session?
@@ -20,7 +20,7 @@ struct Issued: Sendable {
     /// Who issues it.
     let endpoint: String
 
-    init(_ record: SessionRecord, _ target: (profile: String, fingerprint: String), _ plan: Plan) {
+    init(_ record: SessionRecord, _ target: (profile: String, fingerprint: String), _ plan: CredentialPlan) {
       key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
       self.record = record
       endpoint = plan.endpoint
@@ -34,27 +34,28 @@ struct Issued: Sendable {
 /// Nothing leaves here before the transaction that holds its audit row has committed.
 actor Broker {
   let store: VaultStore
-  let catalogue: Catalogue
-  let custody: Custody
+  let catalog: ProfileCatalog
+  let masterKeys: MasterKeyService
   let endpoint: CredentialEndpoint
   let watch: ProcessWatch
   let files: CredentialFiles
   /// The agent itself, which keeps files fresh.
   let requesterOfFiles: Requester
-  let minter: Minter
+  let issuer: CredentialIssuer
   /// Set once, before the first request.
   private(set) var scheduler: Scheduler?
   let clock: any WallClock
-  private let minting: Flights<Credential?>
+  private let minting: SingleFlightGroup<Credential?>
   /// The programs that are served on loopback, by their leases.
-  var served: [String: Served] = [:]
+  var served: [String: ServedProgram] = [:]
   /// Waits for the end of the next session.
   var expiry: (task: Task<Void, Never>, moment: Timestamp)?
   /// Those of them that are being given something to serve again.
   var waking: Set<String> = []
 
   init(
-    store: VaultStore, catalogue: Catalogue, custody: Custody, minter: Minter, endpoint: CredentialEndpoint, watch: ProcessWatch,
+    store: VaultStore, catalog: ProfileCatalog, masterKeys: MasterKeyService, issuer: CredentialIssuer,
+    endpoint: CredentialEndpoint, watch: ProcessWatch,
     files: CredentialFiles, agent: Requester, clock: any WallClock
   ) {
     self.files = files
@@ -62,86 +63,89 @@ actor Broker {
     self.endpoint = endpoint
     self.watch = watch
     self.store = store
-    self.catalogue = catalogue
-    self.custody = custody
-    self.minter = minter
+    self.catalog = catalog
+    self.masterKeys = masterKeys
+    self.issuer = issuer
     self.clock = clock
-    minting = Flights(clock: clock)
+    minting = SingleFlightGroup(clock: clock)
   }
 
   /// The credentials for what a client wishes.
-  func issue(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
+  func issue(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws -> IssuedCredentials {
     do {
-      return try await issueUnlocked(wish, to: requester, prompter: prompter)
+      return try await issueUnlocked(request, to: requester, prompter: prompter)
     } catch StoreError.locked {
       // The way of an agent's first request; a warm one spares the question.
-      try await custody.ensureUnlocked(for: prompter, requester: requester)
-      return try await issueUnlocked(wish, to: requester, prompter: prompter)
+      try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+      return try await issueUnlocked(request, to: requester, prompter: prompter)
     }
   }
 
-  private func issueUnlocked(_ wish: Wish, to requester: Requester, prompter: any Prompter) async throws -> Issued {
-    let plan = try await catalogue.plan(
-      for: wish.profile, duration: wish.duration, sessionName: wish.sessionName, keyUse: wish.keyUse,
-      environment: wish.environment, prompter: prompter, requester: requester)
-    let waits = minter.programs.waits
-    let request = try waits.begin(plan.profile, chain: wish.chain, needs: plan.profiles)
-    defer { waits.end(request) }
-    if let line = plan.withoutEffect(wish) { prompter.notice(line) }
-    let region = wish.region ?? plan.region
-    if let asked = wish.region, let partition = plan.partition, Partition(region: asked) != partition {
-      throw AgentError.otherPartition(profile: wish.profile, partition: partition)
+  private func issueUnlocked(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws
+    -> IssuedCredentials
+  {
+    let plan = try await catalog.plan(
+      for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
+      environment: request.environment, prompter: prompter, requester: requester)
+    let waits = issuer.programs.waits
+    let wait = try waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
+    defer { waits.end(wait) }
+    if let line = plan.withoutEffect(request) { prompter.notice(line) }
+    let region = request.region ?? plan.region
+    if let asked = request.region, let partition = plan.partition, Partition(region: asked) != partition {
+      throw AgentError.otherPartition(profile: request.profile, partition: partition)
     }
-    var event = Self.deliverEvent(wish, requester)
+    var event = Self.deliverEvent(request, requester)
     guard let target = plan.delivered else {
       // Only where that was asked for have keys no session, and the log says so.
       event.detail = "the access key itself, without a session"
-      return try await deliver(try await minter.keys(plan), event, region)
+      return try await deliver(try await issuer.keys(plan), event, region)
     }
-    if !wish.refresh,
+    if !request.refresh,
       let cached = try await store.deliver(
-        profile: target.profile, fingerprint: target.fingerprint, freshness: wish.freshness(at: clock.now()), event: event)
+        profile: target.profile, fingerprint: target.fingerprint, freshness: request.freshness(at: clock.now()), event: event)
     {
-      return try await issued(cached, plan, target, wish, requester, region)
+      return try await issued(cached, plan, target, request, requester, region)
     }
     do {
-      if let passing = try await mint(plan, target, wish, requester, prompter) {
+      if let passing = try await issue(plan, target, request, requester, prompter) {
         return try await deliver(passing, event, region)
       }
     } catch {
       // The note is lost where the disk takes nothing; the session in hand need not be.
-      do { try await note(error, of: wish.profile) } catch {
+      do { try await note(error, of: request.profile) } catch {
         guard await store.outlives(error) else { throw error }
       }
-      return try await makeDo(after: error, wish, plan, target, event, requester, region, prompter)
+      return try await fallBackToCachedSession(after: error, request, plan, target, event, requester, region, prompter)
     }
     // A client that left while it waited gets nothing, and no row says that it did.
     try Task.checkCancellation()
     guard
       let fresh = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
-    else { throw AgentError.unknownSession(profile: wish.profile) }
-    if let wanted = wish.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
+    else { throw AgentError.unknownSession(profile: request.profile) }
+    if let wanted = request.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
     }
-    return try await issued(fresh, plan, target, wish, requester, region, isNew: true)
+    return try await issued(fresh, plan, target, request, requester, region, isNew: true)
   }
 
   /// A session's credentials on their way out, and its place in the schedule.
   ///
   /// - Parameter isNew: it is another one than the schedule knows.
   private func issued(
-    _ delivery: Delivery, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
+    _ delivery: Delivery, _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
+    _ requester: Requester,
     _ region: String?, isNew: Bool = false
-  ) async throws -> Issued {
-    let session = Issued.Session(delivery.session, target, plan)
+  ) async throws -> IssuedCredentials {
+    let session = IssuedCredentials.Session(delivery.session, target, plan)
     var lease: CredentialEndpoint.Lease?
-    if wish.server {
-      lease = try await openLease(delivery.credential, session, wish, requester)
+    if request.server {
+      lease = try await openLease(delivery.credential, session, request, requester)
     } else if let scheduler, !scheduler.touch(session.key) || isNew {
-      await scheduler.add(session.key, wish, session.record, rule: plan.rotation, at: plan.endpoint)
+      await scheduler.add(session.key, request, session.record, rule: plan.rotation, at: plan.endpoint)
     }
-    return Issued(credential: delivery.credential, session: session, region: region, lease: lease)
+    return IssuedCredentials(credential: delivery.credential, session: session, region: region, lease: lease)
   }
 
   func follow(_ scheduler: Scheduler) { self.scheduler = scheduler }
@@ -150,32 +154,34 @@ actor Broker {
   /// perhaps not be reached yet, is no answer to one who asks now.
   ///
   /// - Returns: credentials without an end, which are not kept.
-  func mint(
-    _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester, _ prompter: any Prompter
+  func issue(
+    _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
+    _ requester: Requester, _ prompter: any Prompter
   ) async throws -> Credential? {
     let isOwn = Mutex(false)
     do {
-      return try await share(plan, target, wish, requester, prompter) { isOwn.withLock { $0 = true } }
-    } catch  where wish.trigger != .rotation && !isOwn.withLock({ $0 }) && Failure(error).mayPass {
-      return try await share(plan, target, wish, requester, prompter) {}
+      return try await share(plan, target, request, requester, prompter) { isOwn.withLock { $0 = true } }
+    } catch  where request.trigger != .rotation && !isOwn.withLock({ $0 }) && Failure(error).isRetryable {
+      return try await share(plan, target, request, requester, prompter) {}
     }
   }
 
   private func share(
-    _ plan: Plan, _ target: (profile: String, fingerprint: String), _ wish: Wish, _ requester: Requester,
+    _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
+    _ requester: Requester,
     _ prompter: any Prompter,
     begin: @escaping @Sendable () -> Void
   ) async throws -> Credential? {
     // What the schedule itself calls for has waited for its token.
-    let toldTo = wish.trigger == .rotation ? nil : scheduler
+    let toldTo = request.trigger == .rotation ? nil : scheduler
     let isDown = await scheduler?.isDown(plan.endpoint) ?? false
-    let isPatient = wish.trigger != .rotation && !isDown
-    return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [minter] prompter in
+    let isPatient = request.trigger != .rotation && !isDown
+    return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [issuer] prompter in
       begin()
       do {
-        let passing = try await minter.mint(plan, wish, requester, prompter, isPatient: isPatient)
+        let passing = try await issuer.issue(plan, request, requester, prompter, isPatient: isPatient)
         await toldTo?.called(plan.endpoint, nil)
-        await self.followExpiry()
+        await self.observeExpiry()
         return passing
       } catch {
         await toldTo?.called(plan.endpoint, error)
@@ -185,12 +191,12 @@ actor Broker {
   }
 
   /// Hands out credentials that are not kept, once that is logged.
-  private func deliver(_ credential: Credential, _ event: AuditEvent, _ region: String?) async throws -> Issued {
+  private func deliver(_ credential: Credential, _ event: AuditEvent, _ region: String?) async throws -> IssuedCredentials {
     try Task.checkCancellation()
     var event = event
     event.accessKeyId = credential.accessKeyId
     try await store.record(event)
-    return Issued(credential: credential, session: nil, region: region)
+    return IssuedCredentials(credential: credential, session: nil, region: region)
   }
 
   /// Says in `vault list` what the profile waits for.
@@ -206,34 +212,35 @@ actor Broker {
   }
 
   /// AWS cannot be reached: a session that still lives is better than none. What AWS refused stays refused.
-  private func makeDo(
-    after error: any Error, _ wish: Wish, _ plan: Plan, _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
+  private func fallBackToCachedSession(
+    after error: any Error, _ request: CredentialRequest, _ plan: CredentialPlan,
+    _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
     _ requester: Requester, _ region: String?, _ prompter: any Prompter
-  ) async throws -> Issued {
+  ) async throws -> IssuedCredentials {
     let failure = Failure(error)
     let isAllowed = await store.outlives(error)
-    guard !wish.refresh, wish.minimumRemaining == nil, failure.mayPass || isAllowed,
+    guard !request.refresh, request.minimumRemaining == nil, failure.isRetryable || isAllowed,
       let old = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
     prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
-    return try await issued(old, plan, target, wish, requester, region)
+    return try await issued(old, plan, target, request, requester, region)
   }
 
-  private static func deliverEvent(_ wish: Wish, _ requester: Requester) -> AuditEvent {
+  private static func deliverEvent(_ request: CredentialRequest, _ requester: Requester) -> AuditEvent {
     var event = AuditEvent(
-      action: .deliver, outcome: .success, trigger: wish.trigger, profile: wish.profile, requester: requester)
-    event.reason = wish.reason
+      action: .deliver, outcome: .success, trigger: request.trigger, profile: request.profile, requester: requester)
+    event.reason = request.reason
     return event
   }
 }
 
 extension Failure {
   /// Whether trying again later may help.
-  var mayPass: Bool { exitStatus == .unavailable || exitStatus == .temporary }
+  var isRetryable: Bool { exitStatus == .unavailable || exitStatus == .temporary }
 }
 
-extension Wish {
+extension CredentialRequest {
   /// What a cached session must be like to be handed out for this.
   func freshness(at now: Timestamp) -> Freshness {
     if let minimumRemaining { return .livesUntil(now.adding(seconds: Int64(minimumRemaining)), at: now) }

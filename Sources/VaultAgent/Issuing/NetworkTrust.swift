@@ -17,7 +17,7 @@ struct NetworkTrust: Sendable {
   static let standard = NetworkTrust(settingsFiles: [], store: nil)
 
   /// Who asks, and what their environment wishes.
-  struct Asker: Sendable {
+  struct Context: Sendable {
     let requester: Requester
     let trigger: AuditTrigger
     let environment: [String: String]
@@ -28,32 +28,32 @@ struct NetworkTrust: Sendable {
   ///
   /// - Parameter what: what would be sent: `your sign-in's token`.
   /// - Throws: `UntrustedPlace` where the person does not agree, or nobody is there.
-  func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String, for asker: Asker) async throws
+  func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String, for context: Context) async throws
     -> Route
   {
     do {
-      return try await decide(place, settings, asker)
+      return try await decide(place, settings, context)
     } catch let untrusted as UntrustedPlace {
-      do { _ = try await asker.prompter.ask(.trust(untrusted, sending: what)) } catch is CancellationError {
+      do { _ = try await context.prompter.ask(.trust(untrusted, sending: what)) } catch is CancellationError {
         throw CancellationError()
       } catch {
         throw untrusted
       }
       // What counts is what the settings say now, and not the answer.
-      return try await decide(place, settings, asker)
+      return try await decide(place, settings, context)
     }
   }
 
-  private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, _ asker: Asker) async throws -> Route {
+  private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, _ context: Context) async throws -> Route {
     let values = try AgentSettings.trust(of: settingsFiles)
     let trusted = TrustedPlaces(endpoints: values.endpoints, digests: values.digests, caBundle: values.caBundle)
-    let route = try trusted.route(to: place, settings, proxies: ProxySettings { asker.environment[$0] })
+    let route = try trusted.route(to: place, settings, proxies: ProxySettings { context.environment[$0] })
     if !place.isAWS || route.certificates != nil {
       var logged = values.logged
       if !place.isAWS, settings.urlVariable == nil {
         logged.append(("endpoint \(route.origin)", "named by an AWS file or a profile", ""))
       }
-      try await store?.noteSettings(logged, requester: asker.requester, trigger: asker.trigger)
+      try await store?.noteSettings(logged, requester: context.requester, trigger: context.trigger)
     }
     return route
   }

@@ -13,18 +13,18 @@ public struct AgentProcess: Sendable {
   private let paths: VaultPaths
   private let environment: [String: String]
   private let readyDescriptor: Int32?
-  private let ending: Ending
+  private let shutdown: ShutdownSignal
 
   /// The agent's whole life: the main thread waits for signals, everything else runs in tasks.
   ///
   /// - Parameter readyDescriptor: where to say that the agent listens, or why it does not.
   public static func main(readyDescriptor: Int32?) -> Never {
-    Ending.blockSignals()
-    let ending = Ending()
+    ShutdownSignal.blockSignals()
+    let shutdown = ShutdownSignal()
     // Awaited by `exit`: the process ends with it.
-    _ = Task(executorPreference: AgentLane.begin()) {
+    _ = Task(executorPreference: AgentExecutor.begin()) {
       do {
-        try await AgentProcess(environment: processEnvironment(), readyDescriptor: readyDescriptor, ending: ending).run()
+        try await AgentProcess(environment: processEnvironment(), readyDescriptor: readyDescriptor, shutdown: shutdown).run()
         exit(ExitStatus.success.rawValue)
       } catch {
         let failure = Failure(error)
@@ -33,15 +33,15 @@ public struct AgentProcess: Sendable {
         exit(failure.exitStatus.rawValue)
       }
     }
-    ending.watchSignals()
+    shutdown.watchSignals()
   }
 
-  private init(environment: [String: String], readyDescriptor: Int32?, ending: Ending) throws {
+  private init(environment: [String: String], readyDescriptor: Int32?, shutdown: ShutdownSignal) throws {
     guard let paths = VaultPaths(environment: { environment[$0] }) else { throw AgentError.noHome }
     self.paths = paths
     self.environment = environment
     self.readyDescriptor = readyDescriptor
-    self.ending = ending
+    self.shutdown = shutdown
   }
 
   /// Runs until SIGTERM, SIGINT or a client's `stop`.
@@ -53,83 +53,88 @@ public struct AgentProcess: Sendable {
     let clock = try AlarmClock()
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
-    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentLane.begin())
+    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentExecutor.begin())
     let session = PersonSession()
-    let custody = Custody(
+    let masterKeys = MasterKeyService(
       store: store, standard: settings.keyStore, clock: clock, keyStores: keyStores(store.vaultId, session))
-    let catalogue = Catalogue(
-      store: store, custody: custody, reader: try VaultReader(path: paths.database, isBrief: false),
-      standardName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
+    let catalog = ProfileCatalog(
+      store: store, masterKeys: masterKeys, reader: try VaultReader(path: paths.database, isBrief: false),
+      defaultSessionName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
     var started = AuditEvent(action: .agentStarted, outcome: .success, trigger: .start, requester: inspector.agent)
     started.detail = "vaultd \(vaultVersion)"
     await store.begin(with: started)
-    let sinks = AuditSinks(store: store, clock: clock)
+    let exporters = AuditExporters(store: store, clock: clock)
     await store.followRows { isDelivery in
-      custody.noteRows(isDelivery: isDelivery, clock: clock)
-      sinks.noteRows()
+      masterKeys.noteRows(isDelivery: isDelivery, clock: clock)
+      exporters.noteRows()
     }
-    let lateRows = LateRowWriter(store: store, clock: clock)
-    await store.followLateRows { lateRows.begin() }
+    let deferredRows = DeferredRowWriter(store: store, clock: clock)
+    await store.followLateRows { deferredRows.begin() }
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
     let endpoint = CredentialEndpoint(clock: clock, tokenFolder: paths.runtimeDirectory)
-    let door = ConsoleDoor(clock: clock, refusals: endpoint.refusals)
-    let signIns = SignIns(store: store, clients: clients, clock: clock, door: door, refusals: endpoint.refusals)
-    let minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
+    let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
+    let ssoSessions = SSOSessions(
+      store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
+    let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     let broker = Broker(
-      store: store, catalogue: catalogue, custody: custody, minter: minter, endpoint: endpoint, watch: try ProcessWatch(),
+      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, watch: try ProcessWatch(),
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
-    let autoLock = AutoLock(clock: clock, lane: AgentLane.current, isUnlocked: { await store.isUnlocked }) { cause in
+    let autoLock = AutoLock(clock: clock, lane: AgentExecutor.current, isUnlocked: { await store.isUnlocked }) { cause in
       await broker.lockItself(cause)
     } shutOut: {
-      await custody.shutOut($0)
+      await masterKeys.shutOut($0)
     }
     let live = LiveSettings(
-      files: paths.settingsFiles, environment: environment, store: store, sinks: sinks, autoLock: autoLock)
+      files: paths.settingsFiles, environment: environment, store: store, exporters: exporters, autoLock: autoLock)
     try await live.take(requester: inspector.agent, trigger: .start)
     let notifier = Notifier(session: session, clock: clock)
     let scheduler = Scheduler(
-      clock: clock, lane: AgentLane.current, work: broker.scheduledWork(inspector.agent, notifier))
+      clock: clock, lane: AgentExecutor.current, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.follow(scheduler)
-    await broker.followRefusals()
-    await broker.followDue()
-    await custody.followUnlocking {
+    await broker.observeRejections()
+    await broker.observeDue()
+    await masterKeys.observeUnlocking {
       await autoLock.unlocked()
       await broker.wakeLeases()
       await broker.pickUpSchedule()
       await broker.endExpired()
       await broker.openFiles()
     }
-    let lastProgram = settings.endsWithPrograms ? LastProgram(watch: try ProcessWatch()) { ending.request() } : nil
-    let service = Service(
-      store: store, broker: broker, catalogue: catalogue, custody: custody, signIns: signIns, clients: clients, clock: clock,
-      scheduler: scheduler, notifier: notifier, door: door, settings: live, sinks: sinks, autoLock: autoLock,
+    let exitWithLastProgram =
+      settings.endsWithPrograms ? ExitWithLastProgram(watch: try ProcessWatch()) { shutdown.request() } : nil
+    let service = RequestHandler(
+      store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
+      clock: clock,
+      scheduler: scheduler, notifier: notifier, redirect: redirect, settings: live, exporters: exporters, autoLock: autoLock,
       inspector: inspector, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
-      lastProgram: lastProgram, stop: { ending.request(by: $0) })
+      exitWithLastProgram: exitWithLastProgram, stop: { shutdown.request(by: $0) })
     // What an agent that was killed left in files is taken out; the first unlocking fills them again.
     await broker.clearFiles()
     await broker.endExpired()
-    for pid in try await broker.resumeLeases() { lastProgram?.began(pid) }
-    let gate = try Gate(path: paths.socket, lane: store.lane) { connection, message in await service.handle(connection, message) }
-    ending.onRequest { gate.stop() }
-    ending.onLostSocket { gate.listenAgain() }
+    for pid in try await broker.resumeLeases() { exitWithLastProgram?.began(pid) }
+    let listener = try AgentListener(path: paths.socket, lane: store.lane) { connection, message in
+      await service.handle(connection, message)
+    }
+    shutdown.onRequest { listener.stop() }
+    shutdown.onLostSocket { listener.listenAgain() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let fault = MemoryLock.fault { AgentLog.write("secrets could be swapped out: memory cannot be locked (\(fault))") }
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     let watchdog = Self.watchdog(environment, clock)
     defer { watchdog?.cancel() }
-    await gate.run()
+    await listener.run()
     _ = sys_notify("STOPPING=1")
     await broker.clearFiles()
     await scheduler.stop()
     await broker.endLeases()
     endpoint.closeAll()
     var ended = AuditEvent(
-      action: .agentStopped, outcome: .success, trigger: .manual, requester: ending.requester ?? inspector.agent)
-    ended.detail = ending.requester == nil ? "by a signal, or with its last program" : nil
+      action: .agentStopped, outcome: .success, trigger: .manual, requester: shutdown.requester ?? inspector.agent)
+    ended.detail = shutdown.requester == nil ? "by a signal, or with its last program" : nil
     do { try await store.end(with: ended) } catch { AgentLog.write("the end could not be logged: \(Failure(error).message)") }
-    await custody.anchorHead(within: 3, clock: clock)
-    await sinks.end()
+    await masterKeys.anchorHead(within: 3, clock: clock)
+    await exporters.end()
     do { try await store.writeLateRows() } catch {
       AgentLog.write("\(await store.lateRows) deliveries are not in the audit log: \(Failure(error).message)")
     }
@@ -141,7 +146,7 @@ public struct AgentProcess: Sendable {
   /// very lane on which they run.
   private static func watchdog(_ environment: [String: String], _ clock: any WallClock) -> Task<Void, Never>? {
     guard let text = environment["WATCHDOG_USEC"], let microseconds = Int64(text), microseconds >= 2_000 else { return nil }
-    return Task(executorPreference: AgentLane.current) {
+    return Task(executorPreference: AgentExecutor.current) {
       while !Task.isCancelled {
         _ = sys_notify("WATCHDOG=1")
         do { try await clock.sleep(until: clock.now().adding(milliseconds: microseconds / 2_000)) } catch { return }

@@ -10,7 +10,7 @@ struct AgentSettings: Sendable {
   /// Whether the agent ends with the last program that it gave credentials: for jobs that are to leave nothing running.
   let endsWithPrograms: Bool
   /// Where live copies of the audit log go.
-  let sinks: [SinkTarget]
+  let exporters: [ExporterTarget]
   /// Whether sessions in hand are handed out while no audit row can be written.
   let failureRule: AuditFailureRule
   /// When the key is forgotten by itself.
@@ -41,7 +41,7 @@ struct AgentSettings: Sendable {
     let syslog = try value(.auditSyslog)
     let failure = try value(.auditFailure)
     failureRule = AuditFailureRule(rawValue: failure) ?? .refuse
-    sinks = [JournalAddress(journald).map { .journald($0) }, SyslogAddress(syslog).map { .syslog($0) }].compactMap { $0 }
+    exporters = [JournalAddress(journald).map { .journald($0) }, SyslogAddress(syslog).map { .syslog($0) }].compactMap { $0 }
     let lockAfter = try value(.lockAfter)
     let lockOn = try value(.lockOn)
     lockRule = LockRule(lockAfter) ?? .never

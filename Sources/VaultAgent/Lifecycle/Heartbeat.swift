@@ -12,7 +12,7 @@ final class Heartbeat: Sendable {
 
   private struct State {
     /// With how often the timer has gone off since they began.
-    var waiting: [ObjectIdentifier: (connection: Connection, beats: Int)] = [:]
+    var waiting: [ObjectIdentifier: (connection: ClientConnection, beats: Int)] = [:]
     var isSet = false
   }
   private let state = Mutex(State())
@@ -25,19 +25,19 @@ final class Heartbeat: Sendable {
     Thread.detach { [self] in run() }
   }
 
-  func began(_ connection: Connection) {
+  func began(_ connection: ClientConnection) {
     state.withLock { state in
       state.waiting[ObjectIdentifier(connection)] = (connection, 0)
       if !state.isSet { state.isSet = sys_timer_set(timer, Self.pause) == 0 }
     }
   }
 
-  func ended(_ connection: Connection) { state.withLock { $0.waiting[ObjectIdentifier(connection)] = nil } }
+  func ended(_ connection: ClientConnection) { state.withLock { $0.waiting[ObjectIdentifier(connection)] = nil } }
 
   private func run() {
     while sys_alarm_wait(timer) == 0 {
-      let waiting = state.withLock { state -> [Connection] in
-        var old: [Connection] = []
+      let waiting = state.withLock { state -> [ClientConnection] in
+        var old: [ClientConnection] = []
         for (key, one) in state.waiting {
           if one.beats > 0 { old.append(one.connection) }
           state.waiting[key]?.beats += 1

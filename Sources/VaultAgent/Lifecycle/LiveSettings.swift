@@ -6,15 +6,15 @@ actor LiveSettings {
   private let files: [String]
   private let environment: [String: String]
   private let store: VaultStore
-  private let sinks: AuditSinks
+  private let exporters: AuditExporters
   private let autoLock: AutoLock
 
-  init(files: [String], environment: [String: String], store: VaultStore, sinks: AuditSinks, autoLock: AutoLock) {
+  init(files: [String], environment: [String: String], store: VaultStore, exporters: AuditExporters, autoLock: AutoLock) {
     self.autoLock = autoLock
     self.files = files
     self.environment = environment
     self.store = store
-    self.sinks = sinks
+    self.exporters = exporters
   }
 
   /// Reads the files, logs what is another value than before, and goes by it.
@@ -27,7 +27,7 @@ actor LiveSettings {
     let head = await store.headSequence
     try await store.noteSettings(settings.logged, requester: requester, trigger: trigger)
     await store.setFailureRule(settings.failureRule)
-    try await sinks.use(settings.sinks, from: head)
+    try await exporters.use(settings.exporters, from: head)
     await autoLock.use(settings.lockRule, settings.lockEvents, bus: settings.loginBus)
   }
 }

@@ -8,11 +8,11 @@ import VaultSecrets
 /// Without a shell, in a session of its own without a terminal and with nothing on its standard input. It has `limit` seconds and may
 /// print 128 KiB; then it and its children are killed.
 ///
-/// Its environment, and the `PATH` in which it is looked for, are those of who asks (``AskedEnvironments``).
+/// Its environment, and the `PATH` in which it is looked for, are those of who asks (``ClientEnvironments``).
 struct ProgramRunner: Sendable {
   /// Seconds.
   var limit = 60.0
-  let environments = AskedEnvironments()
+  let environments = ClientEnvironments()
   let waits = ProgramWaits()
   /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
   static let mostOutput = 128 * 1_024
@@ -28,7 +28,7 @@ struct ProgramRunner: Sendable {
   /// - Returns: what it printed, in guarded memory.
   func run(_ command: String, setting: String, chain: [String] = [], for prompter: any Prompter) async throws -> SecretBytes {
     let words: [String]
-    do { words = try CommandWords.split(command) } catch {
+    do { words = try ShellWords.split(command) } catch {
       throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has a quote that does not end")
     }
     let environment = try await environments.answer(to: .environment, for: command, prompter)

@@ -71,7 +71,7 @@ extension Prompter {
 
 /// The person at the other end of a connection.
 struct ConnectionPrompter: Prompter {
-  let connection: Connection
+  let connection: ClientConnection
 
   func ask(_ question: Question) async throws -> SecretBytes {
     let writer = MessageWriter(.prompt)
@@ -109,7 +109,7 @@ struct ConnectionPrompter: Prompter {
 }
 
 /// Nobody: for what the agent does unasked.
-struct Nobody: Prompter {
+struct NonInteractivePrompter: Prompter {
   var isInteractive: Bool { false }
   func ask(_ question: Question) async throws -> SecretBytes { throw AgentError.nobodyToAsk(question: question.text) }
   func notice(_ text: String) {}
@@ -119,7 +119,7 @@ struct Nobody: Prompter {
 
 /// Who is asked in the task at hand; for parts such as the key store that are built before anybody asks.
 enum CurrentPrompter {
-  @TaskLocal static var value: any Prompter = Nobody()
+  @TaskLocal static var value: any Prompter = NonInteractivePrompter()
   /// The asker's environment, as far as it was sent along.
   @TaskLocal static var environment: [String: String] = [:]
 }

@@ -80,7 +80,7 @@ extension Scheduler {
     }
     guard let entry = entries[key] else { return }
     do {
-      let session = try await work.renew(entry.wish)
+      let session = try await work.renew(entry.request)
       noteAnswer(in: entry.line)
       schedule(key, session)
     } catch {
@@ -88,14 +88,14 @@ extension Scheduler {
       await fail(key, entry, error)
       return
     }
-    await hand(key, entry.wish)
+    await hand(key, entry.request)
   }
 
   /// Gives a new session to the programs that are served it.
-  func hand(_ key: Key, _ wish: Wish) async {
+  func hand(_ key: Key, _ request: CredentialRequest) async {
     for (lease, requester) in entries[key]?.leases ?? [:] {
       do {
-        try await work.deliver(wish, lease, requester)
+        try await work.deliver(request, lease, requester)
       } catch {
         // The new session exists, and could not be logged as handed out: the lease keeps the old one and the next turn tries again.
         agenda.put(key, due: clock.now().adding(seconds: 1))
@@ -149,7 +149,7 @@ extension Scheduler {
     switch error {
     case SignInError.needed: attention = .needsLogin
     case AgentError.nobodyToAsk, AgentError.badMFACode: attention = .needsMFA
-    default: attention = failure.mayPass ? nil : .failing
+    default: attention = failure.isRetryable ? nil : .failing
     }
     if let attention {
       entries[key]?.waits = true

@@ -22,15 +22,15 @@ package actor Scheduler {
   /// What the schedule needs of the rest, so that it can be run in virtual time.
   package struct Work: Sendable {
     /// Makes a new session. Returns when it is to be renewed and when it ends.
-    let renew: @Sendable (Wish) async throws -> SessionRecord
+    let renew: @Sendable (CredentialRequest) async throws -> SessionRecord
     /// Hands a new session to a lease.
-    let deliver: @Sendable (Wish, _ lease: String, Requester) async throws -> Void
+    let deliver: @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void
     /// Tells the person, once, what a profile waits for.
     let announce: @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
 
     package init(
-      renew: @escaping @Sendable (Wish) async throws -> SessionRecord,
-      deliver: @escaping @Sendable (Wish, _ lease: String, Requester) async throws -> Void,
+      renew: @escaping @Sendable (CredentialRequest) async throws -> SessionRecord,
+      deliver: @escaping @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void,
       announce: @escaping @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
     ) {
       self.renew = renew
@@ -40,7 +40,7 @@ package actor Scheduler {
   }
 
   struct Entry {
-    let standing: StandingWish
+    let standing: RenewalTemplate
     let profile: String
     var rule: RotationRule
     /// Its endpoint's, in the agenda.
@@ -55,12 +55,12 @@ package actor Scheduler {
     var waits = false
     var isUnderWay = false
 
-    var wish: Wish { standing.wish.for(profile) }
+    var request: CredentialRequest { standing.request.for(profile) }
   }
 
-  private func standing(_ wish: Wish) -> StandingWish {
-    if let lastWish, lastWish.serves(wish) { return lastWish }
-    let new = StandingWish(wish)
+  private func standing(_ request: CredentialRequest) -> RenewalTemplate {
+    if let lastWish, lastWish.serves(request) { return lastWish }
+    let new = RenewalTemplate(request)
     lastWish = new
     return new
   }
@@ -77,14 +77,14 @@ package actor Scheduler {
   let lane: (any TaskExecutor)?
   let work: Work
   var entries: [Key: Entry] = [:]
-  var agenda = Agenda()
+  var agenda = RenewalQueue()
   /// The keys whose entries wait for a person, in the order in which they began to.
   var waiting: [Key] = []
   /// Whose session each lease has.
   private var leases: [String: Key] = [:]
   var alarm: (task: Task<Void, Never>, moment: Timestamp)?
   var underWay = 0
-  private var lastWish: StandingWish?
+  private var lastWish: RenewalTemplate?
   /// When each was used last; read and written on every delivery, and so beside the actor.
   nonisolated let uses = Mutex<[Key: Timestamp]>([:])
 
@@ -114,13 +114,16 @@ package actor Scheduler {
   /// Gives a session a place in the schedule, or the session that has come after it.
   ///
   /// - Parameter endpoint: who issues it.
-  package func add(_ key: Key, _ wish: Wish, _ session: SessionRecord, rule: RotationRule, at endpoint: String) async {
+  package func add(_ key: Key, _ request: CredentialRequest, _ session: SessionRecord, rule: RotationRule, at endpoint: String)
+    async
+  {
     guard rule.mode != .off else { return }
     let now = clock.now()
     uses.withLock { $0[key] = now }
     let line = agenda.line(endpoint, at: now)
     let old = entries[key]
-    var entry = old ?? Entry(standing: standing(wish), profile: wish.profile, rule: rule, line: line, endsAt: session.expiresAt)
+    var entry =
+      old ?? Entry(standing: standing(request), profile: request.profile, rule: rule, line: line, endsAt: session.expiresAt)
     if entry.line != line {
       agenda.withBucket(entry.line) { $0.change(demand: -entry.demand, at: now) }
       (entry.line, entry.demand) = (line, 0)
@@ -130,7 +133,7 @@ package actor Scheduler {
     schedule(key, session)
     arm()
     // The schedule will not renew it soon: who is served gets what another one has asked for.
-    if let old, old.waits || old.endsAt != session.expiresAt { await hand(key, old.wish) }
+    if let old, old.waits || old.endsAt != session.expiresAt { await hand(key, old.request) }
   }
 
   /// A session was made in the place of one that may be in the schedule, and no program asked for it.
@@ -138,14 +141,15 @@ package actor Scheduler {
     guard let entry = entries[key] else { return }
     schedule(key, session)
     arm()
-    await hand(key, entry.wish)
+    await hand(key, entry.request)
   }
 
   /// A program wants a session for as long as it runs.
   package func open(
-    _ lease: String, _ key: Key, _ wish: Wish, _ session: SessionRecord, _ requester: Requester, at endpoint: String
+    _ lease: String, _ key: Key, _ request: CredentialRequest, _ session: SessionRecord, _ requester: Requester,
+    at endpoint: String
   ) async {
-    await add(key, wish, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
+    await add(key, request, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
     entries[key]?.leases[lease] = requester
     leases[lease] = key
   }

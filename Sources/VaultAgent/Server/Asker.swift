@@ -36,12 +36,12 @@ final class Asker: Sendable {
 
   /// 0 for one that this process has no number for: it lives in another namespace.
   let pid: Int32
-  private let connection: Connection
+  private let connection: ClientConnection
   /// Its descriptor; `SYS_UNKNOWN` where the kernel gives none, `SYS_GONE` where it had ended.
   private let process: Int32
   private let program: ProgramFile?
 
-  init(_ connection: Connection) {
+  init(_ connection: ClientConnection) {
     self.connection = connection
     pid = connection.pid
     process = pid > 0 ? connection.peerProcess() : SYS_UNKNOWN

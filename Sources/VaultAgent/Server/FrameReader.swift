@@ -19,7 +19,7 @@ struct FrameReader {
   }
 
   /// Reads on from `connection` until a message is whole.
-  mutating func next(from connection: Connection) -> Result {
+  mutating func next(from connection: ClientConnection) -> Result {
     while true {
       let buffer = payload ?? header
       let wanted = payload == nil ? 4 : length

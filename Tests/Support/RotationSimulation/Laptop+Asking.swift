@@ -30,12 +30,12 @@ extension Laptop {
 
   /// A call for somebody who asked. What a call came to that was begun before is no answer to him.
   private func mintAsked(_ index: Int) async throws -> SessionRecord {
-    if flights[index] != nil, let session = try? await mint(index) { return session }
+    if singleFlights[index] != nil, let session = try? await issue(index) { return session }
     let isDown = await scheduler.isDown(Self.host)
     // The schedule is told of a call by the one who begins it.
-    let isFirst = flights[index] == nil
+    let isFirst = singleFlights[index] == nil
     do {
-      let session = try await mint(index, isPatient: !isDown)
+      let session = try await issue(index, isPatient: !isDown)
       if isFirst { await scheduler.called(Self.host, nil) }
       return session
     } catch {
@@ -45,7 +45,7 @@ extension Laptop {
   }
 
   private func add(_ index: Int, _ session: SessionRecord) async {
-    await scheduler.add(keys[index], Wish(rotating: keys[index].profile), session, rule: .standard, at: Self.host)
+    await scheduler.add(keys[index], CredentialRequest(rotating: keys[index].profile), session, rule: .standard, at: Self.host)
   }
 
   private func count(_ session: SessionRecord?, _ isPromised: Bool) {
@@ -60,7 +60,8 @@ extension Laptop {
       var session = sessions[index]
       if session?.state(at: world.now) != .fresh { session = try? await mintAsked(index) }
       guard let session else { return }
-      await scheduler.open(lease, keys[index], Wish(rotating: keys[index].profile), session, Self.program, at: Self.host)
+      await scheduler.open(
+        lease, keys[index], CredentialRequest(rotating: keys[index].profile), session, Self.program, at: Self.host)
       served[lease] = session
       world.at(end) { [self] in
         served[lease] = nil
@@ -115,7 +116,7 @@ extension Laptop {
     renewals[lease] = Renewal(failures: renewal.failures, until: renewal.until, isUnderWay: true)
     await withCheckedContinuation { continuation in
       let end = Once(continuation)
-      world.after(seconds: Double(DueRule.patience) / 1_000) { end.resume() }
+      world.after(seconds: Double(StaleRequestPolicy.patience) / 1_000) { end.resume() }
       world.begin { [self] in
         if let session = sessions[index], session.state(at: world.now) == .fresh {
           served[lease] = session
@@ -123,7 +124,8 @@ extension Laptop {
           await scheduler.replace(keys[index], by: session)
         }
         let failures = served[lease]?.state(at: world.now) == .fresh ? 0 : renewal.failures + 1
-        renewals[lease] = Renewal(failures: failures, until: world.now.later(by: Double(DueRule.pause(failures: failures))))
+        renewals[lease] = Renewal(
+          failures: failures, until: world.now.later(by: Double(StaleRequestPolicy.pause(failures: failures))))
         end.resume()
       }
     }

@@ -5,9 +5,9 @@ import VaultModel
 // What an agent's minter and client do: one call for all who wait for it, and up to three tries.
 extension Laptop {
   /// Makes a new session, once for all who want it meanwhile.
-  func mint(_ index: Int, isPatient: Bool = false) async throws -> SessionRecord {
-    if flights[index] != nil { return try await withCheckedThrowingContinuation { flights[index]?.append($0) } }
-    flights[index] = []
+  func issue(_ index: Int, isPatient: Bool = false) async throws -> SessionRecord {
+    if singleFlights[index] != nil { return try await withCheckedThrowingContinuation { singleFlights[index]?.append($0) } }
+    singleFlights[index] = []
     let result: Result<SessionRecord, any Error>
     do {
       let session = try await call(index, isPatient)
@@ -16,8 +16,8 @@ extension Laptop {
     } catch {
       result = .failure(error)
     }
-    let waiting = flights[index] ?? []
-    flights[index] = nil
+    let waiting = singleFlights[index] ?? []
+    singleFlights[index] = nil
     for waiter in waiting { waiter.resume(with: result) }
     return try result.get()
   }

@@ -20,7 +20,7 @@ final class Laptop: @unchecked Sendable {
   let keys: [Scheduler.Key]
   var sessions: [SessionRecord?]
   /// Who waits for a session that is being made.
-  var flights: [[CheckedContinuation<SessionRecord, any Error>]?]
+  var singleFlights: [[CheckedContinuation<SessionRecord, any Error>]?]
   /// What running programs are served, by lease.
   var served: [String: SessionRecord] = [:]
   /// By lease, for those who asked when theirs was due.
@@ -49,19 +49,19 @@ final class Laptop: @unchecked Sendable {
     meanAsk = 8 * 3_600 / (Double(count) * 6)
     keys = (0..<count).map { Scheduler.Key(profile: "p\($0)", fingerprint: "f") }
     sessions = Array(repeating: nil, count: count)
-    flights = Array(repeating: nil, count: count)
+    singleFlights = Array(repeating: nil, count: count)
     throttledAt = Array(repeating: Timestamp(milliseconds: 0), count: count)
     usesSSO = number % 4 != 0
     let here = Here()
     scheduler = Scheduler(
       clock: clock, random: { here.laptop?.chance.next() ?? 0 }, lane: world.lane,
       work: Scheduler.Work(
-        renew: { wish in
-          guard let laptop = here.laptop, let index = Int(wish.profile.dropFirst()) else { throw CancellationError() }
-          return try await laptop.mint(index)
+        renew: { request in
+          guard let laptop = here.laptop, let index = Int(request.profile.dropFirst()) else { throw CancellationError() }
+          return try await laptop.issue(index)
         },
-        deliver: { wish, lease, _ in
-          guard let laptop = here.laptop, let index = Int(wish.profile.dropFirst()) else { return }
+        deliver: { request, lease, _ in
+          guard let laptop = here.laptop, let index = Int(request.profile.dropFirst()) else { return }
           laptop.served[lease] = laptop.sessions[index]
         },
         announce: { _, attention, _ in if attention == .needsLogin { here.laptop?.signInSoon() } }))
@@ -145,7 +145,7 @@ final class Laptop: @unchecked Sendable {
       isSigningIn = false
       guard isOnline, !isSignedIn else { return }
       signedInUntil = world.now.later(by: 8 * 3_600)
-      ledger.signIns += 1
+      ledger.ssoSessions += 1
       world.begin { [self] in await scheduler.resume() }
     }
   }

@@ -24,7 +24,7 @@ final class Ledger: @unchecked Sendable {
 
   /// Calls to STS in each second of the run, refused ones included.
   private(set) var calls: [Int32]
-  private(set) var refusals = 0
+  private(set) var rejections = 0
   private(set) var failed = 0
   /// Seconds in which at least one laptop was awake.
   private(set) var awake: [Bool]
@@ -39,7 +39,7 @@ final class Ledger: @unchecked Sendable {
   /// Programs that asked when the account's rate was used up, so that each of the call's three tries was throttled.
   var throttled = Deliveries()
   var suspends = 0
-  var signIns = 0
+  var ssoSessions = 0
 
   init(days: Int) {
     calls = Array(repeating: 0, count: days * 86_400)
@@ -48,7 +48,7 @@ final class Ledger: @unchecked Sendable {
 
   func count(_ answer: Account.Answer, at now: Timestamp) {
     calls[second(now)] += 1
-    if answer == .throttled { refusals += 1 }
+    if answer == .throttled { rejections += 1 }
     if answer == .unavailable { failed += 1 }
   }
 

@@ -33,7 +33,7 @@ struct Report {
     let options = simulation.options
     var lines = [
       "\(options.laptops) laptops, \(options.sessions) sessions each, \(options.days) days, seed \(options.seed)",
-      "  suspends \(ledger.suspends), sign-ins \(ledger.signIns); for all at once: \(simulation.weather.network.count) network outages,"
+      "  suspends \(ledger.suspends), sign-ins \(ledger.ssoSessions); for all at once: \(simulation.weather.network.count) network outages,"
         + " \(simulation.weather.service.count) STS outages, \(simulation.weather.crowd.count) spells of throttling",
       "",
       "Programs that asked, identity valid and STS reachable: \(Self.words(ledger.promised))",
@@ -43,7 +43,7 @@ struct Report {
       "Served programs that fetched, throttled meanwhile:      \(Self.words(ledger.throttledFetches))",
       "Served programs that fetched at other times:           \(Self.words(ledger.otherFetches))",
       "",
-      "Calls to STS: \(rates.total), of them throttled \(ledger.refusals), failed in outages \(ledger.failed)",
+      "Calls to STS: \(rates.total), of them throttled \(ledger.rejections), failed in outages \(ledger.failed)",
       "Mean: \(Self.two(rates.mean)) a second, over the \(rates.awakeSeconds / 3_600) hours in which any laptop was awake",
     ]
     for window in [1, 10, 60, 600] {

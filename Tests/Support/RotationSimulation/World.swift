@@ -18,7 +18,7 @@ final class World: @unchecked Sendable {
 
   let lane = VirtualLane()
   private(set) var now: Timestamp
-  private var events = Heap<Event>()
+  private var events = PriorityQueue<Event>()
   private(set) var happened = 0
 
   init(start: Timestamp) { now = start }

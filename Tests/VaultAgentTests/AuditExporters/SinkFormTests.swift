@@ -43,7 +43,7 @@ import VaultModel
   func syslog(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     for _ in 0..<1_500 {
-      let row = SinkFields(record(&random), vaultId: "vlt_1")
+      let row = ExportFields(record(&random), vaultId: "vlt_1")
       let message = try #require(SyslogRecord(SyslogMessage.bytes(of: row)))
       #expect(message.priority == 80 + row.severity && message.application == "vault" && message.process == "42")
       #expect(message.structuredDataId == "vault@32473" && message.timestamp == "2026-11-18T11:06:40.007Z")
@@ -58,7 +58,7 @@ import VaultModel
   func journal(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     for _ in 0..<1_500 {
-      let row = SinkFields(record(&random), vaultId: "vlt_1")
+      let row = ExportFields(record(&random), vaultId: "vlt_1")
       let entry = try #require(JournalRecord(JournalEntry.bytes(of: row)))
       for field in row.fields { #expect(entry.fields[field.journal.description] == field.value) }
       #expect(entry.fields.count == row.fields.count + 4)
@@ -69,7 +69,7 @@ import VaultModel
   @Test("messages of a stream are told apart by their lengths, whatever is in them", arguments: [UInt64(1), 2, 3])
   func stream(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
-    let messages = (0..<200).map { _ in SyslogMessage.bytes(of: SinkFields(record(&random), vaultId: "vlt_1")) }
+    let messages = (0..<200).map { _ in SyslogMessage.bytes(of: ExportFields(record(&random), vaultId: "vlt_1")) }
     let split = try #require(SyslogRecord.split(messages.flatMap { SyslogMessage.counted($0) }))
     #expect(split.messages == messages && split.rest.isEmpty)
   }
@@ -80,7 +80,7 @@ import VaultModel
     var record = record(&random)
     record.event.detail = String(repeating: "é\n\"", count: 20_000)
     record.event.error = nil
-    let row = SinkFields(record, vaultId: "vlt_1")
+    let row = ExportFields(record, vaultId: "vlt_1")
     let bytes = SyslogMessage.bytes(of: row)
     #expect(bytes.count <= SyslogMessage.longest)
     let message = try #require(SyslogRecord(bytes))

@@ -53,7 +53,7 @@ import Testing
 
   @Test("the time that a token's comparison takes does not tell where it is wrong; a plain comparison's does, and is found out")
   func constant() {
-    #expect(Self.leastT(CredentialRequest.areEqual) < 4.5)
+    #expect(Self.leastT(EndpointRequest.areEqual) < 4.5)
     let plain = Self.leastT { one, other in
       for index in one.indices where one[index] != other[index] { return false }
       return true

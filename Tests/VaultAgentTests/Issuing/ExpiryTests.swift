@@ -11,14 +11,14 @@ import VaultStore
 
 @Suite struct ExpiryTests {
   private func broker(_ stage: StoreStage) throws -> Broker {
-    let custody = Custody(store: stage.store, standard: .ephemeral, clock: stage.clock) { _ in
+    let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock) { _ in
       EphemeralKeyStore(hasOwnFolder: true)
     }
-    let catalogue = Catalogue(
-      store: stage.store, custody: custody, reader: try VaultReader(path: stage.folder.file("vault.db"), isBrief: false),
-      standardName: RoleSessionName(cleaning: "alice@laptop"), clock: stage.clock)
+    let catalog = ProfileCatalog(
+      store: stage.store, masterKeys: masterKeys, reader: try VaultReader(path: stage.folder.file("vault.db"), isBrief: false),
+      defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), clock: stage.clock)
     return Broker(
-      store: stage.store, catalogue: catalogue, custody: custody, minter: stage.minter,
+      store: stage.store, catalog: catalog, masterKeys: masterKeys, issuer: stage.issuer,
       endpoint: CredentialEndpoint(clock: stage.clock, tokenFolder: stage.folder.path), watch: try ProcessWatch(),
       files: CredentialFiles(clock: stage.clock), agent: StoreStage.me, clock: stage.clock)
   }

@@ -56,13 +56,14 @@ import VaultStore
     let chain = CredentialChain(
       profile: "app", identity: identity, roles: [RoleLink(profile: "app", roleARN: role)], region: "us-east-1",
       endpoint: EndpointSettings())
-    let plan = Plan(chain, duration: nil, sessionName: nil, standardName: RoleSessionName(cleaning: "alice@laptop"))
+    let plan = CredentialPlan(
+      chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: "alice@laptop"))
     let target = try #require(plan.delivered)
-    let flights = Flights<Credential?>(clock: stage.clock)
-    for asker: any Prompter in [Shell(variables: Self.variables), Nobody(), Nobody()] {
+    let singleFlights = SingleFlightGroup<Credential?>(clock: stage.clock)
+    for asker: any Prompter in [Shell(variables: Self.variables), NonInteractivePrompter(), NonInteractivePrompter()] {
       // As the broker does it: behind a flight. Unasked, the agent goes by what who asked last had.
-      _ = try await flights.share("app", for: asker) { prompter in
-        try await stage.minter.mint(plan, Wish(rotating: "app"), StoreStage.me, prompter, isPatient: false)
+      _ = try await singleFlights.share("app", for: asker) { prompter in
+        try await stage.issuer.issue(plan, CredentialRequest(rotating: "app"), StoreStage.me, prompter, isPatient: false)
       }
       let session = try await stage.store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
       #expect(session.map { $0.expiresAt > stage.clock.now() } == true)
@@ -93,9 +94,9 @@ import VaultStore
       func progress(_ text: String) {}
       func show(_ page: SignInPage) {}
     }
-    let flight = Flight<Int>(Nobody(), clock: FakeClock())
-    #expect(!flight.isInteractive)
-    _ = flight.join(Somebody())
-    #expect(flight.isInteractive)
+    let singleFlight = SingleFlight<Int>(NonInteractivePrompter(), clock: FakeClock())
+    #expect(!singleFlight.isInteractive)
+    _ = singleFlight.join(Somebody())
+    #expect(singleFlight.isInteractive)
   }
 }

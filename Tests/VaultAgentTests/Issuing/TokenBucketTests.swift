@@ -12,7 +12,7 @@ import VaultModel
   }
 
   @Test("after a quiet time two calls go at once, and then a quarter more than the sessions need")
-  func pace() {
+  func concurrency() {
     var bucket = TokenBucket(at: start)
     bucket.change(demand: 0.2, at: start)
     var atOnce = 0
@@ -76,7 +76,7 @@ import VaultModel
   func order() {
     var random = SystemRandomNumberGenerator()
     let numbers = (0..<1_000).map { _ in Int.random(in: 0..<300, using: &random) }
-    var heap = Heap<Int>()
+    var heap = PriorityQueue<Int>()
     for number in numbers { heap.insert(number) }
     var sorted: [Int] = []
     while let first = heap.first {

@@ -26,7 +26,7 @@ private final class CountingStore: KeyStore {
   func gathered() async throws {
     let stage = try await StoreStage(profiles: ["a"], AnsweringTransport { _ in "" })
     let keys = CountingStore()
-    let custody = Custody(store: stage.store, standard: .passphrase, clock: stage.clock) { _ in keys }
+    let masterKeys = MasterKeyService(store: stage.store, standard: .passphrase, clock: stage.clock) { _ in keys }
     try await stage.store.resumeAudit(anchor: nil, requester: StoreStage.me)
     func pass(_ seconds: Int64, _ count: Int) async {
       while stage.clock.sleeping == 0 { await Task.yield() }
@@ -34,19 +34,19 @@ private final class CountingStore: KeyStore {
       let limit = ContinuousClock.now + .seconds(10)
       while keys.count < count, ContinuousClock.now < limit { await Task.yield() }
     }
-    custody.noteRows(isDelivery: true, clock: stage.clock)
+    masterKeys.noteRows(isDelivery: true, clock: stage.clock)
     await pass(10, 1)
     try #require(keys.count == 1)
     // One a second: the next head is due a minute after the last.
     for _ in 0..<59 {
-      custody.noteRows(isDelivery: true, clock: stage.clock)
+      masterKeys.noteRows(isDelivery: true, clock: stage.clock)
       await pass(1, 1)
     }
     #expect(keys.count == 1)
     await pass(1, 2)
     #expect(keys.count == 2)
-    custody.noteRows(isDelivery: true, clock: stage.clock)
-    custody.noteRows(isDelivery: false, clock: stage.clock)
+    masterKeys.noteRows(isDelivery: true, clock: stage.clock)
+    masterKeys.noteRows(isDelivery: false, clock: stage.clock)
     while stage.clock.sleeping < 2 { await Task.yield() }
     await pass(10, 3)
     #expect(keys.count == 3)

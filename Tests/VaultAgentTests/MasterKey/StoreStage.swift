@@ -12,7 +12,7 @@ struct StoreStage {
   let folder = TemporaryDirectory()
   let clock = FakeClock()
   let store: VaultStore
-  let minter: Minter
+  let issuer: CredentialIssuer
 
   static let me = Requester(
     user: "alice", uid: 1_000, pid: 42, program: "./run", executable: "/usr/bin/vault", directory: "/home/alice",
@@ -25,10 +25,11 @@ struct StoreStage {
     try await store.putProfiles(
       profiles.map { ($0, [], ProfileSummary(name: $0, kind: .assumeRole)) }, requester: Self.me)
     let clients = Clients(transport: transport, clock: clock)
-    let refusals = Refusals(clock: clock)
-    let signIns = SignIns(
-      store: store, clients: clients, clock: clock, door: ConsoleDoor(clock: clock, refusals: refusals), refusals: refusals)
-    minter = Minter(store: store, clients: clients, signIns: signIns, clock: clock)
+    let rejections = RejectionMonitor(clock: clock)
+    let ssoSessions = SSOSessions(
+      store: store, clients: clients, clock: clock, redirect: OneTimeRedirect(clock: clock, rejections: rejections),
+      rejections: rejections)
+    issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
   }
 }
 

@@ -19,20 +19,20 @@ import VaultSecrets
     let result = try await Subprocess.run(try Programs.python, ["-c", program], environment: [:], input: Array(input))
     let expected = try #require(try JSONSerialization.jsonObject(with: Data(result.outputBytes)) as? [[String]])
     for (line, words) in zip(Self.lines, expected) {
-      let split = try CommandWords.split(line)
+      let split = try ShellWords.split(line)
       #expect(split == words, "\(line)")
     }
   }
 
   @Test("what is no command line is refused", arguments: ["'open", "\"open", "a \\", "", "   ", "'' x"])
   func malformed(line: String) {
-    #expect(throws: CommandWords.Malformed.self) { try CommandWords.split(line) }
+    #expect(throws: ShellWords.Malformed.self) { try ShellWords.split(line) }
   }
 }
 
 @Suite struct ProgramRunnerTests {
   private func run(
-    _ command: String, limit: Double = 30, by runner: ProgramRunner? = nil, for prompter: any Prompter = Nobody()
+    _ command: String, limit: Double = 30, by runner: ProgramRunner? = nil, for prompter: any Prompter = NonInteractivePrompter()
   ) async throws -> String {
     try await (runner ?? ProgramRunner(limit: limit)).run(command, setting: "credential_process", for: prompter).withBytes {
       String(decoding: $0, as: UTF8.self)
@@ -131,17 +131,17 @@ import VaultSecrets
       (20_000_000_000, "353130"),
     ])
   func vectors(seconds: Int64, code: String) throws {
-    let made = try TimedCode.code(secret: SecretBytes("12345678901234567890"), at: Timestamp(seconds: seconds))
+    let made = try TOTP.code(secret: SecretBytes("12345678901234567890"), at: Timestamp(seconds: seconds))
     #expect(made.equals(SecretBytes(code)))
   }
 
   @Test("a secret is read as AWS shows it, in any case and with blanks")
   func base32() throws {
     for text in ["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", "gezd gnbv gy3t qojq gezd gnbv gy3t qojq"] {
-      #expect(try TimedCode.secret(base32: SecretBytes(text)).equals(SecretBytes("12345678901234567890")))
+      #expect(try TOTP.secret(base32: SecretBytes(text)).equals(SecretBytes("12345678901234567890")))
     }
     for text in ["", "GEZD", "GEZDGNBVGY3TQOJ!GEZDGNBVGY3TQOJQ", String(repeating: "A", count: 400)] {
-      #expect(throws: TimedCodeError.malformed) { try TimedCode.secret(base32: SecretBytes(text)) }
+      #expect(throws: TimedCodeError.malformed) { try TOTP.secret(base32: SecretBytes(text)) }
     }
   }
 }

@@ -10,7 +10,7 @@ import VaultSecrets
 /// Requests that find their session due, over a real socket and in virtual time.
 @Suite struct DueRequestTests {
   /// A lease whose session is due after a minute, and all that was begun for it.
-  private struct Served {
+  private struct ServedProgram {
     let clock = FakeClock()
     let endpoint: CredentialEndpoint
     let lease: CredentialEndpoint.Lease
@@ -23,7 +23,7 @@ import VaultSecrets
     init() throws {
       endpoint = CredentialEndpoint(clock: clock, tokenFolder: NSTemporaryDirectory())
       begun = Begun()
-      endpoint.followDue { [begun] _ in begun.count.add(1, ordering: .relaxed) }
+      endpoint.observeDue { [begun] _ in begun.count.add(1, ordering: .relaxed) }
       lease = try endpoint.open(Self.credential("OLD", clock), renewsAt: clock.now().adding(seconds: 60))
     }
 
@@ -65,11 +65,11 @@ import VaultSecrets
 
   @Test("those who ask when their session is due have one new one made, and none of them is answered before it is there")
   func renewed() async throws {
-    let served = try Served()
+    let served = try ServedProgram()
     #expect(try await served.ask() == "OLD")
     #expect(served.renewals == 0)
     served.clock.advance(seconds: 60)
-    let answered = Served.Begun()
+    let answered = ServedProgram.Begun()
     let keys = try await withThrowingTaskGroup(of: String.self) { group in
       for _ in 0..<8 {
         group.addTask {
@@ -89,7 +89,7 @@ import VaultSecrets
 
   @Test("nobody waits longer than is had patience for, nor for what others have waited for too long")
   func slow() async throws {
-    let served = try Served()
+    let served = try ServedProgram()
     served.clock.advance(seconds: 60)
     async let first = served.ask()
     try await served.isBegun(1)
@@ -109,7 +109,7 @@ import VaultSecrets
 
   @Test("after renewals in vain a question is answered at once for 2 to 20 s, unless a person has done something meanwhile")
   func pauses() async throws {
-    let served = try Served()
+    let served = try ServedProgram()
     served.clock.advance(seconds: 60)
     #expect(try await served.askInVain(1) == "OLD")
     for (number, pause) in [Int64(2), 4, 8, 16, 20, 20].enumerated() {
@@ -129,7 +129,7 @@ import VaultSecrets
 
   @Test("a locked vault is no failure: the first question after it is unlocked begins a renewal")
   func locked() async throws {
-    let served = try Served()
+    let served = try ServedProgram()
     served.endpoint.sleep()
     async let first = served.ask()
     try await served.isBegun(1)
@@ -144,7 +144,7 @@ import VaultSecrets
 
   @Test("who waits when the program's lease ends is let go, and the port is closed")
   func closed() async throws {
-    let served = try Served()
+    let served = try ServedProgram()
     served.clock.advance(seconds: 60)
     async let waiting = served.ask()
     try await served.isBegun(1)

@@ -13,7 +13,8 @@ import VirtualTime
     for number in 0..<1_000 { await stage.add("app-\(number)") }
     let served = Scheduler.Key(profile: "served", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", served, Wish(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600), .nobody, at: "sts")
+      "lease", served, CredentialRequest(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600),
+      .nobody, at: "sts")
     stage.clock.advance(seconds: 41 * 60)
     stage.settle()
     #expect(stage.renewals.count == Int(TokenBucket.burst))
@@ -28,28 +29,28 @@ import VirtualTime
 
   @Test("at most eight calls are under way, also where their endpoints are many")
   func bounded() async {
-    let gate = Mutex<[CheckedContinuation<Void, Never>]>([])
+    let listener = Mutex<[CheckedContinuation<Void, Never>]>([])
     let clock = FakeClock()
     let lane = VirtualLane()
     let scheduler = Scheduler(
       clock: clock, lane: lane,
       work: Scheduler.Work(
-        renew: { wish in
-          await withCheckedContinuation { hold in gate.withLock { $0.append(hold) } }
-          return Stage.session(wish.profile, at: clock.now(), life: 3_600)
+        renew: { request in
+          await withCheckedContinuation { hold in listener.withLock { $0.append(hold) } }
+          return Stage.session(request.profile, at: clock.now(), life: 3_600)
         }, deliver: { _, _, _ in }, announce: { _, _, _ in }))
     for number in 0..<30 {
       await scheduler.add(
-        Scheduler.Key(profile: "app-\(number)", fingerprint: "f"), Wish(rotating: "app-\(number)"),
+        Scheduler.Key(profile: "app-\(number)", fingerprint: "f"), CredentialRequest(rotating: "app-\(number)"),
         Stage.session("app", at: clock.now(), life: 3_600), rule: .standard, at: "sts-\(number)")
     }
     clock.advance(seconds: 41 * 60)
     var done = 0
     while done < 30 {
       lane.run()
-      let held = gate.withLock { gate in
-        defer { gate.removeAll() }
-        return gate
+      let held = listener.withLock { listener in
+        defer { listener.removeAll() }
+        return listener
       }
       #expect(held.count <= Scheduler.most)
       done += held.count
@@ -136,7 +137,8 @@ import VirtualTime
     let stage = Stage()
     let served = Scheduler.Key(profile: "served", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", served, Wish(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600), .nobody, at: "sts")
+      "lease", served, CredentialRequest(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600),
+      .nobody, at: "sts")
     for _ in 0..<6 { await stage.scheduler.called("sts", Failure("slow down", exitStatus: .temporary)) }
     stage.clock.advance(seconds: 46 * 60)
     for _ in 0..<6 { await stage.scheduler.called("sts", Failure("slow down", exitStatus: .temporary)) }
@@ -150,7 +152,8 @@ import VirtualTime
     let stage = Stage()
     let key = Scheduler.Key(profile: "app", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", key, Wish(rotating: "app"), Stage.session("app", at: stage.clock.now(), life: 3_600), .nobody, at: "sts")
+      "lease", key, CredentialRequest(rotating: "app"), Stage.session("app", at: stage.clock.now(), life: 3_600), .nobody,
+      at: "sts")
     stage.advance(minutes: 30)
     await stage.add("app")
     #expect(stage.state.withLock { $0.delivered } == ["lease"])

@@ -32,14 +32,14 @@ final class Stage: Sendable {
     scheduler = Scheduler(
       clock: clock, random: { random }, lane: lane,
       work: Scheduler.Work(
-        renew: { wish in
+        renew: { request in
           let error = box.stage.withLock { $0 }?.state.withLock { state -> (any Error)? in
-            state.renewals.append((wish.profile, clock.now()))
-            guard state.failures[wish.profile]?.isEmpty == false else { return nil }
-            return state.failures[wish.profile]?.removeFirst()
+            state.renewals.append((request.profile, clock.now()))
+            guard state.failures[request.profile]?.isEmpty == false else { return nil }
+            return state.failures[request.profile]?.removeFirst()
           }
           if let error { throw error }
-          return Stage.session(wish.profile, at: clock.now(), life: life)
+          return Stage.session(request.profile, at: clock.now(), life: life)
         },
         deliver: { _, lease, _ in box.stage.withLock { $0 }?.state.withLock { $0.delivered.append(lease) } },
         announce: { profile, attention, _ in
@@ -62,7 +62,7 @@ final class Stage: Sendable {
 
   func add(_ profile: String, life: Int64 = 3_600, rule: RotationRule = .standard, at endpoint: String = "sts") async {
     await scheduler.add(
-      Scheduler.Key(profile: profile, fingerprint: "f"), Wish(rotating: profile),
+      Scheduler.Key(profile: profile, fingerprint: "f"), CredentialRequest(rotating: profile),
       Self.session(profile, at: clock.now(), life: life), rule: rule, at: endpoint)
   }
 

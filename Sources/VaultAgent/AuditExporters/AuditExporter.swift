@@ -1,0 +1,208 @@
+import VaultModel
+import VaultStore
+
+/// A live copy of the audit log at somebody else's: every committed row, in order, from where the last sending ended.
+///
+/// Nothing waits for it. What it could not send it sends later, also after a restart: the number of the last row that was taken stands in the
+/// database. A row may come twice, where it is not known whether it came, and never not at all.
+actor AuditExporter {
+  /// Rows that are sent before the cursor is written.
+  static let batch = 256
+  /// Milliseconds for which rows are gathered: a delivery that wrote one is answered before it is sent.
+  static let gathering: Int64 = 100
+  /// Seconds of the longest pause between two tries.
+  static let longestPause = 60.0
+  /// Datagrams that are sent once more where the network tells that one did not come.
+  static let doubtful: Int64 = 64
+  /// Rows of one stream, after which it is made sure that they have come: where it breaks before, all of them are sent again.
+  static let unconfirmed: Int64 = 1_000
+  /// Seconds after which a stream over which nothing more was sent is looked at: what it brought is to be known, or sent again.
+  static let quiet: Int64 = 5
+
+  /// Seconds for which the agent's end waits for it.
+  static let parting: Int64 = 3
+
+  nonisolated let target: ExporterTarget
+  private let store: VaultStore
+  private let clock: any WallClock
+  private let link: ExporterLink
+  private var position: Int64
+  /// Where the connection began that is in use. Of a stream, nobody knows more: the other side's kernel may have rows that its program
+  /// never reads.
+  private var connectedAt: Int64
+  /// Whether the receiver ends a stream that we have ended; one that does not is not asked again.
+  private var confirms = true
+  private var failures = 0
+  private var isSending = false
+  private var hasMore = false
+  private var isEnded = false
+  private var retry: Task<Void, Never>?
+  private var watch: Task<Void, Never>?
+  private(set) var trouble: String?
+
+  /// - Parameter position: the last row that was sent.
+  init(_ target: ExporterTarget, from position: Int64, store: VaultStore, clock: any WallClock) {
+    self.target = target
+    self.position = position
+    connectedAt = position
+    self.store = store
+    self.clock = clock
+    link = ExporterLink(target, vaultId: store.vaultId)
+  }
+
+  /// The last row that can be known to have come; of UDP, that was sent.
+  var received: Int64 { target.isStream ? connectedAt : position }
+
+  /// What `vault agent status` says of it: what is known, and no more.
+  var state: String {
+    let known =
+      switch target {
+      case .syslog(.tcp) where position > connectedAt:
+        "row \(connectedAt) has come; those up to \(position) are sent, and not known to have come"
+      case .syslog(.tcp): "row \(position) has come"
+      case .syslog(.udp): "row \(position) is sent; UDP does not tell what comes"
+      default: "row \(position) is in its queue"
+      }
+    return known + (trouble.map { "; \($0)" } ?? "")
+  }
+
+  /// Sends what there is, unless that failed a moment ago.
+  func send() async {
+    guard retry == nil else { return }
+    hasMore = true
+    guard !isSending else { return }
+    isSending = true
+    while hasMore, !isEnded {
+      hasMore = false
+      do { try await sendAll() } catch { pause(Failure(error).message) }
+    }
+    isSending = false
+    watchStream()
+  }
+
+  /// Looks at the stream in a while, and again, for as long as it is not known whether what was sent has come.
+  private func watchStream() {
+    watch?.cancel()
+    watch = nil
+    guard target.isStream, position > connectedAt, retry == nil, !isEnded else { return }
+    watch = Task(executorPreference: AgentExecutor.current) { [clock] in
+      do { try await clock.sleep(until: clock.now().adding(seconds: Self.quiet)) } catch { return }
+      await self.look()
+    }
+  }
+
+  private func look() async {
+    watch = nil
+    guard !isSending, retry == nil, !isEnded else { return }
+    if confirms {
+      await settle()
+    } else {
+      let outcome = await Thread.run { [link] in Result { try link.check() } }
+      switch outcome {
+      case _ where isSending: break
+      case .success(let isOpen): if !isOpen { connectedAt = position }
+      case .failure(let error):
+        position = connectedAt
+        pause((error as? ExporterSocket.Broken)?.why ?? "\(error)")
+      }
+    }
+    if hasMore { await send() } else { watchStream() }
+  }
+
+  private func sendAll() async throws {
+    while !isEnded, retry == nil {
+      let rows = try await store.auditRows(after: position, most: Self.batch)
+      guard let first = rows.first else { return }
+      if first.sequence != position + 1 {
+        AgentLog.write(
+          "audit_\(target.name): rows \(position + 1) to \(first.sequence - 1) were archived before they could be sent")
+      }
+      let outcome = await Thread.run { [link] in link.send(rows) }
+      if outcome.isNew { connectedAt = position }
+      if outcome.sent > 0 { position = rows[outcome.sent - 1].sequence }
+      if let failure = outcome.failure {
+        if failure.isDoubtful { position = target.isStream ? connectedAt : max(connectedAt, position - Self.doubtful) }
+        pause(failure.why)
+      } else if failures > 0 {
+        AgentLog.write("audit_\(target.name): rows are taken again")
+        failures = 0
+        trouble = nil
+      }
+      if outcome.failure == nil, confirms, target.isStream, position - connectedAt >= Self.unconfirmed { await confirm() }
+      try await store.setSinkCursor(target.name, received)
+    }
+  }
+
+  /// Makes sure, as far as that can be done, that what was sent has come.
+  func settle() async {
+    guard target.isStream, confirms, position > connectedAt, trouble == nil, !isSending else { return }
+    // Nothing is sent meanwhile: the next connection's start is what this one is known to have brought.
+    isSending = true
+    await confirm()
+    isSending = false
+    try? await store.setSinkCursor(target.name, received)
+    if hasMore { await send() }
+  }
+
+  /// Ends the stream, to know whether what was sent over it has come.
+  private func confirm() async {
+    let outcome = await Thread.run { [link] in Result { try link.confirm() } }
+    switch outcome {
+    case .success(true): connectedAt = position
+    case .success(false), .success(nil):
+      // It is not known, and so all of it is sent again, once.
+      confirms = false
+      position = connectedAt
+      hasMore = true
+    case .failure(let error):
+      position = connectedAt
+      pause((error as? ExporterSocket.Broken)?.why ?? "\(error)")
+    }
+  }
+
+  /// Tries again later, each time later than before, up to a minute; a part is left to chance, for a team's laptops whose receiver was away.
+  private func pause(_ why: String) {
+    if failures == 0 { AgentLog.write("audit_\(target.name): \(why); rows are kept and sent later") }
+    trouble = why
+    failures += 1
+    guard retry == nil else { return }
+    let seconds = min(Self.longestPause, 0.5 * Double(1 << min(failures, 10))) * Double.random(in: 0.5..<1)
+    retry = Task(executorPreference: AgentExecutor.current) { [clock] in
+      do { try await clock.sleep(until: clock.now().adding(milliseconds: Int64(seconds * 1_000))) } catch { return }
+      await self.again()
+    }
+  }
+
+  private func again() async {
+    retry = nil
+    await send()
+  }
+
+  /// Ends it, after one more try for what there is; a receiver that takes its time gets the rest at the next start.
+  func end() async {
+    retry?.cancel()
+    watch?.cancel()
+    if retry == nil {
+      let (over, word) = AsyncStream<Void>.makeStream()
+      let last = Task(executorPreference: AgentExecutor.current) {
+        await self.finish()
+        word.finish()
+      }
+      let limit = Task(executorPreference: AgentExecutor.current) { [clock] in
+        try? await clock.sleep(until: clock.now().adding(seconds: Self.parting))
+        word.finish()
+      }
+      for await _ in over {}
+      limit.cancel()
+      last.cancel()
+    }
+    isEnded = true
+  }
+
+  private func finish() async {
+    await send()
+    // What began before may be under way still.
+    while isSending, !Task.isCancelled { try? await clock.sleep(until: clock.now().adding(milliseconds: 10)) }
+    await settle()
+  }
+}

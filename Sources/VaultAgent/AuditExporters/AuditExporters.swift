@@ -1,0 +1,77 @@
+import Synchronization
+import VaultModel
+import VaultStore
+
+/// The live copies of the audit log that the settings name.
+actor AuditExporters {
+  private let store: VaultStore
+  private let clock: any WallClock
+  private var exporters: [AuditExporter] = []
+  /// Whether rows are being gathered. Asked on every row, and so beside the actor.
+  private nonisolated let isGathering = Mutex(false)
+  private nonisolated let isWanted = Mutex(false)
+
+  init(store: VaultStore, clock: any WallClock) {
+    self.store = store
+    self.clock = clock
+  }
+
+  /// Has these sinks from now on. One that is new begins behind the row `head`; one that was there before goes on from where it was.
+  func use(_ targets: [ExporterTarget], from head: Int64) async throws {
+    for sink in exporters where !targets.contains(sink.target) { await sink.end() }
+    exporters.removeAll { !targets.contains($0.target) }
+    for target in targets where !exporters.contains(where: { $0.target == target }) {
+      // A copy of the database that was put back may end before.
+      let known = try await store.sinkCursor(target.name) ?? head
+      let cursor = min(known, await store.headSequence)
+      if try await store.sinkCursor(target.name) != cursor { try await store.setSinkCursor(target.name, cursor) }
+      exporters.append(AuditExporter(target, from: cursor, store: store, clock: clock))
+    }
+    isWanted.withLock { [isThere = !exporters.isEmpty] in $0 = isThere }
+    noteRows()
+  }
+
+  /// Rows were added: they are sent soon, once for many.
+  nonisolated func noteRows() {
+    guard isWanted.withLock({ $0 }),
+      !isGathering.withLock({ old in
+        defer { old = true }
+        return old
+      })
+    else { return }
+    // Awaited by nobody: what added the rows does not wait for it.
+    Task(executorPreference: AgentExecutor.current) {
+      try? await self.clock.sleep(until: self.clock.now().adding(milliseconds: AuditExporter.gathering))
+      self.isGathering.withLock { $0 = false }
+      for sink in await self.exporters { Task(executorPreference: AgentExecutor.current) { await sink.send() } }
+    }
+  }
+
+  /// The last row that every receiver has, as far as that can be known; nil without any.
+  var received: Int64? {
+    get async {
+      var least: Int64?
+      for sink in exporters {
+        await sink.settle()
+        let received = await sink.received
+        least = min(least ?? received, received)
+      }
+      return least
+    }
+  }
+
+  /// Each sink's name and how far it is.
+  var states: [(name: String, state: String)] {
+    get async {
+      var states: [(String, String)] = []
+      for sink in exporters { states.append((sink.target.name, await sink.state)) }
+      return states
+    }
+  }
+
+  /// Ends them, after one more try.
+  func end() async {
+    for sink in exporters { await sink.end() }
+    exporters.removeAll()
+  }
+}

@@ -1,0 +1,79 @@
+import Glibc
+import VaultSecrets
+
+/// A request for credentials, as a program of ours makes it.
+struct EndpointRequest {
+  /// Why a request is none.
+  struct Refusal: Error {
+    let status: UInt32
+    let code: String
+    let text: String
+    /// No program of ours would make it.
+    var isHostile = false
+
+    static func hostile(_ status: UInt32, _ text: String) -> Refusal {
+      Refusal(status: status, code: "AccessDenied", text: text, isHostile: true)
+    }
+  }
+
+  /// What the token is known by.
+  let tokenHash: [UInt8]
+
+  /// Looks at everything in a request but whose token it has.
+  ///
+  /// - Parameter port: the one that it came to.
+  init(_ request: LoopbackServer.Request, port: Int) throws(Refusal) {
+    guard request.path == CredentialEndpoint.path, !request.hasQuery else {
+      throw Refusal(status: 404, code: "NotFound", text: "nothing is here")
+    }
+    guard request.method == "GET" else { throw Refusal(status: 405, code: "MethodNotAllowed", text: "only GET is taken") }
+    var headers = Headers()
+    request.forEachHeader { headers.take($0, $1) }
+    // A name that some page made point here (DNS rebinding), and whatever a browser sends, is nobody who has a token.
+    guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { throw .hostile(403, "wrong host") }
+    guard !headers.isBrowser else { throw .hostile(403, "no browser is served") }
+    guard !headers.hasBody else { throw Refusal(status: 400, code: "BadRequest", text: "no body is taken") }
+    guard headers.tokens == 1 else { throw .hostile(401, "one token is needed") }
+    tokenHash = headers.tokenHash
+  }
+
+  /// What of a request's headers decides.
+  private struct Headers {
+    var hosts = 0
+    var host = ""
+    var tokens = 0
+    var tokenHash: [UInt8] = []
+    var isBrowser = false
+    var hasBody = false
+
+    mutating func take(_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) {
+      if strcasecmp(name, "host") == 0 {
+        hosts += 1
+        host = String(cString: value)
+      } else if strcasecmp(name, "authorization") == 0 {
+        tokens += 1
+        tokenHash = EndpointRequest.hash(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+      } else if strcasecmp(name, "origin") == 0 || strcasecmp(name, "referer") == 0 || strncasecmp(name, "sec-fetch-", 10) == 0
+        || strncasecmp(name, "access-control-", 15) == 0
+      {
+        isBrowser = true
+      } else if strcasecmp(name, "transfer-encoding") == 0 || (strcasecmp(name, "content-length") == 0 && strcmp(value, "0") != 0)
+      {
+        hasBody = true
+      }
+    }
+  }
+
+  /// BLAKE2b-256 of a token.
+  static func hash(_ token: UnsafeRawBufferPointer) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
+      blake2b256(token, into: UnsafeMutableRawBufferPointer(digest))
+      count = 32
+    }
+  }
+
+  /// In constant time.
+  static func areEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+    one.withUnsafeBytes { one in other.withUnsafeBytes { constantTimeEqual(one, $0) } }
+  }
+}

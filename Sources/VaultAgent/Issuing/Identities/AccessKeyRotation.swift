@@ -1,0 +1,194 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// Gives a user a new access key in place of the one that the vault holds.
+///
+/// The order leaves a working key in the vault wherever it ends: the new key is made, proven to work, kept in place of the old one, and
+/// only then is the old one deleted. Where the last step did not happen, the next rotation makes up for it.
+struct AccessKeyRotation: Sendable {
+  /// Seconds until a new key is believed not to work: IAM's changes take a while to be known everywhere.
+  static let patience: Int64 = 60
+
+  let store: VaultStore
+  let clients: Clients
+  let clock: any WallClock
+
+  /// What the calls need to know.
+  struct Place: Sendable {
+    let iam: EndpointSettings
+    let sts: EndpointSettings
+    let region: String?
+  }
+
+  /// - Returns: the ids of the old and the new key.
+  func rotate(_ name: String, at place: Place, _ call: IssueContext) async throws -> (old: String, new: String) {
+    guard let old = try await store.openAccessKey(name: name) else { throw AgentError.unknownKey(name: name, suggestion: nil) }
+    let iam = try await IAM(place, call)
+    let sts = try await call.sts(region: place.region, place.sts, sending: Self.sent)
+    let signer = try await signer(name, old, sts, call)
+    if let left = try await store.setting(Self.leftOver(name)) {
+      try await delete(left, of: name, signedBy: signer, iam, sts, call)
+    }
+    let others = try await clients.iam.listAccessKeys(signedBy: signer, at: iam.endpoint, via: iam.route).filter {
+      $0.accessKeyId != old.accessKeyId
+    }
+    if let other = others.first { throw KeyRotationError.otherKey(name: name, id: other.accessKeyId) }
+    let owner = try await clients.sts.getCallerIdentity(signedBy: old, at: sts.0, via: sts.1)
+    let new = try await create(name, signer, iam, call)
+    do {
+      call.prompter.progress("waiting until the new key is known everywhere …")
+      try await prove(new, belongsTo: owner, name, sts)
+      try await store.replaceAccessKey(
+        name: name, credential: new, keepingOldAs: Self.replaced(name), leftOver: (Self.leftOver(name), old.accessKeyId),
+        requester: call.requester)
+    } catch {
+      // Nobody has it: it goes, so that the user is left with one key and can try again.
+      try? await clients.iam.deleteAccessKey(new.accessKeyId, signedBy: signer, at: iam.endpoint, via: iam.route)
+      throw error
+    }
+    // A device's code is good once: the session that it opened serves to the end.
+    try await delete(old.accessKeyId, of: name, signedBy: signer.sessionToken == nil ? new : signer, iam, sts, call)
+    return (old.accessKeyId, new.accessKeyId)
+  }
+
+  /// Where IAM is, and the way there.
+  private struct IAM {
+    let endpoint: ServiceEndpoint
+    let route: Route
+
+    init(_ place: Place, _ call: IssueContext) async throws {
+      endpoint = try ServiceEndpoint(.iam, region: place.region ?? "us-east-1", settings: place.iam)
+      route = try await call.route(to: endpoint, place.iam, sending: AccessKeyRotation.sent)
+    }
+  }
+
+  /// What a person is told of when an endpoint is not AWS's own.
+  private static let sent = "calls signed with an access key, and the word that a new key is good"
+
+  /// The setting that names a key which is still to be deleted.
+  private static func leftOver(_ name: String) -> String { "access-key.\(name).left-over" }
+  /// The name under which the old key is kept until AWS refuses it.
+  static func replaced(_ name: String) -> String { name + ".replaced" }
+
+  /// The key itself; where it has an MFA device, a session of it, since policies often want that for IAM.
+  private func signer(_ name: String, _ key: Credential, _ sts: (STSEndpoint, Route), _ call: IssueContext) async throws
+    -> Credential
+  {
+    guard let serial = try await store.accessKeys().first(where: { $0.name == name })?.mfaSerial else { return key }
+    let code = try await call.code(CredentialPlan.Device(serial: serial, process: nil, owner: name))
+    var event = call.event(.getSessionToken, profile: name)
+    event.mfa = true
+    event.sourceAccessKeyId = key.accessKeyId
+    event.go(to: sts.0, by: sts.1)
+    return try await audited(event, in: store) { event in
+      let result = try await clients.sts.getSessionToken(
+        duration: SessionDuration(seconds: 900), mfa: (serial, code), signedBy: key, at: sts.0, via: sts.1)
+      event.requestId = result.requestId
+      event.accessKeyId = result.credential.accessKeyId
+      event.expiresAt = result.credential.expiresAt
+      return result.credential
+    }
+  }
+
+  private func create(_ name: String, _ signer: Credential, _ iam: IAM, _ call: IssueContext) async throws -> Credential {
+    var event = call.event(.createAccessKey, profile: name)
+    event.sourceAccessKeyId = signer.accessKeyId
+    event.go(to: iam.endpoint, by: iam.route)
+    return try await audited(event, in: store) { event in
+      let made = try await clients.iam.createAccessKey(signedBy: signer, at: iam.endpoint, via: iam.route)
+      event.accessKeyId = made.credential.accessKeyId
+      event.requestId = made.requestId
+      return made.credential
+    }
+  }
+
+  /// Waits until STS knows the new key, and knows it as the old one's user's.
+  private func prove(_ key: Credential, belongsTo owner: CallerIdentity, _ name: String, _ sts: (STSEndpoint, Route)) async throws
+  {
+    let deadline = clock.now().adding(seconds: Self.patience)
+    while true {
+      do {
+        let found = try await clients.sts.getCallerIdentity(signedBy: key, at: sts.0, via: sts.1)
+        guard found == owner else { throw KeyRotationError.foreignKey(name: name, owner: owner.arn, found: found.arn) }
+        return
+      } catch let error as AWSError where error.code == "InvalidClientTokenId" && clock.now() < deadline {
+        try await clock.sleep(until: clock.now().adding(seconds: 2))
+      }
+    }
+  }
+
+  /// Deletes an old key, and drops it here once AWS itself refuses it: an answer that says that it is gone is not enough.
+  private func delete(
+    _ id: String, of name: String, signedBy signer: Credential, _ iam: IAM, _ sts: (STSEndpoint, Route), _ call: IssueContext
+  ) async throws {
+    var event = call.event(.deleteAccessKey, profile: name)
+    event.sourceAccessKeyId = signer.accessKeyId
+    event.accessKeyId = id
+    event.go(to: iam.endpoint, by: iam.route)
+    try await audited(event, in: store) { _ in
+      do { try await clients.iam.deleteAccessKey(id, signedBy: signer, at: iam.endpoint, via: iam.route) } catch let error
+        as AWSError
+        where error.code == "NoSuchEntity"
+      {}
+    }
+    if let kept = try await store.openAccessKey(name: Self.replaced(name)), kept.accessKeyId == id {
+      call.prompter.progress("waiting until AWS refuses the old key …")
+      guard try await isRefused(kept, sts) else {
+        return call.prompter.notice(
+          "AWS still takes the old key \(id): it stays in the vault as \(Self.replaced(name)) until the next rotation")
+      }
+      try await store.removeAccessKey(name: Self.replaced(name), requester: call.requester)
+    }
+    try await store.setSetting(Self.leftOver(name), nil, requester: call.requester)
+  }
+
+  private func isRefused(_ key: Credential, _ sts: (STSEndpoint, Route)) async throws -> Bool {
+    let deadline = clock.now().adding(seconds: Self.patience)
+    while true {
+      do {
+        _ = try await clients.sts.getCallerIdentity(signedBy: key, at: sts.0, via: sts.1)
+      } catch let error as AWSError where error.code == "InvalidClientTokenId" {
+        return true
+      }
+      guard clock.now() < deadline else { return false }
+      try await clock.sleep(until: clock.now().adding(seconds: 2))
+    }
+  }
+}
+
+/// What stands in the way of a new access key.
+enum KeyRotationError: ReportableError, Hashable {
+  case otherKey(name: String, id: String)
+  /// What was made is another user's.
+  case foreignKey(name: String, owner: String, found: String)
+  /// The vault follows a file that still says the old key.
+  case inFile(name: String, file: String)
+
+  var message: String {
+    switch self {
+    case .foreignKey(let name, let owner, let found):
+      "the new key for \(name) belongs to \(found), not to \(owner); the old key stays in use"
+    case .inFile(let name, let file): "the key \(name) still stands in \(file), which the vault follows"
+    case .otherKey(let name, let id):
+      "the user of \(name) has another access key, \(id); IAM allows two, and a new one needs the place"
+    }
+  }
+
+  var hint: String? {
+    switch self {
+    case .foreignKey: "is the IAM endpoint AWS's own? `vault config trusted_endpoints` shows the others"
+    case .inFile: "take aws_access_key_id and aws_secret_access_key out of that file: the vault holds the key"
+    case .otherKey(_, let id): "where nothing uses it: aws iam delete-access-key --access-key-id \(id)"
+    }
+  }
+
+  var exitStatus: ExitStatus {
+    switch self {
+    case .inFile: .configuration
+    case .otherKey: .cannotCreate
+    case .foreignKey: .refused
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import CSystem
+import Glibc
+import Synchronization
+import VaultModel
+
+/// How the agent is told to end: by a signal or by a client. The first word counts.
+final class ShutdownSignal: Sendable {
+  private struct State {
+    var isRequested = false
+    var requester: Requester?
+    var action: (@Sendable () -> Void)?
+    var onLostSocket: @Sendable () -> Void = {}
+  }
+  private let state = Mutex(State())
+
+  /// What to do when the end is asked for; at once, if it was already.
+  func onRequest(_ action: @escaping @Sendable () -> Void) {
+    let now = state.withLock { state in
+      state.action = action
+      return state.isRequested
+    }
+    if now { action() }
+  }
+
+  /// What to do when a client finds no socket (SIGUSR1).
+  func onLostSocket(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onLostSocket = action } }
+
+  /// - Parameter requester: nil for a signal, and for the agent itself.
+  func request(by requester: Requester? = nil) {
+    let action = state.withLock { state in
+      let first = !state.isRequested
+      if first { state.requester = requester }
+      state.isRequested = true
+      return first ? state.action : nil
+    }
+    action?()
+  }
+
+  /// Who asked.
+  var requester: Requester? { state.withLock { $0.requester } }
+
+  /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and every one that is made from now on. Call it first, on the main thread.
+  static func blockSignals() {
+    var signals = Self.signals
+    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    signal(SIGPIPE, SIG_IGN)
+  }
+
+  /// Waits for the signals, forever. The main thread has nothing else to do.
+  func watchSignals() -> Never {
+    var signals = Self.signals
+    var which: Int32 = 0
+    while true {
+      guard sigwait(&signals, &which) == 0 else { continue }
+      if which == SIGUSR1 { state.withLock { $0.onLostSocket }() } else { request() }
+    }
+  }
+
+  private static var signals: sigset_t {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, signal) }
+    return signals
+  }
+}
+
+/// A thread of our own, for what blocks.
+enum Thread {
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Runs `body` on a new thread that nobody waits for.
+  static func detach(_ body: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(Body(body)).toOpaque()
+    let code = pthread_create(
+      &thread, nil,
+      { argument in
+        guard let argument else { return nil }
+        Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+        return nil
+      }, argument)
+    precondition(code == 0, "cannot make a thread (errno \(code))")
+    pthread_detach(thread)
+  }
+
+  /// Runs `body` on a new thread and waits for its result without holding up a cooperative one.
+  static func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in detach { continuation.resume(returning: body()) } }
+  }
+}

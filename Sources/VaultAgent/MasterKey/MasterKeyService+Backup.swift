@@ -1,0 +1,150 @@
+import Glibc
+import VaultDatabase
+import VaultKeys
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// A copy of the master key under a passphrase, and putting it back.
+extension MasterKeyService {
+  /// Where the passphrase of a copy comes from: a file that the person names, else the person.
+  struct BackupPassphrase: Sendable {
+    let file: String?
+    let prompter: any Prompter
+
+    func answer(_ question: Question) async throws -> SecretBytes {
+      if let file { return try PassphraseSource.file(file) }
+      return try await prompter.ask(question)
+    }
+  }
+
+  /// Writes a copy of the key that seals the vault.
+  ///
+  /// - Returns: the key's name.
+  func backUp(to path: String, _ passphrase: BackupPassphrase, requester: Requester) async throws -> KeyID {
+    try await ensureUnlocked(for: passphrase.prompter, requester: requester)
+    let id = try await activeKey().id
+    // Nobody waits in turn while a person thinks of a passphrase.
+    let answer = try await passphrase.answer(
+      .backupPassphrase(key: id.description, minimumLength: PassphraseKeyStore.minimumLength))
+    return try await inTurn {
+      let active = try await activeKey()
+      guard active.id == id else { throw Self.changedMeanwhile }
+      let key = try await keyStore(of: active).read(id)
+      var event = AuditEvent(action: .keyBackedUp, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "key \(id) to \(path)"
+      do {
+        try await KeyBackup.write(key, id: id, vaultId: store.vaultId, to: path, passphrase: answer)
+      } catch {
+        event.outcome = .failure
+        event.error = Failure(error).message
+        try await store.record(event)
+        throw error
+      }
+      do {
+        try await store.record(event)
+      } catch {
+        // No copy without its row.
+        unlink(path)
+        throw error
+      }
+      return id
+    }
+  }
+
+  private func activeKey() async throws -> KeyRecord {
+    guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
+    return active
+  }
+
+  private static var changedMeanwhile: Failure {
+    Failure("the vault's key was changed meanwhile", hint: "run it again", exitStatus: .temporary)
+  }
+
+  /// Puts the key of a copy in the key store, where the one that seals the vault is missing or damaged there.
+  ///
+  /// Nothing is put anywhere before the key has been found to be the one that seals this vault. Where the key store has lost the head of
+  /// the audit log with the key, the log goes on from where it is, and says so.
+  ///
+  /// - Returns: the key's name, and whether the log's head was lost.
+  func restore(from path: String, _ passphrase: BackupPassphrase, requester: Requester) async throws -> (
+    id: KeyID, lostHead: Bool
+  ) {
+    let backup = try KeyBackup(path: path, vaultId: store.vaultId)
+    guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else {
+      throw Failure("this vault has no key yet; there is nothing to restore", exitStatus: .badData)
+    }
+    guard active.id == backup.keyId else {
+      throw Failure(
+        "the copy holds key \(backup.keyId), and the vault is sealed under \(active.id)",
+        hint: "a copy is good until the key is changed (`vault master-key rotate`)", exitStatus: .badData)
+    }
+    let target = keyStores(try place(for: active))
+    try await inTurn { try await requireLoss(of: active, in: target) }
+    let key = try await backup.open(passphrase: passphrase.answer(.copyPassphrase(path: path)))
+    return try await inTurn {
+      guard try await activeKey().id == active.id else { throw Self.changedMeanwhile }
+      // Another may have restored it while this one was asked.
+      try await requireLoss(of: active, in: target)
+      return try await put(key, of: active, in: target, path, requester)
+    }
+  }
+
+  private func requireLoss(of active: KeyRecord, in target: any KeyStore) async throws {
+    if target.kind.rawValue == active.store, try await isReadable(active, in: target) {
+      throw Failure("the key store has key \(active.id); there is nothing to restore", exitStatus: .badData)
+    }
+  }
+
+  private func put(
+    _ key: SecretBytes, of active: KeyRecord, in target: any KeyStore, _ path: String, _ requester: Requester
+  ) async throws -> (id: KeyID, lostHead: Bool) {
+    let wasLocked = try await store.setting(Self.lockSetting) != nil
+    try await store.unlock(key: key, id: active.id)
+    do {
+      try await target.write(key, as: active.id)
+      let lostHead = try await adopt(active, in: target, path, requester)
+      await anchorHead()
+      if wasLocked { await store.lock() } else { tellUnlocked() }
+      return (active.id, lostHead)
+    } catch {
+      await store.lock()
+      throw error
+    }
+  }
+
+  /// The key store that is asked for by name counts; else the one where the key was.
+  private func place(for active: KeyRecord) throws -> KeyStoreKind {
+    let named = CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }
+    return try AgentSettings.keyStore(named ?? active.store)
+  }
+
+  /// What is damaged goes, so that the key can take its place; any other failure is no reason to put a key anywhere.
+  private func isReadable(_ active: KeyRecord, in keyStore: any KeyStore) async throws -> Bool {
+    do {
+      return try await store.opens(try await keyStore.read(active.id), id: active.id)
+    } catch KeyStoreError.keyMissing {
+      return false
+    } catch KeyStoreError.damaged {
+      try await keyStore.remove(active.id)
+      return false
+    }
+  }
+
+  private func adopt(_ active: KeyRecord, in keyStore: any KeyStore, _ path: String, _ requester: Requester) async throws -> Bool
+  {
+    try await store.moveKey(active.id, to: keyStore.kind.rawValue)
+    let anchor = try Self.checkpoint(await keyStore.readAnchor())
+    var lostHead = false
+    do {
+      try await store.resumeAudit(anchor: anchor, requester: requester)
+    } catch StoreError.chainBroken where anchor == nil {
+      try await store.acceptAudit(requester: requester)
+      lostHead = true
+    }
+    var event = AuditEvent(action: .keyRestored, outcome: .success, trigger: .manual, requester: requester)
+    event.detail = "key \(active.id) from \(path) in \(keyStore.kind.rawValue)" + (lostHead ? "; it had no head of the log" : "")
+    try await store.record(event)
+    return lostHead
+  }
+}

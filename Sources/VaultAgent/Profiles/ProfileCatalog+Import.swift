@@ -1,0 +1,135 @@
+import AWSConfig
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// How AWS's files come into the vault, and stay followed.
+extension ProfileCatalog {
+  /// Reads the followed files again if one of them is not as it was.
+  func observeChanges(_ prompter: any Prompter, _ requester: Requester) async throws {
+    let known: [FollowedFile]
+    do {
+      if let stamps { known = stamps } else { known = try await store.followedFiles() }
+    } catch let fault as RowError {
+      try await log(fault, requester)
+      throw fault
+    }
+    stamps = known
+    guard known.contains(where: { FileIdentity(path: $0.path) != $0.stamp }) else { return }
+    _ = try await importing.share("follow", for: prompter) { [self] prompter in
+      let sources = try ImportSources(followed: known)
+      return try await take(sources, trigger: .start, prompter, requester)
+    }
+  }
+
+  /// Reads the followed files again, since what the vault holds beside them has changed.
+  func retake(_ prompter: any Prompter, _ requester: Requester) async throws {
+    _ = try await take(try ImportSources(followed: try await store.followedFiles()), trigger: .manual, prompter, requester)
+  }
+
+  /// Takes the profiles of files that a person names.
+  func importFiles(_ request: ImportRequest, requester: Requester, prompter: any Prompter) async throws -> ImportOutcome {
+    if request.once {
+      let sources = try ImportSources(followed: []).adding(request)
+      return try await copy(sources, prompter, requester)
+    }
+    let known = try await store.followedFiles()
+    var sources = try ImportSources(followed: known).adding(request)
+    if await !store.isUnlocked {
+      try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+      // A locked vault believes what stands in its list.
+      let proven = try await store.followedFiles()
+      if proven != known { sources = try ImportSources(followed: proven).adding(request) }
+    }
+    return try await take(sources, trigger: .manual, prompter, requester)
+  }
+
+  /// Takes what the files say now as what the followed profiles are.
+  ///
+  /// - Parameter fault: what another program changed of what they said.
+  func take(
+    _ sources: ImportSources, trigger: AuditTrigger, _ prompter: any Prompter, _ requester: Requester,
+    after fault: RowError? = nil
+  ) async throws -> ImportOutcome {
+    // The key is made before anything is taken, so that a vault is whole from its first import on; where it is locked, only files
+    // without secrets can be followed.
+    if !sources.keys.isEmpty || trigger == .manual { try await masterKeys.ensureUnlocked(for: prompter, requester: requester) }
+    let held = try await store.accessKeys()
+    let sections = sources.sections(holding: held)
+    let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
+    // A key that was added by hand is the file's profile's, as it is where the file came first.
+    let all = try await store.ownSections()
+    let stubs = Set(all.filter { KeySettings.isStub($0, held) && index[SectionKey($0)] != nil }.map(\.name))
+    let own = all.filter { $0.kind != .profile || !stubs.contains($0.name) }
+    let ownIndex = Dictionary(own.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
+    let resolver = ChainResolver(
+      lookup: { kind, name in ownIndex[SectionKey(kind, name)] ?? index[SectionKey(kind, name)] }, environment: { _ in nil })
+    let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
+    let summary = try await store.importFiles(
+      sources.files, sections: sections, summaries: summaries, keys: sources.keys, yielding: stubs,
+      requester: requester, trigger: trigger, after: fault)
+    for key in held where summary.removed.contains(key.name) && key.origin == SettingOrigin.vault.file {
+      // The key stays, and so does a way to it.
+      try await store.putProfiles(
+        [(key.name, KeySettings.make(key), ProfileSummary(name: key.name, kind: .keys))], requester: requester)
+    }
+    try await store.updateSummaries(own.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) })
+    forgetPlans()
+    let hidden = summary.shadowed.map { name in
+      let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
+      return "\(place): the vault's own profile \"\(name)\" counts in place of this one; `vault remove \(name)` lets it in"
+    }
+    return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings + hidden)
+  }
+
+  /// Copies the profiles into the vault, as its own.
+  private func copy(_ sources: ImportSources, _ prompter: any Prompter, _ requester: Requester) async throws -> ImportOutcome {
+    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+    let sections = sources.sections(holding: [])
+    let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
+    let resolver = ChainResolver(
+      lookup: { [reader] kind, name in index[SectionKey(kind, name)] ?? (try? reader.section(kind, name)) },
+      environment: { _ in nil })
+    let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
+    let summary = try await store.importOwn(sections: sections, summaries: summaries, keys: sources.keys, requester: requester)
+    try await summarizeOwn()
+    return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings)
+  }
+
+  /// Works out anew what `vault list` says of the profiles that the vault keeps itself.
+  func summarizeOwn() async throws {
+    forgetPlans()
+    let resolver = resolver([:])
+    let own = try await store.ownSections().filter { $0.kind == .profile }
+    try await store.updateSummaries(own.map { resolver.summary(for: $0.name) })
+  }
+
+  private static func lines(_ summary: ImportSummary, _ sources: ImportSources) -> [String] {
+    var lines: [String] = []
+    let total = summary.added.count + summary.changed.count + summary.unchanged
+    lines.append(
+      "\(total) \(total == 1 ? "profile" : "profiles"): \(summary.added.count) new, \(summary.changed.count) changed, \(summary.removed.count) gone"
+    )
+    if !sources.keys.isEmpty {
+      let count = sources.keys.count
+      lines.append(
+        "\(count) access \(count == 1 ? "key is" : "keys are") sealed in the vault; the plain text in \(sources.keyFiles.joined(separator: ", ")) can go"
+      )
+    }
+    return lines
+  }
+}
+
+/// What names a section.
+struct SectionKey: Hashable {
+  let kind: SectionKind
+  let name: String
+
+  init(_ kind: SectionKind, _ name: String) {
+    self.kind = kind
+    self.name = name
+  }
+
+  init(_ section: ConfigSection) { self.init(section.kind, section.name) }
+}

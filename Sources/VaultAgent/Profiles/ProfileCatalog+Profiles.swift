@@ -1,0 +1,143 @@
+import AWSConfig
+import VaultDatabase
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// What a person changes in the profiles and keys that the vault keeps itself.
+extension ProfileCatalog {
+  /// Adds or changes a profile of the vault's own.
+  func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
+    try await observeChanges(prompter, requester)
+    var written: [VaultStore.WrittenProfile] = []
+    for change in changes { written.append(try await checked(change, prompter, requester)) }
+    try await store.putProfiles(written, requester: requester)
+    forgetPlans()
+  }
+
+  /// What a change makes of a profile. What cannot lead to credentials is refused here, where the person can mend it.
+  private func checked(_ change: ProfileChange, _ prompter: any Prompter, _ requester: Requester) async throws
+    -> VaultStore.WrittenProfile
+  {
+    guard ProfileChange.isProfileName(change.name) else {
+      throw AgentError.badRequest(
+        "a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+    }
+    var section = try reader.section(.profile, change.name)
+    if change.mustExist {
+      try requireProfile(change.name)
+      try await requireOwn(change.name)
+      // A change keeps the rest, and so must not take over another program's.
+      section = try await proven(prompter, requester) { $0(.profile, change.name) }
+    } else if section != nil {
+      throw AgentError.profileExists(name: change.name)
+    }
+    let settings = try change.applied(to: section?.settings ?? [])
+    let candidate = ConfigSection(kind: .profile, name: change.name, settings: settings)
+    let resolver = ChainResolver(
+      lookup: { [reader] kind, name in kind == .profile && name == candidate.name ? candidate : try? reader.section(kind, name) },
+      environment: { _ in nil })
+    _ = try resolver.chain(for: change.name)
+    return (change.name, settings, resolver.summary(for: change.name))
+  }
+
+  func remove(_ name: String, requester: Requester) async throws {
+    try requireProfile(name)
+    try await requireOwn(name)
+    let hasHidden = try reader.shadowedSections().contains { $0.profile == name }
+    try await store.removeProfile(name, requester: requester)
+    forgetPlans()
+    // The profile of a followed file that it had hidden comes in with the next request, as if the file had changed.
+    if hasHidden { stamps = try await store.followedFiles().map(\.asChanged) }
+  }
+
+  /// - Throws: where the profile comes from a followed file, which is the place to change it.
+  private func requireOwn(_ name: String) async throws {
+    guard try await isOwn(name) else {
+      let file = try reader.section(.profile, name)?.settings.first?.origin.description
+      throw AgentError.notOurs(profile: name, file: file ?? "an AWS config file")
+    }
+  }
+
+  private func isOwn(_ name: String) async throws -> Bool {
+    try await store.ownSections().contains { $0.kind == .profile && $0.name == name }
+  }
+
+  /// Seals an access key, and makes the profile that hands out its sessions where there is none of that name.
+  func addAccessKey(_ name: String, _ credential: Credential, mfaSerial: String?, replace: Bool, requester: Requester)
+    async throws
+  {
+    guard ProfileChange.isProfileName(name) else {
+      throw AgentError.badRequest(
+        "a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+    }
+    if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
+    let isOwn = try await isOwn(name)
+    let section =
+      isOwn ? try await proven(NonInteractivePrompter(), requester) { $0(.profile, name) } : try reader.section(.profile, name)
+    try await store.addAccessKey(name: name, credential: credential, mfaSerial: mfaSerial, requester: requester)
+    if section != nil, !isOwn { return try await retake(NonInteractivePrompter(), requester) }
+    // A profile of the vault's own says that it has the key.
+    var settings =
+      section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
+    settings += KeySettings.make(accessKeyId: credential.accessKeyId, mfaSerial: mfaSerial)
+    try await rewrite(name, settings, requester)
+  }
+
+  /// Writes a profile's settings and works out anew what follows from them.
+  private func rewrite(_ name: String, _ settings: [Setting], _ requester: Requester) async throws {
+    try await store.putProfiles([(name, settings, ProfileSummary(name: name, kind: nil))], requester: requester)
+    try await summarizeOwn()
+  }
+
+  /// Where the calls for an access key go, and the chain of the profile that hands out its sessions.
+  func keyPlace(_ name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws -> (
+    CredentialChain, iam: EndpointSettings
+  ) {
+    if let setting = try reader.section(.profile, name)?["aws_secret_access_key"]
+      ?? reader.section(.profile, name)?["aws_access_key_id"],
+      setting.origin.line > 0
+    {
+      throw KeyRotationError.inFile(name: name, file: setting.origin.description)
+    }
+    return try await resolved(environment, prompter, requester) { (try $0.chain(for: name), try $0.endpoint(of: name, .iam)) }
+  }
+
+  /// A key has another id: its profile says so, where the vault keeps it.
+  func keyChanged(_ name: String, accessKeyId: String, requester: Requester) async throws {
+    guard try await isOwn(name), let section = try await proven(NonInteractivePrompter(), requester, { $0(.profile, name) })
+    else {
+      return forgetPlans()
+    }
+    let settings = section.settings.map { setting in
+      setting.name == "aws_access_key_id"
+        ? Setting(name: setting.name, value: .text(accessKeyId), origin: setting.origin) : setting
+    }
+    try await rewrite(name, settings, requester)
+  }
+
+  func removeAccessKey(_ name: String, requester: Requester) async throws {
+    let keys = try await store.accessKeys()
+    guard keys.contains(where: { $0.name == name }) else {
+      throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
+    }
+    try await store.removeAccessKey(name: name, requester: requester)
+    if let serial = keys.first(where: { $0.name == name })?.mfaSerial,
+      !keys.contains(where: { $0.name != name && $0.mfaSerial == serial })
+    {
+      try await store.removeMFASecret(serial: serial, requester: requester)
+    }
+    if !(try await isOwn(name)) { return try await retake(NonInteractivePrompter(), requester) }
+    let left =
+      try await proven(NonInteractivePrompter(), requester) { $0(.profile, name) }?.settings.filter {
+        !KeySettings.names.contains($0.name) && $0.name != "mfa_serial"
+      }
+      ?? []
+    if left.isEmpty {
+      try await store.removeProfile(name, requester: requester)
+      try await summarizeOwn()
+    } else {
+      try await rewrite(name, left, requester)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import AWSConfig
+import VaultDatabase
+import VaultModel
+import VaultStore
+
+// Nothing is sent, run or written on the word of rows that this vault did not write.
+extension ProfileCatalog {
+  typealias Lookup = (SectionKind, String) -> ConfigSection?
+
+  /// Runs `body` with the profiles and sections that the vault itself wrote. What another program changed of those that come from followed
+  /// files is read from them again first.
+  ///
+  /// - Throws: `RowError` for the vault's own; `StoreError.locked` once `body` finds nothing else wrong, since what is wrong with a
+  ///   profile can be said without a key.
+  func proven<Value>(_ prompter: any Prompter, _ requester: Requester, _ body: (@escaping Lookup) throws -> Value) async throws
+    -> Value
+  {
+    guard await store.isUnlocked else {
+      _ = try body { [reader] kind, name in try? reader.section(kind, name) }
+      throw StoreError.locked
+    }
+    do {
+      do {
+        return try await provenOnce(prompter, requester, body)
+      } catch let fault as RowError where fault.isOfFile {
+        try await readAgain(fault, prompter, requester)
+        return try await provenOnce(prompter, requester, body)
+      }
+    } catch let fault as RowError {
+      try await log(fault, requester)
+      throw fault
+    }
+  }
+
+  private func provenOnce<Value>(
+    _ prompter: any Prompter, _ requester: Requester, _ body: (@escaping Lookup) throws -> Value
+  ) async throws -> Value {
+    try await repairFileRows(prompter, requester)
+    let sections = ProvenSections(reader: reader, codes: try await store.authenticRows())
+    do {
+      let value = try body(sections.section)
+      if let fault = sections.fault { throw fault }
+      return value
+    } catch {
+      // A section that is not lent looks missing.
+      throw sections.fault ?? error
+    }
+  }
+
+  /// A chain resolver over proven sections; see ``proven(_:_:_:)``.
+  func resolved<Value>(
+    _ environment: [String: String], _ prompter: any Prompter, _ requester: Requester, _ body: (ChainResolver) throws -> Value
+  ) async throws -> Value {
+    try await proven(prompter, requester) { lookup in
+      try body(ChainResolver(lookup: lookup, environment: { environment[$0] }))
+    }
+  }
+
+  /// Reads the followed files again, where their rows were taken in while the vault was locked, or are not all there any more.
+  private func repairFileRows(_ prompter: any Prompter, _ requester: Requester) async throws {
+    _ = try await store.authenticRows()
+    switch await store.fileRows {
+    case .asWritten: return
+    case .pending: try await readFiles(nil, prompter, requester)
+    case .changed: try await readAgain(nil, prompter, requester)
+    }
+  }
+
+  /// - Parameter fault: nil where it is not known which row is wrong.
+  private func readAgain(_ fault: RowError?, _ prompter: any Prompter, _ requester: Requester) async throws {
+    prompter.notice("\(fault?.message ?? VaultStore.changedFileRows); the followed files are read again")
+    try await readFiles(fault, prompter, requester)
+  }
+
+  private func readFiles(_ fault: RowError?, _ prompter: any Prompter, _ requester: Requester) async throws {
+    _ = try await importing.share(fault?.what ?? "follow", for: prompter) { [self] prompter in
+      let sources = try ImportSources(followed: try await store.followedFiles())
+      return try await take(sources, trigger: .start, prompter, requester, after: fault)
+    }
+  }
+
+  /// Logs rows that are another program's, each once.
+  func log(_ fault: RowError, _ requester: Requester) async throws {
+    guard told.insert(fault).inserted else { return }
+    var event = AuditEvent(action: .databaseChanged, outcome: .refused, trigger: .start, requester: requester)
+    event.error = fault.message
+    try await store.record(event)
+  }
+}

@@ -1,0 +1,29 @@
+import AWSConfig
+import VaultDatabase
+import VaultModel
+
+// Where a person can sign in.
+extension ProfileCatalog {
+  /// - Parameter name: of an `sso-session`, of a profile that comes from one, or a start URL as older profiles say it.
+  func signInPlace(
+    named name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester
+  ) async throws -> SSOPlace {
+    if try reader.section(.ssoSession, name) != nil || reader.section(.profile, name) != nil {
+      return try await resolved(environment, prompter, requester) { try $0.signInPlace(named: name) }
+    }
+    // A sign-in of the older form is named for its URL.
+    if let profile = try reader.profiles(ofSignIn: name).first {
+      let place = try await resolved(environment, prompter, requester) { try $0.signInPlace(named: profile) }
+      if place.name == name { return place }
+    }
+    let names = try reader.sectionNames(.ssoSession)
+    throw AgentError.unknownSignIn(name: name, suggestion: Suggestion.nearest(to: name, in: try names + reader.profileNames()))
+  }
+
+  /// The one place that there is.
+  func onlySignInPlace(environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws -> SSOPlace {
+    let names = try reader.signInNames()
+    guard names.count == 1 else { throw AgentError.whichSignIn(names: names) }
+    return try await signInPlace(named: names[0], environment: environment, prompter, requester)
+  }
+}

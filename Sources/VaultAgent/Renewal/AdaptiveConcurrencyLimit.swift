@@ -1,0 +1,17 @@
+import Synchronization
+
+/// How many questions may be under way: halved when a service asks to slow down, and won back by successes, one more for each round of
+/// them (as TCP does, RFC 5681, 3.1).
+final class AdaptiveConcurrencyLimit: Sendable {
+  private let most: Double
+  private let now: Mutex<Double>
+
+  init(most: Int) {
+    self.most = Double(most)
+    now = Mutex(Double(most))
+  }
+
+  var current: Int { now.withLock { Int($0) } }
+  func slowDown() { now.withLock { $0 = max(1, $0 / 2) } }
+  func recover() { now.withLock { $0 = min(most, $0 + 1 / $0) } }
+}

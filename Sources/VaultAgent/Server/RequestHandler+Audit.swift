@@ -1,0 +1,60 @@
+import VaultDatabase
+import VaultModel
+import VaultStore
+import VaultWire
+
+// What concerns the audit log itself.
+extension RequestHandler {
+  func auditHead(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
+    if message.has(.refresh) {
+      try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+      await masterKeys.anchorHead()
+    }
+    let evidence = try await masterKeys.evidence(for: prompter, requester: requester)
+    let reply = ReplyBuilder(.done)
+    reply.add(.item, evidence.anchor?.line)
+    reply.add(.text, evidence.fault)
+    return reply
+  }
+
+  func auditAccept(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
+    try await masterKeys.acceptLog(for: prompter, requester: requester)
+    return ReplyBuilder(.done)
+  }
+
+  func auditKey(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
+    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+    let key = try await store.makeVerificationKey(requester: requester)
+    await masterKeys.anchorHead()
+    let reply = ReplyBuilder(.done)
+    reply.add(.item, String(key.sequence))
+    key.key.withBytes { reply.add(.answer, $0) }
+    return reply
+  }
+
+  func auditArchive(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
+    guard let path = message.text(.name), path.hasPrefix("/"), let before = message.text(.text).flatMap({ Int64($0) }) else {
+      throw AgentError.badRequest("an archive without a file or a time")
+    }
+    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+    // First, and no row after it goes: an agent that dies then must find the key store's head in the log.
+    guard let head = try await masterKeys.putHead() else { throw AgentError.locked }
+    // Nor one that a live copy has not had yet: it would never get it.
+    let received = await exporters.received ?? head
+    let segment: AuditKeyRows.Segment
+    do {
+      segment = try await store.archive(
+        before: Timestamp(milliseconds: before), through: min(head, received), to: path, requester: requester)
+    } catch StoreError.nothingToArchive where received < head {
+      throw Failure(
+        "rows behind \(received) have not come to every live copy, and stay in the log",
+        hint: "`vault agent status` says which waits",
+        exitStatus: .temporary)
+    }
+    await masterKeys.anchorHead()
+    let reply = ReplyBuilder(.done, count: Int(segment.last - segment.first + 1))
+    reply.add(.item, "first\t\(segment.first)")
+    reply.add(.item, "last\t\(segment.last)")
+    return reply
+  }
+}

@@ -1,0 +1,63 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+
+/// Lists every account and permission set of a sign-in: several questions at a time, fewer where AWS asks to slow down.
+struct AccountDiscovery: Sendable {
+  struct Found: Sendable {
+    let account: SSOAccount
+    let roles: [String]
+  }
+
+  /// Questions under way at one time.
+  static let most = 8
+  /// How often an account is asked for again after the retries of a call are used up by throttling.
+  static let patience = 6
+
+  let portal: SSOPortalClient
+  let clock: any WallClock
+  var token: SecretBytes
+  let endpoint: ServiceEndpoint
+  let route: Route
+
+  func accounts(_ prompter: any Prompter) async throws -> [SSOAccount] {
+    prompter.progress("asking for the accounts …")
+    return try await portal.listAccounts(token: token, at: endpoint, via: route)
+  }
+
+  /// - Parameter report: is given each account as soon as its permission sets are known.
+  func run(_ accounts: [SSOAccount], _ prompter: any Prompter, report: (Found) throws -> Void) async throws {
+    let concurrency = AdaptiveConcurrencyLimit(most: Self.most)
+    try await withThrowingTaskGroup(of: Found.self) { group in
+      var waiting = accounts.makeIterator()
+      var underWay = 0
+      var done = 0
+      while true {
+        while underWay < concurrency.current, let account = waiting.next() {
+          group.addTask { Found(account: account, roles: try await roles(account.id, concurrency)) }
+          underWay += 1
+        }
+        guard let found = try await group.next() else { return }
+        underWay -= 1
+        done += 1
+        if done % 25 == 0 { prompter.progress("\(done) of \(accounts.count) accounts …") }
+        try report(found)
+      }
+    }
+  }
+
+  private func roles(_ account: String, _ concurrency: AdaptiveConcurrencyLimit) async throws -> [String] {
+    var attempt = 0
+    while true {
+      do {
+        let roles = try await portal.listAccountRoles(account: account, token: token, at: endpoint, via: route).sorted()
+        concurrency.recover()
+        return roles
+      } catch let error as AWSError where error.exitStatus == .temporary && attempt < Self.patience {
+        attempt += 1
+        concurrency.slowDown()
+        try await clock.sleep(until: clock.now().adding(milliseconds: Int64(attempt) * 500))
+      }
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import Synchronization
+import VaultModel
+import VaultSecrets
+
+/// Leads the person's browser to a URL that is a secret, without that URL on any command line, which every user of the machine can read:
+/// the browser is given an address on loopback, which leads this user's programs alone, and for a while.
+final class OneTimeRedirect: Sendable {
+  /// Seconds.
+  static let patience: Int64 = 60
+
+  private let clock: any WallClock
+  private let rejections: RejectionMonitor
+  private let servers = Mutex<[String: LoopbackServer]>([:])
+
+  /// - Parameter rejections: told of other users' connections.
+  init(clock: any WallClock, rejections: RejectionMonitor) {
+    self.clock = clock
+    self.rejections = rejections
+  }
+
+  /// - Parameters:
+  ///   - once: whether who comes a second time finds nothing.
+  ///   - seconds: how long the address leads anywhere.
+  /// - Returns: the address for the browser.
+  func open(_ url: SecretBytes, once: Bool = true, for seconds: Int64 = patience) throws -> String {
+    let path = SecretBytes.random(count: 32).withBytes { base64URL($0) }.withBytes { "/" + String(decoding: $0, as: UTF8.self) }
+    let destination = Destination(url, once: once)
+    let server = try LoopbackServer(
+      turnedAway: { [rejections] in rejections.note($0, at: "the browser's redirect") },
+      answer: { request, port in
+        guard request.method == "GET", request.path == path, request.values(of: "host") == ["127.0.0.1:\(port)"],
+          let url = destination.take()
+        else { return LoopbackServer.Response(status: 404, body: SecretBytes("Nothing is here.\n")) }
+        let location = url.withBytes { String(decoding: $0, as: UTF8.self) }
+        return LoopbackServer.Response(
+          status: 302, body: SecretBytes(""), headers: [("Location", location), ("Referrer-Policy", "no-referrer")])
+      })
+    let address = "http://127.0.0.1:\(server.port)\(path)"
+    servers.withLock { $0[address] = server }
+    // Ends by itself after its time; nobody waits for it.
+    Task(executorPreference: AgentExecutor.current) { [weak self, clock] in
+      try? await clock.sleep(until: clock.now().adding(seconds: seconds))
+      self?.close(address)
+    }
+    return address
+  }
+
+  /// Leads nobody from that address any more.
+  func close(_ address: String) {
+    let over = servers.withLock { $0.removeValue(forKey: address) }
+    // The last reference: it waits for its thread.
+    _ = over
+  }
+
+  private final class Destination: Sendable {
+    private let value: Mutex<SecretBytes?>
+    private let once: Bool
+
+    init(_ value: SecretBytes, once: Bool) {
+      self.value = Mutex(value)
+      self.once = once
+    }
+
+    func take() -> SecretBytes? {
+      value.withLock { value in
+        defer { if once { value = nil } }
+        return value
+      }
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// Signing in, with a person.
+extension SSOSessions {
+  /// Seconds that a person has to come back from the browser: as long as a device code lives.
+  static let patience: Int64 = 600
+
+  /// Signs in to a place, in place of the sign-in that there was. Who asks for one of the same kind while it is under way waits for the
+  /// same; it ends where nobody waits for it any more (Ctrl-C).
+  func signIn(_ place: SSOPlace, flow: SignInFlow, _ context: SignInContext) async throws -> SignInRecord {
+    // The older form of configuration has no scopes, without which there is no authorization code.
+    let flow = place.scopes.isEmpty ? .device : flow
+    return try await signingIn.share("\(flow) \(place.name)", for: context.prompter, endsAlone: true) { prompter in
+      let context = context.asked(by: prompter)
+      return switch flow {
+      case .browser: try await signInByBrowser(place, context)
+      case .device: try await signInByDevice(place, context)
+      }
+    }
+  }
+
+  private func signInByBrowser(_ place: SSOPlace, _ context: SignInContext) async throws -> SignInRecord {
+    try await withClient(place, .browser, context) { client in
+      let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+      let pkce = PKCE()
+      let state = PKCE.newState()
+      let callback = try SignInCallback(state: SecretBytes(state)) { [rejections] in
+        rejections.note($0, at: "the sign-in's way back")
+      }
+      let url = pkce.authorizeURL(
+        clientId: client.clientId, redirectURI: callback.redirectURL, state: state, scopes: place.scopes, at: endpoint)
+      let address = show(url, code: nil, context)
+      defer { if let address { redirect.close(address) } }
+      context.prompter.progress("waiting until you have signed in …")
+      let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
+        group.addTask { try await callback.code() }
+        group.addTask {
+          try await clock.sleep(until: clock.now().adding(seconds: Self.patience))
+          callback.giveUp()
+          return nil
+        }
+        defer { group.cancelAll() }
+        while let found = try await group.next() { if let found { return found } }
+        throw SignInError.tooLate
+      }
+      return try await take(
+        .authorizationCode(code, verifier: pkce.verifier, redirectURI: callback.redirectURL), as: client, place, context,
+        how: "browser")
+    }
+  }
+
+  private func signInByDevice(_ place: SSOPlace, _ context: SignInContext) async throws -> SignInRecord {
+    try await withClient(place, .device, context) { client in
+      let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+      let device = try await clients.oidc.startDeviceAuthorization(
+        client, startURL: place.startURL, at: endpoint,
+        via: try await context.route(to: endpoint, place.oidc, by: clients.trust))
+      let address = show(device.verificationURIComplete ?? device.verificationURI, code: device.userCode, context)
+      defer { if let address { redirect.close(address) } }
+      context.prompter.progress("waiting until you have signed in …")
+      var interval = Int64(device.interval)
+      try await clock.sleep(until: clock.now().adding(seconds: interval))
+      return try await take(.deviceCode(device.deviceCode), as: client, place, context, how: "device") { error in
+        if error.reason == .slowDown { interval += 5 }
+        guard device.expiresAt > clock.now() else { throw SignInError.tooLate }
+        try await clock.sleep(until: clock.now().adding(seconds: interval))
+      }
+    }
+  }
+
+  /// Shows a page to sign in at.
+  ///
+  /// - Returns: the address that leads the person's browser to it until the sign-in is over: the page's own is for who signs in alone, and
+  ///   what stands on the browser's command line is everybody's. Nil where no port could be had.
+  private func show(_ url: String, code: String?, _ context: SignInContext) -> String? {
+    let address = try? redirect.open(SecretBytes(url), once: false, for: Self.patience)
+    context.prompter.show(SignInPage(url: url, code: code, address: address))
+    return address
+  }
+
+  /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
+  private func withClient<Result>(
+    _ place: SSOPlace, _ flow: SignInFlow, _ context: SignInContext, _ body: (SSOClientRegistration) async throws -> Result
+  ) async throws -> Result {
+    let scopes = place.scopes.joined(separator: " ")
+    let kept = try await store.ssoClient(
+      startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow,
+      livingUntil: clock.now().adding(seconds: 2 * Self.patience))
+    if let kept {
+      do {
+        return try await body(
+          SSOClientRegistration(
+            clientId: kept.record.clientId, clientSecret: kept.secret, expiresAt: kept.record.expiresAt))
+      } catch let error as SSOOIDCError where error.reason == .invalidClient {
+        // Goes on with a new one.
+      }
+    }
+    return try await body(try await register(place, flow, scopes, context))
+  }
+
+  private func register(_ place: SSOPlace, _ flow: SignInFlow, _ scopes: String, _ context: SignInContext) async throws
+    -> SSOClientRegistration
+  {
+    let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+    let route = try await context.route(to: endpoint, place.oidc, by: clients.trust)
+    var event = context.event(.registerClient, place, at: endpoint, by: route)
+    let intent = try await store.begin(event)
+    do {
+      let client = try await clients.oidc.registerClient(
+        name: "vault", scopes: place.scopes, grantTypes: flow == .browser ? [.authorizationCode, .refreshToken] : [],
+        redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? place.startURL : nil,
+        at: endpoint, via: route)
+      event.outcome = .success
+      event.expiresAt = client.expiresAt
+      try await store.complete(
+        intent,
+        client: SSOClientRecord(
+          startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow, clientId: client.clientId,
+          expiresAt: client.expiresAt), secret: client.clientSecret, event: event)
+      return client
+    } catch {
+      event.outcome = .failure
+      event.error = Failure(error).message
+      try? await store.fail(intent, event: event)
+      throw error
+    }
+  }
+}
+
+/// Where a person goes to sign in.
+struct SignInPage: Sendable, Hashable {
+  let url: String
+  /// What the page asks for, to be compared by the person; nil where the browser comes back by itself.
+  let code: String?
+  /// What the browser is started with instead, and leads there; nil where there is none.
+  let address: String?
+}

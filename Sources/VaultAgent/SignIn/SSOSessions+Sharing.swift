@@ -1,0 +1,69 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+// Sign-ins that the vault and the AWS CLI have in common.
+extension SSOSessions {
+  /// The setting that says for which home directory a sign-in's token is written out.
+  private static func setting(_ name: String) -> String { "share-token.\(name)" }
+
+  /// From now on each access token of a sign-in is written for the SDKs too.
+  func share(_ name: String, home: String, requester: Requester) async throws {
+    try await store.setSetting(Self.setting(name), home, requester: requester)
+    try await writeShared(name)
+  }
+
+  /// Writes the token of a sign-in that is shared; nothing happens for another.
+  func writeShared(_ name: String) async throws {
+    guard let home = try await store.setting(Self.setting(name)), let kept = try await store.openSignIn(named: name) else {
+      return
+    }
+    try TokenCache(home: home).write(kept.tokens.accessToken, kept.record)
+  }
+
+  /// Takes the shared token away, at the end of a sign-in.
+  func unshare(_ name: String, requester: Requester) async throws {
+    do {
+      guard let home = try await store.setting(Self.setting(name)) else { return }
+      TokenCache(home: home).remove(name)
+    } catch RowError.setting {
+      // Another program's: there is nothing of ours where it says.
+    }
+    try await store.setSetting(Self.setting(name), nil, requester: requester)
+  }
+
+  /// Takes over the sign-in that the AWS CLI has, for as long as its access token lives.
+  func adopt(_ place: SSOPlace, home: String, _ context: SignInContext) async throws -> SignInRecord {
+    let file = try TokenCache(home: home).read(place.name)
+    let cached: CachedToken
+    do throws(CachedToken.Malformed) {
+      cached = try CachedToken(file)
+    } catch {
+      throw SignInError.failed("the AWS CLI's token: \(error.what)")
+    }
+    guard cached.startURL == place.startURL, cached.region == place.region else {
+      throw SignInError.failed("the AWS CLI's token is for \(cached.startURL) in \(cached.region)")
+    }
+    let life = cached.expiresAt.since(clock.now())
+    guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token is over") }
+    guard life <= SSOOIDCClient.longestLife * 1_000 else {
+      throw SignInError.failed("the AWS CLI's token has an end that cannot be")
+    }
+    let record = SignInRecord(
+      id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
+      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: cached.expiresAt, isRenewable: false,
+      clientEndsAt: cached.expiresAt)
+    var event = AuditEvent(action: .tokenAdopted, outcome: .intent, trigger: context.trigger, requester: context.requester)
+    event.detail = "\(place.name): the AWS CLI's"
+    let intent = try await store.begin(event)
+    event.outcome = .success
+    event.expiresAt = record.expiresAt
+    try await store.complete(
+      intent, signIn: record,
+      tokens: SignInTokens(
+        accessToken: cached.accessToken, refreshToken: nil, clientId: "", clientSecret: SecretBytes(""), hosts: place.foreignHosts
+      ), event: event)
+    return record
+  }
+}

@@ -1,0 +1,231 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+import VaultStore
+
+/// Keeps the sign-ins to IAM Identity Center: signing in, renewing silently, signing out.
+struct SSOSessions: Sendable {
+  /// An access token is renewed once it has less than this left, in seconds (botocore, `SSOTokenProvider`: 15 minutes).
+  static let lead: Int64 = 15 * 60
+
+  let store: VaultStore
+  let clients: Clients
+  let clock: any WallClock
+  let redirect: OneTimeRedirect
+  /// Told of other users' connections.
+  let rejections: RejectionMonitor
+  let renewing: SingleFlightGroup<Bool>
+  let signingIn: SingleFlightGroup<SignInRecord>
+
+  init(store: VaultStore, clients: Clients, clock: any WallClock, redirect: OneTimeRedirect, rejections: RejectionMonitor) {
+    self.redirect = redirect
+    self.rejections = rejections
+    self.store = store
+    self.clients = clients
+    self.clock = clock
+    renewing = SingleFlightGroup(clock: clock)
+    signingIn = SingleFlightGroup(clock: clock)
+  }
+
+  /// Who asks, and how AWS is reached for them.
+  struct SignInContext: Sendable {
+    let requester: Requester
+    let trigger: AuditTrigger
+    let environment: [String: String]
+    let prompter: any Prompter
+
+    /// - Parameter how: for the log.
+    func event(
+      _ action: AuditAction, _ place: SSOPlace, how: String? = nil, at endpoint: ServiceEndpoint, by route: Route
+    ) -> AuditEvent {
+      var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
+      event.detail = how.map { "\(place.name): \($0)" } ?? place.name
+      event.go(to: endpoint, by: route)
+      return event
+    }
+
+    func route(to endpoint: ServiceEndpoint, _ settings: EndpointSettings, by trust: NetworkTrust) async throws -> Route {
+      try await trust.route(
+        to: endpoint, settings, sending: "the tokens of your sign-in",
+        for: NetworkTrust.Context(requester: requester, trigger: trigger, environment: environment, prompter: prompter))
+    }
+
+    func asked(by prompter: any Prompter) -> SignInContext {
+      SignInContext(requester: requester, trigger: trigger, environment: environment, prompter: prompter)
+    }
+  }
+
+  /// An access token that is alive, renewed without a person where it is near its end.
+  ///
+  /// - Throws: ``SignInError/needed(name:)`` where a person must sign in.
+  func token(_ place: SSOPlace, _ context: SignInContext) async throws -> SecretBytes {
+    try await requireTrust(in: place, context)
+    guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else {
+      throw SignInError.needed(name: place.name)
+    }
+    guard kept.record.expiresAt.since(clock.now()) < Self.lead * 1_000 else { return kept.tokens.accessToken }
+    try await renew(place, context, after: kept.record, isOver: false)
+    guard let fresh = try await store.openSignIn(named: place.name), fresh.record.expiresAt > clock.now() else {
+      throw SignInError.needed(name: place.name)
+    }
+    return fresh.tokens.accessToken
+  }
+
+  /// Where a place is not AWS's own, it must be trusted before it is asked whether the tokens are for it: who is refused is told why.
+  private func requireTrust(in place: SSOPlace, _ context: SignInContext) async throws {
+    guard place.foreignHosts != nil else { return }
+    for (service, settings) in [(AWSService.oidc, place.oidc), (.portal, place.portal)] {
+      let endpoint = try ServiceEndpoint(service, region: place.region, settings: settings)
+      _ = try await context.route(to: endpoint, settings, by: clients.trust)
+    }
+  }
+
+  /// The token in place of one that AWS no longer takes before its time: one that came meanwhile, else what the refresh token brings.
+  ///
+  /// - Throws: ``SignInError/needed(name:)`` where a person must sign in; AWS's own error where that cannot be known now.
+  func replacement(of token: SecretBytes, _ place: SSOPlace, _ context: SignInContext) async throws -> SecretBytes {
+    // The first turn may be spent on a renewal that others began for a token near its end, and that has let an outage pass.
+    for _ in 0..<2 {
+      guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else { break }
+      guard kept.tokens.accessToken.equals(token) else { return kept.tokens.accessToken }
+      try await renew(place, context, after: kept.record, isOver: true)
+    }
+    guard let kept = try await store.openSignIn(named: place.name), !kept.tokens.accessToken.equals(token) else {
+      throw SignInError.needed(name: place.name)
+    }
+    return kept.tokens.accessToken
+  }
+
+  /// Renews a sign-in, once for all who want it.
+  ///
+  /// - Parameter isOver: AWS no longer takes the access token, whatever its end.
+  private func renew(_ place: SSOPlace, _ context: SignInContext, after record: SignInRecord, isOver: Bool) async throws {
+    _ = try await renewing.share(place.name, for: context.prompter) { prompter in
+      try await renewAlone(place, context.asked(by: prompter), after: record, isOver: isOver)
+      return true
+    }
+  }
+
+  /// A sign-in is for one start URL in one region, at the hosts that gave it; where the config or an environment says others by now, its
+  /// tokens go nowhere.
+  private static func fits(_ kept: (record: SignInRecord, tokens: SignInTokens), _ place: SSOPlace) -> Bool {
+    kept.record.startURL == place.startURL && kept.record.region == place.region && kept.tokens.hosts == place.foreignHosts
+  }
+
+  private func renewAlone(_ place: SSOPlace, _ context: SignInContext, after record: SignInRecord, isOver: Bool) async throws {
+    // Another waiter may have renewed it before this one's turn.
+    guard let kept = try await store.openSignIn(named: place.name), kept.record.id == record.id, Self.fits(kept, place) else {
+      return
+    }
+    let isOver = isOver || record.expiresAt <= clock.now()
+    guard let refreshToken = kept.tokens.refreshToken, record.clientEndsAt > clock.now() else {
+      guard isOver else { return }
+      return try await end(record, context)
+    }
+    let client = SSOClientRegistration(
+      clientId: kept.tokens.clientId, clientSecret: kept.tokens.clientSecret, expiresAt: record.clientEndsAt)
+    do {
+      try await take(.refreshToken(refreshToken), as: client, place, context, how: "renewed", renewing: record)
+    } catch let error as SSOOIDCError where error.exitStatus != .temporary {
+      // The session in the portal is over, or was ended there; the access token may still serve for its last minutes.
+      guard isOver || [.invalidGrant, .invalidClient, .expiredToken].contains(error.reason) else { return }
+      try await end(record, context)
+    } catch {
+      guard isOver else { return }
+      throw error
+    }
+  }
+
+  /// Asks for a token and keeps it, between an intent and its outcome.
+  ///
+  /// - Parameters:
+  ///   - how: for the log.
+  ///   - before: the sign-in that is renewed; what comes of it counts only while that is there.
+  ///   - wait: what to do where the grant is not ready yet; nil where it must be.
+  @discardableResult
+  func take(
+    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOPlace, _ context: SignInContext, how: String,
+    renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
+  ) async throws -> SignInRecord {
+    let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+    let route = try await context.route(to: endpoint, place.oidc, by: clients.trust)
+    var event = context.event(.createToken, place, how: how, at: endpoint, by: route)
+    let intent = try await store.begin(event)
+    let token: SSOToken
+    do {
+      token = try await poll(wait) { try await clients.oidc.createToken(grant, for: client, at: endpoint, via: route) }
+    } catch {
+      event.fail(error)
+      try await store.fail(intent, event: event)
+      throw error
+    }
+    // A renewal need not bring another refresh token: the one that there is goes on then (RFC 6749, 6).
+    var refreshToken = token.refreshToken
+    if refreshToken == nil, case .refreshToken(let old) = grant { refreshToken = old }
+    let record = SignInRecord(
+      id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
+      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: token.expiresAt,
+      isRenewable: refreshToken != nil, clientEndsAt: client.expiresAt)
+    event.outcome = .success
+    event.issuedAt = record.signedInAt
+    event.expiresAt = record.expiresAt
+    try await store.complete(
+      intent, signIn: record,
+      tokens: SignInTokens(
+        accessToken: token.accessToken, refreshToken: refreshToken, clientId: client.clientId,
+        clientSecret: client.clientSecret, hosts: place.foreignHosts), event: event, renewing: before?.id)
+    do { try await writeShared(place.name) } catch {
+      context.prompter.notice("the AWS CLI's token could not be written: \(Failure(error).message)")
+    }
+    return record
+  }
+
+  private func poll(
+    _ wait: ((SSOOIDCError) async throws -> Void)?, _ ask: () async throws -> SSOToken
+  ) async throws -> SSOToken {
+    while true {
+      do {
+        return try await ask()
+      } catch let error as SSOOIDCError where error.reason == .authorizationPending || error.reason == .slowDown {
+        guard let wait else { throw error }
+        try await wait(error)
+      }
+    }
+  }
+
+  /// AWS no longer takes this sign-in. One that a person has begun meanwhile in its place stays, and serves who waited.
+  ///
+  /// - Throws: ``SignInError/needed(name:)`` where there is no other.
+  private func end(_ record: SignInRecord, _ context: SignInContext) async throws {
+    let name = record.name
+    guard try await store.endSignIn(name, id: record.id, as: .expired, trigger: context.trigger, requester: context.requester)
+    else {
+      return
+    }
+    context.prompter.notice("the sign-in to \(name) is over; `vault login \(name)` begins a new one")
+    throw SignInError.needed(name: name)
+  }
+
+  /// Signs out: on the server as far as it can be reached, and here in any case. The sessions that the sign-in brought go with it.
+  ///
+  /// - Returns: false where nobody was signed in.
+  func signOut(_ name: String, _ context: SignInContext, place: SSOPlace?) async throws -> Bool {
+    guard let kept = try await store.openSignIn(named: name) else { return false }
+    do {
+      // Where the place is not the one that gave the token, nobody is told.
+      guard kept.tokens.hosts == place?.foreignHosts else { throw SignInError.elsewhere(name: name) }
+      let settings = place?.portal ?? EndpointSettings()
+      let endpoint = try ServiceEndpoint(.portal, region: kept.record.region, settings: settings)
+      try await clients.portal.logout(
+        token: kept.tokens.accessToken, at: endpoint, via: try await context.route(to: endpoint, settings, by: clients.trust))
+    } catch let error as SSOPortalError where error.reason == .signInAgain {
+      // It is what was wanted.
+    } catch {
+      context.prompter.notice("IAM Identity Center was not told: \(Failure(error).message)")
+    }
+    try await unshare(name, requester: context.requester)
+    _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: context.requester)
+    _ = try await store.forgetSessions(ofSignIn: name, requester: context.requester)
+    return true
+  }
+}
