@@ -37,7 +37,7 @@ final class GuardedMemory: @unchecked Sendable {
   private static let pageful = 4_080
   /// Wiped memory for the next secrets, and no more of it than this.
   private static let spare = Mutex<[SparePage]>([])
-  private static let mostSpare = 64
+  private static let maxSpare = 64
 
   /// `@unchecked Sendable`: whoever takes it out of the list has it alone.
   private struct SparePage: @unchecked Sendable {
@@ -66,7 +66,7 @@ final class GuardedMemory: @unchecked Sendable {
     sodium_memzero(start, count)
     let page = SparePage(memory: region)
     let isKept = Self.spare.withLock { spare in
-      guard spare.count < Self.mostSpare else { return false }
+      guard spare.count < Self.maxSpare else { return false }
       spare.append(page)
       return true
     }

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// What a lane's thread does while it has no job: it waits for something from outside.
-public protocol LaneWatch: AnyObject, Sendable {
+public protocol EventSource: AnyObject, Sendable {
   /// Waits until something of its own has happened, or ``interrupt()`` is called; what it begins then may queue jobs on the lane. Only the
   /// lane's thread calls it, between jobs.
   ///
@@ -25,10 +25,10 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private var isEnding = false
   /// The thread waits, and nobody has woken it yet.
   private var isAsleep = false
-  private var watch: (any LaneWatch)?
+  private var watch: (any EventSource)?
   private var thread = pthread_t()
   /// How often jobs are run before the watch is looked at, however many more there are.
-  private static let longestRun = 16
+  private static let maxRunLength = 16
 
   /// Runs its jobs on a new thread until ``end()``.
   init() {
@@ -78,7 +78,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   /// From now on the thread waits in `watch`; nil: on its condition again.
-  fileprivate func wait(in watch: (any LaneWatch)?) {
+  fileprivate func wait(in watch: (any EventSource)?) {
     pthread_mutex_lock(mutex)
     wake()
     self.watch = watch
@@ -124,7 +124,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
       }
       jobs.removeAll(keepingCapacity: true)
       runs += 1
-      if runs >= Self.longestRun {
+      if runs >= Self.maxRunLength {
         runs = 0
         watch?.watch(mayWait: false)
       }
@@ -133,7 +133,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 }
 
 /// Lets tasks run on the store's own thread, so that a request that only reads a session and logs it wakes one thread and no more.
-public final class StoreLane: TaskExecutor {
+public final class StoreExecutor: TaskExecutor {
   let thread: ThreadExecutor
 
   /// Makes a thread, which lasts as long as the process, unless a store that made it for itself ends it.
@@ -142,5 +142,5 @@ public final class StoreLane: TaskExecutor {
   public func enqueue(_ job: consuming ExecutorJob) { thread.enqueue(job, for: asUnownedTaskExecutor()) }
 
   /// Has the thread wait in `watch` while it has nothing to do; with nil, no longer.
-  public func wait(in watch: (any LaneWatch)?) { thread.wait(in: watch) }
+  public func wait(in watch: (any EventSource)?) { thread.wait(in: watch) }
 }

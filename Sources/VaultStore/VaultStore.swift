@@ -12,15 +12,15 @@ public actor VaultStore {
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   /// For tasks whose work is mostly the store's.
-  public nonisolated let lane: StoreLane
+  public nonisolated let lane: StoreExecutor
 
   /// `vlt_…`
   public nonisolated let vaultId: String
   nonisolated let clock: any WallClock
   let database: Database
-  var sealer: Sealer?
+  var cipher: EnvelopeCipher?
   /// Seals in the form of today, where the vault has the one before.
-  var successor: Sealer?
+  var successor: EnvelopeCipher?
   var trust = RowTrust()
   var head: AuditHead
   /// The log's keys, once the vault was unlocked; they stay when it is locked, since they open nothing.
@@ -30,7 +30,7 @@ public actor VaultStore {
   var sealedNumber: Int64 = 0
   /// Is called after each transaction that added rows.
   private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
-  var late = LateRows()
+  var deferred = DeferredAuditRows()
   var onLate: @Sendable () -> Void = {}
   /// The agent's start, until its row is written: before the first other row, so that a log that is then found to be an old copy has none.
   private var opening: (event: AuditEvent, time: Timestamp)?
@@ -51,8 +51,8 @@ public actor VaultStore {
   /// - Parameters:
   ///   - requester: who the agent is, for the rows that it writes unasked.
   ///   - lane: where to run; nil for a thread of its own, which ends with the store.
-  public init(path: String, clock: any WallClock, host requester: Requester, lane given: StoreLane? = nil) async throws {
-    lane = given ?? StoreLane()
+  public init(path: String, clock: any WallClock, host requester: Requester, lane given: StoreExecutor? = nil) async throws {
+    lane = given ?? StoreExecutor()
     executor = lane.thread
     ownsThread = given == nil
     self.clock = clock
@@ -108,7 +108,7 @@ public actor VaultStore {
   /// Ends the store's use of the file.
   public func close() throws {
     try writeLateRows()
-    if ratchet != nil, sealer != nil { try change { try $0.sealRatchet() } }
+    if ratchet != nil, cipher != nil { try change { try $0.sealRatchet() } }
     lock()
     try database.checkpoint()
   }
@@ -140,7 +140,7 @@ public actor VaultStore {
         try appendLateRows()
         return try body(self)
       }
-      late.removeAll()
+      deferred.removeAll()
       if head.sequence != before.sequence { onRows(durability == .process) }
       return result
     } catch {
@@ -162,7 +162,7 @@ public actor VaultStore {
   }
 
   /// Names who is told, after each transaction that added rows to the log; `isDelivery` where nothing was minted or changed.
-  public func followRows(_ body: @escaping @Sendable (_ isDelivery: Bool) -> Void) { onRows = body }
+  public func observeRows(_ body: @escaping @Sendable (_ isDelivery: Bool) -> Void) { onRows = body }
 
   /// Adds a row to the audit log. Only within ``change(_:_:)``.
   @discardableResult
@@ -194,7 +194,7 @@ public actor VaultStore {
 
   /// The agent ends. One that wrote nothing, and never knew whether the log is the one that the key store knows of, leaves no row.
   public func end(with event: AuditEvent) throws {
-    guard opening == nil || (ratchet != nil && sealer != nil) else { return }
+    guard opening == nil || (ratchet != nil && cipher != nil) else { return }
     try change(.process) { _ = try $0.append(event) }
   }
 

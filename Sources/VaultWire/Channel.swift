@@ -11,7 +11,7 @@ public final class Channel {
   deinit { close(descriptor) }
 
   /// Seconds that a connection may wait for its place in the agent's queue, and a message for room.
-  public static let patience: Int32 = 10
+  public static let timeouts: Int32 = 10
 
   /// The process at the other end when the connection was made; nil where the kernel does not say.
   public var peer: Int32? {
@@ -23,7 +23,7 @@ public final class Channel {
   ///
   /// - Returns: nil with `errno` set where nobody listens there; `EAGAIN` where nobody took the connection in time.
   public static func connect(to path: String) -> Channel? {
-    let descriptor = sys_unix_connect(path, patience)
+    let descriptor = sys_unix_connect(path, timeouts)
     return descriptor < 0 ? nil : Channel(descriptor: descriptor)
   }
 
@@ -56,7 +56,7 @@ public final class Channel {
     let header = WireBuffer(capacity: 16)
     try read(4, into: header)
     let length = header.length
-    guard length >= 4, length <= longestPayload else { throw .malformed }
+    guard length >= 4, length <= maxPayloadBytes else { throw .malformed }
     let payload = WireBuffer(capacity: length)
     try read(length, into: payload)
     guard let message = Message(payload) else { throw .malformed }

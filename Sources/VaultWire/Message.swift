@@ -7,7 +7,7 @@ import VaultModel
 public let protocolVersion: UInt16 = 1
 
 /// The longest payload that either side takes: the longest SAML assertion that AWS takes, its line ends, and what stands around it.
-public let longestPayload = 160 * 1_024
+public let maxPayloadBytes = 160 * 1_024
 
 /// What a message says.
 public enum MessageKind: UInt16, Sendable {
@@ -158,7 +158,7 @@ public struct Message: Sendable {
 
   /// - Returns: nil where the payload is not well formed.
   public init?(_ payload: WireBuffer) {
-    guard payload.count >= 4, payload.count <= longestPayload else { return nil }
+    guard payload.count >= 4, payload.count <= maxPayloadBytes else { return nil }
     func word(_ offset: Int) -> UInt16 { UInt16(payload[offset]) | UInt16(payload[offset + 1]) << 8 }
     version = word(0)
     kind = MessageKind(rawValue: word(2))
@@ -260,10 +260,10 @@ public struct MessageWriter: ~Copyable {
 
   /// The frame, ready to be sent.
   ///
-  /// - Throws: ``WireError/tooLong`` where the payload passes ``longestPayload``.
+  /// - Throws: ``WireError/tooLong`` where the payload passes ``maxPayloadBytes``.
   public consuming func frame() throws(WireError) -> WireBuffer {
     let length = buffer.count - 4
-    guard length <= longestPayload else { throw .tooLong }
+    guard length <= maxPayloadBytes else { throw .tooLong }
     buffer.overwrite(UInt32(length), at: 0)
     return buffer
   }
@@ -279,7 +279,7 @@ public enum WireError: ReportableError {
 
   public var message: String {
     switch self {
-    case .tooLong: "a message would pass the \(longestPayload / 1_024) KiB that one may have"
+    case .tooLong: "a message would pass the \(maxPayloadBytes / 1_024) KiB that one may have"
     case .malformed: "what came over the agent's socket is no message"
     case .closed: "the agent ended the connection"
     case .timedOut: "the agent did not answer in time"

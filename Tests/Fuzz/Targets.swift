@@ -56,7 +56,7 @@ private let now = Timestamp(seconds: 1_795_442_400)
 
 @Sendable private func xml(_ bytes: [UInt8]) {
   guard let elements = XMLElements(secret(bytes)) else { return }
-  _ = try? IssuedCredentials.temporary(
+  _ = try? CredentialParser.temporary(
     id: elements.text("AccessKeyId"), secret: elements.secret("SecretAccessKey"), token: elements.secret("SessionToken"),
     expiresAt: elements.text("Expiration").flatMap { Timestamp(iso8601: $0) }, now: now)
 }
@@ -86,17 +86,17 @@ private let now = Timestamp(seconds: 1_795_442_400)
   _ = message.number(.exitStatus)
 }
 
-private let sealer = Sealer(
+private let cipher = EnvelopeCipher(
   master: SecretBytes(String(repeating: "k", count: 32)), id: KeyID(bytes: [1, 2, 3, 4, 5, 6, 7, 8]) ?? KeyID.random())
 
 /// Nobody without the key makes an envelope that opens.
 @Sendable private func envelope(_ bytes: [UInt8]) {
-  let owner = SecretOwner(table: "session", row: "ses_fuzz", profile: "app", facts: [])
-  let place = SealedPlace(owner: owner, column: "envelope", version: 1, createdAt: now)
-  must((try? sealer.open(bytes, at: place)) == nil, "\(bytes)")
+  let owner = SecretIdentity(table: "session", row: "ses_fuzz", profile: "app", facts: [])
+  let place = AssociatedData(owner: owner, column: "envelope", version: 1, createdAt: now)
+  must((try? cipher.open(bytes, at: place)) == nil, "\(bytes)")
   // Behind a right header, too.
-  let whole = sealer.seal(SecretBytes("secret"), at: place)
-  must((try? sealer.open(Array(whole[..<Sealer.headerLength]) + bytes, at: place)) == nil, "\(bytes)")
+  let whole = cipher.seal(SecretBytes("secret"), at: place)
+  must((try? cipher.open(Array(whole[..<EnvelopeCipher.headerLength]) + bytes, at: place)) == nil, "\(bytes)")
 }
 
 @Sendable private func keyFile(_ bytes: [UInt8]) {
@@ -152,12 +152,12 @@ private let sealer = Sealer(
 
 /// Rows from the team's server: a form that is taken apart is, put together again, the same.
 @Sendable private func team(_ bytes: [UInt8]) {
-  var fields = AuditFormFields()
+  var fields = CanonicalRowFields()
   func look(_ bytes: UnsafeRawBufferPointer) {
     guard fields.read(bytes) else { return }
-    var form = AuditForm()
+    var form = CanonicalRow()
     form.begin(after: [UInt8](repeating: 0, count: 32))
-    for column in 0..<AuditFormFields.count {
+    for column in 0..<CanonicalRowFields.count {
       switch fields[column] {
       case .none: form.put(.none)
       case .number(let number): form.put(.number(number))

@@ -50,7 +50,7 @@ struct WireTests {
   func tooLong() {
     #expect(throws: WireError.self) {
       let writer = MessageWriter(.credential)
-      writer.add(.profile, String(repeating: "x", count: longestPayload))
+      writer.add(.profile, String(repeating: "x", count: maxPayloadBytes))
       _ = try writer.frame()
     }
   }

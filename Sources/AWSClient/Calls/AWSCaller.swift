@@ -35,7 +35,7 @@ enum RetryRule {
 }
 
 /// What a service answered.
-struct Answer<Document> {
+struct AWSResponse<Document> {
   let document: Document
   let requestId: String?
   let attempts: Int
@@ -45,17 +45,17 @@ struct Answer<Document> {
   /// What `body` reads in the answer.
   ///
   /// - Throws: `AWSError`, garbled, where it holds nonsense.
-  func read<Value>(_ body: (Document) throws(Nonsense) -> Value) throws(AWSError) -> Value {
-    do throws(Nonsense) {
+  func read<Value>(_ body: (Document) throws(MalformedResponse) -> Value) throws(AWSError) -> Value {
+    do throws(MalformedResponse) {
       return try body(document)
     } catch {
-      throw AWSError(.garbled(error.what), action: action, requestId: requestId, host: host, attempts: attempts)
+      throw AWSError(.malformedResponse(error.what), action: action, requestId: requestId, host: host, attempts: attempts)
     }
   }
 }
 
 /// What is wrong with an answer.
-struct Nonsense: Error {
+struct MalformedResponse: Error {
   let what: String
 }
 
@@ -64,8 +64,8 @@ struct Nonsense: Error {
 /// Where AWS says that the clock is off, the call is signed again with AWS's time, which is kept for the calls after it. Moments that AWS
 /// names are put on the machine's clock then, by which the vault and the programs that it serves see a session's end come.
 final class AWSCaller: Sendable {
-  static let mostAttempts = 3
-  static let longestDelay = 20.0
+  static let maxAttempts = 3
+  static let maxDelay = 20.0
   /// Seconds; AWS tolerates 300 (AWS General Reference, "Signature Version 4").
   static let toleratedSkew: Int64 = 240
 
@@ -90,20 +90,20 @@ final class AWSCaller: Sendable {
   func local(_ moment: Timestamp?) -> Timestamp? { moment?.adding(seconds: -offset.withLock { $0 }) }
 
   /// - Throws: `AWSError`; `CancellationError` where a wait between attempts is cancelled.
-  func call<Document>(_ call: AWSCall, _ form: AnswerForm<Document>) async throws -> Answer<Document> {
+  func call<Document>(_ call: AWSCall, _ form: ResponseDecoder<Document>) async throws -> AWSResponse<Document> {
     var attempt = 1
     var paid: Int?
     var hasCorrectedClock = false
     while true {
       let failure: AWSError
-      let pause: Double?
+      let serverDelay: Double?
       switch await once(call, form, attempt) {
       case .answer(let answer):
         quota.giveBack(paid)
         return answer
       case .failure(let error, let retryAfter):
         failure = error
-        pause = retryAfter
+        serverDelay = retryAfter
       }
       // Against the time that was signed with, not the machine's: what was learnt before may be what is wrong now.
       if failure.blamesClock, !hasCorrectedClock, abs(failure.clockOffset - offset.withLock { $0 }) > Self.toleratedSkew {
@@ -111,21 +111,21 @@ final class AWSCaller: Sendable {
         offset.withLock { $0 = failure.clockOffset }
         continue
       }
-      guard call.retries.allows(failure), attempt < Self.mostAttempts, let cost = quota.take(afterTimeout: failure.isTimeout)
+      guard call.retries.allows(failure), attempt < Self.maxAttempts, let cost = quota.take(afterTimeout: failure.isTimeout)
       else { throw failure }
       paid = cost
-      let delay = pause.map { min($0, Self.longestDelay) } ?? random() * min(Self.longestDelay, Double(1 << attempt))
+      let delay = serverDelay.map { min($0, Self.maxDelay) } ?? random() * min(Self.maxDelay, Double(1 << attempt))
       try await clock.sleep(until: clock.now().adding(milliseconds: Int64(delay * 1_000)))
       attempt += 1
     }
   }
 
   private enum Outcome<Document> {
-    case answer(Answer<Document>)
+    case answer(AWSResponse<Document>)
     case failure(AWSError, retryAfter: Double?)
   }
 
-  private func once<Document>(_ call: AWSCall, _ form: AnswerForm<Document>, _ attempt: Int) async -> Outcome<Document> {
+  private func once<Document>(_ call: AWSCall, _ form: ResponseDecoder<Document>, _ attempt: Int) async -> Outcome<Document> {
     let response: HTTPResponse
     do throws(TransportError) {
       response = try await transport.send(call.request(clock.now().adding(seconds: offset.withLock { $0 })))
@@ -140,7 +140,7 @@ final class AWSCaller: Sendable {
         offset.withLock { if abs(skew - $0) > Self.toleratedSkew { $0 = abs(skew) > Self.toleratedSkew ? skew : 0 } }
       }
       return .answer(
-        Answer(document: document, requestId: requestId, attempts: attempt, action: call.action, host: call.host))
+        AWSResponse(document: document, requestId: requestId, attempts: attempt, action: call.action, host: call.host))
     }
     let error = AWSError(
       Self.cause(response, form), action: call.action, requestId: requestId, host: call.host, attempts: attempt,
@@ -149,10 +149,10 @@ final class AWSCaller: Sendable {
     return .failure(error, retryAfter: Self.retryAfter(response))
   }
 
-  private static func cause<Document>(_ response: HTTPResponse, _ form: AnswerForm<Document>) -> AWSError.Cause {
+  private static func cause<Document>(_ response: HTTPResponse, _ form: ResponseDecoder<Document>) -> AWSError.Cause {
     if let refusal = form.refusal(response) { return .service(code: refusal.code, text: refusal.text, status: response.status) }
     if response.status >= 400 { return .service(code: "HTTP \(response.status)", text: "", status: response.status) }
-    return .garbled("status \(response.status) and \(response.body.count) bytes that are not \(form.name)")
+    return .malformedResponse("status \(response.status) and \(response.body.count) bytes that are not \(form.name)")
   }
 
   /// Seconds.

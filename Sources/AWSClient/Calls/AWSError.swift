@@ -7,7 +7,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     case service(code: String, text: String, status: Int)
     case transport(TransportError)
     /// An answer came that is none of AWS's.
-    case garbled(String)
+    case malformedResponse(String)
     /// What would be asked cannot be asked.
     case invalid(String)
   }
@@ -39,7 +39,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     case .service(let code, let text, _):
       return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(1_000)))\(tries)"
     case .transport(let error): return "\(action): \(error.message)\(tries)"
-    case .garbled(let what): return "\(action): \(host) sent what is no answer of AWS: \(what)\(tries)"
+    case .malformedResponse(let what): return "\(action): \(host) sent what is no answer of AWS: \(what)\(tries)"
     case .invalid(let what): return "\(action): \(what)"
     }
   }
@@ -49,7 +49,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     case .service(let code, let text, let status):
       ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset)
     case .transport(let error): ErrorHints.hint(action: action, error) ?? error.hint
-    case .garbled: "is something else listening at \(host)? a proxy, a captive portal?"
+    case .malformedResponse: "is something else listening at \(host)? a proxy, a captive portal?"
     case .invalid: nil
     }
   }
@@ -57,7 +57,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   public var exitStatus: ExitStatus {
     switch cause {
     case .transport(let error): return error.exitStatus
-    case .garbled: return .unavailable
+    case .malformedResponse: return .unavailable
     case .invalid: return .configuration
     case .service(let code, _, let status):
       if Self.throttling.contains(code) || status == 429 { return .temporary }
@@ -95,7 +95,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   var isRetryable: Bool {
     switch cause {
     case .transport(let error): error.isTransient
-    case .garbled: true
+    case .malformedResponse: true
     case .invalid: false
     // OAuth's own (RFC 8628, 3.5): who polls waits, and knows for how long.
     case .service("authorization_pending", _, _), .service("slow_down", _, _): false

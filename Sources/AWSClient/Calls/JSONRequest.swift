@@ -9,7 +9,7 @@ struct JSONRequest {
   var query: SecretBytes?
   var headers: [(name: String, value: String)] = []
   var body: SecretBytes?
-  let route: Route
+  let route: NetworkSettings
 
   var request: HTTPRequest {
     var all: [(name: String, value: String)] = [("Host", address.hostHeader), ("Accept", "application/json")]

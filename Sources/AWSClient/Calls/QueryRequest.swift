@@ -13,7 +13,7 @@ struct QueryRequest {
   let form: SecretBytes
   let address: WebAddress
   let signer: Signer?
-  let route: Route
+  let route: NetworkSettings
 
   /// - Parameter moment: the time that is signed.
   func request(at moment: Timestamp) -> HTTPRequest {

@@ -29,7 +29,7 @@ public final class JSONDocument {
   /// 1 MiB.
   public static let largest = 1 << 20
   public static let deepest = 32
-  static let mostValues = 65_536
+  static let maxValues = 65_536
 
   /// An object, of which this holds one reference.
   private let object: UnsafeMutablePointer<json_t>
@@ -78,7 +78,7 @@ public final class JSONDocument {
       case UInt8(ascii: ","): values += 1
       default: break
       }
-      if depth > deepest || values > mostValues { return false }
+      if depth > deepest || values > maxValues { return false }
     }
     return true
   }

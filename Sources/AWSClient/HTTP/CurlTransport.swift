@@ -82,14 +82,14 @@ private final class EasyHandle: @unchecked Sendable {
 ///
 /// `@unchecked Sendable`: besides the atomic flag, everything is touched by the one thread that performs it.
 private final class Transfer: @unchecked Sendable {
-  static let largestBody = 256 << 10
-  static let largestHeaders = 64 << 10
+  static let maxBodyBytes = 256 << 10
+  static let maxHeaderBytes = 64 << 10
 
   private let request: HTTPRequest
   private let address: WebAddress
   private let limits: CurlTransport.Limits
   private let isCancelled = Atomic(false)
-  private let body = UnsafeMutableRawBufferPointer.allocate(byteCount: Transfer.largestBody, alignment: 16)
+  private let body = UnsafeMutableRawBufferPointer.allocate(byteCount: Transfer.maxBodyBytes, alignment: 16)
   private var length = 0
   private var headerBytes = 0
   private var headers: [(name: String, value: String)] = []
@@ -209,7 +209,7 @@ private final class Transfer: @unchecked Sendable {
   }
 
   private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
-    guard length + bytes.count <= Self.largestBody else {
+    guard length + bytes.count <= Self.maxBodyBytes else {
       isTooLarge = true
       return 0
     }
@@ -220,7 +220,7 @@ private final class Transfer: @unchecked Sendable {
 
   private func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
     headerBytes += bytes.count
-    guard headerBytes <= Self.largestHeaders else {
+    guard headerBytes <= Self.maxHeaderBytes else {
       isTooLarge = true
       return 0
     }

@@ -8,7 +8,7 @@ public struct HTTPRequest: Sendable {
   public var headers: [(name: String, value: String)]
   public var body: SecretBytes
   /// The way, which the URL must keep to; nil for a machine's own metadata, which is asked without a proxy.
-  public var route: Route?
+  public var route: NetworkSettings?
   /// What goes behind `?`, percent-encoded; apart from the URL, which errors show, since it may hold credentials.
   public var query: SecretBytes?
   /// The longest that the whole transfer may take, in milliseconds; nil for the transport's own limit.
@@ -17,7 +17,7 @@ public struct HTTPRequest: Sendable {
   public var isPlainAllowed = false
 
   public init(
-    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, route: Route? = nil,
+    method: String, url: String, headers: [(name: String, value: String)], body: SecretBytes, route: NetworkSettings? = nil,
     query: SecretBytes? = nil, timeout: Int? = nil
   ) {
     self.method = method

@@ -30,14 +30,14 @@ public struct TrustedPlaces: Sendable, Hashable {
   public func route(
     to place: some NetworkPlace, _ settings: EndpointSettings, proxies: ProxySettings,
     read: (String) throws -> CertificateBundle = { try CertificateBundle(reading: $0) }
-  ) throws -> Route {
+  ) throws -> NetworkSettings {
     let address = place.address
     if !place.isAWS, let variable = settings.urlVariable {
       guard endpoints.contains(where: { $0.matches(address) }) else {
         throw UntrustedPlace.endpoint(origin: address.origin, variable: variable)
       }
     }
-    return Route(to: address, proxies: proxies, certificates: try certificates(settings, read))
+    return NetworkSettings(to: address, proxies: proxies, certificates: try certificates(settings, read))
   }
 
   private func certificates(_ settings: EndpointSettings, _ read: (String) throws -> CertificateBundle) throws

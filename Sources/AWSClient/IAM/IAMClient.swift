@@ -26,7 +26,7 @@ public struct NewAccessKey: Sendable {
 public final class IAMClient: Sendable {
   private static let version = "2010-05-08"
   /// A user has two keys; a page has a hundred.
-  static let mostPages = 8
+  static let maxPages = 8
 
   private let caller: AWSCaller
 
@@ -43,18 +43,18 @@ public final class IAMClient: Sendable {
   ///
   /// - Parameter user: nil for the one whose key signs.
   public func createAccessKey(
-    user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: Route
+    user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> NewAccessKey {
     var form = FormBody(action: "CreateAccessKey", version: Self.version)
     form.add("UserName", user)
     let query = query(form.finish(), credential, endpoint, route)
     let call = AWSCall(action: "CreateAccessKey", host: endpoint.host, retries: .unlessDone, request: query.request(at:))
     let answer = try await caller.call(call, .xml)
-    return try answer.read { elements throws(Nonsense) in
+    return try answer.read { elements throws(MalformedResponse) in
       let key = "CreateAccessKeyResult/AccessKey/"
-      let (id, secret) = try IssuedCredentials.keys(
+      let (id, secret) = try CredentialParser.keys(
         id: elements.text(key + "AccessKeyId"), secret: elements.secret(key + "SecretAccessKey"))
-      guard let userName = elements.text(key + "UserName") else { throw Nonsense(what: "no user") }
+      guard let userName = elements.text(key + "UserName") else { throw MalformedResponse(what: "no user") }
       return NewAccessKey(
         credential: Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: nil, expiresAt: nil), userName: userName,
         createdAt: elements.text(key + "CreateDate").flatMap { Timestamp(iso8601: $0) }, requestId: answer.requestId)
@@ -63,7 +63,8 @@ public final class IAMClient: Sendable {
 
   /// Deletes a key. One that is gone when the call is tried again was deleted by it.
   public func deleteAccessKey(
-    _ accessKeyId: String, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: Route
+    _ accessKeyId: String, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint,
+    via route: NetworkSettings
   ) async throws {
     var form = FormBody(action: "DeleteAccessKey", version: Self.version)
     form.add("UserName", user)
@@ -76,7 +77,7 @@ public final class IAMClient: Sendable {
   /// Makes a key inactive, or active again.
   public func updateAccessKey(
     _ accessKeyId: String, isActive: Bool, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint,
-    via route: Route
+    via route: NetworkSettings
   ) async throws {
     var form = FormBody(action: "UpdateAccessKey", version: Self.version)
     form.add("UserName", user)
@@ -87,39 +88,39 @@ public final class IAMClient: Sendable {
 
   /// A user's keys.
   public func listAccessKeys(
-    user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: Route
+    user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> [AccessKeyInfo] {
     var keys: [AccessKeyInfo] = []
     var marker: String?
-    for _ in 0..<Self.mostPages {
+    for _ in 0..<Self.maxPages {
       var form = FormBody(action: "ListAccessKeys", version: Self.version)
       form.add("UserName", user)
       form.add("Marker", marker)
       let answer = try await call("ListAccessKeys", form.finish(), credential, endpoint, route)
-      marker = try answer.read { elements throws(Nonsense) in
+      marker = try answer.read { elements throws(MalformedResponse) in
         for member in elements.members("AccessKeyMetadata") { keys.append(try Self.info(member)) }
         guard elements.text("ListAccessKeysResult/IsTruncated") == "true" else { return nil }
         guard let next = elements.text("ListAccessKeysResult/Marker"), (1...2_048).contains(next.utf8.count), next != marker
         else {
-          throw Nonsense(what: "a page that leads nowhere")
+          throw MalformedResponse(what: "a page that leads nowhere")
         }
         return next
       }
       if marker == nil { return keys }
     }
-    throw AWSError(.garbled("more than \(Self.mostPages) pages"), action: "ListAccessKeys", host: endpoint.host)
+    throw AWSError(.malformedResponse("more than \(Self.maxPages) pages"), action: "ListAccessKeys", host: endpoint.host)
   }
 
-  private static func info(_ member: [String: String]) throws(Nonsense) -> AccessKeyInfo {
-    guard let id = member["AccessKeyId"], AccessKeyForm.isId(id.utf8) else { throw Nonsense(what: "no access key id") }
+  private static func info(_ member: [String: String]) throws(MalformedResponse) -> AccessKeyInfo {
+    guard let id = member["AccessKeyId"], AccessKeyForm.isId(id.utf8) else { throw MalformedResponse(what: "no access key id") }
     guard let status = member["Status"].flatMap({ AccessKeyInfo.Status(rawValue: $0) }) else {
-      throw Nonsense(what: "no status of the key")
+      throw MalformedResponse(what: "no status of the key")
     }
     return AccessKeyInfo(accessKeyId: id, status: status, createdAt: member["CreateDate"].flatMap { Timestamp(iso8601: $0) })
   }
 
   private func query(
-    _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: Route
+    _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: NetworkSettings
   ) -> QueryRequest {
     QueryRequest(
       form: form, address: endpoint.address,
@@ -127,8 +128,8 @@ public final class IAMClient: Sendable {
   }
 
   private func call(
-    _ action: String, _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: Route
-  ) async throws -> Answer<XMLElements> {
+    _ action: String, _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: NetworkSettings
+  ) async throws -> AWSResponse<XMLElements> {
     let query = query(form, credential, endpoint, route)
     return try await caller.call(AWSCall(action: action, host: endpoint.host, request: query.request(at:)), .xml)
   }

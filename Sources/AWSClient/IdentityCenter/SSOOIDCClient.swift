@@ -9,7 +9,7 @@ public final class SSOOIDCClient: Sendable {
   /// Seconds between two polls where nothing else is said (RFC 8628, 3.2).
   static let standardInterval: Int64 = 5
   /// No code or token lives longer, in seconds: a portal session's limit is 90 days.
-  public static let longestLife: Int64 = 366 * 86_400
+  public static let maxLifetime: Int64 = 366 * 86_400
 
   private let caller: AWSCaller
 
@@ -27,7 +27,7 @@ public final class SSOOIDCClient: Sendable {
   ///   - issuerURL: the start URL; with redirect URIs only.
   public func registerClient(
     name: String, scopes: [String], grantTypes: [SSOGrantType] = [], redirectURIs: [String] = [], issuerURL: String? = nil,
-    at endpoint: ServiceEndpoint, via route: Route
+    at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSOClientRegistration {
     var body = JSONText()
     body.add("clientName", name)
@@ -36,11 +36,12 @@ public final class SSOOIDCClient: Sendable {
     body.add("grantTypes", grantTypes.isEmpty ? nil : grantTypes.map(\.rawValue))
     body.add("redirectUris", redirectURIs.isEmpty ? nil : redirectURIs)
     body.add("issuerUrl", issuerURL)
-    return try await call("RegisterClient", "/client/register", body.finish(), endpoint, route).read { json throws(Nonsense) in
-      guard let id = json.text("clientId")?.plain(1...2_048) else { throw Nonsense(what: "no client id") }
-      guard let secret = json.secret("clientSecret")?.plain(1...16_384) else { throw Nonsense(what: "no client secret") }
+    return try await call("RegisterClient", "/client/register", body.finish(), endpoint, route).read {
+      json throws(MalformedResponse) in
+      guard let id = json.text("clientId")?.plain(1...2_048) else { throw MalformedResponse(what: "no client id") }
+      guard let secret = json.secret("clientSecret")?.plain(1...16_384) else { throw MalformedResponse(what: "no client secret") }
       guard let expiresAt = Timestamp(foreignSeconds: json.int("clientSecretExpiresAt")) else {
-        throw Nonsense(what: "no end of the registration")
+        throw MalformedResponse(what: "no end of the registration")
       }
       return SSOClientRegistration(clientId: id, clientSecret: secret, expiresAt: expiresAt)
     }
@@ -48,19 +49,19 @@ public final class SSOOIDCClient: Sendable {
 
   /// Begins a sign-in that is confirmed on any device.
   public func startDeviceAuthorization(
-    _ registration: SSOClientRegistration, startURL: String, at endpoint: ServiceEndpoint, via route: Route
+    _ registration: SSOClientRegistration, startURL: String, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSODeviceAuthorization {
     var body = JSONText()
     body.add("clientId", registration.clientId)
     body.add("clientSecret", registration.clientSecret)
     body.add("startUrl", startURL)
     let answer = try await call("StartDeviceAuthorization", "/device_authorization", body.finish(), endpoint, route)
-    return try answer.read { json throws(Nonsense) in
-      guard let deviceCode = json.secret("deviceCode")?.plain(1...16_384) else { throw Nonsense(what: "no device code") }
-      guard let userCode = json.text("userCode")?.plain(1...64) else { throw Nonsense(what: "no user code") }
-      guard let uri = json.text("verificationUri")?.browserURL else { throw Nonsense(what: "no page to confirm on") }
+    return try answer.read { json throws(MalformedResponse) in
+      guard let deviceCode = json.secret("deviceCode")?.plain(1...16_384) else { throw MalformedResponse(what: "no device code") }
+      guard let userCode = json.text("userCode")?.plain(1...64) else { throw MalformedResponse(what: "no user code") }
+      guard let uri = json.text("verificationUri")?.browserURL else { throw MalformedResponse(what: "no page to confirm on") }
       let complete = json.text("verificationUriComplete")
-      if let complete, complete.browserURL == nil { throw Nonsense(what: "no page to confirm on") }
+      if let complete, complete.browserURL == nil { throw MalformedResponse(what: "no page to confirm on") }
       return SSODeviceAuthorization(
         deviceCode: deviceCode, userCode: userCode, verificationURI: uri, verificationURIComplete: complete,
         expiresAt: try end(json), interval: Int(min(max(json.int("interval") ?? Self.standardInterval, 1), 300)))
@@ -69,7 +70,7 @@ public final class SSOOIDCClient: Sendable {
 
   /// Asks for a token: once; a device code's caller polls.
   public func createToken(
-    _ grant: SSOGrant, for registration: SSOClientRegistration, at endpoint: ServiceEndpoint, via route: Route
+    _ grant: SSOGrant, for registration: SSOClientRegistration, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSOToken {
     var body = JSONText()
     body.add("clientId", registration.clientId)
@@ -83,25 +84,25 @@ public final class SSOOIDCClient: Sendable {
       body.add("codeVerifier", verifier)
     case .refreshToken(let token): body.add("refreshToken", token)
     }
-    return try await call("CreateToken", "/token", body.finish(), endpoint, route).read { json throws(Nonsense) in
-      guard let access = json.secret("accessToken")?.plain(1...65_536) else { throw Nonsense(what: "no access token") }
+    return try await call("CreateToken", "/token", body.finish(), endpoint, route).read { json throws(MalformedResponse) in
+      guard let access = json.secret("accessToken")?.plain(1...65_536) else { throw MalformedResponse(what: "no access token") }
       let refresh = json.secret("refreshToken")
-      if let refresh, refresh.plain(1...65_536) == nil { throw Nonsense(what: "no refresh token") }
+      if let refresh, refresh.plain(1...65_536) == nil { throw MalformedResponse(what: "no refresh token") }
       return SSOToken(accessToken: access, refreshToken: refresh, expiresAt: try end(json))
     }
   }
 
   /// From `expiresIn`, counted from now.
-  private func end(_ json: JSONDocument) throws(Nonsense) -> Timestamp {
-    guard let seconds = json.int("expiresIn"), (1...Self.longestLife).contains(seconds) else {
-      throw Nonsense(what: "no time for which it holds")
+  private func end(_ json: JSONDocument) throws(MalformedResponse) -> Timestamp {
+    guard let seconds = json.int("expiresIn"), (1...Self.maxLifetime).contains(seconds) else {
+      throw MalformedResponse(what: "no time for which it holds")
     }
     return caller.now().adding(seconds: seconds)
   }
 
   private func call(
-    _ action: String, _ path: String, _ body: SecretBytes, _ endpoint: ServiceEndpoint, _ route: Route
-  ) async throws -> Answer<JSONDocument> {
+    _ action: String, _ path: String, _ body: SecretBytes, _ endpoint: ServiceEndpoint, _ route: NetworkSettings
+  ) async throws -> AWSResponse<JSONDocument> {
     let request = JSONRequest(address: endpoint.address(path), body: body, route: route).request
     do {
       return try await caller.call(AWSCall(action: action, host: endpoint.host, request: { _ in request }), .json)

@@ -14,7 +14,7 @@ public struct SSOAccount: Sendable, Hashable {
 public final class SSOPortalClient: Sendable {
   /// Pages of 100, which is the most that a page may have.
   static let pageLength = "100"
-  static let mostPages = 200
+  static let maxPages = 200
 
   private let caller: AWSCaller
 
@@ -27,7 +27,7 @@ public final class SSOPortalClient: Sendable {
 
   /// Credentials of a permission set's role in an account.
   public func getRoleCredentials(
-    account: String, role: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route
+    account: String, role: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> IssuedCredential {
     var query = FormBody()
     query.add("role_name", role)
@@ -36,11 +36,11 @@ public final class SSOPortalClient: Sendable {
     let answer = try await call(
       "GetRoleCredentials", portal.get("/federation/credentials", query.finish()), portal, .json, subject: "\(role) in \(account)"
     )
-    return try answer.read { json throws(Nonsense) in
-      guard let keys = json.object("roleCredentials") else { throw Nonsense(what: "no credentials") }
+    return try answer.read { json throws(MalformedResponse) in
+      guard let keys = json.object("roleCredentials") else { throw MalformedResponse(what: "no credentials") }
       // Milliseconds.
       let expiresAt = Timestamp(foreignSeconds: keys.int("expiration").map { $0 / 1_000 })
-      let credential = try IssuedCredentials.temporary(
+      let credential = try CredentialParser.temporary(
         id: keys.text("accessKeyId"), secret: keys.secret("secretAccessKey"), token: keys.secret("sessionToken"),
         expiresAt: caller.local(expiresAt), now: caller.now())
       return IssuedCredential(credential: credential, requestId: answer.requestId, attempts: answer.attempts)
@@ -48,27 +48,32 @@ public final class SSOPortalClient: Sendable {
   }
 
   /// Every account that the person has a role in.
-  public func listAccounts(token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route) async throws -> [SSOAccount] {
+  public func listAccounts(token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings) async throws
+    -> [SSOAccount]
+  {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
-    return try await pages("ListAccounts", "/assignment/accounts", "accountList", nil, portal) { json throws(Nonsense) in
-      guard let id = json.text("accountId"), Self.isAccount(id) else { throw Nonsense(what: "an account without a number") }
+    return try await pages("ListAccounts", "/assignment/accounts", "accountList", nil, portal) { json throws(MalformedResponse) in
+      guard let id = json.text("accountId"), Self.isAccount(id) else {
+        throw MalformedResponse(what: "an account without a number")
+      }
       return SSOAccount(id: id, name: json.text("accountName"), email: json.text("emailAddress"))
     }
   }
 
   /// The names of the roles that the person has in an account.
   public func listAccountRoles(
-    account: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route
+    account: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> [String] {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
-    return try await pages("ListAccountRoles", "/assignment/roles", "roleList", account, portal) { json throws(Nonsense) in
-      guard let name = json.text("roleName"), Self.isRole(name) else { throw Nonsense(what: "a role without a name") }
+    return try await pages("ListAccountRoles", "/assignment/roles", "roleList", account, portal) {
+      json throws(MalformedResponse) in
+      guard let name = json.text("roleName"), Self.isRole(name) else { throw MalformedResponse(what: "a role without a name") }
       return name
     }
   }
 
   /// Ends the sign-in on the server: the token, and the sessions made with it in the portal.
-  public func logout(token: SecretBytes, at endpoint: ServiceEndpoint, via route: Route) async throws {
+  public func logout(token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings) async throws {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
     _ = try await call("Logout", portal.request("POST", "/logout", nil), portal, .text, subject: nil)
   }
@@ -79,7 +84,7 @@ public final class SSOPortalClient: Sendable {
   private struct Portal {
     let token: SecretBytes
     let endpoint: ServiceEndpoint
-    let route: Route
+    let route: NetworkSettings
 
     func get(_ path: String, _ query: SecretBytes) -> HTTPRequest { request("GET", path, query) }
 
@@ -92,8 +97,8 @@ public final class SSOPortalClient: Sendable {
   }
 
   private func call<Document>(
-    _ action: String, _ request: HTTPRequest, _ portal: Portal, _ form: AnswerForm<Document>, subject: String?
-  ) async throws -> Answer<Document> {
+    _ action: String, _ request: HTTPRequest, _ portal: Portal, _ form: ResponseDecoder<Document>, subject: String?
+  ) async throws -> AWSResponse<Document> {
     do {
       return try await caller.call(AWSCall(action: action, host: portal.endpoint.host, request: { _ in request }), form)
     } catch let error as AWSError {
@@ -104,27 +109,27 @@ public final class SSOPortalClient: Sendable {
 
   private func pages<Item>(
     _ action: String, _ path: String, _ list: String, _ account: String?, _ portal: Portal,
-    _ read: (JSONDocument) throws(Nonsense) -> Item
+    _ read: (JSONDocument) throws(MalformedResponse) -> Item
   ) async throws -> [Item] {
     var items: [Item] = []
     var next: String?
-    for _ in 0..<Self.mostPages {
+    for _ in 0..<Self.maxPages {
       var query = FormBody()
       query.add("next_token", next)
       query.add("max_result", Self.pageLength)
       query.add("account_id", account)
       let answer = try await call(action, portal.get(path, query.finish()), portal, .json, subject: account)
       let last = next
-      next = try answer.read { json throws(Nonsense) in
-        guard let objects = json.objects(list) else { throw Nonsense(what: "no \(list)") }
+      next = try answer.read { json throws(MalformedResponse) in
+        guard let objects = json.objects(list) else { throw MalformedResponse(what: "no \(list)") }
         for object in objects { items.append(try read(object)) }
         guard let token = json.text("nextToken"), !token.isEmpty else { return nil }
-        guard token != last, token.utf8.count <= 16_384 else { throw Nonsense(what: "a page that leads nowhere") }
+        guard token != last, token.utf8.count <= 16_384 else { throw MalformedResponse(what: "a page that leads nowhere") }
         return token
       }
       if next == nil { return items }
     }
-    throw AWSError(.garbled("more than \(Self.mostPages) pages"), action: action, host: portal.endpoint.host)
+    throw AWSError(.malformedResponse("more than \(Self.maxPages) pages"), action: action, host: portal.endpoint.host)
   }
 
   private static func isAccount(_ text: String) -> Bool {

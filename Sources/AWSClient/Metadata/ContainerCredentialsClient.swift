@@ -38,9 +38,9 @@ public final class ContainerCredentialsClient: Sendable {
     request.isPlainAllowed = true
     let call = AWSCall(action: Self.action, host: endpoint.host, request: { [request] _ in request })
     let answer = try await caller.call(call, .json)
-    return try answer.read { json throws(Nonsense) in
+    return try answer.read { json throws(MalformedResponse) in
       IssuedCredential(
-        credential: try IssuedCredentials.metadata(json, now: caller.now()), requestId: answer.requestId,
+        credential: try CredentialParser.metadata(json, now: caller.now()), requestId: answer.requestId,
         attempts: answer.attempts)
     }
   }
@@ -54,9 +54,9 @@ public final class ContainerCredentialsClient: Sendable {
   }
 }
 
-extension IssuedCredentials {
+extension CredentialParser {
   /// As containers' and instances' endpoints write them.
-  static func metadata(_ json: JSONDocument, now: Timestamp) throws(Nonsense) -> Credential {
+  static func metadata(_ json: JSONDocument, now: Timestamp) throws(MalformedResponse) -> Credential {
     try temporary(
       id: json.text("AccessKeyId"), secret: json.secret("SecretAccessKey"), token: json.secret("Token"),
       expiresAt: json.text("Expiration").flatMap { Timestamp(iso8601: $0) }, now: now)

@@ -42,7 +42,7 @@ public enum CredentialProcessError: ReportableError, Hashable {
 public struct CredentialProcessAnswer: Sendable {
   /// No temporary credentials live longer (STS API, `GetSessionToken`). An end beyond it is believed for so long, and the process is asked
   /// again then: some print a year that stands for "no end".
-  private static let longestLife: Int64 = 36 * 3_600
+  private static let maxLifetime: Int64 = 36 * 3_600
 
   /// Without an expiration where the process names none: it is never asked again by itself then.
   public let credential: Credential
@@ -57,7 +57,7 @@ public struct CredentialProcessAnswer: Sendable {
     if json.has("Expiration") {
       guard let moment = json.text("Expiration").flatMap({ Timestamp(iso8601: $0) }) else { throw .malformed("Expiration") }
       guard moment > now else { throw .expired(moment) }
-      expiresAt = min(moment, now.adding(seconds: Self.longestLife))
+      expiresAt = min(moment, now.adding(seconds: Self.maxLifetime))
     }
     // Programs print an empty text for what there is not; the AWS CLI takes it so.
     let account = json.text("AccountId") == "" || !json.has("AccountId") ? nil : json.text("AccountId") ?? "?"

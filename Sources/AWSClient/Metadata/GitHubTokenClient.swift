@@ -30,11 +30,11 @@ public final class GitHubTokenClient: Sendable {
     let request = JSONRequest(
       method: "GET", address: address, query: query,
       headers: [("Authorization", "bearer " + requestToken.withBytes { String(decoding: $0, as: UTF8.self) })],
-      route: Route(forOwnSecretOf: address, proxies: proxies)
+      route: NetworkSettings(forOwnSecretOf: address, proxies: proxies)
     ).request
     let answer = try await caller.call(AWSCall(action: Self.action, host: address.hostHeader, request: { _ in request }), .json)
-    return try answer.read { json throws(Nonsense) in
-      guard let token = json.secret("value")?.plain(4...20_000) else { throw Nonsense(what: "no token") }
+    return try answer.read { json throws(MalformedResponse) in
+      guard let token = json.secret("value")?.plain(4...20_000) else { throw MalformedResponse(what: "no token") }
       return token
     }
   }

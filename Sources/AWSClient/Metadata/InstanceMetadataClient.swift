@@ -57,12 +57,12 @@ public final class InstanceMetadataClient: Sendable {
   /// - Throws: `AWSError`.
   public func getCredentials(from endpoint: InstanceMetadataEndpoint) async throws -> IssuedCredential {
     let life = ("X-aws-ec2-metadata-token-ttl-seconds", String(Self.tokenLife))
-    let token = try await call(endpoint, "PUT", "/latest/api/token", life, .text).read { text throws(Nonsense) in
-      guard let token = text.plain(1...4_096) else { throw Nonsense(what: "no token") }
+    let token = try await call(endpoint, "PUT", "/latest/api/token", life, .text).read { text throws(MalformedResponse) in
+      guard let token = text.plain(1...4_096) else { throw MalformedResponse(what: "no token") }
       return token.withBytes { String(decoding: $0, as: UTF8.self) }
     }
     let proof = ("X-aws-ec2-metadata-token", token)
-    let role = try await call(endpoint, "GET", Self.rolePath, proof, .text).read { text throws(Nonsense) in
+    let role = try await call(endpoint, "GET", Self.rolePath, proof, .text).read { text throws(MalformedResponse) in
       try Self.roleName(text)
     }
     let answer = try await call(endpoint, "GET", Self.rolePath + SigV4.encoded(role), proof, .json)
@@ -72,27 +72,27 @@ public final class InstanceMetadataClient: Sendable {
         .service(code: String(code.prefix(128)), text: answer.document.text("Message") ?? "", status: 200), action: Self.action,
         host: endpoint.host, attempts: answer.attempts)
     }
-    return try answer.read { json throws(Nonsense) in
+    return try answer.read { json throws(MalformedResponse) in
       IssuedCredential(
-        credential: try IssuedCredentials.metadata(json, now: caller.now()), requestId: answer.requestId,
+        credential: try CredentialParser.metadata(json, now: caller.now()), requestId: answer.requestId,
         attempts: answer.attempts)
     }
   }
 
   /// The first line; an instance has one role.
-  private static func roleName(_ text: SecretBytes) throws(Nonsense) -> String {
+  private static func roleName(_ text: SecretBytes) throws(MalformedResponse) -> String {
     let whole = text.withBytes { String(decoding: $0.prefix(1_024), as: UTF8.self) }
     guard let name = whole.split(whereSeparator: \.isNewline).first,
       (1...64).contains(name.utf8.count),
       name.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || "+=,.@-_".utf8.contains($0) })
-    else { throw Nonsense(what: "no name of a role") }
+    else { throw MalformedResponse(what: "no name of a role") }
     return String(name)
   }
 
   private func call<Document>(
     _ endpoint: InstanceMetadataEndpoint, _ method: String, _ path: String, _ header: (name: String, value: String),
-    _ form: AnswerForm<Document>
-  ) async throws -> Answer<Document> {
+    _ form: ResponseDecoder<Document>
+  ) async throws -> AWSResponse<Document> {
     var request = HTTPRequest(
       method: method, url: endpoint.address.appending(path).text, headers: [("Host", endpoint.host), header],
       body: SecretBytes(""),

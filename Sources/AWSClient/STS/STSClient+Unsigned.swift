@@ -28,7 +28,8 @@ extension STSClient {
   ///
   /// - Parameter token: an OpenID Connect token, 4 to 20,000 characters.
   public func assumeRoleWithWebIdentity(
-    _ request: FederatedRoleRequest, sessionName: RoleSessionName, token: SecretBytes, at endpoint: STSEndpoint, via route: Route
+    _ request: FederatedRoleRequest, sessionName: RoleSessionName, token: SecretBytes, at endpoint: STSEndpoint,
+    via route: NetworkSettings
   ) async throws -> STSResult {
     let action = "AssumeRoleWithWebIdentity"
     guard token.plain(4...20_000) != nil else {
@@ -49,7 +50,8 @@ extension STSClient {
   ///   - request: with a role of the assertion's.
   ///   - principalARN: the provider that stands with that role in the assertion.
   public func assumeRoleWithSAML(
-    _ request: FederatedRoleRequest, principalARN: String, assertion: SAMLAssertion, at endpoint: STSEndpoint, via route: Route
+    _ request: FederatedRoleRequest, principalARN: String, assertion: SAMLAssertion, at endpoint: STSEndpoint,
+    via route: NetworkSettings
   ) async throws -> STSResult {
     var form = FormBody(action: "AssumeRoleWithSAML")
     form.add("RoleArn", request.roleARN.text)

@@ -15,13 +15,13 @@ public struct STSResult: Sendable {
 extension STSResult {
   /// Believes an answer only for what was asked: the account, the role's name and, where it was chosen here, the session's name of
   /// `AssumedRoleUser.Arn` (`arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`, without the role's path).
-  func require(_ role: RoleARN, _ sessionName: RoleSessionName?) throws(Nonsense) {
-    guard let arn = assumedRoleARN else { throw Nonsense(what: "no assumed role in it") }
+  func require(_ role: RoleARN, _ sessionName: RoleSessionName?) throws(MalformedResponse) {
+    guard let arn = assumedRoleARN else { throw MalformedResponse(what: "no assumed role in it") }
     let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
     let names = parts.count == 6 ? parts[5].split(separator: "/", omittingEmptySubsequences: false) : []
     guard names.count == 3, parts[0] == "arn", parts[2] == "sts", names[0] == "assumed-role", parts[1] == role.partition,
       parts[4] == role.account, names[1] == role.name, sessionName == nil || names[2] == sessionName!.text
-    else { throw Nonsense(what: "it is of \(arn), and \(role.text) was asked for") }
+    else { throw MalformedResponse(what: "it is of \(arn), and \(role.text) was asked for") }
   }
 }
 
@@ -51,7 +51,7 @@ public struct AssumeRoleRequest: Sendable {
 /// `GetFederationToken`'s parameters (STS API).
 public struct FederationRequest: Sendable {
   /// The longest name that it takes, in characters.
-  public static let longestName = 32
+  public static let maxNameLength = 32
   /// Narrows nothing: without any policy such a session may do nothing at all, and with this one what its user may.
   static let policy = #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#
 
@@ -75,10 +75,10 @@ public final class STSClient: Sendable {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// - Parameter isPatient: whether it is tried again where that may help; else who calls will call again in his own time.
+  /// - Parameter mayWait: whether it is tried again where that may help; else who calls will call again in his own time.
   public func assumeRole(
-    _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route,
-    isPatient: Bool = true
+    _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: NetworkSettings,
+    mayWait: Bool = true
   ) async throws -> STSResult {
     var form = FormBody(action: "AssumeRole")
     let link = request.link
@@ -99,14 +99,14 @@ public final class STSClient: Sendable {
       form.add("TokenCode", code)
     }
     return try await mint(
-      "AssumeRole", form.finish(), credential, endpoint, route, isPatient ? .standard : .never,
+      "AssumeRole", form.finish(), credential, endpoint, route, mayWait ? .standard : .never,
       for: (link.roleARN, request.sessionName))
   }
 
   /// - Parameter mfa: the device's serial number and its code.
   public func getSessionToken(
     duration: SessionDuration?, mfa: (serial: String, code: SecretBytes)?, signedBy credential: Credential,
-    at endpoint: STSEndpoint, via route: Route
+    at endpoint: STSEndpoint, via route: NetworkSettings
   ) async throws -> STSResult {
     var form = FormBody(action: "GetSessionToken")
     form.add("DurationSeconds", duration.map { String($0.seconds) })
@@ -118,25 +118,26 @@ public final class STSClient: Sendable {
   }
 
   public func getFederationToken(
-    _ request: FederationRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route
+    _ request: FederationRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: NetworkSettings
   ) async throws -> STSResult {
     var form = FormBody(action: "GetFederationToken")
-    form.add("Name", String(request.name.text.prefix(FederationRequest.longestName)))
+    form.add("Name", String(request.name.text.prefix(FederationRequest.maxNameLength)))
     form.add("Policy", FederationRequest.policy)
     form.add("DurationSeconds", String(request.duration.seconds))
     return try await mint("GetFederationToken", form.finish(), credential, endpoint, route)
   }
 
-  public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: Route) async throws
+  public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: NetworkSettings)
+    async throws
     -> CallerIdentity
   {
     let form = FormBody(action: "GetCallerIdentity")
     let answer = try await call("GetCallerIdentity", form.finish(), credential, endpoint, route)
-    return try answer.read { elements throws(Nonsense) in
+    return try answer.read { elements throws(MalformedResponse) in
       guard let arn = elements.text("GetCallerIdentityResult/Arn"),
         let account = elements.text("GetCallerIdentityResult/Account"),
         let userId = elements.text("GetCallerIdentityResult/UserId")
-      else { throw Nonsense(what: "no identity in it") }
+      else { throw MalformedResponse(what: "no identity in it") }
       return CallerIdentity(arn: arn, account: account, userId: userId)
     }
   }
@@ -145,12 +146,12 @@ public final class STSClient: Sendable {
   ///   - credential: nil for a call that proves who asks by what it holds.
   ///   - asked: the role and the session's name that the answer must be of; nil for a call that names none.
   func mint(
-    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route,
+    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: NetworkSettings,
     _ retries: RetryRule = .standard, for asked: (role: RoleARN, sessionName: RoleSessionName?)? = nil
   ) async throws -> STSResult {
     let answer = try await call(action, form, credential, endpoint, route, retries)
-    return try answer.read { elements throws(Nonsense) in
-      let result = try IssuedCredentials.read(
+    return try answer.read { elements throws(MalformedResponse) in
+      let result = try CredentialParser.read(
         elements, action: action, from: caller, requestId: answer.requestId, attempts: answer.attempts)
       if let asked { try result.require(asked.role, asked.sessionName) }
       return result
@@ -158,9 +159,9 @@ public final class STSClient: Sendable {
   }
 
   private func call(
-    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: Route,
+    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: NetworkSettings,
     _ retries: RetryRule = .standard
-  ) async throws -> Answer<XMLElements> {
+  ) async throws -> AWSResponse<XMLElements> {
     let signer = credential.map { QueryRequest.Signer(credential: $0, region: endpoint.signingRegion, service: "sts") }
     let query = QueryRequest(form: form, address: endpoint.address, signer: signer, route: route)
     return try await caller.call(

@@ -22,7 +22,7 @@ public final class SignInClient: Sendable {
   ///   - duration: how long the console's session lives; AWS refuses it for a role that was assumed from a role.
   /// - Throws: `AWSError`.
   public func getSigninToken(
-    _ credential: Credential, duration: SessionDuration? = nil, at hosts: ConsoleHosts, via route: Route
+    _ credential: Credential, duration: SessionDuration? = nil, at hosts: ConsoleHosts, via route: NetworkSettings
   ) async throws -> SecretBytes {
     let host = hosts.federation.hostHeader
     guard let sessionToken = credential.sessionToken else {
@@ -38,8 +38,8 @@ public final class SignInClient: Sendable {
     query.add("Session", session.finish())
     let request = JSONRequest(method: "GET", address: hosts.federation, query: query.finish(), route: route).request
     let answer = try await caller.call(AWSCall(action: Self.action, host: host, request: { _ in request }), .json)
-    return try answer.read { json throws(Nonsense) in
-      guard let token = json.secret("SigninToken")?.plain(1...16_384) else { throw Nonsense(what: "no sign-in token") }
+    return try answer.read { json throws(MalformedResponse) in
+      guard let token = json.secret("SigninToken")?.plain(1...16_384) else { throw MalformedResponse(what: "no sign-in token") }
       return token
     }
   }

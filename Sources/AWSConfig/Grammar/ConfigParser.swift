@@ -41,7 +41,7 @@ struct ConfigParser {
   ) throws(ConfigError) -> (table: SectionTable, warnings: [ConfigWarning]) {
     var parser = ConfigParser(bytes, file: file, kind: kind)
     while let line = parser.lines.next() { try parser.read(line) }
-    if let dropped = parser.table.settleDefault() {
+    if let dropped = parser.table.resolveDefault() {
       parser.warn("section ignored: [profile default] takes its place", line: dropped)
     }
     if parser.warningsLeftOut > 0 {

@@ -87,7 +87,7 @@ struct SectionTable {
 
   /// Drops `[default]` where there is a `[profile default]`.
   /// - Returns: the line of the section that was dropped.
-  mutating func settleDefault() -> Int? {
+  mutating func resolveDefault() -> Int? {
     guard let bare = indexes[Key(kind: .profile, name: "default", bare: true)] else { return nil }
     let kept = indexes[Key(kind: .profile, name: "default", bare: false)]
     let line = sections[bare].line

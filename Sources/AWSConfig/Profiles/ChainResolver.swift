@@ -3,7 +3,7 @@ import VaultModel
 /// Works out the way from a profile to its credentials, without asking anyone: loops and gaps are found before any call.
 public struct ChainResolver {
   /// The roles that one chain may have.
-  public static let longestChain = 16
+  public static let maxChainLength = 16
 
   let lookup: (SectionKind, String) -> ConfigSection?
   let endpoints: EndpointResolver
@@ -39,7 +39,7 @@ public struct ChainResolver {
       case .identity(let link):
         identity = link
       case .role(let source):
-        guard roles.count < Self.longestChain else { throw ConfigError.tooLong(profile: name, limit: Self.longestChain) }
+        guard roles.count < Self.maxChainLength else { throw ConfigError.tooLong(profile: name, limit: Self.maxChainLength) }
         let link = RoleParameters(profile: current)
         if roles.isEmpty {
           roles.append(try link.link(region: region, endpoint: endpoint))
@@ -111,7 +111,7 @@ public struct ChainResolver {
   /// Where `vault login NAME` signs in: the `sso-session` of that name, or the one that the profile of that name comes from.
   ///
   /// - Throws: where neither is there, or the profile does not come from IAM Identity Center.
-  public func signInPlace(named name: String) throws(ConfigError) -> SSOPlace {
+  public func signInPlace(named name: String) throws(ConfigError) -> SSOSessionConfig {
     if let session = lookup(.ssoSession, name) {
       let nobody = try ProfileSettings(ConfigSection(kind: .profile, name: name, settings: []), lookup: lookup)
       let origin = session.settings.first?.origin ?? SettingOrigin(file: "environment", line: 0)

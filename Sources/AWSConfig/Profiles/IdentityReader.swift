@@ -99,10 +99,10 @@ struct IdentityReader {
   }
 
   /// Where a profile signs in.
-  func place(of profile: ProfileSettings) throws(ConfigError) -> SSOPlace {
+  func place(of profile: ProfileSettings) throws(ConfigError) -> SSOSessionConfig {
     guard let named = profile["sso_session"], let name = named.text else {
       let url = try checkedURL(try required("sso_start_url", profile))
-      return SSOPlace(
+      return SSOSessionConfig(
         name: url, startURL: url, region: try checkedRegion(try required("sso_region", profile)), scopes: [], isSession: false,
         oidc: try endpoints.settings(profile, .ssoOIDC), portal: try endpoints.settings(profile, .sso))
     }
@@ -123,11 +123,13 @@ struct IdentityReader {
   /// - Parameters:
   ///   - profile: says where the services' endpoints are, beside the environment.
   ///   - origin: where the section is named.
-  func place(of session: ConfigSection, profile: ProfileSettings, at origin: SettingOrigin) throws(ConfigError) -> SSOPlace {
+  func place(of session: ConfigSection, profile: ProfileSettings, at origin: SettingOrigin) throws(ConfigError)
+    -> SSOSessionConfig
+  {
     let url = try required("sso_start_url", in: session, of: profile, at: origin)
     let region = try required("sso_region", in: session, of: profile, at: origin)
     let scopes = session.text("sso_registration_scopes") ?? Self.standardScope
-    return SSOPlace(
+    return SSOSessionConfig(
       name: session.name, startURL: try checkedURL(url), region: try checkedRegion(region),
       scopes: scopes.split { $0 == "," || $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init), isSession: true,
       oidc: try endpoints.settings(profile, .ssoOIDC), portal: try endpoints.settings(profile, .sso))

@@ -11,7 +11,7 @@ actor AuditExporter {
   /// Milliseconds for which rows are gathered: a delivery that wrote one is answered before it is sent.
   static let gathering: Int64 = 100
   /// Seconds of the longest pause between two tries.
-  static let longestPause = 60.0
+  static let maxDelay = 60.0
   /// Datagrams that are sent once more where the network tells that one did not come.
   static let doubtful: Int64 = 64
   /// Rows of one stream, after which it is made sure that they have come: where it breaks before, all of them are sent again.
@@ -166,7 +166,7 @@ actor AuditExporter {
     trouble = why
     failures += 1
     guard retry == nil else { return }
-    let seconds = min(Self.longestPause, 0.5 * Double(1 << min(failures, 10))) * Double.random(in: 0.5..<1)
+    let seconds = min(Self.maxDelay, 0.5 * Double(1 << min(failures, 10))) * Double.random(in: 0.5..<1)
     retry = Task(executorPreference: AgentExecutor.current) { [clock] in
       do { try await clock.sleep(until: clock.now().adding(milliseconds: Int64(seconds * 1_000))) } catch { return }
       await self.again()

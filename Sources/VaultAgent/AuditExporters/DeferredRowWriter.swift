@@ -28,7 +28,7 @@ final class DeferredRowWriter: Sendable {
       repeat {
         try? await self.clock.sleep(until: self.clock.now().adding(seconds: Self.pause))
         try? await self.store.writeLateRows()
-      } while await self.store.lateRows > 0
+      } while await self.store.deferredRows > 0
       self.isTrying.withLock { $0 = false }
       AgentLog.write("the late audit rows are written")
     }

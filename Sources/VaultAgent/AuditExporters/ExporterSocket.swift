@@ -5,7 +5,7 @@ import VaultModel
 /// A connection to a receiver of log messages. Its calls block, for some seconds at most: they are for a thread of their own.
 final class ExporterSocket: Sendable {
   /// Seconds that a receiver may keep a connection or a message waiting.
-  static let patience = 5
+  static let timeouts = 5
   /// Seconds for which its end of a stream is waited for.
   private static let farewell = 2
 
@@ -74,7 +74,7 @@ final class ExporterSocket: Sendable {
   private func limitWaiting() { Self.limitWaiting(descriptor) }
 
   private static func limitWaiting(_ descriptor: Int32) {
-    var limit = timeval(tv_sec: patience, tv_usec: 0)
+    var limit = timeval(tv_sec: timeouts, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
   }
 
@@ -138,7 +138,7 @@ final class ExporterSocket: Sendable {
   /// Waits until the other side's kernel has everything that was sent.
   func settle() throws(Broken) {
     guard kind == .stream else { return try checkError() }
-    for _ in 0..<(Self.patience * 200) {
+    for _ in 0..<(Self.timeouts * 200) {
       var waiting: Int32 = 0
       // SIOCOUTQ (tcp(7)): what was sent and not acknowledged.
       guard ioctl(descriptor, 0x5411, &waiting) == 0, waiting > 0 else { return try checkError() }

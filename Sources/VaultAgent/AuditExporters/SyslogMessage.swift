@@ -10,11 +10,11 @@ enum SyslogMessage {
   /// What every receiver of today takes (rsyslog's `maxMessageSize`). Longer values are cut then, and `cut` names them.
   static let longest = 8_000
   /// Bytes of one value in a message that would be too long; all of them together then fit.
-  static let longestCut = 192
+  static let maxFieldBytes = 192
 
   static func bytes(of row: ExportFields) -> [UInt8] {
     let whole = bytes(of: row, limit: nil)
-    return whole.count <= longest ? whole : bytes(of: row, limit: longestCut)
+    return whole.count <= longest ? whole : bytes(of: row, limit: maxFieldBytes)
   }
 
   private static func bytes(of row: ExportFields, limit: Int?) -> [UInt8] {
@@ -38,7 +38,7 @@ enum SyslogMessage {
     if !cut.isEmpty { bytes += " cut=\"\(cut.joined(separator: ","))\"".utf8 }
     bytes += "] ".utf8
     var summary = Substring(row.summary).unicodeScalars
-    if limit != nil { summary = summary.prefix(longestCut) }
+    if limit != nil { summary = summary.prefix(maxFieldBytes) }
     // RFC 5424, 6.4: a text that is more than ASCII begins with the mark of UTF-8.
     if summary.contains(where: { !$0.isASCII }) { bytes += [0xEF, 0xBB, 0xBF] }
     bytes += String(String.UnicodeScalarView(summary)).utf8

@@ -30,7 +30,7 @@ final class RejectionMonitor: Sendable {
   init(clock: any WallClock) { self.clock = clock }
 
   /// Names who is told.
-  func follow(_ tell: @escaping @Sendable (String) -> Void) { state.withLock { $0.tell = tell } }
+  func observe(_ tell: @escaping @Sendable (String) -> Void) { state.withLock { $0.tell = tell } }
 
   /// - Parameter why: the last of many, for the log.
   func note(_ why: String) {

@@ -27,12 +27,12 @@ extension Broker {
     served[lease.id] = ServedProgram(request: request, roleARN: session.record.roleARN, requester: requester)
     await scheduler?.open(lease.id, session.key, request, session.record, requester, at: session.endpoint)
     await retract(lease.id, ifForgotten: session.record)
-    follow(lease.id, requester.pid)
+    observe(lease.id, requester.pid)
     return lease
   }
 
   /// Ends a lease with its process.
-  func follow(_ lease: String, _ pid: Int32) {
+  func observe(_ lease: String, _ pid: Int32) {
     watch.watch(pid) { [weak self] in
       // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
       Task(executorPreference: AgentExecutor.current) { await self?.closeLease(lease) }
@@ -58,7 +58,7 @@ extension Broker {
 
   /// Logs who was turned away where programs are served.
   func observeRejections() {
-    endpoint.rejections.follow { [weak self] detail in
+    endpoint.rejections.observe { [weak self] detail in
       // Awaited by nobody: the row is written when it can be.
       Task(executorPreference: AgentExecutor.current) { await self?.logRefusal(detail) }
     }

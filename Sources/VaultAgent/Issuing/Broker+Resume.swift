@@ -23,7 +23,7 @@ extension Broker {
     for lease in try await store.leases() {
       served[lease.id] = ServedProgram(
         request: CredentialRequest(lease), roleARN: lease.roleARN, requester: lease.requester, unproven: lease)
-      if lease.process.isRunning { follow(lease.id, lease.process.pid) }
+      if lease.process.isRunning { observe(lease.id, lease.process.pid) }
       // Looked at again: the watch has this process now, or another one that has got its number between the two.
       if lease.process.isRunning {
         running.append(lease)
@@ -150,14 +150,14 @@ extension Broker {
   private func bring(_ lease: String, _ body: () async throws -> Void) async throws {
     guard waking.insert(lease).inserted else { return }
     endpoint.begin(lease)
-    let patience = Task(executorPreference: AgentExecutor.current) { [clock, endpoint] in
-      try await clock.sleep(until: clock.now().adding(milliseconds: StaleRequestPolicy.patience))
+    let timeouts = Task(executorPreference: AgentExecutor.current) { [clock, endpoint] in
+      try await clock.sleep(until: clock.now().adding(milliseconds: StaleRequestPolicy.timeouts))
       endpoint.losePatience(lease)
     }
     var isLocked = false
     defer {
       waking.remove(lease)
-      patience.cancel()
+      timeouts.cancel()
       endpoint.settle(lease, isLocked: isLocked)
     }
     do { try await body() } catch {

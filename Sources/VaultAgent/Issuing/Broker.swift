@@ -114,7 +114,7 @@ actor Broker {
     } catch {
       // The note is lost where the disk takes nothing; the session in hand need not be.
       do { try await note(error, of: request.profile) } catch {
-        guard await store.outlives(error) else { throw error }
+        guard await store.canDeliverUnlogged(after: error) else { throw error }
       }
       return try await fallBackToCachedSession(after: error, request, plan, target, event, requester, region, prompter)
     }
@@ -148,7 +148,7 @@ actor Broker {
     return IssuedCredentials(credential: delivery.credential, session: session, region: region, lease: lease)
   }
 
-  func follow(_ scheduler: Scheduler) { self.scheduler = scheduler }
+  func observe(_ scheduler: Scheduler) { self.scheduler = scheduler }
 
   /// Makes a new session. Those who wish for the very same share one call; but what a call came to that was begun before, when AWS could
   /// perhaps not be reached yet, is no answer to one who asks now.
@@ -175,11 +175,11 @@ actor Broker {
     // What the schedule itself calls for has waited for its token.
     let toldTo = request.trigger == .rotation ? nil : scheduler
     let isDown = await scheduler?.isDown(plan.endpoint) ?? false
-    let isPatient = request.trigger != .rotation && !isDown
+    let mayWait = request.trigger != .rotation && !isDown
     return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [issuer] prompter in
       begin()
       do {
-        let passing = try await issuer.issue(plan, request, requester, prompter, isPatient: isPatient)
+        let passing = try await issuer.issue(plan, request, requester, prompter, mayWait: mayWait)
         await toldTo?.called(plan.endpoint, nil)
         await self.observeExpiry()
         return passing
@@ -218,7 +218,7 @@ actor Broker {
     _ requester: Requester, _ region: String?, _ prompter: any Prompter
   ) async throws -> IssuedCredentials {
     let failure = Failure(error)
-    let isAllowed = await store.outlives(error)
+    let isAllowed = await store.canDeliverUnlogged(after: error)
     guard !request.refresh, request.minimumRemaining == nil, failure.isRetryable || isAllowed,
       let old = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)

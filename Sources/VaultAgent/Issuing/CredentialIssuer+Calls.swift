@@ -45,7 +45,7 @@ extension CredentialIssuer {
     event.go(to: endpoint, by: route)
     try await log(event) {
       IssueResult(
-        try await clients.sts.assumeRole(parameters, signedBy: source, at: endpoint, via: route, isPatient: call.isPatient))
+        try await clients.sts.assumeRole(parameters, signedBy: source, at: endpoint, via: route, mayWait: call.mayWait))
     } session: { minted, event in
       SessionRecord(
         id: Identifier.make("ses"), profile: link.profile, kind: .role, fingerprint: step.fingerprint, roleARN: link.roleARN.text,
@@ -118,12 +118,12 @@ extension IssueContext {
   /// Where a call to STS goes, and how.
   ///
   /// - Parameter what: what it is signed or proven with, and so sends.
-  func sts(region: String?, _ settings: EndpointSettings, sending what: String) async throws -> (STSEndpoint, Route) {
+  func sts(region: String?, _ settings: EndpointSettings, sending what: String) async throws -> (STSEndpoint, NetworkSettings) {
     let endpoint = try STSEndpoint(region: region ?? plan.region, settings: settings)
     return (endpoint, try await route(to: endpoint, settings, sending: what))
   }
 
-  func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String) async throws -> Route {
+  func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String) async throws -> NetworkSettings {
     try await trust.route(to: place, settings, sending: what, for: asker)
   }
 
@@ -135,7 +135,7 @@ extension IssueContext {
 
 extension AuditEvent {
   /// Says where a call goes, and how, where the way is not AWS's own.
-  mutating func go(to place: some NetworkPlace, by route: Route) {
+  mutating func go(to place: some NetworkPlace, by route: NetworkSettings) {
     endpoint = place.address.hostHeader
     let way = [place.address.scheme == "https" ? nil : "by plain http", route.detail].compactMap { $0 }
     guard !way.isEmpty else { return }

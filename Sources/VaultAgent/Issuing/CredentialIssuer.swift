@@ -24,16 +24,16 @@ struct CredentialIssuer: Sendable {
 
   /// Makes a new session for the plan's last link.
   ///
-  /// - Parameter isPatient: whether a call for a role is tried again at once where that may help.
+  /// - Parameter mayWait: whether a call for a role is tried again at once where that may help.
   /// - Returns: the credentials, where they have no end and are not kept; else nil.
   func issue(
-    _ plan: CredentialPlan, _ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter, isPatient: Bool
+    _ plan: CredentialPlan, _ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter, mayWait: Bool
   ) async throws
     -> Credential?
   {
     let call = IssueContext(
       plan: plan, request: request, requester: requester, prompter: prompter, store: store, programs: programs,
-      trust: clients.trust, clock: clock, isPatient: isPatient)
+      trust: clients.trust, clock: clock, mayWait: mayWait)
     guard let last = plan.steps.indices.last else {
       return if let own = plan.own { try await issueIdentity(own, call) } else { try await keys(plan) }
     }
@@ -118,7 +118,7 @@ struct IssueContext: Sendable {
   let programs: ProgramRunner
   let trust: NetworkTrust
   let clock: any WallClock
-  var isPatient = true
+  var mayWait = true
 
   /// The same, for other ears.
   func asked(by prompter: any Prompter) -> IssueContext {

@@ -29,7 +29,7 @@ struct NetworkTrust: Sendable {
   /// - Parameter what: what would be sent: `your sign-in's token`.
   /// - Throws: `UntrustedPlace` where the person does not agree, or nobody is there.
   func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String, for context: Context) async throws
-    -> Route
+    -> NetworkSettings
   {
     do {
       return try await decide(place, settings, context)
@@ -44,7 +44,9 @@ struct NetworkTrust: Sendable {
     }
   }
 
-  private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, _ context: Context) async throws -> Route {
+  private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, _ context: Context) async throws
+    -> NetworkSettings
+  {
     let values = try AgentSettings.trust(of: settingsFiles)
     let trusted = TrustedPlaces(endpoints: values.endpoints, digests: values.digests, caBundle: values.caBundle)
     let route = try trusted.route(to: place, settings, proxies: ProxySettings { context.environment[$0] })

@@ -21,7 +21,7 @@ final class SingleFlight<Value: Sendable>: Prompter {
   private let endsAlone: Bool
   private let clock: any WallClock
   /// After how many seconds without an answer the next one is asked as well.
-  static var patience: Int64 { 30 }
+  static var timeouts: Int64 { 30 }
   /// How often, until the question is given up.
   static var turns: Int { 20 }
 
@@ -98,7 +98,7 @@ final class SingleFlight<Value: Sendable>: Prompter {
       }
       func wait(_ group: inout ThrowingTaskGroup<Heard, any Error>) {
         group.addTask { [clock] in
-          try await clock.sleep(until: clock.now().adding(seconds: Self.patience))
+          try await clock.sleep(until: clock.now().adding(seconds: Self.timeouts))
           return .silence
         }
       }

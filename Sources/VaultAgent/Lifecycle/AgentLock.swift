@@ -10,13 +10,13 @@ final class AgentLock: Sendable {
   private let descriptor: Int32
 
   /// How long an agent that is ending may keep its successor waiting.
-  static let patience: Int64 = 10_000
+  static let timeouts: Int64 = 10_000
 
   /// Takes the lock, once an agent that is ending has let it go.
   ///
   /// An agent removes its socket before its lock, and the kernel closes a killed one's connections before its files; so who is told that
   /// the old agent is gone may come too early. An agent that listens is no such case.
-  /// - Throws: `anotherAgent` where one listens at `socket`, or holds the lock for longer than ``patience`` milliseconds.
+  /// - Throws: `anotherAgent` where one listens at `socket`, or holds the lock for longer than ``timeouts`` milliseconds.
   init(path: String, socket: String) throws(AgentError) {
     descriptor = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .system(what: "open \(path)", code: errno) }
@@ -27,7 +27,7 @@ final class AgentLock: Sendable {
         close(descriptor)
         throw .noLocks(path: path, code: code)
       }
-      guard waited < Self.patience, Channel.connect(to: socket) == nil else {
+      guard waited < Self.timeouts, Channel.connect(to: socket) == nil else {
         let holder = Self.holder(descriptor)
         close(descriptor)
         throw .anotherAgent(pid: holder)

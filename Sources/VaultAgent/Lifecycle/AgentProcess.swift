@@ -64,12 +64,12 @@ public struct AgentProcess: Sendable {
     started.detail = "vaultd \(vaultVersion)"
     await store.begin(with: started)
     let exporters = AuditExporters(store: store, clock: clock)
-    await store.followRows { isDelivery in
+    await store.observeRows { isDelivery in
       masterKeys.noteRows(isDelivery: isDelivery, clock: clock)
       exporters.noteRows()
     }
     let deferredRows = DeferredRowWriter(store: store, clock: clock)
-    await store.followLateRows { deferredRows.begin() }
+    await store.observeDeferredRows { deferredRows.begin() }
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
     let endpoint = CredentialEndpoint(clock: clock, tokenFolder: paths.runtimeDirectory)
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
@@ -90,7 +90,7 @@ public struct AgentProcess: Sendable {
     let notifier = Notifier(session: session, clock: clock)
     let scheduler = Scheduler(
       clock: clock, lane: AgentExecutor.current, work: broker.scheduledWork(inspector.agent, notifier))
-    await broker.follow(scheduler)
+    await broker.observe(scheduler)
     await broker.observeRejections()
     await broker.observeDue()
     await masterKeys.observeUnlocking {
@@ -136,7 +136,7 @@ public struct AgentProcess: Sendable {
     await masterKeys.anchorHead(within: 3, clock: clock)
     await exporters.end()
     do { try await store.writeLateRows() } catch {
-      AgentLog.write("\(await store.lateRows) deliveries are not in the audit log: \(Failure(error).message)")
+      AgentLog.write("\(await store.deferredRows) deliveries are not in the audit log: \(Failure(error).message)")
     }
     try await store.close()
     AgentLog.write("vaultd ends")

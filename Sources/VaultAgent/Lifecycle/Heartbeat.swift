@@ -7,7 +7,7 @@ import VaultWire
 ///
 /// Most requests are over long before that and cost nobody anything: the timer is set at most once in each pause.
 final class Heartbeat: Sendable {
-  /// Milliseconds. A client hears the first word after one to two of them, and gives up after many (`AgentClient.patience`).
+  /// Milliseconds. A client hears the first word after one to two of them, and gives up after many (`AgentClient.timeouts`).
   static let pause: Int64 = 5_000
 
   private struct State {

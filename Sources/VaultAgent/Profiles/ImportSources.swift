@@ -6,13 +6,13 @@ import VaultStore
 
 /// The AWS files that are followed, read together: each config file with the credentials file that was imported beside it.
 struct ImportSources: Sendable {
-  private(set) var files: [FollowedFile] = []
+  private(set) var files: [WatchedFile] = []
   private(set) var warnings: [String] = []
   private(set) var keys: [ImportedKey] = []
   private var merged: [ConfigSection] = []
 
   /// Reads files that are followed already. A stamp is taken before its file is read, so that a change meanwhile is seen the next time.
-  init(followed: [FollowedFile]) throws {
+  init(followed: [WatchedFile]) throws {
     let configs = followed.filter { $0.role == .config }
     let credentials = followed.filter { $0.role == .credentials }
     for index in 0..<max(configs.count, credentials.count) {
@@ -34,8 +34,8 @@ struct ImportSources: Sendable {
   }
 
   private mutating func add(config: String?, credentials: String?, home: String?) throws {
-    for (path, role) in [(config, FollowedFile.Role.config), (credentials, .credentials)] {
-      if let path { files.append(FollowedFile(path: path, role: role, home: home, stamp: FileIdentity(path: path))) }
+    for (path, role) in [(config, WatchedFile.Role.config), (credentials, .credentials)] {
+      if let path { files.append(WatchedFile(path: path, role: role, home: home, stamp: FileIdentity(path: path))) }
     }
     let read = try SharedConfig.read(configFile: config, credentialsFile: credentials, home: home)
     warnings += read.warnings.map(\.description)

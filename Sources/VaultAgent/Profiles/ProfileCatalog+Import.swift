@@ -8,9 +8,9 @@ import VaultStore
 extension ProfileCatalog {
   /// Reads the followed files again if one of them is not as it was.
   func observeChanges(_ prompter: any Prompter, _ requester: Requester) async throws {
-    let known: [FollowedFile]
+    let known: [WatchedFile]
     do {
-      if let stamps { known = stamps } else { known = try await store.followedFiles() }
+      if let stamps { known = stamps } else { known = try await store.watchedFiles() }
     } catch let fault as RowError {
       try await log(fault, requester)
       throw fault
@@ -25,7 +25,7 @@ extension ProfileCatalog {
 
   /// Reads the followed files again, since what the vault holds beside them has changed.
   func retake(_ prompter: any Prompter, _ requester: Requester) async throws {
-    _ = try await take(try ImportSources(followed: try await store.followedFiles()), trigger: .manual, prompter, requester)
+    _ = try await take(try ImportSources(followed: try await store.watchedFiles()), trigger: .manual, prompter, requester)
   }
 
   /// Takes the profiles of files that a person names.
@@ -34,12 +34,12 @@ extension ProfileCatalog {
       let sources = try ImportSources(followed: []).adding(request)
       return try await copy(sources, prompter, requester)
     }
-    let known = try await store.followedFiles()
+    let known = try await store.watchedFiles()
     var sources = try ImportSources(followed: known).adding(request)
     if await !store.isUnlocked {
       try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
       // A locked vault believes what stands in its list.
-      let proven = try await store.followedFiles()
+      let proven = try await store.watchedFiles()
       if proven != known { sources = try ImportSources(followed: proven).adding(request) }
     }
     return try await take(sources, trigger: .manual, prompter, requester)

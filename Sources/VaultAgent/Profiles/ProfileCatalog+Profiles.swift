@@ -48,7 +48,7 @@ extension ProfileCatalog {
     try await store.removeProfile(name, requester: requester)
     forgetPlans()
     // The profile of a followed file that it had hidden comes in with the next request, as if the file had changed.
-    if hasHidden { stamps = try await store.followedFiles().map(\.asChanged) }
+    if hasHidden { stamps = try await store.watchedFiles().map(\.asChanged) }
   }
 
   /// - Throws: where the profile comes from a followed file, which is the place to change it.

@@ -74,7 +74,7 @@ extension ProfileCatalog {
 
   private func readFiles(_ fault: RowError?, _ prompter: any Prompter, _ requester: Requester) async throws {
     _ = try await importing.share(fault?.what ?? "follow", for: prompter) { [self] prompter in
-      let sources = try ImportSources(followed: try await store.followedFiles())
+      let sources = try ImportSources(followed: try await store.watchedFiles())
       return try await take(sources, trigger: .start, prompter, requester, after: fault)
     }
   }

@@ -7,7 +7,7 @@ extension ProfileCatalog {
   /// - Parameter name: of an `sso-session`, of a profile that comes from one, or a start URL as older profiles say it.
   func signInPlace(
     named name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester
-  ) async throws -> SSOPlace {
+  ) async throws -> SSOSessionConfig {
     if try reader.section(.ssoSession, name) != nil || reader.section(.profile, name) != nil {
       return try await resolved(environment, prompter, requester) { try $0.signInPlace(named: name) }
     }
@@ -21,7 +21,9 @@ extension ProfileCatalog {
   }
 
   /// The one place that there is.
-  func onlySignInPlace(environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws -> SSOPlace {
+  func onlySignInPlace(environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws
+    -> SSOSessionConfig
+  {
     let names = try reader.signInNames()
     guard names.count == 1 else { throw AgentError.whichSignIn(names: names) }
     return try await signInPlace(named: names[0], environment: environment, prompter, requester)

@@ -13,7 +13,7 @@ actor ProfileCatalog {
   let masterKeys: MasterKeyService
   let reader: VaultReader
   private let defaultSessionName: RoleSessionName
-  var stamps: [FollowedFile]?
+  var stamps: [WatchedFile]?
   /// What is known, and logged, to be another program's.
   var told: Set<RowError> = []
   private var plans: [PlanKey: CredentialPlan] = [:]

@@ -15,9 +15,9 @@ struct ProgramRunner: Sendable {
   let environments = ClientEnvironments()
   let waits = ProgramWaits()
   /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
-  static let mostOutput = 128 * 1_024
+  static let maxOutputBytes = 128 * 1_024
   /// What of its standard error reaches the person.
-  static let mostErrors = 4 * 1_024
+  static let maxErrorBytes = 4 * 1_024
 
   init(limit: Double = 60) { self.limit = limit }
 
@@ -69,14 +69,14 @@ struct ProgramRunner: Sendable {
     var running = try Running(words, setting, environment, chain)
     var errors: [UInt8] = []
     var end = End.closed
-    let buffer = SecretBytes(count: mostOutput + 1) { output in
+    let buffer = SecretBytes(count: maxOutputBytes + 1) { output in
       end = running.pump(into: output, errors: &errors, seconds: limit)
     }
     let text = String(decoding: errors, as: UTF8.self)
     let program = words[0]
     switch end {
     case .closed: break
-    case .late: return (.failure(.late(program: program, seconds: Int(limit))), text)
+    case .deferred: return (.failure(.deferred(program: program, seconds: Int(limit))), text)
     case .flooded: return (.failure(.flooded(program: program)), text)
     }
     let status = running.status
@@ -85,7 +85,7 @@ struct ProgramRunner: Sendable {
     return (.success(buffer.part(0..<running.printed)), text)
   }
 
-  enum End { case closed, late, flooded }
+  enum End { case closed, deferred, flooded }
 }
 
 /// A program under way.
@@ -153,7 +153,7 @@ private struct Running: ~Copyable {
     let deadline = Self.milliseconds() + Int64(seconds * 1_000)
     while true {
       let left = deadline - Self.milliseconds()
-      guard left > 0 else { return .late }
+      guard left > 0 else { return .deferred }
       var waits = [
         pollfd(fd: outputEnded ? -1 : output, events: Int16(POLLIN), revents: 0),
         pollfd(fd: errorsEnded ? -1 : errors, events: Int16(POLLIN), revents: 0),
@@ -190,7 +190,7 @@ private struct Running: ~Copyable {
       let got = read(errors, &chunk, chunk.count)
       if got == 0 { errorsEnded = true }
       guard got > 0 else { return }
-      let room = ProgramRunner.mostErrors - complaints.count
+      let room = ProgramRunner.maxErrorBytes - complaints.count
       if room > 0 { complaints += chunk[..<min(got, room)] }
     }
   }
@@ -208,7 +208,7 @@ enum ProgramError: ReportableError, Hashable {
   case cannotStart(program: String, setting: String, code: Int32)
   case failed(program: String, status: Int32)
   case killed(program: String, signal: Int32)
-  case late(program: String, seconds: Int)
+  case deferred(program: String, seconds: Int)
   case flooded(program: String)
 
   var message: String {
@@ -218,15 +218,15 @@ enum ProgramError: ReportableError, Hashable {
       "\(setting): cannot start \(program) (\(String(cString: strerror(code))))"
     case .failed(let program, let status): "\(program) ended with status \(status)"
     case .killed(let program, let signal): "\(program) was ended by signal \(signal)"
-    case .late(let program, let seconds): "\(program) did not end within \(seconds) s"
-    case .flooded(let program): "\(program) printed more than \(ProgramRunner.mostOutput / 1_024) KiB"
+    case .deferred(let program, let seconds): "\(program) did not end within \(seconds) s"
+    case .flooded(let program): "\(program) printed more than \(ProgramRunner.maxOutputBytes / 1_024) KiB"
     }
   }
 
   var hint: String? {
     switch self {
     case .cannotStart: "it is looked for in the PATH of who asks; give its whole path"
-    case .late: "it runs without a terminal; does it wait for input?"
+    case .deferred: "it runs without a terminal; does it wait for input?"
     default: nil
     }
   }
@@ -234,7 +234,7 @@ enum ProgramError: ReportableError, Hashable {
   var exitStatus: ExitStatus {
     switch self {
     case .malformed, .cannotStart: .configuration
-    case .late: .temporary
+    case .deferred: .temporary
     case .failed, .killed: .unavailable
     case .flooded: .badData
     }

@@ -167,7 +167,7 @@ extension Scheduler {
     let failures = now.failures + 1
     entries[key]?.failures = failures
     if failures == 1 { notePause(of: key, in: now.line) }
-    let longest = now.leases.isEmpty ? Self.longestPause.usual : Self.longestPause.served
+    let longest = now.leases.isEmpty ? Self.maxDelay.usual : Self.maxDelay.served
     let most = min(longest, Double(1 << min(failures, 20)))
     agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100))
   }

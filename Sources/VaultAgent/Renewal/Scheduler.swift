@@ -68,7 +68,7 @@ package actor Scheduler {
   /// Renewals under way at one time.
   static let most = 8
   /// Seconds of the longest pause between two tries, and of the longest where a running program is served the session.
-  static let longestPause = (usual: 300.0, served: 30.0)
+  static let maxDelay = (usual: 300.0, served: 30.0)
   /// Seconds between two tries of what AWS refuses a running program.
   static let refusedPause: Int64 = 900
 

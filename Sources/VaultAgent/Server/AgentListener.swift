@@ -13,14 +13,14 @@ import VaultWire
 /// is up. Who connects and asks nothing keeps nobody out: such connections have a time, and beyond a number the oldest goes.
 ///
 /// `@unchecked Sendable`: what changes is touched by the lane's thread alone, save `isStopping`, which has a lock.
-final class AgentListener: LaneWatch, @unchecked Sendable {
+final class AgentListener: EventSource, @unchecked Sendable {
   /// How long a frame may take from its first byte to its last, and the first one from the connection on; seconds.
   static let frameDeadline: Int64 = 10
   /// Connections that have not asked anything yet.
-  static let mostSilent = 256
+  static let maxSilentConnections = 256
   /// Connections at one time; more wait in the socket's queue.
-  static let mostConnections = 1_000
-  private static let mostEvents = 64
+  static let maxConnections = 1_000
+  private static let maxEvents = 64
 
   private var listener: Int32
   private let poller: Int32
@@ -32,7 +32,7 @@ final class AgentListener: LaneWatch, @unchecked Sendable {
   private var file: UInt64?
   private let mustListenAgain = Mutex(false)
   /// Where requests run.
-  private let lane: StoreLane
+  private let lane: StoreExecutor
   private let handle: @Sendable (ClientConnection, Message) async -> Void
   private let isStopping = Mutex(false)
 
@@ -44,12 +44,14 @@ final class AgentListener: LaneWatch, @unchecked Sendable {
   private var isExhausted = false
   /// How many came.
   private var count = 0
-  private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: mostEvents)
+  private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: maxEvents)
   private var ended: CheckedContinuation<Void, Never>?
 
   /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed on. Call it under the
   /// agent's lock.
-  init(path: String, lane: StoreLane, handle: @escaping @Sendable (ClientConnection, Message) async -> Void) throws(AgentError) {
+  init(path: String, lane: StoreExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
+    throws(AgentError)
+  {
     let heartbeat = try Heartbeat()
     let inherited = sys_inherited_listener()
     isInherited = inherited >= 0
@@ -178,9 +180,9 @@ final class AgentListener: LaneWatch, @unchecked Sendable {
   // MARK: what happens
 
   func watch(mayWait: Bool) {
-    settleNewcomers()
+    resolveNewcomers()
     let isAwaiting = clients.values.contains { $0.awaitedSince > 0 }
-    let ready = epoll_wait(poller, events, Int32(Self.mostEvents), !mayWait ? 0 : isAwaiting || isExhausted ? 1_000 : -1)
+    let ready = epoll_wait(poller, events, Int32(Self.maxEvents), !mayWait ? 0 : isAwaiting || isExhausted ? 1_000 : -1)
     isExhausted = false
     for event in UnsafeBufferPointer(start: events, count: max(0, Int(ready))) {
       switch event.data.fd {
@@ -192,7 +194,7 @@ final class AgentListener: LaneWatch, @unchecked Sendable {
       }
     }
     if isAwaiting { dropSlow() }
-    if isListening != (clients.count < Self.mostConnections && !isExhausted) {
+    if isListening != (clients.count < Self.maxConnections && !isExhausted) {
       isListening.toggle()
       if isListening { watch(listener) } else { forget(listener) }
     }
@@ -221,7 +223,7 @@ final class AgentListener: LaneWatch, @unchecked Sendable {
       close(descriptor)
       return
     }
-    _ = dropOldestSilent(beyond: Self.mostSilent - 1)
+    _ = dropOldestSilent(beyond: Self.maxSilentConnections - 1)
     count += 1
     clients[descriptor] = Client(
       connection: ClientConnection(descriptor: descriptor, pid: pid, uid: uid), number: count,
@@ -231,7 +233,7 @@ final class AgentListener: LaneWatch, @unchecked Sendable {
     serve(descriptor)
   }
 
-  private func settleNewcomers() {
+  private func resolveNewcomers() {
     guard !newcomers.isEmpty else { return }
     for descriptor in newcomers {
       guard let client = clients[descriptor] else { continue }

@@ -29,7 +29,7 @@ struct FrameReader {
       guard buffer.count == wanted else { continue }
       if payload == nil {
         length = header.length
-        guard length >= 4, length <= longestPayload else { return .over }
+        guard length >= 4, length <= maxPayloadBytes else { return .over }
         payload = WireBuffer(capacity: length)
       } else {
         payload = nil

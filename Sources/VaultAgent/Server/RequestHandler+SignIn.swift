@@ -125,10 +125,10 @@ extension RequestHandler {
       requester: requester, trigger: .manual, environment: CredentialRequest.environment(of: message), prompter: prompter)
   }
 
-  private func place(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> SSOPlace {
+  private func place(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> SSOSessionConfig {
     try await catalog.observeChanges(prompter, requester)
     let environment = CredentialRequest.environment(of: message)
-    func find() async throws -> SSOPlace {
+    func find() async throws -> SSOSessionConfig {
       guard let name = message.text(.name) else {
         return try await catalog.onlySignInPlace(environment: environment, prompter, requester)
       }

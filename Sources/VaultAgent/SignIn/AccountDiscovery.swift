@@ -12,13 +12,13 @@ struct AccountDiscovery: Sendable {
   /// Questions under way at one time.
   static let most = 8
   /// How often an account is asked for again after the retries of a call are used up by throttling.
-  static let patience = 6
+  static let timeouts = 6
 
   let portal: SSOPortalClient
   let clock: any WallClock
   var token: SecretBytes
   let endpoint: ServiceEndpoint
-  let route: Route
+  let route: NetworkSettings
 
   func accounts(_ prompter: any Prompter) async throws -> [SSOAccount] {
     prompter.progress("asking for the accounts …")
@@ -53,7 +53,7 @@ struct AccountDiscovery: Sendable {
         let roles = try await portal.listAccountRoles(account: account, token: token, at: endpoint, via: route).sorted()
         concurrency.recover()
         return roles
-      } catch let error as AWSError where error.exitStatus == .temporary && attempt < Self.patience {
+      } catch let error as AWSError where error.exitStatus == .temporary && attempt < Self.timeouts {
         attempt += 1
         concurrency.slowDown()
         try await clock.sleep(until: clock.now().adding(milliseconds: Int64(attempt) * 500))

@@ -6,7 +6,7 @@ import VaultSecrets
 /// the browser is given an address on loopback, which leads this user's programs alone, and for a while.
 final class OneTimeRedirect: Sendable {
   /// Seconds.
-  static let patience: Int64 = 60
+  static let timeouts: Int64 = 60
 
   private let clock: any WallClock
   private let rejections: RejectionMonitor
@@ -22,7 +22,7 @@ final class OneTimeRedirect: Sendable {
   ///   - once: whether who comes a second time finds nothing.
   ///   - seconds: how long the address leads anywhere.
   /// - Returns: the address for the browser.
-  func open(_ url: SecretBytes, once: Bool = true, for seconds: Int64 = patience) throws -> String {
+  func open(_ url: SecretBytes, once: Bool = true, for seconds: Int64 = timeouts) throws -> String {
     let path = SecretBytes.random(count: 32).withBytes { base64URL($0) }.withBytes { "/" + String(decoding: $0, as: UTF8.self) }
     let destination = Destination(url, once: once)
     let server = try LoopbackServer(

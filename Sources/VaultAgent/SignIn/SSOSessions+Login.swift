@@ -6,11 +6,11 @@ import VaultStore
 // Signing in, with a person.
 extension SSOSessions {
   /// Seconds that a person has to come back from the browser: as long as a device code lives.
-  static let patience: Int64 = 600
+  static let timeouts: Int64 = 600
 
   /// Signs in to a place, in place of the sign-in that there was. Who asks for one of the same kind while it is under way waits for the
   /// same; it ends where nobody waits for it any more (Ctrl-C).
-  func signIn(_ place: SSOPlace, flow: SignInFlow, _ context: SignInContext) async throws -> SignInRecord {
+  func signIn(_ place: SSOSessionConfig, flow: SignInFlow, _ context: SignInContext) async throws -> SignInRecord {
     // The older form of configuration has no scopes, without which there is no authorization code.
     let flow = place.scopes.isEmpty ? .device : flow
     return try await signingIn.share("\(flow) \(place.name)", for: context.prompter, endsAlone: true) { prompter in
@@ -22,7 +22,7 @@ extension SSOSessions {
     }
   }
 
-  private func signInByBrowser(_ place: SSOPlace, _ context: SignInContext) async throws -> SignInRecord {
+  private func signInByBrowser(_ place: SSOSessionConfig, _ context: SignInContext) async throws -> SignInRecord {
     try await withClient(place, .browser, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let pkce = PKCE()
@@ -38,7 +38,7 @@ extension SSOSessions {
       let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
         group.addTask { try await callback.code() }
         group.addTask {
-          try await clock.sleep(until: clock.now().adding(seconds: Self.patience))
+          try await clock.sleep(until: clock.now().adding(seconds: Self.timeouts))
           callback.giveUp()
           return nil
         }
@@ -52,7 +52,7 @@ extension SSOSessions {
     }
   }
 
-  private func signInByDevice(_ place: SSOPlace, _ context: SignInContext) async throws -> SignInRecord {
+  private func signInByDevice(_ place: SSOSessionConfig, _ context: SignInContext) async throws -> SignInRecord {
     try await withClient(place, .device, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let device = try await clients.oidc.startDeviceAuthorization(
@@ -76,19 +76,20 @@ extension SSOSessions {
   /// - Returns: the address that leads the person's browser to it until the sign-in is over: the page's own is for who signs in alone, and
   ///   what stands on the browser's command line is everybody's. Nil where no port could be had.
   private func show(_ url: String, code: String?, _ context: SignInContext) -> String? {
-    let address = try? redirect.open(SecretBytes(url), once: false, for: Self.patience)
+    let address = try? redirect.open(SecretBytes(url), once: false, for: Self.timeouts)
     context.prompter.show(SignInPage(url: url, code: code, address: address))
     return address
   }
 
   /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
   private func withClient<Result>(
-    _ place: SSOPlace, _ flow: SignInFlow, _ context: SignInContext, _ body: (SSOClientRegistration) async throws -> Result
+    _ place: SSOSessionConfig, _ flow: SignInFlow, _ context: SignInContext,
+    _ body: (SSOClientRegistration) async throws -> Result
   ) async throws -> Result {
     let scopes = place.scopes.joined(separator: " ")
     let kept = try await store.ssoClient(
       startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow,
-      livingUntil: clock.now().adding(seconds: 2 * Self.patience))
+      livingUntil: clock.now().adding(seconds: 2 * Self.timeouts))
     if let kept {
       do {
         return try await body(
@@ -101,7 +102,7 @@ extension SSOSessions {
     return try await body(try await register(place, flow, scopes, context))
   }
 
-  private func register(_ place: SSOPlace, _ flow: SignInFlow, _ scopes: String, _ context: SignInContext) async throws
+  private func register(_ place: SSOSessionConfig, _ flow: SignInFlow, _ scopes: String, _ context: SignInContext) async throws
     -> SSOClientRegistration
   {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)

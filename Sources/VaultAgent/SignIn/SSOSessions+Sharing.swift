@@ -34,7 +34,7 @@ extension SSOSessions {
   }
 
   /// Takes over the sign-in that the AWS CLI has, for as long as its access token lives.
-  func adopt(_ place: SSOPlace, home: String, _ context: SignInContext) async throws -> SignInRecord {
+  func adopt(_ place: SSOSessionConfig, home: String, _ context: SignInContext) async throws -> SignInRecord {
     let file = try TokenCache(home: home).read(place.name)
     let cached: CachedToken
     do throws(CachedToken.Malformed) {
@@ -47,7 +47,7 @@ extension SSOSessions {
     }
     let life = cached.expiresAt.since(clock.now())
     guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token is over") }
-    guard life <= SSOOIDCClient.longestLife * 1_000 else {
+    guard life <= SSOOIDCClient.maxLifetime * 1_000 else {
       throw SignInError.failed("the AWS CLI's token has an end that cannot be")
     }
     let record = SignInRecord(

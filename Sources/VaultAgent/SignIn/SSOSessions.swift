@@ -36,7 +36,8 @@ struct SSOSessions: Sendable {
 
     /// - Parameter how: for the log.
     func event(
-      _ action: AuditAction, _ place: SSOPlace, how: String? = nil, at endpoint: ServiceEndpoint, by route: Route
+      _ action: AuditAction, _ place: SSOSessionConfig, how: String? = nil, at endpoint: ServiceEndpoint,
+      by route: NetworkSettings
     ) -> AuditEvent {
       var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
       event.detail = how.map { "\(place.name): \($0)" } ?? place.name
@@ -44,7 +45,8 @@ struct SSOSessions: Sendable {
       return event
     }
 
-    func route(to endpoint: ServiceEndpoint, _ settings: EndpointSettings, by trust: NetworkTrust) async throws -> Route {
+    func route(to endpoint: ServiceEndpoint, _ settings: EndpointSettings, by trust: NetworkTrust) async throws -> NetworkSettings
+    {
       try await trust.route(
         to: endpoint, settings, sending: "the tokens of your sign-in",
         for: NetworkTrust.Context(requester: requester, trigger: trigger, environment: environment, prompter: prompter))
@@ -58,7 +60,7 @@ struct SSOSessions: Sendable {
   /// An access token that is alive, renewed without a person where it is near its end.
   ///
   /// - Throws: ``SignInError/needed(name:)`` where a person must sign in.
-  func token(_ place: SSOPlace, _ context: SignInContext) async throws -> SecretBytes {
+  func token(_ place: SSOSessionConfig, _ context: SignInContext) async throws -> SecretBytes {
     try await requireTrust(in: place, context)
     guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else {
       throw SignInError.needed(name: place.name)
@@ -72,7 +74,7 @@ struct SSOSessions: Sendable {
   }
 
   /// Where a place is not AWS's own, it must be trusted before it is asked whether the tokens are for it: who is refused is told why.
-  private func requireTrust(in place: SSOPlace, _ context: SignInContext) async throws {
+  private func requireTrust(in place: SSOSessionConfig, _ context: SignInContext) async throws {
     guard place.foreignHosts != nil else { return }
     for (service, settings) in [(AWSService.oidc, place.oidc), (.portal, place.portal)] {
       let endpoint = try ServiceEndpoint(service, region: place.region, settings: settings)
@@ -83,7 +85,7 @@ struct SSOSessions: Sendable {
   /// The token in place of one that AWS no longer takes before its time: one that came meanwhile, else what the refresh token brings.
   ///
   /// - Throws: ``SignInError/needed(name:)`` where a person must sign in; AWS's own error where that cannot be known now.
-  func replacement(of token: SecretBytes, _ place: SSOPlace, _ context: SignInContext) async throws -> SecretBytes {
+  func replacement(of token: SecretBytes, _ place: SSOSessionConfig, _ context: SignInContext) async throws -> SecretBytes {
     // The first turn may be spent on a renewal that others began for a token near its end, and that has let an outage pass.
     for _ in 0..<2 {
       guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else { break }
@@ -99,7 +101,7 @@ struct SSOSessions: Sendable {
   /// Renews a sign-in, once for all who want it.
   ///
   /// - Parameter isOver: AWS no longer takes the access token, whatever its end.
-  private func renew(_ place: SSOPlace, _ context: SignInContext, after record: SignInRecord, isOver: Bool) async throws {
+  private func renew(_ place: SSOSessionConfig, _ context: SignInContext, after record: SignInRecord, isOver: Bool) async throws {
     _ = try await renewing.share(place.name, for: context.prompter) { prompter in
       try await renewAlone(place, context.asked(by: prompter), after: record, isOver: isOver)
       return true
@@ -108,11 +110,13 @@ struct SSOSessions: Sendable {
 
   /// A sign-in is for one start URL in one region, at the hosts that gave it; where the config or an environment says others by now, its
   /// tokens go nowhere.
-  private static func fits(_ kept: (record: SignInRecord, tokens: SignInTokens), _ place: SSOPlace) -> Bool {
+  private static func fits(_ kept: (record: SignInRecord, tokens: SignInTokens), _ place: SSOSessionConfig) -> Bool {
     kept.record.startURL == place.startURL && kept.record.region == place.region && kept.tokens.hosts == place.foreignHosts
   }
 
-  private func renewAlone(_ place: SSOPlace, _ context: SignInContext, after record: SignInRecord, isOver: Bool) async throws {
+  private func renewAlone(_ place: SSOSessionConfig, _ context: SignInContext, after record: SignInRecord, isOver: Bool)
+    async throws
+  {
     // Another waiter may have renewed it before this one's turn.
     guard let kept = try await store.openSignIn(named: place.name), kept.record.id == record.id, Self.fits(kept, place) else {
       return
@@ -144,7 +148,7 @@ struct SSOSessions: Sendable {
   ///   - wait: what to do where the grant is not ready yet; nil where it must be.
   @discardableResult
   func take(
-    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOPlace, _ context: SignInContext, how: String,
+    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOSessionConfig, _ context: SignInContext, how: String,
     renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
@@ -209,7 +213,7 @@ struct SSOSessions: Sendable {
   /// Signs out: on the server as far as it can be reached, and here in any case. The sessions that the sign-in brought go with it.
   ///
   /// - Returns: false where nobody was signed in.
-  func signOut(_ name: String, _ context: SignInContext, place: SSOPlace?) async throws -> Bool {
+  func signOut(_ name: String, _ context: SignInContext, place: SSOSessionConfig?) async throws -> Bool {
     guard let kept = try await store.openSignIn(named: name) else { return false }
     do {
       // Where the place is not the one that gave the token, nobody is told.

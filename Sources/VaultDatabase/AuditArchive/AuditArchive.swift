@@ -9,7 +9,7 @@ public enum AuditArchive {
   /// An archive takes no more room than this when it is opened: 4 GiB.
   static let largest = 4 << 30
   /// Nor more than so many times its own size, once it is larger than ``small``: rows are compressed four or five times.
-  static let mostFold = 60
+  static let maxFold = 60
   static let small = 16 << 20
   /// The first form of the database that archives were made of (`0003_audit_evidence.sql`).
   static let firstSchema = 3
@@ -127,7 +127,7 @@ public enum AuditArchive {
       throw failure(path)
     }
     defer { gzclose(stream) }
-    let limit = min(largest, max(small, Int(status.st_size) * mostFold))
+    let limit = min(largest, max(small, Int(status.st_size) * maxFold))
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var total = 0
     while true {

@@ -58,7 +58,7 @@ public struct ExportedLog {
   }
 
   /// How many rows an auditor's key is taken forward at most, so that a hostile number keeps nobody busy.
-  static let longestGap: Int64 = 100_000_000
+  static let maxGap: Int64 = 100_000_000
 
   /// Whether a file is one of JSON Lines: its first byte, uncompressed, is that of an object.
   public static func isOne(_ path: String) -> Bool {
@@ -151,7 +151,7 @@ public struct ExportedLog {
         if let firstWithout { return .forged(sequence: firstWithout) }
         hasSeenCode = true
       }
-      guard let ratchet, ratchet.number <= row.sequence, row.sequence - ratchet.number < ExportedLog.longestGap else {
+      guard let ratchet, ratchet.number <= row.sequence, row.sequence - ratchet.number < ExportedLog.maxGap else {
         return nil
       }
       while ratchet.number < row.sequence { ratchet.skip() }

@@ -156,12 +156,12 @@ struct ExportedRow: ~Copyable {
     if case .text(let range) = values[place] { UnsafeRawBufferPointer(rebasing: text.bytes[range]) } else { nil }
   }
 
-  /// The hash of the canonical form of the row (``AuditForm``) behind its predecessor's hash.
+  /// The hash of the canonical form of the row (``CanonicalRow``) behind its predecessor's hash.
   mutating func computeHash(after previous: UnsafeRawBufferPointer, into digest: inout [UInt8]) {
     form.removeAll()
     form.append(previous)
-    form.append(byte: AuditForm.version)
-    for place in 0..<AuditForm.count {
+    form.append(byte: CanonicalRow.version)
+    for place in 0..<CanonicalRow.count {
       switch values[place] {
       case .none: form.append(byte: 0)
       case .text(let range): form.append(text: UnsafeRawBufferPointer(rebasing: text.bytes[range]))

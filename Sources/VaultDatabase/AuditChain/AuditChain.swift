@@ -3,7 +3,7 @@ import VaultSecrets
 
 /// The chain that binds each row of the audit log to the one before it.
 ///
-/// hash = BLAKE2b-256(previous hash ‖ canonical form), the form being ``AuditForm``'s, whose first field is the row's number. The first
+/// hash = BLAKE2b-256(previous hash ‖ canonical form), the form being ``CanonicalRow``'s, whose first field is the row's number. The first
 /// row's previous hash is BLAKE2b-256 of the vault's id, so that a log belongs to one vault.
 public enum AuditChain {
   /// What stands before the first row of a vault's log.
@@ -11,7 +11,7 @@ public enum AuditChain {
 
   /// A row's hash. `record.hash` is not looked at.
   public static func hash(of record: AuditRecord, after previous: [UInt8]) -> [UInt8] {
-    var form = AuditForm()
+    var form = CanonicalRow()
     form.begin(after: previous)
     for value in AuditRows.values(record) { form.put(value) }
     return form.hash()
@@ -92,10 +92,10 @@ public struct AuditEvidence: Sendable {
   /// The vault's public key, as an auditor was given it; else the anchor's counts, else the database's own.
   public var publicKey: [UInt8]?
 
-  /// Whether each entry of the indexes is looked at in a log of more than ``mostIndexed`` rows, too.
+  /// Whether each entry of the indexes is looked at in a log of more than ``maxIndexed`` rows, too.
   public var isThorough = false
   /// So many take a third of a second.
-  public static let mostIndexed: Int64 = 100_000
+  public static let maxIndexed: Int64 = 100_000
 
   public init(anchor: AuditCheckpoint? = nil, key: AuditVerificationKey? = nil, publicKey: [UInt8]? = nil) {
     self.anchor = anchor

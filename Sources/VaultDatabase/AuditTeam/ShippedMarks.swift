@@ -5,7 +5,7 @@ public struct ShippedMarks {
   public var names = AuditNames()
   public var logins = NameTable()
   private var actions = NameTable()
-  private var kinds: [AuditMark.Kind] = []
+  private var kinds: [AuditStatRow.Kind] = []
   private var user: [UInt8] = []
   /// Rows that are dated after they were received.
   public private(set) var ahead: Int64 = 0
@@ -15,7 +15,8 @@ public struct ShippedMarks {
   /// Lends a row's mark, its time as far as it is possible, and whose it is: `alice (laptop_1)`, as two logins may say the same user. Nothing
   /// of an intent, since its outcome counts.
   public mutating func take(
-    _ line: AuditLine, _ body: (_ mark: AuditMark, _ login: Int, _ time: Int64, _ user: UnsafeRawBufferPointer) throws -> Void
+    _ line: AuditRowView,
+    _ body: (_ mark: AuditStatRow, _ login: Int, _ time: Int64, _ user: UnsafeRawBufferPointer) throws -> Void
   ) rethrows {
     guard let origin = line.origin, !line.isText(.outcome, "intent") else { return }
     var time = line.number(.time)
@@ -29,21 +30,21 @@ public struct ShippedMarks {
     user.append(contentsOf: origin.login)
     user.append(contentsOf: origin.isEnrolled ? ")".utf8 : ", not enrolled)".utf8)
     let action = Self.number(line, .action, &actions) ?? 0
-    if action == kinds.count { kinds.append(AuditMark.Kind(AuditAction(rawValue: line.text(.action)))) }
+    if action == kinds.count { kinds.append(AuditStatRow.Kind(AuditAction(rawValue: line.text(.action)))) }
     let isFailure = !line.isText(.outcome, "success")
-    let mark = AuditMark(
+    let mark = AuditStatRow(
       time: Timestamp(stored: time), kind: kinds[action], isFailure: isFailure, isRotation: line.isText(.trigger, "rotation"),
       profile: Self.number(line, .profile, &names.profiles), role: Self.number(line, .roleARN, &names.roles),
-      user: user.withUnsafeBytes { names.users.number(of: $0, upTo: NameTable.mostOfTeam) },
+      user: user.withUnsafeBytes { names.users.number(of: $0, upTo: NameTable.maxTeamNames) },
       program: Self.number(line, .program, &names.programs) ?? 0,
       error: isFailure ? Self.number(line, .error, &names.errors) : nil)
-    let login = logins.number(of: origin.login, upTo: NameTable.mostOfTeam)
+    let login = logins.number(of: origin.login, upTo: NameTable.maxTeamNames)
     try user.withUnsafeBytes { try body(mark, login, time, $0) }
   }
 
-  private static func number(_ line: AuditLine, _ field: AuditField, _ table: inout NameTable) -> Int? {
+  private static func number(_ line: AuditRowView, _ field: AuditField, _ table: inout NameTable) -> Int? {
     var number: Int?
-    line.withBytes(field) { if let bytes = $0 { number = table.number(of: bytes, upTo: NameTable.mostOfTeam) } }
+    line.withBytes(field) { if let bytes = $0 { number = table.number(of: bytes, upTo: NameTable.maxTeamNames) } }
     return number
   }
 }
@@ -51,7 +52,7 @@ public struct ShippedMarks {
 /// What the figures of a report are made of: a vault's own log, or a team's.
 public protocol ReportSource {
   /// Goes over the rows that a filter wants; once, and before anything else but the span is asked.
-  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark) throws -> Void) throws
+  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws
   func auditSpan() throws -> (first: Timestamp, last: Timestamp)?
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth]
   func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan]

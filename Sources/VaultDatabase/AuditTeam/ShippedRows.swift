@@ -27,7 +27,7 @@ public struct RowOrigin {
 /// A row whose columns lie in its form; good until the next row.
 struct ShippedRow {
   let sequence: Int64
-  let fields: AuditFormFields
+  let fields: CanonicalRowFields
   let form: UnsafeRawBufferPointer
   let hash: UnsafeRawBufferPointer
   let origin: RowOrigin
@@ -58,7 +58,7 @@ struct ShippedRow {
 /// Rows that come from elsewhere, of any number of vaults: nothing of them is believed. They are numbered anew, in the order in which they
 /// come.
 public struct ShippedRows {
-  private var fields = AuditFormFields()
+  private var fields = CanonicalRowFields()
   private var count: Int64 = 0
   /// Rows that were left out, because this version does not know what they say or because they make no sense.
   public private(set) var leftOut = 0
@@ -71,14 +71,14 @@ public struct ShippedRows {
   ///   - form: as the row's hash goes over it; whatever it holds.
   ///   - hash: 32 bytes.
   public mutating func take(
-    _ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin, _ body: (AuditLine) throws -> Void
+    _ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin, _ body: (AuditRowView) throws -> Void
   ) rethrows {
     guard fields.read(form), makesSense(form) else {
       leftOut += 1
       return
     }
     count += 1
-    try body(AuditLine(ShippedRow(sequence: count, fields: fields, form: form, hash: hash, origin: origin)))
+    try body(AuditRowView(ShippedRow(sequence: count, fields: fields, form: form, hash: hash, origin: origin)))
   }
 
   /// What the table of a vault takes.
@@ -96,7 +96,7 @@ public struct ShippedRows {
   }
 }
 
-extension AuditLine {
+extension AuditRowView {
   /// Whether a column holds this very text.
   func isText(_ field: AuditField, _ text: StaticString) -> Bool {
     var isIt = false
@@ -110,7 +110,7 @@ extension AuditLine {
 
 extension AuditRecord {
   /// A row that was lent, to keep.
-  public init?(_ line: AuditLine) {
+  public init?(_ line: AuditRowView) {
     guard let action = AuditAction(rawValue: line.text(.action)), let outcome = AuditOutcome(rawValue: line.text(.outcome)),
       let trigger = AuditTrigger(rawValue: line.text(.trigger)), let uid = UInt32(exactly: line.number(.uid)),
       let pid = Int32(exactly: line.number(.pid))

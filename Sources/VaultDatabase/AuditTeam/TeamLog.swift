@@ -6,7 +6,7 @@ import VaultModel
 /// Sessions and profiles are made of what the rows say of them. A session is one of its vault: ids of different vaults may be the same.
 public final class TeamLog {
   /// Sessions whose use is summed up in memory before it is written.
-  private static let mostInMind = 20_000
+  private static let maxRemembered = 20_000
 
   private let database: Database
   private let insert: Statement
@@ -55,7 +55,7 @@ public final class TeamLog {
   /// - Parameters:
   ///   - time: when it was, as far as that is possible.
   ///   - user: whose it is in the reports.
-  public func add(_ line: AuditLine, time: Int64, user: UnsafeRawBufferPointer) throws {
+  public func add(_ line: AuditRowView, time: Int64, user: UnsafeRawBufferPointer) throws {
     try noteProfile(line)
     let isSuccess = line.isText(.outcome, "success")
     let hasSession = sessionKey(line)
@@ -66,14 +66,14 @@ public final class TeamLog {
   }
 
   /// Whether it makes or ends a session, or is a renewal that failed.
-  private func isWanted(_ line: AuditLine, isSuccess: Bool, hasSession: Bool) -> Bool {
+  private func isWanted(_ line: AuditRowView, isSuccess: Bool, hasSession: Bool) -> Bool {
     guard isSuccess else { return line.isText(.trigger, "rotation") }
     guard hasSession else { return false }
     return line.optionalNumber(.expiresAt) != nil || line.isText(.action, "SessionReplaced")
       || line.isText(.action, "SessionExpired") || line.isText(.action, "SessionForgotten")
   }
 
-  private func keep(_ line: AuditLine, time: Int64, user: UnsafeRawBufferPointer, hasSession: Bool) throws {
+  private func keep(_ line: AuditRowView, time: Int64, user: UnsafeRawBufferPointer, hasSession: Bool) throws {
     count += 1
     insert.begin()
     try insert.bind(count).bind(time)
@@ -96,7 +96,7 @@ public final class TeamLog {
 
   private func bind(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { _ = try insert.bind(text: $0) } }
 
-  private func bind(_ line: AuditLine, _ field: AuditField) throws {
+  private func bind(_ line: AuditRowView, _ field: AuditField) throws {
     var failure: (any Error)?
     line.withBytes(field) { bytes in
       do {
@@ -109,7 +109,7 @@ public final class TeamLog {
   }
 
   /// `ses_…@vlt_…`
-  private func sessionKey(_ line: AuditLine) -> Bool {
+  private func sessionKey(_ line: AuditRowView) -> Bool {
     key.removeAll(keepingCapacity: true)
     line.withBytes(.sessionId) { if let bytes = $0 { key.append(contentsOf: bytes) } }
     guard !key.isEmpty else { return false }
@@ -124,7 +124,7 @@ public final class TeamLog {
     let number = key.withUnsafeBytes { used.number(of: $0) }
     if number == uses.count { uses.append((0, time)) }
     uses[number] = (uses[number].times + 1, max(uses[number].last, time))
-    if uses.count == Self.mostInMind { try writeUses() }
+    if uses.count == Self.maxRemembered { try writeUses() }
   }
 
   private func writeUses() throws {
@@ -133,9 +133,9 @@ public final class TeamLog {
     uses.removeAll(keepingCapacity: true)
   }
 
-  private func noteProfile(_ line: AuditLine) throws {
+  private func noteProfile(_ line: AuditRowView) throws {
     var number: Int?
-    line.withBytes(.profile) { if let bytes = $0 { number = profiles.number(of: bytes, upTo: NameTable.mostOfTeam) } }
+    line.withBytes(.profile) { if let bytes = $0 { number = profiles.number(of: bytes, upTo: NameTable.maxTeamNames) } }
     guard let number else { return }
     let isNew = number == hasRole.count
     if isNew { hasRole.append(false) }

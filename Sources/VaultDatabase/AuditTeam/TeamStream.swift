@@ -11,7 +11,7 @@ public enum TeamStream {
   static let rowHeader = 13
   static let hashLength = 32
   /// Bytes of an id or a login.
-  static let longestName = 1_000
+  static let maxNameLength = 1_000
 
   /// What comes out of the pipe makes no sense.
   public struct Damage: Error {}
@@ -32,7 +32,7 @@ public enum TeamStream {
 
     /// - Parameter origin: with names that are as short as the server's.
     public mutating func add(_ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin) {
-      let vault = origin.vault.prefix(TeamStream.longestName), login = origin.login.prefix(TeamStream.longestName)
+      let vault = origin.vault.prefix(TeamStream.maxNameLength), login = origin.login.prefix(TeamStream.maxNameLength)
       add(UInt32(TeamStream.rowHeader + vault.count + login.count + form.count + hash.count))
       add(origin.receivedAt)
       add(UInt16(vault.count))
@@ -97,7 +97,9 @@ public enum TeamStream {
             break
           }
           let least = TeamStream.rowHeader + TeamStream.hashLength
-          guard (least...least + 2 * TeamStream.longestName + AuditFormFields.longest).contains(length) else { throw Damage() }
+          guard (least...least + 2 * TeamStream.maxNameLength + CanonicalRowFields.longest).contains(length) else {
+            throw Damage()
+          }
           guard all.count - place - 4 >= length else { break }
           let start = place + 4
           let vault = start + TeamStream.rowHeader

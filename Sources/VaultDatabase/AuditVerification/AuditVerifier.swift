@@ -26,12 +26,12 @@ struct AuditVerifier {
     let later = heads.filter { $0.sequence > start.sequence }
     if let untrusted = later.first(where: { !isTrusted($0) }) { return .broken(.checkpoint(sequence: untrusted.sequence)) }
     if let anchor = evidence.anchor, !isTrusted(anchor) { return .broken(.checkpoint(sequence: anchor.sequence)) }
-    let pass = AuditPass(start: start, evidence: evidence, checkpoints: later)
+    let pass = VerificationPass(start: start, evidence: evidence, checkpoints: later)
     try database.visit(AuditRows.columns, by: pass)
     pass.finish()
     if let fault = pass.fault { return .broken(try diagnose(fault, pass)) }
     if let fault = try end(pass) ?? keysMadeAgain() { return .broken(fault) }
-    if evidence.isThorough || pass.sequence - start.sequence <= AuditEvidence.mostIndexed, let fault = try indexes() {
+    if evidence.isThorough || pass.sequence - start.sequence <= AuditEvidence.maxIndexed, let fault = try indexes() {
       return .broken(fault)
     }
     return .whole(rows: pass.sequence)
@@ -107,7 +107,7 @@ struct AuditVerifier {
       ?? AuditKeyRows.newestSigner(in: database)
   }
 
-  private func end(_ pass: AuditPass) throws -> AuditChain.Fault? {
+  private func end(_ pass: VerificationPass) throws -> AuditChain.Fault? {
     if let later = pass.checkpoints.last(where: { $0.sequence > pass.sequence }) {
       return .truncated(after: pass.sequence, expected: later.sequence)
     }
@@ -122,7 +122,7 @@ struct AuditVerifier {
   }
 
   /// Says more of a row that is wrong: whether it belongs elsewhere, and where the one is that belongs there.
-  private func diagnose(_ fault: AuditChain.Fault, _ pass: AuditPass) throws -> AuditChain.Fault {
+  private func diagnose(_ fault: AuditChain.Fault, _ pass: VerificationPass) throws -> AuditChain.Fault {
     let sequence = pass.sequence
     switch fault {
     case .changed, .missing: break

@@ -32,7 +32,7 @@ struct VisitedRow {
     return body(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(values[column]))))
   }
 
-  /// Adds the first columns in the form that the audit log's hashes are made of (``AuditForm``).
+  /// Adds the first columns in the form that the audit log's hashes are made of (``CanonicalRow``).
   ///
   /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
   func appendForm(columns: Int, to buffer: inout FormBuffer) -> Bool {

@@ -29,7 +29,7 @@ public struct Reconciliation: Sendable {
   ]
 
   /// Findings of a kind that are kept; the rest is counted.
-  public static let mostFindings = 10_000
+  public static let maxFindings = 10_000
   /// Findings that were counted and not kept.
   public private(set) var more = 0
 
@@ -77,7 +77,7 @@ public struct Reconciliation: Sendable {
       let known = event.requestId.flatMap { byRequest[$0] } ?? event.issuedKey.flatMap { byIssued[$0] }
       guard let known else { return }
       if seen.insert(known.id).inserted { matched += 1 }
-      if let address = event.address, self.addresses.count < Self.mostFindings { self.addresses.insert(address) }
+      if let address = event.address, self.addresses.count < Self.maxFindings { self.addresses.insert(address) }
     }
     var failed: [CloudTrailEvent] = []
     try forEachOnce { event in
@@ -104,7 +104,7 @@ public struct Reconciliation: Sendable {
   }
 
   private static func keep(_ event: CloudTrailEvent, in list: inout [CloudTrailEvent], _ more: inout Int) {
-    if list.count < Self.mostFindings { list.append(event) } else { more += 1 }
+    if list.count < Self.maxFindings { list.append(event) } else { more += 1 }
   }
 
   /// Whether it came from an address that is not the vault's. A service of AWS's that acts on a person's call has a name where others have one.

@@ -104,7 +104,7 @@ public final class VaultReader {
   }
 
   /// Every profile as the plain cells that a pipe gets, by name: name, kind, role or problem, source or origin; and the session's times.
-  public func forEachProfileLine(_ body: (ProfileLine) throws -> Void) throws {
+  public func forEachProfileLine(_ body: (ProfileListRow) throws -> Void) throws {
     guard let database else { return }
     let statement = try database.statement(
       """
@@ -112,7 +112,7 @@ public final class VaultReader {
       FROM profile WHERE removed_at IS NULL ORDER BY name
       """
     ).begin()
-    let line = ProfileLine(statement)
+    let line = ProfileListRow(statement)
     while try statement.step() { try body(line) }
   }
 
@@ -203,14 +203,14 @@ public final class VaultReader {
 
   // MARK: followed files
 
-  public func followedFiles() throws -> [FollowedFile] {
+  public func watchedFiles() throws -> [WatchedFile] {
     guard let database else { return [] }
     return try FollowedRows.all(in: database)
   }
 
   /// Whether one of them is not as the vault last saw it.
-  public func followedFilesChanged() throws -> Bool {
-    try followedFiles().contains { FileIdentity(path: $0.path) != $0.stamp }
+  public func watchedFilesChanged() throws -> Bool {
+    try watchedFiles().contains { FileIdentity(path: $0.path) != $0.stamp }
   }
 
   // MARK: audit

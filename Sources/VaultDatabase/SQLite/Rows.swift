@@ -62,7 +62,7 @@ public struct KeyRecord: Sendable, Hashable {
 }
 
 /// A followed file, as the vault last saw it.
-public struct FollowedFile: Sendable, Hashable {
+public struct WatchedFile: Sendable, Hashable {
   public enum Role: String, Sendable { case config, credentials }
   public var path: String
   public var role: Role

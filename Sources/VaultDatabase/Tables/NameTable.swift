@@ -34,7 +34,7 @@ public struct NameTable: Sendable {
 
   /// Texts of one kind that the reports over a team's rows tell apart: the rest is one, "(others)", or whoever writes rows could fill memory
   /// with names.
-  public static let mostOfTeam = 50_000
+  public static let maxTeamNames = 50_000
 
   /// The text's number, or that of "(others)" where there are as many as `most` and it is none of them.
   public mutating func number(of text: UnsafeRawBufferPointer, upTo most: Int) -> Int {

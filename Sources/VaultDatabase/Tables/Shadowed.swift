@@ -32,10 +32,10 @@ public enum ShadowedRows {
   }
 }
 
-extension FollowedFile {
+extension WatchedFile {
   /// The same, as no file is: it is read again with the next request.
-  public var asChanged: FollowedFile {
-    FollowedFile(path: path, role: role, home: home, stamp: FileIdentity(device: -1, inode: -1, size: -1, mtime: -1))
+  public var asChanged: WatchedFile {
+    WatchedFile(path: path, role: role, home: home, stamp: FileIdentity(device: -1, inode: -1, size: -1, mtime: -1))
   }
 }
 

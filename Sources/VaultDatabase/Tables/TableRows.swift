@@ -49,13 +49,13 @@ public enum AccessKeyRows {
 
 /// Followed files, in the order in which they were imported.
 public enum FollowedRows {
-  public static func all(in database: Database) throws -> [FollowedFile] {
+  public static func all(in database: Database) throws -> [WatchedFile] {
     try database.statement("SELECT path, role, home, device, inode, size, mtime FROM followed_file ORDER BY position").begin()
       .rows { row in
-        guard let role = FollowedFile.Role(rawValue: row.text(1)) else {
+        guard let role = WatchedFile.Role(rawValue: row.text(1)) else {
           throw DatabaseError.badRow(table: "followed_file", what: row.text(0))
         }
-        return FollowedFile(
+        return WatchedFile(
           path: row.text(0), role: role, home: row.optionalText(2),
           stamp: FileIdentity(device: row.int(3), inode: row.int(4), size: row.int(5), mtime: row.int(6)))
       }

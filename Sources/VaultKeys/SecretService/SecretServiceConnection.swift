@@ -18,12 +18,12 @@ final class SecretServiceConnection {
   private let context: OpaquePointer
   /// Of the work that is under way.
   private var deadline: Deadline
-  private let patience: Patience
+  private let timeouts: Timeouts
   /// Whether a person was asked something for the work that is under way.
   private(set) var hasAsked = false
 
   /// How long to wait, in whole seconds.
-  struct Patience: Sendable {
+  struct Timeouts: Sendable {
     /// For all answers of one piece of work together.
     var answer = 3
     /// For a person.
@@ -39,13 +39,13 @@ final class SecretServiceConnection {
 
   private init(
     service: UnsafeMutablePointer<SecretService>, bus: OpaquePointer, context: OpaquePointer, deadline: Deadline,
-    patience: Patience
+    timeouts: Timeouts
   ) {
     self.service = service
     self.bus = bus
     self.context = context
     self.deadline = deadline
-    self.patience = patience
+    self.timeouts = timeouts
   }
 
   deinit {
@@ -59,7 +59,7 @@ final class SecretServiceConnection {
 
   /// Connects.
   static func open(
-    address: String, deadline: Deadline, patience: Patience
+    address: String, deadline: Deadline, timeouts: Timeouts
   ) throws(SecretServiceFailure) -> SecretServiceConnection {
     let context: OpaquePointer = g_main_context_new()
     do throws(SecretServiceFailure) {
@@ -67,13 +67,13 @@ final class SecretServiceConnection {
         var error: UnsafeMutablePointer<GError>?
         guard let bus = vault_bus_connect(address, deadline.cancellable, &error) else {
           let reason = takeText(&error)
-          throw .store(deadline.hasPassed ? .timedOut(seconds: patience.answer) : .noSessionBus(reason))
+          throw .store(deadline.hasPassed ? .timedOut(seconds: timeouts.answer) : .noSessionBus(reason))
         }
         guard let service = vault_secret_service_new(bus, deadline.cancellable, &error) else {
           close(bus)
-          throw failure(&error, deadline, patience)
+          throw failure(&error, deadline, timeouts)
         }
-        return SecretServiceConnection(service: service, bus: bus, context: context, deadline: deadline, patience: patience)
+        return SecretServiceConnection(service: service, bus: bus, context: context, deadline: deadline, timeouts: timeouts)
       }
     } catch {
       g_main_context_unref(context)
@@ -121,8 +121,8 @@ final class SecretServiceConnection {
   private func search(_ attributes: OpaquePointer?) throws(SecretServiceFailure) -> Found {
     defer { g_hash_table_unref(attributes) }
     let collection = try collection(alias: "default")
-    if let collection, try isLocked(collection: collection) { deadline.allow(seconds: patience.prompt) }
-    defer { deadline.allow(seconds: patience.answer) }
+    if let collection, try isLocked(collection: collection) { deadline.allow(seconds: timeouts.prompt) }
+    defer { deadline.allow(seconds: timeouts.answer) }
     var unlocked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var locked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var error: UnsafeMutablePointer<GError>?
@@ -264,17 +264,17 @@ final class SecretServiceConnection {
     var error: UnsafeMutablePointer<GError>?
     hasAsked = true
     guard vault_secret_show_prompt(service, prompt, deadline.cancellable, &error) != 0 else { throw failure(&error) }
-    deadline.allow(seconds: patience.prompt)
+    deadline.allow(seconds: timeouts.prompt)
     let outcome = wait.run()
     switch outcome {
-    case .done: deadline.allow(seconds: patience.answer)
+    case .done: deadline.allow(seconds: timeouts.answer)
     case .dismissed:
-      deadline.allow(seconds: patience.answer)
+      deadline.allow(seconds: timeouts.answer)
       throw .store(.promptDismissed(collection: name(collection: collection)))
     case .serviceGone: throw .store(.other("the service ended while it was asking"))
     case .unanswered:
       vault_secret_dismiss_prompt(service, prompt)
-      throw .store(.promptUnanswered(seconds: patience.prompt))
+      throw .store(.promptUnanswered(seconds: timeouts.prompt))
     }
   }
 
@@ -283,15 +283,15 @@ final class SecretServiceConnection {
       g_clear_error(&error)
       return .store(.locked(collection: item.map { name(collection: parent($0)) } ?? "default"))
     }
-    return Self.failure(&error, deadline, patience)
+    return Self.failure(&error, deadline, timeouts)
   }
 
   private static func failure(
-    _ error: inout UnsafeMutablePointer<GError>?, _ deadline: Deadline, _ patience: Patience
+    _ error: inout UnsafeMutablePointer<GError>?, _ deadline: Deadline, _ timeouts: Timeouts
   ) -> SecretServiceFailure {
     let kind = error.map { vault_dbus_failure($0) } ?? VAULT_DBUS_OTHER
     let text = takeText(&error)
-    if deadline.hasPassed { return .store(.timedOut(seconds: patience.answer)) }
+    if deadline.hasPassed { return .store(.timedOut(seconds: timeouts.answer)) }
     switch kind {
     case VAULT_DBUS_NO_SERVICE: return .store(.noService)
     case VAULT_DBUS_SERVICE_GONE, VAULT_DBUS_NO_SUCH_OBJECT: return .gone

@@ -14,7 +14,7 @@ public struct SecretServiceKeyStore: KeyStore {
   private let buses: @Sendable () -> [String]
   /// The bus that has the keyring, once it was found.
   private let working = WorkingBus()
-  private let patience: SecretServiceConnection.Patience
+  private let timeouts: SecretServiceConnection.Timeouts
   private let thread = SerialThread()
   private let kept = KeptConnection()
 
@@ -23,22 +23,22 @@ public struct SecretServiceKeyStore: KeyStore {
   ///   - buses: where the session bus may be (D-Bus Specification, "Server Addresses"), best first; asked each time, since a login comes
   ///     and goes while this lives.
   public init(vaultId: String, buses: @escaping @Sendable () -> [String]) {
-    self.init(vaultId: vaultId, buses: buses, patience: SecretServiceConnection.Patience())
+    self.init(vaultId: vaultId, buses: buses, timeouts: SecretServiceConnection.Timeouts())
   }
 
   /// - Parameter busAddress: the one place; nil for none.
   public init(vaultId: String, busAddress: String? = SessionBus.address()) {
-    self.init(vaultId: vaultId, busAddress: busAddress, patience: SecretServiceConnection.Patience())
+    self.init(vaultId: vaultId, busAddress: busAddress, timeouts: SecretServiceConnection.Timeouts())
   }
 
-  init(vaultId: String, busAddress: String?, patience: SecretServiceConnection.Patience) {
-    self.init(vaultId: vaultId, buses: { busAddress.map { [$0] } ?? [] }, patience: patience)
+  init(vaultId: String, busAddress: String?, timeouts: SecretServiceConnection.Timeouts) {
+    self.init(vaultId: vaultId, buses: { busAddress.map { [$0] } ?? [] }, timeouts: timeouts)
   }
 
-  init(vaultId: String, buses: @escaping @Sendable () -> [String], patience: SecretServiceConnection.Patience) {
+  init(vaultId: String, buses: @escaping @Sendable () -> [String], timeouts: SecretServiceConnection.Timeouts) {
     self.vaultId = vaultId
     self.buses = buses
-    self.patience = patience
+    self.timeouts = timeouts
   }
 
   /// Unlocks what must be; the desktop may ask the person.
@@ -145,13 +145,13 @@ public struct SecretServiceKeyStore: KeyStore {
   private func perform<Value: Sendable>(
     at address: String, _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
-    let (patience, kept) = (patience, kept)
+    let (timeouts, kept) = (timeouts, kept)
     return try await thread.run { () -> Result<Value, KeyStoreError> in
-      Deadline.within(seconds: patience.answer) { deadline in
+      Deadline.within(seconds: timeouts.answer) { deadline in
         for _ in 1...3 {
           let isUsed = kept.has(address)
           do throws(SecretServiceFailure) {
-            return .success(try kept.connection(address, deadline, patience).perform(within: deadline, work))
+            return .success(try kept.connection(address, deadline, timeouts).perform(within: deadline, work))
           } catch {
             switch error {
             case .gone: kept.drop()
@@ -240,12 +240,12 @@ private final class KeptConnection: @unchecked Sendable {
   func has(_ address: String) -> Bool { kept?.address == address }
 
   /// The one that is kept, or a new one.
-  func connection(_ address: String, _ deadline: Deadline, _ patience: SecretServiceConnection.Patience)
+  func connection(_ address: String, _ deadline: Deadline, _ timeouts: SecretServiceConnection.Timeouts)
     throws(SecretServiceFailure) -> SecretServiceConnection
   {
     if let kept, kept.address == address { return kept.connection }
     kept = nil
-    let connection = try SecretServiceConnection.open(address: address, deadline: deadline, patience: patience)
+    let connection = try SecretServiceConnection.open(address: address, deadline: deadline, timeouts: timeouts)
     kept = (address, connection)
     return connection
   }

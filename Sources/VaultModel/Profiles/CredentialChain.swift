@@ -41,7 +41,7 @@ extension CredentialChain {
 public enum IdentityLink: Sendable, Hashable {
   /// Long-lived access keys, sealed in the vault under `name`. `mfaSerial` is set where the keys' own session asks for a code.
   case keys(name: String, accessKeyId: String?, mfaSerial: String?)
-  case sso(profile: String, accountId: String, roleName: String, place: SSOPlace)
+  case sso(profile: String, accountId: String, roleName: String, place: SSOSessionConfig)
   /// `AssumeRoleWithWebIdentity`.
   case webIdentity(RoleLink, token: WebIdentityToken)
   /// `AssumeRoleWithSAML`. The provider's ARN is taken from the assertion where the profile does not name it.
@@ -63,7 +63,7 @@ public enum IdentityLink: Sendable, Hashable {
 }
 
 /// Where a person signs in to IAM Identity Center.
-public struct SSOPlace: Sendable, Hashable {
+public struct SSOSessionConfig: Sendable, Hashable {
   /// The name of the `sso-session`, or the start URL where the profile says that itself: one sign-in serves all that name it.
   public var name: String
   public var startURL: String

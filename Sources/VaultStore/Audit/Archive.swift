@@ -13,7 +13,7 @@ extension VaultStore {
   public func archive(before time: Timestamp, through known: Int64 = .max, to path: String, requester: Requester) throws
     -> AuditKeyRows.Segment
   {
-    guard let signing, sealer != nil else { throw StoreError.locked }
+    guard let signing, cipher != nil else { throw StoreError.locked }
     let earlier = try AuditKeyRows.segments(in: database)
     let first = (earlier.last?.last ?? 0) + 1
     let last = min(try lastToArchive(before: time), known)

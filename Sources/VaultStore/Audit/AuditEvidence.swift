@@ -17,7 +17,7 @@ extension VaultStore {
   ///
   /// - Throws: `StoreError.chainBroken` where rows were changed, forged, cut off, or the database is an old copy.
   public func resumeAudit(anchor: AuditCheckpoint?, requester: Requester) throws {
-    guard let sealer else { throw StoreError.locked }
+    guard let cipher else { throw StoreError.locked }
     if let ratchet, signing != nil, ratchet.number == head.sequence + 1 { return }
     let keys = try AuditKeyRows.keys(in: database)
     guard let sealedRatchet = keys.first(where: { $0.name == "ratchet" }),
@@ -26,9 +26,9 @@ extension VaultStore {
       // They are made with the vault's first key, in the transaction that makes it known; without them there is no such vault.
       throw StoreError.chainBroken("the log's keys are gone")
     }
-    let signing = SigningKey(seed: try open(sealedSigning, by: sealer))
+    let signing = SigningKey(seed: try open(sealedSigning, by: cipher))
     guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was exchanged") }
-    let ratchet = Ratchet(key: try open(sealedRatchet, by: sealer), number: sealedRatchet.sequence)
+    let ratchet = Ratchet(key: try open(sealedRatchet, by: cipher), number: sealedRatchet.sequence)
     try check(anchor, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
     let codes = try tailCodes(by: ratchet)
     if !codes.isEmpty { try database.transaction { try bind(codes) } }
@@ -83,7 +83,7 @@ extension VaultStore {
 
   /// Begins a new ratchet, whose first key an auditor may keep.
   public func makeVerificationKey(requester: Requester) throws -> AuditVerificationKey {
-    guard sealer != nil, let signing else { throw StoreError.locked }
+    guard cipher != nil, let signing else { throw StoreError.locked }
     let first = head.sequence + 1
     let key = SecretBytes.random(count: Ratchet.keyLength)
     ratchet = Ratchet(key: key, number: first)
@@ -99,11 +99,11 @@ extension VaultStore {
 
   /// Goes on with a log that is not what the key store was told of, because a person says that it was put back on purpose.
   public func acceptAudit(requester: Requester) throws {
-    guard let sealer else { throw StoreError.locked }
+    guard let cipher else { throw StoreError.locked }
     let signed = try AuditKeyRows.keys(in: database).first { $0.name == "signing" }
     // The same key where it can be had, so that an auditor's copy of its public half, and what was archived, stay good.
     let kept = signed.flatMap { key in
-      (try? open(key, by: sealer)).flatMap { SigningKey(seed: $0).publicKey == key.publicKey ? $0 : nil }
+      (try? open(key, by: cipher)).flatMap { SigningKey(seed: $0).publicKey == key.publicKey ? $0 : nil }
     }
     ratchet = nil
     signing = nil
@@ -189,7 +189,7 @@ extension VaultStore {
 
   /// Within the transaction of a row: keeps the sealed key near, and signs a head now and then.
   func keepEvidence() throws {
-    guard let ratchet, let signing, sealer != nil else { return }
+    guard let ratchet, let signing, cipher != nil else { return }
     if ratchet.number - sealedNumber >= Self.ratchetLag { try sealRatchet() }
     if head.sequence % Self.headDistance == 0 {
       try AuditKeyRows.put(
@@ -198,7 +198,7 @@ extension VaultStore {
   }
 
   func sealRatchet() throws {
-    guard let ratchet, let signing, sealer != nil else { return }
+    guard let ratchet, let signing, cipher != nil else { return }
     let first = try database.statement("SELECT first FROM audit_key WHERE name = 'ratchet'").begin().first { $0.int(0) }
     try put(
       "ratchet", ratchet.export(), sequence: ratchet.number, first: first ?? ratchet.number, publicKey: signing.publicKey,
@@ -210,8 +210,8 @@ extension VaultStore {
   func rewindEvidence() {
     guard let ratchet, ratchet.number != head.sequence + 1 else { return }
     self.ratchet = nil
-    guard let sealer, let keys = try? AuditKeyRows.keys(in: database), let sealed = keys.first(where: { $0.name == "ratchet" }),
-      let key = try? open(sealed, by: sealer)
+    guard let cipher, let keys = try? AuditKeyRows.keys(in: database), let sealed = keys.first(where: { $0.name == "ratchet" }),
+      let key = try? open(sealed, by: cipher)
     else { return }
     let again = Ratchet(key: key, number: sealed.sequence)
     while again.number <= head.sequence { again.skip() }
@@ -221,7 +221,7 @@ extension VaultStore {
 
   /// The head as it is on the disk, signed, for the key store; nil where the log's keys are not at hand.
   public func signedHead() throws -> AuditCheckpoint? {
-    guard let signing, ratchet != nil, sealer != nil, head.sequence > 0 else { return nil }
+    guard let signing, ratchet != nil, cipher != nil, head.sequence > 0 else { return nil }
     // Full durability: the key store must never know of a row that a power cut can still take.
     try change { try $0.sealRatchet() }
     return AuditCheckpoint(sequence: head.sequence, hash: head.hash, at: clock.now(), vaultId: vaultId, by: signing)
@@ -229,47 +229,47 @@ extension VaultStore {
 
   /// The key store has taken a head: from now on it must have one.
   public func noteAnchored() throws {
-    guard let sealer, var key = try AuditKeyRows.keys(in: database).first(where: { $0.name == "signing" }), !key.isAnchored else {
+    guard let cipher, var key = try AuditKeyRows.keys(in: database).first(where: { $0.name == "signing" }), !key.isAnchored else {
       return
     }
-    let seed = try open(key, by: sealer)
+    let seed = try open(key, by: cipher)
     key.isAnchored = true
     // The seal says so too: nobody without the key can make it unsaid.
-    key.envelope = sealer.seal(seed, at: place(key))
+    key.envelope = cipher.seal(seed, at: place(key))
     try database.transaction { try AuditKeyRows.put(key, into: database) }
   }
 
   // MARK: sealed keys
 
-  private func place(_ key: AuditKeyRows.SealedKey, isOlder: Bool = false) -> SealedPlace {
+  private func place(_ key: AuditKeyRows.SealedKey, isOlder: Bool = false) -> AssociatedData {
     let facts =
       [String(key.sequence), String(key.first), hex(key.publicKey)] + (isOlder ? [] : [key.isAnchored ? "anchored" : "new"])
-    let owner = SecretOwner(table: "audit_key", row: key.name, profile: vaultId, facts: facts)
-    return SealedPlace(owner: owner, column: "envelope", version: 1, createdAt: key.createdAt)
+    let owner = SecretIdentity(table: "audit_key", row: key.name, profile: vaultId, facts: facts)
+    return AssociatedData(owner: owner, column: "envelope", version: 1, createdAt: key.createdAt)
   }
 
   /// - Throws: `SealError` where the row is not what was sealed. Vaults of 0.1.0 did not seal whether the key store knows of a head: theirs
   ///   open only while the row says that it does.
-  private func open(_ key: AuditKeyRows.SealedKey, by sealer: Sealer) throws -> SecretBytes {
-    do { return try sealer.open(key.envelope, at: place(key)) } catch {
+  private func open(_ key: AuditKeyRows.SealedKey, by cipher: EnvelopeCipher) throws -> SecretBytes {
+    do { return try cipher.open(key.envelope, at: place(key)) } catch {
       guard key.isAnchored || key.name == "ratchet" else { throw error }
-      return try sealer.open(key.envelope, at: place(key, isOlder: true))
+      return try cipher.open(key.envelope, at: place(key, isOlder: true))
     }
   }
 
   private func put(
     _ name: String, _ secret: SecretBytes, sequence: Int64, first: Int64, publicKey: [UInt8], isAnchored: Bool
   ) throws {
-    guard let sealer else { throw StoreError.locked }
+    guard let cipher else { throw StoreError.locked }
     var row = AuditKeyRows.SealedKey(
-      name: name, sequence: sequence, first: first, publicKey: publicKey, isAnchored: isAnchored, keyId: sealer.id.bytes,
+      name: name, sequence: sequence, first: first, publicKey: publicKey, isAnchored: isAnchored, keyId: cipher.id.bytes,
       createdAt: clock.now(), envelope: [])
-    row.envelope = sealer.seal(secret, at: place(row))
+    row.envelope = cipher.seal(secret, at: place(row))
     try AuditKeyRows.put(row, into: database)
   }
 
   /// Within the transaction of a change of the master key.
-  func resealEvidence(from old: Sealer, to new: Sealer) throws {
+  func resealEvidence(from old: EnvelopeCipher, to new: EnvelopeCipher) throws {
     for var key in try AuditKeyRows.keys(in: database) {
       let secret = try open(key, by: old)
       key.keyId = new.id.bytes

@@ -4,13 +4,13 @@ import VaultSecrets
 
 // The master key's rows, and sealing everything anew.
 extension VaultStore {
-  public var isUnlocked: Bool { sealer != nil }
+  public var isUnlocked: Bool { cipher != nil }
 
   public func keyRecords() throws -> [KeyRecord] { try KeyRows.all(in: database) }
 
   /// Forgets the keys. Nothing can be sealed or opened until ``unlock(key:id:)``.
   public func lock() {
-    sealer = nil
+    cipher = nil
     successor = nil
     trust = RowTrust()
   }
@@ -21,20 +21,20 @@ extension VaultStore {
   /// - Throws: `StoreError.keyExists` where the vault has one, in whatever state; `.chainBroken` where it holds what only a key can have
   ///   sealed.
   public func create(key: SecretBytes, id: KeyID, store: String, requester: Requester) throws {
-    let fresh = Sealer(master: key, id: id, epoch: Sealer.randomEpoch())
+    let fresh = EnvelopeCipher(master: key, id: id, epoch: EnvelopeCipher.randomEpoch())
     guard try keyRecords().isEmpty else { throw StoreError.keyExists }
     let sealed = try database.statement("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM audit_key)").begin().first {
       $0.int(0)
     }
     guard sealed == 0 else { throw StoreError.chainBroken("secrets are sealed in a vault that says that it has no key") }
-    sealer = fresh
+    cipher = fresh
     // Rows that were there before the key have no code that is good, and lead nowhere.
     trust = RowTrust()
     do {
       try beginEvidence(
         requester, creating: KeyRecord(id: id, state: .active, store: store, check: fresh.check, createdAt: clock.now()))
     } catch {
-      sealer = nil
+      cipher = nil
       throw error
     }
   }
@@ -44,7 +44,7 @@ extension VaultStore {
     try database.statement(
       "INSERT INTO master_key (key_id, state, store, key_check, created_at, epoch) VALUES (?, ?, ?, ?, ?, ?)"
     ).begin().bind(key.id.bytes).bind(key.state.rawValue).bind(key.store).bind(key.check).bind(key.createdAt.milliseconds)
-      .bind(sealer?.epoch).runOnce()
+      .bind(cipher?.epoch).runOnce()
   }
 
   /// - Throws: `StoreError.wrongKey` where this is not the key that sealed the vault.
@@ -53,10 +53,10 @@ extension VaultStore {
     guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else {
       throw StoreError.unknownKey(id)
     }
-    let candidate = Sealer(master: key, id: id, epoch: try epoch(of: id))
+    let candidate = EnvelopeCipher(master: key, id: id, epoch: try epoch(of: id))
     guard candidate.check == record.check else { throw StoreError.wrongKey(id) }
-    sealer = candidate
-    successor = candidate.epoch == nil ? Sealer(master: key, id: id, epoch: Sealer.randomEpoch()) : nil
+    cipher = candidate
+    successor = candidate.epoch == nil ? EnvelopeCipher(master: key, id: id, epoch: EnvelopeCipher.randomEpoch()) : nil
     trust = RowTrust()
   }
 
@@ -68,7 +68,7 @@ extension VaultStore {
   /// Whether this is the key that sealed the vault.
   public func opens(_ key: SecretBytes, id: KeyID) throws -> Bool {
     guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else { return false }
-    return Sealer(master: key, id: id, epoch: try epoch(of: id)).check == record.check
+    return EnvelopeCipher(master: key, id: id, epoch: try epoch(of: id)).check == record.check
   }
 
   /// The key is kept elsewhere from now on.
@@ -96,10 +96,10 @@ extension VaultStore {
   /// - Returns: how many rows were sealed anew.
   public func reseal(with key: SecretBytes, id: KeyID, requester: Requester) throws -> Int {
     let oldCodes = try authenticRows()
-    guard let old = sealer else { throw StoreError.locked }
-    let new = Sealer(master: key, id: id, epoch: Sealer.randomEpoch())
+    guard let old = cipher else { throw StoreError.locked }
+    let new = EnvelopeCipher(master: key, id: id, epoch: EnvelopeCipher.randomEpoch())
     var isDone = false
-    defer { if !isDone { sealer = old } }
+    defer { if !isDone { cipher = old } }
     let count = try change { vault in
       let count = try vault.resealRows(from: old, to: new)
       try vault.resealEvidence(from: old, to: new)
@@ -113,7 +113,7 @@ extension VaultStore {
       var event = AuditEvent(action: .keyRotated, outcome: .success, trigger: .manual, requester: requester)
       event.detail = "\(count) secrets from key \(old.id) to \(id)"
       // The row may seal the log's own key.
-      vault.sealer = new
+      vault.cipher = new
       if vault.trust.files != .asWritten { try vault.forgetFileRows() }
       try vault.bindRows(event)
       return count
@@ -123,7 +123,7 @@ extension VaultStore {
   }
 
   /// - Parameter isStrict: a secret that does not open is an error; else it stays as it is.
-  func resealRows(from old: Sealer, to new: Sealer, isStrict: Bool = true) throws -> Int {
+  func resealRows(from old: EnvelopeCipher, to new: EnvelopeCipher, isStrict: Bool = true) throws -> Int {
     let rows = try sealedRows(isStrict: isStrict)
     let update = try database.statement("UPDATE secret SET key_id = ?, envelope = ? WHERE owner_table = ? AND owner_id = ?")
     for row in rows {

@@ -28,7 +28,7 @@ extension VaultStore {
     name: String, accessKeyId: String, credential: Credential, mfaSerial: String?, origin: String, trigger: AuditTrigger,
     _ requester: Requester
   ) throws {
-    guard sealer != nil else { throw StoreError.locked }
+    guard cipher != nil else { throw StoreError.locked }
     let known = try accessKey(named: name)
     let record = AccessKeyRecord(
       id: known?.id ?? Identifier.make("key"), name: name, accessKeyId: accessKeyId, mfaSerial: mfaSerial, origin: origin,
@@ -43,7 +43,7 @@ extension VaultStore {
       try database.statement("UPDATE access_key SET access_key_id = ?, mfa_serial = ?, origin = ? WHERE id = ?")
         .begin().bind(accessKeyId).bind(mfaSerial).bind(origin).bind(record.id).run()
     }
-    let version = try seal(CredentialForm.join(credential), for: SecretOwner(record))
+    let version = try seal(CredentialForm.join(credential), for: SecretIdentity(record))
     var event = AuditEvent(
       action: known == nil ? .accessKeyAdded : .accessKeyChanged, outcome: .success, trigger: trigger, profile: name,
       requester: requester)
@@ -78,7 +78,7 @@ extension VaultStore {
   /// - Returns: nil where there is no key of this name.
   public func openAccessKey(name: String) throws -> Credential? {
     guard let record = try accessKey(named: name) else { return nil }
-    let secret = try open(SecretOwner(record))
+    let secret = try open(SecretIdentity(record))
     guard let credential = CredentialForm.split(secret, accessKeyId: record.accessKeyId, expiresAt: nil) else {
       throw SealError.malformed(row: "access_key \(record.id)")
     }

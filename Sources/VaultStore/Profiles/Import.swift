@@ -45,7 +45,7 @@ extension VaultStore {
   ///   - fault: what another program changed: every row is written anew, also where it seems to be what it was.
   /// - Throws: `RowError` for a file that nobody has imported.
   public func importFiles(
-    _ files: [FollowedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
+    _ files: [WatchedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
     yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger, after fault: RowError? = nil
   ) throws -> ImportSummary {
     let codes = isUnlocked ? try authenticRows() : nil
@@ -60,7 +60,7 @@ extension VaultStore {
       let summary = try store.take(
         sections, summaries, keys, yielding: yielding, isOwn: false, trigger, requester, codes, isForced: isForced)
       try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
-      let isLonger = try store.follow(files, codes, mayAdd: trigger == .manual)
+      let isLonger = try store.observe(files, codes, mayAdd: trigger == .manual)
       let event = summary.isNothing && !isLonger ? nil : store.event(summary, files: files.map(\.path), trigger, requester)
       if codes == nil {
         try store.forgetFileRows()
@@ -76,7 +76,7 @@ extension VaultStore {
   /// Remembers the files as they were when they were read.
   ///
   /// - Returns: whether there are others than before.
-  private func follow(_ files: [FollowedFile], _ codes: RowCodes?, mayAdd: Bool) throws -> Bool {
+  private func observe(_ files: [WatchedFile], _ codes: RowCodes?, mayAdd: Bool) throws -> Bool {
     guard let codes else {
       for file in files {
         try database.statement("UPDATE followed_file SET device = ?, inode = ?, size = ?, mtime = ? WHERE path = ?").begin()
@@ -85,7 +85,7 @@ extension VaultStore {
       }
       return false
     }
-    let known = Set(try followedRows(by: codes).map(\.file.path))
+    let known = Set(try watchedRows(by: codes).map(\.file.path))
     let new = files.first { !known.contains($0.path) }
     if let new, !mayAdd { throw RowError.followedFile(new.path) }
     try database.statement("DELETE FROM followed_file").begin().run()

@@ -18,7 +18,7 @@ extension VaultStore {
 
   /// Seals the secret of a device, in place of the one it had.
   public func putMFASecret(_ secret: SecretBytes, serial: String, requester: Requester) throws {
-    guard sealer != nil else { throw StoreError.locked }
+    guard cipher != nil else { throw StoreError.locked }
     try change { store in
       let known = try store.mfaSecret(of: serial)
       let record = known ?? MFASecretRecord(id: Identifier.make("otp"), mfaSerial: serial)
@@ -26,7 +26,7 @@ extension VaultStore {
         try store.database.statement("INSERT INTO totp (id, mfa_serial, created_at) VALUES (?, ?, ?)").begin()
           .bind(record.id).bind(serial).bind(store.clock.now().milliseconds).run()
       }
-      let version = try store.seal(secret, for: SecretOwner(record))
+      let version = try store.seal(secret, for: SecretIdentity(record))
       var event = AuditEvent(action: .mfaSecretAdded, outcome: .success, trigger: .manual, requester: requester)
       event.detail = serial
       try store.append(event, subject: (record.id, version))
@@ -35,8 +35,8 @@ extension VaultStore {
 
   /// - Returns: nil where the vault holds none for the device.
   public func openMFASecret(serial: String) throws -> SecretBytes? {
-    guard sealer != nil else { throw StoreError.locked }
-    return try mfaSecret(of: serial).map { try open(SecretOwner($0)) }
+    guard cipher != nil else { throw StoreError.locked }
+    return try mfaSecret(of: serial).map { try open(SecretIdentity($0)) }
   }
 
   /// Destroys a device's secret.

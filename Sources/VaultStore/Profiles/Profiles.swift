@@ -7,22 +7,22 @@ extension VaultStore {
   /// The files that are followed.
   ///
   /// - Throws: `RowError` for one that another program put there; a locked vault believes what stands there, until it is unlocked.
-  public func followedFiles() throws -> [FollowedFile] {
+  public func watchedFiles() throws -> [WatchedFile] {
     guard isUnlocked else { return try FollowedRows.all(in: database) }
-    return try followedRows(by: authenticRows()).map(\.file)
+    return try watchedRows(by: authenticRows()).map(\.file)
   }
 
-  typealias FollowedRow = (file: FollowedFile, position: Int64, code: [UInt8]?)
+  typealias FollowedRow = (file: WatchedFile, position: Int64, code: [UInt8]?)
 
-  func followedRows() throws -> [FollowedRow] {
+  func watchedRows() throws -> [FollowedRow] {
     let codes = try database.statement("SELECT position, mac FROM followed_file ORDER BY position").begin().rows {
       (position: $0.int(0), code: $0.isNull(1) ? nil : $0.blob(1))
     }
     return zip(try FollowedRows.all(in: database), codes).map { ($0, $1.position, $1.code) }
   }
 
-  func followedRows(by codes: RowCodes) throws -> [FollowedRow] {
-    let rows = try followedRows()
+  func watchedRows(by codes: RowCodes) throws -> [FollowedRow] {
+    let rows = try watchedRows()
     for row in rows where !codes.fits(row.code, RowForm(row.file, position: row.position)) {
       throw RowError.followedFile(row.file.path)
     }

@@ -36,7 +36,7 @@ extension VaultStore {
     let sections = try database.statement("SELECT kind, name FROM shared_section WHERE is_own = 1 ORDER BY kind, name").begin()
       .rows { (SectionKind(rawValue: $0.text(0)), $0.text(1)) }
     for case (let kind?, let name) in sections { try section(kind, name, body) }
-    for file in try followedRows() {
+    for file in try watchedRows() {
       try body(OwnRow(key: .followedFile(file.file.path), form: RowForm(file.file, position: file.position), code: file.code))
     }
     let settings = try database.statement("SELECT name, value, mac FROM setting ORDER BY name").begin().rows {
@@ -97,9 +97,9 @@ extension VaultStore {
   ///
   /// What the followed files said is read from them again.
   func beginRowCodes() throws {
-    guard let old = sealer, let new = successor else { return }
+    guard let old = cipher, let new = successor else { return }
     var isDone = false
-    defer { if !isDone { sealer = old } }
+    defer { if !isDone { cipher = old } }
     try change { store in
       _ = try store.resealRows(from: old, to: new, isStrict: false)
       try store.resealEvidence(from: old, to: new)
@@ -115,7 +115,7 @@ extension VaultStore {
       try store.forgetFileRows()
       var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .start, requester: store.agent)
       event.detail = "what leads to a secret is authenticated from now on: \(count) rows of the vault's own"
-      store.sealer = new
+      store.cipher = new
       try store.bindRows(event)
     }
     isDone = true

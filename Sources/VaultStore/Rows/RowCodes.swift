@@ -88,7 +88,7 @@ extension RowForm {
     }
   }
 
-  init(_ file: FollowedFile, position: Int64) {
+  init(_ file: WatchedFile, position: Int64) {
     self.init("followed_file", [file.path, String(position), file.role.rawValue, file.home])
   }
 
@@ -113,8 +113,8 @@ extension VaultStore {
   ///
   /// - Throws: `StoreError.locked`.
   func rowCodes() throws -> RowCodes {
-    guard let sealer else { throw StoreError.locked }
-    return RowCodes(key: sealer.rowKey, vaultId: vaultId)
+    guard let cipher else { throw StoreError.locked }
+    return RowCodes(key: cipher.rowKey, vaultId: vaultId)
   }
 
   /// The code of a row; see ``RowCodes/code(_:_:)``.

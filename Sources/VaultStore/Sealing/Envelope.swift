@@ -3,7 +3,7 @@ import VaultModel
 import VaultSecrets
 
 /// The row that a secret belongs to, with everything in it that says what the secret is and for how long.
-struct SecretOwner: Sendable, Hashable {
+struct SecretIdentity: Sendable, Hashable {
   var table: String
   var row: String
   var profile: String
@@ -53,8 +53,8 @@ struct SecretOwner: Sendable, Hashable {
 
 /// What a sealed secret is nailed to: every field is part of the associated data, so that a ciphertext that is moved to another table, row,
 /// column or profile, beside other facts, or to another version or time does not open.
-struct SealedPlace: Sendable, Hashable {
-  var owner: SecretOwner
+struct AssociatedData: Sendable, Hashable {
+  var owner: SecretIdentity
   var column = "credential"
   var version: Int64
   var createdAt: Timestamp
@@ -103,7 +103,7 @@ struct SealedPlace: Sendable, Hashable {
 ///
 /// An envelope is `VLT1`, 1 byte of algorithm, 8 of key id, 16 of key check, 24 of nonce, then the ciphertext with its tag. The key check commits
 /// to the key, since XChaCha20-Poly1305 alone does not; a nonce is random for each seal and never used again.
-struct Sealer: Sendable {
+struct EnvelopeCipher: Sendable {
   static let magic = Array("VLT1".utf8)
   /// XChaCha20-Poly1305
   static let algorithm: UInt8 = 1
@@ -135,7 +135,7 @@ struct Sealer: Sendable {
   /// A new epoch.
   static func randomEpoch() -> Int64 { randomBytes(8).withUnsafeBytes { $0.loadUnaligned(as: Int64.self) } }
 
-  func seal(_ secret: SecretBytes, at place: SealedPlace) -> [UInt8] {
+  func seal(_ secret: SecretBytes, at place: AssociatedData) -> [UInt8] {
     let length = Self.headerLength + secret.count + XChaCha20Poly1305.tagLength
     return [UInt8](unsafeUninitializedCapacity: length) { output, count in
       let envelope = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(output)[..<length])
@@ -154,7 +154,7 @@ struct Sealer: Sendable {
   }
 
   /// - Throws: `SealError`, naming the row.
-  func open(_ envelope: [UInt8], at place: SealedPlace) throws(SealError) -> SecretBytes {
+  func open(_ envelope: [UInt8], at place: AssociatedData) throws(SealError) -> SecretBytes {
     guard envelope.count >= Self.headerLength + XChaCha20Poly1305.tagLength,
       isSame(envelope, 0..<5)
     else { throw .malformed(row: place.owner.name) }

@@ -14,30 +14,30 @@ extension VaultStore {
   /// Seals a secret for a row, in place of the one it had. The caller logs the version.
   ///
   /// - Returns: the version.
-  func seal(_ secret: SecretBytes, for owner: SecretOwner) throws -> Int64 {
-    guard let sealer else { throw StoreError.locked }
-    let place = SealedPlace(owner: owner, version: try version(of: owner.row) + 1, createdAt: clock.now())
+  func seal(_ secret: SecretBytes, for owner: SecretIdentity) throws -> Int64 {
+    guard let cipher else { throw StoreError.locked }
+    let place = AssociatedData(owner: owner, version: try version(of: owner.row) + 1, createdAt: clock.now())
     try database.statement(
       """
       INSERT INTO secret (owner_table, owner_id, record_version, key_id, created_at, envelope) VALUES (?, ?, ?, ?, ?, ?) \
       ON CONFLICT (owner_table, owner_id) DO UPDATE SET record_version = excluded.record_version, key_id = excluded.key_id, \
       created_at = excluded.created_at, envelope = excluded.envelope
       """
-    ).begin().bind(owner.table).bind(owner.row).bind(place.version).bind(sealer.id.bytes).bind(place.createdAt.milliseconds)
-      .bind(sealer.seal(secret, at: place)).runOnce()
+    ).begin().bind(owner.table).bind(owner.row).bind(place.version).bind(cipher.id.bytes).bind(place.createdAt.milliseconds)
+      .bind(cipher.seal(secret, at: place)).runOnce()
     return place.version
   }
 
   /// - Throws: `SealError` where the row is not the one that was sealed last.
-  func open(_ owner: SecretOwner) throws -> SecretBytes {
-    guard let sealer else { throw StoreError.locked }
+  func open(_ owner: SecretIdentity) throws -> SecretBytes {
+    guard let cipher else { throw StoreError.locked }
     let found = try database.statement(
       "SELECT record_version, created_at, envelope FROM secret WHERE owner_table = ? AND owner_id = ?"
     )
     .begin().bind(owner.table).bind(owner.row).first { (version: $0.int(0), createdAt: $0.int(1), envelope: $0.blob(2)) }
     guard let found else { throw SealError.malformed(row: owner.name) }
-    let place = SealedPlace(owner: owner, version: found.version, createdAt: Timestamp(milliseconds: found.createdAt))
-    let secret = try sealer.open(found.envelope, at: place)
+    let place = AssociatedData(owner: owner, version: found.version, createdAt: Timestamp(milliseconds: found.createdAt))
+    let secret = try cipher.open(found.envelope, at: place)
     guard found.version == (try version(of: owner.row)) else { throw SealError.replayed(row: owner.name) }
     return secret
   }
@@ -53,9 +53,9 @@ extension VaultStore {
   /// Every sealed secret with its place, as the tables say it now.
   ///
   /// - Throws: `SealError.notAuthentic` for a secret that belongs to no row, where that matters.
-  func sealedRows(isStrict: Bool = true) throws -> [(place: SealedPlace, envelope: [UInt8])] {
-    func found(_ owner: SecretOwner, _ row: Statement, from first: Int32) -> (place: SealedPlace, envelope: [UInt8]) {
-      let place = SealedPlace(
+  func sealedRows(isStrict: Bool = true) throws -> [(place: AssociatedData, envelope: [UInt8])] {
+    func found(_ owner: SecretIdentity, _ row: Statement, from first: Int32) -> (place: AssociatedData, envelope: [UInt8]) {
+      let place = AssociatedData(
         owner: owner, version: row.int(first), createdAt: Timestamp(milliseconds: row.int(first + 1)))
       return (place, row.blob(first + 2))
     }
@@ -66,20 +66,20 @@ extension VaultStore {
       FROM secret x JOIN session s ON s.id = x.owner_id JOIN profile p ON p.id = s.profile_id WHERE x.owner_table = 'session'
       """
     ).begin().rows { row in
-      found(SecretOwner(try SessionRows.read(row, from: 0, profile: row.text(15))), row, from: 16)
+      found(SecretIdentity(try SessionRows.read(row, from: 0, profile: row.text(15))), row, from: 16)
     }
     let keys = try database.statement(
       """
       SELECT k.id, k.name, k.access_key_id, k.mfa_serial, k.origin, k.created_at, x.record_version, x.created_at, x.envelope \
       FROM secret x JOIN access_key k ON k.id = x.owner_id WHERE x.owner_table = 'access_key'
       """
-    ).begin().rows { found(SecretOwner(AccessKeyRows.read($0)), $0, from: 6) }
+    ).begin().rows { found(SecretIdentity(AccessKeyRows.read($0)), $0, from: 6) }
     let signIns = try database.statement(
       """
       SELECT s.id, s.name, s.start_url, s.region, s.scopes, s.signed_in_at, s.expires_at, s.is_renewable, s.client_ends, \
       x.record_version, x.created_at, x.envelope FROM secret x JOIN sign_in s ON s.id = x.owner_id WHERE x.owner_table = 'sign_in'
       """
-    ).begin().rows { found(SecretOwner(SignInRows.read($0)), $0, from: 9) }
+    ).begin().rows { found(SecretIdentity(SignInRows.read($0)), $0, from: 9) }
     let clients = try database.statement(
       """
       SELECT c.start_url, c.region, c.scopes, c.flow, c.client_id, c.expires_at, c.id, x.record_version, x.created_at, x.envelope \
@@ -89,14 +89,14 @@ extension VaultStore {
       let client = SSOClientRecord(
         startURL: row.text(0), region: row.text(1), scopes: row.text(2), flow: SignInFlow(rawValue: row.text(3)) ?? .device,
         clientId: row.text(4), expiresAt: Timestamp(milliseconds: row.int(5)), id: row.text(6))
-      return found(SecretOwner(client), row, from: 7)
+      return found(SecretIdentity(client), row, from: 7)
     }
     let devices = try database.statement(
       """
       SELECT t.id, t.mfa_serial, x.record_version, x.created_at, x.envelope \
       FROM secret x JOIN totp t ON t.id = x.owner_id WHERE x.owner_table = 'totp'
       """
-    ).begin().rows { found(SecretOwner(MFASecretRecord(id: $0.text(0), mfaSerial: $0.text(1))), $0, from: 2) }
+    ).begin().rows { found(SecretIdentity(MFASecretRecord(id: $0.text(0), mfaSerial: $0.text(1))), $0, from: 2) }
     let nobodys = try database.statement(
       """
       SELECT owner_table || ' ' || owner_id FROM secret x WHERE CASE owner_table \

@@ -51,9 +51,9 @@ extension VaultStore {
         try store.countDelivery(found.session.id, at: store.clock.now())
         return found
       }
-    } catch  where late.allows(error) {
+    } catch  where deferred.allows(error) {
       guard let found = try openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
-      late.add(Self.event(event, of: found.session), at: clock.now(), because: error)
+      deferred.add(Self.event(event, of: found.session), at: clock.now(), because: error)
       onLate()
       return found
     }
@@ -73,7 +73,7 @@ extension VaultStore {
 
   /// Opens a session for the vault's own use, as the next link's source. Nothing leaves, so nothing is logged.
   public func openSession(profile: String, fingerprint: String, freshness: Freshness) throws -> Delivery? {
-    guard sealer != nil else { throw StoreError.locked }
+    guard cipher != nil else { throw StoreError.locked }
     let bounds = freshness.bounds
     let session = try database.statement(
       """
@@ -86,7 +86,7 @@ extension VaultStore {
       try SessionRows.read($0, from: 0, profile: profile)
     }
     guard let session else { return nil }
-    let secret = try open(SecretOwner(session))
+    let secret = try open(SecretIdentity(session))
     guard let credential = CredentialForm.split(secret, accessKeyId: session.accessKeyId, expiresAt: session.expiresAt) else {
       throw SealError.malformed(row: "session \(session.id)")
     }
@@ -99,7 +99,7 @@ extension VaultStore {
   ///
   /// - Returns: the row's id, for ``complete(_:session:credential:event:)`` or ``fail(_:event:)``.
   public func begin(_ intent: AuditEvent) throws -> String {
-    guard sealer != nil else { throw StoreError.locked }
+    guard cipher != nil else { throw StoreError.locked }
     var intent = intent
     intent.outcome = .intent
     let id = try change { try $0.append(intent).id }
@@ -143,7 +143,7 @@ extension VaultStore {
         try store.database.statement("UPDATE session SET last_used_at = ? WHERE id = ?").begin()
           .bind(replaced.lastUsedAt?.milliseconds).bind(session.id).run()
       }
-      let version = try store.seal(CredentialForm.join(credential), for: SecretOwner(session))
+      let version = try store.seal(CredentialForm.join(credential), for: SecretIdentity(session))
       var event = event
       event.intentId = intentId
       event.sessionId = session.id

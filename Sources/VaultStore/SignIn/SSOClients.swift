@@ -33,9 +33,9 @@ extension VaultStore {
   public func ssoClient(startURL: String, region: String, scopes: String, flow: SignInFlow, livingUntil moment: Timestamp) throws
     -> (record: SSOClientRecord, secret: SecretBytes)?
   {
-    guard sealer != nil else { throw StoreError.locked }
+    guard cipher != nil else { throw StoreError.locked }
     guard let record = try ssoClient(startURL, region, scopes, flow), record.expiresAt > moment else { return nil }
-    return (record, try open(SecretOwner(record)))
+    return (record, try open(SecretIdentity(record)))
   }
 
   private func ssoClient(_ startURL: String, _ region: String, _ scopes: String, _ flow: SignInFlow) throws -> SSOClientRecord? {
@@ -63,7 +63,7 @@ extension VaultStore {
         ).begin().bind(record.id).bind(record.startURL).bind(record.region).bind(record.scopes).bind(record.flow.rawValue)
           .bind(record.clientId).bind(record.expiresAt.milliseconds).run()
       }
-      let version = try store.seal(secret, for: SecretOwner(record))
+      let version = try store.seal(secret, for: SecretIdentity(record))
       var event = event
       event.intentId = intentId
       try store.append(event, subject: (record.id, version))

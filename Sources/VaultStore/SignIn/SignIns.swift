@@ -42,9 +42,9 @@ extension VaultStore {
 
   /// Opens a sign-in's tokens for the vault's own use. Nothing leaves, so nothing is logged.
   public func openSignIn(named name: String) throws -> (record: SignInRecord, tokens: SignInTokens)? {
-    guard sealer != nil else { throw StoreError.locked }
+    guard cipher != nil else { throw StoreError.locked }
     guard let record = try signIn(named: name) else { return nil }
-    let owner = SecretOwner(record)
+    let owner = SecretIdentity(record)
     guard let tokens = SignInTokens(try open(owner)) else { throw SealError.malformed(row: owner.name) }
     return (record, tokens)
   }
@@ -68,7 +68,7 @@ extension VaultStore {
         try store.append(event, subject: (before.id, try store.destroy(table: "sign_in", row: before.id)))
       }
       try store.insert(record)
-      let version = try store.seal(tokens.sealedForm, for: SecretOwner(record))
+      let version = try store.seal(tokens.sealedForm, for: SecretIdentity(record))
       var event = event
       event.intentId = intentId
       try store.append(event, subject: (record.id, version))

@@ -32,15 +32,15 @@ enum ServerValue {
 final class Server {
   private let handle: OpaquePointer
   /// How many seconds the server may say nothing before it counts as gone.
-  private let patience: Int32
+  private let timeouts: Int32
 
   /// Connects, within the time that `parameters` allow.
   ///
   /// - Parameters:
   ///   - parameters: libpq's own (PostgreSQL, "Parameter Key Words"), a connection string's parts and ours.
-  ///   - patience: how many seconds the server may take before it says something; a report over millions of rows takes its time.
-  init(_ parameters: [(name: String, value: String)], patience: Int32) throws(ServerError) {
-    self.patience = patience
+  ///   - timeouts: how many seconds the server may take before it says something; a report over millions of rows takes its time.
+  init(_ parameters: [(name: String, value: String)], timeouts: Int32) throws(ServerError) {
+    self.timeouts = timeouts
     var names: [UnsafePointer<CChar>?] = parameters.map { UnsafePointer(strdup($0.name)) } + [nil]
     var values: [UnsafePointer<CChar>?] = parameters.map { UnsafePointer(strdup($0.value)) } + [nil]
     defer { for text in names + values { free(UnsafeMutablePointer(mutating: text)) } }
@@ -158,9 +158,9 @@ final class Server {
   private func wait(for events: Int16) throws(ServerError) -> Int16 {
     var one = pollfd(fd: PQsocket(handle), events: events, revents: 0)
     while true {
-      let count = poll(&one, 1, patience * 1_000)
+      let count = poll(&one, 1, timeouts * 1_000)
       if count > 0 { return one.revents }
-      if count == 0 { throw .lost("the server has said nothing for \(patience) s") }
+      if count == 0 { throw .lost("the server has said nothing for \(timeouts) s") }
       guard errno == EINTR else { throw lost() }
     }
   }

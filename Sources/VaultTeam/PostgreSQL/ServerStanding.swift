@@ -6,7 +6,7 @@ import VaultModel
 /// The server takes every row that follows the one before from whoever has the login. What this vault wrote is what its key signed.
 struct ServerStanding {
   /// Heads that are looked at for one of this vault's, from the newest on.
-  private static let mostHeads: Int64 = 10_000
+  private static let maxCheckpoints: Int64 = 10_000
 
   private let reader: VaultReader
   private let vaultId: String
@@ -17,7 +17,7 @@ struct ServerStanding {
   }
 
   /// - Throws: where the server's copy cannot go on with what is here, with the reason.
-  func check(_ end: AuditPlace, on server: Server) throws {
+  func check(_ end: ChainPosition, on server: Server) throws {
     let (signed, strange) = try newestHead(on: server)
     let last = try reader.lastSequence()
     if let signed, signed.sequence > last {
@@ -58,7 +58,7 @@ struct ServerStanding {
       """
       SELECT sequence, hash, signed_at, public_key, signature FROM vault_audit.audit_checkpoint WHERE vault_id = $1 \
       ORDER BY sequence DESC LIMIT $2
-      """, [.text(vaultId), .number(Self.mostHeads)]
+      """, [.text(vaultId), .number(Self.maxCheckpoints)]
     ) { row in
       guard signed == nil, let sequence = try row.number(0), let hash = row.bytes(1), let time = try row.number(2),
         let publicKey = row.bytes(3), let signature = row.bytes(4)

@@ -90,7 +90,7 @@ public enum TeamProgram {
     rows.vault = options["vault"]
     rows.isForSums = options["sums"] != nil
     try retrying { attempt in
-      let server = try Server(address.parameters, patience: 600)
+      let server = try Server(address.parameters, timeouts: 600)
       let span = try rows.isForSums ? TeamRows.span(on: server) : nil
       let none = Timestamp(milliseconds: 0)
       var writer = TeamStream.Writer(first: span?.first ?? none, last: span?.last ?? none)

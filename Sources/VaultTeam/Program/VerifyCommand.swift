@@ -31,7 +31,7 @@ struct VerifyCommand {
     guard let paths = VaultPaths(environment: TeamProgram.environmentValue) else {
       throw Failure("neither VAULT_HOME nor HOME is an absolute path", exitStatus: .configuration)
     }
-    let connect = { try Server(address.parameters, patience: 600) }
+    let connect = { try Server(address.parameters, timeouts: 600) }
     let verifier = try TeamProgram.retrying { try TeamVerifier(key: key, publicKey: publicKey, connect: connect) }
     var command = VerifyCommand(
       verifier: verifier, verified: try VerifiedLogs(in: paths.stateDirectory, of: verifier.server.database),
@@ -68,7 +68,7 @@ struct VerifyCommand {
       broken += 1
       count += 1
       say(
-        "login \(login): NOT WHOLE: it has \(there) vaults that nobody enrolled; only the first \(Laptop.mostOfLogin) were looked at"
+        "login \(login): NOT WHOLE: it has \(there) vaults that nobody enrolled; only the first \(Laptop.maxLoginsPerUser) were looked at"
       )
     }
     let seen = Set(laptops.filter(\.hasShipped).map(\.vaultId))

@@ -6,7 +6,7 @@ import VaultModel
 /// A text is cut at 1,024 bytes (an index takes 2,704), repaired where it is not UTF-8, and has U+FFFD for U+0000. A time is held within
 /// the years 1 to 9999. The form has all of it as it is.
 enum EventColumns {
-  static let longestText = 1_024
+  static let maxTextLength = 1_024
 
   /// Those that the server has, in the order of ``names``.
   static let all: [(field: AuditField, isTime: Bool)] = [
@@ -33,19 +33,20 @@ enum EventColumns {
     -> Result
   {
     // Nearly all texts are short and plain.
-    if bytes.count <= longestText, bytes.allSatisfy({ $0 != 0 && $0 < 0x80 }) { return try body(bytes) }
+    if bytes.count <= maxTextLength, bytes.allSatisfy({ $0 != 0 && $0 < 0x80 }) { return try body(bytes) }
     var text: [UInt8] = []
     for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
       let encoded = UTF8.encode(scalar.value == 0 ? "\u{FFFD}" : scalar) ?? UTF8.encodedReplacementCharacter
-      if text.count + encoded.count > longestText { break }
+      if text.count + encoded.count > maxTextLength { break }
       text.append(contentsOf: encoded)
     }
     return try text.withUnsafeBytes { try body($0) }
   }
 
   /// Adds a row's columns, each to its array.
-  static func append(_ fields: AuditFormFields, of form: UnsafeRawBufferPointer, to arrays: inout [BinaryArray], from first: Int)
-  {
+  static func append(
+    _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer, to arrays: inout [BinaryArray], from first: Int
+  ) {
     for (number, column) in all.enumerated() {
       switch fields[column.field] {
       case .number(let value) where column.isTime: arrays[first + number].append(time(value))
@@ -57,7 +58,7 @@ enum EventColumns {
   }
 
   /// Whether the server's columns say what the form says.
-  static func agree(_ row: ServerRow, from first: Int32, _ fields: AuditFormFields, of form: UnsafeRawBufferPointer) throws
+  static func agree(_ row: ServerRow, from first: Int32, _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer) throws
     -> Bool
   {
     for (number, column) in all.enumerated() {

@@ -17,7 +17,7 @@ struct Laptop {
   var key: [UInt8]? { enrolled?.key ?? claimedKey }
 
   /// Vaults of one login that nobody enrolled, and that are looked at; logins make them up by the million.
-  static let mostOfLogin: Int64 = 20
+  static let maxLoginsPerUser: Int64 = 20
   /// Laptops at all.
   static let most = 100_000
 
@@ -56,11 +56,11 @@ struct Laptop {
       WHERE NOT EXISTS (SELECT 1 FROM vault_audit.audit_enrolment e WHERE e.vault_id = v.vault_id) \
       AND ($1::text IS NULL OR v.vault_id = $1) AND ($2::text IS NULL OR v.shipper = $2)) n \
       WHERE n.place <= $3 ORDER BY n.shipper, n.place
-      """, wanted + [.number(Self.mostOfLogin)]
+      """, wanted + [.number(Self.maxLoginsPerUser)]
     ) { row in
       try add(row, enrolled: nil)
       guard let place = try row.number(5), let count = try row.number(6) else { throw ServerError.senseless }
-      if place == 1, count > Self.mostOfLogin { others.append((row.text(1) ?? "?", count)) }
+      if place == 1, count > Self.maxLoginsPerUser { others.append((row.text(1) ?? "?", count)) }
     }
     return (laptops, others)
   }

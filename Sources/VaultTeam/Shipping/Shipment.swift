@@ -4,7 +4,7 @@ import VaultModel
 /// Some thousand rows on their way, a column each.
 struct Shipment {
   /// Rows and bytes of one transaction.
-  static let mostBytes = 8 << 20
+  static let maxBytes = 8 << 20
 
   private(set) var arrays: [BinaryArray] = {
     let own: [BinaryArray.Element] = [.number, .bytes, .bytes, .bytes, .bytes]
@@ -12,20 +12,20 @@ struct Shipment {
   }()
   private(set) var count = 0
   private var bytes = 0
-  private var fields = AuditFormFields()
+  private var fields = CanonicalRowFields()
   /// The last row in it.
-  private(set) var end: AuditPlace
-  let start: AuditPlace
+  private(set) var end: ChainPosition
+  let start: ChainPosition
 
-  init(after place: AuditPlace) {
+  init(after place: ChainPosition) {
     start = place
     end = place
   }
 
-  var isFull: Bool { bytes >= Self.mostBytes }
+  var isFull: Bool { bytes >= Self.maxBytes }
 
   /// - Throws: where the row is longer than any of the vault's own.
-  mutating func add(_ row: AuditRowForm) throws {
+  mutating func add(_ row: CanonicalRowHash) throws {
     guard fields.read(row.form) else {
       throw Failure(
         "row \(row.sequence) is longer than the server takes (\(row.form.count) bytes)", hint: "`vault audit verify`",
@@ -39,7 +39,7 @@ struct Shipment {
     EventColumns.append(fields, of: row.form, to: &arrays, from: 5)
     count += 1
     bytes += row.form.count
-    end = AuditPlace(sequence: row.sequence, hash: row.hash)
+    end = ChainPosition(sequence: row.sequence, hash: row.hash)
   }
 
   /// One statement and so one transaction: the heads of these rows, and the rows. Row by row the server sees to it that each follows the

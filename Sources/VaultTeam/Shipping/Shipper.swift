@@ -62,7 +62,7 @@ final class Shipper {
     outcome.unsigned = max(0, bound - max(last, try reader.auditSegments().last?.last ?? 0))
     while true {
       do {
-        let server = try Server(address.parameters, patience: 60)
+        let server = try Server(address.parameters, timeouts: 60)
         outcome.place = server.place
         let start = try self.head(on: server) ?? register(on: server)
         try ServerStanding(reader, vaultId).check(start, on: server)
@@ -79,21 +79,21 @@ final class Shipper {
 
   // MARK: where the server stands
 
-  private func head(on server: Server) throws -> AuditPlace? {
-    var place: AuditPlace?
+  private func head(on server: Server) throws -> ChainPosition? {
+    var place: ChainPosition?
     try server.forEachRow(
       "SELECT sequence, hash FROM vault_audit.audit_event WHERE vault_id = $1 ORDER BY sequence DESC LIMIT 1", [.text(vaultId)]
     ) { row in
       guard let sequence = try row.number(0), sequence >= 0, let hash = row.bytes(1), hash.count == 32 else {
         throw ServerError.senseless
       }
-      place = AuditPlace(sequence: sequence, hash: hash)
+      place = ChainPosition(sequence: sequence, hash: hash)
     }
     return place
   }
 
   /// Says who we are, and begins the log with its root. Every step may have been done before.
-  private func register(on server: Server) throws -> AuditPlace {
+  private func register(on server: Server) throws -> ChainPosition {
     let newest = try reader.auditRecords(newestRow).first
     func short(_ text: String?) -> ServerValue { .text(String((text ?? "").filter { $0 != "\0" }.prefix(250))) }
     do {
@@ -115,7 +115,7 @@ final class Shipper {
         "the server has this vault's log from another login", hint: "ship with the login that shipped it first",
         exitStatus: .refused)
     }
-    let root = AuditPlace(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+    let root = ChainPosition(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
     try server.run(
       "INSERT INTO vault_audit.audit_event (vault_id, sequence, hash) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING",
       [.text(vaultId), .bytes(root.hash)])
@@ -130,7 +130,7 @@ final class Shipper {
 
   // MARK: rows
 
-  private func ship(to server: Server, from start: AuditPlace, through last: Int64) throws -> AuditPlace {
+  private func ship(to server: Server, from start: ChainPosition, through last: Int64) throws -> ChainPosition {
     var place = start
     var sent: Shipment?
     while true {
@@ -152,7 +152,7 @@ final class Shipper {
       case .gap(let segment):
         try shipEnd(of: segment, after: place, to: server)
         outcome.absent.append(segment)
-        place = AuditPlace(sequence: segment.last, hash: segment.lastHash)
+        place = ChainPosition(sequence: segment.last, hash: segment.lastHash)
       case .rows(let shipment):
         let heads = HeadColumns(heads, behind: place.sequence, through: shipment.end.sequence)
         try server.begin(Shipment.sql, [.text(vaultId)] + (shipment.arrays + heads.arrays).map { .array($0) })
@@ -163,14 +163,14 @@ final class Shipper {
   }
 
   /// As many rows as make a transaction, so that it ends with a head where one stands among them.
-  private func limit(after place: AuditPlace) -> Int {
+  private func limit(after place: ChainPosition) -> Int {
     let most = place.sequence + Int64(batch)
     let end = heads.last { $0.sequence <= most }?.sequence ?? most
     return end > place.sequence ? Int(end - place.sequence) : batch
   }
 
   /// Archived rows whose file is gone: the last one's hash stands for them, which a signed head bears out.
-  private func shipEnd(of segment: AuditKeyRows.Segment, after place: AuditPlace, to server: Server) throws {
+  private func shipEnd(of segment: AuditKeyRows.Segment, after place: ChainPosition, to server: Server) throws {
     let heads = HeadColumns(heads, behind: segment.last - 1, through: segment.last)
     try server.run(
       """
@@ -186,7 +186,7 @@ final class Shipper {
   // MARK: heads
 
   /// Those of rows that were shipped without them.
-  private func shipHeads(to server: Server, through end: AuditPlace) throws {
+  private func shipHeads(to server: Server, through end: ChainPosition) throws {
     // By row and not by time, since a clock may be set back; and each row's head once, however often it is signed.
     var shipped: Int64 = 0
     try server.forEachRow(

@@ -19,7 +19,7 @@ final class ShippingSource {
   init(_ reader: VaultReader) { self.reader = reader }
 
   /// The rows behind a place, each proven to follow the one before, as many as make a transaction.
-  func next(after place: AuditPlace, through last: Int64, limit: Int) throws -> Next {
+  func next(after place: ChainPosition, through last: Int64, limit: Int) throws -> Next {
     guard place.sequence < last else { return .end }
     // Asked anew each time, and once more where a row is missing: the log may be archived while it is shipped.
     let segment = try reader.auditSegments().first { $0.last > place.sequence }
@@ -36,7 +36,7 @@ final class ShippingSource {
     return try rows(of: archive.reader, after: place, through: segment.last, limit)
   }
 
-  private func rows(of reader: VaultReader, after place: AuditPlace, through last: Int64, _ limit: Int) throws -> Next {
+  private func rows(of reader: VaultReader, after place: ChainPosition, through last: Int64, _ limit: Int) throws -> Next {
     var shipment = Shipment(after: place)
     let fault = try reader.forEachAuditForm(after: place, through: last, limit: limit) { row in
       try shipment.add(row)

@@ -7,11 +7,11 @@ struct TeamPass {
   /// No log reaches this; a number beyond it is somebody's who wants sums to overflow.
   static let lastNumber: Int64 = 1 << 53
   /// So many rows an auditor's key is taken forward at once: some seconds.
-  static let longestGap: Int64 = 10_000_000
+  static let maxGap: Int64 = 10_000_000
   /// Gaps, and words of the log about them, that are kept in mind.
-  static let mostGaps = 10_000
+  static let maxGaps = 10_000
   /// Heads of one row. A vault signs a row once; a few come of clients that did not know of each other.
-  static let mostHeads = 4
+  static let maxCheckpoints = 4
   /// Milliseconds by which a laptop's clock may be before the server's.
   static let clockSkew: Int64 = 5 * 60_000
 
@@ -22,18 +22,18 @@ struct TeamPass {
   private var nextHead = 0
   private var headsOfRow = 0
   private var ratchet: Ratchet?
-  private var fields = AuditFormFields()
+  private var fields = CanonicalRowFields()
   private var message: [UInt8] = []
   /// Archived rows that never came: from behind, up to.
   private var gaps: [(after: Int64, last: Int64)] = []
   /// What rows of the log say was archived.
   private var announced: [(first: Int64, last: Int64)] = []
   private var hasRoot: Bool
-  private(set) var place: AuditPlace
+  private(set) var place: ChainPosition
   private(set) var rows: Int64
   private(set) var archived: Int64
   /// The last row that a signed head bears out, and what there is up to it.
-  private(set) var signed: (place: AuditPlace, rows: Int64, archived: Int64)?
+  private(set) var signed: (place: ChainPosition, rows: Int64, archived: Int64)?
   /// Rows that are dated after they were received; and the first of them.
   private(set) var ahead: (count: Int64, first: Int64) = (0, 0)
   /// Who signed the heads; nil where there was none, and nobody said.
@@ -49,7 +49,7 @@ struct TeamPass {
     self.signer = signer
     ratchet = key.map { Ratchet(key: $0.key, number: $0.sequence) }
     hasRoot = known != nil
-    place = known?.place ?? AuditPlace(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
+    place = known?.place ?? ChainPosition(sequence: 0, hash: AuditChain.root(vaultId: vaultId))
     rows = known?.rows ?? 0
     archived = known?.archived ?? 0
     if known != nil { signed = (place, rows, archived) }
@@ -67,7 +67,7 @@ struct TeamPass {
         return text(.checkpoint(sequence: head.sequence))
       }
       headsOfRow = heads.last?.sequence ?? place.sequence == head.sequence ? headsOfRow + 1 : 1
-      guard headsOfRow <= Self.mostHeads else { return "row \(head.sequence) has more signed heads than a vault makes" }
+      guard headsOfRow <= Self.maxCheckpoints else { return "row \(head.sequence) has more signed heads than a vault makes" }
       heads.append(head)
     }
     return headFault()
@@ -102,7 +102,7 @@ struct TeamPass {
     guard sequence == place.sequence + 1 else { return text(.missing(sequence: place.sequence + 1)) }
     let fault = try row.withBytes(5) { form in try form.map { try self.fault(in: row, $0, hash, previous) } ?? nil }
     if let fault { return fault }
-    place = AuditPlace(sequence: sequence, hash: hash)
+    place = ChainPosition(sequence: sequence, hash: hash)
     rows += 1
     return codeFault(row) ?? headFault()
   }
@@ -111,7 +111,7 @@ struct TeamPass {
     -> String?
   {
     let next = place.sequence + 1
-    guard form.count <= AuditFormFields.longest else { return text(.changed(sequence: next)) }
+    guard form.count <= CanonicalRowFields.longest else { return text(.changed(sequence: next)) }
     message.removeAll(keepingCapacity: true)
     message.append(contentsOf: previous)
     message.append(contentsOf: form)
@@ -140,7 +140,7 @@ struct TeamPass {
     guard words.count > 3, words[0] == "rows", words[2] == "to", let first = Int64(words[1]),
       let last = Int64(words[3].dropLast()), (1...Self.lastNumber).contains(first), (first...Self.lastNumber).contains(last)
     else { return nil }
-    guard announced.count < Self.mostGaps else { return "it says of more archives than \(Self.mostGaps)" }
+    guard announced.count < Self.maxGaps else { return "it says of more archives than \(Self.maxGaps)" }
     announced.append((first, last))
     return nil
   }
@@ -151,17 +151,17 @@ struct TeamPass {
     guard heads[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
       return text(.segment(sequence: sequence))
     }
-    guard gaps.count < Self.mostGaps else { return "it has more archives than \(Self.mostGaps)" }
+    guard gaps.count < Self.maxGaps else { return "it has more archives than \(Self.maxGaps)" }
     gaps.append((before, sequence))
     archived += sequence - before
-    place = AuditPlace(sequence: sequence, hash: hash)
+    place = ChainPosition(sequence: sequence, hash: hash)
     return headFault()
   }
 
   private mutating func codeFault(_ row: ServerRow) -> String? {
     guard let stated = row.bytes(4), stated.count == 32 else { return text(.forged(sequence: place.sequence)) }
     guard let ratchet, ratchet.number <= place.sequence else { return nil }
-    guard place.sequence - ratchet.number <= Self.longestGap else {
+    guard place.sequence - ratchet.number <= Self.maxGap else {
       return "from row \(ratchet.number) to row \(place.sequence) are more rows than an auditor's key is taken forward"
     }
     while ratchet.number < place.sequence { ratchet.skip() }

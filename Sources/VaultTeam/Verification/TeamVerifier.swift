@@ -97,7 +97,7 @@ struct TeamVerifier {
   }
 
   /// What was proven here must still stand there.
-  private func fault(at place: AuditPlace, of laptop: Laptop) throws -> String? {
+  private func fault(at place: ChainPosition, of laptop: Laptop) throws -> String? {
     var fault: String? = "row \(place.sequence), up to which it was proven here before, is not there any more"
     try server.forEachRow(
       "SELECT hash FROM vault_audit.audit_event WHERE vault_id = $1 AND sequence = $2",

@@ -11,7 +11,7 @@ struct VerifiedLogs {
     /// Signs the log's heads.
     var key: [UInt8]
     /// The last row that a signed head bore out.
-    var place: AuditPlace
+    var place: ChainPosition
     var rows: Int64
     var archived: Int64
   }
@@ -53,7 +53,7 @@ struct VerifiedLogs {
         rows <= sequence, let archived = Int64(words[6]), archived >= 0, archived <= sequence
       else { throw damage("has a line that makes no sense") }
       entries[String(words[0])] = Entry(
-        login: String(words[1]), key: key, place: AuditPlace(sequence: sequence, hash: hash), rows: rows, archived: archived)
+        login: String(words[1]), key: key, place: ChainPosition(sequence: sequence, hash: hash), rows: rows, archived: archived)
     }
   }
 

@@ -64,7 +64,7 @@ struct AgentClient {
         "another user listens at \(paths.socket)", hint: "nothing was sent; choose a folder of your own with VAULT_HOME",
         exitStatus: .refused)
     }
-    if errno == EAGAIN { throw AgentSilence(pid: AgentSilence.pid(inLock: paths.agentLock), seconds: Channel.patience).failure }
+    if errno == EAGAIN { throw AgentSilence(pid: AgentSilence.pid(inLock: paths.agentLock), seconds: Channel.timeouts).failure }
     guard errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED else {
       throw Failure(
         "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,
@@ -80,7 +80,7 @@ struct AgentClient {
   }
 
   /// Seconds without a word after which the agent is given up: it says one every five to ten, however long something takes.
-  private static let patience: Int32 = 30
+  private static let timeouts: Int32 = 30
   /// Seconds after which one that was stopped is given up.
   private static let hope: Int32 = 5
 
@@ -93,7 +93,7 @@ struct AgentClient {
       // Looked at every second: one that was stopped itself, with the agent or without, is not to think that it has waited meanwhile.
       guard let message = try channel.receive(within: 1_000) else {
         silent += 1
-        if silent >= Self.patience { throw AgentSilence(pid: channel.peer, seconds: silent).failure }
+        if silent >= Self.timeouts { throw AgentSilence(pid: channel.peer, seconds: silent).failure }
         if silent >= Self.hope {
           let silence = AgentSilence(pid: channel.peer, seconds: silent)
           if silence.isStopped { throw silence.failure }

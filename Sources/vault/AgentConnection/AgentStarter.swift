@@ -8,7 +8,7 @@ import VaultWire
 struct AgentStarter {
   let paths: VaultPaths
   /// A hundredth of a second each.
-  private static let mostTries = 3_000
+  private static let maxAttempts = 3_000
 
   /// - Returns: a connection to the agent, which listens.
   /// - Throws: why it could not start, in its own words.
@@ -29,7 +29,7 @@ struct AgentStarter {
     while sys_flock(lock, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
       tries += 1
-      guard tries < Self.mostTries else {
+      guard tries < Self.maxAttempts else {
         throw Failure(
           "another command starts the agent, and has not done so for 30 seconds", hint: "is it stopped?  `ps -C vault`",
           exitStatus: .temporary)
@@ -84,7 +84,7 @@ struct AgentStarter {
     defer { arguments.forEach { free($0) } }
     var child: pid_t = 0
     var environment = AgentEnvironment.cleaned(sys_environment()).entries
-    if let file = AWSInputs.passphraseFileEntry { environment.insert(strdup(file), at: 0) }
+    if let file = ForwardedEnvironment.passphraseFileEntry { environment.insert(strdup(file), at: 0) }
     let code = posix_spawn(&child, program, &actions, nil, &arguments, &environment)
     guard code == 0 else {
       throw Failure("cannot start the agent \(program) (errno \(code))", hint: "is vault installed whole?", exitStatus: .software)

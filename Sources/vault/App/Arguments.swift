@@ -1,7 +1,7 @@
 import VaultModel
 
 /// An option of a command: `--long`, maybe `-s`, maybe with a value.
-struct Option: Sendable {
+struct OptionSpec: Sendable {
   let name: String
   let short: Character?
   /// What the value is called in the help; nil for a switch.
@@ -28,7 +28,7 @@ struct Arguments {
   ///   - start: the first word after the command's name.
   ///   - commandAfter: how many positional words stand before a command that is not ours to parse; nil where there is none.
   ///   - isNamed: whether the environment says what the words before the command would, where there are none.
-  init(_ words: [String], from start: Int, options: [Option], commandAfter: Int? = nil, isNamed: Bool = false)
+  init(_ words: [String], from start: Int, options: [OptionSpec], commandAfter: Int? = nil, isNamed: Bool = false)
     throws(Failure)
   {
     var index = start
@@ -62,7 +62,7 @@ struct Arguments {
     }
   }
 
-  private mutating func takeOption(_ words: [String], at index: Int, _ options: [Option]) throws(Failure) -> Int {
+  private mutating func takeOption(_ words: [String], at index: Int, _ options: [OptionSpec]) throws(Failure) -> Int {
     let word = words[index]
     var name = word
     var attached: String?
@@ -70,7 +70,7 @@ struct Arguments {
       name = String(word[..<equals])
       attached = String(word[word.index(after: equals)...])
     }
-    let option: Option?
+    let option: OptionSpec?
     if name.hasPrefix("--") {
       option = options.first { "--" + $0.name == name }
     } else {
@@ -99,7 +99,7 @@ struct Arguments {
     return index + 2
   }
 
-  private static func unknown(_ name: String, _ options: [Option]) -> Failure {
+  private static func unknown(_ name: String, _ options: [OptionSpec]) -> Failure {
     let near = Suggestion.nearest(to: name, in: options.map { "--" + $0.name })
     return Failure("no option \(name)", hint: near.map { "did you mean \($0)?" } ?? "see `vault --help`", exitStatus: .usage)
   }

@@ -6,12 +6,12 @@ struct Command: Sendable {
   /// What follows the name in the usage line.
   let usage: String
   let summary: String
-  let options: [Option]
+  let options: [OptionSpec]
   /// Not called for `exec`, which never comes back.
   let run: @Sendable (Arguments, VaultPaths) throws -> Void
 
   init(
-    _ name: String, _ usage: String, _ summary: String, options: [Option] = [],
+    _ name: String, _ usage: String, _ summary: String, options: [OptionSpec] = [],
     run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
   ) {
     self.name = name

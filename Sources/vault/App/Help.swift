@@ -37,7 +37,7 @@ enum Help {
     page(command.name, command.usage, command.summary.prefix(1).uppercased() + command.summary.dropFirst() + ".", command.options)
   }
 
-  private static func page(_ name: String, _ usage: String, _ summary: String, _ options: [Option]) -> String {
+  private static func page(_ name: String, _ usage: String, _ summary: String, _ options: [OptionSpec]) -> String {
     var text = "usage: vault \(name)\(usage.isEmpty ? "" : " " + usage)\n\n\(summary)\n"
     if !options.isEmpty { text += "\n" }
     for option in options {

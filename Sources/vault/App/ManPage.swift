@@ -73,7 +73,7 @@ private struct Roff {
 
   mutating func item(_ name: String, _ meaning: String) { line(".TP\n.B \(Self.escaped(name))\n\(Self.escaped(meaning))") }
 
-  mutating func command(_ name: String, _ usage: String, _ summary: String, _ options: [Option]) {
+  mutating func command(_ name: String, _ usage: String, _ summary: String, _ options: [OptionSpec]) {
     line(".SS \"vault \(Self.escaped(name + (usage.isEmpty ? "" : " " + usage)))\"")
     line(Self.escaped(summary.prefix(1).uppercased() + summary.dropFirst() + "."))
     for option in options {

@@ -9,17 +9,17 @@ enum AccessKeyCommands {
     Command(
       "access-key add", "NAME", "seal an access key (asked for, or read from standard input)",
       options: [
-        Option("access-key-id", value: "ID", "the key's id; only the secret is then asked for"),
-        Option("mfa-serial", value: "SERIAL", "the MFA device that the key's own sessions need"),
-        Option("totp", "keep the secret of the key's virtual MFA device too; the vault then makes its codes"),
-        Option("replace", "take the place of the key that has this name"),
+        OptionSpec("access-key-id", value: "ID", "the key's id; only the secret is then asked for"),
+        OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the key's own sessions need"),
+        OptionSpec("totp", "keep the secret of the key's virtual MFA device too; the vault then makes its codes"),
+        OptionSpec("replace", "take the place of the key that has this name"),
       ], run: add),
     Command("access-key list", "", "the access keys that the vault holds", options: ReportCommands.formats, run: list),
     Command(
       "access-key rotate", "NAME", "a new key at IAM in place of the old one, which is deleted",
       options: [
-        Option("mfa-code", value: "CODE", "the code of the key's MFA device"),
-        Option("reason", value: "TEXT", "why; goes in the audit log"),
+        OptionSpec("mfa-code", value: "CODE", "the code of the key's MFA device"),
+        OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
       ], run: rotate),
     Command("access-key remove", "NAME", "take an access key out of the vault") { arguments, paths in
       let writer = MessageWriter(.removeAccessKey)
@@ -75,7 +75,7 @@ enum AccessKeyCommands {
     writer.add(.trigger, "manual")
     writer.add(.mfaCode, arguments["mfa-code"])
     writer.add(.reason, arguments["reason"])
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     Diagnostics.notice("\(name) has the new key \(reply.item("new") ?? "?"); \(reply.item("old") ?? "the old one") is deleted")
   }

@@ -12,33 +12,35 @@ enum AuditCommands {
     Command(
       "audit verify", "[FILE …]", "prove that the audit log, an archived part of it, or an export is whole",
       options: [
-        Option("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
-        Option("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
-        Option("partial", "of an export: rows may be missing, as a filter leaves them out, and the end need not be signed"),
-        Option("thorough", "look at each entry of the indexes by which reports find rows, also in a log of over 100,000"),
-        Option("offline", "do not ask the agent for the head that the key store holds"),
-        Option("from", value: "URL", "the logs that the team's PostgreSQL holds, each by itself"),
-        Option("vault", value: "ID", "of those, only this vault's (vlt_…)"),
-        Option("login", value: "LOGIN", "of those, only this login's"),
-        Option("full", "of those, also the rows that were proven on this machine before"),
-        Option("forget", value: "ID", "of those, forget what was proven of this vault on this machine"),
+        OptionSpec("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
+        OptionSpec("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
+        OptionSpec("partial", "of an export: rows may be missing, as a filter leaves them out, and the end need not be signed"),
+        OptionSpec("thorough", "look at each entry of the indexes by which reports find rows, also in a log of over 100,000"),
+        OptionSpec("offline", "do not ask the agent for the head that the key store holds"),
+        OptionSpec("from", value: "URL", "the logs that the team's PostgreSQL holds, each by itself"),
+        OptionSpec("vault", value: "ID", "of those, only this vault's (vlt_…)"),
+        OptionSpec("login", value: "LOGIN", "of those, only this login's"),
+        OptionSpec("full", "of those, also the rows that were proven on this machine before"),
+        OptionSpec("forget", value: "ID", "of those, forget what was proven of this vault on this machine"),
       ], run: verify),
     Command(
       "audit key", "", "the public key that signs the log's heads",
-      options: [Option("new", "print a new verification key for an auditor: it is shown once, and checks all rows from now on")],
+      options: [
+        OptionSpec("new", "print a new verification key for an auditor: it is shown once, and checks all rows from now on")
+      ],
       run: key),
     Command("audit accept", "", "go on with a log that was put back from a copy; this is logged") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.auditAccept)
-      AWSInputs.add(to: writer)
+      ForwardedEnvironment.add(to: writer)
       _ = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("the log goes on from here, and says so")
     },
     Command(
       "audit archive", "", "move old rows into a signed file",
       options: [
-        Option("before", value: "TIME", "rows from before then (ISO 8601, or 90d)"),
-        Option("to", value: "FILE", "where to (default: in the vault's folder)"),
+        OptionSpec("before", value: "TIME", "rows from before then (ISO 8601, or 90d)"),
+        OptionSpec("to", value: "FILE", "where to (default: in the vault's folder)"),
       ], run: archive),
   ]
 
@@ -69,7 +71,7 @@ enum AuditCommands {
       for file in arguments.positional {
         try existingPath(file)
         if ExportedLog.isOne(file) {
-          try say(ExportVerdict.text(of: file, against: evidence, isPart: arguments.has("partial")))
+          try say(ExportVerification.text(of: file, against: evidence, isPart: arguments.has("partial")))
           continue
         }
         let archive: VaultReader
@@ -95,7 +97,7 @@ enum AuditCommands {
     if !isOffline {
       do {
         let writer = MessageWriter(.auditHead)
-        AWSInputs.add(to: writer)
+        ForwardedEnvironment.add(to: writer)
         let reply = try AgentClient(paths: paths).ask(writer)
         evidence.anchor = reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
         agentsFault = reply.text(.text)
@@ -109,7 +111,7 @@ enum AuditCommands {
     try verifyArchives(reader, evidence)
     let archived = try reader.auditSegments().last?.last ?? 0
     try say("the chain of \(rows.text) is whole" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
-    if !evidence.isThorough, rows.count - archived > AuditEvidence.mostIndexed {
+    if !evidence.isThorough, rows.count - archived > AuditEvidence.maxIndexed {
       Diagnostics.notice("the indexes by which reports find rows were not looked at: --thorough does, in some seconds")
     }
     if let notCompared { Diagnostics.notice("it was not compared with the head in the key store: \(notCompared)") }
@@ -174,7 +176,7 @@ enum AuditCommands {
       return try say(hex(key))
     }
     let writer = MessageWriter(.auditKey)
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     guard let sequence = reply.texts(.item).first, let key = reply.withBytes(.answer, { hex(Array($0)) }) else {
       throw Failure("the agent's answer makes no sense", exitStatus: .software)
@@ -200,7 +202,7 @@ enum AuditCommands {
     let writer = MessageWriter(.auditArchive)
     writer.add(.name, file)
     writer.add(.text, String(before.milliseconds))
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     try say("rows \(reply.item("first") ?? "?") to \(reply.item("last") ?? "?") are in \(file)")
   }

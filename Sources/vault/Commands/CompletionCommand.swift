@@ -22,11 +22,11 @@ enum CompletionCommand {
     Commands.all.filter { $0.name.hasPrefix(group + " ") }.map { $0.name.split(separator: " ")[1] }.joined(separator: " ")
   }
 
-  private static func options(_ name: String) -> [Option] {
+  private static func options(_ name: String) -> [OptionSpec] {
     name == "exec" ? ExecCommand.options : Commands.all.first { $0.name == name }?.options ?? []
   }
 
-  private static func long(_ options: [Option]) -> String { options.map { "--" + $0.name }.joined(separator: " ") }
+  private static func long(_ options: [OptionSpec]) -> String { options.map { "--" + $0.name }.joined(separator: " ") }
 
   /// The options whose next word is their value, in both forms.
   private static let valued: String = {

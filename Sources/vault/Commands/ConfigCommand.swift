@@ -9,7 +9,8 @@ enum ConfigCommand {
   static let command = Command(
     "config", "[KEY [VALUE]]", "settings: all, one, or a new value for one",
     options: [
-      Option("add", "add the value to a list, such as trusted_endpoints"), Option("unset", "take the setting out of your file"),
+      OptionSpec("add", "add the value to a list, such as trusted_endpoints"),
+      OptionSpec("unset", "take the setting out of your file"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -36,7 +37,7 @@ enum ConfigCommand {
     }
     // The agent logs the change, and goes by it; one that does not run does so when it starts.
     let writer = MessageWriter(.settings)
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let isTold = try AgentClient(paths: paths).askRunning(writer) != nil
     if !setting.isLive, isTold {
       Diagnostics.notice("the agent reads it when it starts: `vault agent stop` ends the one that runs")

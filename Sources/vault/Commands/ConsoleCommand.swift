@@ -7,12 +7,12 @@ enum ConsoleCommand {
   static let command = Command(
     "console", "PROFILE", "open the AWS console, signed in",
     options: [
-      Option("service", short: "s", value: "SERVICE", "the service to begin at, such as s3"),
-      Option("region", short: "r", value: "REGION", "the region"),
-      Option("print", short: "p", "print the address (a secret, for a quarter of an hour) and open no browser"),
-      Option("browser", value: "COMMAND", "the program that opens it (default: BROWSER, or xdg-open)"),
-      Option("mfa-code", value: "CODE", "the code of the MFA device"),
-      Option("reason", value: "TEXT", "why; goes in the audit log"),
+      OptionSpec("service", short: "s", value: "SERVICE", "the service to begin at, such as s3"),
+      OptionSpec("region", short: "r", value: "REGION", "the region"),
+      OptionSpec("print", short: "p", "print the address (a secret, for a quarter of an hour) and open no browser"),
+      OptionSpec("browser", value: "COMMAND", "the program that opens it (default: BROWSER, or xdg-open)"),
+      OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+      OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -29,7 +29,7 @@ enum DiscoverCommand {
     writer.add(.text, arguments["saml-process"])
     writer.add(.name, try arguments.single("sso-session", required: false))
     writer.add(.flow, LoginCommands.flow(arguments))
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     var client = AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser"))
     client.onEntry = { entry in
       if isSAML, let arn = entry.texts(.item).first, let provider = entry.text(.text) {
@@ -99,7 +99,7 @@ enum DiscoverCommand {
         "nobody is there to choose", hint: "--all makes profiles of all of them, --format table lists them", exitStatus: .usage)
     }
     let lines = choices.map { "\($0.profile)  \($0.account)  \($0.accountName)  \($0.role)" }
-    guard let indices = ChoiceList(lines: lines, question: "profiles to make").run() else {
+    guard let indices = MultiSelect(lines: lines, question: "profiles to make").run() else {
       throw Failure("nothing was chosen", exitStatus: .refused)
     }
     return indices.map { choices[$0] }

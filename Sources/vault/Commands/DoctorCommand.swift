@@ -7,7 +7,7 @@ import VaultWire
 /// `vault doctor`: looks at everything that a person would have to look at, and says the remedy.
 enum DoctorCommand {
   static let command = Command(
-    "doctor", "", "look at everything, and say what to do", options: [Option("offline", "ask neither agent nor key store")],
+    "doctor", "", "look at everything, and say what to do", options: [OptionSpec("offline", "ask neither agent nor key store")],
     run: run)
 
   private enum Finding {
@@ -115,7 +115,7 @@ enum DoctorCommand {
     for section in try reader.shadowedSections() {
       findings.append(.note(ListReport.hidden(section) + "; vault remove \(section.profile) lets it in"))
     }
-    for file in try reader.followedFiles() where access(file.path, R_OK) != 0 && file.stamp.size > 0 {
+    for file in try reader.watchedFiles() where access(file.path, R_OK) != 0 && file.stamp.size > 0 {
       findings.append(.bad("\(file.path) is followed and cannot be read", remedy: "vault import FILE, or put it back"))
     }
     return findings
@@ -132,7 +132,7 @@ enum DoctorCommand {
   private static func agent(_ paths: VaultPaths) -> Finding {
     do {
       let writer = MessageWriter(.auditHead)
-      AWSInputs.add(to: writer)
+      ForwardedEnvironment.add(to: writer)
       let reply = try AgentClient(paths: paths).ask(writer)
       if let fault = reply.text(.text) { return .bad("the audit log: \(fault)", remedy: "vault audit verify") }
       return .good("the agent answers, the vault is open, and the key store knows the log's head")

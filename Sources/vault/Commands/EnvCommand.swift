@@ -5,21 +5,23 @@ import VaultWire
 /// `vault env` and `vault credentials`: the credentials of a profile as text, for what runs no child of ours.
 enum EnvCommands {
   private static let common = [
-    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
-    Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
-    Option("refresh", "a new session in any case"),
-    Option("mfa-code", value: "CODE", "the code of the MFA device"),
-    Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    Option("reason", value: "TEXT", "why; goes in the audit log"),
+    OptionSpec(
+      "duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
+    OptionSpec("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
+    OptionSpec("refresh", "a new session in any case"),
+    OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+    OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
+    OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
   ]
 
   static let all = [
     Command(
       "env", "PROFILE", "print the credentials as variables, for eval or --env-file",
       options: common + [
-        Option("no-session", "access keys themselves, rather than a session of theirs"),
-        Option("region", short: "r", value: "REGION", "the region"),
-        Option("format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as the shell that runs it)"),
+        OptionSpec("no-session", "access keys themselves, rather than a session of theirs"),
+        OptionSpec("region", short: "r", value: "REGION", "the region"),
+        OptionSpec(
+          "format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as the shell that runs it)"),
       ], run: env),
     Command(
       "credentials", "PROFILE", "print the credentials as a credential_process does (version 1)", options: common,

@@ -8,16 +8,17 @@ import VaultWire
 /// Nothing happens here but reading the arguments, one round trip, and the environment: this stands before every command a developer runs.
 enum ExecCommand {
   static let options = [
-    Option("duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
-    Option("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
-    Option("refresh", "a new session in any case"),
-    Option("no-session", "access keys themselves, rather than a session of theirs"),
-    Option("server", "serve credentials that are always fresh, on loopback, rather than fixing them in the environment"),
-    Option("token-file", "as --server, with the token in a file, to be mounted into a container, and not in the environment"),
-    Option("region", short: "r", value: "REGION", "the region for the command"),
-    Option("mfa-code", value: "CODE", "the code of the MFA device"),
-    Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    Option("reason", value: "TEXT", "why; goes in the audit log"),
+    OptionSpec(
+      "duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
+    OptionSpec("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
+    OptionSpec("refresh", "a new session in any case"),
+    OptionSpec("no-session", "access keys themselves, rather than a session of theirs"),
+    OptionSpec("server", "serve credentials that are always fresh, on loopback, rather than fixing them in the environment"),
+    OptionSpec("token-file", "as --server, with the token in a file, to be mounted into a container, and not in the environment"),
+    OptionSpec("region", short: "r", value: "REGION", "the region for the command"),
+    OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+    OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
+    OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
   ]
 
   static func run(_ words: [String], _ paths: VaultPaths) throws -> Never {
@@ -94,7 +95,7 @@ struct CredentialRequest {
     writer.add(.sessionName, arguments["session-name"])
     writer.add(.reason, arguments["reason"])
     writer.add(.commandIndex, arguments.commandIndex.map { String($0) })
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     return writer
   }
 }

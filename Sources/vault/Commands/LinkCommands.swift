@@ -10,15 +10,16 @@ enum LinkCommands {
     Command(
       "link", "PROFILE …", "let every SDK take these profiles from the vault, by AWS_PROFILE alone",
       options: [
-        Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
-        Option("credentials-file", "keep the profiles' keys fresh in ~/.aws/credentials instead, for tools that read only that"),
-        Option("prefix", value: "TEXT", "before the linked name of a profile that the file has already (default: vault-)"),
+        OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        OptionSpec(
+          "credentials-file", "keep the profiles' keys fresh in ~/.aws/credentials instead, for tools that read only that"),
+        OptionSpec("prefix", value: "TEXT", "before the linked name of a profile that the file has already (default: vault-)"),
       ], run: link),
     Command(
       "unlink", "[PROFILE …]", "take the entries out again; without a name, all of them",
       options: [
-        Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
-        Option("credentials-file", "out of ~/.aws/credentials instead"),
+        OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        OptionSpec("credentials-file", "out of ~/.aws/credentials instead"),
       ], run: unlink),
   ]
 
@@ -118,7 +119,7 @@ enum LinkCommands {
     for name in names { writer.add(.item, name) }
     writer.add(.configFile, try absolutePath(file.path))
     if !isLinked { writer.add(.unset, "1") }
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     return try AgentClient(paths: paths).ask(writer).texts(.region)
   }
 
@@ -141,7 +142,7 @@ enum LinkCommands {
     writer.add(.name, section)
     writer.add(.credentialsFile, file)
     writer.add(.trigger, AuditTrigger.credentials.rawValue)
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     _ = try AgentClient(paths: paths).ask(writer)
     Diagnostics.notice("\(profile): [\(section)] in \(file), as long as the agent runs and the vault is unlocked")
   }

@@ -6,23 +6,24 @@ import VaultWire
 /// `login` and `logout`: IAM Identity Center.
 enum LoginCommands {
   private static let options = [
-    Option("device", "show a code that can be typed on any device, in place of coming back to this machine's browser"),
-    Option("share-token", "keep the AWS CLI signed in too (~/.aws/sso/cache), until logout"),
-    Option("adopt", "take over the sign-in that the AWS CLI has, while its token lives"),
-    Option("no-browser", "show the address and open no browser"),
-    Option("discover", "list every account and permission set, and make profiles of those that are chosen"),
-    Option("saml-process", value: "COMMAND", "with --discover: the roles of the SAML assertion that the command prints"),
-    Option("saml", "with --discover: the roles of the SAML assertion on standard input"),
-    Option("all", "with --discover: make profiles of all of them"),
-    Option("template", value: "TEMPLATE", "with --discover: a profile's name, of {account}, {account-id}, {email} and {role}"),
-    Option("region", short: "r", value: "REGION", "with --discover: the profiles' region"),
-    Option("format", value: "FORMAT", "with --discover: table, json or csv; the list alone, no profile is made"),
+    OptionSpec("device", "show a code that can be typed on any device, in place of coming back to this machine's browser"),
+    OptionSpec("share-token", "keep the AWS CLI signed in too (~/.aws/sso/cache), until logout"),
+    OptionSpec("adopt", "take over the sign-in that the AWS CLI has, while its token lives"),
+    OptionSpec("no-browser", "show the address and open no browser"),
+    OptionSpec("discover", "list every account and permission set, and make profiles of those that are chosen"),
+    OptionSpec("saml-process", value: "COMMAND", "with --discover: the roles of the SAML assertion that the command prints"),
+    OptionSpec("saml", "with --discover: the roles of the SAML assertion on standard input"),
+    OptionSpec("all", "with --discover: make profiles of all of them"),
+    OptionSpec(
+      "template", value: "TEMPLATE", "with --discover: a profile's name, of {account}, {account-id}, {email} and {role}"),
+    OptionSpec("region", short: "r", value: "REGION", "with --discover: the profiles' region"),
+    OptionSpec("format", value: "FORMAT", "with --discover: table, json or csv; the list alone, no profile is made"),
   ]
 
   static let all = [
     Command("login", "[PROFILE | SSO-SESSION]", "sign in to IAM Identity Center", options: options, run: login),
     Command(
-      "logout", "[SSO-SESSION]", "sign out, there and here", options: [Option("all", "of every place")], run: logout),
+      "logout", "[SSO-SESSION]", "sign out, there and here", options: [OptionSpec("all", "of every place")], run: logout),
   ]
 
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -36,7 +37,7 @@ enum LoginCommands {
     writer.add(.share, if: arguments.has("share-token"))
     writer.add(.adopt, if: arguments.has("adopt"))
     writer.add(.homeDirectory, variable("HOME"))
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(writer)
     let until = Timestamp(iso8601: reply.text(.expiration) ?? "").map { TimeText.local($0, now: SystemClock().now()) } ?? "?"
     let how = reply.item("renewable") == nil ? "until \(until)" : "and stay so while IAM Identity Center allows it"
@@ -58,7 +59,7 @@ enum LoginCommands {
     let writer = MessageWriter(.logout)
     writer.add(.name, name)
     writer.add(.all, if: arguments.has("all"))
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     switch try AgentClient(paths: paths).ask(writer).count {
     case 0: Diagnostics.notice("you were not signed in")
     case 1: Diagnostics.notice("you are signed out")

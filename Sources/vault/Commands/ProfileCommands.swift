@@ -12,7 +12,7 @@ enum ProfileCommands {
       "add", "PROFILE --role-arn ARN --source PROFILE …", "a profile kept in the vault itself", options: settingOptions, run: add),
     Command(
       "edit", "PROFILE …", "change a profile that the vault keeps",
-      options: settingOptions + [Option("unset", value: "NAME", "take a setting out; may be given often")], run: edit),
+      options: settingOptions + [OptionSpec("unset", value: "NAME", "take a setting out; may be given often")], run: edit),
     Command("remove", "PROFILE", "remove a profile that the vault keeps; its sessions are forgotten") { arguments, paths in
       let writer = MessageWriter(.removeProfile)
       writer.add(.profile, try arguments.required("profile"))
@@ -24,11 +24,11 @@ enum ProfileCommands {
   // MARK: import
 
   private static let importOptions = [
-    Option("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
-    Option("credentials", value: "FILE", "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
-    Option("dry-run", "show what the files say and change nothing"),
-    Option("once", "copy the profiles into the vault, and do not follow the files"),
-    Option("format", value: "FORMAT", "with --dry-run: table or json"),
+    OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+    OptionSpec("credentials", value: "FILE", "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
+    OptionSpec("dry-run", "show what the files say and change nothing"),
+    OptionSpec("once", "copy the profiles into the vault, and do not follow the files"),
+    OptionSpec("format", value: "FORMAT", "with --dry-run: table or json"),
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -41,7 +41,7 @@ enum ProfileCommands {
     writer.add(.credentialsFile, files.credentials)
     writer.add(.homeDirectory, files.home)
     writer.add(.once, if: arguments.has("once"))
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     for warning in reply.texts(.text) { Diagnostics.notice(warning) }
     for line in reply.texts(.item) { Diagnostics.notice(line) }
@@ -50,15 +50,15 @@ enum ProfileCommands {
   // MARK: profiles of the vault's own
 
   private static let settingOptions = [
-    Option("role-arn", value: "ARN", "the role to assume"),
-    Option("source", value: "PROFILE", "the profile whose credentials assume it"),
-    Option("region", value: "REGION", "the profile's region"),
-    Option("mfa-serial", value: "SERIAL", "the MFA device that the role asks for"),
-    Option("external-id", value: "ID", "the external id that the trust policy asks for"),
-    Option("duration", value: "TIME", "how long its sessions live (15m to 12h)"),
-    Option("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    Option("source-identity", value: "NAME", "the source identity of its sessions"),
-    Option("set", value: "NAME=VALUE", "any other setting of an AWS profile; may be given often"),
+    OptionSpec("role-arn", value: "ARN", "the role to assume"),
+    OptionSpec("source", value: "PROFILE", "the profile whose credentials assume it"),
+    OptionSpec("region", value: "REGION", "the profile's region"),
+    OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the role asks for"),
+    OptionSpec("external-id", value: "ID", "the external id that the trust policy asks for"),
+    OptionSpec("duration", value: "TIME", "how long its sessions live (15m to 12h)"),
+    OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
+    OptionSpec("source-identity", value: "NAME", "the source identity of its sessions"),
+    OptionSpec("set", value: "NAME=VALUE", "any other setting of an AWS profile; may be given often"),
   ]
 
   /// Our option names and the settings they write.

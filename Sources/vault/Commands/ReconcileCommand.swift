@@ -7,8 +7,9 @@ enum ReconcileCommand {
   static let command = Command(
     "audit reconcile", "FILE …", "hold the audit log against CloudTrail's events",
     options: [
-      Option("address", value: "IP,IP", "addresses from which the sessions may be used, beside those of the vault's own calls"),
-      Option("format", value: "FORMAT", "table or json"),
+      OptionSpec(
+        "address", value: "IP,IP", "addresses from which the sessions may be used, beside those of the vault's own calls"),
+      OptionSpec("format", value: "FORMAT", "table or json"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

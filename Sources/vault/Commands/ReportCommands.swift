@@ -5,17 +5,17 @@ import VaultWire
 
 /// `list`, `show`, `sessions` and `audit`: what the vault knows, read from the database without the agent.
 enum ReportCommands {
-  static let formats = [Option("format", value: "FORMAT", "table, json or csv")]
+  static let formats = [OptionSpec("format", value: "FORMAT", "table, json or csv")]
 
   static let all = [
     Command(
       "list", "", "profiles, and the state of each one's session",
-      options: formats + [Option("names", "the names alone, one a line"), Pager.option], run: ListReport.run),
+      options: formats + [OptionSpec("names", "the names alone, one a line"), Pager.option], run: ListReport.run),
     Command(
       "show", "PROFILE", "one profile: every setting, where it comes from, its chain", options: formats, run: ShowReport.run),
     Command(
       "sessions", "[PROFILE]", "session history",
-      options: formats + [Option("all", "also those that have ended"), Pager.option], run: SessionsReport.run),
+      options: formats + [OptionSpec("all", "also those that have ended"), Pager.option], run: SessionsReport.run),
     Command("audit", "", "what was assumed, by whom, when, how it ended", options: AuditReport.options, run: AuditReport.run),
     AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command, ShipCommand.command,
     EnrollCommand.command,
@@ -26,9 +26,9 @@ enum ReportCommands {
   /// Only where a file is not as the vault last saw it is the agent asked; a report costs no round trip otherwise.
   static func reader(_ paths: VaultPaths, following: Bool = true) throws -> VaultReader {
     let reader = try VaultReader(path: paths.database)
-    guard following, try reader.followedFilesChanged() else { return reader }
+    guard following, try reader.watchedFilesChanged() else { return reader }
     let writer = MessageWriter(.refresh)
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     do {
       _ = try AgentClient(paths: paths).ask(writer)
     } catch {

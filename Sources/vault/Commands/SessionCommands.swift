@@ -7,11 +7,13 @@ enum SessionCommands {
     Command(
       "rotate", "PROFILE | --all", "a new session now",
       options: [
-        Option("all", "every profile that has a live session"), Option("mfa-code", value: "CODE", "the code of the MFA device"),
-        Option("reason", value: "TEXT", "why; goes in the audit log"),
+        OptionSpec("all", "every profile that has a live session"),
+        OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+        OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
       ], run: rotate),
     Command(
-      "forget", "PROFILE | --all", "drop the cached credentials", options: [Option("all", "those of every profile")], run: forget),
+      "forget", "PROFILE | --all", "drop the cached credentials", options: [OptionSpec("all", "those of every profile")],
+      run: forget),
   ]
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -22,7 +24,7 @@ enum SessionCommands {
     writer.add(.trigger, "manual")
     writer.add(.mfaCode, arguments["mfa-code"])
     writer.add(.reason, arguments["reason"])
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     for line in reply.texts(.item) {
       let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)

@@ -26,10 +26,10 @@ enum ShipCommand {
   static let command = Command(
     "audit ship", "", "bring the audit log into the team's PostgreSQL, from where its copy ends",
     options: [
-      Option("to", value: "URL", "postgresql://USER@HOST/DATABASE (default: the setting \(OwnSetting.auditShipTo.name))"),
-      Option("batch", value: "N", "rows of one transaction (default: 5000)"),
-      Option("offline", "do not ask the agent for the newest signed head"),
-      Option("print-schema", "the tables and roles, as SQL for the database's owner"),
+      OptionSpec("to", value: "URL", "postgresql://USER@HOST/DATABASE (default: the setting \(OwnSetting.auditShipTo.name))"),
+      OptionSpec("batch", value: "N", "rows of one transaction (default: 5000)"),
+      OptionSpec("offline", "do not ask the agent for the newest signed head"),
+      OptionSpec("print-schema", "the tables and roles, as SQL for the database's owner"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -68,7 +68,7 @@ enum ShipCommand {
     let writer = MessageWriter(.auditHead)
     // Not the one that the key store has, which is of ten seconds ago.
     writer.add(.refresh, "1")
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     do {
       let client = AgentClient(paths: paths)
       guard let reply = try isatty(2) == 1 ? client.ask(writer) : client.askRunning(writer) else { return nil }

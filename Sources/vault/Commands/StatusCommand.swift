@@ -5,7 +5,7 @@ import VaultWire
 enum StatusCommand {
   static let command = Command(
     "status", "", "whose credentials are in this environment, and for how long",
-    options: [Option("format", value: "FORMAT", "table, json, or prompt: short, for a shell's prompt")], run: run)
+    options: [OptionSpec("format", value: "FORMAT", "table, json, or prompt: short, for a shell's prompt")], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()

@@ -13,7 +13,7 @@ enum VaultCommands {
     Command("unlock", "", "fetch the key again") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.unlock)
-      AWSInputs.add(to: writer)
+      ForwardedEnvironment.add(to: writer)
       _ = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("unlocked")
     },
@@ -23,7 +23,7 @@ enum VaultCommands {
     Command("master-key rotate", "", "a new key; everything is sealed anew") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.keyRotate)
-      AWSInputs.add(to: writer)
+      ForwardedEnvironment.add(to: writer)
       let reply = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("the master key is now \(reply.text(.name) ?? "?"); \(reply.count) secrets were sealed anew")
     },
@@ -43,7 +43,7 @@ enum VaultCommands {
       }),
   ]
 
-  private static let passphraseFile = Option(
+  private static let passphraseFile = OptionSpec(
     "passphrase-file", value: "PATH", "the copy's passphrase stands in this file; otherwise you are asked")
 
   private static func askAboutFile(_ kind: MessageKind, _ arguments: Arguments, _ paths: VaultPaths) throws -> (
@@ -57,7 +57,7 @@ enum VaultCommands {
     let writer = MessageWriter(kind)
     writer.add(.name, file)
     if let passphrase = arguments["passphrase-file"] { writer.add(.text, try absolutePath(passphrase)) }
-    AWSInputs.add(to: writer)
+    ForwardedEnvironment.add(to: writer)
     return (try AgentClient(paths: paths).ask(writer), file)
   }
 

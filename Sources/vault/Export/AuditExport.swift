@@ -7,7 +7,7 @@ import VaultWire
 protocol AuditLineWriter {
   /// What stands before the first row.
   func begin(_ sink: inout ByteSink)
-  mutating func write(_ line: AuditLine, to sink: inout ByteSink)
+  mutating func write(_ line: AuditRowView, to sink: inout ByteSink)
 }
 
 extension AuditLineWriter {
@@ -19,13 +19,13 @@ enum AuditExport {
   static let command = Command(
     "audit export", "--format FORMAT", "the audit log, or a part of it, for other programs",
     options: AuditReport.filters + TeamSource.options + [
-      Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
-      Option("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
-      Option(
+      OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
+      OptionSpec("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
+      OptionSpec(
         "whole",
         "with jsonl: every row of a time, intents too, up to a signed head: `vault audit verify FILE` proves that none is missing"
       ),
-      Option("output", short: "o", value: "FILE", "write there, whole or not at all, mode 0600, and not to standard output"),
+      OptionSpec("output", short: "o", value: "FILE", "write there, whole or not at all, mode 0600, and not to standard output"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -64,7 +64,7 @@ enum AuditExport {
     do {
       let writer = MessageWriter(.auditHead)
       writer.add(.refresh, "1")
-      AWSInputs.add(to: writer)
+      ForwardedEnvironment.add(to: writer)
       if let reply = try AgentClient(paths: paths).askRunning(writer),
         let head = reply.texts(.item).first.flatMap({ AuditCheckpoint(line: $0) })
       {
@@ -94,7 +94,7 @@ enum AuditExport {
     var writer = given
     var sink = ByteSink(descriptor: descriptor)
     writer.begin(&sink)
-    func add(_ line: AuditLine) throws {
+    func add(_ line: AuditRowView) throws {
       writer.write(line, to: &sink)
       if let failure = sink.failure { throw failure }
     }

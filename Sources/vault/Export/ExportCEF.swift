@@ -7,8 +7,8 @@ import VaultModel
 struct ExportCEF: AuditLineWriter {
   private static let header = "CEF:0|vault|vault|\(vaultVersion)|"
 
-  func write(_ line: AuditLine, to sink: inout ByteSink) {
-    let rank = OutcomeRank(AuditOutcome(rawValue: line.text(.outcome)))
+  func write(_ line: AuditRowView, to sink: inout ByteSink) {
+    let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
     sink.append(string: Self.header)
     // The action is the event's class and its name.
     for _ in 0..<2 {
@@ -66,7 +66,7 @@ struct ExportCEF: AuditLineWriter {
   }
 
   /// An empty value is left away, as CEF asks.
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     line.withBytes(field) { bytes in
       guard let bytes, !bytes.isEmpty else { return }
       sink.append(name)
@@ -74,7 +74,7 @@ struct ExportCEF: AuditLineWriter {
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     guard let number = line.optionalNumber(field) else { return }
     sink.append(name)
     sink.append(number)

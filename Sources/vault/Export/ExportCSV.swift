@@ -21,7 +21,7 @@ struct ExportCSV: AuditLineWriter {
     sink.append(UInt8(ascii: "\n"))
   }
 
-  mutating func write(_ line: AuditLine, to sink: inout ByteSink) {
+  mutating func write(_ line: AuditRowView, to sink: inout ByteSink) {
     for (place, field) in Self.fields.enumerated() {
       if place > 0 { sink.append(UInt8(ascii: ",")) }
       switch field {

@@ -19,7 +19,7 @@ struct ExportJSON: AuditLineWriter {
     self.heads = Dictionary(heads.map { ($0.sequence, $0) }) { $1 }
   }
 
-  mutating func write(_ line: AuditLine, to sink: inout ByteSink) {
+  mutating func write(_ line: AuditRowView, to sink: inout ByteSink) {
     text("{\"id\":", .id, line, &sink)
     sink.append(",\"sequence\":")
     sink.append(line.number(.sequence))
@@ -61,7 +61,7 @@ struct ExportJSON: AuditLineWriter {
   }
 
   /// Where a team's row comes from, by the server's word.
-  private mutating func origin(_ origin: RowOrigin, of line: AuditLine, _ sink: inout ByteSink) {
+  private mutating func origin(_ origin: RowOrigin, of line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(",\"vault\":")
     sink.append(json: origin.vault)
     sink.append(",\"login\":")
@@ -80,7 +80,7 @@ struct ExportJSON: AuditLineWriter {
   }
 
   /// What the hash goes over and a reader does not miss, the chain, the code, and the signed head of this row.
-  private mutating func proof(_ line: AuditLine, _ sink: inout ByteSink) {
+  private mutating func proof(_ line: AuditRowView, _ sink: inout ByteSink) {
     millis(",\"timeMillis\":", .time, line, &sink)
     millis(",\"issuedAtMillis\":", .issuedAt, line, &sink)
     millis(",\"expiresAtMillis\":", .expiresAt, line, &sink)
@@ -104,13 +104,13 @@ struct ExportJSON: AuditLineWriter {
   }
 
   /// The part of a time that its text leaves out; nothing where that is zero.
-  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     guard let moment = line.optionalNumber(field), moment % 1_000 != 0 else { return }
     sink.append(name)
     sink.append((moment % 1_000 + 1_000) % 1_000)
   }
 
-  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     line.withBlob(field) { bytes in
       guard !bytes.isEmpty else { return }
       sink.append(name)
@@ -119,19 +119,19 @@ struct ExportJSON: AuditLineWriter {
     }
   }
 
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(name)
     line.withBytes(field) { bytes in
       if let bytes { sink.append(json: bytes) } else { sink.append("null") }
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(name)
     if let number = line.optionalNumber(field) { sink.append(number) } else { sink.append("null") }
   }
 
-  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(name)
     guard let moment = line.optionalNumber(field) else { return sink.append("null") }
     sink.append(UInt8(ascii: "\""))

@@ -12,9 +12,9 @@ struct ExportOCSF: AuditLineWriter {
   private static let actions = Dictionary(uniqueKeysWithValues: AuditAction.allCases.map { ($0.rawValue, OCSFClass($0)) })
   private static let other = OCSFClass(nil)
 
-  func write(_ line: AuditLine, to sink: inout ByteSink) {
+  func write(_ line: AuditRowView, to sink: inout ByteSink) {
     let classOfAction = Self.actions[line.text(.action)] ?? Self.other
-    let rank = OutcomeRank(AuditOutcome(rawValue: line.text(.outcome)))
+    let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
     sink.append("{\"activity_id\":")
     sink.append(classOfAction.activity)
     sink.append(",\"activity_name\":\"")
@@ -49,7 +49,7 @@ struct ExportOCSF: AuditLineWriter {
     sink.append("}\n")
   }
 
-  private func metadata(_ line: AuditLine, _ sink: inout ByteSink) {
+  private func metadata(_ line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(",\"metadata\":{\"version\":\"")
     sink.append(string: Self.version)
     sink.append("\"")
@@ -62,7 +62,7 @@ struct ExportOCSF: AuditLineWriter {
     sink.append("}")
   }
 
-  private func actor(_ line: AuditLine, _ sink: inout ByteSink) {
+  private func actor(_ line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(",\"actor\":{")
     user("\"user\":", line, &sink)
     sink.append(",\"process\":{\"pid\":")
@@ -73,7 +73,7 @@ struct ExportOCSF: AuditLineWriter {
     sink.append("}")
   }
 
-  private func user(_ name: StaticString, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func user(_ name: StaticString, _ line: AuditRowView, _ sink: inout ByteSink) {
     sink.append(name)
     sink.append("{\"uid\":\"")
     sink.append(line.number(.uid))
@@ -83,7 +83,7 @@ struct ExportOCSF: AuditLineWriter {
     sink.append("}")
   }
 
-  private func api(_ line: AuditLine, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
+  private func api(_ line: AuditRowView, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
     text(",\"api\":{\"operation\":", .action, line, &sink)
     service(",\"service\":", classOfAction.service, &sink)
     if text(",\"request\":{\"uid\":", .requestId, line, &sink) { sink.append("}") }
@@ -93,7 +93,7 @@ struct ExportOCSF: AuditLineWriter {
   }
 
   /// The role and the session that was issued or handed out. `actor.session` would be the caller's own.
-  private func resources(_ line: AuditLine, _ sink: inout ByteSink) {
+  private func resources(_ line: AuditRowView, _ sink: inout ByteSink) {
     let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &sink)
     if hasRole { sink.append(",\"type\":\"AWS::IAM::Role\"}") }
     let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, line, &sink)
@@ -104,7 +104,7 @@ struct ExportOCSF: AuditLineWriter {
     if hasRole || hasSession { sink.append("]") }
   }
 
-  private func authentication(_ line: AuditLine, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
+  private func authentication(_ line: AuditRowView, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
     user(",\"user\":", line, &sink)
     service(",\"service\":", classOfAction.service, &sink)
     if line.number(.mfa) != 0 { sink.append(",\"is_mfa\":true") } else { sink.append(",\"is_mfa\":false") }
@@ -117,7 +117,7 @@ struct ExportOCSF: AuditLineWriter {
     sink.append("\"}")
   }
 
-  private func unmapped(_ line: AuditLine, _ sink: inout ByteSink) {
+  private func unmapped(_ line: AuditRowView, _ sink: inout ByteSink) {
     text(",\"unmapped\":{\"outcome\":", .outcome, line, orElse: ",\"unmapped\":{\"outcome\":\"\"", &sink)
     text(",\"trigger\":", .trigger, line, &sink)
     text(",\"profile\":", .profile, line, &sink)
@@ -154,7 +154,7 @@ struct ExportOCSF: AuditLineWriter {
   /// Writes a field that has a value; instead of one that has none, `orElse` alone.
   @discardableResult
   private func text(
-    _ name: StaticString, _ field: AuditField, _ line: AuditLine, orElse: StaticString = "", _ sink: inout ByteSink
+    _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ sink: inout ByteSink
   ) -> Bool {
     var isThere = false
     line.withBytes(field) { bytes in
@@ -166,7 +166,7 @@ struct ExportOCSF: AuditLineWriter {
     return isThere
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditLine, _ sink: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
     guard let number = line.optionalNumber(field) else { return }
     sink.append(name)
     sink.append(number)

@@ -55,7 +55,7 @@ struct OCSFClass {
 }
 
 /// How an outcome is told in OCSF and CEF.
-struct OutcomeRank {
+struct SeverityMapping {
   /// `status_id`: 0 unknown, 1 success, 2 failure.
   let status: Int64
   let statusName: StaticString

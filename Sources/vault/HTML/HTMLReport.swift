@@ -7,7 +7,7 @@ enum HTMLReport {
   static let command = Command(
     "audit report", "--html FILE", "the audit log as one page for a browser: sessions, calls, failures, what is never used",
     options: AuditReport.filters + TeamSource.options + [
-      Option("html", value: "FILE", "where the page is written, whole or not at all, mode 0600")
+      OptionSpec("html", value: "FILE", "where the page is written, whole or not at all, mode 0600")
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -17,7 +17,7 @@ enum HTMLReport {
     }
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let data = try PageData(try TeamSource.figures(arguments, filter, paths), filter, now: now)
+    let data = try HTMLReportData(try TeamSource.figures(arguments, filter, paths), filter, now: now)
     let file = try NewFile(path)
     var html = HTMLWriter(descriptor: file.descriptor)
     head(&html)
@@ -32,8 +32,8 @@ enum HTMLReport {
     html.markup("</p>\n")
     asked(arguments, &html)
     html.markup("<div id=\"filters\"></div>\n</header>\n<main>\n")
-    PageFigures.write(data, &html)
-    PageTables.write(data, now, &html)
+    HTMLReportCharts.write(data, &html)
+    HTMLReportTables.write(data, now, &html)
     html.markup("</main>\n<script type=\"application/json\" id=\"data\">")
     html.json(json(data))
     html.markup("</script>\n<script>")
@@ -69,7 +69,7 @@ enum HTMLReport {
   }
 
   /// What the script sums up again when a filter is chosen: the names, and the counts by bucket, profile, role and user.
-  private static func json(_ data: PageData) -> [UInt8] {
+  private static func json(_ data: HTMLReportData) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       for (key, names) in [("profiles", data.profileNames), ("roles", data.roleNames), ("users", data.userNames)] {

@@ -97,7 +97,7 @@ struct TeamOrigin {
   /// It is dated after it was received.
   let isAhead: Bool
 
-  init?(_ line: AuditLine) {
+  init?(_ line: AuditRowView) {
     guard let origin = line.origin else { return nil }
     vault = String(decoding: origin.vault, as: UTF8.self)
     login = String(decoding: origin.login, as: UTF8.self)

@@ -6,19 +6,19 @@ import VaultModel
 enum AuditReport {
   /// Which rows; the same for every report over the log.
   static let filters = [
-    Option("profile", value: "PROFILE", "only this profile"),
-    Option("role", value: "ARN", "only this role (its ARN or its name)"),
-    Option("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
-    Option("action", value: "ACTION", "AssumeRole, Deliver, …"), Option("user", value: "USER", "only this user"),
-    Option("session", value: "SESSION", "only this session (ses_…)"),
-    Option("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"),
-    Option("until", value: "TIME", "before then"),
+    OptionSpec("profile", value: "PROFILE", "only this profile"),
+    OptionSpec("role", value: "ARN", "only this role (its ARN or its name)"),
+    OptionSpec("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
+    OptionSpec("action", value: "ACTION", "AssumeRole, Deliver, …"), OptionSpec("user", value: "USER", "only this user"),
+    OptionSpec("session", value: "SESSION", "only this session (ses_…)"),
+    OptionSpec("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"),
+    OptionSpec("until", value: "TIME", "before then"),
   ]
   static let options =
     filters + TeamSource.options + [
-      Option("limit", short: "n", value: "N", "the newest N rows"), Option("reverse", "newest first"),
-      Option("follow", short: "f", "go on as rows come"),
-      Option("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
+      OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
+      OptionSpec("follow", short: "f", "go on as rows come"),
+      OptionSpec("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
     ]
 
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

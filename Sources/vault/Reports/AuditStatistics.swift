@@ -8,7 +8,7 @@ struct Tally {
   var failures = 0
   var last: Timestamp?
 
-  mutating func add(_ mark: AuditMark) {
+  mutating func add(_ mark: AuditStatRow) {
     switch mark.kind {
     case .call: calls += 1
     case .delivery: deliveries += 1
@@ -39,7 +39,7 @@ struct AuditStatistics {
   private(set) var logins: [Named] = []
 
   /// - Parameter observe: sees every row that is counted.
-  init(_ source: any ReportSource, _ filter: AuditFilter, observe: (AuditMark) -> Void = { _ in }) throws {
+  init(_ source: any ReportSource, _ filter: AuditFilter, observe: (AuditStatRow) -> Void = { _ in }) throws {
     var names = AuditNames()
     try source.forEachAuditMark(filter, &names) { mark in
       observe(mark)
@@ -59,7 +59,7 @@ struct AuditStatistics {
     if let team = source as? TeamFigures { logins = Self.sorted(team.byLogin, team.logins) }
   }
 
-  private static func add(_ mark: AuditMark, to tallies: inout [Tally], at number: Int) {
+  private static func add(_ mark: AuditStatRow, to tallies: inout [Tally], at number: Int) {
     while tallies.count <= number { tallies.append(Tally()) }
     tallies[number].add(mark)
   }

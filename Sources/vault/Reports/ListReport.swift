@@ -80,9 +80,9 @@ enum ListReport {
   }
 
   /// What stands for the kind of a profile that has none: its problem is in the role's place.
-  private static func without(kind row: ProfileLine) -> String { row.isEmpty(.role) ? "settings" : "broken" }
+  private static func without(kind row: ProfileListRow) -> String { row.isEmpty(.role) ? "settings" : "broken" }
 
-  private static func escaped(_ row: ProfileLine, _ now: Timestamp) -> [UInt8] {
+  private static func escaped(_ row: ProfileListRow, _ now: Timestamp) -> [UInt8] {
     let cells = [
       row.text(.name), row.isEmpty(.kind) ? without(kind: row) : row.text(.kind), row.state(at: now).rawValue,
       row.endsAt?.iso8601 ?? "-",

@@ -5,7 +5,7 @@ import VaultModel
 enum StatsReport {
   static let command = Command(
     "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
-    options: AuditReport.filters + TeamSource.options + [Option("format", value: "FORMAT", "table or json"), Pager.option],
+    options: AuditReport.filters + TeamSource.options + [OptionSpec("format", value: "FORMAT", "table or json"), Pager.option],
     run: run
   )
 

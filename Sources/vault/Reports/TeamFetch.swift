@@ -43,7 +43,7 @@ final class TeamFetch {
   }
 
   /// Lends each row that makes sense, to its end.
-  func forEach(_ body: (AuditLine) throws -> Void) throws {
+  func forEach(_ body: (AuditRowView) throws -> Void) throws {
     func take() throws {
       try damageIsFailure {
         try stream.take { form, hash, origin in try rows.take(form, hash: hash, from: origin) { try body($0) } }
@@ -111,7 +111,7 @@ final class TeamFigures: ReportSource {
 
   func auditSpan() throws -> (first: Timestamp, last: Timestamp)? { try fetch.span() }
 
-  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark) throws -> Void) throws {
+  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws {
     try fetch.forEach { line in
       try marks.take(line) { mark, login, time, user in
         while byLogin.count <= login { byLogin.append(Tally()) }

@@ -7,9 +7,9 @@ import VaultModel
 /// The logs of a whole team, from its PostgreSQL: `vault-team` fetches the rows that the filter wants, and every report runs over them.
 enum TeamSource {
   static let options = [
-    Option("from", value: "URL", "the team's PostgreSQL (postgresql://…), and not this machine's log"),
-    Option("login", value: "LOGIN", "with --from: only what this login shipped"),
-    Option("vault", value: "ID", "with --from: only this vault's (vlt_…)"),
+    OptionSpec("from", value: "URL", "the team's PostgreSQL (postgresql://…), and not this machine's log"),
+    OptionSpec("login", value: "LOGIN", "with --from: only what this login shipped"),
+    OptionSpec("vault", value: "ID", "with --from: only this vault's (vlt_…)"),
   ]
 
   /// The words for `vault-team` that fetch what a filter wants; nil where this machine's own log is to be read.
@@ -43,7 +43,7 @@ enum TeamSource {
   ///
   /// - Returns: false where this machine's own log is to be read.
   static func forEachLine(
-    _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ body: (AuditLine) throws -> Void
+    _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ body: (AuditRowView) throws -> Void
   ) throws -> Bool {
     guard let words = try words(arguments, filter, forSums: false, paths) else { return false }
     try TeamFetch(words).forEach(body)

@@ -7,7 +7,7 @@ import VaultSecrets
 func request(_ url: String, method: String = "POST", body: String = "a=b", proxy: String? = nil) -> HTTPRequest {
   var request = HTTPRequest(method: method, url: url, headers: [("X-Test", "one")], body: SecretBytes(body))
   if let proxy, let address = WebAddress(url) {
-    request.route = Route(to: address, proxies: ProxySettings { ["HTTPS_PROXY": proxy][$0] }, certificates: nil)
+    request.route = NetworkSettings(to: address, proxies: ProxySettings { ["HTTPS_PROXY": proxy][$0] }, certificates: nil)
   }
   return request
 }

@@ -49,7 +49,7 @@ import VaultSecrets
     do throws(CertificateBundle.Problem) {
       guard let address = WebAddress(url) else { return .failure(.badURL(url)) }
       let certificates: CertificateBundle? = if let bundle { try CertificateBundle(reading: bundle) } else { nil }
-      request.route = Route(to: address, proxies: .none, certificates: certificates)
+      request.route = NetworkSettings(to: address, proxies: .none, certificates: certificates)
     } catch {
       return .failure(.certificates(error))
     }

@@ -4,8 +4,9 @@ import VaultModel
 @testable import AWSClient
 
 struct ProxySettingsTests {
-  private func route(_ url: String, _ environment: [String: String]) throws -> Route {
-    Route(to: try #require(WebAddress(url)), proxies: ProxySettings(environment: { environment[$0] }), certificates: nil)
+  private func route(_ url: String, _ environment: [String: String]) throws -> NetworkSettings {
+    NetworkSettings(
+      to: try #require(WebAddress(url)), proxies: ProxySettings(environment: { environment[$0] }), certificates: nil)
   }
 
   @Test(

@@ -6,7 +6,7 @@ import VaultModel
 
 /// Which places may be sent secrets.
 struct TrustedPlacesTests {
-  private func route(_ settings: EndpointSettings, trusting trusted: TrustedPlaces = TrustedPlaces()) throws -> Route {
+  private func route(_ settings: EndpointSettings, trusting trusted: TrustedPlaces = TrustedPlaces()) throws -> NetworkSettings {
     try trusted.route(
       to: try STSEndpoint(region: "eu-west-1", settings: settings), settings, proxies: ProxySettings { _ in nil })
   }

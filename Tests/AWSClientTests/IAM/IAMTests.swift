@@ -91,7 +91,7 @@ struct IAMTests {
       newKey("<AccessKeyId>x</AccessKeyId><SecretAccessKey>secretsecretsecretsecret</SecretAccessKey><UserName>ann</UserName>"),
       newKey("<AccessKeyId>AKIAEXAMPLEEXAMPLE01</AccessKeyId><SecretAccessKey>secretsecretsecretsecret</SecretAccessKey>"),
     ])
-  func nonsense(_ step: ScriptedTransport.Step) async {
+  func malformedResponse(_ step: ScriptedTransport.Step) async {
     #expect(await failure(AWSError.self) { _ = try await create(ScriptedService([step])) } != nil)
   }
 
@@ -148,7 +148,7 @@ struct IAMTests {
     }
     let endless = ScriptedService((0..<20).map { Self.page([], marker: "\($0)") })
     #expect(await failure(AWSError.self) { _ = try await list(endless) } != nil)
-    #expect(endless.transport.requests.count == IAMClient.mostPages)
+    #expect(endless.transport.requests.count == IAMClient.maxPages)
     let same = ScriptedService(Array(repeating: Self.page([], marker: "same"), count: 5))
     #expect(await failure(AWSError.self) { _ = try await list(same) } != nil)
     #expect(same.transport.requests.count == 2)

@@ -81,7 +81,7 @@ struct SSOOIDCTests {
   @Test("a registration that is none is AWS's from no one", arguments: registrations)
   func badRegistration(_ body: String) async {
     let error = await failure(AWSError.self) { _ = try await register(.json(body)) }
-    guard case .garbled = error?.cause else {
+    guard case .malformedResponse = error?.cause else {
       Issue.record("\(String(describing: error))")
       return
     }
@@ -114,7 +114,7 @@ struct SSOOIDCTests {
   func badToken(_ body: String) async {
     // What is no document at all is asked for again, what is nonsense is not.
     let error = await failure(AWSError.self) { _ = try await token(ScriptedService([.json(body), .json(body), .json(body)])) }
-    guard case .garbled = error?.cause else {
+    guard case .malformedResponse = error?.cause else {
       Issue.record("\(String(describing: error))")
       return
     }

@@ -51,9 +51,9 @@ struct SSOPortalTests {
       keys("1795442400000").replacingOccurrences("secretsecretsecretsecret/+=", "short"),
       keys("1795442400000").replacingOccurrences("tokentokentokentoken/+=", "token\\r\\nwith a line break"),
     ])
-  func nonsense(_ body: String) async {
+  func malformedResponse(_ body: String) async {
     let error = await failure(AWSError.self) { _ = try await credentials(ScriptedService([.json(body)])) }
-    guard case .garbled = error?.cause else {
+    guard case .malformedResponse = error?.cause else {
       Issue.record("\(String(describing: error))")
       return
     }
@@ -141,7 +141,7 @@ struct SSOPortalTests {
     #expect(same.transport.requests.count == 2)
     let others = ScriptedService((0..<300).map { .json(#"{"accountList":[],"nextToken":"\#($0)"}"#) })
     #expect(await failure(AWSError.self) { _ = try await accounts(others) } != nil)
-    #expect(others.transport.requests.count == SSOPortalClient.mostPages)
+    #expect(others.transport.requests.count == SSOPortalClient.maxPages)
   }
 
   @Test("signing out needs no answer, and says when the token was over already")

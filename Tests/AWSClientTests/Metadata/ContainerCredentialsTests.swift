@@ -128,10 +128,10 @@ struct ContainerCredentialsTests {
       keys.replacing("2026-11-23T14", with: "2027-11-23T14"), keys.replacing("\"Token\"", with: "\"SessionToken\""),
       keys.replacing("\"2026-11-23T14:00:00Z\"", with: "1795442400"), keys.replacing("secretsecretsecretsecret", with: "a b"),
     ])
-  func nonsense(_ body: String) async {
+  func malformedResponse(_ body: String) async {
     let service = ScriptedService(Array(repeating: .json(body), count: 3))
     let error = await failure(AWSError.self) { _ = try await credentials(service) }
-    guard case .garbled = error?.cause else {
+    guard case .malformedResponse = error?.cause else {
       Issue.record("\(String(describing: error))")
       return
     }

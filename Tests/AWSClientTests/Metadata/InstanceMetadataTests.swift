@@ -108,10 +108,10 @@ struct InstanceMetadataTests {
       [token, .answer(status: 200, body: String(repeating: "a", count: 65))], [token, role, .json("{}")],
       [token, role, .json(#"{"Code":"Success","AccessKeyId":"ASIAEXAMPLEEXAMPLE00"}"#)],
     ] as [[ScriptedTransport.Step]])
-  func nonsense(_ steps: [ScriptedTransport.Step]) async {
+  func malformedResponse(_ steps: [ScriptedTransport.Step]) async {
     let service = ScriptedService(steps)
     let error = await failure(AWSError.self) { _ = try await credentials(service) }
-    guard case .garbled = error?.cause else {
+    guard case .malformedResponse = error?.cause else {
       Issue.record("\(String(describing: error))")
       return
     }

@@ -63,9 +63,9 @@ struct STSAnswerTests {
   }
 
   @Test("what AWS could not have said is believed from no one", arguments: Self.nonsenses)
-  func nonsense(_ step: ScriptedTransport.Step) async {
+  func malformedResponse(_ step: ScriptedTransport.Step) async {
     let error = await ScriptedSTS([step, step, step]).failure()
-    guard case .garbled = error?.cause else {
+    guard case .malformedResponse = error?.cause else {
       Issue.record("\(String(describing: error))")
       return
     }

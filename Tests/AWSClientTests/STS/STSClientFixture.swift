@@ -41,14 +41,14 @@ struct ScriptedSTS {
 
   static let route = testRoute("https://sts.eu-west-1.amazonaws.com")
 
-  func assumeRole(isPatient: Bool = true, _ change: (inout AssumeRoleRequest) -> Void = { _ in }) async throws -> STSResult {
+  func assumeRole(mayWait: Bool = true, _ change: (inout AssumeRoleRequest) -> Void = { _ in }) async throws -> STSResult {
     guard let arn = RoleARN("arn:aws:iam::123456789012:role/dev") else { throw CancellationError() }
     var request = AssumeRoleRequest(
       link: RoleLink(profile: "dev", roleARN: arn), sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .standard)
     change(&request)
     return try await client.assumeRole(
       request, signedBy: credential, at: STSEndpoint(region: "eu-west-1", settings: EndpointSettings()), via: Self.route,
-      isPatient: isPatient)
+      mayWait: mayWait)
   }
 
   /// The error with which the call ends.
@@ -68,7 +68,7 @@ struct ScriptedSTS {
 }
 
 /// A way that leads there and nowhere else.
-func testRoute(_ url: String) -> Route {
+func testRoute(_ url: String) -> NetworkSettings {
   guard let address = WebAddress(url) else { preconditionFailure("\(url) is no URL") }
-  return Route(to: address, proxies: .none, certificates: nil)
+  return NetworkSettings(to: address, proxies: .none, certificates: nil)
 }

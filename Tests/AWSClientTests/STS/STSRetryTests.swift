@@ -41,7 +41,7 @@ struct STSRetryTests {
   @Test("what nobody waits for is tried once")
   func unasked() async {
     let sts = ScriptedSTS([.error("Throttling", status: 400), .credentials()])
-    await #expect(throws: AWSError.self) { try await sts.assumeRole(isPatient: false) }
+    await #expect(throws: AWSError.self) { try await sts.assumeRole(mayWait: false) }
     #expect(sts.transport.requests.count == 1 && sts.clock.slept.isEmpty)
   }
 

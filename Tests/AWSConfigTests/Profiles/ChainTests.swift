@@ -41,13 +41,14 @@ struct ChainTests {
         "sso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n\(keys)",
         .sso(
           profile: "p", accountId: "123456789012", roleName: "r",
-          place: SSOPlace(name: "s", startURL: "https://x", region: "u", scopes: ["sso:account:access"], isSession: true)), 0
+          place: SSOSessionConfig(name: "s", startURL: "https://x", region: "u", scopes: ["sso:account:access"], isSession: true)),
+        0
       ),
       (
         "sso_start_url = https://y\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
         .sso(
           profile: "p", accountId: "123456789012", roleName: "r",
-          place: SSOPlace(name: "https://y", startURL: "https://y", region: "v", scopes: [], isSession: false)), 0
+          place: SSOSessionConfig(name: "https://y", startURL: "https://y", region: "v", scopes: [], isSession: false)), 0
       ),
       ("sso_session = s\n\(keys)", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: nil), 0),
       ("\(keys)credential_process = run me", .keys(name: "p", accessKeyId: "AKIA", mfaSerial: nil), 0),

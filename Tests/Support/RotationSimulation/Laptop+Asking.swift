@@ -35,7 +35,7 @@ extension Laptop {
     // The schedule is told of a call by the one who begins it.
     let isFirst = singleFlights[index] == nil
     do {
-      let session = try await issue(index, isPatient: !isDown)
+      let session = try await issue(index, mayWait: !isDown)
       if isFirst { await scheduler.called(Self.host, nil) }
       return session
     } catch {
@@ -116,7 +116,7 @@ extension Laptop {
     renewals[lease] = Renewal(failures: renewal.failures, until: renewal.until, isUnderWay: true)
     await withCheckedContinuation { continuation in
       let end = Once(continuation)
-      world.after(seconds: Double(StaleRequestPolicy.patience) / 1_000) { end.resume() }
+      world.after(seconds: Double(StaleRequestPolicy.timeouts) / 1_000) { end.resume() }
       world.begin { [self] in
         if let session = sessions[index], session.state(at: world.now) == .fresh {
           served[lease] = session

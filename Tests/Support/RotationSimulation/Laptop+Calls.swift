@@ -5,12 +5,12 @@ import VaultModel
 // What an agent's minter and client do: one call for all who wait for it, and up to three tries.
 extension Laptop {
   /// Makes a new session, once for all who want it meanwhile.
-  func issue(_ index: Int, isPatient: Bool = false) async throws -> SessionRecord {
+  func issue(_ index: Int, mayWait: Bool = false) async throws -> SessionRecord {
     if singleFlights[index] != nil { return try await withCheckedThrowingContinuation { singleFlights[index]?.append($0) } }
     singleFlights[index] = []
     let result: Result<SessionRecord, any Error>
     do {
-      let session = try await call(index, isPatient)
+      let session = try await call(index, mayWait)
       sessions[index] = session
       result = .success(session)
     } catch {
@@ -24,7 +24,7 @@ extension Laptop {
 
   /// As `AWSCaller` calls: three tries with full jitter, out of a quota, where somebody waits for it; else one. One, too,
   /// where nobody has answered of late.
-  private func call(_ index: Int, _ isPatient: Bool) async throws -> SessionRecord {
+  private func call(_ index: Int, _ mayWait: Bool) async throws -> SessionRecord {
     guard isSignedIn else { throw SignInError.needed(name: "corp") }
     var attempt = 1
     var paid: Int?
@@ -40,7 +40,7 @@ extension Laptop {
         failure = .service(code: "Throttling", text: "", status: 400)
       case .unavailable: failure = .service(code: "ServiceUnavailable", text: "", status: 503)
       }
-      guard isPatient, attempt < 3, let cost = quota.take(afterTimeout: false) else {
+      guard mayWait, attempt < 3, let cost = quota.take(afterTimeout: false) else {
         throw AWSError(failure, action: "AssumeRole", host: Self.host, attempts: attempt)
       }
       paid = cost

@@ -3,7 +3,7 @@ struct Report {
   /// Seconds over which the peak is held to its limit. Over a single second it can't be: calls that know nothing of each other come to
   /// more than three times such a mean by chance alone (``Rates/peakByChance``).
   static let window = 60
-  static let mostOverMean = 3.0
+  static let maxOverMean = 3.0
 
   let simulation: Simulation
   let rates: Rates
@@ -24,7 +24,7 @@ struct Report {
     let fetches = ledger.promisedFetches
     if fetches.short > 0 { breaches.append("\(fetches.short) served programs got less than 15 minutes") }
     if fetches.refused > 0 { breaches.append("\(fetches.refused) served programs got nothing though STS could be reached") }
-    if rates.peak(over: Self.window) > Self.mostOverMean * rates.mean { breaches.append("the peak is over 3 times the mean") }
+    if rates.peak(over: Self.window) > Self.maxOverMean * rates.mean { breaches.append("the peak is over 3 times the mean") }
     return breaches
   }
 

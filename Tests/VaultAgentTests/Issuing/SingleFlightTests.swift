@@ -149,7 +149,7 @@ private final class Counter: Sendable {
     #expect(singleFlight.join(there) == 1)
     async let second = singleFlight.value()
     #expect(there.asked.isEmpty)
-    clock.advance(seconds: SingleFlight<String>.patience)
+    clock.advance(seconds: SingleFlight<String>.timeouts)
     #expect(try await first == "123456")
     #expect(try await second == "123456")
   }
@@ -164,12 +164,12 @@ private final class Counter: Sendable {
     for turn in 1...SingleFlight<String>.turns {
       while clock.sleeping == 0 { await Task.yield() }
       #expect(turn < SingleFlight<String>.turns || silent.isAsked)
-      clock.advance(seconds: SingleFlight<String>.patience)
+      clock.advance(seconds: SingleFlight<String>.timeouts)
     }
     await #expect { _ = try await end.value } throws: { error in
       if case AgentError.unanswered = error { true } else { false }
     }
-    #expect(SingleFlight<String>.patience * Int64(SingleFlight<String>.turns) == 600)
+    #expect(SingleFlight<String>.timeouts * Int64(SingleFlight<String>.turns) == 600)
   }
 
   @Test("work that is a person's alone ends with the last who waits for it, and who comes then begins anew")

@@ -74,7 +74,7 @@ import VaultSecrets
   func hangs() async throws {
     let folder = TemporaryDirectory()
     let mark = folder.file("pid")
-    await #expect(throws: ProgramError.late(program: "sh", seconds: 0)) {
+    await #expect(throws: ProgramError.deferred(program: "sh", seconds: 0)) {
       try await run("sh -c 'sleep 1000 & echo $! > \(mark); wait'", limit: 0.5)
     }
     let child = try #require(

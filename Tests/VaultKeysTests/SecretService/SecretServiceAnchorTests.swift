@@ -9,7 +9,7 @@ extension VaultKeysTests {
   struct SecretServiceAnchorTests {
     private func store(_ session: KeyringSession) -> SecretServiceKeyStore {
       SecretServiceKeyStore(
-        vaultId: "vlt_test", busAddress: session.busAddress, patience: .init(answer: 20, prompt: 20))
+        vaultId: "vlt_test", busAddress: session.busAddress, timeouts: .init(answer: 20, prompt: 20))
     }
 
     @Test("the head of the log is set in one item, over one connection, which a restarted service does not make stale")

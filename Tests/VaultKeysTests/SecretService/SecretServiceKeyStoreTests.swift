@@ -12,7 +12,7 @@ extension VaultKeysTests {
 
     private func store(_ session: KeyringSession, vaultId: String? = nil) -> SecretServiceKeyStore {
       SecretServiceKeyStore(
-        vaultId: vaultId ?? vault, busAddress: session.busAddress, patience: .init(answer: 20, prompt: 20))
+        vaultId: vaultId ?? vault, busAddress: session.busAddress, timeouts: .init(answer: 20, prompt: 20))
     }
 
     @Test("a key that was written is read back, listed, and gone once removed")
@@ -246,7 +246,7 @@ extension VaultKeysTests {
     @Test("a service that hangs costs the deadline and no more, and serves again when it wakes")
     func frozenService() async throws {
       let session = try KeyringSession(.unlocked(password: "pw"))
-      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, patience: .init(answer: 1, prompt: 1))
+      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, timeouts: .init(answer: 1, prompt: 1))
       let (id, key) = (KeyID.random(), SecretBytes.random(count: 32))
       try await store.write(key, as: id)
       try session.freeze()
@@ -262,7 +262,7 @@ extension VaultKeysTests {
     @Test("a bus that hangs costs the deadline and no more")
     func frozenBus() async throws {
       let session = try KeyringSession(.unlocked(password: "pw"))
-      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, patience: .init(answer: 1, prompt: 1))
+      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, timeouts: .init(answer: 1, prompt: 1))
       session.freezeBus()
       let took = await ContinuousClock().measure {
         await #expect(throws: KeyStoreError.timedOut(seconds: 1)) { try await store.list() }
@@ -275,7 +275,7 @@ extension VaultKeysTests {
     @Test("a prompt that nobody answers is taken down after its own deadline")
     func silentPrompt() async throws {
       let session = try KeyringSession(.unlocked(password: "pw"), prompter: .silent)
-      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, patience: .init(answer: 1, prompt: 2))
+      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, timeouts: .init(answer: 1, prompt: 2))
       let (id, key) = (KeyID.random(), SecretBytes.random(count: 32))
       try await store.write(key, as: id)
       try session.lock()
@@ -290,7 +290,7 @@ extension VaultKeysTests {
     @Test("a service that ends while its prompt is shown is not waited for")
     func serviceEndsDuringPrompt() async throws {
       let session = try KeyringSession(.unlocked(password: "pw"), prompter: .silent)
-      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, patience: .init(answer: 20, prompt: 300))
+      let store = SecretServiceKeyStore(vaultId: vault, busAddress: session.busAddress, timeouts: .init(answer: 20, prompt: 300))
       let (id, key) = (KeyID.random(), SecretBytes.random(count: 32))
       try await store.write(key, as: id)
       try session.lock()

@@ -25,27 +25,27 @@ import VaultModel
     await #expect(throws: DatabaseError.full(path: opened.path)) {
       for _ in 0..<50 { _ = try await opened.deliver() }
     }
-    #expect(await opened.store.lateRows == 0)
+    #expect(await opened.store.deferredRows == 0)
   }
 
   @Test("with audit_failure = deliver a session in hand is handed out, and its rows are the first that the disk takes, in order")
   func deliver() async throws {
     let opened = try await full(.deliver)
-    var late = 0
-    while await opened.store.lateRows < 5 {
+    var deferred = 0
+    while await opened.store.deferredRows < 5 {
       opened.clock.advance(seconds: 1)
       #expect(try await opened.deliver() != nil)
-      late += 1
+      deferred += 1
     }
     let times = opened.clock.now()
     // Nothing new is minted without its intent on the disk, and what is to be sealed is refused.
     await #expect(throws: DatabaseError.full(path: opened.path)) { _ = try await opened.store.begin(opened.event(.assumeRole)) }
-    #expect(await opened.store.lateRows == 5)
+    #expect(await opened.store.deferredRows == 5)
     opened.clock.advance(seconds: 100)
     try await opened.store.limitPages(false)
     let before = try opened.reader().lastSequence()
     try await opened.store.record(opened.event(.profileAdded))
-    #expect(await opened.store.lateRows == 0)
+    #expect(await opened.store.deferredRows == 0)
     var filter = AuditFilter()
     filter.after = before
     let rows = try opened.reader().auditRecords(filter)
@@ -55,7 +55,7 @@ import VaultModel
       rows[5].event.detail?.hasPrefix("5 deliveries were logged late") == true && rows[5].event.error?.contains("full") == true)
     #expect(rows[0].event.accessKeyId != nil && rows[0].event.sessionId != nil)
     let session = try #require(try opened.reader().sessions(profile: "app-dev", includingEnded: true).first)
-    #expect(session.deliveries == Int64(late) && session.lastUsedAt == times)
+    #expect(session.deliveries == Int64(deferred) && session.lastUsedAt == times)
     #expect(try AuditChain.verify(opened.reader()) == .whole(rows: try opened.reader().lastSequence()))
     let again = try await opened.reopened()
     try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
@@ -64,7 +64,7 @@ import VaultModel
   @Test("no more than a thousand deliveries are kept in memory")
   func bounded() async throws {
     let opened = try await full(.deliver)
-    while await opened.store.lateRows < LateRows.most { #expect(try await opened.deliver() != nil) }
+    while await opened.store.deferredRows < DeferredAuditRows.most { #expect(try await opened.deliver() != nil) }
     await #expect(throws: DatabaseError.full(path: opened.path)) { _ = try await opened.deliver() }
     try await opened.store.limitPages(false)
     try await opened.store.writeLateRows()
@@ -83,6 +83,6 @@ import VaultModel
       UPDATE t SET sequence = sequence + 1, id = 'evt_x', subject = NULL; INSERT INTO audit_event SELECT * FROM t
       """)
     await #expect(throws: (any Error).self) { _ = try await opened.deliver() }
-    #expect(await opened.store.lateRows == 0)
+    #expect(await opened.store.deferredRows == 0)
   }
 }

@@ -15,7 +15,7 @@ import VaultModel
     let reader = try opened.reader()
     let root = try #require(try reader.auditHash(of: 0))
     var forms: [(form: [UInt8], hash: [UInt8])] = []
-    let fault = try reader.forEachAuditForm(after: AuditPlace(sequence: 0, hash: root), through: .max, limit: 1_000) { row in
+    let fault = try reader.forEachAuditForm(after: ChainPosition(sequence: 0, hash: root), through: .max, limit: 1_000) { row in
       forms.append((Array(row.form), row.hash))
       return true
     }
@@ -138,7 +138,7 @@ import VaultModel
     var values = AuditRows.values(try #require(records.first))
     var taken = 0
     func add(_ values: [AuditValue]) {
-      var form = AuditForm()
+      var form = CanonicalRow()
       form.begin(after: [UInt8](repeating: 0, count: 32))
       for value in values { form.put(value) }
       Self.withOrigin { origin in

@@ -23,7 +23,7 @@ final class ClearRows: Sendable {
     let store = opened.store
     _ = try await store.importOwn(
       sections: [Self.section(.services, "local", origin: .vault)], summaries: [], keys: [], requester: OpenedStore.me)
-    try await follow(["filed", "second"])
+    try await observe(["filed", "second"])
     try await store.setSetting("share-token.corp", "/home/alice", requester: OpenedStore.me)
     try await store.add(
       CredentialsLink(path: "/home/alice/.aws/credentials", section: "mine", profile: "mine"), requester: OpenedStore.me)
@@ -52,12 +52,12 @@ final class ClearRows: Sendable {
 
   /// Takes in a followed file with these profiles and a shared section.
   @discardableResult
-  func follow(_ names: [String], region: String = "us-east-1", in store: VaultStore? = nil, trigger: AuditTrigger = .manual)
+  func observe(_ names: [String], region: String = "us-east-1", in store: VaultStore? = nil, trigger: AuditTrigger = .manual)
     async throws -> ImportSummary
   {
     try await (store ?? opened.store).importFiles(
       [
-        FollowedFile(
+        WatchedFile(
           path: "/home/alice/.aws/config", role: .config, home: "/home/alice",
           stamp: FileIdentity(device: 1, inode: 2, size: 3, mtime: 4))
       ],
@@ -98,7 +98,7 @@ final class ClearRows: Sendable {
         if !codes.vouch(for: stored) { faults.insert(name) }
       } catch { faults.insert(name) }
     }
-    do { _ = try await store.followedFiles() } catch { faults.insert("file") }
+    do { _ = try await store.watchedFiles() } catch { faults.insert("file") }
     for name in try await store.texts("SELECT name FROM setting") {
       do { _ = try await store.setting(name) } catch { faults.insert("setting") }
     }

@@ -9,8 +9,8 @@ import VaultSecrets
 extension VaultStore {
   /// Makes the vault what it was before rows had codes.
   fileprivate func makeUncoded(_ key: SecretBytes, _ id: KeyID) throws {
-    guard let new = sealer else { throw StoreError.locked }
-    let old = Sealer(master: key, id: id)
+    guard let new = cipher else { throw StoreError.locked }
+    let old = EnvelopeCipher(master: key, id: id)
     try change { store in
       _ = try store.resealRows(from: new, to: old)
       try store.resealEvidence(from: new, to: old)
@@ -37,7 +37,7 @@ struct RowEpochTests {
     try await store.resumeAudit(anchor: nil, requester: OpenedStore.me)
     try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
     #expect(try await ClearRows.faults(of: store) == ["files", "filed", "second", "corp"])
-    try await rows.follow(["filed", "second"], trigger: .start)
+    try await rows.observe(["filed", "second"], trigger: .start)
     #expect(try await ClearRows.faults(of: store).isEmpty)
     #expect(try await rows.opened.deliver("mine")?.credential.secretAccessKey.equals(.init(OpenedStore.secret)) == true)
     var filter = AuditFilter()
@@ -102,9 +102,9 @@ struct RowEpochTests {
     let codes = try await store.authenticRows()
     let dev = try #require(try opened.reader().storedSection(.profile, "dev"))
     #expect(!codes.vouch(for: dev))
-    await #expect(throws: RowError.followedFile("/tmp/x")) { try await store.followedFiles() }
+    await #expect(throws: RowError.followedFile("/tmp/x")) { try await store.watchedFiles() }
     #expect(try await store.acceptRows(requester: OpenedStore.me))
-    #expect(try opened.reader().profileNames().isEmpty && opened.reader().followedFiles().isEmpty)
+    #expect(try opened.reader().profileNames().isEmpty && opened.reader().watchedFiles().isEmpty)
     #expect(try await !store.acceptRows(requester: OpenedStore.me))
   }
 
@@ -138,7 +138,7 @@ struct RowEpochTests {
     #expect(try await store.acceptRows(requester: OpenedStore.me))
     _ = try await store.authenticRows()
     #expect(await store.fileRows == .pending)
-    try await rows.follow(["filed", "second"], trigger: .start)
+    try await rows.observe(["filed", "second"], trigger: .start)
     #expect(try await ClearRows.faults(of: store) == ["mine is gone", "other is gone"])
     var filter = AuditFilter()
     filter.action = .auditAccepted

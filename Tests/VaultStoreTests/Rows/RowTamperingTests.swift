@@ -140,7 +140,7 @@ struct RowTamperingTests {
     try Tampering.copy(rows.opened.path, to: old)
     let region = Setting(name: "region", value: .text("eu-west-1"), origin: .vault)
     try await store.putProfiles([("mine", [region], ProfileSummary(name: "mine", kind: nil))], requester: OpenedStore.me)
-    try await rows.follow(["filed", "second"], region: "eu-west-1")
+    try await rows.observe(["filed", "second"], region: "eu-west-1")
     #expect(try await ClearRows.faults(of: rows.changed(by: "")).isEmpty)
     func back(_ name: String) -> String {
       """
@@ -166,7 +166,7 @@ struct RowTamperingTests {
     #expect(try await ClearRows.faults(of: store).isEmpty)
     try rows.opened.tamper("DELETE FROM profile WHERE name = 'filed'")
     #expect(try await ClearRows.faults(of: store) == ["files", "filed is gone"])
-    try await rows.follow(["filed", "second"], trigger: .start)
+    try await rows.observe(["filed", "second"], trigger: .start)
     #expect(try await ClearRows.faults(of: store).isEmpty)
     try rows.opened.tamper("UPDATE profile SET removed_at = 1 WHERE name = 'mine'")
     #expect(try await ClearRows.faults(of: store) == ["set"])
@@ -188,7 +188,7 @@ struct RowTamperingTests {
     try await store.setSetting("access-key.mine.left-over", nil, requester: OpenedStore.me)
     try await store.updateSummaries([ProfileSummary(name: "mine", kind: .keys, problem: "none")])
     try await store.setSinkCursor("journald", 3)
-    try await rows.follow(["second", "third", "filed"])
+    try await rows.observe(["second", "third", "filed"])
     // A failed change leaves all as it was.
     await #expect(throws: StoreError.self) { try await store.removeProfile("nobody", requester: OpenedStore.me) }
     #expect(try await ClearRows.faults(of: store).isEmpty)
@@ -200,7 +200,7 @@ struct RowTamperingTests {
     let rows = try await ClearRows()
     let store = rows.opened.store
     await store.lock()
-    try await rows.follow(["filed", "third"], trigger: .start)
+    try await rows.observe(["filed", "third"], trigger: .start)
     let region = Setting(name: "region", value: .text("eu-west-1"), origin: .vault)
     await #expect(throws: StoreError.locked) {
       try await store.putProfiles([("mine", [region], ProfileSummary(name: "mine", kind: nil))], requester: OpenedStore.me)
@@ -211,12 +211,12 @@ struct RowTamperingTests {
     try await store.unlock(key: rows.opened.key, id: rows.opened.keyId)
     _ = try await store.authenticRows()
     #expect(await store.fileRows == .pending)
-    try await rows.follow(["filed", "second"], trigger: .start)
+    try await rows.observe(["filed", "second"], trigger: .start)
     #expect(try await ClearRows.faults(of: store).isEmpty)
     // A file that nobody imported is not followed, whoever put it there while the vault was locked.
     await #expect(throws: RowError.followedFile("/tmp/x")) {
       try await store.importFiles(
-        [FollowedFile(path: "/tmp/x", role: .config, home: nil, stamp: FileIdentity(device: 0, inode: 0, size: 0, mtime: 0))],
+        [WatchedFile(path: "/tmp/x", role: .config, home: nil, stamp: FileIdentity(device: 0, inode: 0, size: 0, mtime: 0))],
         sections: [], summaries: [], keys: [], requester: OpenedStore.me, trigger: .start)
     }
   }

@@ -8,22 +8,22 @@ import VaultSecrets
 @testable import VaultStore
 
 @Suite struct SealingTests {
-  private let place = SealedPlace(
-    owner: SecretOwner(table: "session", row: "ses_1", profile: "app-dev", facts: ["role", "arn"]), version: 1,
+  private let place = AssociatedData(
+    owner: SecretIdentity(table: "session", row: "ses_1", profile: "app-dev", facts: ["role", "arn"]), version: 1,
     createdAt: Timestamp(seconds: 1))
-  private let sealer = Sealer(
+  private let cipher = EnvelopeCipher(
     master: SecretBytes(count: 32) { $0.copyBytes(from: (0..<32).map { UInt8($0) }) }, id: KeyID(bytes: Array(1...8))!)
 
   @Test("what is sealed opens where it was sealed")
   func roundTrip() throws {
     let secret = SecretBytes("the secret")
-    #expect(try sealer.open(sealer.seal(secret, at: place), at: place).equals(secret))
+    #expect(try cipher.open(cipher.seal(secret, at: place), at: place).equals(secret))
   }
 
   @Test("an envelope moved to another table, row, column, profile, version or time, or beside other facts, does not open")
   func moved() throws {
-    let envelope = sealer.seal(SecretBytes("the secret"), at: place)
-    let changes: [(inout SealedPlace) -> Void] = [
+    let envelope = cipher.seal(SecretBytes("the secret"), at: place)
+    let changes: [(inout AssociatedData) -> Void] = [
       { $0.owner.table = "access_key" }, { $0.owner.row = "ses_2" }, { $0.column = "other" }, { $0.owner.profile = "app-prod" },
       { $0.owner.facts = ["role", "other"] }, { $0.owner.facts = ["role"] }, { $0.owner.facts = ["role", "arn", ""] },
       { $0.owner.facts = ["rolearn", ""] }, { $0.version = 2 }, { $0.createdAt = Timestamp(seconds: 2) },
@@ -35,14 +35,14 @@ import VaultSecrets
       var elsewhere = place
       change(&elsewhere)
       #expect(throws: SealError.notAuthentic(row: elsewhere.owner.name)) {
-        try sealer.open(envelope, at: elsewhere)
+        try cipher.open(envelope, at: elsewhere)
       }
     }
   }
 
   @Test("every flipped bit of an envelope is seen, and each part's own error tells which")
   func flipped() {
-    let envelope = sealer.seal(SecretBytes("the secret"), at: place)
+    let envelope = cipher.seal(SecretBytes("the secret"), at: place)
     for index in envelope.indices {
       for bit in 0..<8 {
         var changed = envelope
@@ -51,29 +51,29 @@ import VaultSecrets
           index < 5
           ? .malformed(row: "session ses_1")
           : index < 13 ? .unknownKey(row: "session ses_1") : .notAuthentic(row: "session ses_1")
-        #expect(throws: expected) { try sealer.open(changed, at: place) }
+        #expect(throws: expected) { try cipher.open(changed, at: place) }
       }
     }
   }
 
   @Test("an envelope cut at any length does not open")
   func cut() {
-    let envelope = sealer.seal(SecretBytes("the secret"), at: place)
-    for length in envelope.indices { #expect(throws: SealError.self) { try sealer.open(Array(envelope[..<length]), at: place) } }
+    let envelope = cipher.seal(SecretBytes("the secret"), at: place)
+    for length in envelope.indices { #expect(throws: SealError.self) { try cipher.open(Array(envelope[..<length]), at: place) } }
   }
 
   @Test("another key with the same name does not open it, and is told by its check")
   func otherKey() {
-    let other = Sealer(master: SecretBytes.random(count: 32), id: sealer.id)
-    let envelope = sealer.seal(SecretBytes("the secret"), at: place)
-    #expect(other.check != sealer.check)
+    let other = EnvelopeCipher(master: SecretBytes.random(count: 32), id: cipher.id)
+    let envelope = cipher.seal(SecretBytes("the secret"), at: place)
+    #expect(other.check != cipher.check)
     #expect(throws: SealError.notAuthentic(row: "session ses_1")) { try other.open(envelope, at: place) }
   }
 
   @Test("no nonce comes twice")
   func nonces() {
     let secret = SecretBytes("x")
-    let nonces = Set((0..<50_000).map { _ in sealer.seal(secret, at: place)[29..<Sealer.headerLength] })
+    let nonces = Set((0..<50_000).map { _ in cipher.seal(secret, at: place)[29..<EnvelopeCipher.headerLength] })
     #expect(nonces.count == 50_000)
   }
 

@@ -9,7 +9,7 @@ import VaultStore
 /// only then is the old one deleted. Where the last step did not happen, the next rotation makes up for it.
 struct AccessKeyRotation: Sendable {
   /// Seconds until a new key is believed not to work: IAM's changes take a while to be known everywhere.
-  static let patience: Int64 = 60
+  static let timeouts: Int64 = 60
 
   let store: VaultStore
   let clients: Clients
@@ -56,7 +56,7 @@ struct AccessKeyRotation: Sendable {
   /// Where IAM is, and the way there.
   private struct IAM {
     let endpoint: ServiceEndpoint
-    let route: Route
+    let route: NetworkSettings
 
     init(_ place: Place, _ call: IssueContext) async throws {
       endpoint = try ServiceEndpoint(.iam, region: place.region ?? "us-east-1", settings: place.iam)
@@ -73,7 +73,7 @@ struct AccessKeyRotation: Sendable {
   static func replaced(_ name: String) -> String { name + ".replaced" }
 
   /// The key itself; where it has an MFA device, a session of it, since policies often want that for IAM.
-  private func signer(_ name: String, _ key: Credential, _ sts: (STSEndpoint, Route), _ call: IssueContext) async throws
+  private func signer(_ name: String, _ key: Credential, _ sts: (STSEndpoint, NetworkSettings), _ call: IssueContext) async throws
     -> Credential
   {
     guard let serial = try await store.accessKeys().first(where: { $0.name == name })?.mfaSerial else { return key }
@@ -105,9 +105,10 @@ struct AccessKeyRotation: Sendable {
   }
 
   /// Waits until STS knows the new key, and knows it as the old one's user's.
-  private func prove(_ key: Credential, belongsTo owner: CallerIdentity, _ name: String, _ sts: (STSEndpoint, Route)) async throws
+  private func prove(_ key: Credential, belongsTo owner: CallerIdentity, _ name: String, _ sts: (STSEndpoint, NetworkSettings))
+    async throws
   {
-    let deadline = clock.now().adding(seconds: Self.patience)
+    let deadline = clock.now().adding(seconds: Self.timeouts)
     while true {
       do {
         let found = try await clients.sts.getCallerIdentity(signedBy: key, at: sts.0, via: sts.1)
@@ -121,7 +122,8 @@ struct AccessKeyRotation: Sendable {
 
   /// Deletes an old key, and drops it here once AWS itself refuses it: an answer that says that it is gone is not enough.
   private func delete(
-    _ id: String, of name: String, signedBy signer: Credential, _ iam: IAM, _ sts: (STSEndpoint, Route), _ call: IssueContext
+    _ id: String, of name: String, signedBy signer: Credential, _ iam: IAM, _ sts: (STSEndpoint, NetworkSettings),
+    _ call: IssueContext
   ) async throws {
     var event = call.event(.deleteAccessKey, profile: name)
     event.sourceAccessKeyId = signer.accessKeyId
@@ -144,8 +146,8 @@ struct AccessKeyRotation: Sendable {
     try await store.setSetting(Self.leftOver(name), nil, requester: call.requester)
   }
 
-  private func isRefused(_ key: Credential, _ sts: (STSEndpoint, Route)) async throws -> Bool {
-    let deadline = clock.now().adding(seconds: Self.patience)
+  private func isRefused(_ key: Credential, _ sts: (STSEndpoint, NetworkSettings)) async throws -> Bool {
+    let deadline = clock.now().adding(seconds: Self.timeouts)
     while true {
       do {
         _ = try await clients.sts.getCallerIdentity(signedBy: key, at: sts.0, via: sts.1)

@@ -71,7 +71,7 @@ extension CredentialIssuer {
     let keys = try await keys(call.plan)
     guard keys.sessionToken == nil else { return keys }
     var event = call.event(.getFederationToken, profile: step.owner)
-    event.roleSessionName = String(step.sessionName.text.prefix(FederationRequest.longestName))
+    event.roleSessionName = String(step.sessionName.text.prefix(FederationRequest.maxNameLength))
     event.durationSeconds = step.duration.seconds
     event.sourceAccessKeyId = keys.accessKeyId
     let (endpoint, route) = try await call.sts(region: step.region, step.endpoint, sending: "calls signed with an access key")
@@ -91,7 +91,7 @@ extension CredentialIssuer {
   // MARK: IAM Identity Center
 
   private func roleCredentials(
-    _ step: CredentialPlan.IdentityStep, _ account: String, _ role: String, _ place: SSOPlace, _ call: IssueContext
+    _ step: CredentialPlan.IdentityStep, _ account: String, _ role: String, _ place: SSOSessionConfig, _ call: IssueContext
   ) async throws -> Credential? {
     let asker = SSOSessions.SignInContext(
       requester: call.requester, trigger: call.request.trigger, environment: call.request.environment, prompter: call.prompter)
@@ -106,7 +106,7 @@ extension CredentialIssuer {
   }
 
   private func roleCredentials(
-    _ step: CredentialPlan.IdentityStep, _ account: String, _ role: String, _ place: SSOPlace, _ token: SecretBytes,
+    _ step: CredentialPlan.IdentityStep, _ account: String, _ role: String, _ place: SSOSessionConfig, _ token: SecretBytes,
     _ call: IssueContext
   ) async throws -> Credential? {
     let endpoint = try ServiceEndpoint(.portal, region: place.region, settings: place.portal)

@@ -9,32 +9,34 @@ public struct IssuedCredential: Sendable {
 }
 
 /// Reads the credentials in an answer, and believes only what AWS could have said.
-enum IssuedCredentials {
+enum CredentialParser {
   /// In seconds: sessions of at most 36 hours exist (STS API, `GetSessionToken`), and clocks may differ by a quarter of an hour.
-  static let longestLife: Int64 = 36 * 3_600 + 900
+  static let maxLifetime: Int64 = 36 * 3_600 + 900
 
   /// Temporary credentials from their parts.
   static func temporary(
     id: String?, secret: SecretBytes?, token: SecretBytes?, expiresAt: Timestamp?, now: Timestamp
-  ) throws(Nonsense) -> Credential {
+  ) throws(MalformedResponse) -> Credential {
     let (id, secret) = try keys(id: id, secret: secret)
-    guard let token = token?.plain(16...16_384) else { throw Nonsense(what: "no session token") }
-    guard let expiresAt else { throw Nonsense(what: "no expiration") }
+    guard let token = token?.plain(16...16_384) else { throw MalformedResponse(what: "no session token") }
+    guard let expiresAt else { throw MalformedResponse(what: "no expiration") }
     let life = expiresAt.since(now) / 1_000
-    guard life > 0, life <= longestLife else { throw Nonsense(what: "an expiration of \(expiresAt.iso8601), which cannot be") }
+    guard life > 0, life <= maxLifetime else {
+      throw MalformedResponse(what: "an expiration of \(expiresAt.iso8601), which cannot be")
+    }
     return Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: expiresAt)
   }
 
-  static func keys(id: String?, secret: SecretBytes?) throws(Nonsense) -> (id: String, secret: SecretBytes) {
-    guard let id, AccessKeyForm.isId(id.utf8) else { throw Nonsense(what: "no access key id") }
-    guard let secret = secret?.plain(16...256) else { throw Nonsense(what: "no secret access key") }
+  static func keys(id: String?, secret: SecretBytes?) throws(MalformedResponse) -> (id: String, secret: SecretBytes) {
+    guard let id, AccessKeyForm.isId(id.utf8) else { throw MalformedResponse(what: "no access key id") }
+    guard let secret = secret?.plain(16...256) else { throw MalformedResponse(what: "no secret access key") }
     return (id, secret)
   }
 
   /// What STS answers.
   static func read(
     _ elements: XMLElements, action: String, from caller: AWSCaller, requestId: String?, attempts: Int
-  ) throws(Nonsense) -> STSResult {
+  ) throws(MalformedResponse) -> STSResult {
     let result = action + "Result/"
     let credential = try temporary(
       id: elements.text(result + "Credentials/AccessKeyId"), secret: elements.secret(result + "Credentials/SecretAccessKey"),

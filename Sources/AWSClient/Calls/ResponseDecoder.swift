@@ -1,7 +1,7 @@
 import VaultSecrets
 
 /// How a service writes its answers and its errors.
-struct AnswerForm<Document> {
+struct ResponseDecoder<Document> {
   /// What went wrong, in the service's own words.
   struct Refusal {
     let code: String
@@ -18,10 +18,10 @@ struct AnswerForm<Document> {
   let requestId: (HTTPResponse) -> String?
 }
 
-extension AnswerForm where Document == XMLElements {
+extension ResponseDecoder where Document == XMLElements {
   /// STS and IAM: the query protocol.
   static var xml: Self {
-    AnswerForm(
+    ResponseDecoder(
       name: "XML", document: { XMLElements($0) },
       refusal: { response in
         guard let elements = XMLElements(response.body), let code = elements.text("Error/Code") else { return nil }
@@ -31,19 +31,19 @@ extension AnswerForm where Document == XMLElements {
   }
 }
 
-extension AnswerForm where Document == JSONDocument {
+extension ResponseDecoder where Document == JSONDocument {
   /// The REST services, and the endpoints of containers and instances.
   static var json: Self {
-    AnswerForm(name: "JSON", document: { JSONDocument($0) }, refusal: jsonRefusal, requestId: { _ in nil })
+    ResponseDecoder(name: "JSON", document: { JSONDocument($0) }, refusal: jsonRefusal, requestId: { _ in nil })
   }
 }
 
-extension AnswerForm where Document == SecretBytes {
+extension ResponseDecoder where Document == SecretBytes {
   /// A text, where an error may still be JSON.
-  static var text: Self { AnswerForm(name: "text", document: { $0 }, refusal: jsonRefusal, requestId: { _ in nil }) }
+  static var text: Self { ResponseDecoder(name: "text", document: { $0 }, refusal: jsonRefusal, requestId: { _ in nil }) }
 }
 
-extension AnswerForm {
+extension ResponseDecoder {
   /// `error` (OAuth, RFC 6749, 5.2), the header `x-amzn-errortype`, `__type` or `code` (AWS restJson1; Smithy, "Operation error
   /// serialization": what stands before `#` and behind `:` is not part of the code).
   private static func jsonRefusal(_ response: HTTPResponse) -> Refusal? {

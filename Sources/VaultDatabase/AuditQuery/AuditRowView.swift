@@ -16,7 +16,7 @@ public enum AuditField: Int32, Sendable, CaseIterable {
 }
 
 /// A row of the audit log as bytes, good until the next row: an export makes no `String` of a million rows' texts.
-public struct AuditLine {
+public struct AuditRowView {
   private enum Row {
     case stored(VisitedRow)
     case shipped(ShippedRow)
@@ -78,14 +78,14 @@ public struct AuditLine {
 
 /// Hands the rows of a scan on, until one cannot be taken.
 private final class LineVisitor: RowVisitor {
-  private let body: (AuditLine) throws -> Void
+  private let body: (AuditRowView) throws -> Void
   private(set) var failure: (any Error)?
 
-  init(_ body: @escaping (AuditLine) throws -> Void) { self.body = body }
+  init(_ body: @escaping (AuditRowView) throws -> Void) { self.body = body }
 
   override func visit(_ row: VisitedRow) -> Bool {
     do {
-      try body(AuditLine(row))
+      try body(AuditRowView(row))
     } catch {
       failure = error
     }
@@ -97,7 +97,7 @@ extension VaultReader {
   /// The rows that a filter wants, one at a time: memory stays the same however many there are.
   ///
   /// The order is that of ``auditRecords(_:)``.
-  public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditLine) throws -> Void) throws {
+  public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditRowView) throws -> Void) throws {
     guard let database else { return }
     if filter.isEveryRow {
       try withoutActuallyEscaping(body) { body in
@@ -111,7 +111,7 @@ extension VaultReader {
     }
   }
 
-  private func forEachFilteredLine(_ filter: AuditFilter, in database: Database, _ body: (AuditLine) throws -> Void) throws {
+  private func forEachFilteredLine(_ filter: AuditFilter, in database: Database, _ body: (AuditRowView) throws -> Void) throws {
     let query = AuditQuery(filter)
     var condition = query.condition
     var sql = "SELECT \(AuditField.columns) FROM audit_event"
@@ -136,6 +136,6 @@ extension VaultReader {
     for value in values { try value.bind(to: statement) }
     let places = UnsafeMutablePointer<OpaquePointer?>.allocate(capacity: AuditField.allCases.count)
     defer { places.deallocate() }
-    while try statement.step() { try body(AuditLine(VisitedRow(statement, columns: AuditField.allCases.count, in: places))) }
+    while try statement.step() { try body(AuditRowView(VisitedRow(statement, columns: AuditField.allCases.count, in: places))) }
   }
 }

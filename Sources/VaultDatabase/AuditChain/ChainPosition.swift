@@ -2,9 +2,9 @@ import VaultModel
 import VaultSecrets
 
 /// A row of the log as the bytes that its hash goes over, good until the next row: for those who keep it elsewhere.
-public struct AuditRowForm {
+public struct CanonicalRowHash {
   public let sequence: Int64
-  /// The canonical form (``AuditForm``), without the previous row's hash.
+  /// The canonical form (``CanonicalRow``), without the previous row's hash.
   public let form: UnsafeRawBufferPointer
   public let previousHash: UnsafeRawBufferPointer
   public let hash: [UInt8]
@@ -13,7 +13,7 @@ public struct AuditRowForm {
 }
 
 /// A place in the log: a row's number and its hash. Before the first row, 0 and the root.
-public struct AuditPlace: Sendable, Hashable {
+public struct ChainPosition: Sendable, Hashable {
   public var sequence: Int64
   public var hash: [UInt8]
 
@@ -51,14 +51,14 @@ extension VaultReader {
   /// - Parameter body: false where it wants no more; the row that it was given counts.
   /// - Returns: what is wrong with the first row that is, which `body` has not seen.
   public func forEachAuditForm(
-    after place: AuditPlace, through last: Int64, limit: Int, _ body: (AuditRowForm) throws -> Bool
+    after place: ChainPosition, through last: Int64, limit: Int, _ body: (CanonicalRowHash) throws -> Bool
   ) throws -> AuditChain.Fault? {
     guard let database else { return nil }
     let statement = try database.prepare(
       "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
     ).begin().bind(place.sequence).bind(last).bind(Int64(limit))
     var place = place
-    var form = AuditForm()
+    var form = CanonicalRow()
     while try statement.step() {
       let next = place.sequence + 1
       guard statement.int(0) == next else { return .missing(sequence: next) }
@@ -74,11 +74,11 @@ extension VaultReader {
       let goesOn: Bool? = try statement.withBlob(35) { mac in
         guard mac.count == 32 else { return nil }
         return try place.hash.withUnsafeBytes { previous in
-          try body(AuditRowForm(sequence: next, form: form.bytes, previousHash: previous, hash: hash, mac: mac))
+          try body(CanonicalRowHash(sequence: next, form: form.bytes, previousHash: previous, hash: hash, mac: mac))
         }
       }
       guard let goesOn else { return .forged(sequence: next) }
-      place = AuditPlace(sequence: next, hash: hash)
+      place = ChainPosition(sequence: next, hash: hash)
       if !goesOn { return nil }
     }
     return nil

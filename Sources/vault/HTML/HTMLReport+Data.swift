@@ -3,7 +3,7 @@ import VaultModel
 
 /// Names by number, as the page's filters know them. What comes after the first two hundred is one, "others": a page must stay one that
 /// a browser can show.
-struct PageNames {
+struct HTMLReportNames {
   private static let most = 200
   private(set) var names: [String] = []
   private var numbers: [String: Int] = [:]
@@ -21,7 +21,7 @@ struct PageNames {
 }
 
 /// Everything that the page shows.
-struct PageData {
+struct HTMLReportData {
   /// The rows of one bucket of time by one profile, role and user.
   struct Cell: Hashable {
     let bucket: Int
@@ -37,11 +37,11 @@ struct PageData {
     let user: Int
   }
 
-  static let mostSessions = 3_000
+  static let maxSessions = 3_000
   /// Beyond as many, users are no longer told apart in the bars over time.
-  private static let mostCells = 30_000
+  private static let maxCells = 30_000
   /// Beyond as many, nothing is told apart any more but the time.
-  private static let mostCounted = 300_000
+  private static let maxCounted = 300_000
   private static let none = "(none)"
 
   let from: Timestamp
@@ -53,9 +53,9 @@ struct PageData {
   let statistics: AuditStatistics
   private(set) var bars: [Bar] = []
   let profiles: [ProfileUse]
-  private(set) var profileNames = PageNames()
-  private(set) var roleNames = PageNames()
-  private(set) var userNames = PageNames()
+  private(set) var profileNames = HTMLReportNames()
+  private(set) var roleNames = HTMLReportNames()
+  private(set) var userNames = HTMLReportNames()
 
   init(_ reader: any ReportSource, _ filter: AuditFilter, now: Timestamp) throws {
     let span = try reader.auditSpan() ?? (now.adding(seconds: -86_400), now)
@@ -74,17 +74,17 @@ struct PageData {
       let bucket = min(max(0, Int((mark.time.milliseconds - start) / length)), count - 1)
       var cell = Cell(bucket: bucket, profile: mark.profile ?? -1, role: mark.role ?? -1, user: mark.user)
       // Whoever writes rows could make up names for ever.
-      if counted.count >= Self.mostCounted, counted[cell] == nil { cell = Cell(bucket: bucket, profile: -1, role: -1, user: -1) }
+      if counted.count >= Self.maxCounted, counted[cell] == nil { cell = Cell(bucket: bucket, profile: -1, role: -1, user: -1) }
       counted[cell, default: Tally()].add(mark)
     }
     let names = statistics.names
     profiles = try reader.profileUses()
-    let sessions = try reader.sessionSpans(filter, most: Self.mostSessions)
+    let sessions = try reader.sessionSpans(filter, most: Self.maxSessions)
     // The most active have their names first.
     for (name, _) in statistics.profiles { _ = profileNames.number(name) }
     for (name, _) in statistics.roles { _ = roleNames.number(name) }
     for (name, _) in statistics.users { _ = userNames.number(name) }
-    let tellsUsers = counted.count <= Self.mostCells
+    let tellsUsers = counted.count <= Self.maxCells
     for (cell, tally) in counted {
       let mine = Cell(
         bucket: cell.bucket, profile: profileNames.number(cell.profile < 0 ? Self.none : names.profiles[cell.profile]),

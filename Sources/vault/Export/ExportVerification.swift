@@ -2,7 +2,7 @@ import VaultDatabase
 import VaultModel
 
 /// What `vault audit verify` says of an exported file.
-enum ExportVerdict {
+enum ExportVerification {
   /// - Parameter isPart: what is missing and what is not signed is said, and is no fault.
   /// - Returns: one line: what is proven.
   /// - Throws: bad data, where a row is wrong, or more is missing than may be.

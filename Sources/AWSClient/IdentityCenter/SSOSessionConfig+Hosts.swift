@@ -1,6 +1,6 @@
 import VaultModel
 
-extension SSOPlace {
+extension SSOSessionConfig {
   /// The hosts of the sign-in and of the portal, where one of them is not AWS's own; nil where both are. What came from the one is good for
   /// the other, and for no third.
   public var foreignHosts: String? {

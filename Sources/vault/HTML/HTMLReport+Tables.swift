@@ -1,8 +1,8 @@
 import VaultModel
 
 /// The page's tables.
-enum PageTables {
-  static func write(_ data: PageData, _ now: Timestamp, _ html: inout HTMLWriter) {
+enum HTMLReportTables {
+  static func write(_ data: HTMLReportData, _ now: Timestamp, _ html: inout HTMLWriter) {
     html.markup("<div class=\"columns\">\n")
     longest(data, &html)
     failures(data, &html)
@@ -58,7 +58,7 @@ enum PageTables {
     html.markup("</tbody>\n</table>\n</div>\n</section>\n")
   }
 
-  private static func longest(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func longest(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin(
       "longest", "Longest-lived sessions", "The longest of each profile, from its issue to its end, or to the end that AWS set",
       &html)
@@ -87,7 +87,7 @@ enum PageTables {
     end(4, isEmpty: data.longest.isEmpty, &html)
   }
 
-  private static func failures(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func failures(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin("failures", "Why it failed", "AWS's code where it gave one; all profiles, whatever is chosen above", &html)
     column("Cause", &html)
     column("Times", isNumber: true, &html)
@@ -107,7 +107,7 @@ enum PageTables {
     end(3, isEmpty: causes.isEmpty, more: all.count - causes.count, &html)
   }
 
-  private static func unused(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func unused(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin("unused", "Profiles without use", "Of which nothing was handed out in this time", &html)
     column("Profile", &html)
     column("Role", &html)
@@ -129,7 +129,7 @@ enum PageTables {
     end(3, isEmpty: profiles.isEmpty, more: all.count - profiles.count, &html)
   }
 
-  private static func neverAssumed(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func neverAssumed(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin("never", "Roles never assumed", "A profile leads to them, and there never was a session", &html)
     column("Role", &html)
     column("By profile", &html)

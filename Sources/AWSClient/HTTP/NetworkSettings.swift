@@ -3,7 +3,7 @@ import VaultModel
 /// How a call gets to one place: the place itself, the proxy, and the certificates by which it is believed.
 ///
 /// A client of AWS cannot be called without one, and ``TrustedPlaces`` makes one only for a place to which secrets may go.
-public struct Route: Sendable, Hashable {
+public struct NetworkSettings: Sendable, Hashable {
   /// All that this route leads to: `https://sts.us-east-1.amazonaws.com`, with the port where it is not the scheme's own.
   public let origin: String
   /// Proxies for https; none for plain http.

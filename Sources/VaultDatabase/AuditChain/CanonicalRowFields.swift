@@ -1,7 +1,7 @@
-/// The columns of an audit row's canonical form (``AuditForm``), where they lie in it.
+/// The columns of an audit row's canonical form (``CanonicalRow``), where they lie in it.
 ///
 /// Made once and used for row after row: nothing is copied, and nothing is believed before its length was looked at.
-public struct AuditFormFields {
+public struct CanonicalRowFields {
   public enum Field: Sendable, Hashable {
     case none
     /// Where the text's bytes lie; they need not be UTF-8.
@@ -13,7 +13,7 @@ public struct AuditFormFields {
   public static let longest = 1 << 20
   /// The shortest: the version and a column of one byte each.
   public static let shortest = 1 + count
-  static let count = Int(AuditForm.count)
+  static let count = Int(CanonicalRow.count)
 
   private var fields: [Field]
 
@@ -28,7 +28,7 @@ public struct AuditFormFields {
   ///
   /// - Returns: false where it is none of this version, or anything stands behind it.
   public mutating func read(_ form: UnsafeRawBufferPointer) -> Bool {
-    guard (Self.shortest...Self.longest).contains(form.count), form[0] == AuditForm.version else { return false }
+    guard (Self.shortest...Self.longest).contains(form.count), form[0] == CanonicalRow.version else { return false }
     var place = 1
     for column in 0..<Self.count {
       guard place < form.count else { return false }

@@ -2,7 +2,7 @@ import CSystem
 import VaultWire
 
 /// The variables by which the SDKs are told where AWS is. They are the client's to say, since the agent's environment is from another day.
-enum AWSInputs {
+enum ForwardedEnvironment {
   private static let names: Set<String> = [
     "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "HTTPS_PROXY",
     "https_proxy",

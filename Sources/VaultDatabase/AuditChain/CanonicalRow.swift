@@ -12,7 +12,7 @@ import VaultSecrets
 /// | INTEGER | `02`, 8 bytes big-endian, two's complement |
 ///
 /// No two rows have the same form, and a number that became a text has another one.
-struct AuditForm: ~Copyable {
+struct CanonicalRow: ~Copyable {
   static let version: UInt8 = 2
   /// Columns that the form holds.
   static let count = 33

@@ -10,7 +10,7 @@ public enum AuditFailureRule: String, Sendable, CaseIterable {
 }
 
 /// Deliveries whose rows are yet to be written: in memory, in their order.
-struct LateRows {
+struct DeferredAuditRows {
   /// Beyond these nothing is handed out.
   static let most = 1_000
   var rule = AuditFailureRule.refuse
@@ -37,36 +37,36 @@ struct LateRows {
 }
 
 extension VaultStore {
-  public func setFailureRule(_ rule: AuditFailureRule) { late.rule = rule }
+  public func setFailureRule(_ rule: AuditFailureRule) { deferred.rule = rule }
 
   /// How many deliveries are not yet logged.
-  public var lateRows: Int { late.rows.count }
+  public var deferredRows: Int { deferred.rows.count }
 
   /// Names who is told when a delivery was made that could not be logged.
-  public func followLateRows(_ body: @escaping @Sendable () -> Void) { onLate = body }
+  public func observeDeferredRows(_ body: @escaping @Sendable () -> Void) { onLate = body }
 
   /// Whether a session may be handed out although what failed with this error is not logged.
-  public func outlives(_ error: any Error) -> Bool { late.allows(error) }
+  public func canDeliverUnlogged(after error: any Error) -> Bool { deferred.allows(error) }
 
   /// Writes the rows that could not be written when they should have been.
   public func writeLateRows() throws {
-    guard !late.rows.isEmpty else { return }
+    guard !deferred.rows.isEmpty else { return }
     try change { _ in }
   }
 
   /// Within a transaction, before anything else in it: the late rows in their order, each with its own time, and one that says so.
   func appendLateRows() throws {
-    guard !late.rows.isEmpty else { return }
-    for row in late.rows {
+    guard !deferred.rows.isEmpty else { return }
+    for row in deferred.rows {
       try append(row.event, at: row.time)
       // A session that was replaced since has had its row already.
       try countDelivery(row.event.sessionId, at: row.time)
     }
-    guard let first = late.rows.first else { return }
+    guard let first = deferred.rows.first else { return }
     var event = AuditEvent(action: .loggedLate, outcome: .success, trigger: .start, requester: agent)
     event.detail =
-      "\(late.rows.count) deliver\(late.rows.count == 1 ? "y was" : "ies were") logged late, the first of \(first.time.iso8601)"
-    event.error = late.why
+      "\(deferred.rows.count) deliver\(deferred.rows.count == 1 ? "y was" : "ies were") logged late, the first of \(first.time.iso8601)"
+    event.error = deferred.why
     try append(event)
   }
 

@@ -1,14 +1,14 @@
 import VaultModel
 
 /// The page's numbers and pictures. Each picture's figures are in words beside it or in a table.
-enum PageFigures {
-  static func write(_ data: PageData, _ html: inout HTMLWriter) {
+enum HTMLReportCharts {
+  static func write(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     numbers(data, &html)
     plots(data, &html)
     lanes(data, &html)
   }
 
-  private static func numbers(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func numbers(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     let sum = data.buckets.reduce(into: Tally()) { $0.add($1) }
     html.markup(
       "<section aria-labelledby=\"numbers\">\n<h2 id=\"numbers\" class=\"unseen\">In numbers</h2>\n<dl class=\"numbers\">\n")
@@ -43,7 +43,7 @@ enum PageFigures {
     return text
   }
 
-  private static func plots(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func plots(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"over-time\">\n<h2 id=\"over-time\">Over time</h2>\n<div class=\"plots\">\n")
     let buckets = data.buckets
     plot("Handed out", "deliveries", buckets.map(\.deliveries), data, &html)
@@ -75,7 +75,7 @@ enum PageFigures {
     html.markup("</tbody>\n</table>\n</div>\n</details>\n</section>\n")
   }
 
-  private static func plot(_ title: String, _ name: String, _ values: [Int], _ data: PageData, _ html: inout HTMLWriter) {
+  private static func plot(_ title: String, _ name: String, _ values: [Int], _ data: HTMLReportData, _ html: inout HTMLWriter) {
     let most = values.max() ?? 0
     html.markup("<figure>\n<figcaption><span>")
     html.text(title)
@@ -110,7 +110,7 @@ enum PageFigures {
   }
 
   /// The times at which the pictures' gridlines stand.
-  private static func axis(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func axis(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<div class=\"axis\" aria-hidden=\"true\">")
     for quarter in 0..<4 {
       let moment = data.from.adding(milliseconds: data.to.since(data.from) / 4 * Int64(quarter))
@@ -122,12 +122,12 @@ enum PageFigures {
   }
 
   /// A line a role, and on it a bar for each session.
-  private static func lanes(_ data: PageData, _ html: inout HTMLWriter) {
+  private static func lanes(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"sessions\">\n<h2 id=\"sessions\">Sessions of each role</h2>\n")
     guard !data.bars.isEmpty else { return html.markup("<p class=\"nothing\">No session in this time.</p>\n</section>\n") }
-    if data.bars.count == PageData.mostSessions {
+    if data.bars.count == HTMLReportData.maxSessions {
       html.markup("<p class=\"note\">The newest ")
-      html.text(grouped(PageData.mostSessions))
+      html.text(grouped(HTMLReportData.maxSessions))
       html.markup(" sessions; narrow the report with <code>--since</code> or <code>--profile</code> for the others.</p>\n")
     }
     let byRole = Dictionary(grouping: data.bars) { $0.role }.sorted { ($0.value.count, $1.key) > ($1.value.count, $0.key) }
@@ -142,9 +142,9 @@ enum PageFigures {
     html.markup("</td></tr></tfoot>\n</table>\n</section>\n")
   }
 
-  private static func lane(_ role: String, _ bars: [PageData.Bar], _ data: PageData, _ html: inout HTMLWriter) {
+  private static func lane(_ role: String, _ bars: [HTMLReportData.Bar], _ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<tr role=\"row\"><th role=\"rowheader\" scope=\"row\">")
-    PageTables.role(role, &html)
+    HTMLReportTables.role(role, &html)
     html.markup("</th><td role=\"cell\" class=\"n\"><span data-count>")
     html.number(bars.count)
     html.markup(

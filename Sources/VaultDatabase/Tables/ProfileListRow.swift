@@ -1,7 +1,7 @@
 import VaultModel
 
 /// A row of `vault list` as plain cells, good until the next row.
-public struct ProfileLine {
+public struct ProfileListRow {
   /// A cell, and the columns of which the first that has a value counts.
   public enum Cell: Sendable {
     case name, kind, role, source

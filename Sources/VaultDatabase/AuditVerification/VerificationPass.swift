@@ -2,7 +2,7 @@ import VaultModel
 import VaultSecrets
 
 /// What a pass over the audit log knows between two rows, and the first fault that it finds.
-final class AuditPass: RowVisitor {
+final class VerificationPass: RowVisitor {
   /// The last row that the key store knows of; 0 where it knows of none.
   private let anchored: Int64
   private let anchor: AuditCheckpoint?
@@ -11,10 +11,10 @@ final class AuditPass: RowVisitor {
   /// The row of the next head to be looked at, signed or the key store's.
   private var nextHead: Int64
   private var ratchet: Ratchet?
-  private var batch = RowBatch()
+  private var batch = VerificationBatch()
   /// The last good row's, until a fault: then the row's own number.
   private(set) var sequence: Int64
-  private var last: RowBatch.Hash
+  private var last: VerificationBatch.Hash
   private(set) var lastTime: Int64 = 0
   /// The first row without a code, after one that has one.
   private var firstWithout: Int64?
@@ -31,7 +31,7 @@ final class AuditPass: RowVisitor {
     self.checkpoints = checkpoints
     nextHead = 0
     sequence = start.sequence
-    last = RowBatch.Hash(bytes: start.hash)
+    last = VerificationBatch.Hash(bytes: start.hash)
     super.init()
     nextHead = headAhead
     if let key = evidence.key {
@@ -58,7 +58,7 @@ final class AuditPass: RowVisitor {
     batch.removeAll()
   }
 
-  private func fault(in row: RowBatch.Row) -> AuditChain.Fault? {
+  private func fault(in row: VerificationBatch.Row) -> AuditChain.Fault? {
     sequence += 1
     guard row.sequence == sequence else { return .missing(sequence: sequence) }
     guard row.hasForm, row.computed == row.hash else { return .changed(sequence: sequence) }
@@ -70,7 +70,7 @@ final class AuditPass: RowVisitor {
   }
 
   /// Codes have no gaps: only what was written since the last unlocking may be without.
-  private func codeFault(_ row: RowBatch.Row) -> AuditChain.Fault? {
+  private func codeFault(_ row: VerificationBatch.Row) -> AuditChain.Fault? {
     if row.isWithoutCode {
       // The key store is told of a head only once every row has its code.
       if sequence <= anchored { return .forged(sequence: sequence) }
@@ -81,7 +81,7 @@ final class AuditPass: RowVisitor {
     }
     guard let ratchet, ratchet.number == sequence else { return nil }
     let expected = ratchet.mac(hash)
-    return row.isWithoutCode || row.code == RowBatch.Hash(bytes: expected) ? nil : .forged(sequence: sequence)
+    return row.isWithoutCode || row.code == VerificationBatch.Hash(bytes: expected) ? nil : .forged(sequence: sequence)
   }
 
   private var headAhead: Int64 {

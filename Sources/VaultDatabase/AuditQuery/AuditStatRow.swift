@@ -1,7 +1,7 @@
 import VaultModel
 
 /// What statistics want of a row, its texts as numbers in ``AuditNames``.
-public struct AuditMark {
+public struct AuditStatRow {
   public enum Kind: Sendable {
     /// AWS, or a source of credentials, was asked.
     case call
@@ -36,7 +36,7 @@ public struct AuditNames: Sendable {
   public init() {}
 }
 
-extension AuditMark.Kind {
+extension AuditStatRow.Kind {
   init(_ action: AuditAction?) {
     switch action {
     case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken, .getFederationToken, .getRoleCredentials,
@@ -55,7 +55,7 @@ extension VaultReader {
   ///
   /// One pass for every statistic: a `GROUP BY` for each of profile, role, user and program goes over the whole table each time, and
   /// sorts it.
-  public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditMark) throws -> Void)
+  public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void)
     throws
   {
     guard let database else { return }
@@ -69,7 +69,7 @@ extension VaultReader {
     let statement = try database.prepare(sql).begin()
     for value in query.values + (query.scanStart.map { [$0.value] } ?? []) { try value.bind(to: statement) }
     var actions = NameTable()
-    var kinds: [AuditMark.Kind] = []
+    var kinds: [AuditStatRow.Kind] = []
     func number(_ column: Int32, _ table: inout NameTable) -> Int? {
       var number: Int?
       statement.withBytes(column) { if let bytes = $0 { number = table.number(of: bytes) } }
@@ -81,12 +81,12 @@ extension VaultReader {
       statement.withBytes(1) { outcome = $0?.first ?? 0 }
       if outcome == UInt8(ascii: "i") { continue }
       let action = number(2, &actions) ?? 0
-      if action == kinds.count { kinds.append(AuditMark.Kind(AuditAction(rawValue: statement.text(2)))) }
+      if action == kinds.count { kinds.append(AuditStatRow.Kind(AuditAction(rawValue: statement.text(2)))) }
       let isFailure = outcome != UInt8(ascii: "s")
       var isRotation = false
       statement.withBytes(3) { isRotation = $0?.first == UInt8(ascii: "r") }
       try body(
-        AuditMark(
+        AuditStatRow(
           time: Timestamp(stored: statement.int(0)), kind: kinds[action], isFailure: isFailure, isRotation: isRotation,
           profile: number(4, &names.profiles),
           role: number(5, &names.roles), user: number(6, &names.users) ?? 0, program: number(7, &names.programs) ?? 0,

@@ -3,7 +3,7 @@ import VaultSecrets
 /// Rows of the audit log on their way through a check: what each says of itself, and the forms that their hashes go over.
 ///
 /// Each row says which hash it follows, so that the hashes of many can be computed side by side, and held against each other after.
-struct RowBatch: ~Copyable {
+struct VerificationBatch: ~Copyable {
   /// The 32 bytes of a hash, as they lie.
   typealias Hash = SIMD4<UInt64>
 
@@ -51,8 +51,8 @@ struct RowBatch: ~Copyable {
       forms.append(claimed)
       return Self.hash(claimed)
     }
-    forms.append(byte: AuditForm.version)
-    let hasForm = row.appendForm(columns: AuditForm.count, to: &forms)
+    forms.append(byte: CanonicalRow.version)
+    let hasForm = row.appendForm(columns: CanonicalRow.count, to: &forms)
     let length = forms.count - start
     lengths.append(length)
     forms.pad(to: start + ManyHashes.room(of: length))
@@ -77,7 +77,7 @@ struct RowBatch: ~Copyable {
   }
 }
 
-extension RowBatch.Hash {
+extension VerificationBatch.Hash {
   /// - Parameter bytes: 32 of them.
   init(bytes: [UInt8]) {
     precondition(bytes.count == 32)

@@ -5,7 +5,7 @@ import VaultModel
 /// A list to choose several lines from, which one can type into to narrow it.
 ///
 /// Typing narrows, the arrows move, Tab marks a line, Ctrl-A all that are shown; Return takes the marked ones (or the one at the cursor).
-struct ChoiceList {
+struct MultiSelect {
   let lines: [String]
   let question: String
 
