@@ -20,10 +20,13 @@ quiet() {
   return $status
 }
 
-# The functions that are run stand side by side (docs/decisions/0007-layout.md).
+# After `make layout` the functions that are run stand side by side (docs/decisions/0007-layout.md).
 laid_out() {
-  quiet "${@:2}" --product "$1" --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections \
-    -Xlinker "--symbol-ordering-file=$PWD/scripts/layout/$1.txt" -Xlinker --no-warn-symbol-ordering
+  local order=()
+  if [ -f ".build/layout/$1.txt" ]; then
+    order=(-Xlinker "--symbol-ordering-file=$PWD/.build/layout/$1.txt" -Xlinker --no-warn-symbol-ordering)
+  fi
+  quiet "${@:2}" --product "$1" --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections "${order[@]}"
 }
 
 echo "vault: building (two to four minutes the first time)" >&2

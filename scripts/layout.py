@@ -14,7 +14,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LISTS = ROOT / "scripts" / "layout"
+LISTS = ROOT / ".build" / "layout"
 sys.path.insert(0, str(ROOT / "bench"))
 
 import stage  # noqa: E402  (bench/ is no package)
