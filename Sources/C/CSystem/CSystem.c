@@ -244,6 +244,10 @@ int sys_unix_listen(const char *path, int backlog) {
   return fd;
 }
 
+void sys_end_connection(int fd) { shutdown(fd, SHUT_RDWR); }
+
+void sys_end_sending(int fd) { shutdown(fd, SHUT_WR); }
+
 int sys_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 int sys_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

@@ -123,7 +123,7 @@ final class ExporterSocket: Sendable {
   /// - Returns: nil where it is not known, because the other side goes on.
   func end() throws(Broken) -> Bool? {
     guard kind == .stream else { return true }
-    shutdown(descriptor, Int32(SHUT_WR))
+    sys_end_sending(descriptor)
     var one = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     var bytes = [UInt8](repeating: 0, count: 4_096)
     for _ in 0..<(Self.farewell * 10) {

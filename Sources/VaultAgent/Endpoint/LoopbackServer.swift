@@ -139,7 +139,7 @@ final class LoopbackServer: Sendable {
         if guests.sockets.count >= crowd, let oldest = guests.sockets.min(by: { $0.key < $1.key }) {
           guests.sockets[oldest.key] = nil
           // The server sees its end, and closes it.
-          shutdown(oldest.value, Int32(SHUT_RDWR))
+          sys_end_connection(oldest.value)
         }
         guests.latest += 1
         guests.sockets[guests.latest] = socket

@@ -147,7 +147,7 @@ final class ClientConnection: Sendable {
       return state.isOpen && state.isWatched
     }
     // The gate sees the end, and lets go.
-    if mustTell { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    if mustTell { sys_end_connection(descriptor) }
   }
 
   /// Reads what is there into `buffer`.
@@ -172,7 +172,7 @@ final class ClientConnection: Sendable {
       }
       return (state.answer, state.task)
     }
-    shutdown(descriptor, Int32(SHUT_RDWR))
+    sys_end_connection(descriptor)
     waiting?.resume(throwing: WireError.closed)
     task?.cancel()
   }

@@ -78,6 +78,10 @@ int sys_unix_listen(const char *path, int backlog);
 /// The next connection of a listening socket, non-blocking and close-on-exec, or -1 with errno.
 int sys_accept(int listener);
 
+/// Ends a connection in both directions, or what is sent to its other end. (The importer of C finds SHUT_RDWR in some files only.)
+void sys_end_connection(int fd);
+void sys_end_sending(int fd);
+
 /// The two ends of a pipe, reading end first, close-on-exec. 0, or -1 with errno.
 int sys_pipe(int ends[2]);
 
