@@ -28,8 +28,9 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
     case .syntax(let file, let line, let expected): "\(file):\(line): expected \(expected)"
     case .unreadable(let file, let problem): "\(file): \(problem)"
     case .noSuchProfile(let name, let origin): "\(Self.prefix(origin))there is no profile “\(Self.short(name))”"
-    case .noSuchSection(let kind, let name, let origin): "\(origin): there is no section [\(kind.rawValue) \(Self.short(name))]"
-    case .invalid(let setting, let origin, let expected): "\(origin): \(setting) must be \(expected)"
+    case .noSuchSection(let kind, let name, let origin):
+      "\(Self.prefix(origin))there is no section [\(kind.rawValue) \(Self.short(name))]"
+    case .invalid(let setting, let origin, let expected): "\(Self.prefix(origin))\(setting) must be \(expected)"
     case .incomplete(let profile, let origin, let problem, _): "\(Self.prefix(origin))profile “\(Self.short(profile))” \(problem)"
     case .settingsOnly(let profile, let origin):
       "\(Self.prefix(origin))profile “\(Self.short(profile))” has settings only, no credentials"
@@ -66,7 +67,10 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
     name.utf8.count <= ConfigLimits.nameBytes ? name : String(decoding: name.utf8.prefix(80), as: UTF8.self) + "…"
   }
 
-  private static func prefix(_ origin: SettingOrigin?) -> String { origin.map { "\($0): " } ?? "" }
+  /// What the vault keeps itself has no line to be named, and the program says its own name already.
+  private static func prefix(_ origin: SettingOrigin?) -> String {
+    origin.flatMap { $0 == .vault ? nil : "\($0): " } ?? ""
+  }
 }
 
 /// Something in a file that was passed over, and that a person may want to know of.
