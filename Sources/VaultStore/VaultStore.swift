@@ -233,7 +233,14 @@ public actor VaultStore {
 
   /// Within a transaction.
   func write(_ name: String, _ value: String?, _ requester: Requester) throws {
-    let leads = Self.leads(name)
+    try set(name, value)
+    var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
+    event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"
+    if Self.leads(name) { try bindRows(event) } else { try append(event) }
+  }
+
+  /// Within a transaction that logs the change, and binds the rows where the setting leads somewhere.
+  func set(_ name: String, _ value: String?) throws {
     if let value {
       try database.statement(
         """
@@ -241,13 +248,10 @@ public actor VaultStore {
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, mac = excluded.mac
         """
       )
-      .begin().bind(name).bind(value).bind(leads ? rowCodes().code(RowForm(setting: name, value)) : nil).run()
+      .begin().bind(name).bind(value).bind(Self.leads(name) ? rowCodes().code(RowForm(setting: name, value)) : nil).run()
     } else {
       try database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
     }
-    var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
-    event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"
-    if leads { try bindRows(event) } else { try append(event) }
   }
 }
 

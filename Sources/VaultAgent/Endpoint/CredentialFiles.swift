@@ -28,10 +28,8 @@ actor CredentialFiles {
 
   func has(_ lease: String) -> Bool { open[lease] != nil }
 
-  /// How a link's keys are asked for when nobody waits for them.
-  func request(_ link: CredentialsLink) -> CredentialRequest {
-    requests[Self.lease(link)]?.for(link.profile) ?? CredentialRequest(rotating: link.profile)
-  }
+  /// How a link's keys are asked for when nobody waits for them; nil where an agent before this one knew it.
+  func request(_ link: CredentialsLink) -> CredentialRequest? { requests[Self.lease(link)]?.for(link.profile) }
 
   /// Writes a new link's keys.
   ///

@@ -9,7 +9,7 @@ extension Broker {
     let region = try? await catalog.region(of: link.profile, request.environment)
     try await files.add(link, issued.credential, region: region, request)
     await keepFresh(link, issued, request, requester)
-    try await store.add(link, requester: requester)
+    try await store.add(link, environment: request.environment, requester: requester)
   }
 
   func unlink(_ link: CredentialsLink, requester: Requester) async throws {
@@ -59,7 +59,16 @@ extension Broker {
   /// Tries until there are keys to be had: a laptop may be started without a network, or before anybody has signed in.
   private func fill(_ link: CredentialsLink) async {
     let lease = CredentialFiles.lease(link)
-    let request = await files.request(link)
+    let request: CredentialRequest
+    do {
+      if let known = await files.request(link) {
+        request = known
+      } else {
+        request = CredentialRequest(rotating: link.profile, in: try await store.environment(of: link))
+      }
+    } catch {
+      return AgentLog.write("\(link.path): \(Failure(error).message)")
+    }
     var pause = CredentialFiles.pause
     while await files.has(lease) {
       do {

@@ -97,7 +97,9 @@ package struct CredentialRequest: Sendable {
   }
 
   /// What the agent wishes of itself, after a start.
-  package init(rotating profile: String) {
+  ///
+  /// - Parameter environment: of who wished it of an agent before this one.
+  package init(rotating profile: String, in environment: [String: String] = [:]) {
     self.profile = profile
     trigger = .rotation
     refresh = false
@@ -105,7 +107,7 @@ package struct CredentialRequest: Sendable {
     tokenFile = false
     region = nil
     reason = nil
-    environment = [:]
+    self.environment = environment
     mfaCode = nil
     duration = nil
     sessionName = nil

@@ -46,8 +46,17 @@ extension VaultStore {
     }
   }
 
+  /// Where AWS was for who linked a file, where their variables said so: no agent after this one knows it otherwise.
+  public func environment(of link: CredentialsLink) throws -> [String: String] {
+    try setting(Self.variables(of: link)).map(Self.environment) ?? [:]
+  }
+
+  private static func variables(of link: CredentialsLink) -> String { "link.\(link.path)\n\(link.section)" }
+
   /// Remembers that a file is to have a profile's keys from now on. Again is fine.
-  public func add(_ link: CredentialsLink, requester: Requester) throws {
+  ///
+  /// - Parameter environment: what it says of AWS is remembered, too.
+  public func add(_ link: CredentialsLink, environment: [String: String] = [:], requester: Requester) throws {
     let codes = try authenticRows()
     try change { store in
       try store.database.statement(
@@ -57,6 +66,8 @@ extension VaultStore {
         """
       ).begin().bind(link.path).bind(link.section).bind(link.profile).bind(store.clock.now().milliseconds)
         .bind(codes.code(RowForm(link))).run()
+      let variables = Self.text(of: environment.filter { $0.key.hasPrefix("AWS_") })
+      try store.set(Self.variables(of: link), variables.isEmpty ? nil : variables)
       try store.bindRows(Self.event(.credentialsLinked, link, requester))
     }
   }
@@ -68,6 +79,7 @@ extension VaultStore {
       try store.database.statement("DELETE FROM credentials_link WHERE path = ? AND section = ?").begin().bind(link.path)
         .bind(link.section).run()
       guard store.database.changes > 0 else { return }
+      try store.set(Self.variables(of: link), nil)
       try store.bindRows(Self.event(.credentialsUnlinked, link, requester))
     }
   }

@@ -99,7 +99,14 @@ extension VaultStore {
     }
   }
 
-  private static func environment(_ text: String) -> [String: String] {
+  /// Variables as a column holds them, without what would be secret (a proxy's password) or cannot stand in a line.
+  static func text(of environment: [String: String]) -> String {
+    environment.filter { !$0.value.contains("@") && !($0.key + $0.value).utf8.contains { $0 < 32 } }
+      .map { "\($0.key)=\($0.value)" }.sorted().joined(separator: "\n")
+  }
+
+  /// Variables out of such a column.
+  static func environment(_ text: String) -> [String: String] {
     var variables: [String: String] = [:]
     for line in text.split(separator: "\n") {
       guard let equals = line.firstIndex(of: "=") else { continue }
@@ -123,9 +130,5 @@ extension LeaseRecord {
     return form
   }
 
-  /// Without what would be secret (a proxy's password) or cannot stand in a line.
-  fileprivate var environmentText: String {
-    environment.filter { !$0.value.contains("@") && !($0.key + $0.value).utf8.contains { $0 < 32 } }
-      .map { "\($0.key)=\($0.value)" }.sorted().joined(separator: "\n")
-  }
+  fileprivate var environmentText: String { VaultStore.text(of: environment) }
 }

@@ -42,4 +42,25 @@ import Testing
     while try !text().contains("ASIA"), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
     #expect(try text().contains("[vault-app-dev]\nregion = eu-west-1\n") && text().contains("ASIA"))
   }
+
+  @Test("the next agent fills it too, from where the one who linked it had AWS, and asks nobody's shell")
+  func refilledByTheNextAgent() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("link", "--credentials-file", "app-dev")
+    func text() throws -> String { try String(contentsOfFile: vault.home + "/.aws/credentials", encoding: .utf8) }
+    let here = ["AWS_ENDPOINT_URL_STS": ""]
+    try await vault.mustRun("agent", "stop", environment: here)
+    #expect(try !text().contains("[vault-app-dev]"))
+    try await vault.mustRun("unlock", environment: here)
+    let deadline = Date().addingTimeInterval(20)
+    while try !text().contains("ASIA"), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try text().contains("[vault-app-dev]\nregion = eu-west-1\n") && text().contains("ASIA"))
+    // What is remembered goes with the link.
+    try await vault.mustRun("unlink", "--credentials-file", "app-dev")
+    let script =
+      "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute(\"SELECT count(*) FROM setting WHERE name LIKE 'link.%'\").fetchone())"
+    let left = try await Subprocess.run(try Programs.python, ["-c", script, vault.database], environment: [:])
+    #expect(left.output == "(0,)\n", "\(left.output) \(left.errors)")
+  }
 }
