@@ -11,9 +11,16 @@ struct PassphraseAnswers: Sendable {
   func answer(_ request: PassphraseRequest) async throws -> SecretBytes {
     let asked = CurrentPrompter.environment
     // Who asks now comes before who started the agent, whose file may be gone by now. A descriptor is the client's to read.
+    if let path = asked["VAULT_PASSPHRASE_FILE"], !path.isEmpty { return try PassphraseSource.file(path) }
     let isDescribed = asked["VAULT_PASSPHRASE_FD"]?.isEmpty == false
-    if let path = asked["VAULT_PASSPHRASE_FILE"] ?? (isDescribed ? nil : environment["VAULT_PASSPHRASE_FILE"]), !path.isEmpty {
-      return try PassphraseSource.file(path)
+    if asked["VAULT_PASSPHRASE_FILE"] == nil, !isDescribed, let path = environment["VAULT_PASSPHRASE_FILE"], !path.isEmpty {
+      do {
+        return try PassphraseSource.file(path)
+      } catch {
+        // Somebody else's file, of another day: it must not keep those out who can answer. Where nobody is there, it says why.
+        CurrentPrompter.value.notice(
+          "where the agent was started, VAULT_PASSPHRASE_FILE led to nothing: \(Failure(error).message)")
+      }
     }
     switch request {
     case .existing: return try await CurrentPrompter.value.ask(.passphrase(vault: vaultId))

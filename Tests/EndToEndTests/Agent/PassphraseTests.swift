@@ -104,6 +104,40 @@ import Testing
     #expect(result.succeeded, "\(result.errors)")
   }
 
+  @Test("an agent that was started with a bad file says which one to a terminal that has none, and takes what is typed there")
+  func badFileThenTerminal() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await closedVault(simulator)
+    let bad = ["VAULT_PASSPHRASE_FILE": "/nonexistent/words"]
+    #expect(try await vault.run("exec", "alice", "--", "true", environment: bad).end == .exit(66))
+    let script = """
+      import os, pty, sys
+      pid, terminal = pty.fork()
+      if pid == 0:
+          os.execvp(sys.argv[1], [sys.argv[1], "exec", "alice", "--", "true"])
+      shown = b""
+      while not shown.endswith(b"Passphrase of the vault: "):
+          shown += os.read(terminal, 4096)
+      os.write(terminal, open(sys.argv[2], "rb").read())
+      try:
+          while True:
+              shown += os.read(terminal, 4096)
+      except OSError:
+          pass
+      print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode())
+      """
+    let result = try await Subprocess.run(
+      try Programs.python, ["-c", script, try Programs.vault, vault.folder.file("passphrase")],
+      environment: vault.environment.filter { $0.key != "VAULT_PASSPHRASE_FILE" }, timeout: 60)
+    #expect(result.output.hasPrefix("0 ") && result.output.contains("/nonexistent/words"), "\(result.output) \(result.errors)")
+    // Where nobody is there, it is said all the same.
+    try await vault.mustRun("lock")
+    let alone = try await Subprocess.run(
+      try Programs.onPath("setsid"), ["--wait", try Programs.vault, "unlock"],
+      environment: vault.environment.filter { $0.key != "VAULT_PASSPHRASE_FILE" }, timeout: 60)
+    #expect(alone.end == .exit(77) && alone.errors.contains("/nonexistent/words"), "\(alone.end) \(alone.errors)")
+  }
+
   @Test("what was locked while the passphrase was typed stays locked")
   func lockedMeanwhile() async throws {
     let simulator = try await STSSimulatorProcess()
