@@ -18,6 +18,8 @@ public struct SessionSpan: Sendable {
 public struct ProfileUse: Sendable {
   public var name: String
   public var roleARN: String?
+  /// The profile that its role is assumed from, or another source's name.
+  public var source: String?
   public var origin: String
   public var lastUsedAt: Timestamp?
   /// Whether there ever was a session of its role, whichever profile asked.
@@ -69,12 +71,12 @@ extension VaultReader {
     return try database.statement(
       """
       SELECT p.name, p.role_arn, p.origin, (SELECT max(last_used_at) FROM session s WHERE s.profile_id = p.id), \
-        coalesce(p.role_arn IN (SELECT role_arn FROM session), 0) \
+        coalesce(p.role_arn IN (SELECT role_arn FROM session), 0), p.source \
       FROM profile p WHERE p.removed_at IS NULL ORDER BY p.name
       """
     ).begin().rows {
       ProfileUse(
-        name: $0.text(0), roleARN: $0.optionalText(1), origin: $0.text(2),
+        name: $0.text(0), roleARN: $0.optionalText(1), source: $0.optionalText(5), origin: $0.text(2),
         lastUsedAt: $0.optionalInt(3).map { Timestamp(stored: $0) }, roleWasAssumed: $0.int(4) != 0)
     }
   }

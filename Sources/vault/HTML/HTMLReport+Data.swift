@@ -128,9 +128,15 @@ struct HTMLReportData {
     return sums
   }
 
-  /// Profiles of which nothing was handed out in the time that is shown.
+  /// Profiles of which nothing was handed out in the time that is shown, and which no profile that was used leads over.
   var unusedProfiles: [ProfileUse] {
-    let used = Set(statistics.profiles.filter { $0.tally.deliveries > 0 }.map(\.name))
+    let sources = Dictionary(uniqueKeysWithValues: profiles.map { ($0.name, $0.source) })
+    var used: Set<String> = []
+    for profile in statistics.profiles where profile.tally.deliveries > 0 {
+      var next: String? = profile.name
+      // A circle leads to nobody, and ends where it began.
+      while let name = next, used.insert(name).inserted { next = sources[name] ?? nil }
+    }
     return profiles.filter { !used.contains($0.name) }
   }
 

@@ -86,6 +86,19 @@ import Testing
     #expect(!reading.texts[never...].contains("partner-access"))
   }
 
+  @Test("what a used profile leads over is used with it, however far")
+  func sources() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-chained", "--", "true")
+    let texts = try await ReportPage(vault).read().texts
+    let start = try #require(texts.firstIndex(of: "Profiles without use"))
+    let end = texts[start...].firstIndex(of: "Roles never assumed") ?? texts.endIndex
+    let unused = texts[start..<end]
+    #expect(unused.contains { $0.contains("app-mfa") } && unused.contains { $0.contains("bob-dev") })
+    for name in ["alice", "app-dev", "app-chained"] { #expect(!unused.contains(name), "\(name) \(unused)") }
+  }
+
   @Test("filters narrow the page, an empty vault has one too, and the file is for its owner alone")
   func file() async throws {
     let log = try await GeneratedLog(rows: 500)
