@@ -12,7 +12,7 @@ struct ConfigParser {
     case ignored
     case text(section: Int, setting: Int)
     case nested(section: Int, setting: Int)
-    case secret(String)
+    case secret(section: Int, name: String)
   }
 
   let file: String
@@ -116,13 +116,16 @@ struct ConfigParser {
 
   private mutating func readSecret(_ name: String, _ value: Range<Int>, section: Int, origin: SettingOrigin) throws(ConfigError) {
     let bytes = UnsafeRawBufferPointer(rebasing: lines.bytes[value])
-    guard bytes.allSatisfy({ (33...126).contains($0) }) else {
-      throw expected("a secret of visible ASCII characters, without blanks" + found(value))
+    let isSecret = bytes.allSatisfy { (33...126).contains($0) }
+    if !isSecret {
+      warn(
+        "\(name) is no secret: it has visible ASCII characters, without blanks\(found(value)); it is passed over",
+        line: lines.number)
     }
     let setting = Setting(name: name, value: .text(bytes.isEmpty ? "" : SecretName.mask), origin: origin)
-    let secret = bytes.isEmpty ? nil : SecretBytes(copying: bytes)
+    let secret = bytes.isEmpty || !isSecret ? nil : SecretBytes(copying: bytes)
     try put(setting, secret: secret, section: section)
-    above = .secret(name)
+    above = .secret(section: section, name: name)
   }
 
   @discardableResult
@@ -147,7 +150,10 @@ struct ConfigParser {
     switch above {
     case .nothing: return false
     case .ignored: break
-    case .secret(let name): throw expected("the whole of \(name) on one line; this one begins with a blank")
+    case .secret(let section, let name):
+      // Half of a secret is none.
+      table.withSection(section) { $0.dropSecret(name) }
+      warn("\(name) stands on one line, and this one begins with a blank: it is passed over", line: lines.number)
     case .text(let section, let setting):
       if isHeaderOrSetting(line) { warnOfSwallowed() }
       let more = try maskedText(line)

@@ -37,6 +37,9 @@ struct SectionBuilder {
     return settings.count - 1
   }
 
+  /// Takes the bytes of a secret away; its setting stays, so that it is seen where it stands.
+  mutating func dropSecret(_ name: String) { secretBytes[name] = nil }
+
   /// Changes the value of the setting at `position`, of which more lines follow.
   mutating func continueValue(at position: Int, _ change: (inout SettingValue) -> Void) { change(&settings[position].value) }
 

@@ -15,6 +15,16 @@ public struct ProfileSecrets: Sendable {
     self.sessionToken = sessionToken
     self.origin = origin
   }
+
+  /// What is wrong with the access key, which is then not taken from the file; nil where there is one, or none at all.
+  public func fault(of profile: String) -> ConfigWarning? {
+    guard let accessKeyId, !accessKeyId.isEmpty, let secretAccessKey, secretAccessKey.count > 0,
+      !secretAccessKey.withBytes({ AccessKeyForm.isPlain(id: accessKeyId.utf8, secret: $0) })
+    else { return nil }
+    return ConfigWarning(
+      file: origin.file, line: origin.line,
+      text: "the access key of \"\(profile)\" is none (a placeholder, or in quotes?), and is not taken into the vault")
+  }
 }
 
 /// The settings whose values are secrets.

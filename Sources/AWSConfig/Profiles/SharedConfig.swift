@@ -28,6 +28,11 @@ public struct SharedConfig: Sendable {
       sections: table.sections.map(\.section), secrets: secrets, warnings: config.warnings + credentials.warnings)
   }
 
+  /// What is passed over, and access keys that are none.
+  public var allWarnings: [ConfigWarning] {
+    warnings + secrets.sorted { $0.key < $1.key }.compactMap { $0.value.fault(of: $0.key) }
+  }
+
   private static func parse(
     _ path: String?, kind: ConfigFileKind, home: String?
   ) throws(ConfigError) -> (table: SectionTable, warnings: [ConfigWarning]) {

@@ -55,10 +55,9 @@ struct ProfileChange: Sendable {
     return result
   }
 
-  /// Whether a profile may have this name: the SDKs ignore any other (facts, "Shared config and credentials files").
+  /// Whether a profile may have this name: as in a file, but for a first “-”, which the command line takes for an option.
   static func isProfileName(_ name: String) -> Bool {
-    let allowed = Set("_./%@:+-".utf8)
-    return (1...256).contains(name.utf8.count) && !name.hasPrefix("-")
-      && name.utf8.allSatisfy { ($0 | 0x20 >= 97 && $0 | 0x20 <= 122) || (48...57).contains($0) || allowed.contains($0) }
+    (1...256).contains(name.utf8.count) && !name.hasPrefix("-")
+      && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }
   }
 }

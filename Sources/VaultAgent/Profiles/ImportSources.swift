@@ -53,10 +53,8 @@ struct ImportSources: Sendable {
       guard let id = secrets.accessKeyId, !id.isEmpty, let secret = secrets.secretAccessKey, secret.count > 0,
         !known.contains(SectionKey(.profile, profile))
       else { continue }
-      guard secret.withBytes({ AccessKeyForm.isPlain(id: id.utf8, secret: $0) }) else {
-        warnings.append(
-          "\(secrets.origin): the access key of \"\(profile)\" is none (a placeholder, or in quotes?), and is not taken into the vault"
-        )
+      if let fault = secrets.fault(of: profile) {
+        warnings.append(fault.description)
         continue
       }
       keys.append(

@@ -21,7 +21,7 @@ extension ProfileCatalog {
   {
     guard ProfileChange.isProfileName(change.name) else {
       throw AgentError.badRequest(
-        "a profile's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+        "a profile's name has 1 to 256 bytes without control characters, and does not begin with -")
     }
     var section = try reader.section(.profile, change.name)
     if change.mustExist {
@@ -69,7 +69,7 @@ extension ProfileCatalog {
   {
     guard ProfileChange.isProfileName(name) else {
       throw AgentError.badRequest(
-        "a key's name has 1 to 256 letters, digits or characters of _./%@:+-, and does not begin with -")
+        "a key's name has 1 to 256 bytes without control characters, and does not begin with -")
     }
     if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
     let isOwn = try await isOwn(name)

@@ -21,7 +21,7 @@ enum DryRun {
       table.write(to: &output)
     }
     output.flush()
-    if format == .table { for warning in config.warnings { Diagnostics.notice(warning.description) } }
+    if format == .table { for warning in config.allWarnings { Diagnostics.notice(warning.description) } }
   }
 
   private static func text(_ value: SettingValue) -> String {
@@ -49,7 +49,7 @@ enum DryRun {
       }
       writer.key("warnings")
       writer.array { writer in
-        for warning in config.warnings {
+        for warning in config.allWarnings {
           writer.object { writer in
             writer.field("file", warning.file)
             writer.field("line", warning.line)

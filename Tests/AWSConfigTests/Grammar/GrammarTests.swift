@@ -121,15 +121,27 @@ struct GrammarTests {
   }
 
   @Test(
+    "a secret that is none is passed over with its line, and the rest of the file counts",
+    arguments: [
+      ("aws_secret_access_key = a\n  b", 3, "stands on one line"), ("aws_secret_access_key = a b", 2, "without blanks"),
+      ("aws_secret_access_key = ab\u{200B}", 2, "this line has a zero-width space (U+200B)"),
+    ])
+  func noSecret(lines: String, line: Int, said: String) throws {
+    let text = "[default]\n\(lines)\n[profile other]\naws_access_key_id = b\naws_secret_access_key = c"
+    let config = try WrittenHome(config: text, credentials: nil).read()
+    let warning = try #require(config.warnings.first)
+    #expect(config.warnings.count == 1 && warning.line == line && warning.text.contains(said), "\(warning)")
+    #expect(config.secrets["default"]?.secretAccessKey == nil && config.secrets["other"]?.secretAccessKey?.count == 1)
+  }
+
+  @Test(
     "a fault is told by its line and what should stand there",
     arguments: [
       ("region = a", 1, "a section"), ("[default]\nregion", 2, "name = value"), ("[default]\n\n= a", 3, "a name before"),
       ("[default", 1, "“]”"), ("  region = a", 1, "a section"), ("[default]\ns3 =\n  x", 3, "name = value"),
       ("[default]\ns3 =\n  = x", 3, "a name before"),
       ("[default]\r\nregion = a\u{0}b", 2, "UTF-8"), ("# note\r[default]\rregion", 3, "name = value"),
-      ("[default]\naws_secret_access_key = a\n  b", 3, "on one line"),
       ("[default]\naws_secret_access_key a=", 2, "the name of a secret alone"),
-      ("[default]\naws_session_token = a b", 2, "visible ASCII"),
     ])
   func faults(text: String, line: Int, expected: String) throws {
     let error = #expect(throws: ConfigError.self) { try parsed(text) }

@@ -34,10 +34,6 @@ struct UnseenTests {
     arguments: [
       ("\0\0", "“name = value”; this line has a NUL byte"),
       ("\u{FEFF}[profile a]", "“name = value”; this line has a byte order mark (U+FEFF)"),
-      (
-        "aws_secret_access_key = ab\u{200B}",
-        "a secret of visible ASCII characters, without blanks; this line has a zero-width space (U+200B)"
-      ),
     ])
   func faults(line: String, expected: String) throws {
     #expect(throws: ConfigError.syntax(file: "config", line: 2, expected: expected)) { try parsed("[default]\n" + line) }

@@ -45,6 +45,47 @@ import VaultModel
       try await vault.run("access-key", "add", "other", input: "\(id)\n\(STSWorld.aliceSecretAccessKey)\n").end == .exit(65))
   }
 
+  @Test("a secret with a blank in it leaves the other profiles of its file alone, and is named with its line, by a dry run too")
+  func blankInSecret() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    vault.credentials(
+      "[torn]\naws_access_key_id = \(STSWorld.bobAccessKeyId)\naws_secret_access_key = two words\n[alice]\n\(Self.keys)")
+    let said = "~/.aws/credentials:3: aws_secret_access_key is no secret"
+    let tried = try await vault.run("import", "--dry-run")
+    #expect(
+      tried.succeeded && tried.errors.contains(said) && !(tried.output + tried.errors).contains("two words"), "\(tried.errors)")
+    let imported = try await vault.run("import")
+    #expect(imported.succeeded && imported.errors.contains(said), "\(imported.errors)")
+    try await vault.mustRun("exec", "alice", "--", "true")
+    let torn = try await vault.run("exec", "torn", "--", "true")
+    #expect(torn.end == .exit(78) && torn.errors.contains("hint: "), "\(torn.end) \(torn.errors)")
+    #expect(try await vault.rows("access-key", "list").count == 1)
+  }
+
+  @Test("a dry run names a key that is none, as the import does")
+  func dryRunKey() async throws {
+    let vault = TestVault()
+    vault.credentials("[home]\naws_access_key_id = <your-key>\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n")
+    let said = "~/.aws/credentials:3: the access key of \"home\" is none"
+    for words in [["import", "--dry-run"], ["import"]] {
+      let result = try await vault.run(words: words)
+      #expect(result.succeeded && result.errors.contains(said), "\(words) \(result.errors)")
+    }
+    #expect(try await vault.mustRun("import", "--dry-run", "--format", "json").contains("is none"))
+  }
+
+  @Test("what is kept by hand may have any name that a file's profile may", arguments: ["本番", "größe 2", "a$b'c", "x,y"])
+  func namesByHand(name: String) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    let key = name + " key"
+    try await vault.mustRun("access-key", "add", key, input: "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n")
+    try await vault.mustRun("add", name, "--role-arn", STSWorld.devRole, "--source", key, "--region", "us-east-1")
+    #expect(try await vault.mustRun("exec", name, "--", "printenv", "VAULT_PROFILE") == name + "\n")
+    #expect(try await vault.run("add", "a\u{7}b", "--role-arn", STSWorld.devRole, "--source", key).end == .exit(65))
+  }
+
   @Test("a key of what stands in for AWS is sealed, however short")
   func standIn() async throws {
     let vault = TestVault()
