@@ -13,6 +13,8 @@ public enum StoreError: ReportableError, Hashable {
   case chainBroken(String)
   /// What AWS issued came after its profile was forgotten.
   case forgottenMeanwhile(profile: String)
+  /// The folder is a copy of another, which still is where it was.
+  case copied(of: String)
   /// No row is old enough.
   case nothingToArchive
 
@@ -26,6 +28,7 @@ public enum StoreError: ReportableError, Hashable {
     case .unknownIntent(let id): "no open intent \(id)"
     case .chainBroken(let what): "the audit log is not whole: \(what)"
     case .forgottenMeanwhile(let profile): "\"\(profile)\" was forgotten while its session was being made"
+    case .copied(let path): "this is a copy of the vault in \(safeText(path)), whose audit log goes on there"
     case .nothingToArchive: "no row of the audit log is from before then"
     }
   }
@@ -36,12 +39,16 @@ public enum StoreError: ReportableError, Hashable {
     case .forgottenMeanwhile: "ask again for a new one"
     case .wrongKey: "was the key store or the database put back from a copy?"
     case .chainBroken: "nothing is handed out beside a broken log; `vault audit accept` where you put a copy back yourself"
+    case .copied:
+      "use that one, or move it away. To go on with the copy: `vault audit accept` here; the other one then refuses, since both have one place in the keyring"
+    case .nothingToArchive: "`vault audit --limit 1` shows the oldest row"
     default: nil
     }
   }
 
   public var exitStatus: ExitStatus {
     switch self {
+    case .copied: .configuration
     case .locked, .wrongKey: .refused
     case .chainBroken: .inputOutput
     case .forgottenMeanwhile: .temporary

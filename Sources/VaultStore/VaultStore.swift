@@ -18,6 +18,7 @@ public actor VaultStore {
   public nonisolated let vaultId: String
   nonisolated let clock: any WallClock
   let database: Database
+  let path: String
   var cipher: EnvelopeCipher?
   /// Seals in the form of today, where the vault has the one before.
   var successor: EnvelopeCipher?
@@ -56,6 +57,7 @@ public actor VaultStore {
     executor = lane.thread
     ownsThread = given == nil
     self.clock = clock
+    self.path = path
     agent = requester
     do {
       let opened = try Schema.openForWriting(path: path, now: clock.now())
@@ -222,7 +224,7 @@ public actor VaultStore {
 
   /// Whether a setting says where a secret goes, or which one. Others are written also while the vault is locked.
   static func leads(_ name: String) -> Bool {
-    name != "locked" && !["config.", "sink.", "import."].contains { name.hasPrefix($0) }
+    name != "locked" && name != placeSetting && !["config.", "sink.", "import."].contains { name.hasPrefix($0) }
   }
 
   /// - Parameter value: nil takes the setting away.

@@ -27,6 +27,13 @@ extension MasterKeyService {
     if await store.headSequence != anchor?.sequence { await anchorHead(mayAsk: true) }
   }
 
+  /// Remembers where the log goes on. A disk that does not take it hinders nobody: only a copy of the folder would not be told as one.
+  func notePlace() async {
+    do { try await store.takePlace() } catch {
+      AgentLog.write("where the vault is could not be noted: \(Failure(error).message)")
+    }
+  }
+
   static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {
     guard let line else { return nil }
     guard let checkpoint = AuditCheckpoint(line: line) else {
@@ -121,9 +128,17 @@ extension MasterKeyService {
 
   /// Goes on with a log that the key store knows otherwise, because a person put it back from a copy.
   func acceptLog(for prompter: any Prompter, requester: Requester) async throws {
+    var isCopy = false
     do {
-      try await ensureUnlocked(for: prompter, requester: requester)
-      if try await store.acceptRows(requester: requester) { return await anchorHead() }
+      do {
+        try await ensureUnlocked(for: prompter, requester: requester)
+      } catch StoreError.copied {
+        try await store.takePlace()
+        isCopy = true
+        try await ensureUnlocked(for: prompter, requester: requester)
+        try await store.acceptPlace(requester: requester)
+      }
+      if try await store.acceptRows(requester: requester) || isCopy { return await anchorHead() }
       throw AgentError.badRequest("the log is what the key store knows; there is nothing to accept")
     } catch StoreError.chainBroken {
       try await inTurn {

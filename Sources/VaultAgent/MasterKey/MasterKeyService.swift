@@ -87,8 +87,10 @@ actor MasterKeyService {
     let records = try await store.keyRecords()
     guard let active = records.first(where: { $0.state == .active }) else {
       try await makeFirstKey(requester)
-      return
+      return await notePlace()
     }
+    // Before anything is asked of the keyring, or changed there, in which the copy of a vault has the same place as the vault.
+    if active.store == KeyStoreKind.secretService.rawValue { try await store.checkPlace() }
     let keyStore = try keyStore(of: active)
     let key = try await keyStore.read(active.id)
     guard locks == before else { throw AgentError.locked }
@@ -99,6 +101,7 @@ actor MasterKeyService {
     }
     try await settle(records, requester)
     try await takeUpEvidence(keyStore, requester)
+    await notePlace()
   }
 
   /// The first key of a new vault. One that is already there was made by an agent that was ended before the database knew of it: it is

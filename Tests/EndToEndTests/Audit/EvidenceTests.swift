@@ -47,6 +47,45 @@ import Testing
     #expect(try await vault.run("audit", "accept").end == .exit(65))
   }
 
+  @Test("a copied folder says what it is before it touches the keyring, the original goes on, and who means the copy accepts it")
+  func copied() async throws {
+    let keyring = try KeyringSession(.unlocked(password: "demo"))
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(
+      simulator, environment: ["VAULT_KEYSTORE": "secret-service", "DBUS_SESSION_BUS_ADDRESS": keyring.busAddress])
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try await vault.mustRun("agent", "stop")
+    let copy = ["VAULT_HOME": vault.folder.file("copy")]
+    try FileManager.default.copyItem(atPath: vault.vaultHome, toPath: vault.folder.file("copy"))
+    for _ in 0..<2 {
+      for words in [
+        ["exec", "app-dev", "--", "true"], ["exec", "--refresh", "app-dev", "--", "true"], ["master-key", "rotate"],
+      ] {
+        let refused = try await vault.run(words: words, environment: copy)
+        #expect(
+          refused.end == .exit(78) && refused.errors.contains("a copy of the vault in \(vault.database)"), "\(refused.errors)")
+        #expect(refused.errors.contains("vault audit accept"), "\(refused.errors)")
+      }
+      try await vault.mustRun("agent", "stop", environment: copy)
+      // The original has noticed nothing.
+      try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true")
+      #expect(try await vault.mustRun("audit", "verify").contains("is whole"))
+      try await vault.mustRun("agent", "stop")
+    }
+    try await vault.mustRun("audit", "accept", environment: copy)
+    try await vault.mustRun("exec", "app-dev", "--", "true", environment: copy)
+    #expect(try await vault.mustRun("audit", "verify", environment: copy).contains("is whole"))
+    try await vault.mustRun("agent", "stop", environment: copy)
+    let original = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(original.end == .exit(74) && original.errors.contains("vault audit accept"), "\(original.end) \(original.errors)")
+    try await vault.mustRun("agent", "stop")
+    // A folder that was moved is no copy.
+    try FileManager.default.moveItem(atPath: vault.folder.file("copy"), toPath: vault.folder.file("moved"))
+    let moved = ["VAULT_HOME": vault.folder.file("moved")]
+    try await vault.mustRun("exec", "--refresh", "app-dev", "--", "true", environment: moved)
+    try await vault.mustRun("agent", "stop", environment: moved)
+  }
+
   @Test("a row that a forger put behind the log is refused by the agent, and verify says which")
   func forged() async throws {
     let simulator = try await STSSimulatorProcess()
