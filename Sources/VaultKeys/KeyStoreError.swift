@@ -109,10 +109,10 @@ public enum KeyStoreError: ReportableError, Hashable {
     case .otherVault: "each vault has a key of its own: VAULT_HOME says which vault is meant"
     case .fileExists: "name another file, or remove it first"
     case .wrongPassphrase: "try again; nothing was changed"
-    case .passphraseTooShort, .passphraseTooLong: nil
+    case .passphraseTooShort, .passphraseTooLong: "choose another one"
     case .noPassphrase(let failure): failure.hint
     case .unsafeFile(let path, _): "make it yours alone: ls -ld \(safeText(path)), then chmod or chown"
-    case .inputOutput: nil
+    case .inputOutput: "is there room, and is the folder yours?"
     case .noFile: "VAULT_PASSPHRASE_FILE, or --passphrase-file, names it"
     case .noMemory: "close other programs, or raise the limit of this one (ulimit -v, MemoryMax), and try again"
     case .other: nil

@@ -41,6 +41,7 @@ public enum StoreError: ReportableError, Hashable {
     case .chainBroken: "nothing is handed out beside a broken log; `vault audit accept` where you put a copy back yourself"
     case .copied:
       "use that one, or move it away. To go on with the copy: `vault audit accept` here; the other one then refuses, since both have one place in the keyring"
+    case .unknownProfile: "`vault list` shows the profiles"
     case .nothingToArchive: "`vault audit --limit 1` shows the oldest row"
     default: nil
     }

@@ -56,7 +56,7 @@ do {
 } catch let told as TeamFetch.Told {
   exit(told.exitStatus.rawValue)
 } catch {
-  let failure = Failure(error)
+  let failure = Help.pointing(Failure(error), CommandLine.arguments)
   Diagnostics.report(failure)
   exit(failure.exitStatus.rawValue)
 }

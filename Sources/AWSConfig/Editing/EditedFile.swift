@@ -59,7 +59,8 @@ public struct EditedFile {
     }
     var status = stat()
     guard lstat(path, &status) != 0 || status.st_mode & S_IFMT != S_IFLNK else {
-      throw Failure("\(path) is a link that leads nowhere", exitStatus: .cannotCreate)
+      throw Failure(
+        "\(path) is a link that leads nowhere", hint: "remove it, or make the file that it names", exitStatus: .cannotCreate)
     }
     return path
   }
@@ -114,12 +115,13 @@ public struct EditedFile {
     let file = sys_open(target, O_RDONLY | O_NONBLOCK, 0)
     guard file >= 0 else {
       if errno == ENOENT { return Content() }
-      throw Failure("cannot read \(path) (\(String(cString: strerror(errno))))", exitStatus: .noInput)
+      throw Failure(
+        "cannot read \(path) (\(String(cString: strerror(errno))))", hint: "look at its owner and its mode", exitStatus: .noInput)
     }
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= Self.longest else {
-      throw Failure("\(path) is no regular file of at most 16 MiB", exitStatus: .noInput)
+      throw Failure("\(path) is no regular file of at most 16 MiB", hint: "only such a file is changed", exitStatus: .noInput)
     }
     var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
     var count = 0
@@ -139,7 +141,9 @@ public struct EditedFile {
     unlink(temporary)
     let file = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, UInt32(mode))
     guard file >= 0 else {
-      throw Failure("cannot write beside \(path) (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
+      throw Failure(
+        "cannot write beside \(path) (\(String(cString: strerror(errno))))",
+        hint: "is there room, and may you write in that folder?", exitStatus: .cannotCreate)
     }
     var isGone = false
     defer { if !isGone { unlink(temporary) } }
@@ -150,13 +154,16 @@ public struct EditedFile {
       guard count > 0 else {
         let code = errno
         close(file)
-        throw Failure("cannot write \(path) (\(String(cString: strerror(code))))", exitStatus: .inputOutput)
+        throw Failure(
+          "cannot write \(path) (\(String(cString: strerror(code))))", hint: "is there room, and may you write in that folder?",
+          exitStatus: .inputOutput)
       }
       written += count
     }
     guard fchmod(file, mode) == 0, fsync(file) == 0 else {
       close(file)
-      throw Failure("cannot write \(path) to the disk", exitStatus: .inputOutput)
+      throw Failure(
+        "cannot write \(path) to the disk", hint: "is there room, and may you write in that folder?", exitStatus: .inputOutput)
     }
     close(file)
     isGone = true

@@ -44,8 +44,9 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
 
   public var hint: String? {
     switch self {
+    case .invalid(_, let origin, _) where origin == .vault: "`vault edit` changes it"
     case .syntax, .invalid: "correct that line"
-    case .unreadable(_, let problem) where problem.contains("UTF-16"): nil
+    case .unreadable(_, let problem) where problem.contains("UTF-16"): "an editor saves it so, or `iconv -f UTF-16 -t UTF-8`"
     case .unreadable: "check the path, its owner and its permissions"
     case .noSuchProfile(_, let origin):
       origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"

@@ -72,7 +72,9 @@ extension MasterKeyService {
   ) {
     let backup = try KeyBackup(path: path, vaultId: store.vaultId)
     guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else {
-      throw Failure("this vault has no key yet; there is nothing to restore", exitStatus: .badData)
+      throw Failure(
+        "this vault has no key yet; there is nothing to restore",
+        hint: "put the database that the copy is for in its place first", exitStatus: .badData)
     }
     guard active.id == backup.keyId else {
       throw Failure(

@@ -18,7 +18,9 @@ public enum PrivateDirectory {
     var status = stat()
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
-      throw Failure("cannot look at \(path): \(String(cString: strerror(errno)))", exitStatus: .cannotCreate)
+      throw Failure(
+        "cannot look at \(path): \(String(cString: strerror(errno)))", hint: "VAULT_HOME names another place for the vault",
+        exitStatus: .cannotCreate)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw Failure("\(path) is not a folder", hint: "move it away; the vault keeps its files there", exitStatus: .refused)
@@ -50,11 +52,15 @@ public enum PrivateDirectory {
   private static func make(_ path: String) throws(Failure) {
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
-      throw Failure("cannot make the folder \(path): \(String(cString: strerror(errno)))", exitStatus: .cannotCreate)
+      throw Failure(
+        "cannot make the folder \(path): \(String(cString: strerror(errno)))",
+        hint: "VAULT_HOME names another place for the vault", exitStatus: .cannotCreate)
     }
     try make(String(path[..<slash]))
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw Failure("cannot make the folder \(path): \(String(cString: strerror(errno)))", exitStatus: .cannotCreate)
+      throw Failure(
+        "cannot make the folder \(path): \(String(cString: strerror(errno)))",
+        hint: "VAULT_HOME names another place for the vault", exitStatus: .cannotCreate)
     }
   }
 }

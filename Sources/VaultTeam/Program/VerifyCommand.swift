@@ -48,7 +48,10 @@ struct VerifyCommand {
   }
 
   private mutating func forget(_ id: String) throws {
-    guard verified[id] != nil else { throw Failure("nothing of \(id) was proven here", exitStatus: .noInput) }
+    guard verified[id] != nil else {
+      throw Failure(
+        "nothing of \(id) was proven here", hint: "`vault audit verify --from` without it shows the vaults", exitStatus: .noInput)
+    }
     verified[id] = nil
     try verified.save()
   }
@@ -133,7 +136,11 @@ struct VerifyCommand {
   }
 
   private func conclude(_ vault: String?) throws {
-    guard count > 0 else { throw Failure("the server has no log" + (vault.map { " of \($0)" } ?? ""), exitStatus: .noInput) }
+    guard count > 0 else {
+      throw Failure(
+        "the server has no log" + (vault.map { " of \($0)" } ?? ""), hint: "a laptop brings it there by `vault audit ship`",
+        exitStatus: .noInput)
+    }
     try verified.save()
     guard broken == 0 else {
       throw Failure(

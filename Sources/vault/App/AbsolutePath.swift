@@ -8,7 +8,9 @@ func absolutePath(_ path: String) throws(Failure) -> String {
   guard !path.isEmpty else { throw Failure("a file's name is empty", exitStatus: .usage) }
   if path.hasPrefix("~/"), let home = variable("HOME") { return home + path.dropFirst(1) }
   if path.hasPrefix("/") { return path }
-  guard let folder = getcwd(nil, 0) else { throw Failure("the folder we are in is gone", exitStatus: .noInput) }
+  guard let folder = getcwd(nil, 0) else {
+    throw Failure("the folder we are in is gone", hint: "cd to another one", exitStatus: .noInput)
+  }
   defer { free(folder) }
   return String(cString: folder) + "/" + path
 }
@@ -19,6 +21,8 @@ func absolutePath(_ path: String) throws(Failure) -> String {
 @discardableResult
 func existingPath(_ path: String) throws(Failure) -> String {
   let full = try absolutePath(path)
-  if access(full, F_OK) != 0, errno == ENOENT || errno == ENOTDIR { throw Failure("no file \(path)", exitStatus: .noInput) }
+  if access(full, F_OK) != 0, errno == ENOENT || errno == ENOTDIR {
+    throw Failure("no file \(path)", hint: "its name counts from the folder that you are in", exitStatus: .noInput)
+  }
   return full
 }

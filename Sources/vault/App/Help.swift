@@ -1,5 +1,14 @@
+import VaultModel
+
 /// The texts of `--help`.
 enum Help {
+  /// What was typed wrong, with the way to the command's help where no better hint is known.
+  static func pointing(_ failure: Failure, _ words: [String]) -> Failure {
+    guard failure.exitStatus == .usage, failure.hint == nil, words.count > 1 else { return failure }
+    let name = words[1] == "exec" ? words[1] : (try? Commands.find(words))?.command.name
+    return Failure(failure.message, hint: "`vault \(name.map { $0 + " " } ?? "")--help`", exitStatus: failure.exitStatus)
+  }
+
   static func overview() -> String {
     var text = """
       Reach AWS as an application role, with temporary credentials that are sealed, fresh and logged.

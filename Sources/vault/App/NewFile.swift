@@ -22,17 +22,23 @@ final class NewFile {
     unlink(temporary)
     descriptor = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
-      throw Failure("cannot write beside \(path) (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
+      throw Failure(
+        "cannot write beside \(path) (\(String(cString: strerror(errno))))",
+        hint: "is there room, and may you write in that folder?", exitStatus: .cannotCreate)
     }
   }
 
   /// - Throws: where it does not reach the disk; what had the name before is untouched then.
   func putInPlace() throws(Failure) {
     guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 else {
-      throw Failure("cannot write \(path) to the disk (\(String(cString: strerror(errno))))", exitStatus: .inputOutput)
+      throw Failure(
+        "cannot write \(path) to the disk (\(String(cString: strerror(errno))))",
+        hint: "is there room, and may you write in that folder?", exitStatus: .inputOutput)
     }
     guard rename(temporary, path) == 0 else {
-      throw Failure("cannot put \(path) in place (\(String(cString: strerror(errno))))", exitStatus: .cannotCreate)
+      throw Failure(
+        "cannot put \(path) in place (\(String(cString: strerror(errno))))",
+        hint: "is there room, and may you write in that folder?", exitStatus: .cannotCreate)
     }
     isInPlace = true
   }

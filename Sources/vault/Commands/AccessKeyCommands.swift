@@ -83,7 +83,10 @@ enum AccessKeyCommands {
   /// From the terminal when standard input is one, else the next line of standard input.
   private static func ask(_ question: String, echo: Bool) throws -> WireBuffer {
     if isatty(0) == 1 {
-      guard let typed = Terminal.ask(question, echo: echo) else { throw Failure("nothing was typed", exitStatus: .badData) }
+      guard let typed = Terminal.ask(question, echo: echo) else {
+        throw Failure(
+          "nothing was typed", hint: "the id and the secret may also come as two lines on standard input", exitStatus: .badData)
+      }
       return typed
     }
     return try SecretInput.line(from: 0, what: "standard input")

@@ -91,7 +91,8 @@ enum AgentCommands {
     let file = sys_open(path, O_RDONLY | O_NOFOLLOW, 0)
     guard file >= 0 else {
       if errno == ENOENT { return Diagnostics.notice("no log yet; under systemd it is in the journal") }
-      throw Failure("cannot read \(path) (errno \(errno))", exitStatus: .noInput)
+      throw Failure(
+        "cannot read \(path) (errno \(errno))", hint: "an agent that systemd started logs in the journal", exitStatus: .noInput)
     }
     defer { close(file) }
     var output = Output()

@@ -153,7 +153,10 @@ enum AuditCommands {
   /// What is in a small file, or comes on standard input.
   private static func smallText(_ path: String) throws(Failure) -> String {
     let file = path == "-" ? 0 : sys_open(path, O_RDONLY | O_NONBLOCK, 0)
-    guard file >= 0 else { throw Failure("cannot read \(path) (errno \(errno))", exitStatus: .noInput) }
+    guard file >= 0 else {
+      throw Failure(
+        "cannot read \(path) (errno \(errno))", hint: "look at its name, its owner and its mode", exitStatus: .noInput)
+    }
     defer { if file > 0 { close(file) } }
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 1_024)

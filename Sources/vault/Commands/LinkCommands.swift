@@ -71,7 +71,9 @@ enum LinkCommands {
         // A profile that the file itself has keeps its section; the linked one stands beside it.
         let name = isOwn ? profile : prefix + profile
         guard isName(name) else {
-          throw Failure("\"\(name)\" cannot be a profile's name in \(file.path)", exitStatus: .badData)
+          throw Failure(
+            "\"\(name)\" cannot be a profile's name in \(file.path)",
+            hint: "letters, digits and _./%@:+- may stand in the name of a link", exitStatus: .badData)
         }
         var text = name == "default" ? "[default]\n" : "[profile \(name)]\n"
         text += "credential_process = \"\(program)\" credentials \(profile)\n"
@@ -135,7 +137,11 @@ enum LinkCommands {
   }
 
   private static func linkFile(_ profile: String, as section: String, _ paths: VaultPaths) throws {
-    guard isName(section) else { throw Failure("\"\(section)\" cannot be a profile's name", exitStatus: .badData) }
+    guard isName(section) else {
+      throw Failure(
+        "\"\(section)\" cannot be a profile's name", hint: "letters, digits and _./%@:+- may stand in the name of a link",
+        exitStatus: .badData)
+    }
     let file = try credentialsFile()
     let writer = MessageWriter(.linkFile)
     writer.add(.profile, profile)
@@ -156,7 +162,11 @@ enum LinkCommands {
       writer.add(.profile, name)
       let reply = try AgentClient(paths: paths).ask(writer)
       let sections = reply.texts(.text)
-      if sections.isEmpty, let name { throw Failure("\(file) has no link \"\(name)\"", exitStatus: .noInput) }
+      if sections.isEmpty, let name {
+        throw Failure(
+          "\(file) has no link \"\(name)\"", hint: "`vault unlink --credentials-file` takes out all of them", exitStatus: .noInput
+        )
+      }
       removed += sections
     }
     Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")

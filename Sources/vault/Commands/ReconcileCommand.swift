@@ -36,7 +36,9 @@ enum ReconcileCommand {
     guard result.isClean else {
       throw Failure(
         "\(result.outside.count) calls outside the vault, \(result.unseen.count) that AWS did not see, "
-          + "\(result.elsewhere.count) uses from elsewhere", exitStatus: .badData)
+          + "\(result.elsewhere.count) uses from elsewhere",
+        hint: "an address that is yours: --address; a key that is used elsewhere: `vault access-key rotate`", exitStatus: .badData
+      )
     }
     Diagnostics.notice("\(result.count) events: \(result.matched) calls are in both, \(result.others) are others'")
   }

@@ -17,7 +17,9 @@ enum ExportVerification {
     case .broken(let fault):
       throw Failure("\(file) is not whole: \(fault)", hint: "compare it with the log, or with another copy", exitStatus: .badData)
     }
-    guard proof.rows > 0 else { throw Failure("\(file) holds no row", exitStatus: .badData) }
+    guard proof.rows > 0 else {
+      throw Failure("\(file) holds no row", hint: "`vault audit export --format jsonl` writes some", exitStatus: .badData)
+    }
     if proof.first > 1 { Diagnostics.notice("it begins at row \(proof.first); what was before is not in the file") }
     if let signer = proof.signer, evidence.publicKey == nil {
       Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")

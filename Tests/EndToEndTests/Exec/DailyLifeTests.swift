@@ -24,6 +24,18 @@ import Testing
     #expect(try await simulator.requests("AssumeRole").count == 1)
   }
 
+  @Test(
+    "what is typed wrong leads to the help of its command",
+    arguments: [
+      (["exec", "--duration", "1s", "x"], "vault exec --help"), (["audit", "--limit", "x"], "vault audit --help"),
+      (["list", "--nothing"], "hint: "), (["login", "--all"], "vault login --help"), (["forget"], "hint: "),
+      (["link"], "vault link --help"),
+    ])
+  func usage(words: [String], hint: String) async throws {
+    let result = try await TestVault().run(words: words)
+    #expect(result.end == .exit(64) && result.errors.contains("hint: ") && result.errors.contains(hint), "\(result.errors)")
+  }
+
   @Test("cron's bare environment is enough, and finds the agent that runs")
   func cron() async throws {
     let simulator = try await STSSimulatorProcess()
