@@ -22,7 +22,7 @@ struct TypedPage {
     return ["README.md"] + docs.filter { $0.hasSuffix(".md") }.sorted().map { "docs/" + $0 }
   }()
 
-  private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../..").standardized
+  private static let root = Repository.root
 
   init(_ name: String) throws {
     self.name = name
