@@ -2,17 +2,34 @@ import Glibc
 import VaultModel
 
 /// The bytes of one file, wiped when they have been used.
-enum ConfigFile {
-  /// Lends the bytes of the file at `path`; none where it is missing.
-  /// - Parameter shown: the path as the person knows it.
-  static func withBytes<Result>(
-    _ path: String, shown: String, _ body: (UnsafeRawBufferPointer) throws(ConfigError) -> Result
-  ) throws(ConfigError) -> Result {
+final class ConfigFile {
+  /// The path as the person knows it.
+  let shown: String
+  private let buffer: UnsafeMutableRawBufferPointer
+  /// Valid while the file is.
+  let bytes: UnsafeRawBufferPointer
+
+  deinit {
+    if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) }
+    buffer.deallocate()
+  }
+
+  /// Reads the file at `path`; one that is missing is as an empty one.
+  init(_ path: String, shown: String) throws(ConfigError) {
+    self.shown = shown
+    (buffer, bytes) = try Self.read(path, shown: shown)
+  }
+
+  private static func read(
+    _ path: String, shown: String
+  ) throws(ConfigError) -> (buffer: UnsafeMutableRawBufferPointer, bytes: UnsafeRawBufferPointer) {
     // O_NONBLOCK: the open of a FIFO must not wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
       let code = errno
-      if code == ENOENT || code == ENOTDIR { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+      if code == ENOENT || code == ENOTDIR {
+        return (UnsafeMutableRawBufferPointer(start: nil, count: 0), UnsafeRawBufferPointer(start: nil, count: 0))
+      }
       throw ConfigError.unreadable(file: shown, problem: "cannot be opened: \(reason(code))")
     }
     defer { close(descriptor) }
@@ -22,13 +39,16 @@ enum ConfigFile {
     }
     guard status.st_mode & S_IFMT == S_IFREG else { throw ConfigError.unreadable(file: shown, problem: "is not a regular file") }
     guard status.st_size <= ConfigLimits.fileBytes else {
-      throw ConfigError.unreadable(file: shown, problem: "is longer than 64 MiB")
+      throw ConfigError.unreadable(file: shown, problem: "is longer than 16 MiB")
     }
     // One byte more shows a file that grew meanwhile.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
+    var isWhole = false
     defer {
-      if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) }
-      buffer.deallocate()
+      if !isWhole {
+        if let start = buffer.baseAddress { explicit_bzero(start, buffer.count) }
+        buffer.deallocate()
+      }
     }
     let count = try fill(buffer, from: descriptor, shown: shown)
     guard count < buffer.count else { throw ConfigError.unreadable(file: shown, problem: "changed while it was read") }
@@ -36,7 +56,8 @@ enum ConfigFile {
       throw ConfigError.unreadable(file: shown, problem: "is UTF-16 text: save it as UTF-8")
     }
     MarkedBlocks.blank(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
-    return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    isWhole = true
+    return (buffer, UnsafeRawBufferPointer(rebasing: buffer[..<count]))
   }
 
   private static func fill(_ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, shown: String) throws(ConfigError)

@@ -1,13 +1,9 @@
 /// How much of a file is taken.
 ///
 /// Each is far above what people have (the longest config in rivals' issues has 7,000 lines) and low enough that the time and the
-/// memory that a hostile file costs grow no faster than the file.
+/// memory that a hostile file costs grow no faster than the file. How many sections there are is limited by the file's size alone.
 enum ConfigLimits {
-  static let fileBytes = 64 << 20
-  /// Sections of one file.
-  static let sections = 50_000
-  /// Settings of one file, the lines of nested values among them.
-  static let settings = 250_000
+  static let fileBytes = 16 << 20
   /// Settings of one section, or of a profile with all that it includes.
   static let settingsOfSection = 500
   /// Lines of one nested value.

@@ -3,6 +3,7 @@ import Glibc
 /// The lines of a file, as ranges of its bytes: after LF, CRLF or a lone CR comes the next. A BOM at the front is passed over.
 struct ConfigLines: Sequence, IteratorProtocol {
   let bytes: UnsafeRawBufferPointer
+  private let end: Int
   private var next0: Int
   /// Of the line that was given last; 1 for the first.
   private(set) var number = 0
@@ -10,18 +11,27 @@ struct ConfigLines: Sequence, IteratorProtocol {
   /// - Parameter bytes: must outlive the sequence.
   init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
+    end = bytes.count
     next0 = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF ? 3 : 0
   }
 
+  /// The lines of a part of `bytes`, the first of which has a number.
+  init(_ bytes: UnsafeRawBufferPointer, in part: Range<Int>, from line: Int) {
+    self.bytes = bytes
+    end = part.upperBound
+    next0 = part.lowerBound
+    number = line - 1
+  }
+
   mutating func next() -> Range<Int>? {
-    guard next0 < bytes.count else { return nil }
+    guard next0 < end else { return nil }
     let start = next0
-    var end = start
-    while end < bytes.count, bytes[end] != Byte.lineFeed, bytes[end] != Byte.carriageReturn { end += 1 }
-    let isPair = end + 1 < bytes.count && bytes[end] == Byte.carriageReturn && bytes[end + 1] == Byte.lineFeed
-    next0 = end + (isPair ? 2 : 1)
+    var stop = start
+    while stop < end, bytes[stop] != Byte.lineFeed, bytes[stop] != Byte.carriageReturn { stop += 1 }
+    let isPair = stop + 1 < end && bytes[stop] == Byte.carriageReturn && bytes[stop + 1] == Byte.lineFeed
+    next0 = stop + (isPair ? 2 : 1)
     number += 1
-    return start..<end
+    return start..<stop
   }
 
   /// `range` without the blanks at both ends; those beyond ASCII too, as the AWS CLI has it (Python's `str.strip`).

@@ -28,8 +28,6 @@ struct ConfigParser {
   private var indent = 0
   private var nestedNames: [String: Int] = [:]
   private var names: SettingNames
-  /// Settings and lines of nested values that were taken.
-  private var taken = 0
   private var unknownNames: Set<String> = []
   private var warningsLeftOut = 0
 
@@ -51,7 +49,21 @@ struct ConfigParser {
     return (parser.table, parser.warnings)
   }
 
-  private init(_ bytes: UnsafeRawBufferPointer, file: String, kind: ConfigFileKind) {
+  /// Reads a part of the bytes that begins with a header at the start of a line, on which nothing before it has an effect.
+  ///
+  /// - Parameter isNew: false to add to what the part before gave.
+  mutating func parse(_ part: Range<Int>, from line: Int, isNew: Bool = true) throws(ConfigError) -> SectionTable {
+    if isNew { table = SectionTable() }
+    warnings.removeAll()
+    section = nil
+    above = .nothing
+    indent = 0
+    lines = ConfigLines(lines.bytes, in: part, from: line)
+    while let line = lines.next() { try read(line) }
+    return table
+  }
+
+  init(_ bytes: UnsafeRawBufferPointer, file: String, kind: ConfigFileKind) {
     lines = ConfigLines(bytes)
     names = SettingNames(bytes)
     self.file = file
@@ -85,9 +97,6 @@ struct ConfigParser {
     case .section(let kind, let name, let bare):
       section = .some(table.open(kind, name, bare: bare, line: lines.number))
       warnOfUnseen(place, "the section's name")
-      guard table.sections.count <= ConfigLimits.sections else {
-        throw expected("at most \(ConfigLimits.sections) sections in a file")
-      }
     case .ignored(let why):
       section = .some(nil)
       warn(why + found(place), line: lines.number)
@@ -130,19 +139,11 @@ struct ConfigParser {
 
   @discardableResult
   private mutating func put(_ setting: Setting, secret: SecretBytes? = nil, section: Int) throws(ConfigError) -> Int {
-    let before = table.sections[section].settings.count
     let position = table.withSection(section) { $0.put(setting, secret: secret) }
-    let after = table.sections[section].settings.count
-    guard after <= ConfigLimits.settingsOfSection else {
+    guard table.sections[section].settings.count <= ConfigLimits.settingsOfSection else {
       throw expected("at most \(ConfigLimits.settingsOfSection) settings in a section")
     }
-    try count(after - before)
     return position
-  }
-
-  private mutating func count(_ more: Int) throws(ConfigError) {
-    taken += more
-    guard taken <= ConfigLimits.settings else { throw expected("at most \(ConfigLimits.settings) settings in a file") }
   }
 
   /// - Returns: false where there is no value above that the line could continue.
@@ -177,7 +178,6 @@ struct ConfigParser {
       let value = name.isSecret ? SecretName.mask : try text(range)
       let known = nestedNames[name.text]
       if known == nil {
-        try count(1)
         guard nestedNames.count < ConfigLimits.nestedSettings else {
           throw expected("at most \(ConfigLimits.nestedSettings) lines in a nested value")
         }
@@ -198,11 +198,7 @@ struct ConfigParser {
   /// Whether a line that continues a value would be a section's header or a setting, did it not begin with a blank.
   private func isHeaderOrSetting(_ line: Range<Int>) -> Bool {
     if lines.bytes[line.lowerBound] == Byte.open {
-      guard let close = lines.first(Byte.close, in: line) else { return false }
-      let place = lines.trimmedOfASCII(line.lowerBound + 1..<close)
-      guard place.count <= ConfigLimits.headerBytes, lines.isText(place) else { return false }
-      if case .section = SectionHeader(UnsafeRawBufferPointer(rebasing: lines.bytes[place]), in: kind) { return true }
-      return false
+      return lines.section(namedBy: line, in: kind) != nil
     }
     guard let equals = lines.first(Byte.equals, in: line) else { return false }
     let place = lines.trimmed(line.lowerBound..<equals)

@@ -84,3 +84,15 @@ enum SectionHeader: Equatable {
   private static let backslash = UInt8(ascii: "\\")
   private static func isBlank(_ byte: UInt8) -> Bool { byte == 32 || byte == 9 }
 }
+
+extension ConfigLines {
+  /// The section that a header's line opens; nil where it opens none.
+  func section(namedBy line: Range<Int>, in file: ConfigFileKind) -> (key: SectionKey, bare: Bool)? {
+    guard let close = first(Byte.close, in: line) else { return nil }
+    let place = trimmedOfASCII(line.lowerBound + 1..<close)
+    guard place.count <= ConfigLimits.headerBytes, isText(place),
+      case .section(let kind, let name, let bare) = SectionHeader(UnsafeRawBufferPointer(rebasing: bytes[place]), in: file)
+    else { return nil }
+    return (SectionKey(kind, name), bare)
+  }
+}

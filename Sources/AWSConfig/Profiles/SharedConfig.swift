@@ -37,14 +37,13 @@ public struct SharedConfig: Sendable {
     _ path: String?, kind: ConfigFileKind, home: String?
   ) throws(ConfigError) -> (table: SectionTable, warnings: [ConfigWarning]) {
     guard let path else { return (SectionTable(), []) }
-    let shown = shown(path, home: home)
-    return try ConfigFile.withBytes(path, shown: shown) { bytes throws(ConfigError) in
-      try ConfigParser.parse(bytes, file: shown, kind: kind)
-    }
+    let file = try ConfigFile(path, shown: shown(path, home: home))
+    defer { withExtendedLifetime(file) {} }
+    return try ConfigParser.parse(file.bytes, file: file.shown, kind: kind)
   }
 
   /// The path as the person knows it.
-  private static func shown(_ path: String, home: String?) -> String {
+  static func shown(_ path: String, home: String?) -> String {
     guard var home = home.map({ $0[...] }) else { return path }
     while home.hasSuffix("/") { home = home.dropLast() }
     return !home.isEmpty && path.hasPrefix(home + "/") ? "~" + path.dropFirst(home.count) : path

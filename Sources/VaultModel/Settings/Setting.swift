@@ -78,3 +78,16 @@ public struct ConfigSection: Sendable, Hashable {
     return text
   }
 }
+
+/// What names a section.
+public struct SectionKey: Hashable, Sendable {
+  public let kind: SectionKind
+  public let name: String
+
+  public init(_ kind: SectionKind, _ name: String) {
+    self.kind = kind
+    self.name = name
+  }
+
+  public init(_ section: ConfigSection) { self.init(section.kind, section.name) }
+}

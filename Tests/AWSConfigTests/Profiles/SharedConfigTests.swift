@@ -42,8 +42,8 @@ struct SharedConfigTests {
   @Test("a file that is too long is refused before it is read")
   func tooLong() throws {
     let home = try WrittenHome(config: "", credentials: nil)
-    #expect(truncate(home.path + "/.aws/config", (64 << 20) + 1) == 0)
-    #expect(throws: ConfigError.unreadable(file: "~/.aws/config", problem: "is longer than 64 MiB")) { try home.read() }
+    #expect(truncate(home.path + "/.aws/config", (16 << 20) + 1) == 0)
+    #expect(throws: ConfigError.unreadable(file: "~/.aws/config", problem: "is longer than 16 MiB")) { try home.read() }
   }
 
   @Test("a file that holds more than it said is not taken for whole")
