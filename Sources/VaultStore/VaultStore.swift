@@ -23,6 +23,8 @@ public actor VaultStore {
   /// Seals in the form of today, where the vault has the one before.
   var successor: EnvelopeCipher?
   var trust = RowTrust()
+  /// Moves with every change of rows that lead to a secret.
+  var rowGeneration: UInt64 = 0
   var head: AuditHead
   /// The log's keys, once the vault was unlocked; they stay when it is locked, since they open nothing.
   var ratchet: Ratchet?

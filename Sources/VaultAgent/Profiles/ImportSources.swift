@@ -10,16 +10,57 @@ struct ImportSources: Sendable {
   private(set) var warnings: [String] = []
   private(set) var keys: [ImportedKey] = []
   private var merged: [ConfigSection] = []
+  /// What was left out, where only what changed was read.
+  private(set) var changes: ChangedSections?
 
   /// Reads files that are followed already. A stamp is taken before its file is read, so that a change meanwhile is seen the next time.
   init(followed: [WatchedFile]) throws {
+    for pair in Self.pairs(of: followed) { try add(config: pair.config, credentials: pair.credentials, home: pair.home) }
+  }
+
+  /// Reads of the followed files what is not as it is known.
+  ///
+  /// - Returns: nil where the files are to be read as a whole.
+  init?(changedIn followed: [WatchedFile], known: KnownSections, reader: VaultReader) throws {
+    var pairs: [SharedPieces] = []
+    for pair in Self.pairs(of: followed) {
+      note(pair)
+      let pieces = try SharedPieces(configFile: pair.config, credentialsFile: pair.credentials, home: pair.home)
+      guard let pieces else { return nil }
+      pairs.append(pieces)
+    }
+    var changes = ChangedSections(known)
+    for (place, pair) in pairs.enumerated() {
+      var pieces = pair
+      try pair.forEachKey { key in
+        guard !pairs[..<place].contains(where: { $0.contains(key) }) else { return }
+        let digest = pair.digest(of: key, place: place)
+        if changes.isUnchanged(key, digest) { return }
+        guard let (section, secrets) = try pieces.read(key) else { return }
+        if changes.isUnchanged(section, hasSecrets: secrets != nil) { return }
+        if let secrets { add(secrets, of: key.name) }
+        merged.append(section)
+      }
+    }
+    let affected = try changes.spread(reader)
+    for name in affected {
+      let key = SectionKey(.profile, name)
+      guard changes.unchanged.keys.remove(key) != nil, let place = pairs.firstIndex(where: { $0.contains(key) }) else { continue }
+      if let (section, _) = try pairs[place].read(key) { merged.append(section) }
+    }
+    self.changes = changes
+  }
+
+  private typealias Pair = (config: String?, credentials: String?, home: String?)
+
+  private static func pairs(of followed: [WatchedFile]) -> [Pair] {
     let configs = followed.filter { $0.role == .config }
     let credentials = followed.filter { $0.role == .credentials }
-    for index in 0..<max(configs.count, credentials.count) {
-      try add(
-        config: index < configs.count ? configs[index].path : nil,
-        credentials: index < credentials.count ? credentials[index].path : nil,
-        home: index < configs.count ? configs[index].home : credentials[index].home)
+    return (0..<max(configs.count, credentials.count)).map { index in
+      (
+        index < configs.count ? configs[index].path : nil, index < credentials.count ? credentials[index].path : nil,
+        index < configs.count ? configs[index].home : credentials[index].home
+      )
     }
   }
 
@@ -34,9 +75,7 @@ struct ImportSources: Sendable {
   }
 
   private mutating func add(config: String?, credentials: String?, home: String?) throws {
-    for (path, role) in [(config, WatchedFile.Role.config), (credentials, .credentials)] {
-      if let path { files.append(WatchedFile(path: path, role: role, home: home, stamp: FileIdentity(path: path))) }
-    }
+    note((config, credentials, home))
     let read = try SharedConfig.read(configFile: config, credentialsFile: credentials, home: home)
     warnings += read.warnings.map(\.description)
     let known = Set(merged.map { SectionKey($0) })
@@ -49,20 +88,26 @@ struct ImportSources: Sendable {
       }
       merged.append(section)
     }
-    for (profile, secrets) in read.secrets {
-      guard let id = secrets.accessKeyId, !id.isEmpty, let secret = secrets.secretAccessKey, secret.count > 0,
-        !known.contains(SectionKey(.profile, profile))
-      else { continue }
-      if let fault = secrets.fault(of: profile) {
-        warnings.append(fault.description)
-        continue
-      }
-      keys.append(
-        ImportedKey(
-          profile: profile,
-          credential: Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: secrets.sessionToken, expiresAt: nil),
-          origin: secrets.origin.file))
+    for (profile, secrets) in read.secrets where !known.contains(SectionKey(.profile, profile)) { add(secrets, of: profile) }
+  }
+
+  private mutating func note(_ pair: Pair) {
+    for (path, role) in [(pair.config, WatchedFile.Role.config), (pair.credentials, .credentials)] {
+      if let path { files.append(WatchedFile(path: path, role: role, home: pair.home, stamp: FileIdentity(path: path))) }
     }
+  }
+
+  private mutating func add(_ secrets: ProfileSecrets, of profile: String) {
+    guard let id = secrets.accessKeyId, !id.isEmpty, let secret = secrets.secretAccessKey, secret.count > 0 else { return }
+    if let fault = secrets.fault(of: profile) {
+      warnings.append(fault.description)
+      return
+    }
+    keys.append(
+      ImportedKey(
+        profile: profile,
+        credential: Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: secrets.sessionToken, expiresAt: nil),
+        origin: secrets.origin.file))
   }
 
   /// The files that hold keys in plain text.
@@ -71,9 +116,13 @@ struct ImportSources: Sendable {
   /// The sections, and with them the keys that the vault holds for profiles whose plain text has gone from the files.
   func sections(holding keys: [AccessKeyRecord]) -> [ConfigSection] {
     var sections = merged
+    var places: [String: Int] = [:]
+    if !keys.isEmpty {
+      for (place, section) in sections.enumerated() where section.kind == .profile { places[section.name] = place }
+    }
     for key in keys {
-      if let index = sections.firstIndex(where: { $0.kind == .profile && $0.name == key.name }) {
-        if sections[index].text("aws_access_key_id") == nil { sections[index].settings += KeySettings.make(key) }
+      if let index = places[key.name] {
+        KeySettings.add(key, to: &sections[index])
       } else if key.origin != SettingOrigin.vault.file {
         sections.append(ConfigSection(kind: .profile, name: key.name, settings: KeySettings.make(key)))
       }
@@ -90,6 +139,11 @@ enum KeySettings {
   static func isStub(_ section: ConfigSection, _ keys: [AccessKeyRecord]) -> Bool {
     section.kind == .profile && keys.contains { $0.name == section.name }
       && section.settings.allSatisfy { names.contains($0.name) || $0.name == "mfa_serial" }
+  }
+
+  /// Says that the vault holds the profile's key, where the file says none.
+  static func add(_ key: AccessKeyRecord, to section: inout ConfigSection) {
+    if section.text("aws_access_key_id") == nil { section.settings += make(key) }
   }
 
   static func make(_ key: AccessKeyRecord) -> [Setting] { make(accessKeyId: key.accessKeyId, mfaSerial: key.mfaSerial) }

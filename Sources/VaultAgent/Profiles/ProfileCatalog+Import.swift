@@ -18,8 +18,31 @@ extension ProfileCatalog {
     stamps = known
     guard known.contains(where: { FileIdentity(path: $0.path) != $0.stamp }) else { return }
     _ = try await importing.share("follow", for: prompter) { [self] prompter in
+      if let outcome = try await takeChanges(known, prompter, requester) { return outcome }
       let sources = try ImportSources(followed: known)
       return try await take(sources, trigger: .start, prompter, requester)
+    }
+  }
+
+  /// Takes in what changed in followed files.
+  ///
+  /// - Returns: nil where they are to be taken in as a whole.
+  private func takeChanges(_ followed: [WatchedFile], _ prompter: any Prompter, _ requester: Requester) async throws
+    -> ImportOutcome?
+  {
+    let held = Dictionary(try await store.accessKeys().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let marks = marks?.held == held ? marks : nil
+    guard let rows = try await store.knownFileRows(besides: marks?.generation) else { return nil }
+    let known = KnownSections(
+      own: try await store.ownProfileNames(), held: held, rows: rows, marks: marks?.generation == rows.generation ? marks : nil)
+    do {
+      guard let sources = try ImportSources(changedIn: followed, known: known, reader: reader) else { return nil }
+      return try await take(sources, trigger: .start, prompter, requester)
+    } catch is RowsMoved {
+      return nil
+    } catch is ConfigError {
+      // Of several faults in a file the first is told.
+      return nil
     }
   }
 
@@ -56,6 +79,8 @@ extension ProfileCatalog {
     // without secrets can be followed.
     if !sources.keys.isEmpty || trigger == .manual { try await masterKeys.ensureUnlocked(for: prompter, requester: requester) }
     let held = try await store.accessKeys()
+    let changes = sources.changes
+    if let changes, !changes.stands(with: held) { throw RowsMoved() }
     let sections = sources.sections(holding: held)
     let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
     // A key that was added by hand is the file's profile's, as it is where the file came first.
@@ -64,18 +89,24 @@ extension ProfileCatalog {
     let own = all.filter { $0.kind != .profile || !stubs.contains($0.name) }
     let ownIndex = Dictionary(own.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
     let resolver = ChainResolver(
-      lookup: { kind, name in ownIndex[SectionKey(kind, name)] ?? index[SectionKey(kind, name)] }, environment: { _ in nil })
+      lookup: { [reader] kind, name in
+        let key = SectionKey(kind, name)
+        if let section = ownIndex[key] ?? index[key] { return section }
+        return changes?.unchanged.keys.contains(key) == true ? try? reader.section(kind, name) : nil
+      }, environment: { _ in nil })
     let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
     let summary = try await store.importFiles(
-      sources.files, sections: sections, summaries: summaries, keys: sources.keys, yielding: stubs,
-      requester: requester, trigger: trigger, after: fault)
+      sources.files, sections: sections, summaries: summaries, keys: sources.keys, unchanged: changes?.unchanged,
+      yielding: stubs, requester: requester, trigger: trigger, after: fault)
     for key in held where summary.removed.contains(key.name) && key.origin == SettingOrigin.vault.file {
       // The key stays, and so does a way to it.
       try await store.putProfiles(
         [(key.name, KeySettings.make(key), ProfileSummary(name: key.name, kind: .keys))], requester: requester)
     }
-    try await store.updateSummaries(own.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) })
+    try await store.updateSummaries(
+      own.filter { $0.kind == .profile && changes?.affected.contains($0.name) != false }.map { resolver.summary(for: $0.name) })
     forgetPlans()
+    marks = changes?.marks(generation: summary.generation)
     let hidden = summary.shadowed.map { name in
       let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
       return "\(place): the vault's own profile \"\(name)\" counts in place of this one; `vault remove \(name)` lets it in"
@@ -119,17 +150,4 @@ extension ProfileCatalog {
     }
     return lines
   }
-}
-
-/// What names a section.
-struct SectionKey: Hashable {
-  let kind: SectionKind
-  let name: String
-
-  init(_ kind: SectionKind, _ name: String) {
-    self.kind = kind
-    self.name = name
-  }
-
-  init(_ section: ConfigSection) { self.init(section.kind, section.name) }
 }

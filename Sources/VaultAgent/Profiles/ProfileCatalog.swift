@@ -14,6 +14,7 @@ actor ProfileCatalog {
   let reader: VaultReader
   private let defaultSessionName: RoleSessionName
   var stamps: [WatchedFile]?
+  var marks: SectionMarks?
   /// What is known, and logged, to be another program's.
   var told: Set<RowError> = []
   private var plans: [PlanKey: CredentialPlan] = [:]

@@ -141,6 +141,20 @@ public final class VaultReader {
     return try SettingRows.stored(kind, name, in: database)
   }
 
+  /// For each name that profiles refer to, of a profile or another section: those profiles.
+  public func referrers() throws -> [String: [String]] {
+    guard let database else { return [:] }
+    let statement = try database.statement(
+      """
+      SELECT s.value, p.name FROM setting_line s JOIN profile p ON p.id = s.profile_id WHERE s.nested IS NULL AND s.name IN \
+      ('source_profile', 'include_profile', 'parent_profile', 'sso_session', 'services') AND p.removed_at IS NULL
+      """
+    ).begin()
+    var found: [String: [String]] = [:]
+    while try statement.step() { found[statement.text(0), default: []].append(statement.text(1)) }
+    return found
+  }
+
   /// The names of the sections of a kind.
   public func sectionNames(_ kind: SectionKind) throws -> [String] {
     try rows("SELECT name FROM shared_section WHERE kind = ? ORDER BY name", { try $0.bind(kind.rawValue) }) { $0.text(0) }

@@ -27,6 +27,8 @@ public struct ImportSummary: Sendable {
   public var keysChanged: [String] = []
   /// Sections that profiles refer to (`services x`, `sso-session y`) and that came, went or changed: they say where secrets are sent.
   public var sectionsChanged: [String] = []
+  /// Of the rows from then on.
+  public var generation: UInt64 = 0
 
   var isNothing: Bool {
     added.isEmpty && changed.isEmpty && removed.isEmpty && keysChanged.isEmpty && sectionsChanged.isEmpty
@@ -40,16 +42,20 @@ extension VaultStore {
   /// new or others; a key whose plain text has gone from the files stays.
   /// While the vault is locked, what was taken has no codes, and is read from the files again once it is unlocked.
   /// - Parameters:
-  ///   - sections: all of the files' sections; `summaries` has one for each profile among them.
+  ///   - sections: all of the files' sections but the unchanged ones; `summaries` has one for each profile among them.
   ///   - yielding: profiles of the vault's own that give way to a file's of the same name.
   ///   - fault: what another program changed: every row is written anew, also where it seems to be what it was.
-  /// - Throws: `RowError` for a file that nobody has imported.
+  /// - Throws: `RowError` for a file that nobody has imported; `RowsMoved` where what is unchanged is not known any more.
   public func importFiles(
     _ files: [WatchedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
-    yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger, after fault: RowError? = nil
+    unchanged: UnchangedSections? = nil, yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger,
+    after fault: RowError? = nil
   ) throws -> ImportSummary {
     let codes = isUnlocked ? try authenticRows() : nil
     let isForced = fault != nil || (codes != nil && trust.files == .changed)
+    if let unchanged {
+      guard !isForced, codes != nil, trust.files == .asWritten, unchanged.generation == rowGeneration else { throw RowsMoved() }
+    }
     return try change { store in
       if isForced {
         var event = AuditEvent(action: .databaseChanged, outcome: .success, trigger: trigger, requester: requester)
@@ -57,8 +63,9 @@ extension VaultStore {
         event.detail = "read again from " + files.map(\.path).joined(separator: ", ")
         try store.append(event)
       }
-      let summary = try store.take(
-        sections, summaries, keys, yielding: yielding, isOwn: false, trigger, requester, codes, isForced: isForced)
+      var summary = try store.take(
+        sections, summaries, keys, unchanged: unchanged?.keys ?? [], yielding: yielding, isOwn: false, trigger, requester, codes,
+        isForced: isForced)
       try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
       let isLonger = try store.observe(files, codes, mayAdd: trigger == .manual)
       let event = summary.isNothing && !isLonger ? nil : store.event(summary, files: files.map(\.path), trigger, requester)
@@ -69,6 +76,7 @@ extension VaultStore {
         store.trust.files = .asWritten
         try store.bindRows(event)
       }
+      summary.generation = store.rowGeneration
       return summary
     }
   }
@@ -123,14 +131,19 @@ extension VaultStore {
 
   private func take(
     _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey],
-    yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester, _ codes: RowCodes?,
+    unchanged: Set<SectionKey> = [], yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester,
+    _ codes: RowCodes?,
     isForced: Bool = false
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
-    let own = Set(
-      try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL").begin().rows { $0.text(0) })
-    var gone = Set(
-      try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin().rows { $0.text(0) })
+    let own = try ownProfileNames()
+    var gone: Set<String> = []
+    let filed = try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin()
+    while try filed.step() {
+      let name = filed.text(0)
+      if !unchanged.contains(SectionKey(.profile, name)) { gone.insert(name) }
+    }
+    outcome.unchanged = unchanged.count { $0.kind == .profile }
     let byName = Dictionary(summaries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for section in sections where section.kind == .profile {
       gone.remove(section.name)
@@ -138,7 +151,7 @@ extension VaultStore {
         outcome.shadowed.append(section.name)
         continue
       }
-      let origin = isOwn ? SettingOrigin.vault.file : section.settings.first?.origin.file ?? SettingOrigin.vault.file
+      let origin = (isOwn ? nil : Self.origin(of: section)) ?? SettingOrigin.vault.file
       let summary = byName[section.name] ?? ProfileSummary(name: section.name, kind: nil)
       switch try write(section, summary: summary, isOwn: isOwn, origin: origin, codes, isForced: isForced) {
       case .added: outcome.added.append(section.name)
@@ -152,7 +165,8 @@ extension VaultStore {
         outcome.removed.append(name)
       }
     }
-    outcome.sectionsChanged = try replaceShared(sections.filter { $0.kind != .profile }, isOwn: isOwn, codes)
+    outcome.sectionsChanged = try replaceShared(
+      sections.filter { $0.kind != .profile }, unchanged: unchanged, isOwn: isOwn, codes)
     outcome.keysChanged = try take(keys, trigger, requester)
     return outcome
   }

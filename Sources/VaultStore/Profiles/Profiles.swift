@@ -29,6 +29,11 @@ extension VaultStore {
     return rows
   }
 
+  /// The profiles that the vault keeps itself.
+  public func ownProfileNames() throws -> Set<String> {
+    Set(try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL").begin().rows { $0.text(0) })
+  }
+
   /// Every section that the vault keeps itself.
   public func ownSections() throws -> [ConfigSection] {
     let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name")

@@ -115,6 +115,7 @@ extension VaultStore {
   ///
   /// - Parameter event: nil where nothing changed but where the files' settings stand in them, which keeps the version.
   func bindRows(_ event: AuditEvent?) throws {
+    rowGeneration += 1
     let codes = try rowCodes()
     let version = try self.version(of: Self.rowSubject) + (event == nil ? 0 : 1)
     if event != nil { try put("own", codes.code(Self.form(own: try ownCodes(), version)), version) }
@@ -136,5 +137,6 @@ extension VaultStore {
   func forgetFileRows() throws {
     try database.statement("DELETE FROM row_set WHERE name = 'files'").begin().run()
     trust.files = .pending
+    rowGeneration += 1
   }
 }

@@ -1,0 +1,84 @@
+import VaultDatabase
+import VaultModel
+
+/// What is known of the rows that followed files said, while they stand as this vault wrote them.
+public struct KnownFileRows: Sendable {
+  /// Moves with every change of rows that lead to a secret.
+  public let generation: UInt64
+  private let codes: RowCodes
+  private let stored: [SectionKey: RowCode]
+
+  fileprivate struct RowCode: Hashable {
+    private let words: (UInt64, UInt64, UInt64, UInt64)
+
+    init?(_ bytes: UnsafeRawBufferPointer) {
+      guard bytes.count == 32 else { return nil }
+      words = bytes.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)
+    }
+
+    static func == (one: Self, other: Self) -> Bool { one.words == other.words }
+    func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+  }
+
+  fileprivate init(_ generation: UInt64, _ codes: RowCodes, _ stored: [SectionKey: RowCode]) {
+    self.generation = generation
+    self.codes = codes
+    self.stored = stored
+  }
+
+  /// Those that were asked for.
+  public var keys: some Collection<SectionKey> { stored.keys }
+
+  /// Whether a section says what its rows say, in the same lines of the same file.
+  public func holds(_ section: ConfigSection) -> Bool {
+    guard let known = stored[SectionKey(section)] else { return false }
+    let form = RowForm(section, isOwn: false, origin: VaultStore.origin(of: section))
+    return codes.code(form).withUnsafeBytes { RowCode($0) } == known
+  }
+}
+
+/// Sections that stand in the files as their rows have them, and so were left out of an import.
+public struct UnchangedSections: Sendable {
+  public var keys: Set<SectionKey> = []
+  /// Of the rows that they were compared with.
+  public let generation: UInt64
+
+  public init(generation: UInt64) { self.generation = generation }
+}
+
+/// The rows have changed since the files were compared with them: the files are to be read as a whole.
+public struct RowsMoved: Error {
+  public init() {}
+}
+
+extension VaultStore {
+  /// What to compare followed files with; nil where all that they say is to be taken in: the vault is locked, or another program changed
+  /// rows.
+  ///
+  /// - Parameter generation: what the caller knows the rows of, so that they are not read.
+  /// - Throws: `RowError` where the vault's own rows are another program's.
+  public func knownFileRows(besides generation: UInt64?) throws -> KnownFileRows? {
+    guard isUnlocked else { return nil }
+    let codes = try authenticRows()
+    guard trust.files == .asWritten else { return nil }
+    guard generation != rowGeneration else { return KnownFileRows(rowGeneration, codes, [:]) }
+    var stored: [SectionKey: KnownFileRows.RowCode] = [:]
+    for sql in [
+      "SELECT 'profile', name, mac FROM profile WHERE is_own = 0 AND removed_at IS NULL",
+      "SELECT kind, name, mac FROM shared_section WHERE is_own = 0",
+    ] as [StaticString] {
+      let statement = try database.statement(sql).begin()
+      while try statement.step() {
+        guard let kind = SectionKind(rawValue: statement.text(0)) else { continue }
+        let name = statement.text(1)
+        statement.withBlob(2) { stored[SectionKey(kind, name)] = KnownFileRows.RowCode($0) }
+      }
+    }
+    return KnownFileRows(rowGeneration, codes, stored)
+  }
+
+  /// The file that a section's rows name; nil for what is no profile.
+  static func origin(of section: ConfigSection) -> String? {
+    section.kind == .profile ? section.settings.first?.origin.file ?? SettingOrigin.vault.file : nil
+  }
+}
