@@ -1,6 +1,8 @@
 """The figures of what keeps credentials fresh: the endpoint that serves them, and the schedule that renews them."""
 
+import pathlib
 import re
+import statistics
 import subprocess
 import time
 
@@ -64,6 +66,29 @@ def scheduled(vault, seconds=20):
     time.sleep(seconds)
     yield Figure("agent's CPU with 10,000 live sessions", (measure.cpu_seconds(agent) - spent) / seconds * 100, "%", most=1)
     yield Figure("agent's memory with 10,000 live sessions", measure.status_field(agent, "VmRSS") / MEBI, "MiB", most=40)
+
+
+def followed(vault, times=15):
+    """A line of one profile in the followed file of 10,000 changes, then another profile is asked for."""
+    config = pathlib.Path(vault.environment["AWS_CONFIG_FILE"])
+    head, section, tail = config.read_text().partition(f"[profile {profile(5_000)}]\n")
+    agent = vault.agent
+    plain = statistics.median(vault_run(vault) for _ in range(times))
+    walls, grown = [], []
+    for number in range(times):
+        config.write_text(head + section + tail.replace("eu-west-1", f"us-east-{number % 2 + 1}", 1))
+        pathlib.Path(f"/proc/{agent}/clear_refs").write_text("5")
+        before = measure.status_field(agent, "VmRSS")
+        walls.append(vault_run(vault) - plain)
+        grown.append(measure.status_field(agent, "VmHWM") - before)
+    yield Figure("one line changed in a followed file of 10,000 profiles", statistics.median(walls) / MILLI, "ms", most=40)
+    yield Figure("agent's memory at its most meanwhile, beyond what it had", max(grown[1:]) / MEBI, "MiB", most=8)
+    yield Figure("the first such change that an agent meets", walls[0] / MILLI, "ms")
+    yield Figure("agent's memory at its most meanwhile, beyond what it had", grown[0] / MEBI, "MiB")
+
+
+def vault_run(vault):
+    return measure.must(vault.words(1), vault.environment, vault.errors).wall
 
 
 def rotation(stage, vault, sessions=1_000):
