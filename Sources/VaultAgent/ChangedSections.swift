@@ -6,6 +6,8 @@ import VaultStore
 /// What followed files said when they were read last, so that a section that says the same is not read again.
 struct SectionMarks: Sendable {
   fileprivate(set) var digests: [SectionKey: SectionDigest] = [:]
+  /// For each name, the profiles that refer to it, or did.
+  fileprivate(set) var referrers: [String: Set<String>] = [:]
   /// Of the rows that it is about: any other change of rows makes it worthless.
   fileprivate(set) var generation: UInt64 = 0
   /// By name; they are a part of what a profile says.
@@ -45,27 +47,33 @@ struct ChangedSections {
   }
 
   /// Whether a section, which was not read, is to be left out.
-  mutating func isUnchanged(_ key: SectionKey, _ digest: SectionDigest) -> Bool {
+  mutating func isUnchanged(_ key: SectionKey, _ digest: SectionDigest) throws -> Bool {
     marks.digests[key] = digest
     guard let old = known.marks else { return false }
     if old.digests[key] != digest {
-      changed.insert(key.name)
+      try add(key.name)
       return false
     }
     return !isShared(key) && leave(key)
   }
 
   /// Whether a section is to be left out.
-  mutating func isUnchanged(_ section: ConfigSection, hasSecrets: Bool) -> Bool {
+  mutating func isUnchanged(_ section: ConfigSection, hasSecrets: Bool) throws -> Bool {
     let key = SectionKey(section)
     guard known.marks == nil else { return false }
     var section = section
     if section.kind == .profile, let key = known.held[section.name] { KeySettings.add(key, to: &section) }
     guard known.rows.holds(section) else {
-      changed.insert(section.name)
+      try add(section.name)
       return false
     }
     return !hasSecrets && !isShared(key) && leave(key)
+  }
+
+  /// - Throws: `RowsMoved` for so many that it costs less to read the files as a whole: after a new line at the top of a long file.
+  private mutating func add(_ name: String) throws {
+    changed.insert(name)
+    if changed.count > 1_000 { throw RowsMoved() }
   }
 
   private mutating func leave(_ key: SectionKey) -> Bool {
@@ -75,23 +83,28 @@ struct ChangedSections {
 
   /// Adds what went, and finds who leads to what changed, over any number of profiles.
   ///
+  /// - Parameter sections: those that are taken in.
   /// - Returns: the names of all that.
-  mutating func spread(_ reader: VaultReader) throws -> Set<String> {
+  mutating func spread(_ reader: VaultReader, from sections: [ConfigSection]) throws -> Set<String> {
     if let old = known.marks {
-      for key in old.digests.keys where marks.digests[key] == nil { changed.insert(key.name) }
+      for key in old.digests.keys where marks.digests[key] == nil { unchanged.gone.insert(key) }
+      marks.referrers = old.referrers
     } else {
-      for key in known.rows.keys where marks.digests[key] == nil { changed.insert(key.name) }
-    }
-    guard !changed.isEmpty || known.marks == nil else { return [] }
-    let referrers = try reader.referrers()
-    if known.marks == nil {
+      for key in known.rows.keys where marks.digests[key] == nil { unchanged.gone.insert(key) }
+      for (name, profiles) in try reader.referrers() { marks.referrers[name] = Set(profiles) }
       // Of what stands in no file it is not known whether it was there, and said the same, when the summaries were made.
-      for name in referrers.keys where !marks.names(name) { changed.insert(name) }
+      for name in marks.referrers.keys where !marks.names(name) { changed.insert(name) }
+    }
+    for key in unchanged.gone { changed.insert(key.name) }
+    for section in sections where section.kind == .profile {
+      for name in VaultReader.references where section.text(name) != nil {
+        marks.referrers[section.text(name) ?? "", default: []].insert(section.name)
+      }
     }
     var open = Array(changed)
     affected = changed
     while let name = open.popLast() {
-      for profile in referrers[name] ?? [] where affected.insert(profile).inserted { open.append(profile) }
+      for profile in marks.referrers[name] ?? [] where affected.insert(profile).inserted { open.append(profile) }
     }
     return affected
   }

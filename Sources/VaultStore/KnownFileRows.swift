@@ -40,13 +40,15 @@ public struct KnownFileRows: Sendable {
 /// Sections that stand in the files as their rows have them, and so were left out of an import.
 public struct UnchangedSections: Sendable {
   public var keys: Set<SectionKey> = []
+  /// What stood in the files then and does so no more.
+  public var gone: Set<SectionKey> = []
   /// Of the rows that they were compared with.
   public let generation: UInt64
 
   public init(generation: UInt64) { self.generation = generation }
 }
 
-/// The rows have changed since the files were compared with them: the files are to be read as a whole.
+/// The files are to be read as a whole: too much changed in them, or the rows did since they were compared.
 public struct RowsMoved: Error {
   public init() {}
 }

@@ -247,6 +247,21 @@ extension VaultStore {
     #expect(try follower.reader.section(.profile, "p9")?.text("region") == "us-east-2")
   }
 
+  @Test("a line at the top, by which all others move, is taken in as a whole, and the next change alone")
+  func moved() async throws {
+    func text(_ region: String) -> String {
+      Self.base + (0..<1_100).map { Self.role("p\($0)", region: $0 == 9 ? region : "eu-west-1") }.joined()
+    }
+    let follower = try await Follower(text("eu-west-1"))
+    follower.write("# a line\n" + text("eu-west-1"))
+    try await follower.observe()
+    #expect(try follower.reader.section(.profile, "p1")?.settings.first?.origin.line == 9)
+    #expect(try await follower.isProven())
+    follower.write("# a line\n" + text("us-east-1"))
+    #expect(try await follower.observe() < 20)
+    #expect(await follower.catalog.marks != nil)
+  }
+
   @Test("a fault in a file is the first of the whole file, and the profiles stay as they were")
   func fault() async throws {
     let follower = try await Follower(Self.many)

@@ -21,6 +21,7 @@ struct ImportSources: Sendable {
   /// Reads of the followed files what is not as it is known.
   ///
   /// - Returns: nil where the files are to be read as a whole.
+  /// - Throws: `RowsMoved` where it costs less to do so.
   init?(changedIn followed: [WatchedFile], known: KnownSections, reader: VaultReader) throws {
     var pairs: [SharedPieces] = []
     for pair in Self.pairs(of: followed) {
@@ -35,14 +36,14 @@ struct ImportSources: Sendable {
       try pair.forEachKey { key in
         guard !pairs[..<place].contains(where: { $0.contains(key) }) else { return }
         let digest = pair.digest(of: key, place: place)
-        if changes.isUnchanged(key, digest) { return }
+        if try changes.isUnchanged(key, digest) { return }
         guard let (section, secrets) = try pieces.read(key) else { return }
-        if changes.isUnchanged(section, hasSecrets: secrets != nil) { return }
+        if try changes.isUnchanged(section, hasSecrets: secrets != nil) { return }
         if let secrets { add(secrets, of: key.name) }
         merged.append(section)
       }
     }
-    let affected = try changes.spread(reader)
+    let affected = try changes.spread(reader, from: merged)
     for name in affected {
       let key = SectionKey(.profile, name)
       guard changes.unchanged.keys.remove(key) != nil, let place = pairs.firstIndex(where: { $0.contains(key) }) else { continue }

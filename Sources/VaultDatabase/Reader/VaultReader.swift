@@ -141,6 +141,9 @@ public final class VaultReader {
     return try SettingRows.stored(kind, name, in: database)
   }
 
+  /// The settings by which profiles refer to other sections.
+  public static let references = ["source_profile", "include_profile", "parent_profile", "sso_session", "services"]
+
   /// For each name that profiles refer to, of a profile or another section: those profiles.
   public func referrers() throws -> [String: [String]] {
     guard let database else { return [:] }

@@ -64,7 +64,7 @@ extension VaultStore {
         try store.append(event)
       }
       var summary = try store.take(
-        sections, summaries, keys, unchanged: unchanged?.keys ?? [], yielding: yielding, isOwn: false, trigger, requester, codes,
+        sections, summaries, keys, unchanged: unchanged, yielding: yielding, isOwn: false, trigger, requester, codes,
         isForced: isForced)
       try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
       let isLonger = try store.observe(files, codes, mayAdd: trigger == .manual)
@@ -131,19 +131,20 @@ extension VaultStore {
 
   private func take(
     _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey],
-    unchanged: Set<SectionKey> = [], yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester,
+    unchanged: UnchangedSections? = nil, yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester,
     _ codes: RowCodes?,
     isForced: Bool = false
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
     let own = try ownProfileNames()
-    var gone: Set<String> = []
-    let filed = try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin()
-    while try filed.step() {
-      let name = filed.text(0)
-      if !unchanged.contains(SectionKey(.profile, name)) { gone.insert(name) }
+    var gone: Set<String>
+    if let unchanged {
+      gone = Set(unchanged.gone.filter { $0.kind == .profile }.map(\.name)).subtracting(own)
+      outcome.unchanged = unchanged.keys.count { $0.kind == .profile }
+    } else {
+      gone = Set(
+        try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin().rows { $0.text(0) })
     }
-    outcome.unchanged = unchanged.count { $0.kind == .profile }
     let byName = Dictionary(summaries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     for section in sections where section.kind == .profile {
       gone.remove(section.name)

@@ -14,10 +14,11 @@ extension VaultStore {
   /// Takes sections as what the followed files say, or as the vault's own, which no file's section of the same name touches.
   ///
   /// - Parameters:
-  ///   - unchanged: what is not among the sections, and stays.
+  ///   - unchanged: what is not among the sections, and stays; nil where the sections are all.
   ///   - codes: nil while the vault is locked.
   /// - Returns: those that came, went, or say something else than before.
-  func replaceShared(_ sections: [ConfigSection], unchanged: Set<SectionKey>, isOwn: Bool, _ codes: RowCodes?) throws -> [String]
+  func replaceShared(_ sections: [ConfigSection], unchanged: UnchangedSections?, isOwn: Bool, _ codes: RowCodes?) throws
+    -> [String]
   {
     let known = try database.statement("SELECT id, kind, name, is_own FROM shared_section ORDER BY kind, name").begin().rows {
       Known(id: $0.int(0), kind: $0.text(1), name: $0.text(2), isOwn: $0.int(3) != 0)
@@ -45,7 +46,9 @@ extension VaultStore {
     }
     if !isOwn {
       for gone in known where !gone.isOwn && !seen.contains(gone.title) {
-        if let kind = SectionKind(rawValue: gone.kind), unchanged.contains(SectionKey(kind, gone.name)) { continue }
+        if let unchanged, let kind = SectionKind(rawValue: gone.kind), !unchanged.gone.contains(SectionKey(kind, gone.name)) {
+          continue
+        }
         try delete(gone)
         changed.append(gone.title)
       }
