@@ -173,7 +173,7 @@ class Log:
 
 NOT_TEXT = {
     "sequence", "id", "time", "action", "outcome", "cause", "issued_at", "expires_at", "duration_seconds", "mfa", "uid", "pid", "hash",
-    "previous_hash", "mac", "subject", "subject_version", "intent_id",
+    "previous_hash", "mac", "pending", "subject", "subject_version", "intent_id",
 }
 
 

@@ -182,8 +182,9 @@ public actor VaultStore {
     record.hash = AuditChain.hash(of: record, after: head.hash)
     // Somebody else's row between ours would have made this one fail; a ratchet that is elsewhere is no use, and is taken anew at the next unlocking.
     if let ratchet, ratchet.number != record.sequence { self.ratchet = nil }
-    try AuditRows.insert(record, after: head.hash, mac: ratchet?.mac(record.hash), into: database)
+    try AuditRows.insert(record, after: head.hash, mac: ratchet?.mac(record.hash), isPending: true, into: database)
     head = AuditHead(sequence: record.sequence, hash: record.hash)
+    if record.sequence % AuditRows.indexBatch == 0 { try AuditRows.index(through: record.sequence, in: database) }
     try keepEvidence()
     return record
   }

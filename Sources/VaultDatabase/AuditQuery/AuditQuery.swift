@@ -1,7 +1,7 @@
 import VaultModel
 
 /// The query for a filter. Names and values are bound; the text is put together of fixed pieces.
-struct AuditQuery {
+package struct AuditQuery {
   enum Value {
     case text(String)
     case number(Int64)
@@ -17,72 +17,121 @@ struct AuditQuery {
   static let isNoSettledIntent: StaticString =
     "outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id)"
 
-  private(set) var sql: String
-  /// What stands behind WHERE; empty where every row is wanted.
-  let condition: String
-  /// Those of the condition, then the limit.
+  /// What rows must be that the indexes have not taken in yet: the newest, found from the end.
+  static let isPending = """
+    pending IS NOT NULL AND sequence > coalesce((SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NULL \
+    ORDER BY sequence DESC LIMIT 1), 0)
+    """
+
+  /// What stands behind WHERE; empty where every row is wanted. Of two, each is of other rows: those that the indexes have, and the others.
+  private let parts: [String]
+  /// Those of the conditions by their numbers, then the limit.
   private(set) var values: [Value] = []
-  /// Where a scan by sequence may begin, and the value for it: the first row of a time on, by the index of times, which is a few rows where
-  /// the log has millions. Nil where no beginning is asked for.
-  let scanStart: (condition: String, value: Value)?
+  /// The order of ``sql``.
+  private let order: String
+  let limit: String
   /// A limit is taken from the newest, so that the rows come the other way round.
   let isNewestFirst: Bool
+  /// Where a scan by sequence may begin: the first row of a time on, by the index of times, which is a few rows where the log has
+  /// millions. Nil where no beginning is asked for.
+  let scanStart: String?
 
-  init(_ filter: AuditFilter) {
+  /// - Parameter defers: whether the log has rows that are not in the indexes (`0007_deferred_indexes.sql`).
+  init(_ filter: AuditFilter, defers: Bool) {
     var conditions: [String] = []
     var values: [Value] = []
     func want(_ condition: String, _ value: Value?) {
       guard let value else { return }
-      conditions.append(condition)
       values.append(value)
+      conditions.append("\(condition) ?\(values.count)")
     }
-    want("profile = ?", filter.profile.map { .text($0) })
-    want("outcome = ?", filter.outcome.map { .text($0.rawValue) })
-    want("action = ?", filter.action.map { .text($0.rawValue) })
-    want("user = ?", filter.user.map { .text($0) })
-    want("session_id = ?", filter.session.map { .text($0) })
-    want("time >= ?", filter.since.map { .number($0.milliseconds) })
-    want("time < ?", filter.until.map { .number($0.milliseconds) })
-    want("sequence > ?", filter.after.map { .number($0) })
-    want("sequence <= ?", filter.upTo.map { .number($0) })
-    // What makes the partial indexes fit: only few rows are no successes.
+    want("time >=", filter.since.map { .number($0.milliseconds) })
+    scanStart = filter.since.map { _ in Self.first(since: "?1", defers: defers) }
+    want("time <", filter.until.map { .number($0.milliseconds) })
+    want("profile =", filter.profile.map { .text($0) })
+    want("outcome =", filter.outcome.map { .text($0.rawValue) })
+    want("action =", filter.action.map { .text($0.rawValue) })
+    want("user =", filter.user.map { .text($0) })
+    want("session_id =", filter.session.map { .text($0) })
+    want("sequence >", filter.after.map { .number($0) })
+    want("sequence <=", filter.upTo.map { .number($0) })
+    // What makes the partial indexes fit: only few rows are no successes, or no deliveries.
     if let outcome = filter.outcome, outcome != .success { conditions.append("outcome <> 'success'") }
-    if let role = filter.role {
-      if role.hasPrefix("arn:") {
-        want("role_arn = ?", .text(role))
-      } else {
-        let place = values.count + 1
-        // From one role to the next along the index: a log of a million rows has a few hundred of them.
-        want(
-          """
-          role_arn IN (WITH RECURSIVE roles (arn) AS (SELECT min(role_arn) FROM audit_event WHERE role_arn IS NOT NULL UNION ALL \
-          SELECT (SELECT min(role_arn) FROM audit_event WHERE role_arn > arn) FROM roles WHERE arn IS NOT NULL) \
-          SELECT arn FROM roles WHERE substr(arn, -length(?\(place))) = ?\(place))
-          """, .text("/" + role))
-      }
+    if let action = filter.action, action != .deliver { conditions.append("action <> 'Deliver'") }
+    var role: (indexed: String, pending: String)?
+    if let wanted = filter.role {
+      let isWhole = wanted.hasPrefix("arn:")
+      values.append(.text(isWhole ? wanted : "/" + wanted))
+      let place = "?\(values.count)"
+      let end = "substr(role_arn, -length(\(place))) = \(place)"
+      role = isWhole ? ("role_arn = \(place)", "role_arn = \(place)") : (Self.roles(endingWith: place, defers: defers), end)
     }
     if filter.outcome != .intent, !filter.includesIntents {
       conditions.append("(\(Self.isNoSettledIntent))")
     }
-    scanStart = filter.since.map {
-      (
-        "sequence >= (SELECT min(sequence) FROM audit_event INDEXED BY audit_event_time WHERE time >= ?)",
-        .number($0.milliseconds)
-      )
+    // With nothing but a time to go by, the order of time, which is that of the rows but where the clock was put back.
+    let times = (filter.since == nil ? 0 : 1) + (filter.until == nil ? 0 : 1)
+    let isByTime = times > 0 && values.count == times
+    if defers, isByTime || role != nil || filter.profile != nil || filter.user != nil || filter.session != nil {
+      parts = [
+        (conditions + [role?.indexed, "pending IS NULL"].compactMap { $0 }).joined(separator: " AND "),
+        (conditions + [role?.pending, Self.isPending].compactMap { $0 }).joined(separator: " AND "),
+      ]
+    } else {
+      parts = [(conditions + [role?.indexed].compactMap { $0 }).joined(separator: " AND ")]
     }
     isNewestFirst = filter.limit != nil || filter.reverse
-    condition = conditions.joined(separator: " AND ")
-    sql = "SELECT \(AuditRows.columns) FROM audit_event"
-    if !condition.isEmpty { sql += " WHERE " + condition }
-    // With nothing but a time to go by, the order of time, which is that of the rows but where the clock was put back.
-    let isByTime =
-      (filter.since != nil || filter.until != nil) && values.count == (filter.since == nil || filter.until == nil ? 1 : 2)
     let direction = isNewestFirst ? " DESC" : ""
-    sql += isByTime ? " ORDER BY time\(direction), sequence\(direction)" : " ORDER BY sequence\(direction)"
+    order = isByTime ? " ORDER BY time\(direction), sequence\(direction)" : " ORDER BY sequence\(direction)"
     if let limit = filter.limit {
-      sql += " LIMIT ?"
       values.append(.number(Int64(limit)))
+      self.limit = " LIMIT ?\(values.count)"
+    } else {
+      limit = ""
     }
     self.values = values
+  }
+
+  /// The rows as ``VaultReader/auditRecords(_:)`` reads them.
+  var sql: String { select("\(AuditRows.columns)", order: order + limit) }
+  /// The numbers of the newest rows that the limit allows.
+  var newest: String { select("sequence", order: " ORDER BY sequence DESC" + limit) }
+
+  /// - Parameters:
+  ///   - columns: with `sequence` among them.
+  ///   - bound: what they must be beside what the filter says.
+  ///   - order: with the limit, where there is one. Each part has it, so that no more rows than it allows are sorted.
+  func select(_ columns: String, bound: String? = nil, order: String) -> String {
+    let selects = parts.map { part in
+      let all = [bound, part.isEmpty ? nil : part].compactMap { $0 }
+      return "SELECT \(columns) FROM audit_event" + (all.isEmpty ? "" : " WHERE " + all.joined(separator: " AND "))
+    }
+    guard selects.count > 1, order.contains(" LIMIT ") else { return selects.joined(separator: " UNION ALL ") + order }
+    return selects.map { "SELECT * FROM (\($0)\(order))" }.joined(separator: " UNION ALL ") + order
+  }
+
+  /// From one role to the next along the index: a log of a million rows has a few hundred of them.
+  private static func roles(endingWith place: String, defers: Bool) -> String {
+    let known = defers ? "role_arn IS NOT NULL AND pending IS NULL" : "role_arn IS NOT NULL"
+    return """
+      role_arn IN (WITH RECURSIVE roles (arn) AS (SELECT min(role_arn) FROM audit_event WHERE \(known) UNION ALL \
+      SELECT (SELECT min(role_arn) FROM audit_event WHERE \(known) AND role_arn > arn) FROM roles WHERE arn IS NOT NULL) \
+      SELECT arn FROM roles WHERE substr(arn, -length(\(place))) = \(place))
+      """
+  }
+
+  /// A condition: the rows from the first one of a time on.
+  ///
+  /// - Parameter place: of the time among the values.
+  static func first(since place: String, defers: Bool) -> String { "sequence >= (\(number(since: place, defers: defers)))" }
+
+  /// The number of the first row of a time on; null where there is none.
+  package static func number(since place: String, defers: Bool) -> String {
+    let indexed = "SELECT min(sequence) AS s FROM audit_event INDEXED BY audit_event_time WHERE time >= \(place)"
+    guard defers else { return indexed }
+    return """
+      SELECT min(s) FROM (\(indexed) AND pending IS NULL UNION ALL \
+      SELECT min(sequence) FROM audit_event WHERE time >= \(place) AND \(isPending))
+      """
   }
 }

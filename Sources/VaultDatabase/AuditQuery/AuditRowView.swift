@@ -112,28 +112,15 @@ extension VaultReader {
   }
 
   private func forEachFilteredLine(_ filter: AuditFilter, in database: Database, _ body: (AuditRowView) throws -> Void) throws {
-    let query = AuditQuery(filter)
-    var condition = query.condition
-    var sql = "SELECT \(AuditField.columns) FROM audit_event"
-    var values = query.values
-    if filter.limit != nil, !filter.reverse {
-      // The newest so many, oldest first: their first is looked for, so that nothing has to be sorted or kept.
-      let first =
-        "SELECT sequence FROM audit_event" + (condition.isEmpty ? "" : " WHERE \(condition)") + " ORDER BY sequence DESC LIMIT ?"
-      let bound = "sequence >= (SELECT min(sequence) FROM (\(first)))"
-      values += query.values.dropLast()
-      condition = condition.isEmpty ? bound : "\(bound) AND \(condition)"
-    }
-    if filter.limit == nil, let start = query.scanStart {
-      condition += " AND " + start.condition
-      values.append(start.value)
-    }
-    if !condition.isEmpty { sql += " WHERE " + condition }
-    sql += " ORDER BY sequence" + (filter.reverse ? " DESC" : "")
-    if filter.limit != nil, filter.reverse { sql += " LIMIT ?" }
+    let query = AuditQuery(filter, defers: defersIndexes)
+    // The newest so many, oldest first: their first is looked for, so that nothing has to be sorted or kept.
+    let first = filter.limit != nil && !filter.reverse ? "sequence >= (SELECT min(sequence) FROM (\(query.newest)))" : nil
+    let sql = query.select(
+      "\(AuditField.columns)", bound: first ?? (filter.limit == nil ? query.scanStart : nil),
+      order: filter.reverse ? " ORDER BY sequence DESC" + query.limit : " ORDER BY sequence")
     if filter.limit == nil { try database.readThrough() }
     let statement = try database.prepare(sql).begin()
-    for value in values { try value.bind(to: statement) }
+    for value in query.values { try value.bind(to: statement) }
     let places = UnsafeMutablePointer<OpaquePointer?>.allocate(capacity: AuditField.allCases.count)
     defer { places.deallocate() }
     while try statement.step() { try body(AuditRowView(VisitedRow(statement, columns: AuditField.allCases.count, in: places))) }

@@ -59,15 +59,14 @@ extension VaultReader {
     throws
   {
     guard let database else { return }
-    let query = AuditQuery(filter)
-    let sql =
-      // As ``Requester/shownProgram`` has it.
-      "SELECT time, outcome, action, cause, profile, role_arn, user, "
-      + "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END, error FROM audit_event"
-      + (query.condition.isEmpty ? "" : " WHERE " + query.condition) + (query.scanStart.map { " AND " + $0.condition } ?? "")
-      + " ORDER BY sequence"
+    let query = AuditQuery(filter, defers: defersIndexes)
+    // As ``Requester/shownProgram`` has it.
+    let program = "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END"
+    let sql = query.select(
+      "time, outcome, action, cause, profile, role_arn, user, \(program), error, sequence", bound: query.scanStart,
+      order: " ORDER BY sequence")
     let statement = try database.prepare(sql).begin()
-    for value in query.values + (query.scanStart.map { [$0.value] } ?? []) { try value.bind(to: statement) }
+    for value in query.values { try value.bind(to: statement) }
     var actions = NameTable()
     var kinds: [AuditStatRow.Kind] = []
     func number(_ column: Int32, _ table: inout NameTable) -> Int? {

@@ -57,8 +57,9 @@ struct AuditVerifier {
   private func keysMadeAgain() throws -> AuditChain.Fault? {
     try database.prepare(
       """
-      SELECT sequence FROM audit_event AS made WHERE action = 'AuditKeysMade' AND detail LIKE 'heads are signed by %' \
-      AND sequence > (SELECT min(sequence) FROM audit_event WHERE action = 'AuditKeysMade' AND detail LIKE 'heads are signed by %') \
+      SELECT sequence FROM audit_event AS made WHERE action = 'AuditKeysMade' AND action <> 'Deliver' AND detail LIKE 'heads are signed by %' \
+      AND sequence > (SELECT min(sequence) FROM audit_event WHERE action = 'AuditKeysMade' AND action <> 'Deliver' \
+      AND detail LIKE 'heads are signed by %') \
       AND NOT EXISTS (SELECT 1 FROM audit_event WHERE sequence = made.sequence + 1 AND action = 'AuditAccepted') LIMIT 1
       """
     ).begin().first { .keysMadeAgain(sequence: $0.int(0)) }
@@ -67,7 +68,14 @@ struct AuditVerifier {
   /// Reports find rows by indexes, which are copies of what the rows say: somebody with the file can leave rows out of them.
   private func indexes() throws -> AuditChain.Fault? {
     let found = try database.prepare("PRAGMA integrity_check(audit_event)").begin().first { $0.text(0) }
-    return found == "ok" ? nil : .index(what: found ?? "nothing is said of them")
+    guard found == "ok" else { return .index(what: found ?? "nothing is said of them") }
+    guard try Schema.currentVersion(database) >= Schema.deferredIndexes else { return nil }
+    return try database.prepare(
+      """
+      SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NOT NULL AND sequence < \
+      (SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NULL ORDER BY sequence DESC LIMIT 1) ORDER BY sequence LIMIT 1
+      """
+    ).begin().first { .index(what: "row \($0.int(0)) is in none") }
   }
 
   /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
@@ -98,7 +106,10 @@ struct AuditVerifier {
     }
     if try AuditKeyRows.publicKey(in: database) == nil { return true }
     return try database.prepare(
-      "SELECT 1 FROM audit_event WHERE action = 'AuditArchived' AND substr(detail, 1, length(?1)) = ?1 AND sequence > ?2"
+      """
+      SELECT 1 FROM audit_event WHERE action = 'AuditArchived' AND action <> 'Deliver' AND substr(detail, 1, length(?1)) = ?1 \
+      AND sequence > ?2
+      """
     ).begin().bind(segment.announcement).bind(segment.last).first { _ in true } == true
   }
 

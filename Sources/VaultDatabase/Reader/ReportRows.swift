@@ -42,15 +42,22 @@ extension VaultReader {
   /// session count.
   public func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
     guard let database else { return [] }
-    let statement = try database.statement(
+    // What the index of sessions has not taken in yet, once for all sessions.
+    let pending = defersIndexes ? AuditQuery.isPending : "0"
+    let isIndexed = defersIndexes ? "a.pending IS NULL" : "1"
+    let ofProfile = filter.profile == nil ? "?1 IS NULL" : "s.profile_id = (SELECT id FROM profile WHERE name = ?1)"
+    let statement = try database.prepare(
       """
-      SELECT * FROM ( \
+      WITH newest AS MATERIALIZED ( \
+        SELECT session_id, user, min(sequence) FROM audit_event WHERE \(pending) AND session_id IS NOT NULL GROUP BY session_id \
+      ) SELECT * FROM ( \
         SELECT s.id, p.name, s.role_arn, \
-          (SELECT user FROM audit_event a WHERE a.session_id = s.id ORDER BY a.sequence LIMIT 1) AS asker, \
+          coalesce((SELECT user FROM audit_event a WHERE a.session_id = s.id AND \(isIndexed) ORDER BY a.sequence LIMIT 1), \
+            (SELECT user FROM newest WHERE session_id = s.id)) AS asker, \
           s.issued_at, CASE WHEN s.end_reason = 'expired' THEN s.expires_at ELSE coalesce(s.ended_at, s.expires_at) END AS ends_at, \
           s.end_reason, s.deliveries \
         FROM session s JOIN profile p ON p.id = s.profile_id \
-        WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR s.role_arn = ?2 OR substr(s.role_arn, -length(?2) - 1) = '/' || ?2) \
+        WHERE \(ofProfile) AND (?2 IS NULL OR s.role_arn = ?2 OR substr(s.role_arn, -length(?2) - 1) = '/' || ?2) \
           AND (?3 IS NULL OR s.id = ?3) AND s.expires_at >= ?4 AND s.issued_at < ?5 \
       ) WHERE (?6 IS NULL OR asker = ?6) ORDER BY issued_at DESC LIMIT ?7
       """

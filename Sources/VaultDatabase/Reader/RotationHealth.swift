@@ -21,16 +21,24 @@ extension VaultReader {
   public func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth] {
     guard let database else { return [] }
     // "outcome <> 'success'" and "+profile" lead SQLite to the small partial index, rather than through the whole log by profile.
-    let statement = try database.statement(
+    // What the index of sessions has not taken in yet, once for all sessions.
+    let pending = defersIndexes ? AuditQuery.isPending : "0"
+    let isIndexed = defersIndexes ? "a.pending IS NULL" : "1"
+    let ofProfile = filter.profile == nil ? "?1 IS NULL" : "o.profile_id = (SELECT id FROM profile WHERE name = ?1)"
+    let statement = try database.prepare(
       """
-      WITH wanted AS MATERIALIZED ( \
+      WITH newest AS MATERIALIZED ( \
+        SELECT session_id, cause, min(sequence) FROM audit_event \
+        WHERE \(pending) AND session_id IS NOT NULL AND action <> 'Deliver' GROUP BY session_id \
+      ), wanted AS MATERIALIZED ( \
         SELECT p.name, o.*, n.issued_at AS next_at, \
-          (SELECT cause FROM audit_event a WHERE a.session_id = n.id AND a.action <> 'Deliver' ORDER BY sequence LIMIT 1) AS next_cause \
+          coalesce((SELECT cause FROM audit_event a WHERE a.session_id = n.id AND a.action <> 'Deliver' AND \(isIndexed) \
+            ORDER BY sequence LIMIT 1), (SELECT cause FROM newest WHERE session_id = n.id)) AS next_cause \
         FROM session o JOIN profile p ON p.id = o.profile_id LEFT JOIN session n ON n.id = o.replaced_by \
-        WHERE (?1 IS NULL OR p.name = ?1) AND (?2 IS NULL OR o.role_arn = ?2 OR substr(o.role_arn, -length(?2) - 1) = '/' || ?2) \
+        WHERE \(ofProfile) AND (?2 IS NULL OR o.role_arn = ?2 OR substr(o.role_arn, -length(?2) - 1) = '/' || ?2) \
           AND o.expires_at >= ?3 AND o.issued_at < ?4 \
       ), sources AS ( \
-        SELECT source_access_key_id AS id FROM audit_event WHERE action = 'AssumeRole' AND source_access_key_id IS NOT NULL \
+        SELECT source_access_key_id AS id FROM audit_event WHERE action = 'AssumeRole' AND action <> 'Deliver' AND source_access_key_id IS NOT NULL \
       ), failures AS MATERIALIZED ( \
         SELECT profile, count(*) AS failed FROM audit_event \
         WHERE outcome <> 'success' AND outcome <> 'intent' AND cause = 'rotation' AND time >= ?3 AND time < ?4 \

@@ -9,6 +9,8 @@ public final class VaultReader {
   let database: Database?
   /// Whether it reads an archived part of a log.
   let isArchive: Bool
+  /// Whether the log has rows that its indexes take in later.
+  let defersIndexes: Bool
 
   /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are looked at where the kernel has them, instead of copied
   ///   one by one, and count as its memory.
@@ -18,19 +20,23 @@ public final class VaultReader {
     let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
     guard try PrivateDirectory.check(String(folder)), try DatabaseFile.check(path) else {
       database = nil
+      defersIndexes = false
       return
     }
     let database = try Database(path: path, access: .readOnly)
     try database.execute(isBrief ? "PRAGMA mmap_size = 2147418112" : "PRAGMA cache_size = -128")
     try Schema.requireKnown(database)
     // A database that was being made when its maker ended has no tables yet.
-    self.database = try Schema.currentVersion(database) == 0 ? nil : database
+    let version = try Schema.currentVersion(database)
+    self.database = version == 0 ? nil : database
+    defersIndexes = version >= Schema.deferredIndexes
   }
 
   /// Reads over a connection that is open, and sees what it has not committed.
   package init(over database: Database) {
     self.database = database
     isArchive = false
+    defersIndexes = true
   }
 
   /// Reads an archived part of an audit log.
@@ -42,8 +48,10 @@ public final class VaultReader {
     let database = try AuditArchive.open(path, digest: digest)
     try Schema.requireKnown(database)
     // Of a vault of its time: the log's tables are the same since there are archives.
-    guard try Schema.currentVersion(database) >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
+    let version = try Schema.currentVersion(database)
+    guard version >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
     self.database = database
+    defersIndexes = version >= Schema.deferredIndexes
   }
 
   private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row)
@@ -235,7 +243,7 @@ public final class VaultReader {
   /// The rows that a filter wants, oldest first unless it says otherwise. An intent is left out once its outcome is known.
   public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
     guard let database else { return [] }
-    let query = AuditQuery(filter)
+    let query = AuditQuery(filter, defers: defersIndexes)
     let statement = try database.prepare(query.sql).begin()
     for value in query.values { try value.bind(to: statement) }
     let records = try statement.rows(AuditRows.read)

@@ -6,8 +6,10 @@ public enum Schema {
   static let migrations: [[UInt8]] = [
     PackageResources._001_vault_sql, PackageResources._002_sign_ins_sql, PackageResources._003_audit_evidence_sql,
     PackageResources._004_credentials_links_sql, PackageResources._005_leases_sql,
-    PackageResources._006_row_codes_sql,
+    PackageResources._006_row_codes_sql, PackageResources._007_deferred_indexes_sql,
   ]
+  /// From this version on the newest rows of the audit log are not in its indexes yet.
+  static let deferredIndexes: Int64 = 7
   /// The number that `PRAGMA user_version` has after the last.
   public static var version: Int64 { Int64(migrations.count) }
 

@@ -10,14 +10,18 @@ public enum AuditRows {
 
   /// Adds a row. Only the store does.
   ///
-  /// - Parameter mac: nil where the key for it is not at hand; ``AuditTail`` sets it then.
-  public static func insert(_ record: AuditRecord, after previous: [UInt8], mac: [UInt8]?, into database: Database) throws {
+  /// - Parameters:
+  ///   - mac: nil where the key for it is not at hand; ``AuditTail`` sets it then.
+  ///   - isPending: the indexes take it in later, with others (``index(through:in:)``).
+  public static func insert(
+    _ record: AuditRecord, after previous: [UInt8], mac: [UInt8]?, isPending: Bool = false, into database: Database
+  ) throws {
     let statement = try database.statement(
       """
       INSERT INTO audit_event (sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, \
       source_access_key_id, access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, \
-      intent_id, user, uid, pid, program, executable, directory, parent, host, subject, subject_version, hash, previous_hash, mac) \
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      intent_id, user, uid, pid, program, executable, directory, parent, host, subject, subject_version, hash, previous_hash, mac, pending) \
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """)
     statement.begin()
     for value in values(record) {
@@ -27,7 +31,17 @@ public enum AuditRows {
       case .number(let number): try statement.bind(number)
       }
     }
-    try statement.bind(record.hash).bind(previous).bind(mac).runOnce()
+    try statement.bind(record.hash).bind(previous).bind(mac).bind(isPending ? 1 : nil).runOnce()
+  }
+
+  /// How many rows the indexes take in at one time. Whoever reads looks through as many one by one; with more the delivery that brings
+  /// them in would be the slower, with fewer each would cost more.
+  public static let indexBatch: Int64 = 64
+
+  /// Has the indexes take in the newest rows. Within the transaction that adds a row.
+  public static func index(through sequence: Int64, in database: Database) throws {
+    try database.statement("UPDATE audit_event SET pending = NULL WHERE sequence > ? AND sequence <= ? AND pending IS NOT NULL")
+      .begin().bind(sequence - indexBatch).bind(sequence).run()
   }
 
   /// What the row's hash goes over, in the order of ``columns``.

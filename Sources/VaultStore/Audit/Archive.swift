@@ -61,7 +61,7 @@ extension VaultStore {
   private func lastToArchive(before time: Timestamp) throws -> Int64 {
     let bounds = try database.prepare(
       """
-      SELECT min((SELECT coalesce(min(sequence), ?2) FROM audit_event WHERE time >= ?1), \
+      SELECT min(coalesce((\(AuditQuery.number(since: "?1", defers: true))), ?2), \
       (SELECT coalesce(min(sequence), ?2) FROM audit_event WHERE mac IS NULL), \
       (SELECT coalesce(min(sequence), ?2) FROM audit_event i WHERE outcome = 'intent' \
       AND NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = i.id)))

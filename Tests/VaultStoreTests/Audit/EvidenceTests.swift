@@ -94,7 +94,7 @@ import VaultSecrets
       record.sequence += 1
       record.id = "evt_forged"
       record.hash = AuditChain.hash(of: record, after: tail.hash)
-      try AuditRows.insert(record, after: tail.hash, mac: code, into: database)
+      try AuditRows.insert(record, after: tail.hash, mac: code, isPending: true, into: database)
       if code != nil {
         await #expect(throws: StoreError.chainBroken("row \(last + 1) was not written by the vault")) {
           try await resume(forged.path, opened, head)
@@ -215,7 +215,7 @@ enum Forgery {
       if record.sequence == sequence { change(&record) }
       record.hash = AuditChain.hash(of: record, after: previous)
       let mac = keepsCodes || record.sequence >= until ? row.mac : nil
-      try AuditRows.insert(record, after: previous, mac: mac, into: database)
+      try AuditRows.insert(record, after: previous, mac: mac, isPending: true, into: database)
       previous = record.hash
     }
   }
