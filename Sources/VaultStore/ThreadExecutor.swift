@@ -29,6 +29,8 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private var thread = pthread_t()
   /// How often jobs are run before the watch is looked at, however many more there are.
   private static let maxRunLength = 16
+  /// Jobs that were taken from the queue and come after the one that runs. Only the thread touches it.
+  private var left = 0
 
   /// Runs its jobs on a new thread until ``end()``.
   init() {
@@ -77,6 +79,14 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     if let watch { watch.interrupt() } else { pthread_cond_signal(condition) }
   }
 
+  /// Whether other jobs wait for the one that runs and asks.
+  var isBusy: Bool {
+    if left > 0 { return true }
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return !waiting.isEmpty
+  }
+
   /// From now on the thread waits in `watch`; nil: on its condition again.
   fileprivate func wait(in watch: (any EventSource)?) {
     pthread_mutex_lock(mutex)
@@ -116,7 +126,9 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
       let watch = watch
       pthread_mutex_unlock(mutex)
       if isOver { return }
+      left = jobs.count
       for work in jobs {
+        left -= 1
         switch work {
         case .ofActor(let job): job.runSynchronously(on: asUnownedSerialExecutor())
         case .ofTask(let job, let lane): job.runSynchronously(on: lane)
@@ -135,6 +147,9 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 /// Lets tasks run on the store's own thread, so that a request that only reads a session and logs it wakes one thread and no more.
 public final class StoreExecutor: TaskExecutor {
   let thread: ThreadExecutor
+
+  /// Whether other jobs wait for the one that runs on the lane and asks.
+  var isBusy: Bool { thread.isBusy }
 
   /// Makes a thread, which lasts as long as the process, unless a store that made it for itself ends it.
   public init() { thread = ThreadExecutor() }

@@ -34,6 +34,7 @@ public actor VaultStore {
   /// Is called after each transaction that added rows.
   private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
   var deferred = DeferredAuditRows()
+  var deliveries = WaitingDeliveries()
   var onLate: @Sendable () -> Void = {}
   /// The agent's start, until its row is written: before the first other row, so that a log that is then found to be an old copy has none.
   private var opening: (event: AuditEvent, time: Timestamp)?

@@ -186,7 +186,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     isExhausted = false
     for event in UnsafeBufferPointer(start: events, count: max(0, Int(ready))) {
       switch event.data.fd {
-      case listener: accept()
+      case listener: acceptAll()
       case wakeUp:
         var count: UInt64 = 0
         _ = read(wakeUp, &count, 8)
@@ -207,13 +207,18 @@ final class AgentListener: EventSource, @unchecked Sendable {
     if isStopping.withLock({ $0 }) { end() }
   }
 
-  /// The next newcomer. Others make epoll_wait return again.
-  private func accept() {
+  /// Those who wait, so that they are answered together. More of them make epoll_wait return again.
+  private func acceptAll() {
+    for _ in 0..<Self.maxEvents where clients.count < Self.maxConnections { guard accept() else { return } }
+  }
+
+  /// - Returns: false where nobody waits.
+  private func accept() -> Bool {
     let descriptor = sys_accept(listener)
     if descriptor < 0 {
       let code = sys_errno()
       if code == EMFILE || code == ENFILE { isExhausted = !dropOldestSilent(beyond: 0) }
-      return
+      return false
     }
     var pid: Int32 = 0
     var uid: UInt32 = 0
@@ -221,7 +226,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     // Another user gets no byte of an answer, whatever the socket's mode has become.
     guard sys_peer_credentials(descriptor, &pid, &uid, &gid) == 0, uid == geteuid() else {
       close(descriptor)
-      return
+      return true
     }
     _ = dropOldestSilent(beyond: Self.maxSilentConnections - 1)
     count += 1
@@ -231,6 +236,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     newcomers.append(descriptor)
     // What it asks has mostly come with it.
     serve(descriptor)
+    return true
   }
 
   private func resolveNewcomers() {

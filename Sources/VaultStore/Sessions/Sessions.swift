@@ -40,23 +40,35 @@ extension VaultStore {
   ///
   /// - Parameter event: the row, into which the session's particulars are filled.
   /// - Returns: nil where no session is fresh enough; nothing is logged then.
-  public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) throws -> Delivery? {
+  public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) async throws -> Delivery? {
+    let request = DeliveryRequest(profile: profile, fingerprint: fingerprint, freshness: freshness, event: event)
+    return lane.isBusy || !deliveries.isEmpty ? try await deliverTogether(request) : try deliverAlone(request)
+  }
+
+  func deliverAlone(_ request: DeliveryRequest) throws -> Delivery? {
     do {
       // One transaction for looking and logging: each one of its own would take SQLite's locks again.
       return try change(.process) { store in
-        guard let found = try store.openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else {
-          return nil
-        }
-        try store.append(Self.event(event, of: found.session))
-        try store.countDelivery(found.session.id, at: store.clock.now())
+        guard let found = try store.openSession(for: request) else { return nil }
+        try store.log(found, request)
         return found
       }
     } catch  where deferred.allows(error) {
-      guard let found = try openSession(profile: profile, fingerprint: fingerprint, freshness: freshness) else { return nil }
-      deferred.add(Self.event(event, of: found.session), at: clock.now(), because: error)
+      guard let found = try openSession(for: request) else { return nil }
+      deferred.add(Self.event(request.event, of: found.session), at: clock.now(), because: error)
       onLate()
       return found
     }
+  }
+
+  func openSession(for request: DeliveryRequest) throws -> Delivery? {
+    try openSession(profile: request.profile, fingerprint: request.fingerprint, freshness: request.freshness)
+  }
+
+  /// Within a transaction: the row of a delivery.
+  func log(_ delivery: Delivery, _ request: DeliveryRequest) throws {
+    try append(Self.event(request.event, of: delivery.session))
+    try countDelivery(delivery.session.id, at: clock.now())
   }
 
   private static func event(_ event: AuditEvent, of session: SessionRecord) -> AuditEvent {
