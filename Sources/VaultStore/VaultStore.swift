@@ -35,6 +35,8 @@ public actor VaultStore {
   private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
   var deferred = DeferredAuditRows()
   var deliveries = WaitingDeliveries()
+  /// Whether the file of the profiles' names is there and right; one that was there before this agent may be of another database.
+  var hasNames = false
   var onLate: @Sendable () -> Void = {}
   /// The agent's start, until its row is written: before the first other row, so that a log that is then found to be an old copy has none.
   private var opening: (event: AuditEvent, time: Timestamp)?
@@ -68,7 +70,9 @@ public actor VaultStore {
       knownSchema = try opened.database.schemaVersion()
       vaultId = try Self.findOrMakeVault(opened.database, clock.now())
       head = try AuditHead(database: opened.database, vaultId: vaultId)
+      NamesFile.remove(beside: path)
       try settle(migratedFrom: opened.migratedFrom, requester)
+      keepNames()
     } catch {
       if ownsThread { executor.end() }
       throw error
@@ -139,6 +143,7 @@ public actor VaultStore {
     }
     let before = head
     let unsaid = opening
+    defer { keepNames() }
     do {
       let result = try database.transaction {
         try requireOwnSchema()

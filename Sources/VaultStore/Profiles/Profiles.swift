@@ -93,6 +93,7 @@ extension VaultStore {
     try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(
       name
     ).run()
+    changeNames()
     try database.statement("UPDATE profile SET removed_at = ?, mac = NULL WHERE name = ? AND removed_at IS NULL").begin()
       .bind(clock.now().milliseconds).bind(name).run()
     guard database.changes == 1 else { throw StoreError.unknownProfile(name) }
@@ -138,6 +139,7 @@ extension VaultStore {
     let isSame = known.map { !$0.isRemoved && $0.digest == digest && $0.isOwn == isOwn } ?? false
     if isSame, !isForced, !isOwn, code == nil || known?.code == code { return .unchanged }
     let id: Int64
+    if known?.isRemoved != false { changeNames() }
     if let known {
       id = known.id
       try database.statement("UPDATE profile SET is_own = ?, origin = ?, digest = ?, mac = ?, removed_at = NULL WHERE id = ?")

@@ -26,12 +26,12 @@ enum ListReport {
     "\(section.place): the vault's own profile \"\(section.profile)\" counts in place of this one"
   }
 
-  /// The names alone, for completion: one query, nothing else.
+  /// The names alone, for completion: a file or one query, nothing else.
   private static func names(_ paths: VaultPaths) throws {
     var output = Output()
-    let names = try VaultReader(path: paths.database).profileNameLines()
+    let names = try NamesFile.read(beside: paths.database) ?? VaultReader(path: paths.database).profileNameLines()[...]
     if names.allSatisfy({ $0 == 10 || ($0 >= 0x20 && $0 < 0x7F) }) {
-      output.write(bytes: names)
+      output.write(bytes: Array(names))
     } else {
       for name in names.split(separator: 10) { output.line(safeText(String(decoding: name, as: UTF8.self))) }
     }
