@@ -29,6 +29,7 @@ def endpoint(stage, vault, seconds=4):
             yield Figure(f"endpoint's requests a second, {connections} connection{plural}", max(ours), "/s")
             yield Figure(
                 f"the same against a bare libmicrohttpd ({max(theirs):,.0f}/s)", max(ours) / max(theirs), "×", least=0.9)
+        yield from many_leases(vault, seconds)
         slow = min(served(vault, 32, seconds)[1] for _ in range(3))
         yield Figure("endpoint's slowest of a hundred, 32 connections", slow / MILLI, "ms", most=2)
         grown = measure.status_field(vault.agent, "VmRSS") - before
@@ -36,6 +37,33 @@ def endpoint(stage, vault, seconds=4):
     finally:
         bare.stdin.close()
         bare.wait()
+
+
+def many_leases(vault, seconds, connections=8):
+    """The same with programs beside it that have a lease each, against the rates without them before and after."""
+    def rate():
+        return max(served(vault, connections, seconds)[0] for _ in range(2))
+
+    programs, rates, alone = [], {}, [rate()]
+    try:
+        for count in (100, 1_000):
+            while len(programs) < count:
+                programs.append(subprocess.Popen(
+                    [vault.program, "exec", "--server", profile(1), "--", "sleep", "600"], env=vault.environment,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+                if len(programs) % 50 == 0:
+                    time.sleep(0.5)
+            time.sleep(2)
+            rates[count] = rate()
+    finally:
+        for program in programs:
+            program.terminate()
+        for program in programs:
+            program.wait()
+    time.sleep(2)
+    alone.append(rate())
+    for count, found in rates.items():
+        yield Figure(f"endpoint's requests a second with {count:,} leases, against one", found / max(alone), "×", least=0.8)
 
 
 def load(connections, seconds):
