@@ -17,6 +17,8 @@ public enum StoreError: ReportableError, Hashable {
   case copied(of: String)
   /// No row is old enough.
   case nothingToArchive
+  /// An archive is being made already.
+  case archiving
 
   public var message: String {
     switch self {
@@ -30,6 +32,7 @@ public enum StoreError: ReportableError, Hashable {
     case .forgottenMeanwhile(let profile): "\"\(profile)\" was forgotten while its session was being made"
     case .copied(let path): "this is a copy of the vault in \(safeText(path)), whose audit log goes on there"
     case .nothingToArchive: "no row of the audit log is from before then"
+    case .archiving: "rows are being archived already"
     }
   }
 
@@ -54,6 +57,7 @@ public enum StoreError: ReportableError, Hashable {
     case .chainBroken: .inputOutput
     case .forgottenMeanwhile: .temporary
     case .unknownProfile, .nothingToArchive: .noInput
+    case .archiving: .temporary
     default: .software
     }
   }

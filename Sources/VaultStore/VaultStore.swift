@@ -31,6 +31,9 @@ public actor VaultStore {
   var signing: SigningKey?
   /// The row that the sealed ratchet key is for.
   var sealedNumber: Int64 = 0
+  /// Rows that have no code yet and are to get one; nil where all have theirs.
+  var uncoded: UncodedRows?
+  var isArchiving = false
   /// Is called after each transaction that added rows.
   private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
   var deferred = DeferredAuditRows()

@@ -144,6 +144,7 @@ extension MasterKeyService {
       try await store.acceptAudit(requester: requester)
       lostHead = true
     }
+    await goOn()
     var event = AuditEvent(action: .keyRestored, outcome: .success, trigger: .manual, requester: requester)
     event.detail = "key \(active.id) from \(path) in \(keyStore.kind.rawValue)" + (lostHead ? "; it had no head of the log" : "")
     try await store.record(event)

@@ -25,12 +25,33 @@ extension MasterKeyService {
     }
     // Its item is made now, while a person waits: later nobody may be asked.
     if await store.headSequence != anchor?.sequence { await anchorHead(mayAsk: true) }
+    await goOn()
   }
 
   /// Remembers where the log goes on. A disk that does not take it hinders nobody: only a copy of the folder would not be told as one.
   func notePlace() async {
     do { try await store.takePlace() } catch {
       AgentLog.write("where the vault is could not be noted: \(Failure(error).message)")
+    }
+  }
+
+  /// Goes on with what an unlocking leaves for later: the MACs of many rows, and rows to be taken out that an archive holds.
+  func goOn() async {
+    let isBehind = await store.hasUncodedRows
+    let isHalfway = (try? await store.hasArchivedRows) ?? false
+    guard isBehind || isHalfway else { return }
+    Task(executorPreference: AgentExecutor.current) {
+      do {
+        if isBehind {
+          AgentLog.write("rows of the audit log get their codes; nobody waits for it")
+          try await self.store.codeRows()
+          await self.anchorHead()
+        }
+        try await self.store.clearArchived()
+      } catch {
+        AgentLog.write("the audit log: \(Failure(error).message)")
+      }
+      sys_return_memory()
     }
   }
 
@@ -151,6 +172,7 @@ extension MasterKeyService {
           throw error
         }
         await anchorHead()
+        await goOn()
       }
     }
   }

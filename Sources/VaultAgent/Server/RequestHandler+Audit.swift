@@ -37,13 +37,16 @@ extension RequestHandler {
       throw AgentError.badRequest("an archive without a file or a time")
     }
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+    // Rows without a code stay, and the key store knows of none of them.
+    try await store.codeRows()
     // First, and no row after it goes: an agent that dies then must find the key store's head in the log.
     guard let head = try await masterKeys.putHead() else { throw AgentError.locked }
     // Nor one that a live copy has not had yet: it would never get it.
     let received = await exporters.received ?? head
     let segment: AuditKeyRows.Segment
+    let left: Int64
     do {
-      segment = try await store.archive(
+      (segment, left) = try await store.archive(
         before: Timestamp(milliseconds: before), through: min(head, received), to: path, requester: requester)
     } catch StoreError.nothingToArchive where received < head {
       throw Failure(
@@ -55,6 +58,7 @@ extension RequestHandler {
     let reply = ReplyBuilder(.done, count: Int(segment.last - segment.first + 1))
     reply.add(.item, "first\t\(segment.first)")
     reply.add(.item, "last\t\(segment.last)")
+    reply.add(.item, "left\t\(left)")
     return reply
   }
 }

@@ -6,6 +6,8 @@ import VaultSecrets
 /// Archived rows of an audit log: an SQLite database of the vault's own form, with these rows and the signed heads around them, in one
 /// gzip file (RFC 1952). Whoever has SQLite and gzip can read it, and ``AuditChain`` verifies it as it does a vault.
 public enum AuditArchive {
+  /// So large does one become, unpacked, and then ends: the rest of the rows go into the next.
+  public static let fullAt = 3 << 30
   /// An archive takes no more room than this when it is opened: 4 GiB.
   static let largest = 4 << 30
   /// Nor more than so many times its own size, once it is larger than ``small``: rows are compressed four or five times.

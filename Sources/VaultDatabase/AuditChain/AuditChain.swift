@@ -18,7 +18,7 @@ public enum AuditChain {
   }
 
   /// What is wrong with a log: the first row where it is, and how.
-  public enum Fault: Sendable, Hashable, CustomStringConvertible {
+  public enum Fault: Error, Hashable, CustomStringConvertible {
     case changed(sequence: Int64)
     case missing(sequence: Int64)
     case inserted(sequence: Int64)

@@ -94,6 +94,14 @@ struct AuditVerifier {
     if let last = segments.last, try !isAnnounced(last) {
       return (start, .segment(sequence: last.last))
     }
+    // Archived rows go a few at a time, the oldest first. Those that still stand must lead to the signed head at the end of theirs.
+    let oldest = try database.prepare("SELECT sequence, previous_hash FROM audit_event ORDER BY sequence LIMIT 1").begin().first {
+      (sequence: $0.int(0), previous: $0.blob(1))
+    }
+    if let oldest, oldest.sequence <= start.sequence {
+      guard oldest.sequence >= 1, oldest.previous.count == 32 else { return (start, .inserted(sequence: oldest.sequence)) }
+      start = (oldest.sequence - 1, oldest.previous)
+    }
     return (start, nil)
   }
 

@@ -15,6 +15,7 @@ extension VaultStore {
   /// Takes up the log's keys after an unlocking, and checks what was written since: against the ratchet, and against the head that the
   /// key store holds. A log of a vault that had no such keys gets them.
   ///
+  /// Many rows without a code are still without theirs then: ``codeRows()`` gives it to them.
   /// - Throws: `StoreError.chainBroken` where rows were changed, forged, cut off, or the database is an old copy.
   public func resumeAudit(anchor: AuditCheckpoint?, requester: Requester) throws {
     guard let cipher else { throw StoreError.locked }
@@ -30,11 +31,11 @@ extension VaultStore {
     guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was exchanged") }
     let ratchet = Ratchet(key: try open(sealedRatchet, by: cipher), number: sealedRatchet.sequence)
     try check(anchor, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
-    let codes = try tailCodes(by: ratchet)
-    if !codes.isEmpty { try database.transaction { try bind(codes) } }
-    self.ratchet = ratchet
+    self.ratchet = nil
     self.signing = signing
     sealedNumber = sealedRatchet.sequence
+    uncoded = UncodedRows(ratchet: ratchet)
+    _ = try codeSomeRows()
   }
 
   /// - Parameters:
@@ -53,9 +54,13 @@ extension VaultStore {
     let first = try bound ?? AuditKeyRows.segments(in: database).last?.last ?? 0
     let ratchet = Ratchet(key: SecretBytes.random(count: Ratchet.keyLength), number: first + 1)
     let start = ratchet.export()
-    let codes = try tailCodes(by: ratchet)
+    var rows = UncodedRows(ratchet: ratchet)
+    // The keys are made with the codes of a few rows at once; of many, with none, and these rows have none either.
+    let isLong = head.sequence - first > Self.codedAtOnce
+    let codes = isLong ? [] : try tailCodes(&rows, most: Self.codedAtOnce)
     self.signing = signing
-    self.ratchet = ratchet
+    self.ratchet = isLong ? nil : ratchet
+    uncoded = isLong ? rows : nil
     do {
       try change { store in
         if let creating { try store.insert(creating) }
@@ -77,12 +82,14 @@ extension VaultStore {
     } catch {
       self.signing = nil
       self.ratchet = nil
+      uncoded = nil
       throw error
     }
   }
 
   /// Begins a new ratchet, whose first key an auditor may keep.
-  public func makeVerificationKey(requester: Requester) throws -> AuditVerificationKey {
+  public func makeVerificationKey(requester: Requester) async throws -> AuditVerificationKey {
+    try await codeRows()
     guard cipher != nil, let signing else { throw StoreError.locked }
     let first = head.sequence + 1
     let key = SecretBytes.random(count: Ratchet.keyLength)
@@ -107,6 +114,7 @@ extension VaultStore {
     }
     ratchet = nil
     signing = nil
+    uncoded = nil
     var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
     event.detail =
       "the log was put back to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")
@@ -151,40 +159,6 @@ extension VaultStore {
     }
   }
 
-  /// Goes over the rows from the ratchet's number on: those with a code must have the right one.
-  ///
-  /// - Returns: the codes of those that have none yet.
-  private func tailCodes(by ratchet: Ratchet) throws -> [(Int64, [UInt8])] {
-    let first = ratchet.number
-    guard head.sequence >= first - 1 else {
-      throw StoreError.chainBroken(AuditChain.Fault.truncated(after: head.sequence, expected: first - 1).description)
-    }
-    let rows = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE sequence >= ? ORDER BY sequence").begin()
-      .bind(first).rows { (try AuditRows.read($0), AuditRows.previousHash($0), AuditRows.mac($0)) }
-    var previous: [UInt8]?
-    var codes: [(Int64, [UInt8])] = []
-    for (record, claimed, stated) in rows {
-      guard record.sequence == ratchet.number, previous == nil || previous == claimed,
-        AuditChain.hash(of: record, after: claimed) == record.hash
-      else { throw StoreError.chainBroken(AuditChain.Fault.changed(sequence: record.sequence).description) }
-      previous = record.hash
-      let code = ratchet.mac(record.hash)
-      guard let stated else {
-        codes.append((record.sequence, code))
-        continue
-      }
-      guard stated == code, codes.isEmpty else {
-        throw StoreError.chainBroken(AuditChain.Fault.forged(sequence: record.sequence).description)
-      }
-    }
-    return codes
-  }
-
-  private func bind(_ codes: [(Int64, [UInt8])]) throws {
-    let statement = try database.statement("UPDATE audit_event SET mac = ? WHERE sequence = ?")
-    for (sequence, code) in codes { try statement.begin().bind(code).bind(sequence).run() }
-  }
-
   // MARK: as rows come
 
   /// Within the transaction of a row: keeps the sealed key near, and signs a head now and then.
@@ -197,8 +171,10 @@ extension VaultStore {
     }
   }
 
-  func sealRatchet() throws {
-    guard let ratchet, let signing, cipher != nil else { return }
+  func sealRatchet() throws { if let ratchet { try sealRatchet(ratchet) } }
+
+  func sealRatchet(_ ratchet: Ratchet) throws {
+    guard let signing, cipher != nil else { return }
     let first = try database.statement("SELECT first FROM audit_key WHERE name = 'ratchet'").begin().first { $0.int(0) }
     try put(
       "ratchet", ratchet.export(), sequence: ratchet.number, first: first ?? ratchet.number, publicKey: signing.publicKey,

@@ -199,15 +199,21 @@ enum AuditCommands {
     }
     let folder = paths.dataDirectory + "/archive"
     if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }
-    // Named by where it begins, so that one that was ended midway is found by the next.
-    let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
-    let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
-    let writer = MessageWriter(.auditArchive)
-    writer.add(.name, file)
-    writer.add(.text, String(before.milliseconds))
-    ForwardedEnvironment.add(to: writer)
-    let reply = try AgentClient(paths: paths).ask(writer)
-    try say("rows \(reply.item("first") ?? "?") to \(reply.item("last") ?? "?") are in \(file)")
+    while true {
+      // Named by where it begins, so that one that was ended midway is found by the next.
+      let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
+      let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
+      let writer = MessageWriter(.auditArchive)
+      writer.add(.name, file)
+      writer.add(.text, String(before.milliseconds))
+      ForwardedEnvironment.add(to: writer)
+      let reply = try AgentClient(paths: paths).ask(writer)
+      try say("rows \(reply.item("first") ?? "?") to \(reply.item("last") ?? "?") are in \(file)")
+      guard let left = reply.item("left"), left != "0" else { return }
+      guard arguments["to"] == nil else {
+        return Diagnostics.notice("the file is as large as one may be: \(left) more rows are for another")
+      }
+    }
   }
 
   private static func say(_ line: String) throws {

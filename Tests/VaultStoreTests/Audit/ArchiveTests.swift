@@ -36,7 +36,7 @@ import VaultSecrets
       }
       opened.clock.advance(seconds: 60)
       let file = opened.folder.file("archive-\(round).gz")
-      let segment = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+      let (segment, _) = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
       #expect(segment.last - segment.first >= 80)
       files.append(file)
     }
@@ -74,7 +74,7 @@ import VaultSecrets
     }
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
     #expect(try opened.reader().auditSegments().isEmpty)
-    let segment = try await opened.store.archive(
+    let (segment, _) = try await opened.store.archive(
       before: opened.clock.now(), to: file + "2", requester: OpenedStore.me)
     #expect(segment.last == open - 1)
   }
@@ -91,14 +91,14 @@ import VaultSecrets
     for suffix in ["", "-wal"] {
       try FileManager.default.copyItem(atPath: opened.path + suffix, toPath: copy + "/vault.db" + suffix)
     }
-    let done = try await opened.store.archive(before: before, to: file, requester: OpenedStore.me)
+    let (done, _) = try await opened.store.archive(before: before, to: file, requester: OpenedStore.me)
     // As it was before the log named the file, and with more rows since.
     let again = try await VaultStore(path: copy + "/vault.db", clock: opened.clock, host: OpenedStore.me)
     try await again.unlock(key: opened.key, id: opened.keyId)
     try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
     try await opened.issue(in: again)
     opened.clock.advance(seconds: 60)
-    let segment = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    let (segment, _) = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
     #expect(segment.first == done.first && segment.last >= done.last)
     let archive = try VaultReader(archive: file, digest: segment.digest)
     #expect(try AuditChain.verify(archive) == .whole(rows: segment.last))
@@ -118,7 +118,7 @@ import VaultSecrets
     let head = try #require(try await opened.store.signedHead())
     for _ in 0..<5 { try await opened.issue() }
     opened.clock.advance(seconds: 60)
-    let segment = try await opened.store.archive(
+    let (segment, _) = try await opened.store.archive(
       before: opened.clock.now(), through: head.sequence, to: opened.folder.file("archive.gz"), requester: OpenedStore.me)
     #expect(segment.last == head.sequence)
     let again = try await opened.reopened()
@@ -133,7 +133,7 @@ import VaultSecrets
     opened.clock.advance(seconds: 60)
     let key = try #require(try opened.reader().auditPublicKey())
     let file = opened.folder.file("archive.gz")
-    let segment = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    let (segment, _) = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
     // A database that is not compressed is read as well.
     let cut = opened.folder.file("cut.db")
     try await unpack(file, to: cut)
@@ -155,7 +155,7 @@ import VaultSecrets
     try await opened.issue()
     opened.clock.advance(seconds: 60)
     let file = opened.folder.file("archive.gz")
-    let segment = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    let (segment, _) = try await opened.store.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
     let other = opened.folder.file("other.db")
     try await unpack(file, to: other)
     chmod(other, 0o600)
@@ -191,7 +191,7 @@ import VaultSecrets
     let again = try await opened.reopened()
     try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
     let file = opened.folder.file("archive.gz")
-    let segment = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
+    let (segment, _) = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
     var bytes = try Data(contentsOf: URL(fileURLWithPath: file))
     bytes[bytes.count / 2] ^= 1
     try bytes.write(to: URL(fileURLWithPath: file))
