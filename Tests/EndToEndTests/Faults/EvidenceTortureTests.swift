@@ -83,7 +83,8 @@ import Testing
       [
         "-readonly", vault.database,
         """
-        SELECT (SELECT count(*) FROM audit_event) + (SELECT coalesce(sum(last_sequence - first_sequence + 1), 0) FROM audit_segment) \
+        SELECT (SELECT count(*) FROM audit_event WHERE sequence > coalesce((SELECT max(last_sequence) FROM audit_segment), 0)) \
+        + (SELECT coalesce(sum(last_sequence - first_sequence + 1), 0) FROM audit_segment) \
         = (SELECT max(sequence) FROM audit_event)
         """,
       ], environment: [:])

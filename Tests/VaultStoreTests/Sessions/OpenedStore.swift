@@ -34,10 +34,14 @@ final class OpenedStore: Sendable {
 
   /// The same file, opened again as a new agent would.
   func reopened() async throws -> VaultStore {
-    try await store.close()
-    let again = try await VaultStore(path: path, clock: clock, host: Self.me)
+    let again = try await reopenedLocked()
     try await again.unlock(key: key, id: keyId)
     return again
+  }
+
+  func reopenedLocked() async throws -> VaultStore {
+    try await store.close()
+    return try await VaultStore(path: path, clock: clock, host: Self.me)
   }
 
   func event(_ action: AuditAction, _ outcome: AuditOutcome = .success, profile: String = "app-dev") -> AuditEvent {
