@@ -48,7 +48,7 @@ import Testing
     #expect(try keyring.items("application", "vault").isEmpty)
   }
 
-  @Test("a copied folder that was used on the same keyring makes the original refuse, and say the way out, which is one")
+  @Test("a copied folder that a person goes on with on the same keyring makes the original refuse, and say the way out, which is one")
   func copied() async throws {
     let keyring = try KeyringSession(.unlocked(password: "demo"))
     let simulator = try await STSSimulatorProcess()
@@ -56,7 +56,7 @@ import Testing
     try await vault.mustRun("agent", "stop")
     let copy = vault.folder.file("copy")
     try FileManager.default.copyItem(atPath: vault.vaultHome, toPath: copy)
-    for words in [["exec", "app-dev", "--", "true"], ["agent", "stop"]] {
+    for words in [["audit", "accept"], ["exec", "app-dev", "--", "true"], ["agent", "stop"]] {
       let used = try await vault.run(words: words, environment: ["VAULT_HOME": copy])
       #expect(used.succeeded, "\(used.errors)")
     }
