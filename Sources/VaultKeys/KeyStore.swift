@@ -23,12 +23,12 @@ public protocol KeyStore: Sendable {
 
   /// The head of the vault's audit log that was put here last; nil where there is none. It is no secret: what counts is that it is not
   /// in the database, and so does not go back with it.
-  func readAnchor() async throws(KeyStoreError) -> String?
+  func readCheckpoint() async throws(KeyStoreError) -> String?
 
   /// Puts the head of the audit log here, one line, in the place of the one before.
   ///
   /// - Parameter mayAsk: a person waits for it, and may be asked; without one a store that would ask throws.
-  func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError)
+  func writeCheckpoint(_ line: String, mayAsk: Bool) async throws(KeyStoreError)
 }
 
 /// The kinds of store, by the names that `VAULT_KEYSTORE` takes.

@@ -159,7 +159,7 @@ public actor VaultStore {
     } catch {
       // Asked again, since whoever else wrote a row (an sqlite3 shell) is what every later one would otherwise fail on.
       head = (try? AuditHead(database: database, vaultId: vaultId)) ?? before
-      rewindEvidence()
+      rewindAuditKeys()
       opening = unsaid
       trust.version = nil
       throw error
@@ -194,7 +194,7 @@ public actor VaultStore {
     try AuditRows.insert(record, after: head.hash, mac: ratchet?.mac(record.hash), isPending: true, into: database)
     head = AuditHead(sequence: record.sequence, hash: record.hash)
     if record.sequence % AuditRows.indexBatch == 0 { try AuditRows.index(through: record.sequence, in: database) }
-    try keepEvidence()
+    try storeAuditKeys()
     return record
   }
 
@@ -262,7 +262,7 @@ public actor VaultStore {
         ON CONFLICT (name) DO UPDATE SET value = excluded.value, mac = excluded.mac
         """
       )
-      .begin().bind(name).bind(value).bind(Self.leads(name) ? rowCodes().code(RowForm(setting: name, value)) : nil).run()
+      .begin().bind(name).bind(value).bind(Self.leads(name) ? rowMACs().code(RowForm(setting: name, value)) : nil).run()
     } else {
       try database.statement("DELETE FROM setting WHERE name = ?").begin().bind(name).run()
     }

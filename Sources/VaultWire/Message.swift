@@ -36,7 +36,7 @@ public enum MessageKind: UInt16, Sendable {
   case rotateAccessKey = 20
   case console = 21
   /// The log's head as the key store has it (`item`; after the newest was put there, with `refresh`), and what the agent finds wrong (`text`).
-  case auditHead = 22
+  case auditCheckpoint = 22
   case auditAccept = 23
   /// A new key for an auditor.
   case auditKey = 24

@@ -13,7 +13,7 @@ import VaultSecrets
 let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
   "envelope": envelope,
-  "key-file": keyFile, "text": text, "words": words, "export": export, "sink": sink, "team": team,
+  "key-file": keyFile, "text": text, "words": words, "export": export, "sink": exporter, "team": team,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -137,7 +137,7 @@ private let cipher = EnvelopeCipher(
 }
 
 /// What a receiver of log messages is sent of a hostile row: no byte that ends a line, and no more than receivers take.
-@Sendable private func sink(_ bytes: [UInt8]) {
+@Sendable private func exporter(_ bytes: [UInt8]) {
   let text = string(bytes)
   let who = Requester(
     user: text, uid: 1, pid: 1, program: text, executable: text, directory: text, parent: text, host: text)

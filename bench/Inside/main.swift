@@ -50,7 +50,7 @@ say("credentials sealed and opened a second, one core", Double(count) / (cpu() -
 let clock = SystemClock()
 let store = try await VaultStore(path: folder + "/vault.db", clock: clock, host: me)
 try await store.create(key: SecretBytes.random(count: 32), id: KeyID.random(), store: "passphrase", requester: me)
-try await store.resumeAudit(anchor: nil, requester: me)
+try await store.resumeAudit(anchoredCheckpoint: nil, requester: me)
 try await store.putProfiles([("app", [], ProfileSummary(name: "app", kind: .assumeRole))], requester: me)
 let secret = SecretBytes("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 let token = SecretBytes(String(repeating: "IQoJb3JpZ2luX2Vj", count: 40))

@@ -129,7 +129,7 @@ actor AuditExporter {
         trouble = nil
       }
       if outcome.failure == nil, confirms, target.isStream, position - connectedAt >= Self.unconfirmed { await confirm() }
-      try await store.setSinkCursor(target.name, received)
+      try await store.setExporterCursor(target.name, received)
     }
   }
 
@@ -140,7 +140,7 @@ actor AuditExporter {
     isSending = true
     await confirm()
     isSending = false
-    try? await store.setSinkCursor(target.name, received)
+    try? await store.setExporterCursor(target.name, received)
     if hasMore { await send() }
   }
 

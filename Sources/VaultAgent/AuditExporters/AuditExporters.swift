@@ -18,21 +18,21 @@ actor AuditExporters {
 
   /// Has these sinks from now on. One that is new begins behind the row `head`; one that was there before goes on from where it was.
   func use(_ targets: [ExporterTarget], from head: Int64) async throws {
-    for sink in exporters where !targets.contains(sink.target) { await sink.end() }
+    for exporter in exporters where !targets.contains(exporter.target) { await exporter.end() }
     exporters.removeAll { !targets.contains($0.target) }
     for target in targets where !exporters.contains(where: { $0.target == target }) {
       // A copy of the database that was put back may end before.
-      let known = try await store.sinkCursor(target.name) ?? head
+      let known = try await store.exporterCursor(target.name) ?? head
       let cursor = min(known, await store.headSequence)
-      if try await store.sinkCursor(target.name) != cursor { try await store.setSinkCursor(target.name, cursor) }
+      if try await store.exporterCursor(target.name) != cursor { try await store.setExporterCursor(target.name, cursor) }
       exporters.append(AuditExporter(target, from: cursor, store: store, clock: clock))
     }
     isWanted.withLock { [isThere = !exporters.isEmpty] in $0 = isThere }
-    noteRows()
+    recordRows()
   }
 
   /// Rows were added: they are sent soon, once for many.
-  nonisolated func noteRows() {
+  nonisolated func recordRows() {
     guard isWanted.withLock({ $0 }),
       !isGathering.withLock({ old in
         defer { old = true }
@@ -43,7 +43,7 @@ actor AuditExporters {
     Task(executorPreference: AgentExecutor.current) {
       try? await self.clock.sleep(until: self.clock.now().adding(milliseconds: AuditExporter.gathering))
       self.isGathering.withLock { $0 = false }
-      for sink in await self.exporters { Task(executorPreference: AgentExecutor.current) { await sink.send() } }
+      for exporter in await self.exporters { Task(executorPreference: AgentExecutor.current) { await exporter.send() } }
     }
   }
 
@@ -51,9 +51,9 @@ actor AuditExporters {
   var received: Int64? {
     get async {
       var least: Int64?
-      for sink in exporters {
-        await sink.settle()
-        let received = await sink.received
+      for exporter in exporters {
+        await exporter.settle()
+        let received = await exporter.received
         least = min(least ?? received, received)
       }
       return least
@@ -64,14 +64,14 @@ actor AuditExporters {
   var states: [(name: String, state: String)] {
     get async {
       var states: [(String, String)] = []
-      for sink in exporters { states.append((sink.target.name, await sink.state)) }
+      for exporter in exporters { states.append((exporter.target.name, await exporter.state)) }
       return states
     }
   }
 
   /// Ends them, after one more try.
   func end() async {
-    for sink in exporters { await sink.end() }
+    for exporter in exporters { await exporter.end() }
     exporters.removeAll()
   }
 }

@@ -236,7 +236,7 @@ final class CredentialEndpoint: Sendable {
   }
 
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
-    try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [rejections] in rejections.note($0) }) {
+    try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [rejections] in rejections.record($0) }) {
       [weak self] request, port, hasWaited in
       self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is closing"))
     }
@@ -295,7 +295,7 @@ final class CredentialEndpoint: Sendable {
 
   /// Turns a request away that no program of ours would make.
   private func deny(_ status: UInt32, _ text: String) -> LoopbackServer.Response {
-    rejections.note(text)
+    rejections.record(text)
     return Self.refusal(status, "AccessDenied", text)
   }
 

@@ -33,7 +33,7 @@ final class RejectionMonitor: Sendable {
   func observe(_ tell: @escaping @Sendable (String) -> Void) { state.withLock { $0.tell = tell } }
 
   /// - Parameter why: the last of many, for the log.
-  func note(_ why: String) {
+  func record(_ why: String) {
     let now = clock.now()
     let tell = state.withLock { state -> (@Sendable (String) -> Void)? in
       if Self.isOver(state.requests.since, now) { state.requests = Count(since: now) }
@@ -44,7 +44,7 @@ final class RejectionMonitor: Sendable {
   }
 
   /// - Parameter place: where it was turned away, other than where programs are served.
-  func note(_ peer: LoopbackPeer, at place: String = "") {
+  func record(_ peer: LoopbackPeer, at place: String = "") {
     guard let name = peer.name else { return }
     let now = clock.now()
     let guest = Guest(user: peer.user, place: place)

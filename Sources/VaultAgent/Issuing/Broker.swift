@@ -113,7 +113,7 @@ actor Broker {
       }
     } catch {
       // The note is lost where the disk takes nothing; the session in hand need not be.
-      do { try await note(error, of: request.profile) } catch {
+      do { try await record(error, of: request.profile) } catch {
         guard await store.canDeliverUnlogged(after: error) else { throw error }
       }
       return try await fallBackToCachedSession(after: error, request, plan, target, event, requester, region, prompter)
@@ -200,7 +200,7 @@ actor Broker {
   }
 
   /// Says in `vault list` what the profile waits for.
-  func note(_ error: any Error, of profile: String) async throws {
+  func record(_ error: any Error, of profile: String) async throws {
     switch error {
     case SignInError.needed(let name):
       try await store.setNeedsLogin(signIn: name)

@@ -55,7 +55,7 @@ struct NetworkTrust: Sendable {
       if !place.isAWS, settings.urlVariable == nil {
         logged.append(("endpoint \(route.origin)", "named by an AWS file or a profile", ""))
       }
-      try await store?.noteSettings(logged, requester: context.requester, trigger: context.trigger)
+      try await store?.recordSettings(logged, requester: context.requester, trigger: context.trigger)
     }
     return route
   }

@@ -65,8 +65,8 @@ public struct AgentProcess: Sendable {
     await store.begin(with: started)
     let exporters = AuditExporters(store: store, clock: clock)
     await store.observeRows { isDelivery in
-      masterKeys.noteRows(isDelivery: isDelivery, clock: clock)
-      exporters.noteRows()
+      masterKeys.recordRows(isDelivery: isDelivery, clock: clock)
+      exporters.recordRows()
     }
     let deferredRows = DeferredRowWriter(store: store, clock: clock)
     await store.observeDeferredRows { deferredRows.begin() }
@@ -133,7 +133,7 @@ public struct AgentProcess: Sendable {
       action: .agentStopped, outcome: .success, trigger: .manual, requester: shutdown.requester ?? inspector.agent)
     ended.detail = shutdown.requester == nil ? "by a signal, or with its last program" : nil
     do { try await store.end(with: ended) } catch { AgentLog.write("the end could not be logged: \(Failure(error).message)") }
-    await masterKeys.anchorHead(within: 3, clock: clock)
+    await masterKeys.anchorCheckpoint(within: 3, clock: clock)
     await exporters.end()
     do { try await store.writeLateRows() } catch {
       AgentLog.write("\(await store.deferredRows) deliveries are not in the audit log: \(Failure(error).message)")

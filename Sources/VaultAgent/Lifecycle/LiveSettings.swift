@@ -25,7 +25,7 @@ actor LiveSettings {
     let settings = try AgentSettings(files: files, environment: environment)
     // A sink that is new begins with the row that says so.
     let head = await store.headSequence
-    try await store.noteSettings(settings.logged, requester: requester, trigger: trigger)
+    try await store.recordSettings(settings.logged, requester: requester, trigger: trigger)
     await store.setFailureRule(settings.failureRule)
     try await exporters.use(settings.exporters, from: head)
     await autoLock.use(settings.lockRule, settings.lockEvents, bus: settings.loginBus)

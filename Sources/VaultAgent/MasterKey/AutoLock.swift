@@ -54,12 +54,12 @@ actor AutoLock {
   }
 
   /// Somebody asks for something. Cheap: no alarm is moved.
-  nonisolated func noteUse() { usedAt.withLock { $0 = clock.now() } }
+  nonisolated func recordUse() { usedAt.withLock { $0 = clock.now() } }
 
   /// The key has been fetched.
   func unlocked() {
     unlockedAt = clock.now()
-    noteUse()
+    recordUse()
     arm()
   }
 

@@ -68,7 +68,7 @@ extension MasterKeyService {
   ///
   /// - Returns: the key's name, and whether the log's head was lost.
   func restore(from path: String, _ passphrase: BackupPassphrase, requester: Requester) async throws -> (
-    id: KeyID, lostHead: Bool
+    id: KeyID, lostCheckpoint: Bool
   ) {
     let backup = try KeyBackup(path: path, vaultId: store.vaultId)
     guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else {
@@ -100,15 +100,15 @@ extension MasterKeyService {
 
   private func put(
     _ key: SecretBytes, of active: KeyRecord, in target: any KeyStore, _ path: String, _ requester: Requester
-  ) async throws -> (id: KeyID, lostHead: Bool) {
+  ) async throws -> (id: KeyID, lostCheckpoint: Bool) {
     let wasLocked = try await store.setting(Self.lockSetting) != nil
     try await store.unlock(key: key, id: active.id)
     do {
       try await target.write(key, as: active.id)
-      let lostHead = try await adopt(active, in: target, path, requester)
-      await anchorHead()
+      let lostCheckpoint = try await adopt(active, in: target, path, requester)
+      await anchorCheckpoint()
       if wasLocked { await store.lock() } else { tellUnlocked() }
-      return (active.id, lostHead)
+      return (active.id, lostCheckpoint)
     } catch {
       await store.lock()
       throw error
@@ -136,18 +136,19 @@ extension MasterKeyService {
   private func adopt(_ active: KeyRecord, in keyStore: any KeyStore, _ path: String, _ requester: Requester) async throws -> Bool
   {
     try await store.moveKey(active.id, to: keyStore.kind.rawValue)
-    let anchor = try Self.checkpoint(await keyStore.readAnchor())
-    var lostHead = false
+    let anchoredCheckpoint = try Self.checkpoint(await keyStore.readCheckpoint())
+    var lostCheckpoint = false
     do {
-      try await store.resumeAudit(anchor: anchor, requester: requester)
-    } catch StoreError.chainBroken where anchor == nil {
+      try await store.resumeAudit(anchoredCheckpoint: anchoredCheckpoint, requester: requester)
+    } catch StoreError.chainBroken where anchoredCheckpoint == nil {
       try await store.acceptAudit(requester: requester)
-      lostHead = true
+      lostCheckpoint = true
     }
     await goOn()
     var event = AuditEvent(action: .keyRestored, outcome: .success, trigger: .manual, requester: requester)
-    event.detail = "key \(active.id) from \(path) in \(keyStore.kind.rawValue)" + (lostHead ? "; it had no head of the log" : "")
+    event.detail =
+      "key \(active.id) from \(path) in \(keyStore.kind.rawValue)" + (lostCheckpoint ? "; it had no head of the log" : "")
     try await store.record(event)
-    return lostHead
+    return lostCheckpoint
   }
 }

@@ -26,8 +26,8 @@ actor MasterKeyService {
   private var queue: [CheckedContinuation<Void, Never>] = []
   private var onUnlock: @Sendable () async -> Void = {}
   /// Whether somebody puts a head in the key store, and who waits to.
-  var isPuttingHead = false
-  var headQueue: [CheckedContinuation<Void, Never>] = []
+  var isPuttingCheckpoint = false
+  var checkpointQueue: [CheckedContinuation<Void, Never>] = []
   /// When the log's head is put in the key store next, and when it was last.
   nonisolated let anchoring = Mutex<(next: Timestamp?, last: Timestamp?)>((nil, nil))
 
@@ -87,7 +87,7 @@ actor MasterKeyService {
     let records = try await store.keyRecords()
     guard let active = records.first(where: { $0.state == .active }) else {
       try await makeFirstKey(requester)
-      return await notePlace()
+      return await recordPlace()
     }
     // Before anything is asked of the keyring, or changed there, in which the copy of a vault has the same place as the vault.
     if active.store == KeyStoreKind.secretService.rawValue { try await store.checkPlace() }
@@ -100,8 +100,8 @@ actor MasterKeyService {
       throw AgentError.locked
     }
     try await settle(records, requester)
-    try await takeUpEvidence(keyStore, requester)
-    await notePlace()
+    try await resumeFromCheckpoint(keyStore, requester)
+    await recordPlace()
   }
 
   /// The first key of a new vault. One that is already there was made by an agent that was ended before the database knew of it: it is
@@ -112,13 +112,13 @@ actor MasterKeyService {
     if let left = try await keyStore.list().first {
       guard let id = left.id else { throw KeyStoreError.locked(collection: "default") }
       try await store.create(key: try await keyStore.read(id), id: id, store: preferred.rawValue, requester: requester)
-      return try await takeUpEvidence(keyStore, requester)
+      return try await resumeFromCheckpoint(keyStore, requester)
     }
     let id = KeyID.random()
     let key = SecretBytes.random(count: 32)
     try await keyStore.write(key, as: id)
     try await store.create(key: key, id: id, store: preferred.rawValue, requester: requester)
-    try await takeUpEvidence(keyStore, requester)
+    try await resumeFromCheckpoint(keyStore, requester)
   }
 
   /// Ends what an interrupted change of the key left: a key that was announced and never used, or one that is no longer used.
@@ -165,7 +165,7 @@ actor MasterKeyService {
     }
     let rows = try await store.reseal(with: key, id: id, requester: requester)
     // The new key may be in another key store, which must know of the log before it is asked.
-    await anchorHead()
+    await anchorCheckpoint()
     // From here on the vault opens with the new key alone. An old one that cannot be removed now is removed at the next start.
     try await keyStore(of: old).remove(old.id)
     try await store.finishRotation(retired: old.id)
@@ -202,7 +202,7 @@ actor MasterKeyService {
       await store.lock()
       throw error
     }
-    let head = try? await store.signedHead()
+    let head = try? await store.signedCheckpoint()
     await store.lock()
     guard let head else { return }
     Task(executorPreference: AgentExecutor.current) {

@@ -25,7 +25,7 @@ struct ImportSources: Sendable {
   init?(changedIn followed: [WatchedFile], known: KnownSections, reader: VaultReader) throws {
     var pairs: [SharedPieces] = []
     for pair in Self.pairs(of: followed) {
-      note(pair)
+      record(pair)
       let pieces = try SharedPieces(configFile: pair.config, credentialsFile: pair.credentials, home: pair.home)
       guard let pieces else { return nil }
       pairs.append(pieces)
@@ -76,7 +76,7 @@ struct ImportSources: Sendable {
   }
 
   private mutating func add(config: String?, credentials: String?, home: String?) throws {
-    note((config, credentials, home))
+    record((config, credentials, home))
     let read = try SharedConfig.read(configFile: config, credentialsFile: credentials, home: home)
     warnings += read.warnings.map(\.description)
     let known = Set(merged.map { SectionKey($0) })
@@ -92,7 +92,7 @@ struct ImportSources: Sendable {
     for (profile, secrets) in read.secrets where !known.contains(SectionKey(.profile, profile)) { add(secrets, of: profile) }
   }
 
-  private mutating func note(_ pair: Pair) {
+  private mutating func record(_ pair: Pair) {
     for (path, role) in [(pair.config, WatchedFile.Role.config), (pair.credentials, .credentials)] {
       if let path { files.append(WatchedFile(path: path, role: role, home: pair.home, stamp: FileIdentity(path: path))) }
     }

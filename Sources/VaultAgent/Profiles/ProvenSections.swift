@@ -5,11 +5,11 @@ import VaultStore
 /// Looks sections up for one plan, and lends none that the vault did not write itself.
 final class ProvenSections {
   private let reader: VaultReader
-  private let codes: RowCodes
+  private let codes: RowMACs
   /// The first that was not as the vault wrote it, or could not be read.
   private(set) var fault: (any Error)?
 
-  init(reader: VaultReader, codes: RowCodes) {
+  init(reader: VaultReader, codes: RowMACs) {
     self.reader = reader
     self.codes = codes
   }

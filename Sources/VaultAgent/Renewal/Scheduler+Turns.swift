@@ -81,18 +81,18 @@ extension Scheduler {
     guard let entry = entries[key] else { return }
     do {
       let session = try await work.renew(entry.request)
-      noteAnswer(in: entry.line)
+      recordAnswer(in: entry.line)
       schedule(key, session)
     } catch {
-      note(error, in: entry.line, paid: 1)
+      record(error, in: entry.line, paid: 1)
       await fail(key, entry, error)
       return
     }
-    await hand(key, entry.request)
+    await deliver(key, entry.request)
   }
 
   /// Gives a new session to the programs that are served it.
-  func hand(_ key: Key, _ request: CredentialRequest) async {
+  func deliver(_ key: Key, _ request: CredentialRequest) async {
     for (lease, requester) in entries[key]?.leases ?? [:] {
       do {
         try await work.deliver(request, lease, requester)
@@ -104,7 +104,7 @@ extension Scheduler {
   }
 
   /// An endpoint has answered. After an outage, what pauses there is due now, at the bucket's pace.
-  func noteAnswer(in line: Int) {
+  func recordAnswer(in line: Int) {
     let now = clock.now()
     let wasDown = agenda.lines[line].isDown
     let pausing = wasDown ? agenda.lines[line].pausing : []
@@ -123,7 +123,7 @@ extension Scheduler {
   /// What a call's failure says of its endpoint.
   ///
   /// - Parameter paid: tokens that were taken for it.
-  func note(_ error: any Error, in line: Int, paid: Int) {
+  func record(_ error: any Error, in line: Int, paid: Int) {
     let now = clock.now()
     let calls = (error as? AWSError)?.attempts ?? paid
     agenda.withLine(line) { line in
@@ -166,13 +166,13 @@ extension Scheduler {
     }
     let failures = now.failures + 1
     entries[key]?.failures = failures
-    if failures == 1 { notePause(of: key, in: now.line) }
+    if failures == 1 { recordPause(of: key, in: now.line) }
     let longest = now.leases.isEmpty ? Self.maxDelay.usual : Self.maxDelay.served
     let most = min(longest, Double(1 << min(failures, 20)))
     agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100))
   }
 
-  private func notePause(of key: Key, in line: Int) {
+  private func recordPause(of key: Key, in line: Int) {
     agenda.withLine(line) { line in
       line.pausing.append(key)
       // Only the end of an outage empties the list: what has recovered by itself is taken out here.

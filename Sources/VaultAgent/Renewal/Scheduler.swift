@@ -133,7 +133,7 @@ package actor Scheduler {
     schedule(key, session)
     arm()
     // The schedule will not renew it soon: who is served gets what another one has asked for.
-    if let old, old.waits || old.endsAt != session.expiresAt { await hand(key, old.request) }
+    if let old, old.waits || old.endsAt != session.expiresAt { await deliver(key, old.request) }
   }
 
   /// A session was made in the place of one that may be in the schedule, and no program asked for it.
@@ -141,7 +141,7 @@ package actor Scheduler {
     guard let entry = entries[key] else { return }
     schedule(key, session)
     arm()
-    await hand(key, entry.request)
+    await deliver(key, entry.request)
   }
 
   /// A program wants a session for as long as it runs.
@@ -190,7 +190,7 @@ package actor Scheduler {
     agenda.withBucket(line) { bucket in
       bucket.charge(1, at: now)
     }
-    if let error { note(error, in: line, paid: 1) } else { noteAnswer(in: line) }
+    if let error { record(error, in: line, paid: 1) } else { recordAnswer(in: line) }
     arm()
   }
 

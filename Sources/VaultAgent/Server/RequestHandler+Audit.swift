@@ -5,15 +5,15 @@ import VaultWire
 
 // What concerns the audit log itself.
 extension RequestHandler {
-  func auditHead(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
+  func auditCheckpoint(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     if message.has(.refresh) {
       try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-      await masterKeys.anchorHead()
+      await masterKeys.anchorCheckpoint()
     }
-    let evidence = try await masterKeys.evidence(for: prompter, requester: requester)
+    let verification = try await masterKeys.verification(for: prompter, requester: requester)
     let reply = ReplyBuilder(.done)
-    reply.add(.item, evidence.anchor?.line)
-    reply.add(.text, evidence.fault)
+    reply.add(.item, verification.anchoredCheckpoint?.line)
+    reply.add(.text, verification.fault)
     return reply
   }
 
@@ -25,7 +25,7 @@ extension RequestHandler {
   func auditKey(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     let key = try await store.makeVerificationKey(requester: requester)
-    await masterKeys.anchorHead()
+    await masterKeys.anchorCheckpoint()
     let reply = ReplyBuilder(.done)
     reply.add(.item, String(key.sequence))
     key.key.withBytes { reply.add(.answer, $0) }
@@ -38,9 +38,9 @@ extension RequestHandler {
     }
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     // Rows without a code stay, and the key store knows of none of them.
-    try await store.codeRows()
+    try await store.addMACs()
     // First, and no row after it goes: an agent that dies then must find the key store's head in the log.
-    guard let head = try await masterKeys.putHead() else { throw AgentError.locked }
+    guard let head = try await masterKeys.putCheckpoint() else { throw AgentError.locked }
     // Nor one that a live copy has not had yet: it would never get it.
     let received = await exporters.received ?? head
     let segment: AuditKeyRows.Segment
@@ -54,7 +54,7 @@ extension RequestHandler {
         hint: "`vault agent status` says which waits",
         exitStatus: .temporary)
     }
-    await masterKeys.anchorHead()
+    await masterKeys.anchorCheckpoint()
     let reply = ReplyBuilder(.done, count: Int(segment.last - segment.first + 1))
     reply.add(.item, "first\t\(segment.first)")
     reply.add(.item, "last\t\(segment.last)")

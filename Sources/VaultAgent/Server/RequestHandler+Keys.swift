@@ -25,7 +25,7 @@ extension RequestHandler {
     }
     let reply = ReplyBuilder(.done)
     reply.add(.name, restored.id.description)
-    if restored.lostHead {
+    if restored.lostCheckpoint {
       reply.add(
         .text, "the key store had lost the head of the audit log with the key; the log goes on from its newest row, and says so")
     }

@@ -71,7 +71,7 @@ struct RequestHandler: Sendable {
     guard message.version == protocolVersion else {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
-    autoLock.noteUse()
+    autoLock.recordUse()
     let prompter = ConnectionPrompter(connection: connection)
     return try await CurrentPrompter.$environment.withValue(CredentialRequest.environment(of: message)) {
       switch message.kind {
@@ -97,7 +97,7 @@ struct RequestHandler: Sendable {
       case .samlRoles: try await samlRoles(connection, message, prompter)
       case .linkFile: try await linkFile(message, requester, prompter)
       case .unlinkFile: try await unlinkFile(message, requester, prompter)
-      case .auditHead: try await auditHead(message, requester, prompter)
+      case .auditCheckpoint: try await auditCheckpoint(message, requester, prompter)
       case .auditAccept: try await auditAccept(requester, prompter)
       case .auditKey: try await auditKey(requester, prompter)
       case .linkProfiles: try await linkProfiles(message, requester)
@@ -298,7 +298,7 @@ struct RequestHandler: Sendable {
     reply.add(.item, "memory\t\(MemoryLock.fault.map { "not locked: \($0)" } ?? "locked")")
     reply.add(.item, "unlocked\t\(await store.isUnlocked ? "yes" : "no")")
     if let next = await autoLock.next() { reply.add(.item, "locks\t\(next.at.iso8601) (\(next.cause.rawValue))") }
-    for sink in await exporters.states { reply.add(.item, "audit_\(sink.name)\t\(sink.state)") }
+    for exporter in await exporters.states { reply.add(.item, "audit_\(exporter.name)\t\(exporter.state)") }
     return reply
   }
 }

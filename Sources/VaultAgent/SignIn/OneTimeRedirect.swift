@@ -26,7 +26,7 @@ final class OneTimeRedirect: Sendable {
     let path = SecretBytes.random(count: 32).withBytes { base64URL($0) }.withBytes { "/" + String(decoding: $0, as: UTF8.self) }
     let destination = Destination(url, once: once)
     let server = try LoopbackServer(
-      turnedAway: { [rejections] in rejections.note($0, at: "the browser's redirect") },
+      turnedAway: { [rejections] in rejections.record($0, at: "the browser's redirect") },
       answer: { request, port in
         guard request.method == "GET", request.path == path, request.values(of: "host") == ["127.0.0.1:\(port)"],
           let url = destination.take()

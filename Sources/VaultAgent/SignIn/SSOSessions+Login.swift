@@ -28,7 +28,7 @@ extension SSOSessions {
       let pkce = PKCE()
       let state = PKCE.newState()
       let callback = try SignInCallback(state: SecretBytes(state)) { [rejections] in
-        rejections.note($0, at: "the sign-in's way back")
+        rejections.record($0, at: "the sign-in's way back")
       }
       let url = pkce.authorizeURL(
         clientId: client.clientId, redirectURI: callback.redirectURL, state: state, scopes: place.scopes, at: endpoint)

@@ -109,7 +109,7 @@ public final class ArchiveDraft {
     let digest = try AuditArchive.compress(path, to: file)
     do {
       let verdict = try AuditChain.verify(
-        VaultReader(archive: file, digest: digest), against: AuditEvidence(publicKey: end.publicKey))
+        VaultReader(archive: file, digest: digest), against: VerificationInput(publicKey: end.publicKey))
       if case .broken(let fault) = verdict { throw fault }
     } catch {
       unlink(file)
@@ -137,7 +137,7 @@ public final class ArchiveDraft {
     if status.st_size == 0 { return true }
     guard let archive = try? VaultReader(archive: file), (try? archive.vaultId()) == vaultId,
       (try? archive.firstSequence()) == first,
-      case .whole(let last)? = try? AuditChain.verify(archive, against: AuditEvidence(publicKey: key)),
+      case .whole(let last)? = try? AuditChain.verify(archive, against: VerificationInput(publicKey: key)),
       let hash = try? archive.auditHash(of: last)
     else { return false }
     return try vault.statement("SELECT hash FROM audit_event WHERE sequence = ?").begin().bind(last).first { $0.blob(0) } == hash

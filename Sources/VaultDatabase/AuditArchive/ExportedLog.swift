@@ -70,8 +70,8 @@ public struct ExportedLog {
   /// Goes over a file and names the first row that is wrong.
   ///
   /// - Parameter isPart: rows may be missing, as a filter leaves them out.
-  public static func verify(_ path: String, against evidence: AuditEvidence, isPart: Bool) throws -> Verdict {
-    var pass = Pass(evidence, isPart: isPart)
+  public static func verify(_ path: String, against verification: VerificationInput, isPart: Bool) throws -> Verdict {
+    var pass = Pass(verification, isPart: isPart)
     let file = try LineFile(path)
     var row = ExportedRow()
     while let fault = try file.next({ line in row.read(line) ?? "" }) {
@@ -102,13 +102,13 @@ public struct ExportedLog {
     /// What the first row of the log, where it is in the file, says of what stood before it.
     private var root: [UInt8]?
     private var firstWithout: Int64?
-    private var hasSeenCode = false
+    private var hasSeenMAC = false
     private(set) var proof = Proof()
 
-    init(_ evidence: AuditEvidence, isPart: Bool) {
+    init(_ verification: VerificationInput, isPart: Bool) {
       self.isPart = isPart
-      publicKey = evidence.publicKey
-      ratchet = evidence.key.map { Ratchet(key: $0.key, number: $0.sequence) }
+      publicKey = verification.publicKey
+      ratchet = verification.key.map { Ratchet(key: $0.key, number: $0.sequence) }
     }
 
     mutating func fault(in row: inout ExportedRow, line: Int) -> Fault? {
@@ -134,7 +134,7 @@ public struct ExportedLog {
       proof.last = sequence
       proof.rows += 1
       swap(&hash, &computed)
-      return codeFault(row) ?? headFault(row)
+      return macFault(row) ?? checkpointFault(row)
     }
 
     private static func isSame(_ stated: UnsafeRawBufferPointer, _ hash: [UInt8]) -> Bool {
@@ -143,13 +143,13 @@ public struct ExportedLog {
     }
 
     /// Codes have no gaps but at the end.
-    private mutating func codeFault(_ row: borrowing ExportedRow) -> Fault? {
+    private mutating func macFault(_ row: borrowing ExportedRow) -> Fault? {
       let stated = row.mac
       if stated == nil {
-        if hasSeenCode, firstWithout == nil { firstWithout = row.sequence }
+        if hasSeenMAC, firstWithout == nil { firstWithout = row.sequence }
       } else {
         if let firstWithout { return .forged(sequence: firstWithout) }
-        hasSeenCode = true
+        hasSeenMAC = true
       }
       guard let ratchet, ratchet.number <= row.sequence, row.sequence - ratchet.number < ExportedLog.maxGap else {
         return nil
@@ -162,8 +162,8 @@ public struct ExportedLog {
       return nil
     }
 
-    private mutating func headFault(_ row: borrowing ExportedRow) -> Fault? {
-      guard row.claimsHead else { return nil }
+    private mutating func checkpointFault(_ row: borrowing ExportedRow) -> Fault? {
+      guard row.claimsCheckpoint else { return nil }
       guard let (head, vault) = row.checkpoint, head.isSigned(by: head.publicKey, vaultId: vault) else {
         return .head(sequence: row.sequence)
       }

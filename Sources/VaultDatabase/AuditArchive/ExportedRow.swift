@@ -23,7 +23,7 @@ struct ExportedRow: ~Copyable {
   private var name = FormBuffer()
   private var form = FormBuffer()
   private var days = DayReader()
-  private var hasHead = false
+  private var hasCheckpoint = false
 
   init() { values.initialize(repeating: .none, count: Proof.count) }
 
@@ -36,7 +36,7 @@ struct ExportedRow: ~Copyable {
     values.update(repeating: .none, count: Proof.count)
     isSet = 0
     text.removeAll()
-    hasHead = false
+    hasCheckpoint = false
     var scanner = JSONScanner(line)
     if let fault = object(ExportedField.top, &scanner, isTop: true) { return fault }
     guard scanner.isAtEnd else { return "is followed by something else" }
@@ -68,8 +68,8 @@ struct ExportedRow: ~Copyable {
       } else if isTop, isName("requester") {
         if let fault = object(ExportedField.requester, &scanner, isTop: false) { return fault }
         expected = fields.firstIndex { $0.place == 21 } ?? 0
-      } else if isTop, isName("head"), !hasHead {
-        hasHead = true
+      } else if isTop, isName("head"), !hasCheckpoint {
+        hasCheckpoint = true
         if let fault = object(ExportedField.head, &scanner, isTop: false) { return fault }
         expected = 0
       } else {
@@ -138,7 +138,7 @@ struct ExportedRow: ~Copyable {
 
   /// The signed head that stands on the row, and the vault that it is of; nil where it is none.
   var checkpoint: (head: AuditCheckpoint, vaultId: String)? {
-    guard hasHead, let vault = bytes(Proof.vault), let signedAt = number(Proof.signedAt), let key = bytes(Proof.publicKey),
+    guard hasCheckpoint, let vault = bytes(Proof.vault), let signedAt = number(Proof.signedAt), let key = bytes(Proof.publicKey),
       let signature = bytes(Proof.signature)
     else { return nil }
     return (
@@ -149,7 +149,7 @@ struct ExportedRow: ~Copyable {
   }
 
   /// Whether there is a head, whatever it holds.
-  var claimsHead: Bool { hasHead }
+  var claimsCheckpoint: Bool { hasCheckpoint }
 
   private func number(_ place: Int) -> Int64? { if case .number(let number) = values[place] { number } else { nil } }
   private func bytes(_ place: Int) -> UnsafeRawBufferPointer? {

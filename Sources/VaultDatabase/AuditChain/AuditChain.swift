@@ -36,7 +36,7 @@ public enum AuditChain {
     /// Up to this row the log is not the one that the key store was told of.
     case rewritten(sequence: Int64)
     /// The key store has no word of a log that it was told of.
-    case anchorMissing
+    case checkpointMissing
     /// An archived segment that the log does not name, or that is not what the log says.
     case segment(sequence: Int64)
     /// An archived part whose last row no signed head bears out.
@@ -61,7 +61,7 @@ public enum AuditChain {
       case .rolledBack(let last, let expected):
         "the database is an old copy: it ends at row \(last), and the key store knows of row \(expected)"
       case .rewritten(let sequence): "the log was rewritten: row \(sequence) is not the one that the key store knows of"
-      case .anchorMissing: "the key store no longer holds the head of the log"
+      case .checkpointMissing: "the key store no longer holds the head of the log"
       case .segment(let sequence): "the archived rows that end at \(sequence) are not what the log says of them"
       case .unsigned(let sequence): "its end, row \(sequence), is not signed: rows were cut off, or others wrote it"
       case .index(let what): "the rows are whole, but reports would not find them all: \(what)"
@@ -77,16 +77,18 @@ public enum AuditChain {
   }
 
   /// Goes over the whole log and names the first row that is wrong.
-  public static func verify(_ reader: VaultReader, against evidence: AuditEvidence = AuditEvidence()) throws -> Verdict {
+  public static func verify(_ reader: VaultReader, against verification: VerificationInput = VerificationInput()) throws
+    -> Verdict
+  {
     guard let database = reader.database, let vaultId = try reader.vaultId() else { return .whole(rows: 0) }
-    return try AuditVerifier(database, vaultId: vaultId, evidence, isArchive: reader.isArchive).run()
+    return try AuditVerifier(database, vaultId: vaultId, verification, isArchive: reader.isArchive).run()
   }
 }
 
 /// What a log is held against, beside itself.
-public struct AuditEvidence: Sendable {
+public struct VerificationInput: Sendable {
   /// The head that the key store holds.
-  public var anchor: AuditCheckpoint?
+  public var anchoredCheckpoint: AuditCheckpoint?
   /// An auditor's copy of the ratchet's key at some row.
   public var key: AuditVerificationKey?
   /// The vault's public key, as an auditor was given it; else the anchor's counts, else the database's own.
@@ -97,8 +99,8 @@ public struct AuditEvidence: Sendable {
   /// So many take a third of a second.
   public static let maxIndexed: Int64 = 100_000
 
-  public init(anchor: AuditCheckpoint? = nil, key: AuditVerificationKey? = nil, publicKey: [UInt8]? = nil) {
-    self.anchor = anchor
+  public init(anchoredCheckpoint: AuditCheckpoint? = nil, key: AuditVerificationKey? = nil, publicKey: [UInt8]? = nil) {
+    self.anchoredCheckpoint = anchoredCheckpoint
     self.key = key
     self.publicKey = publicKey
   }

@@ -5,14 +5,14 @@ import VaultSecrets
 struct AuditVerifier {
   private let database: Database
   private let vaultId: String
-  private let evidence: AuditEvidence
+  private let verification: VerificationInput
   private let isArchive: Bool
 
   /// - Parameter isArchive: nothing but its own heads says where it ends, so the last row must have one.
-  init(_ database: Database, vaultId: String, _ evidence: AuditEvidence, isArchive: Bool) {
+  init(_ database: Database, vaultId: String, _ verification: VerificationInput, isArchive: Bool) {
     self.database = database
     self.vaultId = vaultId
-    self.evidence = evidence
+    self.verification = verification
     self.isArchive = isArchive
   }
 
@@ -20,18 +20,20 @@ struct AuditVerifier {
     if let fault = try guards() { return .broken(fault) }
     let signer = try publicKey()
     func isTrusted(_ head: AuditCheckpoint) -> Bool { signer.map { head.isSigned(by: $0, vaultId: vaultId) } ?? false }
-    let heads = try AuditKeyRows.checkpoints(in: database)
-    let (start, segmentFault) = try archived(heads, isTrusted)
+    let checkpoints = try AuditKeyRows.checkpoints(in: database)
+    let (start, segmentFault) = try archived(checkpoints, isTrusted)
     if let segmentFault { return .broken(segmentFault) }
-    let later = heads.filter { $0.sequence > start.sequence }
+    let later = checkpoints.filter { $0.sequence > start.sequence }
     if let untrusted = later.first(where: { !isTrusted($0) }) { return .broken(.checkpoint(sequence: untrusted.sequence)) }
-    if let anchor = evidence.anchor, !isTrusted(anchor) { return .broken(.checkpoint(sequence: anchor.sequence)) }
-    let pass = VerificationPass(start: start, evidence: evidence, checkpoints: later)
+    if let anchoredCheckpoint = verification.anchoredCheckpoint, !isTrusted(anchoredCheckpoint) {
+      return .broken(.checkpoint(sequence: anchoredCheckpoint.sequence))
+    }
+    let pass = VerificationPass(start: start, verification: verification, checkpoints: later)
     try database.visit(AuditRows.columns, by: pass)
     pass.finish()
     if let fault = pass.fault { return .broken(try diagnose(fault, pass)) }
     if let fault = try end(pass) ?? keysMadeAgain() { return .broken(fault) }
-    if evidence.isThorough || pass.sequence - start.sequence <= AuditEvidence.maxIndexed, let fault = try indexes() {
+    if verification.isThorough || pass.sequence - start.sequence <= VerificationInput.maxIndexed, let fault = try indexes() {
       return .broken(fault)
     }
     return .whole(rows: pass.sequence)
@@ -79,14 +81,14 @@ struct AuditVerifier {
   }
 
   /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
-  private func archived(_ heads: [AuditCheckpoint], _ isTrusted: (AuditCheckpoint) -> Bool) throws
+  private func archived(_ checkpoints: [AuditCheckpoint], _ isTrusted: (AuditCheckpoint) -> Bool) throws
     -> (start: (sequence: Int64, hash: [UInt8]), AuditChain.Fault?)
   {
     var start: (sequence: Int64, hash: [UInt8]) = (0, AuditChain.root(vaultId: vaultId))
     let segments = try AuditKeyRows.segments(in: database)
     for segment in segments {
       guard segment.first == start.sequence + 1, segment.firstPrevious == start.hash, segment.lastHash.count == 32,
-        let head = heads.first(where: { $0.sequence == segment.last }), head.hash == segment.lastHash, isTrusted(head)
+        let head = checkpoints.first(where: { $0.sequence == segment.last }), head.hash == segment.lastHash, isTrusted(head)
       else { return (start, .segment(sequence: segment.last)) }
       start = (segment.last, segment.lastHash)
     }
@@ -122,7 +124,7 @@ struct AuditVerifier {
   }
 
   private func publicKey() throws -> [UInt8]? {
-    try evidence.publicKey ?? evidence.anchor?.publicKey ?? AuditKeyRows.publicKey(in: database)
+    try verification.publicKey ?? verification.anchoredCheckpoint?.publicKey ?? AuditKeyRows.publicKey(in: database)
       ?? AuditKeyRows.newestSigner(in: database)
   }
 
@@ -131,13 +133,15 @@ struct AuditVerifier {
       return .truncated(after: pass.sequence, expected: later.sequence)
     }
     if isArchive, pass.checkpoints.last?.sequence != pass.sequence { return .unsigned(sequence: pass.sequence) }
-    guard let anchor = evidence.anchor, anchor.sequence > pass.sequence else { return nil }
+    guard let anchoredCheckpoint = verification.anchoredCheckpoint, anchoredCheckpoint.sequence > pass.sequence else {
+      return nil
+    }
     // What else the vault did since would still stand in the other tables, had only rows of the log been cut off.
     let newer = try database.prepare("SELECT EXISTS (SELECT 1 FROM session WHERE issued_at > ?)").begin()
       .bind(pass.lastTime).first { $0.int(0) != 0 }
     return newer == true
-      ? .truncated(after: pass.sequence, expected: anchor.sequence)
-      : .rolledBack(to: pass.sequence, expected: anchor.sequence)
+      ? .truncated(after: pass.sequence, expected: anchoredCheckpoint.sequence)
+      : .rolledBack(to: pass.sequence, expected: anchoredCheckpoint.sequence)
   }
 
   /// Says more of a row that is wrong: whether it belongs elsewhere, and where the one is that belongs there.

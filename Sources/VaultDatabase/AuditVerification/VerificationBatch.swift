@@ -14,7 +14,7 @@ struct VerificationBatch: ~Copyable {
     let previous: Hash?
     let hash: Hash?
     let code: Hash?
-    let isWithoutCode: Bool
+    let lacksMAC: Bool
     /// False where a column holds what no version of the vault writes.
     let hasForm: Bool
     /// The hash that it should have.
@@ -60,7 +60,7 @@ struct VerificationBatch: ~Copyable {
       Row(
         sequence: row.int(Column.sequence), time: row.int(Column.time), previous: previous,
         hash: row.withBlob(Column.hash, Self.hash), code: row.withBlob(Column.code, Self.hash),
-        isWithoutCode: row.isNull(Column.code), hasForm: hasForm))
+        lacksMAC: row.isNull(Column.code), hasForm: hasForm))
   }
 
   mutating func computeHashes() {

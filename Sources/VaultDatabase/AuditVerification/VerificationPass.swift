@@ -5,7 +5,7 @@ import VaultSecrets
 final class VerificationPass: RowVisitor {
   /// The last row that the key store knows of; 0 where it knows of none.
   private let anchored: Int64
-  private let anchor: AuditCheckpoint?
+  private let anchoredCheckpoint: AuditCheckpoint?
   let checkpoints: [AuditCheckpoint]
   private var nextCheckpoint = 0
   /// The row of the next head to be looked at, signed or the key store's.
@@ -18,23 +18,23 @@ final class VerificationPass: RowVisitor {
   private(set) var lastTime: Int64 = 0
   /// The first row without a code, after one that has one.
   private var firstWithout: Int64?
-  private var hasSeenCode = false
+  private var hasSeenMAC = false
   private(set) var fault: AuditChain.Fault?
 
   /// The last good row's.
   var hash: [UInt8] { last.bytes }
 
   /// - Parameter checkpoints: those after `start`, in their order.
-  init(start: (sequence: Int64, hash: [UInt8]), evidence: AuditEvidence, checkpoints: [AuditCheckpoint]) {
-    anchor = evidence.anchor
-    anchored = evidence.anchor?.sequence ?? 0
+  init(start: (sequence: Int64, hash: [UInt8]), verification: VerificationInput, checkpoints: [AuditCheckpoint]) {
+    anchoredCheckpoint = verification.anchoredCheckpoint
+    anchored = verification.anchoredCheckpoint?.sequence ?? 0
     self.checkpoints = checkpoints
     nextHead = 0
     sequence = start.sequence
     last = VerificationBatch.Hash(bytes: start.hash)
     super.init()
     nextHead = headAhead
-    if let key = evidence.key {
+    if let key = verification.key {
       let ratchet = Ratchet(key: key.key, number: key.sequence)
       while ratchet.number <= start.sequence { ratchet.skip() }
       self.ratchet = ratchet
@@ -65,23 +65,23 @@ final class VerificationPass: RowVisitor {
     guard row.previous == last else { return .unbound(sequence: sequence) }
     last = row.computed
     lastTime = row.time
-    if let fault = codeFault(row) { return fault }
-    return sequence < nextHead ? nil : headFault()
+    if let fault = macFault(row) { return fault }
+    return sequence < nextHead ? nil : checkpointFault()
   }
 
   /// Codes have no gaps: only what was written since the last unlocking may be without.
-  private func codeFault(_ row: VerificationBatch.Row) -> AuditChain.Fault? {
-    if row.isWithoutCode {
+  private func macFault(_ row: VerificationBatch.Row) -> AuditChain.Fault? {
+    if row.lacksMAC {
       // The key store is told of a head only once every row has its code.
       if sequence <= anchored { return .forged(sequence: sequence) }
-      if hasSeenCode, firstWithout == nil { firstWithout = sequence }
+      if hasSeenMAC, firstWithout == nil { firstWithout = sequence }
     } else {
       if let firstWithout { return .forged(sequence: firstWithout) }
-      hasSeenCode = true
+      hasSeenMAC = true
     }
     guard let ratchet, ratchet.number == sequence else { return nil }
     let expected = ratchet.mac(hash)
-    return row.isWithoutCode || row.code == VerificationBatch.Hash(bytes: expected) ? nil : .forged(sequence: sequence)
+    return row.lacksMAC || row.code == VerificationBatch.Hash(bytes: expected) ? nil : .forged(sequence: sequence)
   }
 
   private var headAhead: Int64 {
@@ -89,12 +89,14 @@ final class VerificationPass: RowVisitor {
     return anchored > sequence ? min(signed, anchored) : signed
   }
 
-  private func headFault() -> AuditChain.Fault? {
+  private func checkpointFault() -> AuditChain.Fault? {
     if nextCheckpoint < checkpoints.count, checkpoints[nextCheckpoint].sequence == sequence {
       guard checkpoints[nextCheckpoint].hash == hash else { return .checkpoint(sequence: sequence) }
       nextCheckpoint += 1
     }
-    if let anchor, anchor.sequence == sequence, anchor.hash != hash { return .rewritten(sequence: sequence) }
+    if let anchoredCheckpoint, anchoredCheckpoint.sequence == sequence, anchoredCheckpoint.hash != hash {
+      return .rewritten(sequence: sequence)
+    }
     nextHead = headAhead
     return nil
   }

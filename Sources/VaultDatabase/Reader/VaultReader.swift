@@ -254,7 +254,7 @@ public final class VaultReader {
   public func auditPublicKey() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.publicKey(in: $0) } }
 
   /// The signed heads that stand in the database, oldest first.
-  public func auditHeads() throws -> [AuditCheckpoint] { try database.map { try AuditKeyRows.checkpoints(in: $0) } ?? [] }
+  public func auditCheckpoints() throws -> [AuditCheckpoint] { try database.map { try AuditKeyRows.checkpoints(in: $0) } ?? [] }
 
   /// Rows that were archived, oldest first.
   public func auditSegments() throws -> [AuditKeyRows.Segment] {

@@ -9,7 +9,7 @@ import VaultSecrets
 public final class EphemeralKeyStore: KeyStore {
   private struct State {
     var keys: [KeyID: SecretBytes] = [:]
-    var anchor: String?
+    var anchoredCheckpoint: String?
   }
   private let state = Mutex(State())
   private let isAllowed: Bool
@@ -44,7 +44,9 @@ public final class EphemeralKeyStore: KeyStore {
     state.withLock { $0.keys.keys.map { KeyStoreItem(id: $0, isLocked: false) } }
   }
 
-  public func readAnchor() async throws(KeyStoreError) -> String? { state.withLock { $0.anchor } }
+  public func readCheckpoint() async throws(KeyStoreError) -> String? { state.withLock { $0.anchoredCheckpoint } }
 
-  public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) { state.withLock { $0.anchor = line } }
+  public func writeCheckpoint(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
+    state.withLock { $0.anchoredCheckpoint = line }
+  }
 }

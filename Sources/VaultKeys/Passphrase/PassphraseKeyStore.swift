@@ -12,7 +12,7 @@ public struct PassphraseKeyStore: KeyStore {
   /// whoever has the file is limited by Argon2id alone.
   public static let minimumLength = 12
   private static let prefix = "master-key-"
-  private static let anchorName = "audit-head"
+  private static let checkpointName = "audit-head"
 
   private let vaultId: String
   private let directory: String
@@ -116,20 +116,21 @@ public struct PassphraseKeyStore: KeyStore {
   }
 
   /// A file beside the keys. Whoever can put back an old database can put back this file too; the Secret Service is the better place.
-  public func readAnchor() async throws(KeyStoreError) -> String? {
+  public func readCheckpoint() async throws(KeyStoreError) -> String? {
     try await off { () throws(KeyStoreError) in
-      let path = directory + "/" + Self.anchorName
+      let path = directory + "/" + Self.checkpointName
       try PrivateFile.checkFolder(directory)
       guard try PrivateFile.exists(path) else { return nil }
       return try PrivateFile.open(path, followingLinks: false).read(limit: 1_024) { String(decoding: $0, as: UTF8.self) }
     }
   }
 
-  public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
+  public func writeCheckpoint(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
     try await off { () throws(KeyStoreError) in
       try PrivateFile.checkFolder(directory)
       _ = try PrivateFile.create(
-        folder: directory, name: Self.anchorName, temporary: "." + Self.anchorName + ".new", replacing: true, Array(line.utf8))
+        folder: directory, name: Self.checkpointName, temporary: "." + Self.checkpointName + ".new", replacing: true,
+        Array(line.utf8))
     }
   }
 

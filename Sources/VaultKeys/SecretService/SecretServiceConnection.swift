@@ -114,7 +114,7 @@ final class SecretServiceConnection {
   }
 
   /// The item that holds the head of the vault's audit log.
-  func searchAnchor(vaultId: String) throws(SecretServiceFailure) -> Found { try search(vault_anchor_attributes(vaultId)) }
+  func searchCheckpoint(vaultId: String) throws(SecretServiceFailure) -> Found { try search(vault_anchor_attributes(vaultId)) }
 
   /// Takes the attributes over. A service may ask for the password of a locked database before it answers (KeePassXC does): then a
   /// person's time is allowed for.
@@ -181,7 +181,7 @@ final class SecretServiceConnection {
   }
 
   /// Puts the head of the audit log in the item that there is.
-  func setAnchor(_ line: String, item path: String) throws(SecretServiceFailure) {
+  func setCheckpoint(_ line: String, item path: String) throws(SecretServiceFailure) {
     guard let value = secret_value_new(line, gssize(line.utf8.count), "text/plain") else {
       throw .store(.other("no memory for an item"))
     }
@@ -193,7 +193,7 @@ final class SecretServiceConnection {
   /// Makes the item for the head of the audit log.
   ///
   /// - Parameter mayAsk: without it, a service that has a prompt for that is told not to show it.
-  func createAnchor(_ line: String, vaultId: String, mayAsk: Bool, in collection: String) throws(SecretServiceFailure) {
+  func createCheckpoint(_ line: String, vaultId: String, mayAsk: Bool, in collection: String) throws(SecretServiceFailure) {
     try make(
       secret_value_new(line, gssize(line.utf8.count), "text/plain"), label: "vault audit log", vault_anchor_attributes(vaultId),
       mayAsk: mayAsk, in: collection)

@@ -88,9 +88,9 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  public func readAnchor() async throws(KeyStoreError) -> String? {
+  public func readCheckpoint() async throws(KeyStoreError) -> String? {
     try await perform { connection throws(SecretServiceFailure) in
-      let found = try connection.searchAnchor(vaultId: vaultId)
+      let found = try connection.searchCheckpoint(vaultId: vaultId)
       if let item = found.unlocked.first { return try connection.text(item: item) }
       guard let locked = found.locked.first else { return nil }
       try connection.unlock(locked, collection: connection.parent(locked))
@@ -100,19 +100,19 @@ public struct SecretServiceKeyStore: KeyStore {
 
   /// Unlocks nothing: a locked collection or item is an error. Only a new item may take a prompt; KeePassXC has one for each, without a
   /// dialog. An existing item stays, since a service that asks the person for access to each item would ask again for a new one.
-  public func writeAnchor(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
+  public func writeCheckpoint(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
       let collection = try lastingCollection(connection)
       // Looked at before anything is searched for: some services ask for the password of a locked collection then (KeePassXC).
       if try connection.isLocked(collection: collection) {
         throw .store(.locked(collection: connection.name(collection: collection)))
       }
-      let found = try connection.searchAnchor(vaultId: vaultId)
-      if let item = found.unlocked.first { return try connection.setAnchor(line, item: item) }
+      let found = try connection.searchCheckpoint(vaultId: vaultId)
+      if let item = found.unlocked.first { return try connection.setCheckpoint(line, item: item) }
       if let item = found.locked.first {
         throw .store(.locked(collection: connection.name(collection: connection.parent(item))))
       }
-      try connection.createAnchor(line, vaultId: vaultId, mayAsk: mayAsk, in: collection)
+      try connection.createCheckpoint(line, vaultId: vaultId, mayAsk: mayAsk, in: collection)
     }
   }
 

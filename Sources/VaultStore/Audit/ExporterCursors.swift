@@ -10,12 +10,12 @@ extension VaultStore {
   }
 
   /// The last row that a sink has; nil for one that never was.
-  public func sinkCursor(_ name: String) throws -> Int64? {
+  public func exporterCursor(_ name: String) throws -> Int64? {
     try setting("sink." + name).flatMap { Int64($0) }
   }
 
   /// Does not wait for the disk: after a power cut some rows are sent again.
-  public func setSinkCursor(_ name: String, _ sequence: Int64) throws {
+  public func setExporterCursor(_ name: String, _ sequence: Int64) throws {
     try change(.process) { try $0.keep("sink." + name, String(sequence)) }
   }
 
@@ -24,7 +24,7 @@ extension VaultStore {
   /// - Parameters:
   ///   - values: names, values, and what the value is where nobody ever set one.
   ///   - requester: who changed them, or the agent, which finds them changed at its start.
-  public func noteSettings(
+  public func recordSettings(
     _ values: [(name: String, value: String, standard: String)], requester: Requester, trigger: AuditTrigger
   ) throws {
     let changed = try values.compactMap { setting -> (name: String, value: String, before: String)? in

@@ -31,7 +31,7 @@ extension VaultStore {
     // Rows that were there before the key have no code that is good, and lead nowhere.
     trust = RowTrust()
     do {
-      try beginEvidence(
+      try beginAuditKeys(
         requester, creating: KeyRecord(id: id, state: .active, store: store, check: fresh.check, createdAt: clock.now()))
     } catch {
       cipher = nil
@@ -95,15 +95,15 @@ extension VaultStore {
   ///
   /// - Returns: how many rows were sealed anew.
   public func reseal(with key: SecretBytes, id: KeyID, requester: Requester) throws -> Int {
-    let oldCodes = try authenticRows()
+    let oldMACs = try authenticRows()
     guard let old = cipher else { throw StoreError.locked }
     let new = EnvelopeCipher(master: key, id: id, epoch: EnvelopeCipher.randomEpoch())
     var isDone = false
     defer { if !isDone { cipher = old } }
     let count = try change { vault in
       let count = try vault.resealRows(from: old, to: new)
-      try vault.resealEvidence(from: old, to: new)
-      try vault.rebindRows(from: oldCodes, to: RowCodes(key: new.rowKey, vaultId: vault.vaultId))
+      try vault.resealAuditKeys(from: old, to: new)
+      try vault.rebindRows(from: oldMACs, to: RowMACs(key: new.rowKey, vaultId: vault.vaultId))
       try vault.database.statement("UPDATE master_key SET state = 'retiring' WHERE state = 'active'").begin().run()
       try vault.database.statement(
         "UPDATE master_key SET state = 'active', key_check = ?, epoch = ? WHERE key_id = ? AND state = 'prepared'"

@@ -84,7 +84,7 @@ extension VaultStore {
   /// Remembers the files as they were when they were read.
   ///
   /// - Returns: whether there are others than before.
-  private func observe(_ files: [WatchedFile], _ codes: RowCodes?, mayAdd: Bool) throws -> Bool {
+  private func observe(_ files: [WatchedFile], _ codes: RowMACs?, mayAdd: Bool) throws -> Bool {
     guard let codes else {
       for file in files {
         try database.statement("UPDATE followed_file SET device = ?, inode = ?, size = ?, mtime = ? WHERE path = ?").begin()
@@ -132,7 +132,7 @@ extension VaultStore {
   private func take(
     _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey],
     unchanged: UnchangedSections? = nil, yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester,
-    _ codes: RowCodes?,
+    _ codes: RowMACs?,
     isForced: Bool = false
   ) throws -> ImportSummary {
     var outcome = ImportSummary()

@@ -5,10 +5,10 @@ import VaultModel
 public struct KnownFileRows: Sendable {
   /// Moves with every change of rows that lead to a secret.
   public let generation: UInt64
-  private let codes: RowCodes
-  private let stored: [SectionKey: RowCode]
+  private let codes: RowMACs
+  private let stored: [SectionKey: RowMAC]
 
-  fileprivate struct RowCode: Hashable {
+  fileprivate struct RowMAC: Hashable {
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     init?(_ bytes: UnsafeRawBufferPointer) {
@@ -20,7 +20,7 @@ public struct KnownFileRows: Sendable {
     func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
   }
 
-  fileprivate init(_ generation: UInt64, _ codes: RowCodes, _ stored: [SectionKey: RowCode]) {
+  fileprivate init(_ generation: UInt64, _ codes: RowMACs, _ stored: [SectionKey: RowMAC]) {
     self.generation = generation
     self.codes = codes
     self.stored = stored
@@ -33,7 +33,7 @@ public struct KnownFileRows: Sendable {
   public func holds(_ section: ConfigSection) -> Bool {
     guard let known = stored[SectionKey(section)] else { return false }
     let form = RowForm(section, isOwn: false, origin: VaultStore.origin(of: section))
-    return codes.code(form).withUnsafeBytes { RowCode($0) } == known
+    return codes.code(form).withUnsafeBytes { RowMAC($0) } == known
   }
 }
 
@@ -64,7 +64,7 @@ extension VaultStore {
     let codes = try authenticRows()
     guard trust.files == .asWritten else { return nil }
     guard generation != rowGeneration else { return KnownFileRows(rowGeneration, codes, [:]) }
-    var stored: [SectionKey: KnownFileRows.RowCode] = [:]
+    var stored: [SectionKey: KnownFileRows.RowMAC] = [:]
     for sql in [
       "SELECT 'profile', name, mac FROM profile WHERE is_own = 0 AND removed_at IS NULL",
       "SELECT kind, name, mac FROM shared_section WHERE is_own = 0",
@@ -73,7 +73,7 @@ extension VaultStore {
       while try statement.step() {
         guard let kind = SectionKind(rawValue: statement.text(0)) else { continue }
         let name = statement.text(1)
-        statement.withBlob(2) { stored[SectionKey(kind, name)] = KnownFileRows.RowCode($0) }
+        statement.withBlob(2) { stored[SectionKey(kind, name)] = KnownFileRows.RowMAC($0) }
       }
     }
     return KnownFileRows(rowGeneration, codes, stored)

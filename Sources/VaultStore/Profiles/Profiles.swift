@@ -21,7 +21,7 @@ extension VaultStore {
     return zip(try FollowedRows.all(in: database), codes).map { ($0, $1.position, $1.code) }
   }
 
-  func watchedRows(by codes: RowCodes) throws -> [FollowedRow] {
+  func watchedRows(by codes: RowMACs) throws -> [FollowedRow] {
     let rows = try watchedRows()
     for row in rows where !codes.fits(row.code, RowForm(row.file, position: row.position)) {
       throw RowError.followedFile(row.file.path)
@@ -127,7 +127,7 @@ extension VaultStore {
   ///   - codes: nil while the vault is locked.
   ///   - isForced: also where they seem to be what they were.
   func write(
-    _ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String, _ codes: RowCodes?, isForced: Bool = false
+    _ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String, _ codes: RowMACs?, isForced: Bool = false
   ) throws -> WriteOutcome {
     let digest = Self.digest(section.settings, summary)
     let code = codes?.code(RowForm(section, isOwn: isOwn, origin: origin))

@@ -17,7 +17,7 @@ extension VaultStore {
   ///   - unchanged: what is not among the sections, and stays; nil where the sections are all.
   ///   - codes: nil while the vault is locked.
   /// - Returns: those that came, went, or say something else than before.
-  func replaceShared(_ sections: [ConfigSection], unchanged: UnchangedSections?, isOwn: Bool, _ codes: RowCodes?) throws
+  func replaceShared(_ sections: [ConfigSection], unchanged: UnchangedSections?, isOwn: Bool, _ codes: RowMACs?) throws
     -> [String]
   {
     let known = try database.statement("SELECT id, kind, name, is_own FROM shared_section ORDER BY kind, name").begin().rows {

@@ -96,16 +96,16 @@ extension VaultStore {
   /// as it was before, to have rows of theirs blessed, has them blessed in another epoch, in which none of its secrets opens.
   ///
   /// What the followed files said is read from them again.
-  func beginRowCodes() throws {
+  func beginRowMACs() throws {
     guard let old = cipher, let new = successor else { return }
     var isDone = false
     defer { if !isDone { cipher = old } }
     try change { store in
       _ = try store.resealRows(from: old, to: new, isStrict: false)
-      try store.resealEvidence(from: old, to: new)
+      try store.resealAuditKeys(from: old, to: new)
       try store.database.statement("UPDATE master_key SET key_check = ?, epoch = ? WHERE state = 'active'").begin()
         .bind(new.check).bind(new.epoch).run()
-      let codes = RowCodes(key: new.rowKey, vaultId: store.vaultId)
+      let codes = RowMACs(key: new.rowKey, vaultId: store.vaultId)
       var count = 0
       try store.eachOwnRow { row in
         try store.bind(row, codes.code(row.form))
@@ -124,7 +124,7 @@ extension VaultStore {
   }
 
   /// Within the transaction of a change of the master key: what is right under the old key is right under the new one, and no more.
-  func rebindRows(from old: RowCodes, to new: RowCodes) throws {
+  func rebindRows(from old: RowMACs, to new: RowMACs) throws {
     try eachOwnRow { row in if old.fits(row.code, row.form) { try bind(row, new.code(row.form)) } }
     let names = try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin().rows {
       (SectionKind.profile, $0.text(0))
@@ -148,7 +148,7 @@ extension VaultStore {
   public func acceptRows(requester: Requester) throws -> Bool {
     var isFaulty = false
     do { _ = try authenticRows() } catch is RowError { isFaulty = true }
-    let codes = try rowCodes()
+    let codes = try rowMACs()
     var wrong: [OwnRow] = []
     var kept = 0
     try eachOwnRow { row in if codes.fits(row.code, row.form) { kept += 1 } else { wrong.append(row) } }

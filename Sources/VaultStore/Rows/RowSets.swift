@@ -31,9 +31,9 @@ extension VaultStore {
   /// the file that is not the store's own (SQLite, "PRAGMA data_version").
   ///
   /// - Throws: `StoreError.locked`; `RowError` where it is not so.
-  public func authenticRows() throws -> RowCodes {
-    try beginRowCodes()
-    let codes = try rowCodes()
+  public func authenticRows() throws -> RowMACs {
+    try beginRowMACs()
+    let codes = try rowMACs()
     let version = try dataVersion()
     if trust.version != version {
       let known = try self.version(of: Self.rowSubject)
@@ -56,9 +56,9 @@ extension VaultStore {
     try database.statement("SELECT version, mac FROM row_set WHERE name = ?").begin().bind(name).first { ($0.int(0), $0.blob(1)) }
   }
 
-  private func ownFault(_ codes: RowCodes, _ version: Int64) throws -> RowError? {
+  private func ownFault(_ codes: RowMACs, _ version: Int64) throws -> RowError? {
     if let set = try set("own"), set.version == version {
-      if codes.fits(set.code, Self.form(own: try ownCodes(), version)) { return nil }
+      if codes.fits(set.code, Self.form(own: try ownMACs(), version)) { return nil }
       // What somebody only added is refused by itself where it is used.
       var right: [[UInt8]] = []
       var wrong: [String] = []
@@ -71,12 +71,12 @@ extension VaultStore {
     return .set([])
   }
 
-  private func fileRows(_ codes: RowCodes, _ version: Int64) throws -> FileRows {
+  private func fileRows(_ codes: RowMACs, _ version: Int64) throws -> FileRows {
     guard let set = try set("files") else { return .pending }
     return try set.version == version && codes.fits(set.code, fileForm(version)) ? .asWritten : .changed
   }
 
-  private func ownCodes() throws -> [[UInt8]] {
+  private func ownMACs() throws -> [[UInt8]] {
     try database.statement(
       """
       SELECT mac FROM (SELECT mac FROM profile WHERE is_own = 1 AND removed_at IS NULL \
@@ -116,9 +116,9 @@ extension VaultStore {
   /// - Parameter event: nil where nothing changed but where the files' settings stand in them, which keeps the version.
   func bindRows(_ event: AuditEvent?) throws {
     rowGeneration += 1
-    let codes = try rowCodes()
+    let codes = try rowMACs()
     let version = try self.version(of: Self.rowSubject) + (event == nil ? 0 : 1)
-    if event != nil { try put("own", codes.code(Self.form(own: try ownCodes(), version)), version) }
+    if event != nil { try put("own", codes.code(Self.form(own: try ownMACs(), version)), version) }
     // What is to be read again stays so.
     if trust.files == .asWritten { try put("files", codes.code(try fileForm(version)), version) }
     if let event { try append(event, subject: (Self.rowSubject, version)) }

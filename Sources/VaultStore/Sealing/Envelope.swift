@@ -117,7 +117,7 @@ struct EnvelopeCipher: Sendable {
   /// Commits to the key and the epoch: 16 bytes.
   let check: [UInt8]
   private let recordKey: SecretBytes
-  /// Authenticates rows that stand in the clear (``RowCodes``).
+  /// Authenticates rows that stand in the clear (``RowMACs``).
   let rowKey: SecretBytes
   /// What every envelope begins with, up to the nonce.
   private let header: [UInt8]

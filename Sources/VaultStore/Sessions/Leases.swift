@@ -77,7 +77,7 @@ extension VaultStore {
         .bind(lease.duration.map { Int64($0.seconds) }).bind(lease.sessionName?.text).bind(lease.reason)
         .bind(lease.environmentText).bind(who.user).bind(Int64(who.uid)).bind(who.program).bind(who.executable)
         .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds)
-        .bind(store.rowCodes().code(lease.form)).runOnce()
+        .bind(store.rowMACs().code(lease.form)).runOnce()
     }
   }
 
@@ -87,7 +87,7 @@ extension VaultStore {
   public func vouches(for lease: LeaseRecord) throws -> Bool { try authenticRows().fits(lease.code, lease.form) }
 
   /// Within a transaction: gives a row its code.
-  func bind(_ lease: LeaseRecord, _ codes: RowCodes) throws {
+  func bind(_ lease: LeaseRecord, _ codes: RowMACs) throws {
     try database.statement("UPDATE lease SET mac = ? WHERE id = ?").begin().bind(codes.code(lease.form)).bind(lease.id).run()
   }
 

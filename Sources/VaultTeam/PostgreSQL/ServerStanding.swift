@@ -18,7 +18,7 @@ struct ServerStanding {
 
   /// - Throws: where the server's copy cannot go on with what is here, with the reason.
   func check(_ end: ChainPosition, on server: Server) throws {
-    let (signed, strange) = try newestHead(on: server)
+    let (signed, strange) = try newestCheckpoint(on: server)
     let last = try reader.lastSequence()
     if let signed, signed.sequence > last {
       throw refusal(
@@ -50,7 +50,7 @@ struct ServerStanding {
   }
 
   /// The newest head that this vault's key signed, and whether there are newer ones that it did not.
-  private func newestHead(on server: Server) throws -> (signed: AuditCheckpoint?, strange: Bool) {
+  private func newestCheckpoint(on server: Server) throws -> (signed: AuditCheckpoint?, strange: Bool) {
     guard let key = try reader.auditPublicKey() else { return (nil, false) }
     var signed: AuditCheckpoint?
     var strange = false

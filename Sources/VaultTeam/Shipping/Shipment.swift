@@ -65,10 +65,10 @@ struct HeadColumns {
   let arrays: [BinaryArray]
 
   /// Of the rows behind one up to another.
-  init(_ heads: [AuditCheckpoint], behind first: Int64, through last: Int64) {
+  init(_ checkpoints: [AuditCheckpoint], behind first: Int64, through last: Int64) {
     var sequences = BinaryArray(.number), hashes = BinaryArray(.bytes), times = BinaryArray(.number)
     var keys = BinaryArray(.bytes), signatures = BinaryArray(.bytes)
-    for head in heads where head.sequence > first && head.sequence <= last {
+    for head in checkpoints where head.sequence > first && head.sequence <= last {
       sequences.append(head.sequence)
       hashes.append(head.hash)
       times.append(head.signedAt.milliseconds)

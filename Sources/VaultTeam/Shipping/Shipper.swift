@@ -31,7 +31,7 @@ final class Shipper {
   private var backoff = Backoff(most: 8)
   private var outcome = Outcome()
   /// The log's signed heads that stand where they say, by row.
-  private var heads: [AuditCheckpoint] = []
+  private var checkpoints: [AuditCheckpoint] = []
 
   init(
     _ reader: VaultReader, to address: ServerAddress, batch: Int,
@@ -54,11 +54,11 @@ final class Shipper {
   func run(head: AuditCheckpoint?) throws -> Outcome {
     let bound = try reader.lastBoundSequence()
     outcome.waiting = try max(0, reader.lastSequence() - bound)
-    heads = try (reader.auditHeads() + (head.map { [$0] } ?? [])).filter {
+    checkpoints = try (reader.auditCheckpoints() + (head.map { [$0] } ?? [])).filter {
       $0.sequence <= bound ? try reader.auditHash(of: $0.sequence) == $0.hash : false
     }.sorted { $0.sequence < $1.sequence }
     // A shipment ends with a head: rows behind the last one could be anybody's.
-    let last = heads.last?.sequence ?? 0
+    let last = checkpoints.last?.sequence ?? 0
     outcome.unsigned = max(0, bound - max(last, try reader.auditSegments().last?.last ?? 0))
     while true {
       do {
@@ -67,7 +67,7 @@ final class Shipper {
         let start = try self.head(on: server) ?? register(on: server)
         try ServerStanding(reader, vaultId).check(start, on: server)
         let end = try ship(to: server, from: start, through: last)
-        try shipHeads(to: server, through: end)
+        try shipCheckpoints(to: server, through: end)
         outcome.last = end.sequence
         return outcome
       } catch let error as ServerError where error.isPassing {
@@ -154,8 +154,8 @@ final class Shipper {
         outcome.absent.append(segment)
         place = ChainPosition(sequence: segment.last, hash: segment.lastHash)
       case .rows(let shipment):
-        let heads = HeadColumns(heads, behind: place.sequence, through: shipment.end.sequence)
-        try server.begin(Shipment.sql, [.text(vaultId)] + (shipment.arrays + heads.arrays).map { .array($0) })
+        let checkpoints = HeadColumns(checkpoints, behind: place.sequence, through: shipment.end.sequence)
+        try server.begin(Shipment.sql, [.text(vaultId)] + (shipment.arrays + checkpoints.arrays).map { .array($0) })
         sent = shipment
         place = shipment.end
       }
@@ -165,13 +165,13 @@ final class Shipper {
   /// As many rows as make a transaction, so that it ends with a head where one stands among them.
   private func limit(after place: ChainPosition) -> Int {
     let most = place.sequence + Int64(batch)
-    let end = heads.last { $0.sequence <= most }?.sequence ?? most
+    let end = checkpoints.last { $0.sequence <= most }?.sequence ?? most
     return end > place.sequence ? Int(end - place.sequence) : batch
   }
 
   /// Archived rows whose file is gone: the last one's hash stands for them, which a signed head bears out.
   private func shipEnd(of segment: AuditKeyRows.Segment, after place: ChainPosition, to server: Server) throws {
-    let heads = HeadColumns(heads, behind: segment.last - 1, through: segment.last)
+    let checkpoints = HeadColumns(checkpoints, behind: segment.last - 1, through: segment.last)
     try server.run(
       """
       WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
@@ -180,20 +180,20 @@ final class Shipper {
       INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash) VALUES ($1, $2, $3, $4, $5)
       """,
       [.text(vaultId), .number(segment.last), .bytes(segment.lastHash), .number(place.sequence), .bytes(place.hash)]
-        + heads.arrays.map { .array($0) })
+        + checkpoints.arrays.map { .array($0) })
   }
 
   // MARK: heads
 
   /// Those of rows that were shipped without them.
-  private func shipHeads(to server: Server, through end: ChainPosition) throws {
+  private func shipCheckpoints(to server: Server, through end: ChainPosition) throws {
     // By row and not by time, since a clock may be set back; and each row's head once, however often it is signed.
     var shipped: Int64 = 0
     try server.forEachRow(
       "SELECT coalesce(max(sequence), 0) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]
     ) { shipped = try $0.number(0) ?? 0 }
     while true {
-      let rest = heads.filter { $0.sequence > shipped && $0.sequence <= end.sequence }.prefix(1_000)
+      let rest = checkpoints.filter { $0.sequence > shipped && $0.sequence <= end.sequence }.prefix(1_000)
       guard let last = rest.last?.sequence else { return }
       try server.run(
         """

@@ -18,9 +18,9 @@ struct TeamPass {
   private let vaultId: String
   private var signer: [UInt8]?
   /// Those that are ahead, in their order: some page of them.
-  private var heads: [AuditCheckpoint] = []
+  private var checkpoints: [AuditCheckpoint] = []
   private var nextHead = 0
-  private var headsOfRow = 0
+  private var checkpointsOfRow = 0
   private var ratchet: Ratchet?
   private var fields = CanonicalRowFields()
   private var message: [UInt8] = []
@@ -59,23 +59,25 @@ struct TeamPass {
 
   /// Takes the next page of heads, each behind those before it.
   mutating func add(_ page: [AuditCheckpoint]) -> String? {
-    heads.removeFirst(nextHead)
+    checkpoints.removeFirst(nextHead)
     nextHead = 0
     for head in page {
       signer = signer ?? head.publicKey
       guard signer.map({ head.isSigned(by: $0, vaultId: vaultId) }) ?? false, (1...Self.lastNumber).contains(head.sequence) else {
         return text(.checkpoint(sequence: head.sequence))
       }
-      headsOfRow = heads.last?.sequence ?? place.sequence == head.sequence ? headsOfRow + 1 : 1
-      guard headsOfRow <= Self.maxCheckpoints else { return "row \(head.sequence) has more signed heads than a vault makes" }
-      heads.append(head)
+      checkpointsOfRow = checkpoints.last?.sequence ?? place.sequence == head.sequence ? checkpointsOfRow + 1 : 1
+      guard checkpointsOfRow <= Self.maxCheckpoints else {
+        return "row \(head.sequence) has more signed heads than a vault makes"
+      }
+      checkpoints.append(head)
     }
-    return headFault()
+    return checkpointFault()
   }
 
-  private mutating func headFault() -> String? {
-    while nextHead < heads.count, heads[nextHead].sequence <= place.sequence {
-      let head = heads[nextHead]
+  private mutating func checkpointFault() -> String? {
+    while nextHead < checkpoints.count, checkpoints[nextHead].sequence <= place.sequence {
+      let head = checkpoints[nextHead]
       guard head.sequence == place.sequence ? head.hash == place.hash : isInGap(head.sequence) else {
         return text(.checkpoint(sequence: head.sequence))
       }
@@ -104,7 +106,7 @@ struct TeamPass {
     if let fault { return fault }
     place = ChainPosition(sequence: sequence, hash: hash)
     rows += 1
-    return codeFault(row) ?? headFault()
+    return macFault(row) ?? checkpointFault()
   }
 
   private mutating func fault(in row: ServerRow, _ form: UnsafeRawBufferPointer, _ hash: [UInt8], _ previous: [UInt8]) throws
@@ -148,17 +150,17 @@ struct TeamPass {
   /// Rows that were archived before they were shipped: a signed head must bear out where they end.
   private mutating func gap(_ sequence: Int64, _ hash: [UInt8], _ before: Int64, _ previous: [UInt8]) -> String? {
     guard before == place.sequence, previous == place.hash, sequence > before else { return text(.unbound(sequence: sequence)) }
-    guard heads[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
+    guard checkpoints[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
       return text(.segment(sequence: sequence))
     }
     guard gaps.count < Self.maxGaps else { return "it has more archives than \(Self.maxGaps)" }
     gaps.append((before, sequence))
     archived += sequence - before
     place = ChainPosition(sequence: sequence, hash: hash)
-    return headFault()
+    return checkpointFault()
   }
 
-  private mutating func codeFault(_ row: ServerRow) -> String? {
+  private mutating func macFault(_ row: ServerRow) -> String? {
     guard let stated = row.bytes(4), stated.count == 32 else { return text(.forged(sequence: place.sequence)) }
     guard let ratchet, ratchet.number <= place.sequence else { return nil }
     guard place.sequence - ratchet.number <= Self.maxGap else {
@@ -171,7 +173,7 @@ struct TeamPass {
   /// What is wrong with the end of the rows that these heads are of.
   func end() -> String? {
     guard hasRoot else { return "nothing of it is there" }
-    if let later = heads.last, later.sequence > place.sequence {
+    if let later = checkpoints.last, later.sequence > place.sequence {
       return text(.truncated(after: place.sequence, expected: later.sequence))
     }
     return nil

@@ -117,12 +117,12 @@ struct TeamVerifier {
   private mutating func read(_ laptop: Laptop, _ pass: inout TeamPass) throws -> String? {
     var last: (sequence: Int64, signature: [UInt8])?
     while true {
-      let heads = try heads(of: laptop.vaultId, behind: last, from: pass.place.sequence)
-      if let fault = pass.add(heads) { return fault }
-      let isEnd = heads.count < Self.page
-      last = heads.last.map { ($0.sequence, $0.signature) }
+      let checkpoints = try checkpoints(of: laptop.vaultId, behind: last, from: pass.place.sequence)
+      if let fault = pass.add(checkpoints) { return fault }
+      let isEnd = checkpoints.count < Self.page
+      last = checkpoints.last.map { ($0.sequence, $0.signature) }
       let first = pass.isAtRoot ? -1 : pass.place.sequence
-      let through = isEnd ? Int64.max : heads.last?.sequence ?? 0
+      let through = isEnd ? Int64.max : checkpoints.last?.sequence ?? 0
       if first < through {
         try server.forEachRow(
           """
@@ -140,10 +140,10 @@ struct TeamVerifier {
     }
   }
 
-  private func heads(of vaultId: String, behind last: (sequence: Int64, signature: [UInt8])?, from start: Int64) throws
+  private func checkpoints(of vaultId: String, behind last: (sequence: Int64, signature: [UInt8])?, from start: Int64) throws
     -> [AuditCheckpoint]
   {
-    var heads: [AuditCheckpoint] = []
+    var checkpoints: [AuditCheckpoint] = []
     try server.forEachRow(
       """
       SELECT sequence, hash, signed_at, public_key, signature FROM vault_audit.audit_checkpoint \
@@ -155,12 +155,12 @@ struct TeamVerifier {
       ]
     ) { row in
       guard let sequence = try row.number(0), let hash = row.bytes(1), let time = try row.number(2), let key = row.bytes(3),
-        let signature = row.bytes(4), hash.count == 32, key.count == 32, signature.count == 64, heads.count < Self.page
+        let signature = row.bytes(4), hash.count == 32, key.count == 32, signature.count == 64, checkpoints.count < Self.page
       else { throw ServerError.senseless }
-      heads.append(
+      checkpoints.append(
         AuditCheckpoint(
           sequence: sequence, hash: hash, signedAt: Timestamp(milliseconds: time), publicKey: key, signature: signature))
     }
-    return heads
+    return checkpoints
   }
 }

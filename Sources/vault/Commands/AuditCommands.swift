@@ -56,33 +56,33 @@ enum AuditCommands {
       let files = try TeamSource.files(SharedConfig.ownSettings(of: paths.settingsFiles))
       try TeamSource.become(["verify", "--from=\(address)"] + files + given)
     }
-    var evidence = AuditEvidence()
+    var verification = VerificationInput()
     if let text = arguments["public-key"] {
       guard let key = unhex(text, count: 32) else {
         throw Failure("--public-key: not 64 hexadecimal digits", exitStatus: .usage)
       }
-      evidence.publicKey = key
+      verification.publicKey = key
     }
-    evidence.key = try arguments["key"].map(verificationKey)
-    evidence.isThorough = arguments.has("thorough")
+    verification.key = try arguments["key"].map(verificationKey)
+    verification.isThorough = arguments.has("thorough")
     if arguments.positional.isEmpty {
-      try verifyOwn(evidence, isOffline: arguments.has("offline"), paths)
+      try verifyOwn(verification, isOffline: arguments.has("offline"), paths)
     } else {
       for file in arguments.positional {
         try existingPath(file)
         if ExportedLog.isOne(file) {
-          try say(ExportVerification.text(of: file, against: evidence, isPart: arguments.has("partial")))
+          try say(ExportVerification.text(of: file, against: verification, isPart: arguments.has("partial")))
           continue
         }
         let archive: VaultReader
         let rows: (count: Int64, text: String)
         do {
           archive = try VaultReader(archive: file)
-          rows = try judge(AuditChain.verify(archive, against: evidence), of: file)
+          rows = try judge(AuditChain.verify(archive, against: verification), of: file)
         } catch DatabaseError.corrupt {
           throw AuditArchive.Damage(path: file)
         }
-        if evidence.publicKey == nil, let signer = try archive.auditSigner() {
+        if verification.publicKey == nil, let signer = try archive.auditSigner() {
           Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")
         }
         try say("\(file): rows \(archive.firstSequence()) to \(rows.count) are whole, up to a signed head")
@@ -90,43 +90,43 @@ enum AuditCommands {
     }
   }
 
-  private static func verifyOwn(_ given: AuditEvidence, isOffline: Bool, _ paths: VaultPaths) throws {
-    var evidence = given
+  private static func verifyOwn(_ given: VerificationInput, isOffline: Bool, _ paths: VaultPaths) throws {
+    var verification = given
     var agentsFault: String?
     var notCompared: String? = isOffline ? "--offline" : nil
     if !isOffline {
       do {
-        let writer = MessageWriter(.auditHead)
+        let writer = MessageWriter(.auditCheckpoint)
         ForwardedEnvironment.add(to: writer)
         let reply = try AgentClient(paths: paths).ask(writer)
-        evidence.anchor = reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
+        verification.anchoredCheckpoint = reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
         agentsFault = reply.text(.text)
       } catch let failure as Failure {
         notCompared = failure.message
       }
     }
     let reader = try VaultReader(path: paths.database)
-    let rows = try judge(AuditChain.verify(reader, against: evidence), of: "the audit log")
+    let rows = try judge(AuditChain.verify(reader, against: verification), of: "the audit log")
     if let agentsFault { throw broken("the audit log", agentsFault) }
-    try verifyArchives(reader, evidence)
+    try verifyArchives(reader, verification)
     let archived = try reader.auditSegments().last?.last ?? 0
     try say("the chain of \(rows.text) is whole" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
-    if !evidence.isThorough, rows.count - archived > AuditEvidence.maxIndexed {
+    if !verification.isThorough, rows.count - archived > VerificationInput.maxIndexed {
       Diagnostics.notice("the indexes by which reports find rows were not looked at: --thorough does, in some seconds")
     }
     if let notCompared { Diagnostics.notice("it was not compared with the head in the key store: \(notCompared)") }
   }
 
   /// The files of archived rows, those that are still where they were written.
-  private static func verifyArchives(_ reader: VaultReader, _ evidence: AuditEvidence) throws {
+  private static func verifyArchives(_ reader: VaultReader, _ verification: VerificationInput) throws {
     for segment in try reader.auditSegments() {
       guard access(segment.file, F_OK) == 0 else {
         Diagnostics.notice("rows \(segment.first) to \(segment.last) are in \(segment.file), which is not there")
         continue
       }
-      var own = AuditEvidence(publicKey: evidence.publicKey ?? evidence.anchor?.publicKey)
-      own.key = evidence.key
-      own.isThorough = evidence.isThorough
+      var own = VerificationInput(publicKey: verification.publicKey ?? verification.anchoredCheckpoint?.publicKey)
+      own.key = verification.key
+      own.isThorough = verification.isThorough
       let archive = try VaultReader(archive: segment.file, digest: segment.digest)
       _ = try judge(AuditChain.verify(archive, against: own), of: segment.file)
     }

@@ -131,7 +131,7 @@ enum DoctorCommand {
 
   private static func agent(_ paths: VaultPaths) -> Finding {
     do {
-      let writer = MessageWriter(.auditHead)
+      let writer = MessageWriter(.auditCheckpoint)
       ForwardedEnvironment.add(to: writer)
       let reply = try AgentClient(paths: paths).ask(writer)
       if let fault = reply.text(.text) { return .bad("the audit log: \(fault)", remedy: "vault audit verify") }

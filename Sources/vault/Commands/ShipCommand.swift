@@ -45,7 +45,7 @@ enum ShipCommand {
     try TeamSource.check(address)
     var words = ["ship", "--to=\(address)"] + TeamSource.files(settings)
     if let batch = arguments["batch"] { words.append("--batch=\(batch)") }
-    if !arguments.has("offline"), let head = newestHead(paths) { words.append("--head=\(head.line)") }
+    if !arguments.has("offline"), let head = newestCheckpoint(paths) { words.append("--head=\(head.line)") }
     try TeamSource.become(words)
   }
 
@@ -64,8 +64,8 @@ enum ShipCommand {
   }
 
   /// The head as the agent signs it; asking for it also gives every row its code. Nobody is asked for anything where nobody sits.
-  private static func newestHead(_ paths: VaultPaths) -> AuditCheckpoint? {
-    let writer = MessageWriter(.auditHead)
+  private static func newestCheckpoint(_ paths: VaultPaths) -> AuditCheckpoint? {
+    let writer = MessageWriter(.auditCheckpoint)
     // Not the one that the key store has, which is of ten seconds ago.
     writer.add(.refresh, "1")
     ForwardedEnvironment.add(to: writer)

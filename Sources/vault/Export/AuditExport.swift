@@ -6,12 +6,12 @@ import VaultWire
 /// Writes one row of an export.
 protocol AuditLineWriter {
   /// What stands before the first row.
-  func begin(_ sink: inout ByteSink)
-  mutating func write(_ line: AuditRowView, to sink: inout ByteSink)
+  func begin(_ exporter: inout ByteSink)
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteSink)
 }
 
 extension AuditLineWriter {
-  func begin(_ sink: inout ByteSink) {}
+  func begin(_ exporter: inout ByteSink) {}
 }
 
 /// `vault audit export`: the log for other programs, a row at a time, however long it is.
@@ -42,8 +42,8 @@ enum AuditExport {
     switch format {
     case "jsonl":
       let reader = isTeam ? nil : try VaultReader(path: paths.database)
-      let heads = try (reader?.auditHeads() ?? []) + (head.map { [$0] } ?? [])
-      try export(arguments, filter, paths, ExportJSON(vaultId: reader?.vaultId(), heads: heads, proves: !isTeam))
+      let checkpoints = try (reader?.auditCheckpoints() ?? []) + (head.map { [$0] } ?? [])
+      try export(arguments, filter, paths, ExportJSON(vaultId: reader?.vaultId(), checkpoints: checkpoints, proves: !isTeam))
     case "csv": try export(arguments, filter, paths, ExportCSV(isTeam: isTeam))
     case "ocsf": try export(arguments, filter, paths, ExportOCSF())
     default: try export(arguments, filter, paths, ExportCEF())
@@ -62,7 +62,7 @@ enum AuditExport {
     filter.includesIntents = true
     guard filter.until == nil else { return nil }
     do {
-      let writer = MessageWriter(.auditHead)
+      let writer = MessageWriter(.auditCheckpoint)
       writer.add(.refresh, "1")
       ForwardedEnvironment.add(to: writer)
       if let reply = try AgentClient(paths: paths).askRunning(writer),
@@ -92,16 +92,16 @@ enum AuditExport {
     _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ given: some AuditLineWriter, to descriptor: Int32 = 1
   ) throws {
     var writer = given
-    var sink = ByteSink(descriptor: descriptor)
-    writer.begin(&sink)
+    var exporter = ByteSink(descriptor: descriptor)
+    writer.begin(&exporter)
     func add(_ line: AuditRowView) throws {
-      writer.write(line, to: &sink)
-      if let failure = sink.failure { throw failure }
+      writer.write(line, to: &exporter)
+      if let failure = exporter.failure { throw failure }
     }
     if try !TeamSource.forEachLine(arguments, filter, paths, add) {
       try VaultReader(path: paths.database).forEachAuditLine(filter, add)
     }
-    sink.flush()
-    if let failure = sink.failure { throw failure }
+    exporter.flush()
+    if let failure = exporter.failure { throw failure }
   }
 }

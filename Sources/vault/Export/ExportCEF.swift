@@ -7,77 +7,77 @@ import VaultModel
 struct ExportCEF: AuditLineWriter {
   private static let header = "CEF:0|vault|vault|\(vaultVersion)|"
 
-  func write(_ line: AuditRowView, to sink: inout ByteSink) {
+  func write(_ line: AuditRowView, to exporter: inout ByteSink) {
     let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
-    sink.append(string: Self.header)
+    exporter.append(string: Self.header)
     // The action is the event's class and its name.
     for _ in 0..<2 {
-      line.withBytes(.action) { if let bytes = $0 { sink.append(cef: bytes, separator: UInt8(ascii: "|")) } }
-      sink.append(UInt8(ascii: "|"))
+      line.withBytes(.action) { if let bytes = $0 { exporter.append(cef: bytes, separator: UInt8(ascii: "|")) } }
+      exporter.append(UInt8(ascii: "|"))
     }
-    sink.append(rank.cef)
-    sink.append("|rt=")
-    sink.append(line.number(.time))
-    text(" externalId=", .id, line, &sink)
-    number(" cn1Label=sequence cn1=", .sequence, line, &sink)
-    text(" outcome=", .outcome, line, &sink)
-    text(" act=", .trigger, line, &sink)
-    text(" suser=", .user, line, &sink)
-    number(" suid=", .uid, line, &sink)
-    number(" spid=", .pid, line, &sink)
+    exporter.append(rank.cef)
+    exporter.append("|rt=")
+    exporter.append(line.number(.time))
+    text(" externalId=", .id, line, &exporter)
+    number(" cn1Label=sequence cn1=", .sequence, line, &exporter)
+    text(" outcome=", .outcome, line, &exporter)
+    text(" act=", .trigger, line, &exporter)
+    text(" suser=", .user, line, &exporter)
+    number(" suid=", .uid, line, &exporter)
+    number(" spid=", .pid, line, &exporter)
     line.withShownProgram { program in
       guard !program.isEmpty else { return }
-      sink.append(" sproc=")
-      sink.append(cef: program, separator: UInt8(ascii: "="))
+      exporter.append(" sproc=")
+      exporter.append(cef: program, separator: UInt8(ascii: "="))
     }
-    text(" shost=", .host, line, &sink)
-    text(" dhost=", .endpoint, line, &sink)
-    text(" reason=", .error, line, &sink)
-    text(" msg=", .detail, line, &sink)
-    text(" cs1Label=profile cs1=", .profile, line, &sink)
-    text(" cs2Label=roleArn cs2=", .roleARN, line, &sink)
-    text(" cs3Label=accessKeyId cs3=", .accessKeyId, line, &sink)
-    text(" cs4Label=sourceAccessKeyId cs4=", .sourceAccessKeyId, line, &sink)
-    text(" cs5Label=requestId cs5=", .requestId, line, &sink)
-    text(" cs6Label=sessionId cs6=", .sessionId, line, &sink)
-    number(" cn2Label=durationSeconds cn2=", .durationSeconds, line, &sink)
-    text(" vaultRoleSessionName=", .roleSessionName, line, &sink)
-    text(" vaultSourceIdentity=", .sourceIdentity, line, &sink)
-    number(" vaultIssuedAt=", .issuedAt, line, &sink)
-    number(" vaultExpiresAt=", .expiresAt, line, &sink)
-    if line.number(.mfa) != 0 { sink.append(" vaultMfa=true") } else { sink.append(" vaultMfa=false") }
-    text(" vaultReason=", .reason, line, &sink)
-    text(" vaultIntentId=", .intentId, line, &sink)
-    text(" vaultExecutable=", .executable, line, &sink)
-    text(" vaultDirectory=", .directory, line, &sink)
-    text(" vaultParent=", .parent, line, &sink)
-    if line.isProven { sink.append(" vaultProven=true") } else { sink.append(" vaultProven=false") }
-    sink.append(" vaultHash=")
-    line.withHash { sink.append(hex: $0) }
+    text(" shost=", .host, line, &exporter)
+    text(" dhost=", .endpoint, line, &exporter)
+    text(" reason=", .error, line, &exporter)
+    text(" msg=", .detail, line, &exporter)
+    text(" cs1Label=profile cs1=", .profile, line, &exporter)
+    text(" cs2Label=roleArn cs2=", .roleARN, line, &exporter)
+    text(" cs3Label=accessKeyId cs3=", .accessKeyId, line, &exporter)
+    text(" cs4Label=sourceAccessKeyId cs4=", .sourceAccessKeyId, line, &exporter)
+    text(" cs5Label=requestId cs5=", .requestId, line, &exporter)
+    text(" cs6Label=sessionId cs6=", .sessionId, line, &exporter)
+    number(" cn2Label=durationSeconds cn2=", .durationSeconds, line, &exporter)
+    text(" vaultRoleSessionName=", .roleSessionName, line, &exporter)
+    text(" vaultSourceIdentity=", .sourceIdentity, line, &exporter)
+    number(" vaultIssuedAt=", .issuedAt, line, &exporter)
+    number(" vaultExpiresAt=", .expiresAt, line, &exporter)
+    if line.number(.mfa) != 0 { exporter.append(" vaultMfa=true") } else { exporter.append(" vaultMfa=false") }
+    text(" vaultReason=", .reason, line, &exporter)
+    text(" vaultIntentId=", .intentId, line, &exporter)
+    text(" vaultExecutable=", .executable, line, &exporter)
+    text(" vaultDirectory=", .directory, line, &exporter)
+    text(" vaultParent=", .parent, line, &exporter)
+    if line.isProven { exporter.append(" vaultProven=true") } else { exporter.append(" vaultProven=false") }
+    exporter.append(" vaultHash=")
+    line.withHash { exporter.append(hex: $0) }
     if let origin = line.origin {
-      sink.append(" vaultId=")
-      sink.append(cef: origin.vault, separator: UInt8(ascii: "="))
-      sink.append(" vaultLogin=")
-      sink.append(cef: origin.login, separator: UInt8(ascii: "="))
-      sink.append(" vaultReceivedAt=")
-      sink.append(origin.receivedAt)
+      exporter.append(" vaultId=")
+      exporter.append(cef: origin.vault, separator: UInt8(ascii: "="))
+      exporter.append(" vaultLogin=")
+      exporter.append(cef: origin.login, separator: UInt8(ascii: "="))
+      exporter.append(" vaultReceivedAt=")
+      exporter.append(origin.receivedAt)
     }
-    sink.append("\n")
+    exporter.append("\n")
   }
 
   /// An empty value is left away, as CEF asks.
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
     line.withBytes(field) { bytes in
       guard let bytes, !bytes.isEmpty else { return }
-      sink.append(name)
-      sink.append(cef: bytes, separator: UInt8(ascii: "="))
+      exporter.append(name)
+      exporter.append(cef: bytes, separator: UInt8(ascii: "="))
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
     guard let number = line.optionalNumber(field) else { return }
-    sink.append(name)
-    sink.append(number)
+    exporter.append(name)
+    exporter.append(number)
   }
 }
 

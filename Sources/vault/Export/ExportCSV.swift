@@ -16,36 +16,36 @@ struct ExportCSV: AuditLineWriter {
     .directory, .host, .executable, .parent, .sessionId, .error, .detail, .hash,
   ]
 
-  func begin(_ sink: inout ByteSink) {
-    sink.append(string: (AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ","))
-    sink.append(UInt8(ascii: "\n"))
+  func begin(_ exporter: inout ByteSink) {
+    exporter.append(string: (AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ","))
+    exporter.append(UInt8(ascii: "\n"))
   }
 
-  mutating func write(_ line: AuditRowView, to sink: inout ByteSink) {
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteSink) {
     for (place, field) in Self.fields.enumerated() {
-      if place > 0 { sink.append(UInt8(ascii: ",")) }
+      if place > 0 { exporter.append(UInt8(ascii: ",")) }
       switch field {
-      case .time, .issuedAt, .expiresAt: if let moment = line.optionalNumber(field) { days.append(moment, to: &sink) }
-      case .sequence, .durationSeconds, .uid, .pid: if let number = line.optionalNumber(field) { self.number(number, &sink) }
-      case .mfa: if line.number(.mfa) != 0 { sink.append("true") } else { sink.append("false") }
-      case .hash: line.withHash { sink.append(hex: $0) }
-      case .program: line.withShownProgram { sink.append(cell: $0) }
-      default: line.withBytes(field) { if let bytes = $0 { sink.append(cell: bytes) } }
+      case .time, .issuedAt, .expiresAt: if let moment = line.optionalNumber(field) { days.append(moment, to: &exporter) }
+      case .sequence, .durationSeconds, .uid, .pid: if let number = line.optionalNumber(field) { self.number(number, &exporter) }
+      case .mfa: if line.number(.mfa) != 0 { exporter.append("true") } else { exporter.append("false") }
+      case .hash: line.withHash { exporter.append(hex: $0) }
+      case .program: line.withShownProgram { exporter.append(cell: $0) }
+      default: line.withBytes(field) { if let bytes = $0 { exporter.append(cell: bytes) } }
       }
     }
     if let origin = line.origin {
       for name in [origin.vault, origin.login] {
-        sink.append(UInt8(ascii: ","))
-        sink.append(cell: name)
+        exporter.append(UInt8(ascii: ","))
+        exporter.append(cell: name)
       }
-      sink.append(UInt8(ascii: ","))
-      days.append(origin.receivedAt, to: &sink)
+      exporter.append(UInt8(ascii: ","))
+      days.append(origin.receivedAt, to: &exporter)
     }
-    sink.append(UInt8(ascii: "\n"))
+    exporter.append(UInt8(ascii: "\n"))
   }
 
-  private func number(_ number: Int64, _ sink: inout ByteSink) {
-    if number < 0 { sink.append(string: csvRow([String(number)])) } else { sink.append(number) }
+  private func number(_ number: Int64, _ exporter: inout ByteSink) {
+    if number < 0 { exporter.append(string: csvRow([String(number)])) } else { exporter.append(number) }
   }
 }
 

@@ -5,93 +5,93 @@ import VaultModel
 struct ExportJSON: AuditLineWriter {
   private var days = DayCache()
   private let vaultId: String
-  private let heads: [Int64: AuditCheckpoint]
+  private let checkpoints: [Int64: AuditCheckpoint]
   private let proves: Bool
   /// The row before; the hash of another row's predecessor is written with it.
   private var last: Int64?
 
   /// - Parameters:
-  ///   - heads: the signed heads; each stands on its row.
+  ///   - checkpoints: the signed heads; each stands on its row.
   ///   - proves: rows of a whole team are numbered anew, and prove nothing by themselves (`vault audit verify --from`).
-  init(vaultId: String?, heads: [AuditCheckpoint], proves: Bool) {
+  init(vaultId: String?, checkpoints: [AuditCheckpoint], proves: Bool) {
     self.proves = proves
     self.vaultId = vaultId ?? ""
-    self.heads = Dictionary(heads.map { ($0.sequence, $0) }) { $1 }
+    self.checkpoints = Dictionary(checkpoints.map { ($0.sequence, $0) }) { $1 }
   }
 
-  mutating func write(_ line: AuditRowView, to sink: inout ByteSink) {
-    text("{\"id\":", .id, line, &sink)
-    sink.append(",\"sequence\":")
-    sink.append(line.number(.sequence))
-    time(",\"time\":", .time, line, &sink)
-    text(",\"action\":", .action, line, &sink)
-    text(",\"outcome\":", .outcome, line, &sink)
-    text(",\"trigger\":", .trigger, line, &sink)
-    text(",\"profile\":", .profile, line, &sink)
-    text(",\"roleArn\":", .roleARN, line, &sink)
-    text(",\"roleSessionName\":", .roleSessionName, line, &sink)
-    text(",\"sourceIdentity\":", .sourceIdentity, line, &sink)
-    text(",\"sourceAccessKeyId\":", .sourceAccessKeyId, line, &sink)
-    text(",\"accessKeyId\":", .accessKeyId, line, &sink)
-    time(",\"issuedAt\":", .issuedAt, line, &sink)
-    time(",\"expiresAt\":", .expiresAt, line, &sink)
-    number(",\"durationSeconds\":", .durationSeconds, line, &sink)
-    if line.number(.mfa) != 0 { sink.append(",\"mfa\":true") } else { sink.append(",\"mfa\":false") }
-    text(",\"requestId\":", .requestId, line, &sink)
-    text(",\"endpoint\":", .endpoint, line, &sink)
-    text(",\"reason\":", .reason, line, &sink)
-    text(",\"requester\":{\"user\":", .user, line, &sink)
-    number(",\"uid\":", .uid, line, &sink)
-    number(",\"pid\":", .pid, line, &sink)
-    text(",\"program\":", .program, line, &sink)
-    text(",\"directory\":", .directory, line, &sink)
-    text(",\"host\":", .host, line, &sink)
-    text(",\"executable\":", .executable, line, &sink)
-    text(",\"parent\":", .parent, line, &sink)
-    if line.isProven { sink.append(",\"proven\":true") } else { sink.append(",\"proven\":false") }
-    text("},\"sessionId\":", .sessionId, line, &sink)
-    text(",\"error\":", .error, line, &sink)
-    text(",\"detail\":", .detail, line, &sink)
-    sink.append(",\"hash\":\"")
-    line.withHash { sink.append(hex: $0) }
-    sink.append("\"")
-    if proves { proof(line, &sink) }
-    if let origin = line.origin { self.origin(origin, of: line, &sink) }
-    sink.append("}\n")
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteSink) {
+    text("{\"id\":", .id, line, &exporter)
+    exporter.append(",\"sequence\":")
+    exporter.append(line.number(.sequence))
+    time(",\"time\":", .time, line, &exporter)
+    text(",\"action\":", .action, line, &exporter)
+    text(",\"outcome\":", .outcome, line, &exporter)
+    text(",\"trigger\":", .trigger, line, &exporter)
+    text(",\"profile\":", .profile, line, &exporter)
+    text(",\"roleArn\":", .roleARN, line, &exporter)
+    text(",\"roleSessionName\":", .roleSessionName, line, &exporter)
+    text(",\"sourceIdentity\":", .sourceIdentity, line, &exporter)
+    text(",\"sourceAccessKeyId\":", .sourceAccessKeyId, line, &exporter)
+    text(",\"accessKeyId\":", .accessKeyId, line, &exporter)
+    time(",\"issuedAt\":", .issuedAt, line, &exporter)
+    time(",\"expiresAt\":", .expiresAt, line, &exporter)
+    number(",\"durationSeconds\":", .durationSeconds, line, &exporter)
+    if line.number(.mfa) != 0 { exporter.append(",\"mfa\":true") } else { exporter.append(",\"mfa\":false") }
+    text(",\"requestId\":", .requestId, line, &exporter)
+    text(",\"endpoint\":", .endpoint, line, &exporter)
+    text(",\"reason\":", .reason, line, &exporter)
+    text(",\"requester\":{\"user\":", .user, line, &exporter)
+    number(",\"uid\":", .uid, line, &exporter)
+    number(",\"pid\":", .pid, line, &exporter)
+    text(",\"program\":", .program, line, &exporter)
+    text(",\"directory\":", .directory, line, &exporter)
+    text(",\"host\":", .host, line, &exporter)
+    text(",\"executable\":", .executable, line, &exporter)
+    text(",\"parent\":", .parent, line, &exporter)
+    if line.isProven { exporter.append(",\"proven\":true") } else { exporter.append(",\"proven\":false") }
+    text("},\"sessionId\":", .sessionId, line, &exporter)
+    text(",\"error\":", .error, line, &exporter)
+    text(",\"detail\":", .detail, line, &exporter)
+    exporter.append(",\"hash\":\"")
+    line.withHash { exporter.append(hex: $0) }
+    exporter.append("\"")
+    if proves { proof(line, &exporter) }
+    if let origin = line.origin { self.origin(origin, of: line, &exporter) }
+    exporter.append("}\n")
   }
 
   /// Where a team's row comes from, by the server's word.
-  private mutating func origin(_ origin: RowOrigin, of line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(",\"vault\":")
-    sink.append(json: origin.vault)
-    sink.append(",\"login\":")
-    sink.append(json: origin.login)
+  private mutating func origin(_ origin: RowOrigin, of line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(",\"vault\":")
+    exporter.append(json: origin.vault)
+    exporter.append(",\"login\":")
+    exporter.append(json: origin.login)
     if origin.isEnrolled {
-      sink.append(",\"enrolled\":true,\"receivedAt\":\"")
+      exporter.append(",\"enrolled\":true,\"receivedAt\":\"")
     } else {
-      sink.append(",\"enrolled\":false,\"receivedAt\":\"")
+      exporter.append(",\"enrolled\":false,\"receivedAt\":\"")
     }
-    days.append(origin.receivedAt, to: &sink)
+    days.append(origin.receivedAt, to: &exporter)
     if origin.isAhead(line.number(.time)) {
-      sink.append("\",\"datedAhead\":true")
+      exporter.append("\",\"datedAhead\":true")
     } else {
-      sink.append("\",\"datedAhead\":false")
+      exporter.append("\",\"datedAhead\":false")
     }
   }
 
   /// What the hash goes over and a reader does not miss, the chain, the code, and the signed head of this row.
-  private mutating func proof(_ line: AuditRowView, _ sink: inout ByteSink) {
-    millis(",\"timeMillis\":", .time, line, &sink)
-    millis(",\"issuedAtMillis\":", .issuedAt, line, &sink)
-    millis(",\"expiresAtMillis\":", .expiresAt, line, &sink)
-    text(",\"intentId\":", .intentId, line, &sink)
-    text(",\"subject\":", .subject, line, &sink)
-    number(",\"subjectVersion\":", .subjectVersion, line, &sink)
+  private mutating func proof(_ line: AuditRowView, _ exporter: inout ByteSink) {
+    millis(",\"timeMillis\":", .time, line, &exporter)
+    millis(",\"issuedAtMillis\":", .issuedAt, line, &exporter)
+    millis(",\"expiresAtMillis\":", .expiresAt, line, &exporter)
+    text(",\"intentId\":", .intentId, line, &exporter)
+    text(",\"subject\":", .subject, line, &exporter)
+    number(",\"subjectVersion\":", .subjectVersion, line, &exporter)
     let sequence = line.number(.sequence)
-    if last.map({ $0 &+ 1 != sequence }) ?? true { blob(",\"previousHash\":\"", .previousHash, line, &sink) }
+    if last.map({ $0 &+ 1 != sequence }) ?? true { blob(",\"previousHash\":\"", .previousHash, line, &exporter) }
     last = sequence
-    blob(",\"mac\":\"", .mac, line, &sink)
-    guard let head = heads[sequence] else { return }
+    blob(",\"mac\":\"", .mac, line, &exporter)
+    guard let head = checkpoints[sequence] else { return }
     var writer = JSONWriter()
     writer.object { writer in
       writer.field("vault", vaultId)
@@ -99,44 +99,44 @@ struct ExportJSON: AuditLineWriter {
       writer.field("publicKey", hex(head.publicKey))
       writer.field("signature", hex(head.signature))
     }
-    sink.append(",\"head\":")
-    sink.append(writer.take())
+    exporter.append(",\"head\":")
+    exporter.append(writer.take())
   }
 
   /// The part of a time that its text leaves out; nothing where that is zero.
-  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
+  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
     guard let moment = line.optionalNumber(field), moment % 1_000 != 0 else { return }
-    sink.append(name)
-    sink.append((moment % 1_000 + 1_000) % 1_000)
+    exporter.append(name)
+    exporter.append((moment % 1_000 + 1_000) % 1_000)
   }
 
-  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
+  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
     line.withBlob(field) { bytes in
       guard !bytes.isEmpty else { return }
-      sink.append(name)
-      sink.append(hex: bytes)
-      sink.append("\"")
+      exporter.append(name)
+      exporter.append(hex: bytes)
+      exporter.append("\"")
     }
   }
 
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(name)
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(name)
     line.withBytes(field) { bytes in
-      if let bytes { sink.append(json: bytes) } else { sink.append("null") }
+      if let bytes { exporter.append(json: bytes) } else { exporter.append("null") }
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(name)
-    if let number = line.optionalNumber(field) { sink.append(number) } else { sink.append("null") }
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(name)
+    if let number = line.optionalNumber(field) { exporter.append(number) } else { exporter.append("null") }
   }
 
-  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(name)
-    guard let moment = line.optionalNumber(field) else { return sink.append("null") }
-    sink.append(UInt8(ascii: "\""))
-    days.append(moment, to: &sink)
-    sink.append(UInt8(ascii: "\""))
+  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(name)
+    guard let moment = line.optionalNumber(field) else { return exporter.append("null") }
+    exporter.append(UInt8(ascii: "\""))
+    days.append(moment, to: &exporter)
+    exporter.append(UInt8(ascii: "\""))
   }
 }
 

@@ -12,163 +12,163 @@ struct ExportOCSF: AuditLineWriter {
   private static let actions = Dictionary(uniqueKeysWithValues: AuditAction.allCases.map { ($0.rawValue, OCSFClass($0)) })
   private static let other = OCSFClass(nil)
 
-  func write(_ line: AuditRowView, to sink: inout ByteSink) {
+  func write(_ line: AuditRowView, to exporter: inout ByteSink) {
     let classOfAction = Self.actions[line.text(.action)] ?? Self.other
     let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
-    sink.append("{\"activity_id\":")
-    sink.append(classOfAction.activity)
-    sink.append(",\"activity_name\":\"")
-    sink.append(string: classOfAction.activityName)
-    sink.append("\",\"category_uid\":")
-    sink.append(classOfAction.category)
-    sink.append(",\"class_uid\":")
-    sink.append(classOfAction.uid)
-    sink.append(",\"class_name\":\"")
-    sink.append(classOfAction.name)
-    sink.append("\",\"type_uid\":")
-    sink.append(classOfAction.uid * 100 + classOfAction.activity)
-    number(",\"time\":", .time, line, &sink)
-    sink.append(",\"severity_id\":")
-    sink.append(rank.severity)
-    sink.append(",\"status_id\":")
-    sink.append(rank.status)
-    sink.append(",\"status\":\"")
-    sink.append(rank.statusName)
-    sink.append("\"")
-    text(",\"status_detail\":", .error, line, &sink)
-    metadata(line, &sink)
-    actor(line, &sink)
+    exporter.append("{\"activity_id\":")
+    exporter.append(classOfAction.activity)
+    exporter.append(",\"activity_name\":\"")
+    exporter.append(string: classOfAction.activityName)
+    exporter.append("\",\"category_uid\":")
+    exporter.append(classOfAction.category)
+    exporter.append(",\"class_uid\":")
+    exporter.append(classOfAction.uid)
+    exporter.append(",\"class_name\":\"")
+    exporter.append(classOfAction.name)
+    exporter.append("\",\"type_uid\":")
+    exporter.append(classOfAction.uid * 100 + classOfAction.activity)
+    number(",\"time\":", .time, line, &exporter)
+    exporter.append(",\"severity_id\":")
+    exporter.append(rank.severity)
+    exporter.append(",\"status_id\":")
+    exporter.append(rank.status)
+    exporter.append(",\"status\":\"")
+    exporter.append(rank.statusName)
+    exporter.append("\"")
+    text(",\"status_detail\":", .error, line, &exporter)
+    metadata(line, &exporter)
+    actor(line, &exporter)
     switch classOfAction.kind {
-    case .api: api(line, classOfAction, &sink)
-    case .authentication: authentication(line, classOfAction, &sink)
+    case .api: api(line, classOfAction, &exporter)
+    case .authentication: authentication(line, classOfAction, &exporter)
     }
-    text(",\"src_endpoint\":{\"hostname\":", .host, line, orElse: ",\"src_endpoint\":{\"hostname\":\"\"", &sink)
-    sink.append("}")
-    if text(",\"dst_endpoint\":{\"hostname\":", .endpoint, line, &sink) { sink.append("}") }
-    unmapped(line, &sink)
-    sink.append("}\n")
+    text(",\"src_endpoint\":{\"hostname\":", .host, line, orElse: ",\"src_endpoint\":{\"hostname\":\"\"", &exporter)
+    exporter.append("}")
+    if text(",\"dst_endpoint\":{\"hostname\":", .endpoint, line, &exporter) { exporter.append("}") }
+    unmapped(line, &exporter)
+    exporter.append("}\n")
   }
 
-  private func metadata(_ line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(",\"metadata\":{\"version\":\"")
-    sink.append(string: Self.version)
-    sink.append("\"")
-    sink.append(string: Self.product)
-    sink.append(",\"log_name\":\"audit\"")
-    text(",\"uid\":", .id, line, &sink)
-    number(",\"sequence\":", .sequence, line, &sink)
-    text(",\"event_code\":", .action, line, &sink)
-    text(",\"correlation_uid\":", .intentId, line, &sink)
-    sink.append("}")
+  private func metadata(_ line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(",\"metadata\":{\"version\":\"")
+    exporter.append(string: Self.version)
+    exporter.append("\"")
+    exporter.append(string: Self.product)
+    exporter.append(",\"log_name\":\"audit\"")
+    text(",\"uid\":", .id, line, &exporter)
+    number(",\"sequence\":", .sequence, line, &exporter)
+    text(",\"event_code\":", .action, line, &exporter)
+    text(",\"correlation_uid\":", .intentId, line, &exporter)
+    exporter.append("}")
   }
 
-  private func actor(_ line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(",\"actor\":{")
-    user("\"user\":", line, &sink)
-    sink.append(",\"process\":{\"pid\":")
-    sink.append(line.number(.pid))
-    sink.append(",\"name\":")
-    line.withShownProgram { sink.append(json: $0) }
-    sink.append("}")
-    sink.append("}")
+  private func actor(_ line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(",\"actor\":{")
+    user("\"user\":", line, &exporter)
+    exporter.append(",\"process\":{\"pid\":")
+    exporter.append(line.number(.pid))
+    exporter.append(",\"name\":")
+    line.withShownProgram { exporter.append(json: $0) }
+    exporter.append("}")
+    exporter.append("}")
   }
 
-  private func user(_ name: StaticString, _ line: AuditRowView, _ sink: inout ByteSink) {
-    sink.append(name)
-    sink.append("{\"uid\":\"")
-    sink.append(line.number(.uid))
-    sink.append("\"")
-    text(",\"name\":", .user, line, &sink)
-    text(",\"credential_uid\":", .sourceAccessKeyId, line, &sink)
-    sink.append("}")
+  private func user(_ name: StaticString, _ line: AuditRowView, _ exporter: inout ByteSink) {
+    exporter.append(name)
+    exporter.append("{\"uid\":\"")
+    exporter.append(line.number(.uid))
+    exporter.append("\"")
+    text(",\"name\":", .user, line, &exporter)
+    text(",\"credential_uid\":", .sourceAccessKeyId, line, &exporter)
+    exporter.append("}")
   }
 
-  private func api(_ line: AuditRowView, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
-    text(",\"api\":{\"operation\":", .action, line, &sink)
-    service(",\"service\":", classOfAction.service, &sink)
-    if text(",\"request\":{\"uid\":", .requestId, line, &sink) { sink.append("}") }
-    if text(",\"response\":{\"error_message\":", .error, line, &sink) { sink.append("}") }
-    sink.append("}")
-    resources(line, &sink)
+  private func api(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteSink) {
+    text(",\"api\":{\"operation\":", .action, line, &exporter)
+    service(",\"service\":", classOfAction.service, &exporter)
+    if text(",\"request\":{\"uid\":", .requestId, line, &exporter) { exporter.append("}") }
+    if text(",\"response\":{\"error_message\":", .error, line, &exporter) { exporter.append("}") }
+    exporter.append("}")
+    resources(line, &exporter)
   }
 
   /// The role and the session that was issued or handed out. `actor.session` would be the caller's own.
-  private func resources(_ line: AuditRowView, _ sink: inout ByteSink) {
-    let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &sink)
-    if hasRole { sink.append(",\"type\":\"AWS::IAM::Role\"}") }
-    let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, line, &sink)
+  private func resources(_ line: AuditRowView, _ exporter: inout ByteSink) {
+    let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &exporter)
+    if hasRole { exporter.append(",\"type\":\"AWS::IAM::Role\"}") }
+    let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, line, &exporter)
     if hasSession {
-      text(",\"name\":", .accessKeyId, line, &sink)
-      sink.append(",\"type\":\"session\"}")
+      text(",\"name\":", .accessKeyId, line, &exporter)
+      exporter.append(",\"type\":\"session\"}")
     }
-    if hasRole || hasSession { sink.append("]") }
+    if hasRole || hasSession { exporter.append("]") }
   }
 
-  private func authentication(_ line: AuditRowView, _ classOfAction: OCSFClass, _ sink: inout ByteSink) {
-    user(",\"user\":", line, &sink)
-    service(",\"service\":", classOfAction.service, &sink)
-    if line.number(.mfa) != 0 { sink.append(",\"is_mfa\":true") } else { sink.append(",\"is_mfa\":false") }
+  private func authentication(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteSink) {
+    user(",\"user\":", line, &exporter)
+    service(",\"service\":", classOfAction.service, &exporter)
+    if line.number(.mfa) != 0 { exporter.append(",\"is_mfa\":true") } else { exporter.append(",\"is_mfa\":false") }
   }
 
-  private func service(_ key: StaticString, _ name: String, _ sink: inout ByteSink) {
-    sink.append(key)
-    sink.append("{\"name\":\"")
-    sink.append(string: name)
-    sink.append("\"}")
+  private func service(_ key: StaticString, _ name: String, _ exporter: inout ByteSink) {
+    exporter.append(key)
+    exporter.append("{\"name\":\"")
+    exporter.append(string: name)
+    exporter.append("\"}")
   }
 
-  private func unmapped(_ line: AuditRowView, _ sink: inout ByteSink) {
-    text(",\"unmapped\":{\"outcome\":", .outcome, line, orElse: ",\"unmapped\":{\"outcome\":\"\"", &sink)
-    text(",\"trigger\":", .trigger, line, &sink)
-    text(",\"profile\":", .profile, line, &sink)
-    text(",\"role_arn\":", .roleARN, line, &sink)
-    text(",\"role_session_name\":", .roleSessionName, line, &sink)
-    text(",\"source_identity\":", .sourceIdentity, line, &sink)
-    text(",\"session_id\":", .sessionId, line, &sink)
-    text(",\"access_key_id\":", .accessKeyId, line, &sink)
-    number(",\"issued_at\":", .issuedAt, line, &sink)
-    number(",\"expires_at\":", .expiresAt, line, &sink)
-    number(",\"duration_seconds\":", .durationSeconds, line, &sink)
-    if line.number(.mfa) != 0 { sink.append(",\"mfa\":true") } else { sink.append(",\"mfa\":false") }
-    text(",\"request_id\":", .requestId, line, &sink)
-    text(",\"reason\":", .reason, line, &sink)
-    text(",\"detail\":", .detail, line, &sink)
-    text(",\"executable\":", .executable, line, &sink)
-    text(",\"directory\":", .directory, line, &sink)
-    text(",\"parent\":", .parent, line, &sink)
-    if line.isProven { sink.append(",\"proven\":true") } else { sink.append(",\"proven\":false") }
-    sink.append(",\"hash\":\"")
-    line.withHash { sink.append(hex: $0) }
-    sink.append("\"")
+  private func unmapped(_ line: AuditRowView, _ exporter: inout ByteSink) {
+    text(",\"unmapped\":{\"outcome\":", .outcome, line, orElse: ",\"unmapped\":{\"outcome\":\"\"", &exporter)
+    text(",\"trigger\":", .trigger, line, &exporter)
+    text(",\"profile\":", .profile, line, &exporter)
+    text(",\"role_arn\":", .roleARN, line, &exporter)
+    text(",\"role_session_name\":", .roleSessionName, line, &exporter)
+    text(",\"source_identity\":", .sourceIdentity, line, &exporter)
+    text(",\"session_id\":", .sessionId, line, &exporter)
+    text(",\"access_key_id\":", .accessKeyId, line, &exporter)
+    number(",\"issued_at\":", .issuedAt, line, &exporter)
+    number(",\"expires_at\":", .expiresAt, line, &exporter)
+    number(",\"duration_seconds\":", .durationSeconds, line, &exporter)
+    if line.number(.mfa) != 0 { exporter.append(",\"mfa\":true") } else { exporter.append(",\"mfa\":false") }
+    text(",\"request_id\":", .requestId, line, &exporter)
+    text(",\"reason\":", .reason, line, &exporter)
+    text(",\"detail\":", .detail, line, &exporter)
+    text(",\"executable\":", .executable, line, &exporter)
+    text(",\"directory\":", .directory, line, &exporter)
+    text(",\"parent\":", .parent, line, &exporter)
+    if line.isProven { exporter.append(",\"proven\":true") } else { exporter.append(",\"proven\":false") }
+    exporter.append(",\"hash\":\"")
+    line.withHash { exporter.append(hex: $0) }
+    exporter.append("\"")
     if let origin = line.origin {
-      sink.append(",\"vault\":")
-      sink.append(json: origin.vault)
-      sink.append(",\"login\":")
-      sink.append(json: origin.login)
-      sink.append(",\"received_at\":")
-      sink.append(origin.receivedAt)
+      exporter.append(",\"vault\":")
+      exporter.append(json: origin.vault)
+      exporter.append(",\"login\":")
+      exporter.append(json: origin.login)
+      exporter.append(",\"received_at\":")
+      exporter.append(origin.receivedAt)
     }
-    sink.append("}")
+    exporter.append("}")
   }
 
   /// Writes a field that has a value; instead of one that has none, `orElse` alone.
   @discardableResult
   private func text(
-    _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ sink: inout ByteSink
+    _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ exporter: inout ByteSink
   ) -> Bool {
     var isThere = false
     line.withBytes(field) { bytes in
-      guard let bytes else { return sink.append(orElse) }
+      guard let bytes else { return exporter.append(orElse) }
       isThere = true
-      sink.append(name)
-      sink.append(json: bytes)
+      exporter.append(name)
+      exporter.append(json: bytes)
     }
     return isThere
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ sink: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
     guard let number = line.optionalNumber(field) else { return }
-    sink.append(name)
-    sink.append(number)
+    exporter.append(name)
+    exporter.append(number)
   }
 }

@@ -6,9 +6,9 @@ enum ExportVerification {
   /// - Parameter isPart: what is missing and what is not signed is said, and is no fault.
   /// - Returns: one line: what is proven.
   /// - Throws: bad data, where a row is wrong, or more is missing than may be.
-  static func text(of file: String, against evidence: AuditEvidence, isPart: Bool) throws -> String {
+  static func text(of file: String, against verification: VerificationInput, isPart: Bool) throws -> String {
     let proof: ExportedLog.Proof
-    switch try ExportedLog.verify(file, against: evidence, isPart: isPart) {
+    switch try ExportedLog.verify(file, against: verification, isPart: isPart) {
     case .sound(let found): proof = found
     case .broken(.removed(let sequence)):
       throw Failure(
@@ -21,10 +21,10 @@ enum ExportVerification {
       throw Failure("\(file) holds no row", hint: "`vault audit export --format jsonl` writes some", exitStatus: .badData)
     }
     if proof.first > 1 { Diagnostics.notice("it begins at row \(proof.first); what was before is not in the file") }
-    if let signer = proof.signer, evidence.publicKey == nil {
+    if let signer = proof.signer, verification.publicKey == nil {
       Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")
     }
-    let end = unsignedEnd(proof, evidence)
+    let end = unsignedEnd(proof, verification)
     guard isPart || end == nil else {
       throw Failure(
         "\(file): \(end ?? "")",
@@ -44,7 +44,7 @@ enum ExportVerification {
   private static func counted(_ rows: Int64) -> String { rows == 1 ? "the row is" : "the \(rows) rows are" }
 
   /// What is not proven of the file's end.
-  private static func unsignedEnd(_ proof: ExportedLog.Proof, _ evidence: AuditEvidence) -> String? {
+  private static func unsignedEnd(_ proof: ExportedLog.Proof, _ verification: VerificationInput) -> String? {
     guard proof.signedUpTo < proof.last else { return nil }
     if proof.signedUpTo == 0 {
       return "no signed head is in it: its rows follow from each other, and who wrote them is not proven"

@@ -3,26 +3,26 @@ import VaultModel
 /// Writes HTML as it goes. Markup is text of the program itself; whatever else comes through ``text(_:)``, which nothing breaks out of,
 /// neither between tags nor in a quoted attribute.
 struct HTMLWriter: ~Copyable {
-  private var sink: ByteSink
+  private var exporter: ByteSink
 
-  init(descriptor: Int32) { sink = ByteSink(descriptor: descriptor) }
+  init(descriptor: Int32) { exporter = ByteSink(descriptor: descriptor) }
 
-  mutating func markup(_ text: StaticString) { sink.append(text) }
+  mutating func markup(_ text: StaticString) { exporter.append(text) }
 
   /// The page's own style and script, whose digests its policy names.
-  mutating func verbatim(_ bytes: [UInt8]) { sink.append(bytes) }
+  mutating func verbatim(_ bytes: [UInt8]) { exporter.append(bytes) }
 
-  mutating func number(_ value: Int) { sink.append(Int64(value)) }
+  mutating func number(_ value: Int) { exporter.append(Int64(value)) }
 
   mutating func text(_ text: String) {
     for byte in safeText(text).utf8 {
       switch byte {
-      case UInt8(ascii: "&"): sink.append("&amp;")
-      case UInt8(ascii: "<"): sink.append("&lt;")
-      case UInt8(ascii: ">"): sink.append("&gt;")
-      case UInt8(ascii: "\""): sink.append("&quot;")
-      case UInt8(ascii: "'"): sink.append("&#39;")
-      default: sink.append(byte)
+      case UInt8(ascii: "&"): exporter.append("&amp;")
+      case UInt8(ascii: "<"): exporter.append("&lt;")
+      case UInt8(ascii: ">"): exporter.append("&gt;")
+      case UInt8(ascii: "\""): exporter.append("&quot;")
+      case UInt8(ascii: "'"): exporter.append("&#39;")
+      default: exporter.append(byte)
       }
     }
   }
@@ -40,18 +40,18 @@ struct HTMLWriter: ~Copyable {
   mutating func json(_ bytes: [UInt8]) {
     for byte in bytes {
       switch byte {
-      case UInt8(ascii: "<"): sink.append("\\u003c")
-      case UInt8(ascii: ">"): sink.append("\\u003e")
-      case UInt8(ascii: "&"): sink.append("\\u0026")
-      default: sink.append(byte)
+      case UInt8(ascii: "<"): exporter.append("\\u003c")
+      case UInt8(ascii: ">"): exporter.append("\\u003e")
+      case UInt8(ascii: "&"): exporter.append("\\u0026")
+      default: exporter.append(byte)
       }
     }
   }
 
   /// - Throws: what kept it from being written.
   mutating func finish() throws(Failure) {
-    sink.flush()
-    if let failure = sink.failure { throw failure }
+    exporter.flush()
+    if let failure = exporter.failure { throw failure }
   }
 }
 

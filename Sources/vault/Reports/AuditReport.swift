@@ -38,7 +38,7 @@ enum AuditReport {
     if format == .jsonl, !follows {
       // As the export has it.
       let reader = isTeam ? nil : try VaultReader(path: paths.database)
-      let writer = try ExportJSON(vaultId: reader?.vaultId(), heads: reader?.auditHeads() ?? [], proves: !isTeam)
+      let writer = try ExportJSON(vaultId: reader?.vaultId(), checkpoints: reader?.auditCheckpoints() ?? [], proves: !isTeam)
       return try AuditExport.write(arguments, filter, paths, writer)
     }
     var records: [Shown] = []

@@ -7,12 +7,12 @@ struct DayCache {
   /// `2026-11-23T`, its bytes from the lowest on.
   private var date: (UInt64, UInt32) = (0, 0)
 
-  mutating func append(_ milliseconds: Int64, to sink: inout ByteSink) {
+  mutating func append(_ milliseconds: Int64, to exporter: inout ByteSink) {
     let seconds = Timestamp(stored: milliseconds).seconds
     let today = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
     if today != day { start(today) }
     let clock = UInt64(seconds &- today &* 86_400)
-    sink.append(
+    exporter.append(
       date: date, clock: Self.two(clock / 3_600) | Self.two(clock / 60 % 60) << 24 | Self.two(clock % 60) << 48 | Self.colons)
   }
 

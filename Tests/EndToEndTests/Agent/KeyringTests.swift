@@ -48,7 +48,8 @@ import Testing
     #expect(try keyring.items("application", "vault").isEmpty)
   }
 
-  @Test("a copied folder that a person goes on with on the same keyring makes the original refuse, and say the way out, which is one")
+  @Test(
+    "a copied folder that a person goes on with on the same keyring makes the original refuse, and say the way out, which is one")
   func copied() async throws {
     let keyring = try KeyringSession(.unlocked(password: "demo"))
     let simulator = try await STSSimulatorProcess()

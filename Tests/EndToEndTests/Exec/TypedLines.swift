@@ -34,7 +34,6 @@ extension TypedStage {
   static let notRun: [NotRun] =
     lines("README.md", "it builds, tests or installs the programs themselves", ["make ", "sudo make install"])
     + lines("docs/agent.md", "it needs systemd; ServiceManagerTests", ["systemctl "])
-    + blocks("docs/architecture.md", "a figure", ["vault    thin", "Arguments"])
     + blocks("docs/audit-log.md", "a formula or a form", ["hash =", "mac(n)", "vault-checkpoint-1", "<86>1"])
     + blocks("docs/benchmarks.md", "a measurement of many minutes", ["make bench"])
     + blocks(

@@ -6,7 +6,7 @@ import Testing
 /// What agents wrote and signed, on the team's server: heads, and rows that were archived before they were shipped.
 @Suite struct TeamEvidenceTests {
   @Test("a head that the agent signs for the shipment proves it up to its row, and a cut end is found by it")
-  func heads() async throws {
+  func checkpoints() async throws {
     let server = try await TeamServer()
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)

@@ -82,7 +82,7 @@ public final class CuttingProxy: Sendable {
     }
   }
 
-  private func pump(from source: Int32, to sink: Int32, most: Int, _ pair: Pair) {
+  private func pump(from source: Int32, to exporter: Int32, most: Int, _ pair: Pair) {
     var left = most
     var buffer = [UInt8](repeating: 0, count: 16_384)
     while true {
@@ -91,7 +91,7 @@ public final class CuttingProxy: Sendable {
       var start = 0
       while start < min(count, left) {
         let written = buffer.withUnsafeBytes {
-          send(sink, $0.baseAddress! + start, min(count, left) - start, Int32(MSG_NOSIGNAL))
+          send(exporter, $0.baseAddress! + start, min(count, left) - start, Int32(MSG_NOSIGNAL))
         }
         guard written > 0 else { return pair.cut() }
         start += written

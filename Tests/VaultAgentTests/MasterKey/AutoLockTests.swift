@@ -51,7 +51,7 @@ import VirtualTime
   func idle() throws {
     let (vault, lock) = try begun("15m idle")
     vault.advance(minutes: 14)
-    lock.noteUse()
+    lock.recordUse()
     vault.advance(minutes: 14)
     #expect(vault.locked.isEmpty)
     vault.advance(minutes: 1)
@@ -63,7 +63,7 @@ import VirtualTime
     let (vault, lock) = try begun("15m idle 2h")
     for _ in 0..<11 {
       vault.advance(minutes: 10)
-      lock.noteUse()
+      lock.recordUse()
     }
     #expect(vault.locked.isEmpty)
     vault.advance(minutes: 10)

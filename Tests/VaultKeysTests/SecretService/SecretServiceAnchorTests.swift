@@ -13,36 +13,38 @@ extension VaultKeysTests {
     }
 
     @Test("the head of the log is set in one item, over one connection, which a restarted service does not make stale")
-    func anchor() async throws {
+    func anchoredCheckpoint() async throws {
       let session = try KeyringSession(.unlocked(password: "pw"))
       let store = store(session)
-      try await store.writeAnchor("head 0", mayAsk: false)
+      try await store.writeCheckpoint("head 0", mayAsk: false)
       let items = try session.items("application", "vault", kind: "audit-head")
       let before = try session.connections()
       for number in 1...5 {
-        try await store.writeAnchor("head \(number)", mayAsk: false)
-        #expect(try await store.readAnchor() == "head \(number)")
+        try await store.writeCheckpoint("head \(number)", mayAsk: false)
+        #expect(try await store.readCheckpoint() == "head \(number)")
       }
       // The one more is that of the question.
       #expect(try session.connections() == before + 1)
       #expect(try session.items("application", "vault", kind: "audit-head") == items && items.count == 1)
       try session.start(password: "pw")
-      try await store.writeAnchor("head 6", mayAsk: false)
-      #expect(try await store.readAnchor() == "head 6")
+      try await store.writeCheckpoint("head 6", mayAsk: false)
+      #expect(try await store.readCheckpoint() == "head 6")
     }
 
     @Test("writing the head asks nobody anything, whether or not it has an item already", arguments: [true, false])
     func anchorWhileLocked(hasItem: Bool) async throws {
       let session = try KeyringSession(.unlocked(password: "pw"), prompter: .silent)
       let store = store(session)
-      if hasItem { try await store.writeAnchor("head 0", mayAsk: false) }
+      if hasItem { try await store.writeCheckpoint("head 0", mayAsk: false) }
       try session.lock()
       let start = ContinuousClock.now
-      await #expect(throws: KeyStoreError.locked(collection: "Login")) { try await store.writeAnchor("head 1", mayAsk: false) }
+      await #expect(throws: KeyStoreError.locked(collection: "Login")) {
+        try await store.writeCheckpoint("head 1", mayAsk: false)
+      }
       #expect(ContinuousClock.now - start < .seconds(5))
       #expect(!session.wasAsked)
       try session.start(password: "pw")
-      #expect(try await store.readAnchor() == (hasItem ? "head 0" : nil))
+      #expect(try await store.readCheckpoint() == (hasItem ? "head 0" : nil))
     }
   }
 }

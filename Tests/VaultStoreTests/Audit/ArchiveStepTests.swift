@@ -12,7 +12,7 @@ import VaultSecrets
 @Suite struct ArchiveStepTests {
   private func openedLog(rows: Int) async throws -> OpenedStore {
     let opened = try await OpenedStore()
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await opened.store.addAccessKey(
       name: "work", credential: opened.credential("AKIAEXAMPLEEXAMPLE12", expiresAt: nil), mfaSerial: nil,
       requester: OpenedStore.me)
@@ -58,8 +58,9 @@ import VaultSecrets
     #expect(copying >= 100 && clearing >= 50, "\(copying) \(clearing)")
     #expect(delivered.withLock { $0 } == seen.count)
     #expect(left == 0 && segment.last > 50_000)
-    let head = try #require(try await opened.store.signedHead())
-    #expect(try AuditChain.verify(opened.reader(), against: AuditEvidence(anchor: head)) == .whole(rows: head.sequence))
+    let head = try #require(try await opened.store.signedCheckpoint())
+    #expect(
+      try AuditChain.verify(opened.reader(), against: VerificationInput(anchoredCheckpoint: head)) == .whole(rows: head.sequence))
     let table = try count(opened.path)
     #expect(table.first == segment.last + 1 && table.rows == table.last - segment.last)
     #expect(table.rows > Int64(seen.count))
@@ -88,7 +89,7 @@ import VaultSecrets
       #expect(try AuditChain.verify(VaultReader(path: copy + "/vault.db")) == .whole(rows: last), "\(step)")
       let again = try await VaultStore(path: copy + "/vault.db", clock: opened.clock, host: OpenedStore.me)
       try await again.unlock(key: opened.key, id: opened.keyId)
-      try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
+      try await again.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
       try await again.clearArchived()
       #expect(try await again.openAccessKey(name: "work") != nil, "\(step)")
       #expect(try await opened.deliver(from: again) != nil, "\(step)")
@@ -142,18 +143,18 @@ import VaultSecrets
   @Test("a long log without codes gets them while the vault serves; a kill meanwhile loses nothing, and the next goes on")
   func codes() async throws {
     let opened = try await OpenedStore()
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     let path = opened.path
     // As it is where the vault was locked for long.
     let closed = try await opened.reopenedLocked()
     try await closed.record([AuditEvent](repeating: opened.event(.deliver, .refused), count: 5_000))
     try await closed.unlock(key: opened.key, id: opened.keyId)
-    try await closed.resumeAudit(anchor: nil, requester: OpenedStore.me)
-    #expect(await closed.hasUncodedRows)
-    #expect(try await closed.signedHead() == nil)
+    try await closed.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
+    #expect(await closed.hasRowsWithoutMAC)
+    #expect(try await closed.signedCheckpoint() == nil)
     let copy = opened.folder.file("killed")
     let delivered = Mutex(0)
-    try await closed.codeRows {
+    try await closed.addMACs {
       try? await closed.record(opened.event(.deliver))
       let isThird = delivered.withLock {
         $0 += 1
@@ -162,18 +163,19 @@ import VaultSecrets
       if isThird { Self.keep(path, in: copy) }
     }
     #expect(delivered.withLock { $0 } > 10)
-    #expect(await !closed.hasUncodedRows)
-    let head = try #require(try await closed.signedHead())
-    #expect(try AuditChain.verify(opened.reader(), against: AuditEvidence(anchor: head)) == .whole(rows: head.sequence))
+    #expect(await !closed.hasRowsWithoutMAC)
+    let head = try #require(try await closed.signedCheckpoint())
+    #expect(
+      try AuditChain.verify(opened.reader(), against: VerificationInput(anchoredCheckpoint: head)) == .whole(rows: head.sequence))
     // The half-coded one.
     #expect(try AuditChain.verify(VaultReader(path: copy + "/vault.db")) == .whole(rows: count(copy + "/vault.db").last))
     let again = try await VaultStore(path: copy + "/vault.db", clock: opened.clock, host: OpenedStore.me)
     try await again.unlock(key: opened.key, id: opened.keyId)
-    try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
-    try await again.codeRows()
-    let end = try #require(try await again.signedHead())
+    try await again.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
+    try await again.addMACs()
+    let end = try #require(try await again.signedCheckpoint())
     #expect(
-      try AuditChain.verify(VaultReader(path: copy + "/vault.db"), against: AuditEvidence(anchor: end))
+      try AuditChain.verify(VaultReader(path: copy + "/vault.db"), against: VerificationInput(anchoredCheckpoint: end))
         == .whole(rows: end.sequence))
   }
 }

@@ -10,7 +10,7 @@ import VaultSecrets
 @Suite struct ArchiveTests {
   private func openedLog() async throws -> OpenedStore {
     let opened = try await OpenedStore()
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await opened.store.addAccessKey(
       name: "work", credential: opened.credential("AKIAEXAMPLEEXAMPLE12", expiresAt: nil), mfaSerial: nil,
       requester: OpenedStore.me)
@@ -40,18 +40,18 @@ import VaultSecrets
       #expect(segment.last - segment.first >= 80)
       files.append(file)
     }
-    let head = try #require(try await opened.store.signedHead())
+    let head = try #require(try await opened.store.signedCheckpoint())
     #expect(
-      try AuditChain.verify(opened.reader(), against: AuditEvidence(anchor: head)) == .whole(rows: head.sequence))
+      try AuditChain.verify(opened.reader(), against: VerificationInput(anchoredCheckpoint: head)) == .whole(rows: head.sequence))
     for (file, segment) in zip(files, try opened.reader().auditSegments()) {
       let archive = try VaultReader(archive: file, digest: segment.digest)
-      #expect(try AuditChain.verify(archive, against: AuditEvidence(publicKey: key)) == .whole(rows: segment.last))
+      #expect(try AuditChain.verify(archive, against: VerificationInput(publicKey: key)) == .whole(rows: segment.last))
       #expect(try archive.auditRecords(AuditFilter()).first?.sequence == segment.first)
     }
     let mode = try FileManager.default.attributesOfItem(atPath: files[0])[.posixPermissions] as? Int
     #expect(mode == 0o600)
     let again = try await opened.reopened()
-    try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
+    try await again.resumeAudit(anchoredCheckpoint: head, requester: OpenedStore.me)
     #expect(try await again.openAccessKey(name: "work") != nil)
     #expect(try await opened.deliver(from: again) != nil)
   }
@@ -95,7 +95,7 @@ import VaultSecrets
     // As it was before the log named the file, and with more rows since.
     let again = try await VaultStore(path: copy + "/vault.db", clock: opened.clock, host: OpenedStore.me)
     try await again.unlock(key: opened.key, id: opened.keyId)
-    try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await again.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await opened.issue(in: again)
     opened.clock.advance(seconds: 60)
     let (segment, _) = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
@@ -115,14 +115,14 @@ import VaultSecrets
   func throughTheHead() async throws {
     let opened = try await openedLog()
     try await opened.issue()
-    let head = try #require(try await opened.store.signedHead())
+    let head = try #require(try await opened.store.signedCheckpoint())
     for _ in 0..<5 { try await opened.issue() }
     opened.clock.advance(seconds: 60)
     let (segment, _) = try await opened.store.archive(
       before: opened.clock.now(), through: head.sequence, to: opened.folder.file("archive.gz"), requester: OpenedStore.me)
     #expect(segment.last == head.sequence)
     let again = try await opened.reopened()
-    try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
+    try await again.resumeAudit(anchoredCheckpoint: head, requester: OpenedStore.me)
     #expect(try await opened.deliver(from: again) != nil)
   }
 
@@ -142,9 +142,9 @@ import VaultSecrets
     try Tampering.run(
       "DELETE FROM audit_event WHERE sequence > \(last); DELETE FROM audit_checkpoint WHERE sequence > \(keepsOthers ? last : 0)",
       on: cut)
-    for evidence in [AuditEvidence(), AuditEvidence(publicKey: key)] {
-      #expect(try AuditChain.verify(VaultReader(archive: cut), against: evidence) == .broken(.unsigned(sequence: last)))
-      #expect(try AuditChain.verify(VaultReader(archive: file), against: evidence) == .whole(rows: segment.last))
+    for verification in [VerificationInput(), VerificationInput(publicKey: key)] {
+      #expect(try AuditChain.verify(VaultReader(archive: cut), against: verification) == .broken(.unsigned(sequence: last)))
+      #expect(try AuditChain.verify(VaultReader(archive: file), against: verification) == .whole(rows: segment.last))
     }
   }
 
@@ -172,7 +172,7 @@ import VaultSecrets
     let opened = try await openedLog()
     for _ in 0..<150 { try await opened.issue() }
     opened.clock.advance(seconds: 60)
-    let head = try #require(try await opened.store.signedHead())
+    let head = try #require(try await opened.store.signedCheckpoint())
     let signed = try #require(
       try Database(path: opened.path, access: .readOnly).prepare("SELECT min(sequence) FROM audit_checkpoint").begin()
         .first { $0.int(0) })
@@ -186,10 +186,10 @@ import VaultSecrets
       DELETE FROM audit_event WHERE sequence <= \(signed)
       """, on: copy)
     #expect(
-      try AuditChain.verify(VaultReader(path: copy), against: AuditEvidence(anchor: head))
+      try AuditChain.verify(VaultReader(path: copy), against: VerificationInput(anchoredCheckpoint: head))
         == .broken(.segment(sequence: signed)))
     let again = try await opened.reopened()
-    try await again.resumeAudit(anchor: head, requester: OpenedStore.me)
+    try await again.resumeAudit(anchoredCheckpoint: head, requester: OpenedStore.me)
     let file = opened.folder.file("archive.gz")
     let (segment, _) = try await again.archive(before: opened.clock.now(), to: file, requester: OpenedStore.me)
     var bytes = try Data(contentsOf: URL(fileURLWithPath: file))

@@ -148,7 +148,7 @@ struct DeferredIndexTests {
   func pages() async throws {
     let opened = try await OpenedStore()
     try await opened.issue()
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await opened.store.checkpoint()
     let count = 192
     for _ in 0..<count { _ = try await opened.deliver() }

@@ -10,7 +10,7 @@ import VaultModel
   /// A store with a session, on a disk that is full.
   private func full(_ rule: AuditFailureRule) async throws -> OpenedStore {
     let opened = try await OpenedStore()
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await opened.issue()
     await opened.store.setFailureRule(rule)
     try await opened.store.limitPages(true)
@@ -58,7 +58,7 @@ import VaultModel
     #expect(session.deliveries == Int64(deferred) && session.lastUsedAt == times)
     #expect(try AuditChain.verify(opened.reader()) == .whole(rows: try opened.reader().lastSequence()))
     let again = try await opened.reopened()
-    try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await again.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
   }
 
   @Test("no more than a thousand deliveries are kept in memory")

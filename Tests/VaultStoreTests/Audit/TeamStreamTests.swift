@@ -9,7 +9,7 @@ import VaultModel
   /// The forms and hashes of a real log.
   private func forms(_ opened: OpenedStore) async throws -> [(form: [UInt8], hash: [UInt8])] {
     // With the log's keys at hand every row gets its code.
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     for _ in 0..<4 { try await issue(in: opened) }
     _ = try await opened.deliver()
     let reader = try opened.reader()

@@ -83,7 +83,7 @@ final class ClearRows: Sendable {
   /// What is found not to be as the vault wrote it.
   static func faults(of store: VaultStore) async throws -> Set<String> {
     var faults: Set<String> = []
-    let codes: RowCodes
+    let codes: RowMACs
     do { codes = try await store.authenticRows() } catch is RowError {
       return ["set"]
     } catch is DatabaseError {

@@ -13,7 +13,7 @@ extension VaultStore {
     let old = EnvelopeCipher(master: key, id: id)
     try change { store in
       _ = try store.resealRows(from: new, to: old)
-      try store.resealEvidence(from: new, to: old)
+      try store.resealAuditKeys(from: new, to: old)
       try store.database.prepare("UPDATE master_key SET key_check = ?, epoch = NULL").begin().bind(old.check).run()
       for table in ["profile", "shared_section", "followed_file", "setting", "credentials_link", "lease"] {
         try store.database.prepare("UPDATE " + table + " SET mac = NULL").begin().run()
@@ -34,7 +34,7 @@ struct RowEpochTests {
     let rows = try await ClearRows()
     let store = rows.opened.store
     try await rows.opened.issue("mine")
-    try await store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
     #expect(try await ClearRows.faults(of: store) == ["files", "filed", "second", "corp"])
     try await rows.observe(["filed", "second"], trigger: .start)
@@ -49,7 +49,7 @@ struct RowEpochTests {
     // Not again.
     #expect(try await ClearRows.faults(of: rows.changed(by: "UPDATE profile SET mac = NULL WHERE name = 'other'")) == ["set"])
     let again = try await rows.changed(by: "")
-    try await again.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await again.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     #expect(try await ClearRows.faults(of: again).isEmpty)
   }
 
@@ -75,15 +75,15 @@ struct RowEpochTests {
   }
 
   @Test("with evidence in the log, a vault that was made to look so does not even go on with its log")
-  func evidence() async throws {
+  func verification() async throws {
     let rows = try await ClearRows()
     let store = rows.opened.store
-    try await store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
     let check = try #require(try await store.texts("SELECT hex(key_check) FROM master_key").first)
     _ = try await store.authenticRows()
     let back = try await rows.changed(by: "UPDATE master_key SET key_check = x'\(check)', epoch = NULL")
-    await #expect(throws: SealError.self) { try await back.resumeAudit(anchor: nil, requester: OpenedStore.me) }
+    await #expect(throws: SealError.self) { try await back.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me) }
   }
 
   @Test("rows from before the first key lead nowhere, whoever wrote them")

@@ -187,7 +187,7 @@ struct RowTamperingTests {
     try await store.setSetting("access-key.mine.left-over", "AKIA", requester: OpenedStore.me)
     try await store.setSetting("access-key.mine.left-over", nil, requester: OpenedStore.me)
     try await store.updateSummaries([ProfileSummary(name: "mine", kind: .keys, problem: "none")])
-    try await store.setSinkCursor("journald", 3)
+    try await store.setExporterCursor("journald", 3)
     try await rows.observe(["second", "third", "filed"])
     // A failed change leaves all as it was.
     await #expect(throws: StoreError.self) { try await store.removeProfile("nobody", requester: OpenedStore.me) }

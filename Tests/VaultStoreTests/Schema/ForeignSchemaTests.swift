@@ -108,15 +108,15 @@ struct TakenEvidenceTests {
   func taken(_ sql: String) async throws {
     let opened = try await OpenedStore()
     for _ in 0..<3 { try await opened.issue() }
-    let head = try await opened.store.signedHead()
+    let head = try await opened.store.signedCheckpoint()
     try #require(head != nil)
-    try await opened.store.noteAnchored()
+    try await opened.store.recordAnchored()
     try await opened.store.close()
     try opened.tamper(sql)
     let again = try await VaultStore(path: opened.path, clock: opened.clock, host: OpenedStore.me)
     try await again.unlock(key: opened.key, id: opened.keyId)
     // The head in the key store is gone as well.
-    await #expect(throws: (any Error).self) { try await again.resumeAudit(anchor: nil, requester: OpenedStore.me) }
+    await #expect(throws: (any Error).self) { try await again.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me) }
   }
 
   @Test("a vault that holds sealed secrets and says that it has no key gets no new one")

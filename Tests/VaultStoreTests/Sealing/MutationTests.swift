@@ -22,15 +22,15 @@ import VaultSecrets
   @Test("ten thousand single changes to a log, of every kind, are all found, and the first wrong row is named")
   func everyChange() async throws {
     let opened = try await OpenedStore()
-    try await opened.store.resumeAudit(anchor: nil, requester: OpenedStore.me)
+    try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     let key = try await opened.store.makeVerificationKey(requester: OpenedStore.me)
     for _ in 0..<10 { try await opened.issue() }
     for _ in 0..<60 { _ = try await opened.deliver() }
-    let head = try #require(try await opened.store.signedHead())
+    let head = try #require(try await opened.store.signedCheckpoint())
     try await opened.store.close()
-    let evidence = AuditEvidence(anchor: head, key: key)
+    let verification = VerificationInput(anchoredCheckpoint: head, key: key)
     let path = opened.path
-    #expect(try AuditChain.verify(VaultReader(path: path), against: evidence) == .whole(rows: head.sequence))
+    #expect(try AuditChain.verify(VaultReader(path: path), against: verification) == .whole(rows: head.sequence))
     let database = try Database(path: path, access: .readWrite)
     try database.execute("PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF")
     var random = SeededGenerator(seed: 20_261_124)
@@ -49,7 +49,7 @@ import VaultSecrets
         try database.execute("ROLLBACK")
         continue
       }
-      let verdict = try AuditChain.verify(VaultReader(over: database), against: evidence)
+      let verdict = try AuditChain.verify(VaultReader(over: database), against: verification)
       try database.execute("ROLLBACK")
       guard case .broken(let fault) = verdict else {
         if changes > 0 { unfound.append(sql) }

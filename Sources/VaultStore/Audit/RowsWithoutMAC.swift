@@ -24,14 +24,14 @@ extension VaultStore {
   private static let pause: UInt32 = 2_000
 
   /// Whether rows are yet to get their codes.
-  public var hasUncodedRows: Bool { uncoded != nil }
+  public var hasRowsWithoutMAC: Bool { uncoded != nil }
 
   /// Gives the rows that have none their codes, a piece after the other, until all have theirs or the vault is locked.
   ///
   /// - Throws: `StoreError.chainBroken` where a row is not what it must be. The vault is locked then, and wherever this fails.
-  public func codeRows() async throws { try await codeRows {} }
+  public func addMACs() async throws { try await addMACs {} }
 
-  func codeRows(step: @Sendable () async -> Void) async throws {
+  func addMACs(step: @Sendable () async -> Void) async throws {
     let thread = SideThread()
     while cipher != nil, try !codeSomeRows(Self.piece) {
       await step()
@@ -46,7 +46,7 @@ extension VaultStore {
     guard var rest = uncoded else { return true }
     let start = (key: rest.ratchet.export(), number: rest.ratchet.number, previous: rest.previous, isBehind: rest.isBehindCodes)
     do {
-      let codes = try tailCodes(&rest, most: most)
+      let codes = try tailMACs(&rest, most: most)
       if !codes.isEmpty {
         try database.transaction {
           try bind(codes)
@@ -75,7 +75,7 @@ extension VaultStore {
   /// Goes over rows from the ratchet's number on: those with a code must have the right one.
   ///
   /// - Returns: the codes of those that have none yet.
-  func tailCodes(_ rest: inout UncodedRows, most: Int) throws -> [(Int64, [UInt8])] {
+  func tailMACs(_ rest: inout UncodedRows, most: Int) throws -> [(Int64, [UInt8])] {
     let first = rest.ratchet.number
     guard head.sequence >= first - 1 else {
       throw StoreError.chainBroken(AuditChain.Fault.truncated(after: head.sequence, expected: first - 1).description)

@@ -37,7 +37,7 @@ struct RowForm: Sendable {
 /// Authenticates rows that lead to a secret: what a code was not made for, by this vault under its master key, is somebody else's word.
 ///
 /// A code is BLAKE2b-256, keyed with a sub-key of the master key, over a label, the vault's id and the row's form.
-public struct RowCodes: Sendable {
+public struct RowMACs: Sendable {
   private static let length = 32
 
   private let key: SecretBytes
@@ -112,13 +112,13 @@ extension VaultStore {
   /// What authenticates rows, while the vault is unlocked.
   ///
   /// - Throws: `StoreError.locked`.
-  func rowCodes() throws -> RowCodes {
+  func rowMACs() throws -> RowMACs {
     guard let cipher else { throw StoreError.locked }
-    return RowCodes(key: cipher.rowKey, vaultId: vaultId)
+    return RowMACs(key: cipher.rowKey, vaultId: vaultId)
   }
 
-  /// The code of a row; see ``RowCodes/code(_:_:)``.
+  /// The code of a row; see ``RowMACs/code(_:_:)``.
   ///
   /// - Throws: `StoreError.locked`.
-  func mac(_ table: StaticString, _ pieces: [String?]) throws -> [UInt8] { try rowCodes().code(table, pieces) }
+  func mac(_ table: StaticString, _ pieces: [String?]) throws -> [UInt8] { try rowMACs().code(table, pieces) }
 }

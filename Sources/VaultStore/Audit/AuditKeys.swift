@@ -10,14 +10,14 @@ extension VaultStore {
   /// How many rows the sealed key may be behind.
   static let ratchetLag: Int64 = 64
   /// How many rows may stand between two signed heads.
-  static let headDistance: Int64 = 256
+  static let checkpointInterval: Int64 = 256
 
   /// Takes up the log's keys after an unlocking, and checks what was written since: against the ratchet, and against the head that the
   /// key store holds. A log of a vault that had no such keys gets them.
   ///
-  /// Many rows without a code are still without theirs then: ``codeRows()`` gives it to them.
+  /// Many rows without a code are still without theirs then: ``addMACs()`` gives it to them.
   /// - Throws: `StoreError.chainBroken` where rows were changed, forged, cut off, or the database is an old copy.
-  public func resumeAudit(anchor: AuditCheckpoint?, requester: Requester) throws {
+  public func resumeAudit(anchoredCheckpoint: AuditCheckpoint?, requester: Requester) throws {
     guard let cipher else { throw StoreError.locked }
     if let ratchet, signing != nil, ratchet.number == head.sequence + 1 { return }
     let keys = try AuditKeyRows.keys(in: database)
@@ -30,7 +30,7 @@ extension VaultStore {
     let signing = SigningKey(seed: try open(sealedSigning, by: cipher))
     guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was exchanged") }
     let ratchet = Ratchet(key: try open(sealedRatchet, by: cipher), number: sealedRatchet.sequence)
-    try check(anchor, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
+    try check(anchoredCheckpoint, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
     self.ratchet = nil
     self.signing = signing
     sealedNumber = sealedRatchet.sequence
@@ -42,7 +42,7 @@ extension VaultStore {
   ///   - kept: the seed of the key that signed so far; nil for a new one.
   ///   - event: is logged after the keys, and says that the log is accepted as it stands.
   ///   - creating: the vault's first master key, whose row and event come first, in the same transaction.
-  func beginEvidence(
+  func beginAuditKeys(
     _ requester: Requester, keeping kept: SecretBytes? = nil, accepting event: AuditEvent? = nil,
     creating: KeyRecord? = nil
   ) throws {
@@ -57,7 +57,7 @@ extension VaultStore {
     var rows = UncodedRows(ratchet: ratchet)
     // The keys are made with the codes of a few rows at once; of many, with none, and these rows have none either.
     let isLong = head.sequence - first > Self.codedAtOnce
-    let codes = isLong ? [] : try tailCodes(&rows, most: Self.codedAtOnce)
+    let codes = isLong ? [] : try tailMACs(&rows, most: Self.codedAtOnce)
     self.signing = signing
     self.ratchet = isLong ? nil : ratchet
     uncoded = isLong ? rows : nil
@@ -75,7 +75,7 @@ extension VaultStore {
         }
         var made = AuditEvent(action: .auditKeysMade, outcome: .success, trigger: .start, requester: requester)
         made.detail = "heads are signed by \(hex(signing.publicKey))"
-        if event != nil { try store.acceptHeads(by: signing) }
+        if event != nil { try store.acceptCheckpoints(by: signing) }
         try store.append(made)
         if let event { try store.append(event) }
       }
@@ -89,7 +89,7 @@ extension VaultStore {
 
   /// Begins a new ratchet, whose first key an auditor may keep.
   public func makeVerificationKey(requester: Requester) async throws -> AuditVerificationKey {
-    try await codeRows()
+    try await addMACs()
     guard cipher != nil, let signing else { throw StoreError.locked }
     let first = head.sequence + 1
     let key = SecretBytes.random(count: Ratchet.keyLength)
@@ -118,12 +118,12 @@ extension VaultStore {
     var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
     event.detail =
       "the log was put back to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")
-    try beginEvidence(requester, keeping: kept, accepting: event)
+    try beginAuditKeys(requester, keeping: kept, accepting: event)
   }
 
   /// Within the transaction that accepts the log: takes away the heads that its rows do not bear out, and signs the others anew where
   /// the key that signed them is gone.
-  private func acceptHeads(by signing: SigningKey) throws {
+  private func acceptCheckpoints(by signing: SigningKey) throws {
     try database.statement(
       """
       DELETE FROM audit_checkpoint WHERE sequence > ?1 OR EXISTS (SELECT 1 FROM audit_event \
@@ -137,35 +137,36 @@ extension VaultStore {
     }
   }
 
-  private func check(_ anchor: AuditCheckpoint?, isExpected: Bool, by publicKey: [UInt8]) throws {
-    guard let anchor else {
-      if isExpected { throw StoreError.chainBroken(AuditChain.Fault.anchorMissing.description) }
+  private func check(_ anchoredCheckpoint: AuditCheckpoint?, isExpected: Bool, by publicKey: [UInt8]) throws {
+    guard let anchoredCheckpoint else {
+      if isExpected { throw StoreError.chainBroken(AuditChain.Fault.checkpointMissing.description) }
       return
     }
-    guard anchor.isSigned(by: publicKey, vaultId: vaultId) else {
-      throw StoreError.chainBroken(AuditChain.Fault.checkpoint(sequence: anchor.sequence).description)
+    guard anchoredCheckpoint.isSigned(by: publicKey, vaultId: vaultId) else {
+      throw StoreError.chainBroken(AuditChain.Fault.checkpoint(sequence: anchoredCheckpoint.sequence).description)
     }
-    guard anchor.sequence <= head.sequence else {
-      throw StoreError.chainBroken(AuditChain.Fault.rolledBack(to: head.sequence, expected: anchor.sequence).description)
+    guard anchoredCheckpoint.sequence <= head.sequence else {
+      throw StoreError.chainBroken(
+        AuditChain.Fault.rolledBack(to: head.sequence, expected: anchoredCheckpoint.sequence).description)
     }
     let standing = try database.statement(
       """
       SELECT hash FROM audit_event WHERE sequence = ?1 UNION ALL SELECT hash FROM audit_checkpoint WHERE sequence = ?1 \
       AND NOT EXISTS (SELECT 1 FROM audit_event WHERE sequence = ?1)
       """
-    ).begin().bind(anchor.sequence).first { $0.blob(0) }
-    guard standing == anchor.hash else {
-      throw StoreError.chainBroken(AuditChain.Fault.rewritten(sequence: anchor.sequence).description)
+    ).begin().bind(anchoredCheckpoint.sequence).first { $0.blob(0) }
+    guard standing == anchoredCheckpoint.hash else {
+      throw StoreError.chainBroken(AuditChain.Fault.rewritten(sequence: anchoredCheckpoint.sequence).description)
     }
   }
 
   // MARK: as rows come
 
   /// Within the transaction of a row: keeps the sealed key near, and signs a head now and then.
-  func keepEvidence() throws {
+  func storeAuditKeys() throws {
     guard let ratchet, let signing, cipher != nil else { return }
     if ratchet.number - sealedNumber >= Self.ratchetLag { try sealRatchet() }
-    if head.sequence % Self.headDistance == 0 {
+    if head.sequence % Self.checkpointInterval == 0 {
       try AuditKeyRows.put(
         AuditCheckpoint(sequence: head.sequence, hash: head.hash, at: clock.now(), vaultId: vaultId, by: signing), into: database)
     }
@@ -183,7 +184,7 @@ extension VaultStore {
   }
 
   /// After a transaction that was rolled back: a ratchet does not go back, and so is taken from its sealed key again.
-  func rewindEvidence() {
+  func rewindAuditKeys() {
     guard let ratchet, ratchet.number != head.sequence + 1 else { return }
     self.ratchet = nil
     guard let cipher, let keys = try? AuditKeyRows.keys(in: database), let sealed = keys.first(where: { $0.name == "ratchet" }),
@@ -196,7 +197,7 @@ extension VaultStore {
   }
 
   /// The head as it is on the disk, signed, for the key store; nil where the log's keys are not at hand.
-  public func signedHead() throws -> AuditCheckpoint? {
+  public func signedCheckpoint() throws -> AuditCheckpoint? {
     guard let signing, ratchet != nil, cipher != nil, head.sequence > 0 else { return nil }
     // Full durability: the key store must never know of a row that a power cut can still take.
     try change { try $0.sealRatchet() }
@@ -204,7 +205,7 @@ extension VaultStore {
   }
 
   /// The key store has taken a head: from now on it must have one.
-  public func noteAnchored() throws {
+  public func recordAnchored() throws {
     guard let cipher, var key = try AuditKeyRows.keys(in: database).first(where: { $0.name == "signing" }), !key.isAnchored else {
       return
     }
@@ -245,7 +246,7 @@ extension VaultStore {
   }
 
   /// Within the transaction of a change of the master key.
-  func resealEvidence(from old: EnvelopeCipher, to new: EnvelopeCipher) throws {
+  func resealAuditKeys(from old: EnvelopeCipher, to new: EnvelopeCipher) throws {
     for var key in try AuditKeyRows.keys(in: database) {
       let secret = try open(key, by: old)
       key.keyId = new.id.bytes

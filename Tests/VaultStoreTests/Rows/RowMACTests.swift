@@ -7,7 +7,7 @@ import VaultSecrets
 @Suite("Codes of rows")
 struct RowCodeTests {
   private let key = SecretBytes.random(count: 32)
-  private var codes: RowCodes { RowCodes(key: key, vaultId: "vlt_a") }
+  private var codes: RowMACs { RowMACs(key: key, vaultId: "vlt_a") }
 
   @Test(
     "a code is good for its row alone",
@@ -23,8 +23,8 @@ struct RowCodeTests {
   func otherPlaces() {
     let code = codes.code("profile", ["x"])
     #expect(!codes.fits(code, "lease", ["x"]))
-    #expect(!RowCodes(key: key, vaultId: "vlt_b").fits(code, "profile", ["x"]))
-    #expect(!RowCodes(key: .random(count: 32), vaultId: "vlt_a").fits(code, "profile", ["x"]))
+    #expect(!RowMACs(key: key, vaultId: "vlt_b").fits(code, "profile", ["x"]))
+    #expect(!RowMACs(key: .random(count: 32), vaultId: "vlt_a").fits(code, "profile", ["x"]))
     #expect(!codes.fits(nil, "profile", ["x"]))
     #expect(!codes.fits([], "profile", ["x"]))
     #expect(!codes.fits(Array(code.prefix(16)), "profile", ["x"]))
