@@ -40,32 +40,36 @@ let package = Package(
     .target(name: "CWipingHeap", path: "Sources/C/CWipingHeap"),
     .target(name: "CBlake2", path: "Sources/C/CBlake2"),
 
-    module("VaultModel"),
-    module("VaultSecrets", ["VaultModel", "CSodium", "CBlake2"]),
-    module("AWSConfig", ["VaultModel", "VaultSecrets", "CSystem"]),
-    module("AWSClient", ["VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
-    module("VaultDatabase", ["VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),
-    module("VaultStore", ["VaultModel", "VaultSecrets", "VaultDatabase"]),
+    module("VaultBytes"),
+    module("VaultModel", ["VaultBytes"]),
+    module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium", "CBlake2"]),
+    module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
+    module("AWSClient", ["VaultBytes", "VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module(
-      "VaultTeam", ["VaultModel", "VaultSecrets", "VaultDatabase", "CPostgreSQL"],
+      "VaultDatabase", ["VaultBytes", "VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),
+    module("VaultStore", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase"]),
+    module(
+      "VaultTeam", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "CPostgreSQL"],
       resources: [.embedInCode("postgresql/vault_audit.sql")]),
-    module("VaultKeys", ["VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
-    module("VaultWire", ["VaultModel", "CSystem"]),
+    module("VaultKeys", ["VaultBytes", "VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
+    module("VaultWire", ["VaultBytes", "VaultModel", "CSystem"]),
     module(
       "VaultAgent",
       [
-        "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys", "VaultWire",
+        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys",
+        "VaultWire",
         "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd",
       ]),
 
     .executableTarget(
-      name: "vault", dependencies: ["VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
+      name: "vault",
+      dependencies: ["VaultBytes", "VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
       name: "vaultd", dependencies: ["VaultModel", "VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict),
     .executableTarget(name: "vault-team", dependencies: ["VaultTeam"], swiftSettings: strict),
     .executableTarget(
-      name: "STSSimulator", dependencies: ["VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"],
+      name: "STSSimulator", dependencies: ["VaultBytes", "VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"],
       path: "Tests/Support/STSSimulator",
       swiftSettings: strict),
     .executableTarget(
@@ -85,16 +89,17 @@ let package = Package(
     .executableTarget(
       name: "KeyStoreProbe", dependencies: ["VaultModel", "VaultSecrets", "VaultKeys"], path: "Tests/Support/KeyStoreProbe",
       swiftSettings: strict),
-    tests("VaultModelTests", ["VaultModel", "VaultWire", "TestSupport"]),
+    tests("VaultBytesTests", ["VaultBytes"]),
+    tests("VaultModelTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
-    tests("AWSClientTests", ["AWSClient", "TestSupport"], exclude: ["Fixtures"]),
-    tests("VaultStoreTests", ["VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
+    tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
+    tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
-    tests("EndToEndTests", ["VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
+    tests("EndToEndTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )
 
@@ -104,7 +109,8 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultKeys", "VaultStore", "VaultWire",
+        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultKeys", "VaultStore",
+        "VaultWire",
         "VaultAgent",
       ], path: "Tests/Fuzz", exclude: ["Seeds"], swiftSettings: strict))
 }
@@ -112,7 +118,8 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
 // What a sanitizer is to see, without the programs and their tests, whose build takes longest (scripts/sanitize.sh).
 if Context.environment["VAULT_SANITIZED"] != nil {
   let seen = [
-    "VaultModelTests", "VaultSecretsTests", "AWSConfigTests", "AWSClientTests", "VaultStoreTests", "VaultAgentTests",
+    "VaultBytesTests", "VaultModelTests", "VaultSecretsTests", "AWSConfigTests", "AWSClientTests", "VaultStoreTests",
+    "VaultAgentTests",
     "RotationSimulation",
   ]
   package.products = []

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// Why a key store did not do what it was asked.

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultSecrets
 
 /// Writes one flat JSON object (RFC 8259) in memory that is wiped, since its values may be secrets.
@@ -62,7 +63,7 @@ public struct JSONText: ~Copyable {
         bytes.append(byte)
       case 0x00...0x1F:
         bytes.append("\\u00".utf8)
-        for digit in [byte >> 4, byte & 15] { bytes.append(digit < 10 ? 48 + digit : 87 + digit) }
+        bytes.append(hex([byte]).utf8)
       default: bytes.append(byte)
       }
     }

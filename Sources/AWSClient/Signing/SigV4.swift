@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -101,22 +102,14 @@ enum SigV4 {
     var rest = text.utf8[...]
     var bytes: [UInt8] = []
     while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "%"), let high = digit(rest.first), let low = digit(rest.dropFirst().first) {
+      if byte == UInt8(ascii: "%"), let byte = Hexadecimal.byte(rest.first, rest.dropFirst().first) {
         rest = rest.dropFirst(2)
-        encode(high << 4 | low, into: &bytes)
+        encode(byte, into: &bytes)
       } else {
         encode(byte, into: &bytes)
       }
     }
     return String(decoding: bytes, as: UTF8.self)
-  }
-
-  private static func digit(_ byte: UInt8?) -> UInt8? {
-    switch byte {
-    case .some(let byte) where (48...57).contains(byte): byte - 48
-    case .some(let byte) where (97...102).contains(byte | 0x20): (byte | 0x20) - 87
-    default: nil
-    }
   }
 
   /// Percent-encoded but for the unreserved characters (RFC 3986, 2.3).
@@ -131,13 +124,13 @@ enum SigV4 {
   static func encode(_ byte: UInt8, into bytes: inout WipedBytes) { encode(byte) { bytes.append($0) } }
 
   private static func encode(_ byte: UInt8, _ put: (UInt8) -> Void) {
-    func digit(_ value: UInt8) -> UInt8 { value < 10 ? 48 + value : 55 + value }
     switch byte {
     case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F, 0x7E: put(byte)
     default:
       put(UInt8(ascii: "%"))
-      put(digit(byte >> 4))
-      put(digit(byte & 15))
+      let digits = Hexadecimal.digits(of: UInt32(byte), isUppercase: true)
+      put(UInt8(truncatingIfNeeded: digits))
+      put(UInt8(truncatingIfNeeded: digits >> 8))
     }
   }
 }

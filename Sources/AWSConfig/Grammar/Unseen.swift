@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// Characters that nobody sees in an editor, such as what a web page or a word processor leaves in a copied line.
@@ -39,8 +40,7 @@ enum Unseen {
   }
 
   private static func name(_ scalar: Unicode.Scalar) -> String {
-    let number = String(scalar.value, radix: 16, uppercase: true)
-    let code = "U+" + String(repeating: "0", count: max(0, 4 - number.utf8.count)) + number
+    let code = "U+" + hex(scalar.value, width: 4).uppercased()
     return switch scalar.value {
     case 0x00: "a NUL byte"
     case 0xA0, 0x202F: "a no-break space (\(code))"

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// An audit row as the live sinks tell it: the fields of `vault audit --format json`, those that have a value, flat.

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// An audit row as a message of RFC 5424.

@@ -1,4 +1,5 @@
 import AWSClient
+import VaultBytes
 import VaultModel
 import VaultSecrets
 

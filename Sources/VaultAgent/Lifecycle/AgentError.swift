@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// What can go wrong in the agent itself.

@@ -1,6 +1,7 @@
 import AWSClient
 import CSystem
 import Glibc
+import VaultBytes
 import VaultDatabase
 import VaultKeys
 import VaultModel

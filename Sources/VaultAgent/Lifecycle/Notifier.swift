@@ -1,4 +1,5 @@
 import Synchronization
+import VaultBytes
 import VaultModel
 
 /// Tells the person at the desktop what only they can do: once for each cause, until it has been done. Fifty roles behind one sign-in that

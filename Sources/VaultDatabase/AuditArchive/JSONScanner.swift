@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 
 /// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: what is not JSON is nil, whatever it is.
 struct JSONScanner {
@@ -136,18 +137,10 @@ struct JSONScanner {
   }
 
   private mutating func hexadecimal() -> UInt32? {
-    guard bytes.count - offset >= 4 else { return nil }
-    var value: UInt32 = 0
-    for _ in 0..<4 {
-      let digit = bytes[offset]
-      switch digit {
-      case 48...57: value = value << 4 | UInt32(digit - 48)
-      case 97...102: value = value << 4 | UInt32(digit - 87)
-      case 65...70: value = value << 4 | UInt32(digit - 55)
-      default: return nil
-      }
-      offset += 1
-    }
-    return value
+    guard bytes.count - offset >= 4, let high = Hexadecimal.byte(bytes[offset], bytes[offset + 1]),
+      let low = Hexadecimal.byte(bytes[offset + 2], bytes[offset + 3])
+    else { return nil }
+    offset += 4
+    return UInt32(high) << 8 | UInt32(low)
   }
 }

@@ -1,3 +1,5 @@
+import VaultBytes
+
 /// Memory that grows and is used again: a million rows are put together in it.
 struct FormBuffer: ~Copyable {
   private var memory = UnsafeMutableRawPointer.allocate(byteCount: 4_096, alignment: 8)
@@ -14,29 +16,10 @@ struct FormBuffer: ~Copyable {
   ///
   /// - Returns: false where they are none.
   mutating func unhex(from start: Int) -> Bool {
-    guard start <= count, (count - start) % 2 == 0 else { return false }
-    var target = start
-    var place = start
-    while place < count {
-      guard let high = Self.digit(memory.load(fromByteOffset: place, as: UInt8.self)),
-        let low = Self.digit(memory.load(fromByteOffset: place + 1, as: UInt8.self))
-      else { return false }
-      memory.storeBytes(of: high << 4 | low, toByteOffset: target, as: UInt8.self)
-      target += 1
-      place += 2
-    }
-    count = target
-    return true
-  }
-
-  @inline(__always)
-  private static func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 48...57: byte - 48
-    case 97...102: byte - 87
-    case 65...70: byte - 55
-    default: nil
-    }
+    guard start <= count else { return false }
+    let digits = UnsafeRawBufferPointer(rebasing: bytes[start...])
+    count = start + digits.count / 2
+    return Hexadecimal.decode(digits, into: UnsafeMutableRawBufferPointer(start: memory + start, count: digits.count / 2))
   }
 
   @inline(__always)

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// The tables beside the audit log: its keys, its signed heads, its archived segments.

@@ -1,4 +1,5 @@
 import CSecret
+import VaultBytes
 import VaultModel
 import VaultSecrets
 

@@ -1,4 +1,5 @@
 import Synchronization
+import VaultBytes
 import VaultModel
 import VaultSecrets
 

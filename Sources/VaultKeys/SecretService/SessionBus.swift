@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// Finds the session bus.
@@ -48,7 +49,7 @@ public enum SessionBus {
         bytes.append(byte)
         continue
       }
-      guard rest.count >= 2, let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else { return nil }
+      guard let code = Hexadecimal.byte(rest.first, rest.dropFirst().first) else { return nil }
       bytes.append(code)
       rest = rest.dropFirst(2)
     }
@@ -61,7 +62,7 @@ public enum SessionBus {
     for byte in value.utf8 {
       switch byte {
       case 0x2D...0x39, 0x41...0x5A, 0x5C, 0x5F, 0x61...0x7A: result.unicodeScalars.append(Unicode.Scalar(byte))
-      default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      default: result += "%" + hex([byte])
       }
     }
     return result

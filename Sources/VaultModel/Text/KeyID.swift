@@ -1,3 +1,5 @@
+import VaultBytes
+
 /// The name of a master key: 8 random bytes, written as 16 hexadecimal digits. Not a secret.
 public struct KeyID: Sendable, Hashable, CustomStringConvertible {
   /// 8 bytes.

@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 import VaultWire
 

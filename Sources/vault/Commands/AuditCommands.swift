@@ -1,6 +1,7 @@
 import AWSConfig
 import CSystem
 import Glibc
+import VaultBytes
 import VaultDatabase
 import VaultModel
 import VaultSecrets

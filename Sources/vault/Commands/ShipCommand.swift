@@ -1,5 +1,6 @@
 import AWSConfig
 import Glibc
+import VaultBytes
 import VaultDatabase
 import VaultModel
 import VaultWire

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// Writes JSON (RFC 8259) as it goes, without a tree: a report of 10,000 rows costs little more than its bytes.
@@ -75,10 +76,8 @@ struct JSONWriter: ~Copyable {
       guard scalar.isUnsafeToShow else { return bytes.append(contentsOf: UTF8.encode(scalar)!) }
       // Beyond U+FFFF two escapes make one character (RFC 8259, 7).
       for unit in UTF16.encode(scalar)! {
-        let digits = String(unit, radix: 16)
         bytes.append(contentsOf: "\\u".utf8)
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
-        bytes.append(contentsOf: digits.utf8)
+        bytes.append(contentsOf: hex(UInt32(unit), width: 4).utf8)
       }
     }
   }

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// Writes HTML as it goes. Markup is text of the program itself; whatever else comes through ``text(_:)``, which nothing breaks out of,

@@ -1,4 +1,5 @@
 import AWSConfig
+import VaultBytes
 import VaultDatabase
 import VaultModel
 

@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// Bytes on their way to a file, for what is written by the million: copied once, looked at eight at a time, and written in large pieces.
@@ -122,22 +123,11 @@ struct ByteSink: ~Copyable {
     count += digits
   }
 
-  /// Lower-case hexadecimal, four bytes at a time: each nibble gets a byte of a word, and the word is made digits as a whole.
   mutating func append(hex bytes: UnsafeRawBufferPointer) {
-    var rest = bytes
-    while rest.count >= 4 {
-      if Self.capacity - count < 8 { flush() }
-      var word = UInt64(UInt32(littleEndian: rest.loadUnaligned(as: UInt32.self)))
-      word = (word | word << 16) & 0x0000_FFFF_0000_FFFF
-      word = (word | word << 8) & 0x00FF_00FF_00FF_00FF
-      word = (word >> 4 & 0x000F_000F_000F_000F) | (word & 0x000F_000F_000F_000F) << 8
-      let letters = (word &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-      word = word &+ 0x3030_3030_3030_3030 &+ letters &* 39
-      start.storeBytes(of: word.littleEndian, toByteOffset: count, as: UInt64.self)
-      count += 8
-      rest = UnsafeRawBufferPointer(rebasing: rest[4...])
-    }
-    for byte in rest { append(string: (byte < 16 ? "0" : "") + String(byte, radix: 16)) }
+    precondition(2 * bytes.count <= Self.capacity)
+    if 2 * bytes.count > Self.capacity - count { flush() }
+    Hexadecimal.encode(bytes, into: UnsafeMutableRawBufferPointer(start: start + count, count: 2 * bytes.count))
+    count += 2 * bytes.count
   }
 
   /// A moment in ISO 8601: eleven bytes of a date (the second word has three), `hh:mm:ss`, and `Z`.

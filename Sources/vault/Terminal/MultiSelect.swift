@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// A list to choose several lines from, which one can type into to narrow it.

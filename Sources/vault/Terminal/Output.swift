@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// Bytes for standard output, written in large pieces.

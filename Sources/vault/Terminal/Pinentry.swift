@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 import VaultWire
 
@@ -102,10 +103,8 @@ enum Pinentry {
     let text = WireBuffer(capacity: line.count)
     var index = 2
     while index < line.count {
-      if line[index] == UInt8(ascii: "%"), index + 2 < line.count, let high = digit(line[index + 1]),
-        let low = digit(line[index + 2])
-      {
-        text.append(high << 4 | low)
+      if line[index] == UInt8(ascii: "%"), index + 2 < line.count, let byte = Hexadecimal.byte(line[index + 1], line[index + 2]) {
+        text.append(byte)
         index += 3
       } else {
         text.append(line[index])
@@ -113,14 +112,6 @@ enum Pinentry {
       }
     }
     return text
-  }
-
-  private static func digit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case 48...57: byte - 48
-    case 65...70, 97...102: (byte | 0x20) - 87
-    default: nil
-    }
   }
 }
 

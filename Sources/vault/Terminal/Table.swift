@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// How a report is written.

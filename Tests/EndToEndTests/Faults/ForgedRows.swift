@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VaultBytes
 
 extension GeneratedLog {
   /// Rows that follow a vault's last one by all that the server can see, in the right form and with the right hashes: SQL.

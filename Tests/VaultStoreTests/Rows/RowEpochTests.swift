@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VaultBytes
 import VaultDatabase
 import VaultModel
 import VaultSecrets

@@ -1,6 +1,7 @@
 import CCrypto
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 import VaultSecrets
 

@@ -11,9 +11,13 @@ public func safeText(_ text: String) -> String {
     case 0x0A: result += "\\n"
     case 0x0D: result += "\\r"
     case 0x09: result += "\\t"
-    case 0x00...0x1F, 0x7F...0x9F: result += "\\x" + hex(scalar.value, 2)
+    case 0x00...0x1F, 0x7F...0x9F: result += "\\x" + hex(scalar.value, width: 2)
     default:
-      if scalar.isUnsafeToShow { result += "\\u{" + hex(scalar.value, 4) + "}" } else { result.unicodeScalars.append(scalar) }
+      if scalar.isUnsafeToShow {
+        result += "\\u{" + hex(scalar.value, width: 4) + "}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
     }
   }
   return result
@@ -31,9 +35,4 @@ extension Unicode.Scalar {
     default: false
     }
   }
-}
-
-private func hex(_ value: UInt32, _ width: Int) -> String {
-  let digits = String(value, radix: 16)
-  return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }
