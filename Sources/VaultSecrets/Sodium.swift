@@ -287,14 +287,35 @@ public enum Argon2id {
   }
 }
 
-/// Base64 for URLs, without padding (RFC 4648, section 5).
-public func base64URL(_ bytes: UnsafeRawBufferPointer) -> SecretBytes {
-  let variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING
-  let length = sodium_base64_encoded_len(bytes.count, variant)
-  let form = SecretBytes(count: length) { form in
-    guard let text = form.bindMemory(to: CChar.self).baseAddress else { return }
-    _ = sodium_bin2base64(text, length, bytes.octets, bytes.count, variant)
+/// Base64 (RFC 4648), for secrets: without tables or branches on what they are.
+public enum Base64 {
+  /// With the alphabet for URLs and no padding (section 5).
+  public static func urlEncoded(_ bytes: UnsafeRawBufferPointer) -> SecretBytes {
+    let variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING
+    let length = sodium_base64_encoded_len(bytes.count, variant)
+    let text = SecretBytes(count: length) { text in
+      guard let start = text.bindMemory(to: CChar.self).baseAddress else { return }
+      _ = sodium_bin2base64(start, length, bytes.octets, bytes.count, variant)
+    }
+    // The last byte is a zero.
+    return text.part(0..<length - 1)
   }
-  // The last byte is a zero.
-  return form.part(0..<length - 1)
+
+  /// What a text with the standard alphabet and its padding stands for; line breaks and blanks in it are skipped.
+  ///
+  /// - Returns: nil for anything else (section 3.3), bits after the end among it (section 3.5), and for nothing at all.
+  public static func decoded(_ text: SecretBytes) -> SecretBytes? {
+    var length = 0
+    var isWhole = false
+    let bytes = SecretBytes(count: text.count) { bytes in
+      text.withBytes { text in
+        // libsodium 1.0.18 skips a zero, which it finds at the end of the list of what to skip, and takes 0x80 and above for a slash.
+        guard text.allSatisfy({ 0x01...0x7F ~= $0 }), let start = text.bindMemory(to: CChar.self).baseAddress else { return }
+        isWhole =
+          sodium_base642bin(
+            bytes.octets, bytes.count, start, text.count, " \t\n\r", &length, nil, sodium_base64_VARIANT_ORIGINAL) == 0
+      }
+    }
+    return isWhole && length > 0 ? bytes.part(0..<length) : nil
+  }
 }

@@ -9,7 +9,7 @@ public struct PKCE: Sendable {
 
   /// A new one, of 64 characters from 48 random bytes.
   public init() {
-    self.init(verifier: SecretBytes.random(count: 48).withBytes { Base64.urlEncoded($0).secret })
+    self.init(verifier: SecretBytes.random(count: 48).withBytes { Base64.urlEncoded($0) })
   }
 
   init(verifier: SecretBytes) {

@@ -91,7 +91,7 @@ final class CredentialEndpoint: Sendable {
   ///
   /// - Parameter renewsAt: from when on the credentials are due; nil for some that are good to their end.
   func open(_ credential: Credential, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
-    let token = SecretBytes.random(count: 32).withBytes { base64URL($0) }
+    let token = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }
     let hash = token.withBytes { EndpointRequest.hash($0) }
     let id = Identifier.make("lse")
     let ready = ready(credential, renewsAt)

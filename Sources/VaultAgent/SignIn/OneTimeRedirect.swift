@@ -23,7 +23,9 @@ final class OneTimeRedirect: Sendable {
   ///   - seconds: how long the address leads anywhere.
   /// - Returns: the address for the browser.
   func open(_ url: SecretBytes, once: Bool = true, for seconds: Int64 = timeouts) throws -> String {
-    let path = SecretBytes.random(count: 32).withBytes { base64URL($0) }.withBytes { "/" + String(decoding: $0, as: UTF8.self) }
+    let path = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }.withBytes {
+      "/" + String(decoding: $0, as: UTF8.self)
+    }
     let destination = Destination(url, once: once)
     let server = try LoopbackServer(
       turnedAway: { [rejections] in rejections.record($0, at: "the browser's redirect") },

@@ -125,18 +125,4 @@ struct SAMLAssertionTests {
       """
     #expect(try SAMLAssertion(SAMLSample.encoded(document)).sessionDuration == nil)
   }
-
-  @Test("each length of base64 is what Foundation decodes")
-  func decoding() {
-    for length in 1...66 {
-      let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ length) }
-      let decoded = Base64.decoded(SecretBytes(Data(bytes).base64EncodedString()))
-      #expect(decoded?.withBytes { Array($0) } == bytes)
-      let url = Data(bytes).base64EncodedString().replacingOccurrences(of: "+", with: "-").replacingOccurrences(
-        of: "/", with: "_"
-      )
-      .replacingOccurrences(of: "=", with: "")
-      #expect(bytes.withUnsafeBytes { Base64.urlEncoded($0).secret.revealed } == url)
-    }
-  }
 }
