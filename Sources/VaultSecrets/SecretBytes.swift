@@ -1,3 +1,5 @@
+import VaultBytes
+
 /// Secret bytes in guarded memory.
 ///
 /// The memory is locked, left out of core dumps, stands between guard pages, and is wiped when the last reference goes
@@ -48,6 +50,11 @@ public final class SecretBytes: Sendable {
   public func equals(_ other: SecretBytes) -> Bool {
     withBytes { mine in other.withBytes { constantTimeEqual(mine, $0) } }
   }
+}
+
+extension ByteBuffer {
+  /// A copy in guarded memory.
+  public var secret: SecretBytes { withBytes { SecretBytes(copying: $0) } }
 }
 
 extension SecretBytes: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {

@@ -231,14 +231,14 @@ public struct MessageWriter: ~Copyable {
   private let buffer = WireBuffer()
 
   public init(_ kind: MessageKind, version: UInt16 = protocolVersion) {
-    buffer.append(UInt32(0))
-    buffer.append(version)
-    buffer.append(kind.rawValue)
+    buffer.append(littleEndian: UInt32(0))
+    buffer.append(littleEndian: version)
+    buffer.append(littleEndian: kind.rawValue)
   }
 
   public func add(_ tag: FieldTag, _ bytes: UnsafeRawBufferPointer) {
-    buffer.append(tag.rawValue)
-    buffer.append(UInt32(truncatingIfNeeded: bytes.count))
+    buffer.append(littleEndian: tag.rawValue)
+    buffer.append(littleEndian: UInt32(truncatingIfNeeded: bytes.count))
     buffer.append(bytes)
   }
 

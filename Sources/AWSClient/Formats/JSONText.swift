@@ -5,7 +5,7 @@ import VaultSecrets
 ///
 /// In the order in which it is added; a value that is nil is left out.
 public struct JSONText: ~Copyable {
-  private var bytes = WipedBytes(capacity: 1_024)
+  private var bytes = ByteBuffer(capacity: 1_024, isWiped: true)
 
   public init() { bytes.append(UInt8(ascii: "{")) }
 
@@ -25,7 +25,7 @@ public struct JSONText: ~Copyable {
   public mutating func add(_ name: String, _ value: Int64?) {
     guard let value else { return }
     begin(name)
-    bytes.append(String(value).utf8)
+    bytes.append(string: String(value))
   }
 
   public mutating func add(_ name: String, _ values: [String]?) {
@@ -62,8 +62,8 @@ public struct JSONText: ~Copyable {
         bytes.append(UInt8(ascii: "\\"))
         bytes.append(byte)
       case 0x00...0x1F:
-        bytes.append("\\u00".utf8)
-        bytes.append(hex([byte]).utf8)
+        bytes.append(string: "\\u00")
+        bytes.append(string: hex([byte]))
       default: bytes.append(byte)
       }
     }

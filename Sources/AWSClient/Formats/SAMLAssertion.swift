@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -73,7 +74,7 @@ public struct SAMLAssertion: Sendable {
     self.roles = roles
     roleSessionName = reader.values[Self.sessionNameAttribute]?.first
     sessionDuration = reader.values[Self.durationAttribute]?.first.flatMap { Int($0) }.flatMap { SessionDuration(seconds: $0) }
-    var line = WipedBytes(capacity: text.count)
+    var line = ByteBuffer(capacity: text.count, isWiped: true)
     text.withBytes { for byte in $0 where byte > 0x20 { line.append(byte) } }
     encoded = line.secret
   }
@@ -103,7 +104,7 @@ private final class SAMLReader: XMLReader {
   private(set) var values: [String: [String]] = [:]
   private var path: [String] = []
   private var attribute: String?
-  private var text = WipedBytes()
+  private var text = ByteBuffer(isWiped: true)
   private var count = 0
 
   init() { super.init(deepest: 32) }
@@ -111,7 +112,7 @@ private final class SAMLReader: XMLReader {
   override func begin(_ name: String, _ attributes: [String: String]) -> Bool {
     path.append(name)
     if name == "Attribute" { attribute = attributes["Name"] }
-    text = WipedBytes()
+    text = ByteBuffer(isWiped: true)
     return true
   }
 
@@ -129,7 +130,7 @@ private final class SAMLReader: XMLReader {
       values[attribute, default: []].append(String(trimmed))
     }
     if name == "Attribute" { attribute = nil }
-    text = WipedBytes()
+    text = ByteBuffer(isWiped: true)
     return true
   }
 }

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultSecrets
 
 /// The texts of an XML answer, by the path of their elements.
@@ -18,7 +19,7 @@ final class XMLElements: XMLReader {
 
   private var elements: [Element] = []
   /// All texts, one behind the other.
-  private var bytes = WipedBytes(capacity: 4_096)
+  private var bytes = ByteBuffer(capacity: 4_096, isWiped: true)
   /// Where the text of the element that is open begins.
   private var start = 0
   private var path: [String] = []

@@ -1,6 +1,7 @@
 import CCurl
 import Glibc
 import Synchronization
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -198,8 +199,8 @@ private final class Transfer: @unchecked Sendable {
       vault_curl_set_text(handle, CURLOPT_URL, request.url)
       return
     }
-    var url = WipedBytes(capacity: request.url.utf8.count + query.count + 2)
-    url.append(request.url.utf8)
+    var url = ByteBuffer(capacity: request.url.utf8.count + query.count + 2, isWiped: true)
+    url.append(string: request.url)
     url.append(UInt8(ascii: "?"))
     query.withBytes { url.append($0) }
     url.append(0)

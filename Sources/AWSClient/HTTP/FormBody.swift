@@ -1,10 +1,11 @@
+import VaultBytes
 import VaultSecrets
 
 /// `Name=value&…`, percent-encoded: the body of a query-protocol call or what stands behind `?` in a URL.
 ///
 /// Put together in memory that is wiped, since a value may be an MFA code, an assertion or a credential.
 struct FormBody: ~Copyable {
-  private var bytes = WipedBytes(capacity: 4_096)
+  private var bytes = ByteBuffer(capacity: 4_096, isWiped: true)
 
   init() {}
 

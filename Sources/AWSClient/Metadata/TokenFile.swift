@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -42,15 +43,12 @@ public enum TokenFile {
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
-    var token = WipedBytes(capacity: largest + 1)
-    var buffer = [UInt8](repeating: 0, count: 4_096)
-    defer { wipe(&buffer) }
+    var token = ByteBuffer(capacity: largest + 1, isWiped: true)
     while true {
-      let count = Glibc.read(file, &buffer, buffer.count)
+      let count = token.fill(4_096) { Glibc.read(file, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
       if count == 0 { break }
-      token.append(buffer[..<count])
       guard token.count <= largest else { throw .tooLarge(path: path) }
     }
     guard token.count > 0 else { throw .empty(path: path) }

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -55,8 +56,8 @@ public final class SignInClient: Sendable {
     query.add("Issuer", issuer)
     query.add("Destination", destination)
     query.add("SigninToken", token)
-    var url = WipedBytes(capacity: 4_096)
-    url.append(hosts.federation.text.utf8)
+    var url = ByteBuffer(capacity: 4_096, isWiped: true)
+    url.append(string: hosts.federation.text)
     url.append(UInt8(ascii: "?"))
     query.finish().withBytes { url.append($0) }
     return url.secret

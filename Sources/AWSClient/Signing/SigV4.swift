@@ -100,7 +100,7 @@ enum SigV4 {
   /// Encoded as the signature wants it, whatever was encoded in it before.
   private static func reencoded(_ text: Substring) -> String {
     var rest = text.utf8[...]
-    var bytes: [UInt8] = []
+    var bytes = ByteBuffer()
     while let byte = rest.popFirst() {
       if byte == UInt8(ascii: "%"), let byte = Hexadecimal.byte(rest.first, rest.dropFirst().first) {
         rest = rest.dropFirst(2)
@@ -109,28 +109,22 @@ enum SigV4 {
         encode(byte, into: &bytes)
       }
     }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes.withBytes { String(decoding: $0, as: UTF8.self) }
   }
 
   /// Percent-encoded but for the unreserved characters (RFC 3986, 2.3).
   static func encoded(_ text: String) -> String {
-    var bytes: [UInt8] = []
+    var bytes = ByteBuffer()
     for byte in text.utf8 { encode(byte, into: &bytes) }
-    return String(decoding: bytes, as: UTF8.self)
+    return bytes.withBytes { String(decoding: $0, as: UTF8.self) }
   }
 
-  static func encode(_ byte: UInt8, into bytes: inout [UInt8]) { encode(byte) { bytes.append($0) } }
-
-  static func encode(_ byte: UInt8, into bytes: inout WipedBytes) { encode(byte) { bytes.append($0) } }
-
-  private static func encode(_ byte: UInt8, _ put: (UInt8) -> Void) {
+  static func encode(_ byte: UInt8, into bytes: inout ByteBuffer) {
     switch byte {
-    case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F, 0x7E: put(byte)
+    case 48...57, 65...90, 97...122, 0x2D, 0x2E, 0x5F, 0x7E: bytes.append(byte)
     default:
-      put(UInt8(ascii: "%"))
-      let digits = Hexadecimal.digits(of: UInt32(byte), isUppercase: true)
-      put(UInt8(truncatingIfNeeded: digits))
-      put(UInt8(truncatingIfNeeded: digits >> 8))
+      bytes.append(UInt8(ascii: "%"))
+      bytes.append(littleEndian: UInt16(truncatingIfNeeded: Hexadecimal.digits(of: UInt32(byte), isUppercase: true)))
     }
   }
 }

@@ -20,9 +20,9 @@ struct ExportedRow: ~Copyable {
   private let values = UnsafeMutablePointer<Value>.allocate(capacity: Proof.count)
   /// Which were there, a bit for each.
   private var isSet: UInt64 = 0
-  private var text = FormBuffer()
-  private var name = FormBuffer()
-  private var form = FormBuffer()
+  private var text = ByteBuffer()
+  private var name = ByteBuffer()
+  private var form = ByteBuffer()
   private var days = DayReader()
   private var hasCheckpoint = false
 
@@ -161,10 +161,10 @@ struct ExportedRow: ~Copyable {
   mutating func computeHash(after previous: UnsafeRawBufferPointer, into digest: inout [UInt8]) {
     form.removeAll()
     form.append(previous)
-    form.append(byte: CanonicalRow.version)
+    form.append(CanonicalRow.version)
     for place in 0..<CanonicalRow.count {
       switch values[place] {
-      case .none: form.append(byte: 0)
+      case .none: form.append(0)
       case .text(let range): form.append(text: UnsafeRawBufferPointer(rebasing: text.bytes[range]))
       case .number(let number): form.append(number: number)
       }

@@ -80,7 +80,7 @@ struct JSONScanner {
   }
 
   /// Reads a string and adds what it says to `text`.
-  mutating func string(into text: inout FormBuffer) -> Bool {
+  mutating func string(into text: inout ByteBuffer) -> Bool {
     guard take("\"") else { return false }
     while true {
       let from = offset
@@ -109,16 +109,16 @@ struct JSONScanner {
     while let byte, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { offset += 1 }
   }
 
-  private mutating func escape(into text: inout FormBuffer) -> Bool {
+  private mutating func escape(into text: inout ByteBuffer) -> Bool {
     guard let byte else { return false }
     offset += 1
     switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte: byte)
-    case UInt8(ascii: "b"): text.append(byte: 0x08)
-    case UInt8(ascii: "f"): text.append(byte: 0x0C)
-    case UInt8(ascii: "n"): text.append(byte: 0x0A)
-    case UInt8(ascii: "r"): text.append(byte: 0x0D)
-    case UInt8(ascii: "t"): text.append(byte: 0x09)
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
+    case UInt8(ascii: "b"): text.append(0x08)
+    case UInt8(ascii: "f"): text.append(0x0C)
+    case UInt8(ascii: "n"): text.append(0x0A)
+    case UInt8(ascii: "r"): text.append(0x0D)
+    case UInt8(ascii: "t"): text.append(0x09)
     case UInt8(ascii: "u"):
       guard var value = hexadecimal() else { return false }
       if (0xD800..<0xDC00).contains(value) {
@@ -130,7 +130,7 @@ struct JSONScanner {
         value = 0x10000 + (value - 0xD800) << 10 + (low - 0xDC00)
       }
       guard let scalar = Unicode.Scalar(value) else { return false }
-      for byte in UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter { text.append(byte: byte) }
+      for byte in UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter { text.append(byte) }
     default: return false
     }
     return true

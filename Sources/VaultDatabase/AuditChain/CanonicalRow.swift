@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -18,7 +19,7 @@ struct CanonicalRow: ~Copyable {
   static let count = 33
 
   /// The previous row's hash, and then the form.
-  private var buffer = FormBuffer()
+  private var buffer = ByteBuffer()
 
   init() {}
 
@@ -27,12 +28,12 @@ struct CanonicalRow: ~Copyable {
   mutating func begin(after previous: UnsafeRawBufferPointer) {
     buffer.removeAll()
     buffer.append(previous)
-    buffer.append(byte: Self.version)
+    buffer.append(Self.version)
   }
 
   mutating func put(_ value: AuditValue) {
     switch value {
-    case .none: buffer.append(byte: 0)
+    case .none: buffer.append(0)
     case .text(var text): text.withUTF8 { buffer.append(text: UnsafeRawBufferPointer($0)) }
     case .number(let number): buffer.append(number: number)
     }

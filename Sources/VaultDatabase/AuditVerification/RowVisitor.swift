@@ -1,4 +1,5 @@
 import CSQLite
+import VaultBytes
 
 // Rows by the million. What SQLite hands to a function of its caller's it hands over where it lies, without the checks, locks and returns
 // that every column of a statement costs.
@@ -35,11 +36,11 @@ struct VisitedRow {
   /// Adds the first columns in the form that the audit log's hashes are made of (``CanonicalRow``).
   ///
   /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
-  func appendForm(columns: Int, to buffer: inout FormBuffer) -> Bool {
+  func appendForm(columns: Int, to buffer: inout ByteBuffer) -> Bool {
     for column in 0..<columns {
       let value = values[column]
       switch sqlite3_value_type(value) {
-      case SQLITE_NULL: buffer.append(byte: 0)
+      case SQLITE_NULL: buffer.append(0)
       case SQLITE_TEXT:
         let start = sqlite3_value_text(value)
         buffer.append(text: UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(value))))

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultSecrets
 
 /// Rows of the audit log on their way through a check: what each says of itself, and the forms that their hashes go over.
@@ -28,7 +29,7 @@ struct VerificationBatch: ~Copyable {
   private static let memory = 1 << 20
 
   private(set) var rows: [Row] = []
-  private var forms = FormBuffer()
+  private var forms = ByteBuffer()
   private var lengths: [Int] = []
   private var digests = [Hash](repeating: Hash(), count: size)
 
@@ -51,7 +52,7 @@ struct VerificationBatch: ~Copyable {
       forms.append(claimed)
       return Self.hash(claimed)
     }
-    forms.append(byte: CanonicalRow.version)
+    forms.append(CanonicalRow.version)
     let hasForm = row.appendForm(columns: CanonicalRow.count, to: &forms)
     let length = forms.count - start
     lengths.append(length)

@@ -1,4 +1,5 @@
 import CSQLite
+import VaultBytes
 
 // This file and RowVisitor.swift call SQLite, and no other. Pointers become values and status codes errors here, and nothing unsafe leaves it.
 
@@ -315,10 +316,10 @@ public final class Statement {
   /// Adds the first columns in the form that the audit log's hashes are made of, as ``VisitedRow`` does: for those who stop on the way.
   ///
   /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
-  func appendForm(columns: Int, to buffer: inout FormBuffer) -> Bool {
+  func appendForm(columns: Int, to buffer: inout ByteBuffer) -> Bool {
     for column in 0..<Int32(columns) {
       switch sqlite3_column_type(handle, column) {
-      case SQLITE_NULL: buffer.append(byte: 0)
+      case SQLITE_NULL: buffer.append(0)
       case SQLITE_TEXT: withBytes(column) { buffer.append(text: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
       case SQLITE_INTEGER: buffer.append(number: sqlite3_column_int64(handle, column))
       default: return false

@@ -34,8 +34,7 @@ enum AccessKeyCommands {
     let id: WireBuffer
     if let text = arguments["access-key-id"] {
       id = WireBuffer()
-      var text = text
-      text.withUTF8 { id.append(UnsafeRawBufferPointer($0)) }
+      id.append(text)
     } else {
       id = try ask("Access key id:", echo: true)
     }

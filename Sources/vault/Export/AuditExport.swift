@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultDatabase
 import VaultModel
 import VaultWire
@@ -6,12 +7,12 @@ import VaultWire
 /// Writes one row of an export.
 protocol AuditLineWriter {
   /// What stands before the first row.
-  func begin(_ exporter: inout ByteSink)
-  mutating func write(_ line: AuditRowView, to exporter: inout ByteSink)
+  func begin(_ exporter: inout ByteBuffer)
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer)
 }
 
 extension AuditLineWriter {
-  func begin(_ exporter: inout ByteSink) {}
+  func begin(_ exporter: inout ByteBuffer) {}
 }
 
 /// `vault audit export`: the log for other programs, a row at a time, however long it is.
@@ -93,15 +94,14 @@ enum AuditExport {
   ) throws {
     var writer = given
     var exporter = ByteSink(descriptor: descriptor)
-    writer.begin(&exporter)
+    writer.begin(&exporter.bytes)
     func add(_ line: AuditRowView) throws {
-      writer.write(line, to: &exporter)
-      if let failure = exporter.failure { throw failure }
+      writer.write(line, to: &exporter.bytes)
+      try exporter.flush(above: ByteSink.piece)
     }
     if try !TeamSource.forEachLine(arguments, filter, paths, add) {
       try VaultReader(path: paths.database).forEachAuditLine(filter, add)
     }
-    exporter.flush()
-    if let failure = exporter.failure { throw failure }
+    try exporter.flush()
   }
 }

@@ -8,7 +8,7 @@ import VaultModel
 struct ExportCEF: AuditLineWriter {
   private static let header = "CEF:0|vault|vault|\(vaultVersion)|"
 
-  func write(_ line: AuditRowView, to exporter: inout ByteSink) {
+  func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
     let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
     exporter.append(string: Self.header)
     // The action is the event's class and its name.
@@ -16,9 +16,9 @@ struct ExportCEF: AuditLineWriter {
       line.withBytes(.action) { if let bytes = $0 { exporter.append(cef: bytes, separator: UInt8(ascii: "|")) } }
       exporter.append(UInt8(ascii: "|"))
     }
-    exporter.append(rank.cef)
+    exporter.append(decimal: rank.cef)
     exporter.append("|rt=")
-    exporter.append(line.number(.time))
+    exporter.append(decimal: line.number(.time))
     text(" externalId=", .id, line, &exporter)
     number(" cn1Label=sequence cn1=", .sequence, line, &exporter)
     text(" outcome=", .outcome, line, &exporter)
@@ -61,13 +61,13 @@ struct ExportCEF: AuditLineWriter {
       exporter.append(" vaultLogin=")
       exporter.append(cef: origin.login, separator: UInt8(ascii: "="))
       exporter.append(" vaultReceivedAt=")
-      exporter.append(origin.receivedAt)
+      exporter.append(decimal: origin.receivedAt)
     }
     exporter.append("\n")
   }
 
   /// An empty value is left away, as CEF asks.
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     line.withBytes(field) { bytes in
       guard let bytes, !bytes.isEmpty else { return }
       exporter.append(name)
@@ -75,14 +75,14 @@ struct ExportCEF: AuditLineWriter {
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     guard let number = line.optionalNumber(field) else { return }
     exporter.append(name)
-    exporter.append(number)
+    exporter.append(decimal: number)
   }
 }
 
-extension ByteSink {
+extension ByteBuffer {
   /// A value of CEF: backslash and the separator get a backslash before them, line breaks become `\n` and `\r`, and what could trick a
   /// terminal is shown as in every report, its backslash doubled.
   ///

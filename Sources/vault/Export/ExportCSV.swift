@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultDatabase
 import VaultModel
 
@@ -16,12 +17,12 @@ struct ExportCSV: AuditLineWriter {
     .directory, .host, .executable, .parent, .sessionId, .error, .detail, .hash,
   ]
 
-  func begin(_ exporter: inout ByteSink) {
+  func begin(_ exporter: inout ByteBuffer) {
     exporter.append(string: (AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ","))
     exporter.append(UInt8(ascii: "\n"))
   }
 
-  mutating func write(_ line: AuditRowView, to exporter: inout ByteSink) {
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
     for (place, field) in Self.fields.enumerated() {
       if place > 0 { exporter.append(UInt8(ascii: ",")) }
       switch field {
@@ -44,12 +45,12 @@ struct ExportCSV: AuditLineWriter {
     exporter.append(UInt8(ascii: "\n"))
   }
 
-  private func number(_ number: Int64, _ exporter: inout ByteSink) {
-    if number < 0 { exporter.append(string: csvRow([String(number)])) } else { exporter.append(number) }
+  private func number(_ number: Int64, _ exporter: inout ByteBuffer) {
+    if number < 0 { exporter.append(string: csvRow([String(number)])) } else { exporter.append(decimal: number) }
   }
 }
 
-extension ByteSink {
+extension ByteBuffer {
   /// A cell of CSV. What is not plain is left to `csvRow`, so that every report quotes alike.
   fileprivate mutating func append(cell bytes: UnsafeRawBufferPointer) {
     guard let first = bytes.first else { return }

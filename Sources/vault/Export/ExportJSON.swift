@@ -20,10 +20,10 @@ struct ExportJSON: AuditLineWriter {
     self.checkpoints = Dictionary(checkpoints.map { ($0.sequence, $0) }) { $1 }
   }
 
-  mutating func write(_ line: AuditRowView, to exporter: inout ByteSink) {
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
     text("{\"id\":", .id, line, &exporter)
     exporter.append(",\"sequence\":")
-    exporter.append(line.number(.sequence))
+    exporter.append(decimal: line.number(.sequence))
     time(",\"time\":", .time, line, &exporter)
     text(",\"action\":", .action, line, &exporter)
     text(",\"outcome\":", .outcome, line, &exporter)
@@ -62,7 +62,7 @@ struct ExportJSON: AuditLineWriter {
   }
 
   /// Where a team's row comes from, by the server's word.
-  private mutating func origin(_ origin: RowOrigin, of line: AuditRowView, _ exporter: inout ByteSink) {
+  private mutating func origin(_ origin: RowOrigin, of line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(",\"vault\":")
     exporter.append(json: origin.vault)
     exporter.append(",\"login\":")
@@ -81,7 +81,7 @@ struct ExportJSON: AuditLineWriter {
   }
 
   /// What the hash goes over and a reader does not miss, the chain, the code, and the signed head of this row.
-  private mutating func proof(_ line: AuditRowView, _ exporter: inout ByteSink) {
+  private mutating func proof(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     millis(",\"timeMillis\":", .time, line, &exporter)
     millis(",\"issuedAtMillis\":", .issuedAt, line, &exporter)
     millis(",\"expiresAtMillis\":", .expiresAt, line, &exporter)
@@ -101,17 +101,17 @@ struct ExportJSON: AuditLineWriter {
       writer.field("signature", hex(head.signature))
     }
     exporter.append(",\"head\":")
-    exporter.append(writer.take())
+    exporter.append(writer.take().span.bytes)
   }
 
   /// The part of a time that its text leaves out; nothing where that is zero.
-  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     guard let moment = line.optionalNumber(field), moment % 1_000 != 0 else { return }
     exporter.append(name)
-    exporter.append((moment % 1_000 + 1_000) % 1_000)
+    exporter.append(decimal: (moment % 1_000 + 1_000) % 1_000)
   }
 
-  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     line.withBlob(field) { bytes in
       guard !bytes.isEmpty else { return }
       exporter.append(name)
@@ -120,19 +120,19 @@ struct ExportJSON: AuditLineWriter {
     }
   }
 
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(name)
     line.withBytes(field) { bytes in
       if let bytes { exporter.append(json: bytes) } else { exporter.append("null") }
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(name)
-    if let number = line.optionalNumber(field) { exporter.append(number) } else { exporter.append("null") }
+    if let number = line.optionalNumber(field) { exporter.append(decimal: number) } else { exporter.append("null") }
   }
 
-  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(name)
     guard let moment = line.optionalNumber(field) else { return exporter.append("null") }
     exporter.append(UInt8(ascii: "\""))
@@ -141,7 +141,7 @@ struct ExportJSON: AuditLineWriter {
   }
 }
 
-extension ByteSink {
+extension ByteBuffer {
   /// A JSON string. What is not plain is left to ``JSONWriter``, so that every report escapes alike.
   mutating func append(json bytes: UnsafeRawBufferPointer) {
     append(UInt8(ascii: "\""))
@@ -151,6 +151,6 @@ extension ByteSink {
     }
     var writer = JSONWriter()
     writer.string(String(decoding: bytes, as: UTF8.self))
-    writer.take().withUnsafeBytes { append(UnsafeRawBufferPointer(rebasing: $0.dropFirst())) }
+    append(writer.take().span.bytes.extracting(droppingFirst: 1))
   }
 }

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultDatabase
 import VaultModel
 
@@ -12,26 +13,26 @@ struct ExportOCSF: AuditLineWriter {
   private static let actions = Dictionary(uniqueKeysWithValues: AuditAction.allCases.map { ($0.rawValue, OCSFClass($0)) })
   private static let other = OCSFClass(nil)
 
-  func write(_ line: AuditRowView, to exporter: inout ByteSink) {
+  func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
     let classOfAction = Self.actions[line.text(.action)] ?? Self.other
     let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
     exporter.append("{\"activity_id\":")
-    exporter.append(classOfAction.activity)
+    exporter.append(decimal: classOfAction.activity)
     exporter.append(",\"activity_name\":\"")
     exporter.append(string: classOfAction.activityName)
     exporter.append("\",\"category_uid\":")
-    exporter.append(classOfAction.category)
+    exporter.append(decimal: classOfAction.category)
     exporter.append(",\"class_uid\":")
-    exporter.append(classOfAction.uid)
+    exporter.append(decimal: classOfAction.uid)
     exporter.append(",\"class_name\":\"")
     exporter.append(classOfAction.name)
     exporter.append("\",\"type_uid\":")
-    exporter.append(classOfAction.uid * 100 + classOfAction.activity)
+    exporter.append(decimal: classOfAction.uid * 100 + classOfAction.activity)
     number(",\"time\":", .time, line, &exporter)
     exporter.append(",\"severity_id\":")
-    exporter.append(rank.severity)
+    exporter.append(decimal: rank.severity)
     exporter.append(",\"status_id\":")
-    exporter.append(rank.status)
+    exporter.append(decimal: rank.status)
     exporter.append(",\"status\":\"")
     exporter.append(rank.statusName)
     exporter.append("\"")
@@ -49,7 +50,7 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append("}\n")
   }
 
-  private func metadata(_ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func metadata(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(",\"metadata\":{\"version\":\"")
     exporter.append(string: Self.version)
     exporter.append("\"")
@@ -62,28 +63,28 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append("}")
   }
 
-  private func actor(_ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func actor(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(",\"actor\":{")
     user("\"user\":", line, &exporter)
     exporter.append(",\"process\":{\"pid\":")
-    exporter.append(line.number(.pid))
+    exporter.append(decimal: line.number(.pid))
     exporter.append(",\"name\":")
     line.withShownProgram { exporter.append(json: $0) }
     exporter.append("}")
     exporter.append("}")
   }
 
-  private func user(_ name: StaticString, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func user(_ name: StaticString, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(name)
     exporter.append("{\"uid\":\"")
-    exporter.append(line.number(.uid))
+    exporter.append(decimal: line.number(.uid))
     exporter.append("\"")
     text(",\"name\":", .user, line, &exporter)
     text(",\"credential_uid\":", .sourceAccessKeyId, line, &exporter)
     exporter.append("}")
   }
 
-  private func api(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteSink) {
+  private func api(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteBuffer) {
     text(",\"api\":{\"operation\":", .action, line, &exporter)
     service(",\"service\":", classOfAction.service, &exporter)
     if text(",\"request\":{\"uid\":", .requestId, line, &exporter) { exporter.append("}") }
@@ -93,7 +94,7 @@ struct ExportOCSF: AuditLineWriter {
   }
 
   /// The role and the session that was issued or handed out. `actor.session` would be the caller's own.
-  private func resources(_ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func resources(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &exporter)
     if hasRole { exporter.append(",\"type\":\"AWS::IAM::Role\"}") }
     let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, line, &exporter)
@@ -104,20 +105,20 @@ struct ExportOCSF: AuditLineWriter {
     if hasRole || hasSession { exporter.append("]") }
   }
 
-  private func authentication(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteSink) {
+  private func authentication(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteBuffer) {
     user(",\"user\":", line, &exporter)
     service(",\"service\":", classOfAction.service, &exporter)
     if line.number(.mfa) != 0 { exporter.append(",\"is_mfa\":true") } else { exporter.append(",\"is_mfa\":false") }
   }
 
-  private func service(_ key: StaticString, _ name: String, _ exporter: inout ByteSink) {
+  private func service(_ key: StaticString, _ name: String, _ exporter: inout ByteBuffer) {
     exporter.append(key)
     exporter.append("{\"name\":\"")
     exporter.append(string: name)
     exporter.append("\"}")
   }
 
-  private func unmapped(_ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func unmapped(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     text(",\"unmapped\":{\"outcome\":", .outcome, line, orElse: ",\"unmapped\":{\"outcome\":\"\"", &exporter)
     text(",\"trigger\":", .trigger, line, &exporter)
     text(",\"profile\":", .profile, line, &exporter)
@@ -146,7 +147,7 @@ struct ExportOCSF: AuditLineWriter {
       exporter.append(",\"login\":")
       exporter.append(json: origin.login)
       exporter.append(",\"received_at\":")
-      exporter.append(origin.receivedAt)
+      exporter.append(decimal: origin.receivedAt)
     }
     exporter.append("}")
   }
@@ -154,7 +155,7 @@ struct ExportOCSF: AuditLineWriter {
   /// Writes a field that has a value; instead of one that has none, `orElse` alone.
   @discardableResult
   private func text(
-    _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ exporter: inout ByteSink
+    _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ exporter: inout ByteBuffer
   ) -> Bool {
     var isThere = false
     line.withBytes(field) { bytes in
@@ -166,9 +167,9 @@ struct ExportOCSF: AuditLineWriter {
     return isThere
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteSink) {
+  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     guard let number = line.optionalNumber(field) else { return }
     exporter.append(name)
-    exporter.append(number)
+    exporter.append(decimal: number)
   }
 }

@@ -8,22 +8,22 @@ struct HTMLWriter: ~Copyable {
 
   init(descriptor: Int32) { exporter = ByteSink(descriptor: descriptor) }
 
-  mutating func markup(_ text: StaticString) { exporter.append(text) }
+  mutating func markup(_ text: StaticString) { exporter.bytes.append(text) }
 
   /// The page's own style and script, whose digests its policy names.
-  mutating func verbatim(_ bytes: [UInt8]) { exporter.append(bytes) }
+  mutating func verbatim(_ bytes: [UInt8]) { exporter.bytes.append(bytes.span.bytes) }
 
-  mutating func number(_ value: Int) { exporter.append(Int64(value)) }
+  mutating func number(_ value: Int) { exporter.bytes.append(decimal: Int64(value)) }
 
   mutating func text(_ text: String) {
     for byte in safeText(text).utf8 {
       switch byte {
-      case UInt8(ascii: "&"): exporter.append("&amp;")
-      case UInt8(ascii: "<"): exporter.append("&lt;")
-      case UInt8(ascii: ">"): exporter.append("&gt;")
-      case UInt8(ascii: "\""): exporter.append("&quot;")
-      case UInt8(ascii: "'"): exporter.append("&#39;")
-      default: exporter.append(byte)
+      case UInt8(ascii: "&"): exporter.bytes.append("&amp;")
+      case UInt8(ascii: "<"): exporter.bytes.append("&lt;")
+      case UInt8(ascii: ">"): exporter.bytes.append("&gt;")
+      case UInt8(ascii: "\""): exporter.bytes.append("&quot;")
+      case UInt8(ascii: "'"): exporter.bytes.append("&#39;")
+      default: exporter.bytes.append(byte)
       }
     }
   }
@@ -41,18 +41,17 @@ struct HTMLWriter: ~Copyable {
   mutating func json(_ bytes: [UInt8]) {
     for byte in bytes {
       switch byte {
-      case UInt8(ascii: "<"): exporter.append("\\u003c")
-      case UInt8(ascii: ">"): exporter.append("\\u003e")
-      case UInt8(ascii: "&"): exporter.append("\\u0026")
-      default: exporter.append(byte)
+      case UInt8(ascii: "<"): exporter.bytes.append("\\u003c")
+      case UInt8(ascii: ">"): exporter.bytes.append("\\u003e")
+      case UInt8(ascii: "&"): exporter.bytes.append("\\u0026")
+      default: exporter.bytes.append(byte)
       }
     }
   }
 
   /// - Throws: what kept it from being written.
   mutating func finish() throws(Failure) {
-    exporter.flush()
-    if let failure = exporter.failure { throw failure }
+    try exporter.flush()
   }
 }
 

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultDatabase
 import VaultModel
 
@@ -7,13 +8,18 @@ struct DayCache {
   /// `2026-11-23T`, its bytes from the lowest on.
   private var date: (UInt64, UInt32) = (0, 0)
 
-  mutating func append(_ milliseconds: Int64, to exporter: inout ByteSink) {
+  mutating func append(_ milliseconds: Int64, to exporter: inout ByteBuffer) {
     let seconds = Timestamp(stored: milliseconds).seconds
     let today = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
     if today != day { start(today) }
     let clock = UInt64(seconds &- today &* 86_400)
-    exporter.append(
-      date: date, clock: Self.two(clock / 3_600) | Self.two(clock / 60 % 60) << 24 | Self.two(clock % 60) << 48 | Self.colons)
+    let digits = Self.two(clock / 3_600) | Self.two(clock / 60 % 60) << 24 | Self.two(clock % 60) << 48 | Self.colons
+    exporter.append(20) { place in
+      place.storeBytes(of: date.0.littleEndian, as: UInt64.self)
+      place.storeBytes(of: date.1.littleEndian, toByteOffset: 8, as: UInt32.self)
+      place.storeBytes(of: digits.littleEndian, toByteOffset: 11, as: UInt64.self)
+      place.storeBytes(of: UInt8(ascii: "Z"), toByteOffset: 19, as: UInt8.self)
+    }
   }
 
   private mutating func start(_ today: Int64) {

@@ -92,8 +92,7 @@ enum Prompting {
     for name in names where identityVariables.contains(name) {
       guard let value = getenv(name), strlen(value) <= 32 * 1_024 else { continue }
       if answer.count > 0 { answer.append(UInt8(0)) }
-      var start = name + "="
-      start.withUTF8 { answer.append(UnsafeRawBufferPointer($0)) }
+      answer.append(name + "=")
       answer.append(UnsafeRawBufferPointer(start: value, count: strlen(value)))
     }
     return answer
@@ -152,11 +151,7 @@ enum SecretInput {
       guard line.count < 4_096 else { throw Failure("\(what): a line longer than 4 KiB", exitStatus: .badData) }
       line.append(byte)
     }
-    if line.count > 0, line[line.count - 1] == 13 {
-      let shorter = WireBuffer(capacity: line.count)
-      line.withBytes { shorter.append(UnsafeRawBufferPointer(rebasing: $0.dropLast())) }
-      return shorter
-    }
+    if line.count > 0, line[line.count - 1] == 13 { line.removeLast() }
     return line
   }
 }

@@ -26,16 +26,4 @@ struct JSONTextTests {
 
   @Test("an object with nothing in it is one too")
   func empty() { #expect(JSONText().finish().revealed == "{}") }
-
-  @Test("bytes that grow stay what they were")
-  func growth() {
-    var bytes = WipedBytes(capacity: 1)
-    for index in 0..<10_000 { bytes.append(UInt8(truncatingIfNeeded: index)) }
-    bytes.append(Array(repeating: 7, count: 5_000))
-    #expect(bytes.count == 15_000)
-    let isRight = bytes.withBytes { bytes in
-      (0..<10_000).allSatisfy { bytes[$0] == UInt8(truncatingIfNeeded: $0) } && bytes[10_000...].allSatisfy { $0 == 7 }
-    }
-    #expect(isRight)
-  }
 }
