@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -29,14 +30,15 @@ public final class SSOOIDCClient: Sendable {
     name: String, scopes: [String], grantTypes: [SSOGrantType] = [], redirectURIs: [String] = [], issuerURL: String? = nil,
     at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSOClientRegistration {
-    var body = JSONText()
-    body.add("clientName", name)
-    body.add("clientType", "public")
-    body.add("scopes", scopes.isEmpty ? nil : scopes)
-    body.add("grantTypes", grantTypes.isEmpty ? nil : grantTypes.map(\.rawValue))
-    body.add("redirectUris", redirectURIs.isEmpty ? nil : redirectURIs)
-    body.add("issuerUrl", issuerURL)
-    return try await call("RegisterClient", "/client/register", body.finish(), endpoint, route).read {
+    let body = JSONWriter.secret { body in
+      body.add("clientName", name)
+      body.add("clientType", "public")
+      body.add("scopes", scopes.isEmpty ? nil : scopes)
+      body.add("grantTypes", grantTypes.isEmpty ? nil : grantTypes.map(\.rawValue))
+      body.add("redirectUris", redirectURIs.isEmpty ? nil : redirectURIs)
+      body.add("issuerUrl", issuerURL)
+    }
+    return try await call("RegisterClient", "/client/register", body, endpoint, route).read {
       json throws(MalformedResponse) in
       guard let id = json.text("clientId")?.plain(1...2_048) else { throw MalformedResponse(what: "no client id") }
       guard let secret = json.secret("clientSecret")?.plain(1...16_384) else { throw MalformedResponse(what: "no client secret") }
@@ -51,11 +53,12 @@ public final class SSOOIDCClient: Sendable {
   public func startDeviceAuthorization(
     _ registration: SSOClientRegistration, startURL: String, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSODeviceAuthorization {
-    var body = JSONText()
-    body.add("clientId", registration.clientId)
-    body.add("clientSecret", registration.clientSecret)
-    body.add("startUrl", startURL)
-    let answer = try await call("StartDeviceAuthorization", "/device_authorization", body.finish(), endpoint, route)
+    let body = JSONWriter.secret { body in
+      body.add("clientId", registration.clientId)
+      body.add("clientSecret", registration.clientSecret)
+      body.add("startUrl", startURL)
+    }
+    let answer = try await call("StartDeviceAuthorization", "/device_authorization", body, endpoint, route)
     return try answer.read { json throws(MalformedResponse) in
       guard let deviceCode = json.secret("deviceCode")?.plain(1...16_384) else { throw MalformedResponse(what: "no device code") }
       guard let userCode = json.text("userCode")?.plain(1...64) else { throw MalformedResponse(what: "no user code") }
@@ -72,19 +75,20 @@ public final class SSOOIDCClient: Sendable {
   public func createToken(
     _ grant: SSOGrant, for registration: SSOClientRegistration, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSOToken {
-    var body = JSONText()
-    body.add("clientId", registration.clientId)
-    body.add("clientSecret", registration.clientSecret)
-    body.add("grantType", grant.type.rawValue)
-    switch grant {
-    case .deviceCode(let code): body.add("deviceCode", code)
-    case .authorizationCode(let code, let verifier, let redirectURI):
-      body.add("code", code)
-      body.add("redirectUri", redirectURI)
-      body.add("codeVerifier", verifier)
-    case .refreshToken(let token): body.add("refreshToken", token)
+    let body = JSONWriter.secret { body in
+      body.add("clientId", registration.clientId)
+      body.add("clientSecret", registration.clientSecret)
+      body.add("grantType", grant.type.rawValue)
+      switch grant {
+      case .deviceCode(let code): body.add("deviceCode", code)
+      case .authorizationCode(let code, let verifier, let redirectURI):
+        body.add("code", code)
+        body.add("redirectUri", redirectURI)
+        body.add("codeVerifier", verifier)
+      case .refreshToken(let token): body.add("refreshToken", token)
+      }
     }
-    return try await call("CreateToken", "/token", body.finish(), endpoint, route).read { json throws(MalformedResponse) in
+    return try await call("CreateToken", "/token", body, endpoint, route).read { json throws(MalformedResponse) in
       guard let access = json.secret("accessToken")?.plain(1...65_536) else { throw MalformedResponse(what: "no access token") }
       let refresh = json.secret("refreshToken")
       if let refresh, refresh.plain(1...65_536) == nil { throw MalformedResponse(what: "no refresh token") }

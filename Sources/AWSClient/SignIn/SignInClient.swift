@@ -29,14 +29,15 @@ public final class SignInClient: Sendable {
     guard let sessionToken = credential.sessionToken else {
       throw AWSError(.invalid("the console takes temporary credentials only"), action: Self.action, host: host)
     }
-    var session = JSONText()
-    session.add("sessionId", credential.accessKeyId)
-    session.add("sessionKey", credential.secretAccessKey)
-    session.add("sessionToken", sessionToken)
+    let session = JSONWriter.secret { session in
+      session.add("sessionId", credential.accessKeyId)
+      session.add("sessionKey", credential.secretAccessKey)
+      session.add("sessionToken", sessionToken)
+    }
     var query = FormBody()
     query.add("Action", "getSigninToken")
     query.add("SessionDuration", duration.map { String($0.seconds) })
-    query.add("Session", session.finish())
+    query.add("Session", session)
     let request = JSONRequest(method: "GET", address: hosts.federation, query: query.finish(), route: route).request
     let answer = try await caller.call(AWSCall(action: Self.action, host: host, request: { _ in request }), .json)
     return try answer.read { json throws(MalformedResponse) in

@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -301,28 +302,24 @@ final class CredentialEndpoint: Sendable {
 
   private static func refusal(_ status: UInt32, _ code: String, _ text: String) -> LoopbackServer.Response {
     LoopbackServer.Response(
-      status: status, type: "application/json", body: SecretBytes(#"{"code":"\#(code)","message":"\#(text)"}"#))
+      status: status, type: "application/json",
+      body: JSONWriter.secret { json in
+        json.add("code", code)
+        json.add("message", text)
+      })
   }
 
   private static func response(_ credential: Credential) -> LoopbackServer.Response {
     LoopbackServer.Response(status: 200, type: "application/json", body: document(credential))
   }
 
-  /// `{"AccessKeyId","SecretAccessKey","Token","Expiration","AccountId"}`: none of them needs escaping, since only plain ASCII is taken from AWS.
   private static func document(_ credential: Credential) -> SecretBytes {
-    var pieces: [SecretBytes] = [
-      SecretBytes(#"{"AccessKeyId":"\#(credential.accessKeyId)","SecretAccessKey":""#), credential.secretAccessKey,
-    ]
-    if let token = credential.sessionToken { pieces += [SecretBytes(#"","Token":""#), token] }
-    let end = credential.expiresAt.map { #"","Expiration":"\#($0.iso8601)"# } ?? ""
-    let account = credential.accountId.map { #"","AccountId":"\#($0)"# } ?? ""
-    pieces.append(SecretBytes(end + account + #""}"#))
-    return SecretBytes(count: pieces.reduce(0) { $0 + $1.count }) { form in
-      var offset = 0
-      for piece in pieces {
-        piece.withBytes { UnsafeMutableRawBufferPointer(rebasing: form[offset..<offset + $0.count]).copyMemory(from: $0) }
-        offset += piece.count
-      }
+    JSONWriter.secret { json in
+      json.add("AccessKeyId", credential.accessKeyId)
+      json.add("SecretAccessKey", credential.secretAccessKey)
+      json.add("Token", credential.sessionToken)
+      json.add("Expiration", credential.expiresAt?.iso8601)
+      json.add("AccountId", credential.accountId)
     }
   }
 }

@@ -1,4 +1,5 @@
 import AWSConfig
+import VaultBytes
 import VaultModel
 
 /// `vault import --dry-run`: the files as they are understood, and nothing changed.

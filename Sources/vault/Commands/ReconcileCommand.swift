@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultDatabase
 import VaultModel
 

@@ -101,7 +101,7 @@ struct ExportJSON: AuditLineWriter {
       writer.field("signature", hex(head.signature))
     }
     exporter.append(",\"head\":")
-    exporter.append(writer.take().span.bytes)
+    writer.buffer.withBytes { exporter.append($0) }
   }
 
   /// The part of a time that its text leaves out; nothing where that is zero.
@@ -138,19 +138,5 @@ struct ExportJSON: AuditLineWriter {
     exporter.append(UInt8(ascii: "\""))
     days.append(moment, to: &exporter)
     exporter.append(UInt8(ascii: "\""))
-  }
-}
-
-extension ByteBuffer {
-  /// A JSON string. What is not plain is left to ``JSONWriter``, so that every report escapes alike.
-  mutating func append(json bytes: UnsafeRawBufferPointer) {
-    append(UInt8(ascii: "\""))
-    if appendPlain(bytes, without: UInt8(ascii: "\""), UInt8(ascii: "\\")) {
-      append(UInt8(ascii: "\""))
-      return
-    }
-    var writer = JSONWriter()
-    writer.string(String(decoding: bytes, as: UTF8.self))
-    append(writer.take().span.bytes.extracting(droppingFirst: 1))
   }
 }

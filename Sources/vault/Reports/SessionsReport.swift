@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultDatabase
 import VaultModel
 

@@ -1,20 +1,23 @@
 import Glibc
-import VaultBytes
 
 /// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: what is not JSON is nil, whatever it is.
-struct JSONScanner {
-  private let bytes: UnsafeRawBufferPointer
-  private var offset = 0
+public struct JSONScanner {
+  @usableFromInline let bytes: UnsafeRawBufferPointer
+  @usableFromInline var offset = 0
 
-  init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  /// - Parameter bytes: live longer than this.
+  @inlinable
+  public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-  private var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
+  @inlinable var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
-  private mutating func skipBlanks() {
+  @inlinable
+  mutating func skipBlanks() {
     while let byte, byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A { offset += 1 }
   }
 
-  var isAtEnd: Bool {
+  /// Whether nothing but blanks is left.
+  public var isAtEnd: Bool {
     mutating get {
       skipBlanks()
       return offset == bytes.count
@@ -22,7 +25,8 @@ struct JSONScanner {
   }
 
   /// Whether this byte comes next; then it is read.
-  mutating func take(_ wanted: Unicode.Scalar) -> Bool {
+  @inlinable
+  public mutating func take(_ wanted: Unicode.Scalar) -> Bool {
     skipBlanks()
     guard byte == UInt8(ascii: wanted) else { return false }
     offset += 1
@@ -30,7 +34,8 @@ struct JSONScanner {
   }
 
   /// Whether this word comes next; then it is read.
-  mutating func take(word: StaticString) -> Bool {
+  @inlinable
+  public mutating func take(word: StaticString) -> Bool {
     skipBlanks()
     guard isNext(word) else { return false }
     offset += word.utf8CodeUnitCount
@@ -38,7 +43,8 @@ struct JSONScanner {
   }
 
   /// Whether a field of this name comes next, written without escapes; then its name and the colon are read, and nothing else otherwise.
-  mutating func take(field: StaticString) -> Bool {
+  @inlinable
+  public mutating func take(field: StaticString) -> Bool {
     let start = offset
     if take("\""), isNext(field) {
       offset += field.utf8CodeUnitCount
@@ -52,14 +58,15 @@ struct JSONScanner {
     return false
   }
 
-  private func isNext(_ word: StaticString) -> Bool {
+  @inlinable
+  func isNext(_ word: StaticString) -> Bool {
     let length = word.utf8CodeUnitCount
     guard bytes.count - offset >= length, let start = bytes.baseAddress else { return false }
     return memcmp(start + offset, word.utf8Start, length) == 0
   }
 
   /// An integer that fits.
-  mutating func number() -> Int64? {
+  public mutating func number() -> Int64? {
     skipBlanks()
     let isNegative = byte == UInt8(ascii: "-")
     if isNegative { offset += 1 }
@@ -80,7 +87,7 @@ struct JSONScanner {
   }
 
   /// Reads a string and adds what it says to `text`.
-  mutating func string(into text: inout ByteBuffer) -> Bool {
+  public mutating func string(into text: inout ByteBuffer) -> Bool {
     guard take("\"") else { return false }
     while true {
       let from = offset
