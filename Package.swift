@@ -89,7 +89,7 @@ let package = Package(
     .executableTarget(
       name: "KeyStoreProbe", dependencies: ["VaultModel", "VaultSecrets", "VaultKeys"], path: "Tests/Support/KeyStoreProbe",
       swiftSettings: strict),
-    tests("VaultBytesTests", ["VaultBytes"]),
+    tests("VaultBytesTests", ["VaultBytes", "TestSupport"]),
     tests("VaultModelTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),

@@ -58,17 +58,4 @@ struct GeneratedLog {
     let end: ProgramEnd
     let errors: String
   }
-
-  /// Whether a terminal would show the text and do nothing else: no control character but the line break, no direction mark.
-  static func isInert(_ text: String) -> Bool {
-    text.unicodeScalars.allSatisfy { scalar in
-      switch scalar.value {
-      case 0x0A: true
-      case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB,
-        0xE0000...0xE007F:
-        false
-      default: true
-      }
-    }
-  }
 }

@@ -66,6 +66,24 @@ import VaultModel
     }
   }
 
+  @Test("no unsafe character is sent to a syslog receiver, whichever text holds it")
+  func unsafe() {
+    for scalar in UnsafeCharacters.all {
+      let text = "a\(scalar)b"
+      var event = AuditEvent(
+        action: .deliver, outcome: .success, trigger: .exec, profile: text,
+        requester: Requester(
+          user: text, uid: 1_000, pid: 42, program: text, executable: text, directory: text, parent: text, host: text))
+      event.roleARN = text
+      (event.reason, event.error, event.detail, event.requestId) = (text, text, text, text)
+      let record = AuditRecord(
+        id: text, sequence: 41, time: Timestamp(milliseconds: 0), event: event, subject: nil, subjectVersion: nil,
+        hash: [UInt8](repeating: 7, count: 32))
+      let message = String(decoding: SyslogMessage.bytes(of: ExportFields(record, vaultId: "vlt_1")), as: UTF8.self)
+      #expect(UnsafeCharacters.areMissing(in: message) && !message.contains("\n"), "\(scalar.value)")
+    }
+  }
+
   @Test("messages of a stream are told apart by their lengths, whatever is in them", arguments: [UInt64(1), 2, 3])
   func stream(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
