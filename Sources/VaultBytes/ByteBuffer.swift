@@ -43,7 +43,11 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
   }
 
   /// Forgets what stands from a place on; the memory stays.
-  @inlinable public mutating func removeAll(from place: Int = 0) { end = min(end, place) }
+  @inlinable
+  public mutating func removeAll(from place: Int = 0) {
+    precondition(place >= 0)
+    end = min(end, place)
+  }
 
   // MARK: Appending
 
@@ -57,6 +61,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
 
   /// Adds as many bytes as `fill` says that it wrote into room for `length`; nothing where that is negative.
   public mutating func fill(_ length: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
+    precondition(length >= 0)
     if length > capacity - end { grow(length) }
     let written = fill(UnsafeMutableRawBufferPointer(start: start + end, count: length))
     end += min(max(written, 0), length)

@@ -11,7 +11,7 @@ public struct JSONScanner {
 
   @inlinable var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
 
-  @inlinable
+  @inlinable @inline(__always)
   mutating func skipBlanks() {
     while let byte, byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A { offset += 1 }
   }
@@ -25,7 +25,7 @@ public struct JSONScanner {
   }
 
   /// Whether this byte comes next; then it is read.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func take(_ wanted: Unicode.Scalar) -> Bool {
     skipBlanks()
     guard byte == UInt8(ascii: wanted) else { return false }
@@ -58,7 +58,7 @@ public struct JSONScanner {
     return false
   }
 
-  @inlinable
+  @inlinable @inline(__always)
   func isNext(_ word: StaticString) -> Bool {
     let length = word.utf8CodeUnitCount
     guard bytes.count - offset >= length, let start = bytes.baseAddress else { return false }

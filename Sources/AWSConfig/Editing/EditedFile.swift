@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// A file of the person's that is changed as a whole: read, changed, and swapped with the new one, so that nobody ever sees half of it and
@@ -147,18 +148,12 @@ public struct EditedFile {
     }
     var isGone = false
     defer { if !isGone { unlink(temporary) } }
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes { write(file, $0.baseAddress! + written, $0.count - written) }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        let code = errno
-        close(file)
-        throw Failure(
-          "cannot write \(path) (\(String(cString: strerror(code))))", hint: "is there room, and may you write in that folder?",
-          exitStatus: .inputOutput)
-      }
-      written += count
+    guard writeAll(bytes.span.bytes, to: file) else {
+      let code = errno
+      close(file)
+      throw Failure(
+        "cannot write \(path) (\(String(cString: strerror(code))))", hint: "is there room, and may you write in that folder?",
+        exitStatus: .inputOutput)
     }
     guard fchmod(file, mode) == 0, fsync(file) == 0 else {
       close(file)

@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultSecrets
 
 /// A file that nobody else can have read or changed. The one place of this module that opens files.
@@ -114,14 +115,7 @@ final class PrivateFile {
       defer { close(descriptor) }
       // Whatever the umask took away.
       guard fchmod(descriptor, 0o600) == 0 else { throw failure(path) }
-      var rest = bytes[...]
-      while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { throw failure(path) }
-        rest = rest.dropFirst(count)
-      }
-      guard fsync(descriptor) == 0 else { throw failure(path) }
+      guard writeAll(bytes.span.bytes, to: descriptor), fsync(descriptor) == 0 else { throw failure(path) }
       guard renameat(directory, temporary, directory, name) == 0 else { throw failure(folder + "/" + name) }
     } catch {
       unlinkat(directory, temporary, 0)

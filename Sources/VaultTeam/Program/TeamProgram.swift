@@ -131,14 +131,8 @@ public enum TeamProgram {
   }
 
   private static func flush(_ bytes: inout [UInt8]) throws {
-    var offset = 0
-    while offset < bytes.count {
-      let written = bytes.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + offset, $0.count - offset) }
-      if written > 0 {
-        offset += written
-      } else if errno != EINTR {
-        throw Failure("nobody reads the rows any more (errno \(errno))", exitStatus: .inputOutput)
-      }
+    guard writeAll(bytes.span.bytes, to: 1) else {
+      throw Failure("nobody reads the rows any more (errno \(errno))", exitStatus: .inputOutput)
     }
     bytes.removeAll(keepingCapacity: true)
   }
@@ -160,16 +154,7 @@ public enum TeamProgram {
 
   static func notice(_ text: String) { write(to: 2, "vault: \(safeText(text))\n") }
 
-  static func write(to descriptor: Int32, _ text: String) {
-    var text = text
-    text.withUTF8 { bytes in
-      var offset = 0
-      while offset < bytes.count {
-        let written = Glibc.write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
-        if written > 0 { offset += written } else if errno != EINTR { return }
-      }
-    }
-  }
+  static func write(to descriptor: Int32, _ text: String) { writeAll(text.utf8.span.bytes, to: descriptor) }
 
   static func environmentValue(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

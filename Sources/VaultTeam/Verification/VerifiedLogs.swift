@@ -84,13 +84,7 @@ struct VerifiedLogs {
     let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw unsaved() }
     defer { close(file) }
-    let bytes = Array(text.utf8)
-    var offset = 0
-    while offset < bytes.count {
-      let written = bytes.withUnsafeBytes { write(file, $0.baseAddress! + offset, $0.count - offset) }
-      if written > 0 { offset += written } else if errno != EINTR { throw unsaved() }
-    }
-    guard fsync(file) == 0, rename(draft, path) == 0 else { throw unsaved() }
+    guard writeAll(text.utf8.span.bytes, to: file), fsync(file) == 0, rename(draft, path) == 0 else { throw unsaved() }
   }
 
   private func unsaved() -> Failure {

@@ -15,16 +15,10 @@ struct ByteSink: ~Copyable {
   /// Writes what is there, where it is more than `limit`.
   mutating func flush(above limit: Int = 0) throws(Failure) {
     guard bytes.count > limit else { return }
-    var offset = 0
-    while offset < bytes.count {
-      let written = bytes.withBytes { write(descriptor, $0.baseAddress! + offset, $0.count - offset) }
-      if written > 0 {
-        offset += written
-      } else if errno != EINTR {
-        // A reader that has gone away (`| head`) ends us quietly, as SIGPIPE would.
-        if errno == EPIPE { exit(0) }
-        throw Failure("cannot write the export (\(String(cString: strerror(errno))))", exitStatus: .inputOutput)
-      }
+    guard bytes.withBytes({ writeAll($0.bytes, to: descriptor) }) else {
+      // A reader that has gone away (`| head`) ends us quietly, as SIGPIPE would.
+      if errno == EPIPE { exit(0) }
+      throw Failure("cannot write the export (\(String(cString: strerror(errno))))", exitStatus: .inputOutput)
     }
     bytes.removeAll()
   }

@@ -119,10 +119,7 @@ struct MultiSelect {
     return count
   }
 
-  private func write(_ text: String, to terminal: Int32) {
-    var text = text
-    text.withUTF8 { _ = Glibc.write(terminal, $0.baseAddress, $0.count) }
-  }
+  private func write(_ text: String, to terminal: Int32) { writeAll(text.utf8.span.bytes, to: terminal) }
 
   /// What was pressed by now; several keys where they came at once.
   private static func keys(from terminal: Int32) -> [Key] {

@@ -32,16 +32,10 @@ struct Output: ~Copyable {
   /// Sends what is there. A reader that has gone away (`vault list | head`) ends us quietly, as SIGPIPE would.
   mutating func flush() {
     if isPaged, Pager.show(buffer) { return buffer.removeAll() }
-    var offset = 0
-    while offset < buffer.count {
-      let written = buffer.withUnsafeBytes { Glibc.write(1, $0.baseAddress! + offset, $0.count - offset) }
-      if written > 0 {
-        offset += written
-      } else if errno != EINTR {
-        if errno == EPIPE { exit(0) }
-        Diagnostics.report(Failure("cannot write to standard output (errno \(errno))", exitStatus: .inputOutput))
-        exit(ExitStatus.inputOutput.rawValue)
-      }
+    guard writeAll(buffer.span.bytes, to: 1) else {
+      if errno == EPIPE { exit(0) }
+      Diagnostics.report(Failure("cannot write to standard output (errno \(errno))", exitStatus: .inputOutput))
+      exit(ExitStatus.inputOutput.rawValue)
     }
     buffer.removeAll(keepingCapacity: true)
   }
@@ -58,15 +52,5 @@ enum Diagnostics {
   /// - Parameter text: of ours, or of a program that a profile names, which may be a vault too.
   static func notice(_ text: String) { write((text.hasPrefix("vault: ") ? "" : "vault: ") + safeText(text) + "\n") }
 
-  static func write(_ text: String) {
-    var text = text
-    text.withUTF8 { bytes in
-      var offset = 0
-      while offset < bytes.count {
-        let written = Glibc.write(2, bytes.baseAddress! + offset, bytes.count - offset)
-        if written <= 0, errno != EINTR { return }
-        if written > 0 { offset += written }
-      }
-    }
-  }
+  static func write(_ text: String) { writeAll(text.utf8.span.bytes, to: 2) }
 }

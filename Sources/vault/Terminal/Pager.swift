@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// A table that is longer than the terminal, shown by the person's pager, as git does it.
@@ -28,7 +29,7 @@ enum Pager {
     close(ends[0])
     // It decides about Ctrl-C; and it may end before it has read everything.
     let before = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN), signal(SIGPIPE, SIG_IGN))
-    write(text, to: ends[1])
+    writeAll(text.span.bytes, to: ends[1])
     close(ends[1])
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
@@ -61,14 +62,6 @@ enum Pager {
     defer { words.forEach { free($0) } }
     var child: pid_t = 0
     return posix_spawn(&child, "/bin/sh", &actions, nil, &words, sys_environment()) == 0 ? child : nil
-  }
-
-  private static func write(_ text: [UInt8], to descriptor: Int32) {
-    var offset = 0
-    while offset < text.count {
-      let written = text.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + offset, $0.count - offset) }
-      if written > 0 { offset += written } else if errno != EINTR { return }
-    }
   }
 
   /// The rows of a screen that a text takes: a line that is wider than the screen has several.

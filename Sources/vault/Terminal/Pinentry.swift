@@ -76,10 +76,7 @@ enum Pinentry {
     return false
   }
 
-  private static func say(_ command: String, to descriptor: Int32) {
-    var text = command + "\n"
-    text.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
-  }
+  private static func say(_ command: String, to descriptor: Int32) { writeAll((command + "\n").utf8.span.bytes, to: descriptor) }
 
   /// One line of what it says, in a buffer that is wiped.
   private static func line(_ descriptor: Int32) -> WireBuffer? {

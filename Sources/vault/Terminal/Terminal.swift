@@ -53,8 +53,7 @@ enum Terminal {
     during.c_lflag &= ~tcflag_t(ISIG)
     withUnsafeMutableBytes(of: &during.c_cc) { $0[Int(VEOL)] = interrupt }
     tcsetattr(descriptor, TCSAFLUSH, &during)
-    var text = safeText(question) + " "
-    text.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
+    writeAll((safeText(question) + " ").utf8.span.bytes, to: descriptor)
     let (line, interrupted) = readLine(descriptor)
     tcsetattr(descriptor, TCSAFLUSH, &before)
     if !echo || interrupted { _ = write(descriptor, "\n", 1) }

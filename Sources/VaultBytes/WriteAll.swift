@@ -1,0 +1,16 @@
+import Glibc
+
+/// Writes all of the bytes to a descriptor, also where a signal comes between.
+///
+/// - Returns: false, with `errno`, where it takes no more.
+@discardableResult
+public func writeAll(_ bytes: RawSpan, to descriptor: Int32) -> Bool {
+  bytes.withUnsafeBytes { bytes in
+    var offset = 0
+    while offset < bytes.count {
+      let written = write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
+      if written > 0 { offset += written } else if written == 0 || errno != EINTR { return false }
+    }
+    return true
+  }
+}
