@@ -1,12 +1,14 @@
-// swift-tools-version: 6.0
+// swift-tools-version: 6.2
 import PackageDescription
 
 /// Swift 6 language mode, and a warning is an error, in every target of ours.
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
 
 /// A target of ours, lowest first; it may import only what it names (`make lint` checks that).
-func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
-  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+func module(
+  _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [], settings: [SwiftSetting] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict + settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -40,7 +42,8 @@ let package = Package(
     .target(name: "CWipingHeap", path: "Sources/C/CWipingHeap"),
     .target(name: "CBlake2", path: "Sources/C/CBlake2"),
 
-    module("VaultBytes"),
+    // The scanner keeps a span, so that every look at what is scanned is within bounds.
+    module("VaultBytes", settings: [.enableExperimentalFeature("Lifetimes")]),
     module("VaultModel", ["VaultBytes"]),
     module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium", "CBlake2"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),

@@ -11,7 +11,7 @@ die() {
 }
 
 PATH=$PATH:/opt/swift/usr/bin
-command -v swift >/dev/null || die "Swift 6 is missing: install the toolchain from swift.org (in PATH or /opt/swift)"
+command -v swift >/dev/null || die "Swift 6.2 is missing: install the toolchain from swift.org (in PATH or /opt/swift)"
 
 packages=()
 python=

@@ -1,15 +1,19 @@
 import Glibc
 
 /// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: what is not JSON is nil, whatever it is.
-public struct JSONScanner {
-  @usableFromInline let bytes: UnsafeRawBufferPointer
+public struct JSONScanner: ~Escapable {
+  @usableFromInline let bytes: RawSpan
   @usableFromInline var offset = 0
 
-  /// - Parameter bytes: live longer than this.
   @inlinable
-  public init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+  @_lifetime(copy bytes)
+  public init(_ bytes: RawSpan) { self.bytes = bytes }
 
-  @inlinable var byte: UInt8? { offset < bytes.count ? bytes[offset] : nil }
+  /// Within bounds, or the program ends.
+  @inlinable
+  func at(_ place: Int) -> UInt8 { bytes.unsafeLoad(fromByteOffset: place, as: UInt8.self) }
+
+  @inlinable var byte: UInt8? { offset < bytes.byteCount ? at(offset) : nil }
 
   @inlinable @inline(__always)
   mutating func skipBlanks() {
@@ -20,7 +24,7 @@ public struct JSONScanner {
   public var isAtEnd: Bool {
     mutating get {
       skipBlanks()
-      return offset == bytes.count
+      return offset == bytes.byteCount
     }
   }
 
@@ -61,8 +65,8 @@ public struct JSONScanner {
   @inlinable @inline(__always)
   func isNext(_ word: StaticString) -> Bool {
     let length = word.utf8CodeUnitCount
-    guard bytes.count - offset >= length, let start = bytes.baseAddress else { return false }
-    return memcmp(start + offset, word.utf8Start, length) == 0
+    guard bytes.byteCount - offset >= length else { return false }
+    return bytes.withUnsafeBytes { memcmp($0.baseAddress! + offset, word.utf8Start, length) == 0 }
   }
 
   /// An integer that fits.
@@ -81,7 +85,7 @@ public struct JSONScanner {
       offset += 1
     }
     // No leading zero, and no fraction or exponent behind it: those are no numbers of ours.
-    guard offset > first, bytes[first] != 48 || offset == first + 1 else { return nil }
+    guard offset > first, at(first) != 48 || offset == first + 1 else { return nil }
     if let byte, byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e") { return nil }
     return value
   }
@@ -92,7 +96,7 @@ public struct JSONScanner {
     while true {
       let from = offset
       skipPlain()
-      text.append(UnsafeRawBufferPointer(rebasing: bytes[from..<offset]))
+      text.append(bytes.extracting(from..<offset))
       guard let byte, byte >= 0x20 else { return false }
       offset += 1
       if byte == UInt8(ascii: "\"") { return true }
@@ -103,8 +107,8 @@ public struct JSONScanner {
   /// Skips what stands for itself in a string, eight bytes at a time (Warren, "Hacker's Delight", 6-1: find a zero byte).
   private mutating func skipPlain() {
     let ones: UInt64 = 0x0101_0101_0101_0101
-    while bytes.count - offset >= 8 {
-      let block = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    while bytes.byteCount - offset >= 8 {
+      let block = bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
       let quote = block ^ (ones &* 0x22)
       let backslash = block ^ (ones &* 0x5C)
       // A byte above 0x7F stands for itself; what it does to its neighbours is looked at below.
@@ -129,7 +133,7 @@ public struct JSONScanner {
     case UInt8(ascii: "u"):
       guard var value = hexadecimal() else { return false }
       if (0xD800..<0xDC00).contains(value) {
-        guard offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u") else {
+        guard offset + 1 < bytes.byteCount, at(offset) == UInt8(ascii: "\\"), at(offset + 1) == UInt8(ascii: "u") else {
           return false
         }
         offset += 2
@@ -144,8 +148,8 @@ public struct JSONScanner {
   }
 
   private mutating func hexadecimal() -> UInt32? {
-    guard bytes.count - offset >= 4, let high = Hexadecimal.byte(bytes[offset], bytes[offset + 1]),
-      let low = Hexadecimal.byte(bytes[offset + 2], bytes[offset + 3])
+    guard bytes.byteCount - offset >= 4, let high = Hexadecimal.byte(at(offset), at(offset + 1)),
+      let low = Hexadecimal.byte(at(offset + 2), at(offset + 3))
     else { return nil }
     offset += 4
     return UInt32(high) << 8 | UInt32(low)

@@ -12,7 +12,7 @@ struct JSONTests {
   private func read(_ json: String) -> [UInt8]? {
     Array(json.utf8).withUnsafeBytes { bytes in
       var text = ByteBuffer()
-      var scanner = JSONScanner(bytes)
+      var scanner = JSONScanner(bytes.bytes)
       return scanner.string(into: &text) && scanner.isAtEnd ? text.withBytes { Array($0) } : nil
     }
   }
@@ -45,7 +45,7 @@ struct JSONTests {
   func numbers(text: String) {
     func number(_ json: String) -> Int64? {
       Array(json.utf8).withUnsafeBytes { bytes in
-        var scanner = JSONScanner(bytes)
+        var scanner = JSONScanner(bytes.bytes)
         return scanner.number()
       }
     }

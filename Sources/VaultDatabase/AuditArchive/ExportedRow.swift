@@ -38,7 +38,7 @@ struct ExportedRow: ~Copyable {
     isSet = 0
     text.removeAll()
     hasCheckpoint = false
-    var scanner = JSONScanner(line)
+    var scanner = JSONScanner(line.bytes)
     if let fault = object(ExportedField.top, &scanner, isTop: true) { return fault }
     guard scanner.isAtEnd else { return "is followed by something else" }
     if let missing = ExportedField.needed.first(where: { if case .none = values[$0.place] { true } else { false } }) {
