@@ -119,7 +119,14 @@ private let cipher = EnvelopeCipher(
   _ = HTTPDate.parse(raw)
   if let checkpoint = AuditCheckpoint(line: raw) { must(AuditCheckpoint(line: checkpoint.line) == checkpoint, raw) }
   if let key = unhex(raw, count: 8) { must(hex(key) == raw.lowercased(), raw) }
-  _ = Base64.decoded(secret(bytes))
+  if let decoded = Base64.decoded(secret(bytes)) { must(decoded.count * 4 / 3 <= bytes.count, "\(bytes)") }
+  var json = ByteBuffer()
+  bytes.withUnsafeBytes { json.append(json: $0) }
+  json.withBytes { json in
+    var scanner = JSONScanner(json.bytes)
+    var back = ByteBuffer()
+    must(scanner.string(into: &back) && scanner.isAtEnd && back.withBytes { $0.elementsEqual(raw.utf8) }, "\(bytes)")
+  }
 }
 
 /// A command line of the config file, split as the SDKs split it.
@@ -175,6 +182,6 @@ private let cipher = EnvelopeCipher(
   var reader = TeamStream.Reader()
   for half in [bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]] {
     half.withUnsafeBytes { reader.append($0) }
-    guard (try? reader.take({ form, _ in look(form) })) != nil else { return }
+    guard (try? reader.take({ form, _, _ in look(form) })) != nil else { return }
   }
 }
