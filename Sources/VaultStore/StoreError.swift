@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// What the store refuses.
