@@ -39,7 +39,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     case .service(let code, let text, _):
       return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(1_000)))\(tries)"
     case .transport(let error): return "\(action): \(error.message)\(tries)"
-    case .malformedResponse(let what): return "\(action): \(host) sent what is no answer of AWS: \(what)\(tries)"
+    case .malformedResponse(let what): return "\(action): unexpected response from \(host), not from AWS: \(what)\(tries)"
     case .invalid(let what): return "\(action): \(what)"
     }
   }

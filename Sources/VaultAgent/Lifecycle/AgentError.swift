@@ -58,10 +58,10 @@ public enum AgentError: ReportableError {
       "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
     case .locked: "the vault is locked"
     case .screenLocked: "the vault is locked while the screen is"
-    case .nobodyToAsk(let question): "nobody is there to answer: \(question)"
+    case .nobodyToAsk(let question): "cannot ask, there is no terminal: \(question)"
     case .unanswered(let question): "nobody has answered: \(question)"
     case .badMFACode: "an MFA code has six digits"
-    case .badRequest(let what): "the request makes no sense: \(what)"
+    case .badRequest(let what): "invalid request: \(what)"
     case .unknownRequest: "the agent does not know this request"
     case .otherVersion(let client, let agent):
       client > agent

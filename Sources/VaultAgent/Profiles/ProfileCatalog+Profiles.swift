@@ -21,7 +21,7 @@ extension ProfileCatalog {
   {
     guard ProfileChange.isProfileName(change.name) else {
       throw AgentError.badRequest(
-        "a profile's name has 1 to 256 bytes without control characters, and does not begin with -")
+        "invalid profile name: use 1 to 256 bytes without control characters, not beginning with -")
     }
     var section = try reader.section(.profile, change.name)
     if change.mustExist {

@@ -53,7 +53,7 @@ public enum DatabaseError: ReportableError, Hashable {
       "\(path) was written by a newer vault (schema \(found); this one knows \(known))"
     case .constraint(let path): "what was to be written contradicts what \(path) holds"
     case .insecure(let path, let why, _): "\(path) \(why)"
-    case .badRow(let table, let what): "a row of \(table) makes no sense: \(what)"
+    case .badRow(let table, let what): "invalid row in \(table): \(what)"
     case .foreignSchema(let path, let what): "somebody else changed the tables of \(path): \(what)"
     case .notWritten(let path): "\(path) did not keep a row that was written"
     case .other(let path, let code): "\(path): SQLite error \(code)"

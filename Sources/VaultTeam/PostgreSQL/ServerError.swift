@@ -73,7 +73,7 @@ enum ServerError: ReportableError, Hashable {
     case .taken: "somebody else ships this log at the same time"
     case .other(let state, let said): "the team's server failed (\(state)): \(said)"
     case .address(let said): "that is no address of a PostgreSQL: \(said)"
-    case .senseless: "the team's server answered what makes no sense"
+    case .senseless: "unexpected answer from the team's server"
     case .outOfMemory: "there is no memory for a connection"
     }
   }

@@ -18,7 +18,9 @@ struct TeamOptions {
   subscript(_ name: String) -> String? { values[name] }
 
   func address(_ name: String) throws -> ServerAddress {
-    guard let text = values[name] else { throw Failure("which server?", hint: "--\(name) postgresql://…", exitStatus: .usage) }
+    guard let text = values[name] else {
+      throw Failure("missing option: --\(name)", hint: "--\(name) postgresql://…", exitStatus: .usage)
+    }
     // libpq takes the file of services from nowhere else than its environment, which has nothing else of libpq's any more.
     if let services = values["service-file"] { setenv("PGSERVICEFILE", services, 1) }
     let address = try ServerAddress(text, passwords: values["passfile"])

@@ -52,7 +52,7 @@ struct VerifiedLogs {
       guard words.count == 7, let key = unhex(words[2], count: 32), let sequence = Int64(words[3]), sequence >= 0,
         sequence <= TeamPass.lastNumber, let hash = unhex(words[4], count: 32), let rows = Int64(words[5]), rows >= 0,
         rows <= sequence, let archived = Int64(words[6]), archived >= 0, archived <= sequence
-      else { throw damage("has a line that makes no sense") }
+      else { throw damage("has an invalid line") }
       entries[String(words[0])] = Entry(
         login: String(words[1]), key: key, place: ChainPosition(sequence: sequence, hash: hash), rows: rows, archived: archived)
     }

@@ -113,7 +113,7 @@ struct Arguments {
   func single(_ what: String, required: Bool = true) throws(Failure) -> String? {
     guard positional.count <= 1 else { throw Failure("too many words: \"\(positional[1])\"", exitStatus: .usage) }
     if required, positional.first?.isEmpty != false {
-      throw Failure("which \(what)?", hint: "see `vault --help`", exitStatus: .usage)
+      throw Failure("missing argument: \(what)", hint: "see `vault --help`", exitStatus: .usage)
     }
     return positional.first
   }
@@ -129,7 +129,7 @@ struct Arguments {
 
   /// The one positional word.
   func required(_ what: String) throws(Failure) -> String {
-    guard let word = try single(what) else { throw Failure("which \(what)?", exitStatus: .usage) }
+    guard let word = try single(what) else { throw Failure("missing argument: \(what)", exitStatus: .usage) }
     return word
   }
 }

@@ -11,7 +11,7 @@ enum Help {
 
   static func overview() -> String {
     var text = """
-      Reach AWS as an application role, with temporary credentials that are sealed, fresh and logged.
+      Run commands with temporary AWS role credentials: encrypted at rest, renewed automatically, audited.
 
       usage: vault COMMAND [options] …
 
@@ -27,8 +27,8 @@ enum Help {
     }
     return text + """
 
-      vault COMMAND --help tells a command's options; vault --version its version.
-      Exit status: as sysexits.h; for exec, the command's own.
+      vault COMMAND --help shows a command's options; vault --version shows the version.
+      Exit status: see sysexits.h; for exec, that of the command.
 
       """
   }

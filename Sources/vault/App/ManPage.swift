@@ -37,7 +37,7 @@ enum ManPage {
   }
 
   private static let statuses = [
-    ("0", "done"), ("64", "the command line makes no sense"), ("65", "input that can be read but makes no sense"),
+    ("0", "done"), ("64", "usage error"), ("65", "invalid input"),
     ("66", "no such profile or file"), ("69", "AWS, the network or the keyring cannot be reached, after all retries"),
     ("70", "a fault of vault's own"), ("73", "something cannot be created"),
     ("74", "the disk is full or fails, or the database is damaged; nothing was handed out"),

@@ -8,30 +8,30 @@ import VaultWire
 enum AccessKeyCommands {
   static let all = [
     Command(
-      "access-key add", "NAME", "seal an access key (asked for, or read from standard input)",
+      "access-key add", "NAME", "store an access key, encrypted (typed, or read from standard input)",
       options: [
-        OptionSpec("access-key-id", value: "ID", "the key's id; only the secret is then asked for"),
-        OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the key's own sessions need"),
-        OptionSpec("totp", "keep the secret of the key's virtual MFA device too; the vault then makes its codes"),
-        OptionSpec("replace", "take the place of the key that has this name"),
+        OptionSpec("access-key-id", value: "ID", "the key's ID; only the secret is then asked for"),
+        OptionSpec("mfa-serial", value: "SERIAL", "the MFA device for the key's sessions"),
+        OptionSpec("totp", "also store the virtual MFA device's secret, so that the vault generates its codes"),
+        OptionSpec("replace", "replace an existing key of this name"),
       ], run: add),
-    Command("access-key list", "", "the access keys that the vault holds", options: ReportCommands.formats, run: list),
+    Command("access-key list", "", "list the access keys in the vault", options: ReportCommands.formats, run: list),
     Command(
-      "access-key rotate", "NAME", "a new key at IAM in place of the old one, which is deleted",
+      "access-key rotate", "NAME", "replace an access key with a new one in IAM, and delete the old one",
       options: [
         OptionSpec("mfa-code", value: "CODE", "the code of the key's MFA device"),
-        OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
+        OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
       ], run: rotate),
-    Command("access-key remove", "NAME", "take an access key out of the vault") { arguments, paths in
+    Command("access-key remove", "NAME", "remove an access key from the vault") { arguments, paths in
       let writer = MessageWriter(.removeAccessKey)
-      writer.add(.name, try arguments.required("access key"))
+      writer.add(.name, try arguments.required("NAME"))
       _ = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("removed")
     },
   ]
 
   private static func add(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let name = try arguments.required("name")
+    let name = try arguments.required("NAME")
     let id: WireBuffer
     if let text = arguments["access-key-id"] {
       id = WireBuffer()
@@ -52,7 +52,7 @@ enum AccessKeyCommands {
     var device: WireBuffer?
     if arguments.has("totp") {
       guard arguments["mfa-serial"] != nil else {
-        throw Failure("--totp: of which device?", hint: "--mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME", exitStatus: .usage)
+        throw Failure("--totp needs --mfa-serial", hint: "--mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME", exitStatus: .usage)
       }
       device = try ask("Secret key of the MFA device:", echo: false)
     }
@@ -68,7 +68,7 @@ enum AccessKeyCommands {
   }
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let name = try arguments.required("access key")
+    let name = try arguments.required("NAME")
     let writer = MessageWriter(.rotateAccessKey)
     writer.add(.name, name)
     writer.add(.profile, name)

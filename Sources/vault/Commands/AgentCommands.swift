@@ -7,7 +7,7 @@ import VaultWire
 /// `vault agent …`: starting, stopping and watching the agent.
 enum AgentCommands {
   static let all = [
-    Command("agent run", "", "be the agent, in the foreground") { arguments, _ in
+    Command("agent run", "", "run the agent in the foreground") { arguments, _ in
       try arguments.none()
       let program = try AgentStarter.program()
       var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
@@ -25,7 +25,7 @@ enum AgentCommands {
       _ = try client.ask(MessageWriter(.status))
       Diagnostics.notice("the agent runs")
     },
-    Command("agent stop", "", "stop the agent; what is under way is finished") { arguments, paths in
+    Command("agent stop", "", "stop the agent after finishing current requests") { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
       guard try AgentClient(paths: paths).askRunning(MessageWriter(.stop)) != nil else {
@@ -34,8 +34,9 @@ enum AgentCommands {
       try waitForEnd(of: agent, paths)
       Diagnostics.notice("the agent has stopped")
     },
-    Command("agent status", "", "whether the agent runs, and since when", options: ReportCommands.formats, run: status),
-    Command("agent log", "", "the agent's own log") { arguments, paths in
+    Command(
+      "agent status", "", "show whether the agent is running, and since when", options: ReportCommands.formats, run: status),
+    Command("agent log", "", "show the agent's log") { arguments, paths in
       try arguments.none()
       try printLog(paths.log)
     },

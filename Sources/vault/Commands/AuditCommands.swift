@@ -11,26 +11,26 @@ import VaultWire
 enum AuditCommands {
   static let all = [
     Command(
-      "audit verify", "[FILE …]", "prove that the audit log, an archived part of it, or an export is whole",
+      "audit verify", "[FILE …]", "verify the audit log, an archive of it, or an export",
       options: [
         OptionSpec("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
-        OptionSpec("public-key", value: "HEX", "the key that signs the heads, as you were given it"),
-        OptionSpec("partial", "of an export: rows may be missing, as a filter leaves them out, and the end need not be signed"),
-        OptionSpec("thorough", "look at each entry of the indexes by which reports find rows, also in a log of over 100,000"),
-        OptionSpec("offline", "do not ask the agent for the head that the key store holds"),
-        OptionSpec("from", value: "URL", "the logs that the team's PostgreSQL holds, each by itself"),
-        OptionSpec("vault", value: "ID", "of those, only this vault's (vlt_…)"),
-        OptionSpec("login", value: "LOGIN", "of those, only this login's"),
-        OptionSpec("full", "of those, also the rows that were proven on this machine before"),
-        OptionSpec("forget", value: "ID", "of those, forget what was proven of this vault on this machine"),
+        OptionSpec("public-key", value: "HEX", "the key that signs the checkpoints, as it was given to you"),
+        OptionSpec("partial", "for an export: rows may be missing (filters), and the end need not be signed"),
+        OptionSpec("thorough", "check every entry of the report indexes, even in logs of over 100,000 rows"),
+        OptionSpec("offline", "do not compare with the checkpoint in the key store"),
+        OptionSpec("from", value: "URL", "verify each log in the team's PostgreSQL"),
+        OptionSpec("vault", value: "ID", "with --from: only this vault's log (vlt_…)"),
+        OptionSpec("login", value: "LOGIN", "with --from: only this login's logs"),
+        OptionSpec("full", "with --from: also rows that this machine verified before"),
+        OptionSpec("forget", value: "ID", "with --from: forget what this machine verified of this vault"),
       ], run: verify),
     Command(
-      "audit key", "", "the public key that signs the log's heads",
+      "audit key", "", "print the public key that signs the log's checkpoints",
       options: [
-        OptionSpec("new", "print a new verification key for an auditor: it is shown once, and checks all rows from now on")
+        OptionSpec("new", "print a new verification key for an auditor (shown once; verifies all later rows)")
       ],
       run: key),
-    Command("audit accept", "", "go on with a log that was put back from a copy; this is logged") { arguments, paths in
+    Command("audit accept", "", "accept an audit log restored from a backup (recorded in the log)") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.auditAccept)
       ForwardedEnvironment.add(to: writer)
@@ -38,10 +38,10 @@ enum AuditCommands {
       Diagnostics.notice("the log goes on from here, and says so")
     },
     Command(
-      "audit archive", "", "move old rows into a signed file",
+      "audit archive", "", "move old rows to a signed file",
       options: [
-        OptionSpec("before", value: "TIME", "rows from before then (ISO 8601, or 90d)"),
-        OptionSpec("to", value: "FILE", "where to (default: in the vault's folder)"),
+        OptionSpec("before", value: "TIME", "archive rows from before this time (ISO 8601, or 90d)"),
+        OptionSpec("to", value: "FILE", "the archive (default: in the vault's folder)"),
       ], run: archive),
   ]
 
@@ -111,11 +111,11 @@ enum AuditCommands {
     if let agentsFault { throw broken("the audit log", agentsFault) }
     try verifyArchives(reader, verification)
     let archived = try reader.auditSegments().last?.last ?? 0
-    try say("the chain of \(rows.text) is whole" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
+    try say("verified: \(rows.text), chain intact" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
     if !verification.isThorough, rows.count - archived > VerificationInput.maxIndexed {
       Diagnostics.notice("the indexes by which reports find rows were not looked at: --thorough does, in some seconds")
     }
-    if let notCompared { Diagnostics.notice("it was not compared with the head in the key store: \(notCompared)") }
+    if let notCompared { Diagnostics.notice("not compared with the checkpoint in the key store: \(notCompared)") }
   }
 
   /// The files of archived rows, those that are still where they were written.
@@ -183,7 +183,7 @@ enum AuditCommands {
     ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths).ask(writer)
     guard let sequence = reply.texts(.item).first, let key = reply.withBytes(.answer, { hex(Array($0)) }) else {
-      throw Failure("the agent's answer makes no sense", exitStatus: .software)
+      throw Failure("unexpected answer from the agent", exitStatus: .software)
     }
     try say("vault-audit-key-1 \(sequence) \(key)")
     Diagnostics.notice("keep this away from this machine: it proves rows from \(sequence) on, and the vault does not keep it")
@@ -193,10 +193,10 @@ enum AuditCommands {
     try arguments.none()
     let now = SystemClock().now()
     guard let text = arguments["before"] else {
-      throw Failure("before when?", hint: "vault audit archive --before 90d", exitStatus: .usage)
+      throw Failure("missing option: --before", hint: "vault audit archive --before 90d", exitStatus: .usage)
     }
     guard let before = TimeText.moment(text, now: now), before <= now else {
-      throw Failure("--before: \"\(text)\" is no time in the past", hint: "for example 2026-01-01 or 90d", exitStatus: .usage)
+      throw Failure("--before: \"\(text)\" is not a time in the past", hint: "for example 2026-01-01 or 90d", exitStatus: .usage)
     }
     let folder = paths.dataDirectory + "/archive"
     if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }

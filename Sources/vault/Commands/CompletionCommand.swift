@@ -4,8 +4,8 @@ import VaultModel
 ///
 /// Names are never words of the script: the shell's own `compgen -W` would run a `$(…)` that stands in one.
 enum CompletionCommand {
-  static let command = Command("completion", "bash|zsh|fish", "the shell's completion script") { arguments, _ in
-    let shell = try arguments.required("shell")
+  static let command = Command("completion", "bash|zsh|fish", "print a shell completion script") { arguments, _ in
+    let shell = try arguments.required("SHELL")
     var output = Output()
     switch shell {
     case "bash": output.write(bash())

@@ -7,10 +7,10 @@ import VaultWire
 /// `vault config`: the agent's settings, of the machine's file and of the person's, which counts.
 enum ConfigCommand {
   static let command = Command(
-    "config", "[KEY [VALUE]]", "settings: all, one, or a new value for one",
+    "config", "[KEY [VALUE]]", "show or change settings",
     options: [
       OptionSpec("add", "add the value to a list, such as trusted_endpoints"),
-      OptionSpec("unset", "take the setting out of your file"),
+      OptionSpec("unset", "remove the setting from your file"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

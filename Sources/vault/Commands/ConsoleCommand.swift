@@ -5,14 +5,14 @@ import VaultWire
 /// `vault console`: the AWS console in a browser, signed in as a profile.
 enum ConsoleCommand {
   static let command = Command(
-    "console", "PROFILE", "open the AWS console, signed in",
+    "console", "PROFILE", "open the AWS console, signed in as the role",
     options: [
-      OptionSpec("service", short: "s", value: "SERVICE", "the service to begin at, such as s3"),
+      OptionSpec("service", short: "s", value: "SERVICE", "the service to open, such as s3"),
       OptionSpec("region", short: "r", value: "REGION", "the region"),
-      OptionSpec("print", short: "p", "print the address (a secret, for a quarter of an hour) and open no browser"),
-      OptionSpec("browser", value: "COMMAND", "the program that opens it (default: BROWSER, or xdg-open)"),
+      OptionSpec("print", short: "p", "print the URL (secret, valid for 15 minutes) instead of opening a browser"),
+      OptionSpec("browser", value: "COMMAND", "the browser to use (default: BROWSER, or xdg-open)"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
-      OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
+      OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

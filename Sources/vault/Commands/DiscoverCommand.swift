@@ -28,7 +28,7 @@ enum DiscoverCommand {
     let isSAML = arguments.has("saml") || arguments.has("saml-process")
     let writer = MessageWriter(isSAML ? .samlRoles : .discover)
     writer.add(.text, arguments["saml-process"])
-    writer.add(.name, try arguments.single("sso-session", required: false))
+    writer.add(.name, try arguments.single("SSO-SESSION", required: false))
     writer.add(.flow, LoginCommands.flow(arguments))
     ForwardedEnvironment.add(to: writer)
     var client = AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser"))

@@ -8,7 +8,8 @@ import VaultWire
 /// `vault doctor`: looks at everything that a person would have to look at, and says the remedy.
 enum DoctorCommand {
   static let command = Command(
-    "doctor", "", "look at everything, and say what to do", options: [OptionSpec("offline", "ask neither agent nor key store")],
+    "doctor", "", "check the installation and suggest fixes",
+    options: [OptionSpec("offline", "do not contact the agent or the key store")],
     run: run)
 
   private enum Finding {
@@ -43,12 +44,14 @@ enum DoctorCommand {
       case .note(let text): output.line("note  " + safeText(text))
       case .bad(let text, let remedy):
         wrong += 1
-        output.line("BAD   " + safeText(text))
+        output.line("FAIL  " + safeText(text))
         if let remedy { output.line("      " + safeText(remedy)) }
       }
     }
     output.flush()
-    if wrong > 0 { throw Failure("\(wrong) of \(findings.count) findings are bad", exitStatus: .configuration) }
+    if wrong > 0 {
+      throw Failure("\(findings.count) checks, \(wrong) problem\(wrong == 1 ? "" : "s")", exitStatus: .configuration)
+    }
   }
 
   private static func bad(_ error: any Error) -> Finding {
@@ -151,7 +154,7 @@ enum DoctorCommand {
   private static func log(_ reader: VaultReader) -> Finding {
     do {
       switch try AuditChain.verify(reader) {
-      case .whole(let rows): return .good("the audit log of \(rows) rows is whole")
+      case .whole(let rows): return .good("verified: \(rows) audit rows, chain intact")
       case .broken(let fault): return .bad("the audit log: \(fault)", remedy: "vault audit verify")
       }
     } catch {

@@ -8,24 +8,24 @@ enum EnvCommands {
   private static let common = [
     OptionSpec(
       "duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
-    OptionSpec("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
-    OptionSpec("refresh", "a new session in any case"),
+    OptionSpec("min-remaining", value: "TIME", "start a new session unless the cached one is valid for this long"),
+    OptionSpec("refresh", "always start a new session"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
+    OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
   ]
 
   static let all = [
     Command(
-      "env", "PROFILE", "print the credentials as variables, for eval or --env-file",
+      "env", "PROFILE", "print credentials as environment variables, for eval or --env-file",
       options: common + [
-        OptionSpec("no-session", "access keys themselves, rather than a session of theirs"),
+        OptionSpec("no-session", "use the access keys themselves instead of a session"),
         OptionSpec("region", short: "r", value: "REGION", "the region"),
         OptionSpec(
           "format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as the shell that runs it)"),
       ], run: env),
     Command(
-      "credentials", "PROFILE", "print the credentials as a credential_process does (version 1)", options: common,
+      "credentials", "PROFILE", "print credentials in the credential_process format (version 1)", options: common,
       run: credentials),
   ]
 

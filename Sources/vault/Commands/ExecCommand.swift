@@ -10,22 +10,22 @@ enum ExecCommand {
   static let options = [
     OptionSpec(
       "duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
-    OptionSpec("min-remaining", value: "TIME", "a new session unless the cached one lives at least so long"),
-    OptionSpec("refresh", "a new session in any case"),
-    OptionSpec("no-session", "access keys themselves, rather than a session of theirs"),
-    OptionSpec("server", "serve credentials that are always fresh, on loopback, rather than fixing them in the environment"),
-    OptionSpec("token-file", "as --server, with the token in a file, to be mounted into a container, and not in the environment"),
+    OptionSpec("min-remaining", value: "TIME", "start a new session unless the cached one is valid for this long"),
+    OptionSpec("refresh", "always start a new session"),
+    OptionSpec("no-session", "use the access keys themselves instead of a session"),
+    OptionSpec("server", "serve renewed credentials on loopback instead of putting them in the environment"),
+    OptionSpec("token-file", "like --server, with the token in a file to mount into a container"),
     OptionSpec("region", short: "r", value: "REGION", "the region for the command"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
+    OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
   ]
 
   static func run(_ words: [String], _ paths: VaultPaths) throws -> Never {
     let named = Arguments.namedProfile
     let arguments = try Arguments(words, from: 2, options: options, commandAfter: 1, isNamed: named != nil)
     guard let profile = arguments.positional.first ?? named, !profile.isEmpty else {
-      throw Failure("which profile?", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
+      throw Failure("missing argument: PROFILE", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
     let request = try CredentialRequest(
       arguments, profile: profile, trigger: isServed(arguments) ? "server" : "exec")
@@ -56,7 +56,7 @@ struct CredentialRequest {
     for name in ["duration", "min-remaining"] {
       guard let text = arguments[name] else { continue }
       guard let seconds = SessionDuration.seconds(text) else {
-        throw Failure("--\(name): \"\(text)\" is no length of time", hint: "for example 45m, 1h or 3600", exitStatus: .usage)
+        throw Failure("--\(name): \"\(text)\" is not a duration", hint: "for example 45m, 1h or 3600", exitStatus: .usage)
       }
       if name == "duration", SessionDuration(seconds: seconds, ofKeys: true) == nil {
         throw Failure(

@@ -8,18 +8,18 @@ import VaultWire
 enum LinkCommands {
   static let all = [
     Command(
-      "link", "PROFILE …", "let every SDK take these profiles from the vault, by AWS_PROFILE alone",
+      "link", "PROFILE …", "make profiles available to every SDK through AWS_PROFILE",
       options: [
         OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec(
           "credentials-file", "keep the profiles' keys fresh in ~/.aws/credentials instead, for tools that read only that"),
-        OptionSpec("prefix", value: "TEXT", "before the linked name of a profile that the file has already (default: vault-)"),
+        OptionSpec("prefix", value: "TEXT", "prefix for a profile name that the file already has (default: vault-)"),
       ], run: link),
     Command(
-      "unlink", "[PROFILE …]", "take the entries out again; without a name, all of them",
+      "unlink", "[PROFILE …]", "remove these entries; without a name, all of them",
       options: [
         OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
-        OptionSpec("credentials-file", "out of ~/.aws/credentials instead"),
+        OptionSpec("credentials-file", "remove entries from ~/.aws/credentials instead"),
       ], run: unlink),
   ]
 
@@ -34,7 +34,7 @@ enum LinkCommands {
   }
 
   private static func link(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    guard !arguments.positional.isEmpty else { throw Failure("which profiles?", exitStatus: .usage) }
+    guard !arguments.positional.isEmpty else { throw Failure("missing argument: PROFILE", exitStatus: .usage) }
     let reader = try VaultReader(path: paths.database)
     let names = try reader.profileNames()
     let prefix = arguments["prefix"] ?? "vault-"

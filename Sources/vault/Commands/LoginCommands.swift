@@ -6,24 +6,25 @@ import VaultWire
 /// `login` and `logout`: IAM Identity Center.
 enum LoginCommands {
   private static let options = [
-    OptionSpec("device", "show a code that can be typed on any device, in place of coming back to this machine's browser"),
-    OptionSpec("share-token", "keep the AWS CLI signed in too (~/.aws/sso/cache), until logout"),
-    OptionSpec("adopt", "take over the sign-in that the AWS CLI has, while its token lives"),
-    OptionSpec("no-browser", "show the address and open no browser"),
-    OptionSpec("discover", "list every account and permission set, and make profiles of those that are chosen"),
+    OptionSpec("device", "show a code to enter on any device instead of using this machine's browser"),
+    OptionSpec("share-token", "also keep the AWS CLI signed in (~/.aws/sso/cache) until logout"),
+    OptionSpec("adopt", "use the AWS CLI's sign-in while its token is valid"),
+    OptionSpec("no-browser", "show the URL without opening a browser"),
+    OptionSpec("discover", "list all accounts and permission sets, and create profiles for the ones you choose"),
     OptionSpec("saml-process", value: "COMMAND", "with --discover: the roles of the SAML assertion that the command prints"),
     OptionSpec("saml", "with --discover: the roles of the SAML assertion on standard input"),
-    OptionSpec("all", "with --discover: make profiles of all of them"),
+    OptionSpec("all", "with --discover: create profiles for all of them"),
     OptionSpec(
       "template", value: "TEMPLATE", "with --discover: a profile's name, of {account}, {account-id}, {email} and {role}"),
     OptionSpec("region", short: "r", value: "REGION", "with --discover: the profiles' region"),
-    OptionSpec("format", value: "FORMAT", "with --discover: table, json or csv; the list alone, no profile is made"),
+    OptionSpec("format", value: "FORMAT", "with --discover: table, json or csv; list only, create no profiles"),
   ]
 
   static let all = [
     Command("login", "[PROFILE | SSO-SESSION]", "sign in to IAM Identity Center", options: options, run: login),
     Command(
-      "logout", "[SSO-SESSION]", "sign out, there and here", options: [OptionSpec("all", "of every place")], run: logout),
+      "logout", "[SSO-SESSION]", "sign out of IAM Identity Center and drop its sessions",
+      options: [OptionSpec("all", "of every sign-in")], run: logout),
   ]
 
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -32,7 +33,7 @@ enum LoginCommands {
       throw Failure("--\(name) goes with --discover", exitStatus: .usage)
     }
     let writer = MessageWriter(.login)
-    writer.add(.name, try arguments.single("sso-session", required: false) ?? Arguments.namedProfile)
+    writer.add(.name, try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile)
     writer.add(.flow, flow(arguments))
     writer.add(.share, if: arguments.has("share-token"))
     writer.add(.adopt, if: arguments.has("adopt"))
@@ -40,8 +41,8 @@ enum LoginCommands {
     ForwardedEnvironment.add(to: writer)
     let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(writer)
     let until = Timestamp(iso8601: reply.text(.expiration) ?? "").map { TimeText.local($0, now: SystemClock().now()) } ?? "?"
-    let how = reply.item("renewable") == nil ? "until \(until)" : "and stay so while IAM Identity Center allows it"
-    Diagnostics.notice("you are signed in to \(reply.text(.name) ?? "?") \(how)")
+    let how = reply.item("renewable") == nil ? "until \(until)" : "renewed automatically while IAM Identity Center allows it"
+    Diagnostics.notice("signed in to \(reply.text(.name) ?? "?"), \(how)")
   }
 
   /// The browser of this machine, where there is one that can come back to it.
@@ -54,7 +55,7 @@ enum LoginCommands {
   }
 
   private static func logout(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let name = try arguments.single("sso-session", required: false)
+    let name = try arguments.single("SSO-SESSION", required: false)
     guard name == nil || !arguments.has("all") else { throw Failure("either a name or --all", exitStatus: .usage) }
     let writer = MessageWriter(.logout)
     writer.add(.name, name)

@@ -7,15 +7,17 @@ import VaultWire
 /// `add`, `edit`, `remove` and `import`: what acts on profiles.
 enum ProfileCommands {
   static let all = [
-    Command("import", "[FILE]", "take profiles from an AWS config file, and follow it", options: importOptions, run: importFiles),
     Command(
-      "add", "PROFILE --role-arn ARN --source PROFILE …", "a profile kept in the vault itself", options: settingOptions, run: add),
+      "import", "[FILE]", "import profiles from an AWS config file, and watch it for changes", options: importOptions,
+      run: importFiles),
     Command(
-      "edit", "PROFILE …", "change a profile that the vault keeps",
-      options: settingOptions + [OptionSpec("unset", value: "NAME", "take a setting out; may be given often")], run: edit),
-    Command("remove", "PROFILE", "remove a profile that the vault keeps; its sessions are forgotten") { arguments, paths in
+      "add", "PROFILE --role-arn ARN --source PROFILE …", "add a vault-managed profile", options: settingOptions, run: add),
+    Command(
+      "edit", "PROFILE …", "change a vault-managed profile",
+      options: settingOptions + [OptionSpec("unset", value: "NAME", "remove a setting; can be repeated")], run: edit),
+    Command("remove", "PROFILE", "remove a vault-managed profile and forget its sessions") { arguments, paths in
       let writer = MessageWriter(.removeProfile)
-      writer.add(.profile, try arguments.required("profile"))
+      writer.add(.profile, try arguments.required("PROFILE"))
       _ = try AgentClient(paths: paths).ask(writer)
       Diagnostics.notice("removed")
     },
@@ -26,8 +28,8 @@ enum ProfileCommands {
   private static let importOptions = [
     OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
     OptionSpec("credentials", value: "FILE", "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
-    OptionSpec("dry-run", "show what the files say and change nothing"),
-    OptionSpec("once", "copy the profiles into the vault, and do not follow the files"),
+    OptionSpec("dry-run", "show what would be imported, and change nothing"),
+    OptionSpec("once", "copy the profiles into the vault without watching the files"),
     OptionSpec("format", value: "FORMAT", "with --dry-run: table or json"),
   ]
 
@@ -53,12 +55,12 @@ enum ProfileCommands {
     OptionSpec("role-arn", value: "ARN", "the role to assume"),
     OptionSpec("source", value: "PROFILE", "the profile whose credentials assume it"),
     OptionSpec("region", value: "REGION", "the profile's region"),
-    OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the role asks for"),
-    OptionSpec("external-id", value: "ID", "the external id that the trust policy asks for"),
-    OptionSpec("duration", value: "TIME", "how long its sessions live (15m to 12h)"),
+    OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the role requires"),
+    OptionSpec("external-id", value: "ID", "the external ID that the trust policy requires"),
+    OptionSpec("duration", value: "TIME", "session duration (15m to 12h)"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
     OptionSpec("source-identity", value: "NAME", "the source identity of its sessions"),
-    OptionSpec("set", value: "NAME=VALUE", "any other setting of an AWS profile; may be given often"),
+    OptionSpec("set", value: "NAME=VALUE", "any other setting of an AWS profile; can be repeated"),
   ]
 
   /// Our option names and the settings they write.
@@ -75,7 +77,7 @@ enum ProfileCommands {
     }
     if let text = arguments["duration"] {
       guard let duration = SessionDuration(text: text) else {
-        throw Failure("--duration: \"\(text)\" is no length from 15m to 12h", exitStatus: .usage)
+        throw Failure("--duration: \"\(text)\" is not a duration from 15m to 12h", exitStatus: .usage)
       }
       settings.append("duration_seconds=\(duration.seconds)")
     }
@@ -103,7 +105,7 @@ enum ProfileCommands {
   }
 
   private static func put(_ arguments: Arguments, _ paths: VaultPaths, mustExist: Bool) throws {
-    let profile = try arguments.required("profile")
+    let profile = try arguments.required("PROFILE")
     let settings = try settings(arguments)
     guard !settings.isEmpty || !arguments.all("unset").isEmpty else {
       throw Failure("nothing to set", hint: "for example --role-arn ARN --source PROFILE", exitStatus: .usage)
@@ -126,7 +128,7 @@ struct ImportFiles {
 
   /// - Throws: no input, where a file that was named is not there.
   init(_ arguments: Arguments) throws(Failure) {
-    let named = try arguments.single("file", required: false)
+    let named = try arguments.single("FILE", required: false)
     guard named == nil || arguments["config"] == nil else {
       throw Failure("FILE and --config name the same thing", exitStatus: .usage)
     }

@@ -6,7 +6,7 @@ import VaultModel
 /// `vault audit reconcile`: what AWS saw, and the vault did not; and the other way round.
 enum ReconcileCommand {
   static let command = Command(
-    "audit reconcile", "FILE …", "hold the audit log against CloudTrail's events",
+    "audit reconcile", "FILE …", "compare the audit log with CloudTrail",
     options: [
       OptionSpec(
         "address", value: "IP,IP", "addresses from which the sessions may be used, beside those of the vault's own calls"),
@@ -15,7 +15,7 @@ enum ReconcileCommand {
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     guard !arguments.positional.isEmpty else {
-      throw Failure("which files?", hint: "vault audit reconcile trail/*.json.gz", exitStatus: .usage)
+      throw Failure("missing argument: FILE", hint: "vault audit reconcile trail/*.json.gz", exitStatus: .usage)
     }
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     for file in arguments.positional { try existingPath(file) }

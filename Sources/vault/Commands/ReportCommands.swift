@@ -9,14 +9,15 @@ enum ReportCommands {
 
   static let all = [
     Command(
-      "list", "", "profiles, and the state of each one's session",
-      options: formats + [OptionSpec("names", "the names alone, one a line"), Pager.option], run: ListReport.run),
+      "list", "", "list profiles and the state of their sessions",
+      options: formats + [OptionSpec("names", "print names only, one per line"), Pager.option], run: ListReport.run),
     Command(
-      "show", "PROFILE", "one profile: every setting, where it comes from, its chain", options: formats, run: ShowReport.run),
+      "show", "PROFILE", "show a profile: its settings, where each comes from, its role chain", options: formats,
+      run: ShowReport.run),
     Command(
-      "sessions", "[PROFILE]", "session history",
-      options: formats + [OptionSpec("all", "also those that have ended"), Pager.option], run: SessionsReport.run),
-    Command("audit", "", "what was assumed, by whom, when, how it ended", options: AuditReport.options, run: AuditReport.run),
+      "sessions", "[PROFILE]", "list sessions, past and present",
+      options: formats + [OptionSpec("all", "include ended sessions"), Pager.option], run: SessionsReport.run),
+    Command("audit", "", "show the audit log", options: AuditReport.options, run: AuditReport.run),
     AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command, ShipCommand.command,
     EnrollCommand.command,
   ]

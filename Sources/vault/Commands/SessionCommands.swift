@@ -5,14 +5,14 @@ import VaultWire
 enum SessionCommands {
   static let all = [
     Command(
-      "rotate", "PROFILE | --all", "a new session now",
+      "rotate", "PROFILE | --all", "replace sessions with new ones now",
       options: [
-        OptionSpec("all", "every profile that has a live session"),
+        OptionSpec("all", "every profile that has a valid session"),
         OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
-        OptionSpec("reason", value: "TEXT", "why; goes in the audit log"),
+        OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
       ], run: rotate),
     Command(
-      "forget", "PROFILE | --all", "drop the cached credentials", options: [OptionSpec("all", "those of every profile")],
+      "forget", "PROFILE | --all", "delete cached credentials", options: [OptionSpec("all", "of every profile")],
       run: forget),
   ]
 
@@ -53,7 +53,7 @@ enum SessionCommands {
 
   /// The profile, or nil for `--all`; exactly one of them.
   private static func target(_ arguments: Arguments) throws(Failure) -> String? {
-    let profile = arguments.has("all") ? try arguments.single("profile", required: false) : try arguments.profile()
+    let profile = arguments.has("all") ? try arguments.single("PROFILE", required: false) : try arguments.profile()
     guard profile == nil || !arguments.has("all") else { throw Failure("either a profile or --all", exitStatus: .usage) }
     return profile
   }

@@ -7,8 +7,7 @@ import VaultWire
 
 /// `vault audit enroll`: what the team's server is to know of this laptop before it ships.
 enum EnrollCommand {
-  static let command = Command("audit enroll", "", "one line for the owner of the team's server: this vault's id and public key")
-  {
+  static let command = Command("audit enroll", "", "print this vault's id and public key for the owner of the team's server") {
     arguments, paths in
     try arguments.none()
     let reader = try VaultReader(path: paths.database)
@@ -25,12 +24,12 @@ enum EnrollCommand {
 /// `vault audit ship`: the log into the team's PostgreSQL.
 enum ShipCommand {
   static let command = Command(
-    "audit ship", "", "bring the audit log into the team's PostgreSQL, from where its copy ends",
+    "audit ship", "", "upload new audit rows to the team's PostgreSQL",
     options: [
       OptionSpec("to", value: "URL", "postgresql://USER@HOST/DATABASE (default: the setting \(OwnSetting.auditShipTo.name))"),
-      OptionSpec("batch", value: "N", "rows of one transaction (default: 5000)"),
-      OptionSpec("offline", "do not ask the agent for the newest signed head"),
-      OptionSpec("print-schema", "the tables and roles, as SQL for the database's owner"),
+      OptionSpec("batch", value: "N", "rows per transaction (default: 5000)"),
+      OptionSpec("offline", "do not ask the agent for the newest signed checkpoint"),
+      OptionSpec("print-schema", "print the SQL for the database's owner: tables and roles"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -39,7 +38,7 @@ enum ShipCommand {
     let settings = try SharedConfig.ownSettings(of: paths.settingsFiles)
     guard let address = try arguments["to"] ?? chosen(settings), !address.isEmpty else {
       throw Failure(
-        "ship to which server?",
+        "missing option: --to",
         hint: "--to postgresql://USER@HOST/DATABASE, or `vault config \(OwnSetting.auditShipTo.name) postgresql://…`",
         exitStatus: .usage)
     }

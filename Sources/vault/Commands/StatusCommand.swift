@@ -5,7 +5,7 @@ import VaultWire
 /// `vault status`: whose credentials this environment has, and for how long. It asks nobody: a shell's prompt may call it each time.
 enum StatusCommand {
   static let command = Command(
-    "status", "", "whose credentials are in this environment, and for how long",
+    "status", "", "show the credentials in this environment and when they expire",
     options: [OptionSpec("format", value: "FORMAT", "table, json, or prompt: short, for a shell's prompt")], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

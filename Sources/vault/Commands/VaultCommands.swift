@@ -6,12 +6,12 @@ import VaultWire
 /// `lock`, `unlock` and `master-key`: what acts on the vault as a whole.
 enum VaultCommands {
   static let all = [
-    Command("lock", "", "forget the key until `vault unlock`; programs get nothing meanwhile") { arguments, paths in
+    Command("lock", "", "lock the vault: nothing is served until `vault unlock`") { arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(MessageWriter(.lock))
       Diagnostics.notice("locked")
     },
-    Command("unlock", "", "fetch the key again") { arguments, paths in
+    Command("unlock", "", "unlock the vault") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.unlock)
       ForwardedEnvironment.add(to: writer)
@@ -19,9 +19,9 @@ enum VaultCommands {
       Diagnostics.notice("unlocked")
     },
     Command(
-      "master-key status", "", "the key that seals everything: its name, its place, its age", options: ReportCommands.formats,
+      "master-key status", "", "show the encryption key's id, key store and age", options: ReportCommands.formats,
       run: status),
-    Command("master-key rotate", "", "a new key; everything is sealed anew") { arguments, paths in
+    Command("master-key rotate", "", "create a new key and encrypt everything with it") { arguments, paths in
       try arguments.none()
       let writer = MessageWriter(.keyRotate)
       ForwardedEnvironment.add(to: writer)
@@ -29,14 +29,15 @@ enum VaultCommands {
       Diagnostics.notice("the master key is now \(reply.text(.name) ?? "?"); \(reply.count) secrets were sealed anew")
     },
     Command(
-      "master-key backup", "FILE", "a copy of the key in a new file, under a passphrase", options: [passphraseFile],
+      "master-key backup", "FILE", "write a copy of the key to a new file, encrypted with a passphrase",
+      options: [passphraseFile],
       run: { arguments, paths in
         let (reply, file) = try askAboutFile(.keyBackup, arguments, paths)
         Diagnostics.notice(
           "key \(reply.text(.name) ?? "?") is in \(file); keep it apart from this machine, and the passphrase apart from it")
       }),
     Command(
-      "master-key restore", "FILE", "put the key of such a copy in the key store, which has lost it", options: [passphraseFile],
+      "master-key restore", "FILE", "restore the key from a backup into a key store that has lost it", options: [passphraseFile],
       run: { arguments, paths in
         let (reply, _) = try askAboutFile(.keyRestore, arguments, paths)
         Diagnostics.notice("key \(reply.text(.name) ?? "?") is in the key store again")
@@ -52,7 +53,8 @@ enum VaultCommands {
   ) {
     guard let word = arguments.positional.first, arguments.positional.count == 1 else {
       throw Failure(
-        "which file?", hint: "vault \(kind == .keyBackup ? "master-key backup" : "master-key restore") FILE", exitStatus: .usage)
+        "missing argument: FILE", hint: "vault \(kind == .keyBackup ? "master-key backup" : "master-key restore") FILE",
+        exitStatus: .usage)
     }
     let file = try kind == .keyBackup ? absolutePath(word) : existingPath(word)
     let writer = MessageWriter(kind)

@@ -18,15 +18,15 @@ extension AuditLineWriter {
 /// `vault audit export`: the log for other programs, a row at a time, however long it is.
 enum AuditExport {
   static let command = Command(
-    "audit export", "--format FORMAT", "the audit log, or a part of it, for other programs",
+    "audit export", "--format FORMAT", "export the audit log, or part of it, for other programs",
     options: AuditReport.filters + TeamSource.options + [
       OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
-      OptionSpec("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), a JSON object a line) or cef"),
+      OptionSpec("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), one JSON object per line) or cef"),
       OptionSpec(
         "whole",
         "with jsonl: every row of a time, intents too, up to a signed head: `vault audit verify FILE` proves that none is missing"
       ),
-      OptionSpec("output", short: "o", value: "FILE", "write there, whole or not at all, mode 0600, and not to standard output"),
+      OptionSpec("output", short: "o", value: "FILE", "write to FILE atomically (mode 0600) instead of standard output"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -34,7 +34,7 @@ enum AuditExport {
     let format = arguments["format"]
     guard let format, ["jsonl", "csv", "ocsf", "cef"].contains(format) else {
       throw Failure(
-        format.map { "no format \"\($0)\"" } ?? "export in which format?", hint: "--format jsonl, csv, ocsf or cef",
+        format.map { "no format \"\($0)\"" } ?? "missing option: --format", hint: "--format jsonl, csv, ocsf or cef",
         exitStatus: .usage)
     }
     var filter = try AuditReport.filter(arguments, now: SystemClock().now())

@@ -50,7 +50,7 @@ enum HTMLReportCharts {
     plot("Calls for credentials", "calls", buckets.map(\.calls), data, &html)
     plot("Failed or refused", "failures", buckets.map(\.failures), data, &html)
     axis(data, &html)
-    html.markup("</div>\n<details>\n<summary>The same as a table</summary>\n")
+    html.markup("</div>\n<details>\n<summary>Show as table</summary>\n")
     html.markup(
       "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Over time, as a table\">\n<table id=\"buckets\">\n<caption>Each "
     )

@@ -108,7 +108,7 @@ enum HTMLReportTables {
   }
 
   private static func unused(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("unused", "Profiles without use", "Of which nothing was handed out in this time", &html)
+    begin("unused", "Unused profiles", "No credentials were delivered in this period", &html)
     column("Profile", &html)
     column("Role", &html)
     column("Last used", &html)

@@ -6,15 +6,15 @@ import VaultSecrets
 /// `vault audit report`: the log as one page that needs nothing else, neither files nor a network.
 enum HTMLReport {
   static let command = Command(
-    "audit report", "--html FILE", "the audit log as one page for a browser: sessions, calls, failures, what is never used",
+    "audit report", "--html FILE", "write the audit log as an HTML page: sessions, calls, failures, unused profiles",
     options: AuditReport.filters + TeamSource.options + [
-      OptionSpec("html", value: "FILE", "where the page is written, whole or not at all, mode 0600")
+      OptionSpec("html", value: "FILE", "write the page to FILE atomically (mode 0600)")
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
     guard let path = arguments["html"] else {
-      throw Failure("a report in which file?", hint: "--html FILE", exitStatus: .usage)
+      throw Failure("missing option: --html", hint: "--html FILE", exitStatus: .usage)
     }
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)

@@ -12,13 +12,13 @@ enum AuditReport {
     OptionSpec("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
     OptionSpec("action", value: "ACTION", "AssumeRole, Deliver, …"), OptionSpec("user", value: "USER", "only this user"),
     OptionSpec("session", value: "SESSION", "only this session (ses_…)"),
-    OptionSpec("since", value: "TIME", "from then on (ISO 8601, or 2h, 3d, yesterday)"),
-    OptionSpec("until", value: "TIME", "before then"),
+    OptionSpec("since", value: "TIME", "since this time (ISO 8601, or 2h, 3d, yesterday)"),
+    OptionSpec("until", value: "TIME", "before this time"),
   ]
   static let options =
     filters + TeamSource.options + [
       OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
-      OptionSpec("follow", short: "f", "go on as rows come"),
+      OptionSpec("follow", short: "f", "keep printing new rows"),
       OptionSpec("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
     ]
 
@@ -47,7 +47,8 @@ enum AuditReport {
       if let record = AuditRecord(line) { records.append((record, TeamOrigin(line))) }
     }
     let reader = try fetched ? nil : VaultReader(path: paths.database)
-    var table = Table(["TIME", "ACTION", "OUTCOME", "PROFILE", "BY"] + (isTeam ? ["LOGIN"] : []) + ["PROGRAM", "KEY", "MORE"])
+    var table = Table(
+      ["TIME", "ACTION", "OUTCOME", "PROFILE", "USER"] + (isTeam ? ["LOGIN"] : []) + ["PROGRAM", "KEY", "DETAIL"])
     // Before the rows are read: what is written meanwhile comes next.
     var last = try follows ? reader?.lastSequence() ?? 0 : 0
     if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }
@@ -104,7 +105,8 @@ enum AuditReport {
     guard let text = arguments[name] else { return nil }
     guard let moment = TimeText.moment(text, now: now) else {
       throw Failure(
-        "--\(name): \"\(text)\" is no time", hint: "for example 2026-11-23T14:00:00Z, 2h, 3d or yesterday", exitStatus: .usage)
+        "--\(name): cannot read \"\(text)\" as a time", hint: "for example 2026-11-23T14:00:00Z, 2h, 3d or yesterday",
+        exitStatus: .usage)
     }
     return moment
   }

@@ -5,7 +5,7 @@ import VaultModel
 /// `vault sessions`: what was issued, how long it lived, and what ended it.
 enum SessionsReport {
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try arguments.single("profile", required: false)
+    let profile = try arguments.single("PROFILE", required: false)
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
     let reader = try ReportCommands.reader(paths, following: false)
     if let profile { try ShowReport.requireProfile(profile, reader) }

@@ -5,7 +5,7 @@ import VaultModel
 /// `vault audit stats`: the log in numbers.
 enum StatsReport {
   static let command = Command(
-    "audit stats", "", "the audit log in numbers: who, what, when, what failed, how renewal went",
+    "audit stats", "", "summarize the audit log: who, what, when, failures, renewals",
     options: AuditReport.filters + TeamSource.options + [OptionSpec("format", value: "FORMAT", "table or json"), Pager.option],
     run: run
   )

@@ -72,7 +72,7 @@ final class TeamFetch {
 
   private func damageIsFailure<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch is TeamStream.Damage {
-      throw Failure("vault-team's answer makes no sense", exitStatus: .software)
+      throw Failure("unexpected answer from vault-team", exitStatus: .software)
     }
   }
 

@@ -7,9 +7,9 @@ import VaultModel
 /// The logs of a whole team, from its PostgreSQL: `vault-team` fetches the rows that the filter wants, and every report runs over them.
 enum TeamSource {
   static let options = [
-    OptionSpec("from", value: "URL", "the team's PostgreSQL (postgresql://…), and not this machine's log"),
-    OptionSpec("login", value: "LOGIN", "with --from: only what this login shipped"),
-    OptionSpec("vault", value: "ID", "with --from: only this vault's (vlt_…)"),
+    OptionSpec("from", value: "URL", "read the team's PostgreSQL (postgresql://…) instead of this machine's log"),
+    OptionSpec("login", value: "LOGIN", "with --from: only rows uploaded by this login"),
+    OptionSpec("vault", value: "ID", "with --from: only rows of this vault (vlt_…)"),
   ]
 
   /// The words for `vault-team` that fetch what a filter wants; nil where this machine's own log is to be read.

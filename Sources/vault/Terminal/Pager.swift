@@ -8,7 +8,7 @@ import VaultModel
 /// `VAULT_PAGER` counts, then `PAGER`, then `less`; an empty one, `cat` and `--no-pager` mean none. Nothing of it is looked at while the
 /// output is short or no terminal.
 enum Pager {
-  static let option = OptionSpec("no-pager", "show a long table without a pager")
+  static let option = OptionSpec("no-pager", "do not use a pager")
 
   /// Whether a report of these arguments may go through a pager.
   static func isWanted(_ arguments: Arguments, _ format: ReportFormat) -> Bool {

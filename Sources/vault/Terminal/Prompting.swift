@@ -40,7 +40,7 @@ enum Prompting {
       answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
     }
     guard let typed = answer else {
-      throw Failure("nobody is there to answer: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
+      throw Failure("cannot ask, there is no terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
     }
     if kind == "passphrase-new" {
       guard let again = Terminal.canAsk ? Terminal.ask("Again:", echo: false) : Pinentry.ask("Again:"), again.equals(typed) else {

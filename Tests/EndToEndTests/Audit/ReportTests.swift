@@ -78,7 +78,7 @@ import Testing
   func unused() async throws {
     let log = try await GeneratedLog(rows: 2_000)
     let reading = try await ReportPage(log.vault).read()
-    let start = try #require(reading.texts.firstIndex(of: "Profiles without use"))
+    let start = try #require(reading.texts.firstIndex(of: "Unused profiles"))
     for name in ["audit-archive", "old-sandbox", "partner"] { #expect(reading.texts[start...].contains { $0.contains(name) }) }
     let never = try #require(reading.texts.firstIndex(of: "Roles never assumed"))
     #expect(reading.texts[never...].contains("audit-archive-writer") && reading.texts[never...].contains("sandbox-admin"))
@@ -92,7 +92,7 @@ import Testing
     let vault = try await TestVault(simulator)
     try await vault.mustRun("exec", "app-chained", "--", "true")
     let texts = try await ReportPage(vault).read().texts
-    let start = try #require(texts.firstIndex(of: "Profiles without use"))
+    let start = try #require(texts.firstIndex(of: "Unused profiles"))
     let end = texts[start...].firstIndex(of: "Roles never assumed") ?? texts.endIndex
     let unused = texts[start..<end]
     #expect(unused.contains { $0.contains("app-mfa") } && unused.contains { $0.contains("bob-dev") })

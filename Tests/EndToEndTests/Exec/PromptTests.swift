@@ -102,7 +102,7 @@ import Testing
         environment: vault.environment.merging(desktop.merging(["CODE": code]) { $1 }) { $1 })
     }
     let closed = try await run("")
-    #expect(closed.end == .exit(77) && closed.errors.contains("nobody is there"), "\(closed.errors)")
+    #expect(closed.end == .exit(77) && closed.errors.contains("there is no terminal"), "\(closed.errors)")
     // A percent sign's escape stands for a digit as well as the digit itself.
     let given = try await run("%31" + STSWorld.aliceMFACodes[2].dropFirst())
     #expect(given.succeeded, "\(given.errors)")

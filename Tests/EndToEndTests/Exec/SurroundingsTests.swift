@@ -22,7 +22,7 @@ import Testing
     let status = try await vault.mustRun("agent", "status")
     #expect(status.contains("memory: not locked: the limit is 0 KiB\n"), "\(status)")
     let doctor = try await vault.run("doctor")
-    #expect(doctor.output.contains("BAD   the agent's memory is not locked: the limit is 0 KiB"), "\(doctor.output)")
+    #expect(doctor.output.contains("FAIL  the agent's memory is not locked: the limit is 0 KiB"), "\(doctor.output)")
     try await vault.mustRun("agent", "stop")
     try await vault.mustRun("agent", "start")
     #expect(try await vault.mustRun("agent", "status").contains("memory: locked\n"))

@@ -19,7 +19,7 @@ enum IdentityError: ReportableError, Hashable {
     case .noContainer: "the environment names no container endpoint"
     case .metadataDisabled: "AWS_EC2_METADATA_DISABLED is set"
     case .emptyEnvironment: "the environment has no credentials"
-    case .environmentExpired: "the credentials of the environment are over"
+    case .environmentExpired: "the credentials in the environment have expired"
     case .unreadable(let path, let why): "cannot read \(path): \(why)"
     case .roleNotOffered(let role, _): "the SAML assertion does not offer \(role)"
     }
