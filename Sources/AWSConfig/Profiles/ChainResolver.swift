@@ -88,17 +88,11 @@ public struct ChainResolver {
       let leaf = try settings(of: name, namedAt: nil)
       let chain = try chain(for: leaf)
       let isRole = chain.roles.last?.profile == name
-      var arn = isRole ? chain.roles.last?.roleARN.text : nil
-      var signIn: String?
-      switch chain.identity {
-      case .webIdentity(let role, _), .saml(let role, _, _): if !isRole { arn = role.roleARN.text }
-      case .sso(_, _, _, let place): signIn = place.name
-      default: break
-      }
       return ProfileSummary(
-        name: name, kind: isRole ? .assumeRole : Self.kind(of: chain.identity), roleARN: arn,
+        name: name, kind: isRole ? .assumeRole : chain.identity.kind,
+        roleARN: (isRole ? chain.roles.last : chain.identity.role)?.roleARN.text,
         source: isRole ? leaf.text("source_profile") ?? leaf.text("credential_source") : nil, region: chain.region,
-        signIn: signIn, rotation: chain.rotation.mode)
+        signIn: chain.identity.signIn?.name, rotation: chain.rotation.mode)
     } catch {
       let own = lookup(.profile, name)
       return ProfileSummary(
@@ -120,7 +114,7 @@ public struct ChainResolver {
     let leaf = try settings(of: name, namedAt: nil)
     // A profile may be for a token alone, without an account and a role.
     if leaf.saysSSO, leaf["role_arn"] == nil { return try identities.place(of: leaf) }
-    if case .sso(_, _, _, let place) = try chain(for: leaf).identity { return place }
+    if let place = try chain(for: leaf).identity.signIn { return place }
     throw ConfigError.incomplete(
       profile: name, origin: leaf.section.settings.first?.origin, problem: "does not come from IAM Identity Center",
       expected: "name an sso-session, or a profile that has one")
@@ -178,17 +172,5 @@ public struct ChainResolver {
     throw ConfigError.incomplete(
       profile: profile.name, origin: roleARN.origin, problem: "has a role_arn, but nothing to assume the role with",
       expected: "add source_profile, credential_source, web_identity_token_file or saml_process")
-  }
-
-  private static func kind(of identity: IdentityLink) -> ProfileKind {
-    switch identity {
-    case .keys: .keys
-    case .sso: .sso
-    case .webIdentity: .webIdentity
-    case .saml: .saml
-    case .process: .process
-    case .container, .instance: .container
-    case .environment: .environment
-    }
   }
 }

@@ -44,14 +44,14 @@ struct IdentityReader {
   }
 
   func named(_ source: Setting) throws(ConfigError) -> IdentityLink {
-    switch source.text?.lowercased() {
-    case "ecscontainer": return .container
-    case "ec2instancemetadata": return .instance
-    case "environment": return .environment
-    default:
+    let sources = IdentityLink.credentialSources
+    guard let found = sources.first(where: { $0.name.lowercased() == source.text?.lowercased() }) else {
+      let names = sources.map(\.name)
       throw ConfigError.invalid(
-        setting: source.name, origin: source.origin, expected: "EcsContainer, Ec2InstanceMetadata or Environment")
+        setting: source.name, origin: source.origin,
+        expected: names.dropLast().joined(separator: ", ") + " or " + (names.last ?? ""))
     }
+    return found.identity
   }
 
   /// The identity of a profile whose `role_arn` is assumed with a token or an assertion; nil where it names neither.

@@ -27,13 +27,8 @@ struct RegionRule {
           profile, profile["role_arn"], "has a role of another partition than its source", "a chain cannot leave its partition")
       }
     }
-    if let profile = profiles.last {
-      switch chain.identity {
-      case .webIdentity(let link, let token): chain.identity = .webIdentity(try placed(link, region, profile, leaf), token: token)
-      case .saml(let link, let provider, let command):
-        chain.identity = .saml(try placed(link, region, profile, leaf), providerARN: provider, command: command)
-      default: break
-      }
+    if let profile = profiles.last, let link = chain.identity.role {
+      chain.identity.role = try placed(link, region, profile, leaf)
     }
     return chain
   }

@@ -99,7 +99,7 @@ actor Broker {
     guard let target = plan.delivered else {
       // Only where that was asked for have keys no session, and the log says so.
       event.detail = "the access key itself, without a session"
-      return try await deliver(try await issuer.keys(plan), event, region)
+      return try await deliver(try await plan.keys(in: store), event, region)
     }
     if !request.refresh,
       let cached = try await store.deliver(

@@ -31,52 +31,54 @@ struct CredentialIssuer: Sendable {
   ) async throws
     -> Credential?
   {
-    let call = IssueContext(
+    let context = IssueContext(
       plan: plan, request: request, requester: requester, prompter: prompter, store: store, programs: programs,
-      trust: clients.trust, clock: clock, mayWait: mayWait)
+      clients: clients, ssoSessions: ssoSessions, clock: clock, mayWait: mayWait)
     guard let last = plan.steps.indices.last else {
-      return if let own = plan.own { try await issueIdentity(own, call) } else { try await keys(plan) }
+      return if let own = plan.own { try await plan.source.issue(own, context) } else { try await plan.keys(in: store) }
     }
-    try await mintRole(last, call)
+    try await mintRole(last, context)
     return nil
   }
 
   // MARK: one link
 
-  private func mintRole(_ index: Int, _ call: IssueContext) async throws {
+  private func mintRole(_ index: Int, _ context: IssueContext) async throws {
     do {
-      try await assumeRole(index, signedBy: try await source(before: index, call), call)
+      try await assumeRole(index, signedBy: try await source(before: index, context), context)
     } catch let error as AWSError where error.saysSourceIsOver {
       // A source session that AWS no longer takes (revoked, or its clock is not ours) is dropped, once, and made anew.
-      guard try await dropSource(before: index, call) else { throw error }
-      try await assumeRole(index, signedBy: try await source(before: index, call), call)
+      guard try await dropSource(before: index, context) else { throw error }
+      try await assumeRole(index, signedBy: try await source(before: index, context), context)
     }
   }
 
   /// The credentials that sign the call for link `index`.
-  private func source(before index: Int, _ call: IssueContext) async throws -> Credential {
+  private func source(before index: Int, _ context: IssueContext) async throws -> Credential {
     if index > 0 {
-      let step = call.plan.steps[index - 1]
-      return try await live(profile: step.link.profile, fingerprint: step.fingerprint, call) { call in
-        try await mintRole(index - 1, call)
+      let step = context.plan.steps[index - 1]
+      return try await live(profile: step.link.profile, fingerprint: step.fingerprint, context) { context in
+        try await mintRole(index - 1, context)
         return nil
       }
     }
-    if let own = call.plan.own {
-      return try await live(profile: own.owner, fingerprint: own.fingerprint, call) { call in try await issueIdentity(own, call) }
+    if let own = context.plan.own {
+      return try await live(profile: own.owner, fingerprint: own.fingerprint, context) { context in
+        try await context.plan.source.issue(own, context)
+      }
     }
-    return try await keys(call.plan)
+    return try await context.plan.keys(in: store)
   }
 
   private func live(
-    profile: String, fingerprint: String, _ call: IssueContext,
+    profile: String, fingerprint: String, _ context: IssueContext,
     issue: @escaping @Sendable (IssueContext) async throws -> Credential?
   ) async throws -> Credential {
     if let kept = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .notDue(at: clock.now())) {
       return kept.credential
     }
-    let passing = try await links.share(profile + "\n" + fingerprint, for: call.prompter) { prompter in
-      try await issue(call.asked(by: prompter))
+    let passing = try await links.share(profile + "\n" + fingerprint, for: context.prompter) { prompter in
+      try await issue(context.asked(by: prompter))
     }
     if let passing { return passing }
     guard let fresh = try await store.openSession(profile: profile, fingerprint: fingerprint, freshness: .alive(at: clock.now()))
@@ -86,98 +88,50 @@ struct CredentialIssuer: Sendable {
     return fresh.credential
   }
 
-  private func dropSource(before index: Int, _ call: IssueContext) async throws -> Bool {
+  private func dropSource(before index: Int, _ context: IssueContext) async throws -> Bool {
     let profile: String
     if index > 0 {
-      profile = call.plan.steps[index - 1].link.profile
-    } else if let own = call.plan.own {
+      profile = context.plan.steps[index - 1].link.profile
+    } else if let own = context.plan.own {
       profile = own.owner
     } else {
       return false
     }
-    return try await store.forget(profile: profile, requester: call.requester, trigger: call.request.trigger) > 0
+    return try await store.forget(profile: profile, requester: context.requester, trigger: context.request.trigger) > 0
   }
 
-  /// The access keys of a plan that uses them as they are.
-  func keys(_ plan: CredentialPlan) async throws -> Credential {
-    guard case .keys(let name, _, _) = plan.identity else { throw AgentError.unknownSession(profile: plan.profile) }
-    guard let credential = try await store.openAccessKey(name: name) else {
-      throw AgentError.noKeyForProfile(profile: plan.profile, key: name)
+  /// `AssumeRole` for one link.
+  private func assumeRole(_ index: Int, signedBy source: Credential, _ context: IssueContext) async throws {
+    let step = context.plan.steps[index]
+    let link = step.link
+    let duration = step.duration.limited(chained: source.sessionToken != nil)
+    if let asked = step.cutFrom ?? (duration == step.duration ? nil : step.duration) {
+      context.prompter.notice(
+        "\(link.profile): a role that is assumed with temporary credentials lives one hour at most; "
+          + "\(asked.seconds / 60) min were cut to 60")
     }
-    return credential
-  }
-}
-
-/// What the calls of one walk have in common.
-struct IssueContext: Sendable {
-  let plan: CredentialPlan
-  let request: CredentialRequest
-  let requester: Requester
-  private(set) var prompter: any Prompter
-  let store: VaultStore
-  let programs: ProgramRunner
-  let trust: NetworkTrust
-  let clock: any WallClock
-  var mayWait = true
-
-  /// The same, for other ears.
-  func asked(by prompter: any Prompter) -> IssueContext {
-    var call = self
-    call.prompter = prompter
-    return call
-  }
-
-  func event(_ action: AuditAction, profile: String) -> AuditEvent {
-    var event = AuditEvent(action: action, outcome: .intent, trigger: request.trigger, profile: profile, requester: requester)
-    event.reason = request.reason
-    return event
-  }
-
-  /// The six digits of an MFA device: from the command line, from the device that the vault itself is, from the profile's command, else
-  /// from the person.
-  func code(_ device: CredentialPlan.Device) async throws -> SecretBytes {
-    let code: SecretBytes
-    if let given = request.mfaCode {
-      code = given
-    } else if let secret = try await store.openMFASecret(serial: device.serial) {
-      code = try TOTP.code(secret: secret, at: clock.now())
-    } else if let process = device.process {
-      code = Self.firstLine(try await run(process, setting: "mfa_process", of: device.owner))
-    } else {
-      code = try await prompter.ask(.mfaCode(serial: device.serial, profile: plan.profile))
+    // The keys' own session has the code already; any other caller has to give it here, keys that have no session of their own too.
+    let hasCode = index == 0 && context.plan.own?.mfa != nil && source.expiresAt != nil
+    let device = link.mfaSerial.flatMap { serial in
+      hasCode ? nil : CredentialPlan.Device(serial: serial, process: link.mfaProcess, owner: link.profile)
     }
-    guard code.count == 6, code.withBytes({ $0.allSatisfy { (48...57).contains($0) } }) else { throw AgentError.badMFACode }
-    return code
-  }
-
-  /// Runs a program that a profile names.
-  func run(_ command: String, setting: String, of profile: String) async throws -> SecretBytes {
-    try await programs.run(command, setting: setting, chain: request.chain + [profile], for: prompter)
-  }
-
-  /// Lends a code of a device, or none where there is no device. A person who mistyped it is asked again, three times in all.
-  func withCode<Result>(_ device: CredentialPlan.Device?, _ body: (SecretBytes?) async throws -> Result) async throws -> Result {
-    guard let device else { return try await body(nil) }
-    var tries = 1
-    while true {
-      do {
-        return try await body(try await code(device))
-      } catch let error as AWSError where error.saysCodeIsWrong && tries < 3 {
-        guard try await isTyped(device) else { throw error }
-        tries += 1
-        prompter.notice("AWS did not take that code; wait for the next one")
+    try await context.withCode(device) { code in
+      var event = context.event(.assumeRole, profile: link.profile)
+      event.roleARN = link.roleARN.text
+      event.roleSessionName = step.sessionName.text
+      event.sourceIdentity = link.sourceIdentity
+      event.mfa = link.mfaSerial != nil
+      event.durationSeconds = duration.seconds
+      event.sourceAccessKeyId = source.accessKeyId
+      _ = try await context.sts(
+        event, region: link.region, link.endpoint,
+        sending: source.sessionToken == nil ? "calls signed with an access key" : "a session's token", for: link.roleARN.name,
+        keeping: (.role, step.fingerprint)
+      ) { endpoint, route in
+        try await clients.sts.assumeRole(
+          AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: duration, tokenCode: code), signedBy: source,
+          at: endpoint, via: route, mayWait: context.mayWait)
       }
     }
-  }
-
-  /// Whether the code comes from a person, who may mistype it.
-  private func isTyped(_ device: CredentialPlan.Device) async throws -> Bool {
-    guard request.mfaCode == nil, device.process == nil else { return false }
-    return try await store.openMFASecret(serial: device.serial) == nil
-  }
-
-  static func firstLine(_ text: SecretBytes) -> SecretBytes {
-    let end = text.withBytes { bytes in bytes.firstIndex { $0 == 10 || $0 == 13 } ?? bytes.count }
-    return text.part(0..<end)
   }
 }

@@ -2,6 +2,7 @@ import AWSClient
 import VaultBytes
 import VaultModel
 import VaultSecrets
+import VaultStore
 
 /// A chain made ready to be walked: every parameter decided, every session's name and digest known.
 struct CredentialPlan: Sendable {
@@ -21,17 +22,16 @@ struct CredentialPlan: Sendable {
   /// every other identity has no other.
   struct IdentityStep: Sendable {
     /// The profile whose session they are.
-    let owner: String
-    let mfa: Device?
-    /// Of access keys, as long as one working day, so that one code serves it.
-    let duration: SessionDuration
+    var owner: String
+    var mfa: Device?
+    var duration: SessionDuration
     /// For a token or an assertion.
-    let sessionName: RoleSessionName
-    let region: String?
-    let endpoint: EndpointSettings
+    var sessionName: RoleSessionName
+    var region: String?
+    var endpoint: EndpointSettings
     /// By `GetFederationToken`, for the console.
     var isFederated = false
-    let fingerprint: String
+    fileprivate(set) var fingerprint = ""
   }
 
   /// An MFA device, and the command that prints its code.
@@ -45,7 +45,7 @@ struct CredentialPlan: Sendable {
   let profile: String
   /// Those over which it is reached, itself among them.
   var profiles: Set<String> { Set([profile] + steps.map(\.link.profile) + (own.map { [$0.owner] } ?? [])) }
-  let identity: IdentityLink
+  let source: any IdentitySource
   /// Nil where access keys sign the first role's call themselves.
   let own: IdentityStep?
   let steps: [Step]
@@ -65,18 +65,20 @@ struct CredentialPlan: Sendable {
     keyUse: KeyUse = .session, proxy: String? = nil
   ) {
     profile = chain.profile
-    identity = chain.identity
+    source = chain.identity.source
     region = chain.region
     partition = chain.partition
     rotation = chain.rotation
-    var digest = Digest()
+    var digest = PlanDigest()
     // What came by another way than AWS's own is not what is asked for by this one.
     if let proxy { digest.add("proxy", proxy) }
     if let caBundle = chain.endpoint.caBundle { digest.add("certificates", caBundle) }
     // Longer than the hour is had with the long-lived key alone, which gives the code in the role's own call.
     let first = (chain.roles.count == 1 ? duration : nil) ?? chain.roles.first?.duration ?? .standard
     let use = first == first.limited(chained: true) ? keyUse : .themselves
-    own = Self.identityStep(chain, duration: chain.roles.isEmpty ? duration : nil, sessionName, defaultSessionName, use, &digest)
+    let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
+    own = Self.identityStep(
+      source, IdentityRequest(chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use), defaultSessionName, &digest)
     var chained = chain.identity.isRole
     var steps: [Step] = []
     for (index, link) in chain.roles.enumerated() {
@@ -92,7 +94,15 @@ struct CredentialPlan: Sendable {
       chained = true
     }
     self.steps = steps
-    endpoint = Self.issuer(steps.last?.link, chain, own)
+    let link = steps.last?.link
+    if link == nil, let host = source.host {
+      endpoint = host
+    } else {
+      let region = link.map { $0.region } ?? own?.region
+      let settings = link?.endpoint ?? own?.endpoint
+      // An endpoint that can't be called fails where it is called, and says why there.
+      endpoint = settings.flatMap { try? STSEndpoint(region: region ?? chain.region, settings: $0) }?.host ?? ""
+    }
   }
 
   /// The profile and digest by which the session that is delivered is found; nil where there is none (credentials used as they are).
@@ -104,83 +114,50 @@ struct CredentialPlan: Sendable {
 }
 
 extension CredentialPlan {
-  private static func issuer(_ link: RoleLink?, _ chain: CredentialChain, _ own: IdentityStep?) -> String {
-    if let link { return host(link.region ?? chain.region, link.endpoint) }
-    if case .sso(_, _, _, let place) = chain.identity {
-      return (try? ServiceEndpoint(.portal, region: place.region, settings: place.portal))?.host ?? ""
-    }
-    return own.map { host($0.region ?? chain.region, $0.endpoint) } ?? ""
-  }
-
-  /// An endpoint that can't be called fails where it is called, and says why there.
-  private static func host(_ region: String?, _ settings: EndpointSettings) -> String {
-    (try? STSEndpoint(region: region, settings: settings))?.host ?? ""
-  }
-
-  /// - Parameter duration: what the person asked for, where the identity's credentials are what is delivered.
   private static func identityStep(
-    _ chain: CredentialChain, duration: SessionDuration?, _ sessionName: RoleSessionName?, _ defaultSessionName: RoleSessionName,
-    _ use: KeyUse, _ digest: inout Digest
+    _ source: any IdentitySource, _ request: IdentityRequest, _ defaultSessionName: RoleSessionName, _ digest: inout PlanDigest
   ) -> IdentityStep? {
-    let first = chain.roles.first
-    var owner = chain.profile
-    var device: Device?
-    var isFederated = false
-    var length = duration ?? .standard
-    var name = defaultSessionName
-    var region = first?.region ?? chain.region
-    var endpoint = first?.endpoint ?? chain.endpoint
-    switch chain.identity {
-    case .keys(let keyName, let accessKeyId, let ownSerial):
-      owner = keyName
-      digest.add("keys", keyName, accessKeyId)
-      let serial = first == nil ? ownSerial : first?.mfaSerial
-      guard use != .themselves, first == nil || serial != nil else { return nil }
-      isFederated = first == nil && use == .console
-      if isFederated {
-        (name, length) = (sessionName ?? name, duration ?? .workingDay)
-        digest.add("GetFederationToken", name.text, String(length.seconds))
-        break
-      }
-      device = serial.map {
-        Device(
-          serial: $0, process: first == nil ? chain.mfaProcess : first?.mfaProcess, owner: first?.profile ?? chain.profile)
-      }
-      length = duration ?? .workingDay
-      digest.add("GetSessionToken", serial, chain.endpoint.url, duration.map { String($0.seconds) })
-    case .sso(let profile, let account, let role, let place):
-      owner = profile
-      digest.add("sso", place.name, place.startURL, place.region, account, role, place.portal.url)
-    case .webIdentity(let link, let token):
-      (owner, region, endpoint) = (link.profile, link.region, link.endpoint)
-      (name, length) = ((first == nil ? sessionName : nil) ?? link.roleSessionName ?? name, duration ?? link.duration ?? length)
-      digest.add("web identity", "\(token)")
-      digest.add(link, name: name, duration: length)
-    case .saml(let link, let provider, let command):
-      (owner, region, endpoint) = (link.profile, link.region, link.endpoint)
-      length = duration ?? link.duration ?? length
-      digest.add("saml", provider, command)
-      digest.add(link, name: name, duration: length)
-    case .process(let profile, let command):
-      owner = profile
-      digest.add("process", command)
-    case .container, .instance, .environment:
-      // These are nobody's in the config file: the role over them names them.
-      owner = first?.profile ?? owner
-      digest.add("\(chain.identity)")
+    // An identity that is no profile's of the config file is its first role's.
+    var step = IdentityStep(
+      owner: request.role?.profile ?? request.chain.profile, duration: request.duration ?? .standard,
+      sessionName: defaultSessionName, region: request.role?.region ?? request.chain.region,
+      endpoint: request.role?.endpoint ?? request.chain.endpoint)
+    guard source.plan(&step, for: request, digest: &digest) else { return nil }
+    step.fingerprint = digest.text
+    return step
+  }
+
+  /// The access keys of a plan that uses them as they are.
+  func keys(in store: VaultStore) async throws -> Credential {
+    guard let name = source.keyName else { throw AgentError.unknownSession(profile: profile) }
+    guard let credential = try await store.openAccessKey(name: name) else {
+      throw AgentError.noKeyForProfile(profile: profile, key: name)
     }
-    return IdentityStep(
-      owner: owner, mfa: device, duration: length, sessionName: name, region: region, endpoint: endpoint,
-      isFederated: isFederated, fingerprint: digest.text)
+    return credential
+  }
+
+  /// One line that names the options without an effect here, and why they have none; nil where there is none.
+  func withoutEffect(_ request: CredentialRequest) -> String? {
+    var options: [String] = []
+    if request.duration != nil, steps.isEmpty, !source.takesDuration { options.append("--duration (its source decides that)") }
+    if request.sessionName != nil, steps.isEmpty, !source.takesSessionName {
+      options.append("--session-name (no role is assumed by it)")
+    }
+    if request.mfaCode != nil, own?.mfa == nil, !steps.contains(where: { $0.link.mfaSerial != nil }) {
+      options.append("--mfa-code (it has no mfa_serial\(steps.isEmpty ? "" : " of its own"))")
+    }
+    if request.keyUse == .themselves, source.keyName == nil { options.append("--no-session (it has no access keys)") }
+    return options.isEmpty ? nil : "\(profile): without effect: \(options.joined(separator: ", "))"
   }
 }
 
 /// A running digest over length-prefixed pieces, so that no two lists of pieces are alike.
-private struct Digest {
+struct PlanDigest {
   private var bytes: [UInt8] = []
 
-  mutating func add(_ label: String, _ pieces: String?...) {
-    put(label)
+  mutating func add(_ pieces: String?...) { add(pieces) }
+
+  mutating func add(_ pieces: [String?]) {
     for piece in pieces { if let piece { put(piece) } else { bytes.append(0xFF) } }
   }
 

@@ -245,7 +245,7 @@ struct RequestHandler: Sendable {
       chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: requester.user))
     let call = IssueContext(
       plan: plan, request: request, requester: requester, prompter: prompter, store: store, programs: ProgramRunner(),
-      trust: clients.trust, clock: clock)
+      clients: clients, ssoSessions: ssoSessions, clock: clock)
     let place = AccessKeyRotation.Place(iam: iam, sts: chain.endpoint, region: chain.region)
     let rotated = try await AccessKeyRotation(store: store, clients: clients, clock: clock).rotate(name, at: place, call)
     try await catalog.keyChanged(name, accessKeyId: rotated.new, requester: requester)

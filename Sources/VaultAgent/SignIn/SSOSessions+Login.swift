@@ -107,26 +107,19 @@ extension SSOSessions {
   {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
     let route = try await context.route(to: endpoint, place.oidc, by: clients.trust)
-    var event = context.event(.registerClient, place, at: endpoint, by: route)
-    let intent = try await store.begin(event)
-    do {
+    return try await audited(context.event(.registerClient, place, at: endpoint, by: route), in: store) { event in
       let client = try await clients.oidc.registerClient(
         name: "vault", scopes: place.scopes, grantTypes: flow == .browser ? [.authorizationCode, .refreshToken] : [],
         redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? place.startURL : nil,
         at: endpoint, via: route)
-      event.outcome = .success
       event.expiresAt = client.expiresAt
+      return client
+    } keep: { id, client, event in
       try await store.complete(
-        intent,
+        id,
         client: SSOClientRecord(
           startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow, clientId: client.clientId,
           expiresAt: client.expiresAt), secret: client.clientSecret, event: event)
-      return client
-    } catch {
-      event.outcome = .failure
-      event.error = Failure(error).message
-      try? await store.fail(intent, event: event)
-      throw error
     }
   }
 }

@@ -56,14 +56,14 @@ extension SSOSessions {
       clientEndsAt: cached.expiresAt)
     var event = AuditEvent(action: .tokenAdopted, outcome: .intent, trigger: context.trigger, requester: context.requester)
     event.detail = "\(place.name): the AWS CLI's"
-    let intent = try await store.begin(event)
-    event.outcome = .success
-    event.expiresAt = record.expiresAt
-    try await store.complete(
-      intent, signIn: record,
-      tokens: SignInTokens(
+    return try await audited(event, in: store) { event in
+      event.expiresAt = record.expiresAt
+      return record
+    } keep: { id, record, event in
+      let tokens = SignInTokens(
         accessToken: cached.accessToken, refreshToken: nil, clientId: "", clientSecret: SecretBytes(""), hosts: place.foreignHosts
-      ), event: event)
-    return record
+      )
+      try await store.complete(id, signIn: record, tokens: tokens, event: event)
+    }
   }
 }

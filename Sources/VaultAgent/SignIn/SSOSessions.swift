@@ -28,34 +28,7 @@ struct SSOSessions: Sendable {
   }
 
   /// Who asks, and how AWS is reached for them.
-  struct SignInContext: Sendable {
-    let requester: Requester
-    let trigger: AuditTrigger
-    let environment: [String: String]
-    let prompter: any Prompter
-
-    /// - Parameter how: for the log.
-    func event(
-      _ action: AuditAction, _ place: SSOSessionConfig, how: String? = nil, at endpoint: ServiceEndpoint,
-      by route: NetworkSettings
-    ) -> AuditEvent {
-      var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
-      event.detail = how.map { "\(place.name): \($0)" } ?? place.name
-      event.go(to: endpoint, by: route)
-      return event
-    }
-
-    func route(to endpoint: ServiceEndpoint, _ settings: EndpointSettings, by trust: NetworkTrust) async throws -> NetworkSettings
-    {
-      try await trust.route(
-        to: endpoint, settings, sending: "the tokens of your sign-in",
-        for: NetworkTrust.Context(requester: requester, trigger: trigger, environment: environment, prompter: prompter))
-    }
-
-    func asked(by prompter: any Prompter) -> SignInContext {
-      SignInContext(requester: requester, trigger: trigger, environment: environment, prompter: prompter)
-    }
-  }
+  typealias SignInContext = NetworkTrust.Context
 
   /// An access token that is alive, renewed without a person where it is near its end.
   ///
@@ -153,31 +126,25 @@ struct SSOSessions: Sendable {
   ) async throws -> SignInRecord {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
     let route = try await context.route(to: endpoint, place.oidc, by: clients.trust)
-    var event = context.event(.createToken, place, how: how, at: endpoint, by: route)
-    let intent = try await store.begin(event)
-    let token: SSOToken
-    do {
-      token = try await poll(wait) { try await clients.oidc.createToken(grant, for: client, at: endpoint, via: route) }
-    } catch {
-      event.fail(error)
-      try await store.fail(intent, event: event)
-      throw error
-    }
-    // A renewal need not bring another refresh token: the one that there is goes on then (RFC 6749, 6).
-    var refreshToken = token.refreshToken
-    if refreshToken == nil, case .refreshToken(let old) = grant { refreshToken = old }
-    let record = SignInRecord(
-      id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
-      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: token.expiresAt,
-      isRenewable: refreshToken != nil, clientEndsAt: client.expiresAt)
-    event.outcome = .success
-    event.issuedAt = record.signedInAt
-    event.expiresAt = record.expiresAt
-    try await store.complete(
-      intent, signIn: record,
-      tokens: SignInTokens(
+    let (record, _) = try await audited(context.event(.createToken, place, how: how, at: endpoint, by: route), in: store) {
+      event in
+      let token = try await poll(wait) { try await clients.oidc.createToken(grant, for: client, at: endpoint, via: route) }
+      // A renewal need not bring another refresh token: the one that there is goes on then (RFC 6749, 6).
+      var refreshToken = token.refreshToken
+      if refreshToken == nil, case .refreshToken(let old) = grant { refreshToken = old }
+      let record = SignInRecord(
+        id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
+        scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: token.expiresAt,
+        isRenewable: refreshToken != nil, clientEndsAt: client.expiresAt)
+      event.issuedAt = record.signedInAt
+      event.expiresAt = record.expiresAt
+      let tokens = SignInTokens(
         accessToken: token.accessToken, refreshToken: refreshToken, clientId: client.clientId,
-        clientSecret: client.clientSecret, hosts: place.foreignHosts), event: event, renewing: before?.id)
+        clientSecret: client.clientSecret, hosts: place.foreignHosts)
+      return (record, tokens)
+    } keep: { id, kept, event in
+      try await store.complete(id, signIn: kept.0, tokens: kept.1, event: event, renewing: before?.id)
+    }
     do { try await writeShared(place.name) } catch {
       context.prompter.notice("the AWS CLI's token could not be written: \(Failure(error).message)")
     }
@@ -231,5 +198,25 @@ struct SSOSessions: Sendable {
     _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: context.requester)
     _ = try await store.forgetSessions(ofSignIn: name, requester: context.requester)
     return true
+  }
+}
+
+extension NetworkTrust.Context {
+  /// - Parameter how: for the log.
+  func event(
+    _ action: AuditAction, _ place: SSOSessionConfig, how: String? = nil, at endpoint: ServiceEndpoint, by route: NetworkSettings
+  ) -> AuditEvent {
+    var event = AuditEvent(action: action, outcome: .intent, trigger: trigger, requester: requester)
+    event.detail = how.map { "\(place.name): \($0)" } ?? place.name
+    event.go(to: endpoint, by: route)
+    return event
+  }
+
+  func route(to endpoint: ServiceEndpoint, _ settings: EndpointSettings, by trust: NetworkTrust) async throws -> NetworkSettings {
+    try await trust.route(to: endpoint, settings, sending: "the tokens of your sign-in", for: self)
+  }
+
+  func asked(by prompter: any Prompter) -> Self {
+    Self(requester: requester, trigger: trigger, environment: environment, prompter: prompter)
   }
 }

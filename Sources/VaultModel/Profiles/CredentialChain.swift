@@ -28,37 +28,8 @@ public struct CredentialChain: Sendable, Hashable {
 extension CredentialChain {
   /// Where what the chain leads to is good; nil where nothing tells.
   public var partition: Partition? {
-    if let role = roles.last { return Partition(rawValue: role.roleARN.partition) }
-    switch identity {
-    case .webIdentity(let role, _), .saml(let role, _, _): return Partition(rawValue: role.roleARN.partition)
-    case .sso(_, _, _, let place): return Partition(region: place.region)
-    default: return nil
-    }
-  }
-}
-
-/// How a person or a machine proves who it is: the first link of every chain.
-public enum IdentityLink: Sendable, Hashable {
-  /// Long-lived access keys, sealed in the vault under `name`. `mfaSerial` is set where the keys' own session asks for a code.
-  case keys(name: String, accessKeyId: String?, mfaSerial: String?)
-  case sso(profile: String, accountId: String, roleName: String, place: SSOSessionConfig)
-  /// `AssumeRoleWithWebIdentity`.
-  case webIdentity(RoleLink, token: WebIdentityToken)
-  /// `AssumeRoleWithSAML`. The provider's ARN is taken from the assertion where the profile does not name it.
-  case saml(RoleLink, providerARN: String?, command: String?)
-  case process(profile: String, command: String)
-  /// `credential_source`: `EcsContainer`, `Ec2InstanceMetadata` or `Environment`.
-  case container
-  case instance
-  case environment
-
-  /// Whether what it gives is a role's already, so that the next role is a chained one: Identity Center's, an identity provider's and a
-  /// machine's credentials are.
-  public var isRole: Bool {
-    switch self {
-    case .keys, .environment, .process: false
-    case .sso, .webIdentity, .saml, .container, .instance: true
-    }
+    if let role = roles.last ?? identity.role { return Partition(rawValue: role.roleARN.partition) }
+    return identity.signIn.map { Partition(region: $0.region) }
   }
 }
 
@@ -87,15 +58,6 @@ public struct SSOSessionConfig: Sendable, Hashable {
     self.oidc = oidc
     self.portal = portal
   }
-}
-
-/// Where the token for a web identity comes from, anew at each call.
-public enum WebIdentityToken: Sendable, Hashable {
-  case file(String)
-  /// A command that prints the token.
-  case process(String)
-  /// GitHub Actions' OIDC provider, by the variables that a job has (`ACTIONS_ID_TOKEN_REQUEST_URL`), for this audience.
-  case gitHubActions(audience: String)
 }
 
 /// One `AssumeRole`, with everything that the profile says about it.

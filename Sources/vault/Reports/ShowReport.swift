@@ -60,7 +60,7 @@ enum ShowReport {
   ) {
     output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
     output.line("region    \(safeText(chain.region ?? "-"))")
-    output.line("identity  \(safeText(describe(chain.identity, isDelivered: chain.roles.isEmpty)))")
+    output.line("identity  \(safeText(chain.identity.description(isDelivered: chain.roles.isEmpty).text))")
     if chain.roles.isEmpty, case .keys(_, _, nil) = chain.identity {
       output.line(
         "note      AWS refuses IAM's calls to a session of keys that had no MFA; `vault exec --no-session` gives the key itself")
@@ -108,30 +108,6 @@ enum ShowReport {
     }
   }
 
-  /// - Parameter isDelivered: whether no role comes after it. A role's call has the device of the role's profile alone, as in the SDKs.
-  private static func describe(_ identity: IdentityLink, isDelivered: Bool) -> String {
-    switch identity {
-    case .keys(let name, let id, let serial):
-      "access key \(name) \(id ?? "")" + (isDelivered ? serial.map { "  MFA \($0)" } ?? "" : "")
-    case .sso(_, let account, let role, let place):
-      "IAM Identity Center \(place.startURL), account \(account), permission set \(role)"
-    case .webIdentity(let role, let token): "web identity \(describe(token)) for \(role.roleARN.text)"
-    case .saml(let role, _, let command): "SAML assertion of \(command ?? "standard input") for \(role.roleARN.text)"
-    case .process(_, let command): "command \(command)"
-    case .container: "container endpoint"
-    case .instance: "instance metadata"
-    case .environment: "environment"
-    }
-  }
-
-  private static func describe(_ token: WebIdentityToken) -> String {
-    switch token {
-    case .file(let file): file
-    case .process(let command): "of the command \(command)"
-    case .gitHubActions(let audience): "of GitHub Actions for \(audience)"
-    }
-  }
-
   // MARK: for a program
 
   private static func json(
@@ -140,7 +116,7 @@ enum ShowReport {
   ) {
     writer.object { writer in
       writer.field("profile", chain.profile)
-      writer.field("kind", kind(chain))
+      writer.field("kind", (chain.roles.isEmpty ? chain.identity.kind : .assumeRole).rawValue)
       writer.field("region", chain.region)
       writer.field("origin", origin)
       writer.key("settings")
@@ -166,68 +142,15 @@ enum ShowReport {
       }
       writer.key("chain")
       writer.array { writer in
-        identity(chain.identity, isDelivered: chain.roles.isEmpty, &writer)
+        writer.object { writer in
+          for field in chain.identity.description(isDelivered: chain.roles.isEmpty).fields {
+            writer.field(field.name, field.value)
+          }
+        }
         for (role, isChained) in roles(chain) { link(role, isChained, &writer) }
       }
       writer.key("session")
       ListReport.session(session, now, &writer)
-    }
-  }
-
-  private static func kind(_ chain: CredentialChain) -> String {
-    if !chain.roles.isEmpty { return ProfileKind.assumeRole.rawValue }
-    switch chain.identity {
-    case .keys: return ProfileKind.keys.rawValue
-    case .sso: return ProfileKind.sso.rawValue
-    case .webIdentity: return ProfileKind.webIdentity.rawValue
-    case .saml: return ProfileKind.saml.rawValue
-    case .process: return ProfileKind.process.rawValue
-    case .container, .instance: return ProfileKind.container.rawValue
-    case .environment: return ProfileKind.environment.rawValue
-    }
-  }
-
-  private static func identity(_ identity: IdentityLink, isDelivered: Bool, _ writer: inout JSONWriter) {
-    writer.object { writer in
-      switch identity {
-      case .keys(_, let id, let serial):
-        writer.field("kind", "keys")
-        writer.field("accessKeyId", id)
-        writer.field("accountId", nil as String?)
-        writer.field("mfaSerial", isDelivered ? serial : nil)
-      case .sso(_, let account, let role, let place):
-        writer.field("kind", "sso")
-        writer.field("accountId", account)
-        writer.field("roleName", role)
-        writer.field("startUrl", place.startURL)
-        writer.field("region", place.region)
-        writer.field("ssoSession", place.isSession ? place.name : nil)
-      case .webIdentity(let role, let token):
-        writer.field("kind", "web-identity")
-        writer.field("roleArn", role.roleARN.text)
-        switch token {
-        case .file(let file): writer.field("tokenFile", file)
-        case .process(let command):
-          writer.field("tokenFile", nil as String?)
-          writer.field("tokenCommand", command)
-        case .gitHubActions(let audience):
-          writer.field("tokenFile", nil as String?)
-          writer.field("tokenSource", "GitHubActions")
-          writer.field("audience", audience)
-        }
-        writer.field("roleSessionName", role.roleSessionName?.text)
-      case .saml(let role, let provider, let command):
-        writer.field("kind", "saml")
-        writer.field("roleArn", role.roleARN.text)
-        writer.field("providerArn", provider)
-        writer.field("command", command)
-      case .process(_, let command):
-        writer.field("kind", "process")
-        writer.field("command", command)
-      case .container: writer.field("kind", "container")
-      case .instance: writer.field("kind", "instance")
-      case .environment: writer.field("kind", "environment")
-      }
     }
   }
 

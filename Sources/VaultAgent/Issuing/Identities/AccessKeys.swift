@@ -1,0 +1,82 @@
+import AWSClient
+import VaultModel
+import VaultSecrets
+
+/// Long-lived access keys: a session of theirs, or what the console takes of them.
+struct AccessKeys: IdentitySource {
+  let name: String
+  let accessKeyId: String?
+  /// Set where the keys' own session asks for a code.
+  let mfaSerial: String?
+
+  let action = AuditAction.getSessionToken
+  var identifiers: [String?] { ["keys", name, accessKeyId] }
+  let takesDuration = true
+  var keyName: String? { name }
+
+  func plan(_ step: inout CredentialPlan.IdentityStep, for request: IdentityRequest, digest: inout PlanDigest) -> Bool {
+    let role = request.role
+    step.owner = name
+    digest.add(identifiers)
+    let serial = role == nil ? mfaSerial : role?.mfaSerial
+    guard request.keyUse != .themselves, role == nil || serial != nil else { return false }
+    // One working day, so that one code serves it.
+    step.duration = request.duration ?? .workingDay
+    step.isFederated = role == nil && request.keyUse == .console
+    if step.isFederated {
+      step.sessionName = request.sessionName ?? step.sessionName
+      digest.add("GetFederationToken", step.sessionName.text, String(step.duration.seconds))
+      return true
+    }
+    let process = role == nil ? request.chain.mfaProcess : role?.mfaProcess
+    step.mfa = serial.map { .init(serial: $0, process: process, owner: role?.profile ?? request.chain.profile) }
+    digest.add("GetSessionToken", serial, request.chain.endpoint.url, request.duration.map { String($0.seconds) })
+    return true
+  }
+
+  func issue(_ step: CredentialPlan.IdentityStep, _ context: IssueContext) async throws -> Credential? {
+    let keys = try await context.plan.keys(in: context.store)
+    // Temporary keys in a file are used as they are: a session gets no session of its own (STS API, `GetSessionToken`).
+    guard keys.sessionToken == nil else { return keys }
+    if step.isFederated { return try await getFederationToken(step, keys, context) }
+    return try await context.withCode(step.mfa) { code in
+      var event = context.event(action, profile: step.owner)
+      event.mfa = step.mfa != nil
+      event.durationSeconds = step.duration.seconds
+      event.sourceAccessKeyId = keys.accessKeyId
+      return try await context.sts(
+        event, region: step.region, step.endpoint, sending: "calls signed with an access key", for: "a session of \(step.owner)",
+        keeping: (.token, step.fingerprint)
+      ) { endpoint, route in
+        if step.mfa == nil {
+          context.prompter.notice(
+            "\(step.owner): AWS refuses IAM's calls to this session, which had no MFA; --no-session gives the key itself")
+        }
+        return try await context.clients.sts.getSessionToken(
+          duration: step.duration, mfa: code.flatMap { code in step.mfa.map { ($0.serial, code) } }, signedBy: keys, at: endpoint,
+          via: route)
+      }
+    }
+  }
+
+  /// `GetFederationToken`: what the console takes of access keys. It takes no code, and is good for one way to the console, so that it is
+  /// not kept.
+  private func getFederationToken(_ step: CredentialPlan.IdentityStep, _ keys: Credential, _ context: IssueContext) async throws
+    -> Credential?
+  {
+    var event = context.event(.getFederationToken, profile: step.owner)
+    event.roleSessionName = String(step.sessionName.text.prefix(FederationRequest.maxNameLength))
+    event.durationSeconds = step.duration.seconds
+    event.sourceAccessKeyId = keys.accessKeyId
+    return try await context.sts(
+      event, region: step.region, step.endpoint, sending: "calls signed with an access key",
+      for: "a session of \(step.owner) for the console", keeping: nil
+    ) { endpoint, route in
+      if mfaSerial != nil {
+        context.prompter.notice("\(step.owner): the console's session of access keys takes no code and has no MFA")
+      }
+      return try await context.clients.sts.getFederationToken(
+        FederationRequest(name: step.sessionName, duration: step.duration), signedBy: keys, at: endpoint, via: route)
+    }
+  }
+}
