@@ -111,7 +111,10 @@ struct IssueContext: Sendable {
     let (endpoint, route) = try await sts(region: region, settings, sending: what)
     event.go(to: endpoint, by: route)
     prompter.progress("asking STS for \(goal) …")
-    return try await issue(event, keeping: session) { IssueResult(try await call(endpoint, route)) }
+    return try await issue(event, keeping: session) {
+      let result = try await call(endpoint, route)
+      return (result.credential, result.requestId, result.sourceIdentity)
+    }
   }
 
   /// Intent, call, outcome. The credentials are stored, and leave the agent, only once the outcome's row has committed.
@@ -143,21 +146,4 @@ struct IssueContext: Sendable {
 }
 
 /// What a call or a program brought.
-struct IssueResult: Sendable {
-  var credential: Credential
-  var requestId: String?
-  var sourceIdentity: String?
-
-  init(_ credential: Credential) { self.credential = credential }
-
-  init(_ issued: IssuedCredential) {
-    credential = issued.credential
-    requestId = issued.requestId
-  }
-
-  init(_ result: STSResult) {
-    credential = result.credential
-    requestId = result.requestId
-    sourceIdentity = result.sourceIdentity
-  }
-}
+typealias IssueResult = (credential: Credential, requestId: String?, sourceIdentity: String?)

@@ -50,7 +50,7 @@ extension RequestHandler {
   }
 
   /// - Returns: how many there were.
-  private func signOut(_ names: [String], _ context: SSOSessions.SignInContext) async throws -> Int {
+  private func signOut(_ names: [String], _ context: NetworkTrust.Context) async throws -> Int {
     var count = 0
     for name in names.sorted() {
       let place = try? await catalog.signInPlace(
@@ -120,8 +120,8 @@ extension RequestHandler {
     return ReplyBuilder(.done)
   }
 
-  private func context(_ message: Message, _ requester: Requester, _ prompter: any Prompter) -> SSOSessions.SignInContext {
-    SSOSessions.SignInContext(
+  private func context(_ message: Message, _ requester: Requester, _ prompter: any Prompter) -> NetworkTrust.Context {
+    NetworkTrust.Context(
       requester: requester, trigger: .manual, environment: CredentialRequest.environment(of: message), prompter: prompter)
   }
 

@@ -10,7 +10,7 @@ extension SSOSessions {
 
   /// Signs in to a place, in place of the sign-in that there was. Who asks for one of the same kind while it is under way waits for the
   /// same; it ends where nobody waits for it any more (Ctrl-C).
-  func signIn(_ place: SSOSessionConfig, flow: SignInFlow, _ context: SignInContext) async throws -> SignInRecord {
+  func signIn(_ place: SSOSessionConfig, flow: SignInFlow, _ context: NetworkTrust.Context) async throws -> SignInRecord {
     // The older form of configuration has no scopes, without which there is no authorization code.
     let flow = place.scopes.isEmpty ? .device : flow
     return try await signingIn.share("\(flow) \(place.name)", for: context.prompter, endsAlone: true) { prompter in
@@ -22,7 +22,7 @@ extension SSOSessions {
     }
   }
 
-  private func signInByBrowser(_ place: SSOSessionConfig, _ context: SignInContext) async throws -> SignInRecord {
+  private func signInByBrowser(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
     try await withClient(place, .browser, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let pkce = PKCE()
@@ -52,7 +52,7 @@ extension SSOSessions {
     }
   }
 
-  private func signInByDevice(_ place: SSOSessionConfig, _ context: SignInContext) async throws -> SignInRecord {
+  private func signInByDevice(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
     try await withClient(place, .device, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let device = try await clients.oidc.startDeviceAuthorization(
@@ -75,7 +75,7 @@ extension SSOSessions {
   ///
   /// - Returns: the address that leads the person's browser to it until the sign-in is over: the page's own is for who signs in alone, and
   ///   what stands on the browser's command line is everybody's. Nil where no port could be had.
-  private func show(_ url: String, code: String?, _ context: SignInContext) -> String? {
+  private func show(_ url: String, code: String?, _ context: NetworkTrust.Context) -> String? {
     let address = try? redirect.open(SecretBytes(url), once: false, for: Self.timeouts)
     context.prompter.show(SignInPage(url: url, code: code, address: address))
     return address
@@ -83,7 +83,7 @@ extension SSOSessions {
 
   /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
   private func withClient<Result>(
-    _ place: SSOSessionConfig, _ flow: SignInFlow, _ context: SignInContext,
+    _ place: SSOSessionConfig, _ flow: SignInFlow, _ context: NetworkTrust.Context,
     _ body: (SSOClientRegistration) async throws -> Result
   ) async throws -> Result {
     let scopes = place.scopes.joined(separator: " ")
@@ -102,7 +102,8 @@ extension SSOSessions {
     return try await body(try await register(place, flow, scopes, context))
   }
 
-  private func register(_ place: SSOSessionConfig, _ flow: SignInFlow, _ scopes: String, _ context: SignInContext) async throws
+  private func register(_ place: SSOSessionConfig, _ flow: SignInFlow, _ scopes: String, _ context: NetworkTrust.Context)
+    async throws
     -> SSOClientRegistration
   {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)

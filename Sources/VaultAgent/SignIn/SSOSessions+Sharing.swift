@@ -34,7 +34,7 @@ extension SSOSessions {
   }
 
   /// Takes over the sign-in that the AWS CLI has, for as long as its access token lives.
-  func adopt(_ place: SSOSessionConfig, home: String, _ context: SignInContext) async throws -> SignInRecord {
+  func adopt(_ place: SSOSessionConfig, home: String, _ context: NetworkTrust.Context) async throws -> SignInRecord {
     let file = try TokenCache(home: home).read(place.name)
     let cached: CachedToken
     do throws(CachedToken.Malformed) {

@@ -27,13 +27,10 @@ struct SSOSessions: Sendable {
     signingIn = SingleFlightGroup(clock: clock)
   }
 
-  /// Who asks, and how AWS is reached for them.
-  typealias SignInContext = NetworkTrust.Context
-
   /// An access token that is alive, renewed without a person where it is near its end.
   ///
   /// - Throws: ``SignInError/needed(name:)`` where a person must sign in.
-  func token(_ place: SSOSessionConfig, _ context: SignInContext) async throws -> SecretBytes {
+  func token(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SecretBytes {
     try await requireTrust(in: place, context)
     guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else {
       throw SignInError.needed(name: place.name)
@@ -47,7 +44,7 @@ struct SSOSessions: Sendable {
   }
 
   /// Where a place is not AWS's own, it must be trusted before it is asked whether the tokens are for it: who is refused is told why.
-  private func requireTrust(in place: SSOSessionConfig, _ context: SignInContext) async throws {
+  private func requireTrust(in place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws {
     guard place.foreignHosts != nil else { return }
     for (service, settings) in [(AWSService.oidc, place.oidc), (.portal, place.portal)] {
       let endpoint = try ServiceEndpoint(service, region: place.region, settings: settings)
@@ -58,7 +55,8 @@ struct SSOSessions: Sendable {
   /// The token in place of one that AWS no longer takes before its time: one that came meanwhile, else what the refresh token brings.
   ///
   /// - Throws: ``SignInError/needed(name:)`` where a person must sign in; AWS's own error where that cannot be known now.
-  func replacement(of token: SecretBytes, _ place: SSOSessionConfig, _ context: SignInContext) async throws -> SecretBytes {
+  func replacement(of token: SecretBytes, _ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SecretBytes
+  {
     // The first turn may be spent on a renewal that others began for a token near its end, and that has let an outage pass.
     for _ in 0..<2 {
       guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else { break }
@@ -74,7 +72,9 @@ struct SSOSessions: Sendable {
   /// Renews a sign-in, once for all who want it.
   ///
   /// - Parameter isOver: AWS no longer takes the access token, whatever its end.
-  private func renew(_ place: SSOSessionConfig, _ context: SignInContext, after record: SignInRecord, isOver: Bool) async throws {
+  private func renew(_ place: SSOSessionConfig, _ context: NetworkTrust.Context, after record: SignInRecord, isOver: Bool)
+    async throws
+  {
     _ = try await renewing.share(place.name, for: context.prompter) { prompter in
       try await renewAlone(place, context.asked(by: prompter), after: record, isOver: isOver)
       return true
@@ -87,7 +87,7 @@ struct SSOSessions: Sendable {
     kept.record.startURL == place.startURL && kept.record.region == place.region && kept.tokens.hosts == place.foreignHosts
   }
 
-  private func renewAlone(_ place: SSOSessionConfig, _ context: SignInContext, after record: SignInRecord, isOver: Bool)
+  private func renewAlone(_ place: SSOSessionConfig, _ context: NetworkTrust.Context, after record: SignInRecord, isOver: Bool)
     async throws
   {
     // Another waiter may have renewed it before this one's turn.
@@ -121,7 +121,7 @@ struct SSOSessions: Sendable {
   ///   - wait: what to do where the grant is not ready yet; nil where it must be.
   @discardableResult
   func take(
-    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOSessionConfig, _ context: SignInContext, how: String,
+    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOSessionConfig, _ context: NetworkTrust.Context, how: String,
     renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
@@ -167,7 +167,7 @@ struct SSOSessions: Sendable {
   /// AWS no longer takes this sign-in. One that a person has begun meanwhile in its place stays, and serves who waited.
   ///
   /// - Throws: ``SignInError/needed(name:)`` where there is no other.
-  private func end(_ record: SignInRecord, _ context: SignInContext) async throws {
+  private func end(_ record: SignInRecord, _ context: NetworkTrust.Context) async throws {
     let name = record.name
     guard try await store.endSignIn(name, id: record.id, as: .expired, trigger: context.trigger, requester: context.requester)
     else {
@@ -180,7 +180,7 @@ struct SSOSessions: Sendable {
   /// Signs out: on the server as far as it can be reached, and here in any case. The sessions that the sign-in brought go with it.
   ///
   /// - Returns: false where nobody was signed in.
-  func signOut(_ name: String, _ context: SignInContext, place: SSOSessionConfig?) async throws -> Bool {
+  func signOut(_ name: String, _ context: NetworkTrust.Context, place: SSOSessionConfig?) async throws -> Bool {
     guard let kept = try await store.openSignIn(named: name) else { return false }
     do {
       // Where the place is not the one that gave the token, nobody is told.

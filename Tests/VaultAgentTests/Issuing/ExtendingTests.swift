@@ -16,10 +16,10 @@ import VaultSecrets
 
     func issue(_ step: CredentialPlan.IdentityStep, _ context: IssueContext) async throws -> Credential? {
       try await context.issue(context.event(action, profile: step.owner), keeping: (.token, step.fingerprint)) {
-        IssueResult(
-          Credential(
-            accessKeyId: "ASIAIOSFODNN7EXAMPLE", secretAccessKey: SecretBytes("secret"), sessionToken: SecretBytes("token"),
-            expiresAt: context.clock.now().adding(seconds: 3_600)))
+        let credential = Credential(
+          accessKeyId: "ASIAIOSFODNN7EXAMPLE", secretAccessKey: SecretBytes("secret"), sessionToken: SecretBytes("token"),
+          expiresAt: context.clock.now().adding(seconds: 3_600))
+        return (credential, nil, nil)
       }
     }
   }

@@ -83,7 +83,7 @@ import VaultWire
       let header = (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * UInt32($0))) }
       #expect(write(descriptor, header, 4) == 4)
       var end = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      #expect(poll(&end, 1, 5_000) == 1)
+      try #require(poll(&end, 1, 5_000) == 1)
       var byte: UInt8 = 0
       #expect(read(descriptor, &byte, 1) == 0)
       #expect(try Self.answer(path, Self.request("app")).kind == .issued)

@@ -23,7 +23,7 @@ import VaultStore
   }
 
   private static func token(_ stage: AgentStage) async throws -> String {
-    let context = SSOSessions.SignInContext(
+    let context = NetworkTrust.Context(
       requester: AgentStage.me, trigger: .exec, environment: [:], prompter: NonInteractivePrompter())
     return try await stage.ssoSessions.token(config, context).withBytes { String(decoding: $0, as: UTF8.self) }
   }

@@ -21,7 +21,8 @@ struct Container: IdentitySource {
     var event = context.event(action, profile: step.owner)
     event.endpoint = place.host
     return try await context.issue(event, keeping: (.token, step.fingerprint)) {
-      IssueResult(try await context.clients.container.getCredentials(from: place, authorization: authorization))
+      let issued = try await context.clients.container.getCredentials(from: place, authorization: authorization)
+      return (issued.credential, issued.requestId, nil)
     }
   }
 }

@@ -18,7 +18,7 @@ struct CredentialProcess: IdentitySource {
     context.prompter.progress("waiting for \(program) …")
     return try await context.issue(event, keeping: (.token, step.fingerprint)) {
       let printed = try await context.run(command, setting: "credential_process", of: step.owner)
-      return IssueResult(try CredentialProcessAnswer(printed, now: context.clock.now()).credential)
+      return (try CredentialProcessAnswer(printed, now: context.clock.now()).credential, nil, nil)
     }
   }
 }

@@ -21,8 +21,8 @@ struct EnvironmentKeys: IdentitySource {
       event.accessKeyId = id
       // Never kept, whatever their end: they are the requester's, and may be others the next time.
       return try await context.issue(event, keeping: nil) {
-        IssueResult(
-          Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: values["AWS_SESSION_TOKEN"], expiresAt: nil))
+        let token = values["AWS_SESSION_TOKEN"]
+        return (Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: nil), nil, nil)
       }
     }
     guard let file = values.text("AWS_WEB_IDENTITY_TOKEN_FILE"), let arn = values.text("AWS_ROLE_ARN").flatMap({ RoleARN($0) })

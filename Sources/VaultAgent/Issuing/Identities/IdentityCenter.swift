@@ -41,11 +41,11 @@ struct IdentityCenter: IdentitySource {
     event.go(to: endpoint, by: route)
     context.prompter.progress("asking IAM Identity Center for \(role) in \(account) …")
     return try await context.issue(event, keeping: (.role, step.fingerprint)) {
-      var issued = IssueResult(
-        try await context.clients.portal.getRoleCredentials(
-          account: account, role: role, token: token, at: endpoint, via: route))
-      issued.credential.accountId = account
-      return issued
+      let issued = try await context.clients.portal.getRoleCredentials(
+        account: account, role: role, token: token, at: endpoint, via: route)
+      var credential = issued.credential
+      credential.accountId = account
+      return (credential, issued.requestId, nil)
     }
   }
 }

@@ -22,9 +22,8 @@ protocol IdentitySource: Sendable {
   var keyName: String? { get }
   /// The host that issues the credentials, where that is not STS; empty where it cannot be known.
   var host: String? { get }
-  /// Whether `--duration` has an effect on its own credentials.
+  /// Whether `--duration` and `--session-name` have an effect on its own credentials.
   var takesDuration: Bool { get }
-  /// Whether `--session-name` has an effect on its own credentials.
   var takesSessionName: Bool { get }
 }
 

@@ -17,7 +17,8 @@ struct InstanceMetadata: IdentitySource {
     var event = context.event(action, profile: step.owner)
     event.endpoint = endpoint.host
     return try await context.issue(event, keeping: (.token, step.fingerprint)) {
-      IssueResult(try await context.clients.instance.getCredentials(from: endpoint))
+      let issued = try await context.clients.instance.getCredentials(from: endpoint)
+      return (issued.credential, issued.requestId, nil)
     }
   }
 }
