@@ -1,3 +1,4 @@
+import CSystem
 import VaultModel
 import VaultStore
 
@@ -115,11 +116,17 @@ extension Broker {
 
   /// Serves again after an unlocking or a login.
   func wakeLeases() async {
-    // At once, since one may wait for an AWS that does not answer.
+    // Side by side, since one may wait for an AWS that does not answer; not all at once, since each needs memory meanwhile.
     await withTaskGroup(of: Void.self) { group in
-      for lease in endpoint.asleep { group.addTask { await self.wake(lease) } }
+      for (number, lease) in endpoint.asleep.enumerated() {
+        if number >= Self.maxWaking { await group.next() }
+        group.addTask { await self.wake(lease) }
+      }
     }
+    sys_return_memory()
   }
+
+  private static let maxWaking = 64
 
   private func wake(_ lease: String) async {
     do {

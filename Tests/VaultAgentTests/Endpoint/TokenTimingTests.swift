@@ -44,20 +44,25 @@ import Testing
     return abs(first - second) / (error(one, first) + error(other, second)).squareRoot()
   }
 
-  /// The best of several: a busy machine makes noise, and no noise makes the two alike where they are not.
+  /// The best of many, with pauses: a busy machine makes noise for seconds, and none makes the two alike where they are not.
   private static func leastT(_ areEqual: ([UInt8], [UInt8]) -> Bool) -> Double {
     var least = Double.infinity
-    for _ in 0..<10 where least >= 4.5 { least = min(least, t(areEqual)) }
+    for number in 0..<100 where least >= 4.5 {
+      if number > 0 { usleep(100_000) }
+      least = min(least, t(areEqual))
+    }
     return least
   }
 
   @Test("the time that a token's comparison takes does not tell where it is wrong; a plain comparison's does, and is found out")
   func constant() {
     #expect(Self.leastT(EndpointRequest.areEqual) < 4.5)
-    let plain = Self.leastT { one, other in
-      for index in one.indices where one[index] != other[index] { return false }
-      return true
+    let plain = (0..<10).map { _ in
+      Self.t { one, other in
+        for index in one.indices where one[index] != other[index] { return false }
+        return true
+      }
     }
-    #expect(plain > 4.5, "\(plain)")
+    #expect(plain.sorted()[5] > 4.5, "\(plain)")
   }
 }

@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import VaultModel
 import VaultWire
@@ -35,12 +36,15 @@ import VaultWire
   }
 
   /// What the agent answers.
-  private static func answer(_ path: String, _ writer: consuming MessageWriter) throws -> Message {
-    let channel = try #require(Channel.connect(to: path))
-    try channel.send(try writer.frame())
-    while true {
-      let message = try #require(try channel.receive(within: 10_000))
-      if message.kind != .progress { return message }
+  private static func answer(_ path: String, _ writer: consuming MessageWriter) async throws -> Message {
+    let frame = try writer.frame()
+    return try await onOwnThread {
+      let channel = try #require(Channel.connect(to: path))
+      try channel.send(frame)
+      while true {
+        let message = try #require(try channel.receive(within: 60_000))
+        if message.kind != .progress { return message }
+      }
     }
   }
 
@@ -55,20 +59,20 @@ import VaultWire
   func answers() async throws {
     let stage = try await AgentStage()
     try await Self.serving(stage) { path in
-      let issued = try Self.answer(path, Self.request("app"))
+      let issued = try await Self.answer(path, Self.request("app"))
       #expect(issued.kind == .issued)
       #expect(issued.text(.accessKeyId) == "ASIAIOSFODNN7EXAMPL1")
-      let unknown = Failure(try Self.answer(path, Self.request("nothing")))
+      let unknown = Failure(try await Self.answer(path, Self.request("nothing")))
       let expected = AgentError.unknownProfile(name: "nothing", suggestion: nil, count: 2)
       #expect(unknown.exitStatus == expected.exitStatus)
       #expect(unknown.message == expected.message)
-      let other = Failure(try Self.answer(path, Self.request("app", version: protocolVersion + 1)))
+      let other = Failure(try await Self.answer(path, Self.request("app", version: protocolVersion + 1)))
       #expect(other.exitStatus == AgentError.otherVersion(client: 0, agent: 0).exitStatus)
       stage.aws.fail(always: .refused("AccessDenied"))
       stage.clock.advance(seconds: 3_601)
-      #expect(Failure(try Self.answer(path, Self.request("app"))).exitStatus == .refused)
+      #expect(Failure(try await Self.answer(path, Self.request("app"))).exitStatus == .refused)
       stage.aws.fail(always: .unreachable)
-      #expect(Failure(try Self.answer(path, Self.request("app"))).exitStatus == .unavailable)
+      #expect(Failure(try await Self.answer(path, Self.request("app"))).exitStatus == .unavailable)
     }
   }
 
@@ -82,11 +86,13 @@ import VaultWire
       let length = UInt32(maxPayloadBytes + 1)
       let header = (0..<4).map { UInt8(truncatingIfNeeded: length >> (8 * UInt32($0))) }
       #expect(write(descriptor, header, 4) == 4)
-      var end = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      try #require(poll(&end, 1, 5_000) == 1)
-      var byte: UInt8 = 0
-      #expect(read(descriptor, &byte, 1) == 0)
-      #expect(try Self.answer(path, Self.request("app")).kind == .issued)
+      let end = try await onOwnThread {
+        var end = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        var byte: UInt8 = 0
+        return poll(&end, 1, 60_000) == 1 ? read(descriptor, &byte, 1) : -1
+      }
+      #expect(end == 0)
+      #expect(try await Self.answer(path, Self.request("app")).kind == .issued)
     }
   }
 }
