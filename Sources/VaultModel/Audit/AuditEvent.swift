@@ -1,56 +1,57 @@
-/// What came of what was tried.
+/// The outcome of an attempt.
 public enum AuditOutcome: String, Sendable, CaseIterable {
   /// Written before AWS is asked; a row with one of the others follows.
   case intent
   case success
   case failure
-  /// AWS, or the vault itself, said no.
+  /// AWS or the vault refused.
   case refused
   /// The agent ended between the intent and its outcome.
   case unknown
 }
 
-/// What made the vault act.
+/// The reason why the vault acted.
 public enum AuditTrigger: String, Sendable, CaseIterable {
   case exec, env, credentials, server, console, rotation, manual, start
-  /// The agent itself, for a time or an event that a setting names.
+  /// The agent itself, at a time or on an event that a setting names.
   case automatic
 }
 
-/// What was done. Calls that mint credentials have AWS's own names.
+/// What was done. Calls that issue credentials have AWS's own names.
 public enum AuditAction: String, Sendable, CaseIterable {
   case assumeRole = "AssumeRole"
   case assumeRoleWithWebIdentity = "AssumeRoleWithWebIdentity"
   case assumeRoleWithSAML = "AssumeRoleWithSAML"
   case getSessionToken = "GetSessionToken"
-  /// A way to the console for access keys.
+  /// Console access with access keys.
   case getFederationToken = "GetFederationToken"
-  /// IAM Identity Center gave the credentials of an account's permission set.
+  /// IAM Identity Center issued the credentials of an account's permission set.
   case getRoleCredentials = "GetRoleCredentials"
-  /// IAM Identity Center gave a token: a sign-in, or its renewal.
+  /// IAM Identity Center issued a token, for a sign-in or its renewal.
   case createToken = "CreateToken"
-  /// The AWS CLI's token was taken over.
+  /// The AWS CLI's token was imported.
   case tokenAdopted = "TokenAdopted"
   case registerClient = "RegisterClient"
   case signedOut = "SignedOut"
-  /// IAM Identity Center no longer takes the sign-in's tokens.
+  /// IAM Identity Center no longer accepts the sign-in's tokens.
   case signInEnded = "SignInEnded"
-  /// A `credential_process` gave credentials.
+  /// A `credential_process` returned credentials.
   case credentialProcess = "CredentialProcess"
   case containerCredentials = "ContainerCredentials"
   case instanceCredentials = "InstanceCredentials"
   case environmentCredentials = "EnvironmentCredentials"
-  /// A way into the console was asked for with a session's credentials.
+  /// Console access was requested with a session's credentials.
   case getSigninToken = "GetSigninToken"
   case createAccessKey = "CreateAccessKey"
   case deleteAccessKey = "DeleteAccessKey"
-  /// A session's credentials were handed to a program.
+  /// A session's credentials were delivered to a program.
   case deliver = "Deliver"
   /// A program that was served on loopback has ended.
   case leaseEnded = "LeaseEnded"
-  /// Another user's program, or one without a token, asked where programs are served; once for many.
+  /// Another user's program, or one without a token, called the credential endpoint; one row for many calls.
   case endpointRefused = "EndpointRefused"
-  /// A request at the agent's socket was not answered: who sent it was not who had connected, or had ended, or become another program.
+  /// A request at the agent's socket was refused: its sender was not the process that had connected, had ended, or had become
+  /// another program.
   case requestRefused = "RequestRefused"
   case profileAdded = "ProfileAdded"
   case profileChanged = "ProfileChanged"
@@ -59,7 +60,7 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case accessKeyAdded = "AccessKeyAdded"
   case accessKeyChanged = "AccessKeyChanged"
   case accessKeyRemoved = "AccessKeyRemoved"
-  /// A credentials file is to hold a profile's current keys from now on, and no longer.
+  /// A credentials file starts or stops holding a profile's current keys.
   case credentialsLinked = "CredentialsLinked"
   case credentialsUnlinked = "CredentialsUnlinked"
   case mfaSecretAdded = "MFASecretAdded"
@@ -67,39 +68,39 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case sessionForgotten = "SessionForgotten"
   case sessionExpired = "SessionExpired"
   case sessionReplaced = "SessionReplaced"
-  /// Entries in an AWS config file let every SDK take profiles from the vault, and no longer.
+  /// Entries in an AWS config file start or stop giving every SDK profiles from the vault.
   case profilesLinked = "ProfilesLinked"
   case profilesUnlinked = "ProfilesUnlinked"
   case agentStarted = "AgentStarted"
-  /// In good order; an agent that was killed has no such row.
+  /// An orderly stop; an agent that was killed has no such row.
   case agentStopped = "AgentStopped"
   case vaultCreated = "VaultCreated"
   case schemaMigrated = "SchemaMigrated"
   case settingChanged = "SettingChanged"
-  /// A place beside AWS's own, or certificates for it, may be sent secrets from now on, or no longer.
+  /// A host outside AWS, or certificates for it, was added to or removed from those that may be sent secrets.
   case endpointTrusted = "EndpointTrusted"
-  /// Rows that lead to a secret are not those that the vault wrote: refused, or read again from a followed file.
+  /// Rows that lead to a secret differ from those that the vault wrote: refused, or read again from a watched file.
   case databaseChanged = "DatabaseChanged"
-  /// Deliveries that the disk did not take when they were made have their rows now (`audit_failure = deliver`).
+  /// Rows were added for deliveries that could not be logged when they were made (`audit_failure = deliver`).
   case loggedLate = "LoggedLate"
   case keyRotated = "KeyRotated"
-  /// A copy of the master key was written, or put back.
+  /// A copy of the master key was written or restored.
   case keyBackedUp = "KeyBackedUp"
   case keyRestored = "KeyRestored"
   case keyRotationAbandoned = "KeyRotationAbandoned"
   case locked = "Locked"
   case unlocked = "Unlocked"
-  /// The log's own keys: the one that signs its heads, or a new ratchet for an auditor.
+  /// The log's own keys: the one that signs checkpoints, or a new ratchet for an auditor.
   case auditKeysMade = "AuditKeysMade"
-  /// A log that is not what the key store knows of was taken as it is, on a person's word.
+  /// A user accepted a log that does not match the anchored checkpoint.
   case auditAccepted = "AuditAccepted"
-  /// Old rows were written to a file and taken out.
+  /// Old rows were moved to a file.
   case auditArchived = "AuditArchived"
-  /// A secret lives on whose own row was archived: its version, said once more.
+  /// The version of a secret that is still in use, repeated because its own row was archived.
   case secretKept = "SecretKept"
 }
 
-/// One row of the audit log, before it has a place in the chain. It never holds a secret or a token.
+/// An audit row before it has a chain position. It never holds a secret or a token.
 public struct AuditEvent: Sendable, Hashable {
   public var action: AuditAction
   public var outcome: AuditOutcome
@@ -116,17 +117,17 @@ public struct AuditEvent: Sendable, Hashable {
   public var expiresAt: Timestamp?
   public var durationSeconds: Int?
   public var mfa: Bool
-  /// `x-amzn-RequestId`, which CloudTrail has too.
+  /// `x-amzn-RequestId`, which CloudTrail records too.
   public var requestId: String?
   public var endpoint: String?
-  /// What the person gave as `--reason`.
+  /// The value of `--reason`.
   public var reason: String?
-  /// AWS's or our words, for a failure.
+  /// The error text, from AWS or from the vault.
   public var error: String?
-  /// More about a change to the vault: counts, the name of a setting.
+  /// Details of a change to the vault: counts, the name of a setting.
   public var detail: String?
   public var sessionId: String?
-  /// The event that said what was going to be tried.
+  /// The event that announced the attempt.
   public var intentId: String?
   public var requester: Requester
 
@@ -142,15 +143,15 @@ public struct AuditEvent: Sendable, Hashable {
   }
 }
 
-/// A row of the audit log as it stands in the chain.
+/// An audit row in the chain.
 public struct AuditRecord: Sendable, Hashable {
   /// `evt_…`
   public var id: String
-  /// 1 for the first row; without gaps.
+  /// 1 for the first row, without gaps.
   public var sequence: Int64
   public var time: Timestamp
   public var event: AuditEvent
-  /// The secret that this row sealed, replaced or destroyed (a session's or an access key's id), and the version it then had.
+  /// The secret that this row sealed, replaced or destroyed (the id of a session or an access key), and its version at that time.
   public var subject: String?
   public var subjectVersion: Int64?
   /// BLAKE2b-256 over the previous row's hash and the canonical form of this row. 32 bytes.

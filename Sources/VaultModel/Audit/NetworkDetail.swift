@@ -1,8 +1,8 @@
-/// By which way a call went that was not AWS's own, as a row's `detail` says it: `…; via proxy URL, certificates PATH`.
+/// The network path of a call where it was not the default one, as a row's `detail` has it: `…; via proxy URL, certificates PATH`.
 public struct NetworkDetail: Sendable, Hashable {
-  /// Without a name and a password.
+  /// Without user name and password.
   public var proxy: String?
-  /// The file of certificates that took the place of the system's.
+  /// The certificate file used instead of the system's.
   public var caBundle: String?
 
   public init?(proxy: String?, caBundle: String?) {
@@ -15,7 +15,7 @@ public struct NetworkDetail: Sendable, Hashable {
     "via " + [proxy.map { "proxy \($0)" }, caBundle.map { "certificates \($0)" }].compactMap { $0 }.joined(separator: ", ")
   }
 
-  /// - Returns: nil for a detail that says nothing of the way.
+  /// - Returns: nil for a detail that does not mention the network path.
   init?(detail: String) {
     guard let way = detail.split(separator: ";").map({ $0.trimmingPrefix(" ") }).last, way.hasPrefix("via ") else { return nil }
     var proxy: String?
@@ -29,6 +29,6 @@ public struct NetworkDetail: Sendable, Hashable {
 }
 
 extension AuditEvent {
-  /// Nil where a call went AWS's own way, or none was made.
+  /// Nil if the call took the default path, or no call was made.
   public var network: NetworkDetail? { detail.flatMap { NetworkDetail(detail: $0) } }
 }

@@ -1,16 +1,16 @@
-/// Where a live copy of the audit log goes as syslog: `unix:/dev/log`, `udp://host:514` or `tcp://host:601`.
+/// The syslog target for a live copy of the audit log: `unix:/dev/log`, `udp://host:514` or `tcp://host:601`.
 ///
-/// The ports are those of RFC 5426 and RFC 6587 where none is named. An IPv6 address stands in brackets.
+/// The default ports are those of RFC 5426 and RFC 6587. An IPv6 address is written in brackets.
 public enum SyslogAddress: Sendable, Hashable, CustomStringConvertible {
   case unix(path: String)
   case udp(host: String, port: UInt16)
   case tcp(host: String, port: UInt16)
 
-  /// - Returns: nil for what is no such address.
+  /// - Returns: nil if the address is invalid.
   public init?(_ text: String) {
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst(5))
-      // What `sockaddr_un` holds (unix(7)).
+      // The size of `sockaddr_un` (unix(7)).
       guard path.hasPrefix("/"), path.utf8.count < 108, !path.utf8.contains(0) else { return nil }
       self = .unix(path: path)
       return
@@ -58,12 +58,12 @@ public enum SyslogAddress: Sendable, Hashable, CustomStringConvertible {
   }
 }
 
-/// Where journald takes its own protocol: `on` for its usual socket, or another one's path.
+/// The journald socket for its native protocol: `on` for the usual one, or another path.
 public struct JournalAddress: Sendable, Hashable {
   public static let usual = "/run/systemd/journal/socket"
   public let path: String
 
-  /// - Returns: nil for what is neither.
+  /// - Returns: nil for anything else.
   public init?(_ text: String) {
     if text == "on" {
       path = Self.usual

@@ -1,12 +1,12 @@
-/// What can be seen of the address of a team's PostgreSQL without the library that connects to it.
+/// Checks of the address of a team's PostgreSQL that need no PostgreSQL library.
 public enum TeamAddress {
   public enum Fault: Sendable {
     case notAnAddress
-    /// Every user of the machine sees an address on a command line.
+    /// Every user of the machine can see an address on a command line.
     case password
   }
 
-  /// - Returns: why an address is not to be used; nil where only the server can tell.
+  /// - Returns: why the address cannot be used; nil if only the server can tell.
   public static func fault(in address: String) -> Fault? {
     guard address.hasPrefix("postgresql://") || address.hasPrefix("postgres://"),
       address.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
@@ -17,9 +17,10 @@ public enum TeamAddress {
     return user.contains(":") || address.contains("password=") ? .password : nil
   }
 
-  /// Whether an entry of a list of trusted places names the address's one host: `postgresql://HOST` or `postgresql://HOST:PORT`.
+  /// Whether an entry of a list of trusted endpoints names the address's only host: `postgresql://HOST` or
+  /// `postgresql://HOST:PORT`.
   ///
-  /// Never for an address with a query, which may say another host, another port or weaker TLS.
+  /// Never true for an address with a query, which may set another host, another port or weaker TLS.
   public static func isTrusted(_ address: String, by entries: String) -> Bool {
     guard fault(in: address) == nil, !address.contains("?"), let place = place(of: address), !place.contains(",") else {
       return false
@@ -30,7 +31,7 @@ public enum TeamAddress {
     }
   }
 
-  /// `HOST` or `HOST:PORT` of an address; nil where it has none.
+  /// `HOST` or `HOST:PORT` of an address; nil if it has none.
   private static func place(of address: String) -> String? {
     guard address.hasPrefix("postgresql://") || address.hasPrefix("postgres://") else { return nil }
     let authority = address.drop { $0 != "/" }.dropFirst(2).prefix { $0 != "/" && $0 != "?" }

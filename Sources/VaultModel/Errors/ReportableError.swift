@@ -1,9 +1,9 @@
-/// An error written for the person who will read it.
+/// An error written for the user.
 ///
-/// One line says what happened and to what, a second what to do. Neither ever holds a secret. Each module has one enum that
-/// conforms; what crosses the socket is a ``Failure``.
+/// One line says what happened and to what; a second says what to do. Neither ever holds a secret. Each module has one enum that
+/// conforms; a ``Failure`` crosses the socket.
 public protocol ReportableError: Error {
-  /// What happened, to what. One sentence without a full stop, no line breaks of our own.
+  /// What happened and to what: one sentence without a full stop, with no line breaks added.
   var message: String { get }
   /// What to do about it.
   var hint: String? { get }
@@ -22,7 +22,8 @@ public struct Failure: ReportableError, Sendable, Hashable {
     self.exitStatus = exitStatus
   }
 
-  /// Any error as one that can be shown. What is not ours is a fault of ours, told by its type alone, since its text may hold anything.
+  /// Any error in a form that can be shown. An error of another module's type is an internal error, shown by its type only, since
+  /// its text may hold anything.
   public init(_ error: any Error) {
     if let error = error as? any ReportableError {
       self.init(error.message, hint: error.hint, exitStatus: error.exitStatus)

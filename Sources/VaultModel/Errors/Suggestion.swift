@@ -1,6 +1,6 @@
-/// The word that was probably meant.
+/// Finds the word that was probably meant.
 public enum Suggestion {
-  /// The candidate nearest to `word`, if it is near enough to be worth naming: at most a third of its letters away.
+  /// The candidate nearest to `word`, if at most a third of its letters differ.
   public static func nearest(to word: String, in candidates: some Sequence<String>) -> String? {
     let letters = Array(word.utf8.prefix(256))
     guard !letters.isEmpty else { return nil }
@@ -15,7 +15,7 @@ public enum Suggestion {
     return best?.name
   }
 
-  /// Optimal string alignment: insertions, deletions, substitutions, and swaps of neighbours cost one each.
+  /// Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours cost one each.
   static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var beforeLast = [Int](repeating: 0, count: b.count + 1)
     var last = Array(0...b.count)

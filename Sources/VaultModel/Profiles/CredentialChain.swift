@@ -1,13 +1,13 @@
-/// The way from an identity to a profile's credentials: an identity first, then one role after the other.
+/// The path from an identity to a profile's credentials: the identity first, then one role after another.
 public struct CredentialChain: Sendable, Hashable {
-  /// The profile that was asked for.
+  /// The requested profile.
   public var profile: String
   public var identity: IdentityLink
-  /// In the order in which they are assumed. Empty where the identity's own credentials are the profile's.
+  /// In the order in which they are assumed. Empty if the profile uses the identity's own credentials.
   public var roles: [RoleLink]
   public var region: String?
   public var endpoint: EndpointSettings
-  /// The asked profile's own `mfa_process`.
+  /// The requested profile's own `mfa_process`.
   public var mfaProcess: String?
   public var rotation: RotationRule
 
@@ -26,23 +26,23 @@ public struct CredentialChain: Sendable, Hashable {
 }
 
 extension CredentialChain {
-  /// Where what the chain leads to is good; nil where nothing tells.
+  /// The partition in which the chain's credentials are valid; nil if unknown.
   public var partition: Partition? {
     if let role = roles.last ?? identity.role { return Partition(rawValue: role.roleARN.partition) }
     return identity.signIn.map { Partition(region: $0.region) }
   }
 }
 
-/// Where a person signs in to IAM Identity Center.
+/// The IAM Identity Center configuration of a sign-in.
 public struct SSOSessionConfig: Sendable, Hashable {
-  /// The name of the `sso-session`, or the start URL where the profile says that itself: one sign-in serves all that name it.
+  /// The name of the `sso-session`, or the start URL if the profile has it itself: all profiles with this name share one sign-in.
   public var name: String
   public var startURL: String
   public var region: String
   /// `sso_registration_scopes`. Empty in the older form, which has no refresh token.
   public var scopes: [String]
   public var isSession: Bool
-  /// The OIDC service's endpoint, and the portal's.
+  /// The endpoints of the OIDC service and the portal.
   public var oidc: EndpointSettings
   public var portal: EndpointSettings
 
@@ -60,7 +60,7 @@ public struct SSOSessionConfig: Sendable, Hashable {
   }
 }
 
-/// One `AssumeRole`, with everything that the profile says about it.
+/// One `AssumeRole` with all its parameters from the profile.
 public struct RoleLink: Sendable, Hashable {
   /// The profile that names the role.
   public var profile: String
@@ -77,7 +77,7 @@ public struct RoleLink: Sendable, Hashable {
   /// A session policy, JSON.
   public var policy: String?
   public var policyARNs: [String]
-  /// The region and endpoint for this call, as the profile with the role says.
+  /// The region and endpoint for this call, from the profile with the role.
   public var region: String?
   public var endpoint: EndpointSettings
 
@@ -115,18 +115,18 @@ public struct SessionTag: Sendable, Hashable {
   }
 }
 
-/// What a profile, its `services` section and the environment say about where STS is.
+/// The STS endpoint settings of a profile, its `services` section and the environment.
 public struct EndpointSettings: Sendable, Hashable {
-  /// A URL that takes the place of AWS's own (`AWS_ENDPOINT_URL_STS`, `services`' `sts.endpoint_url`, `endpoint_url`).
+  /// A URL that replaces AWS's own (`AWS_ENDPOINT_URL_STS`, `services`' `sts.endpoint_url`, `endpoint_url`).
   public var url: String?
   public var useFIPS: Bool
   public var useDualStack: Bool
   /// `sts_regional_endpoints = legacy`: the global endpoint for the older regions.
   public var legacyGlobal: Bool
   public var caBundle: String?
-  /// The variable that said `url`; nil where a file or the vault itself did.
+  /// The variable that set `url`; nil if a file or the vault itself did.
   public var urlVariable: String?
-  /// The variable that said `caBundle`; nil where a file did.
+  /// The variable that set `caBundle`; nil if a file did.
   public var caBundleVariable: String?
 
   public init(

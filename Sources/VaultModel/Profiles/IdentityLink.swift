@@ -1,11 +1,11 @@
-/// How a person or a machine proves who it is: the first link of every chain.
+/// The identity of a person or a machine: the first link of every chain.
 public enum IdentityLink: Sendable, Hashable {
-  /// Long-lived access keys, sealed in the vault under `name`. `mfaSerial` is set where the keys' own session asks for a code.
+  /// Long-term access keys, sealed in the vault under `name`. `mfaSerial` is set if the keys' own session requires a code.
   case keys(name: String, accessKeyId: String?, mfaSerial: String?)
   case sso(profile: String, accountId: String, roleName: String, place: SSOSessionConfig)
   /// `AssumeRoleWithWebIdentity`.
   case webIdentity(RoleLink, token: WebIdentityToken)
-  /// `AssumeRoleWithSAML`. The provider's ARN is taken from the assertion where the profile does not name it.
+  /// `AssumeRoleWithSAML`. The provider's ARN comes from the assertion if the profile does not name it.
   case saml(RoleLink, providerARN: String?, command: String?)
   case process(profile: String, command: String)
   case container
@@ -17,7 +17,7 @@ public enum IdentityLink: Sendable, Hashable {
     ("EcsContainer", .container), ("Ec2InstanceMetadata", .instance), ("Environment", .environment),
   ]
 
-  /// What `vault list` calls a profile that has it.
+  /// The kind that `vault list` shows for a profile with this identity.
   public var kind: ProfileKind {
     switch self {
     case .keys: .keys
@@ -30,11 +30,11 @@ public enum IdentityLink: Sendable, Hashable {
     }
   }
 
-  /// Whether what it gives is a role's already, so that the next role is a chained one: Identity Center's, an identity provider's and a
-  /// machine's credentials are.
+  /// Whether its credentials are already a role's, so that the next role is chained: true for Identity Center, identity providers
+  /// and machines.
   public var isRole: Bool { ![.keys, .environment, .process].contains(kind) }
 
-  /// The role that it assumes itself, by its call to STS.
+  /// The role that the identity assumes with its own call to STS.
   public var role: RoleLink? {
     get {
       switch self {
@@ -51,12 +51,13 @@ public enum IdentityLink: Sendable, Hashable {
     }
   }
 
-  /// Where a person signs in for it.
+  /// The sign-in that it needs.
   public var signIn: SSOSessionConfig? { if case .sso(_, _, _, let place) = self { place } else { nil } }
 
-  /// What `vault show` says of it: for a person, and as JSON's fields for a program.
+  /// The identity as `vault show` prints it: text for a person, and JSON fields for a program.
   ///
-  /// - Parameter isDelivered: whether no role comes after it. A role's call has the device of the role's profile alone, as in the SDKs.
+  /// - Parameter isDelivered: whether no role follows it. A role's call uses only the MFA device of the role's profile, as in the
+  ///   SDKs.
   public func description(isDelivered: Bool) -> (text: String, fields: [(name: String, value: String?)]) {
     switch self {
     case .keys(let name, let id, let serial):
@@ -93,12 +94,12 @@ public enum IdentityLink: Sendable, Hashable {
   }
 }
 
-/// Where the token for a web identity comes from, anew at each call.
+/// The source of a web identity token, read again for each call.
 public enum WebIdentityToken: Sendable, Hashable {
   case file(String)
   /// A command that prints the token.
   case process(String)
-  /// GitHub Actions' OIDC provider, by the variables that a job has (`ACTIONS_ID_TOKEN_REQUEST_URL`), for this audience.
+  /// GitHub Actions' OIDC provider, found by the variables of a job (`ACTIONS_ID_TOKEN_REQUEST_URL`), for this audience.
   case gitHubActions(audience: String)
 
   fileprivate var description: (text: String, fields: [(name: String, value: String?)]) {

@@ -1,4 +1,4 @@
-/// A part of AWS that shares nothing with the others: other names, other accounts (botocore, `partitions.json`).
+/// An AWS partition, which shares neither host names nor accounts with the others (botocore, `partitions.json`).
 public enum Partition: String, Sendable {
   case aws
   case china = "aws-cn"
@@ -9,7 +9,7 @@ public enum Partition: String, Sendable {
   case isoF = "aws-iso-f"
   case eusc = "aws-eusc"
 
-  /// Of a region; ``aws`` where its name says nothing else.
+  /// The partition of a region; ``aws`` unless its name says otherwise.
   public init(region: String) {
     let prefixes: [(String, Partition)] = [
       ("cn-", .china), ("us-gov-", .usGov), ("us-iso-", .iso), ("us-isob-", .isoB), ("eu-isoe-", .isoE), ("us-isof-", .isoF),
@@ -18,13 +18,13 @@ public enum Partition: String, Sendable {
     self = prefixes.first { region.hasPrefix($0.0) }?.1 ?? .aws
   }
 
-  /// Whether a text can stand in the name of a host as a region.
+  /// Whether a text can be used as a region in a host name.
   public static func isRegion(_ text: String) -> Bool {
     (1...64).contains(text.utf8.count)
       && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
   }
 
-  /// For which region a call to a service that has one endpoint for the whole partition is signed.
+  /// The signing region for a service with one endpoint per partition.
   public var globalRegion: String {
     switch self {
     case .aws: "us-east-1"
@@ -38,7 +38,7 @@ public enum Partition: String, Sendable {
     }
   }
 
-  /// The end of a host's name.
+  /// The domain suffix of its hosts.
   public var suffix: String {
     switch self {
     case .aws, .usGov: "amazonaws.com"
@@ -51,7 +51,7 @@ public enum Partition: String, Sendable {
     }
   }
 
-  /// The end of the name of a host that has both addresses.
+  /// The domain suffix of its dual-stack hosts.
   public var dualStackSuffix: String {
     switch self {
     case .aws, .usGov: "api.aws"

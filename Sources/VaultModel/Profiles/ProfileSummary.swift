@@ -1,4 +1,4 @@
-/// The kind of a profile: by what its own credentials come.
+/// The kind of a profile: the source of its own credentials.
 public enum ProfileKind: String, Sendable, CaseIterable {
   case assumeRole = "assume-role"
   case sso, keys
@@ -6,17 +6,17 @@ public enum ProfileKind: String, Sendable, CaseIterable {
   case saml, process, container, environment
 }
 
-/// What `vault list` says of a profile, worked out when the profile is taken in and not when it is listed.
+/// A profile as `vault list` shows it, computed when the profile is read rather than when it is listed.
 public struct ProfileSummary: Sendable, Hashable {
   public var name: String
-  /// Nil where the profile cannot lead to credentials; `problem` then says why.
+  /// Nil if the profile cannot lead to credentials; `problem` then says why.
   public var kind: ProfileKind?
   public var roleARN: String?
-  /// The profile (or `credential_source`) that a role is assumed from.
+  /// The profile (or `credential_source`) from which a role is assumed.
   public var source: String?
   public var region: String?
   public var problem: String?
-  /// The name of the sign-in that the profile's identity comes from; nil where it comes from elsewhere.
+  /// The name of the sign-in that provides the profile's identity; nil if it has another source.
   public var signIn: String?
   public var rotation: RotationRule.Mode
 

@@ -1,4 +1,4 @@
-/// The name of an IAM role, parsed.
+/// A parsed IAM role ARN.
 ///
 /// `arn:PARTITION:iam::ACCOUNT:role/[PATH/]NAME`, 20 to 2,048 characters (STS API, `AssumeRole`, `RoleArn`).
 public struct RoleARN: Sendable, Hashable, CustomStringConvertible {
@@ -12,7 +12,7 @@ public struct RoleARN: Sendable, Hashable, CustomStringConvertible {
 
   public var description: String { text }
 
-  /// - Returns: nil for what is not the ARN of a role.
+  /// - Returns: nil if the text is not a role ARN.
   public init?(_ text: String) {
     let bytes = text.utf8
     guard (20...2_048).contains(bytes.count), bytes.allSatisfy({ (33...126).contains($0) }) else { return nil }

@@ -1,4 +1,4 @@
-/// The name of a role session, by which CloudTrail knows who it was.
+/// A role session name, which identifies the caller in CloudTrail.
 ///
 /// 2 to 64 characters of `[A-Za-z0-9_+=,.@-]` (STS API, `AssumeRole`, `RoleSessionName`).
 public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
@@ -11,7 +11,7 @@ public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
     self.text = text
   }
 
-  /// A legal name made of any text: what STS does not take becomes `-`; the rest is cut to 64, or padded to 2.
+  /// Makes a valid name from any text: characters that STS does not accept become `-`; the result is cut to 64 or padded to 2.
   public init(cleaning text: String) {
     var bytes = Array(
       text.unicodeScalars.lazy.map { $0.isASCII && Self.allows(UInt8($0.value)) ? UInt8($0.value) : UInt8(ascii: "-") }.prefix(64)
@@ -20,7 +20,7 @@ public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
     self.text = String(decoding: bytes, as: UTF8.self)
   }
 
-  /// The default: the person and the machine, so that CloudTrail names both.
+  /// The default name: user and host, so that CloudTrail shows both.
   public init(user: String, host: String) {
     let shortHost = host.split(separator: ".").first.map(String.init) ?? host
     self.init(cleaning: "\(user)@\(shortHost)")

@@ -1,7 +1,7 @@
-/// A process, told apart from every other that has had or will have its number: by when it was started, and in which start of the machine.
+/// A process, told apart from every other with the same PID by its start time and the boot id.
 public struct ProcessIdentity: Sendable, Hashable {
   public let pid: Int32
-  /// Clock ticks since the machine's start (`starttime`, proc(5)).
+  /// Clock ticks since boot (`starttime`, proc(5)).
   public let started: Int64
   /// `/proc/sys/kernel/random/boot_id`.
   public let boot: String

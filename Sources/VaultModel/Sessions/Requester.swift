@@ -1,16 +1,17 @@
-/// Who asked, by the kernel's word and not by what the asker says.
+/// The requester as the kernel identifies it, not as it describes itself.
 public struct Requester: Sendable, Hashable {
-  /// The user's name, or the number where it has none.
+  /// The user's name, or the numeric id if it has none.
   public var user: String
   public var uid: UInt32
   public var pid: Int32
-  /// What the person runs: the command that `vault exec` becomes, read from the kernel's copy of the command line, or the executable.
+  /// The program that the user runs: the command that `vault exec` becomes, read from the kernel's copy of the command line, or the
+  /// executable.
   public var program: String
-  /// The file that the process runs (`/proc/PID/exe`); empty where that could not be proven.
+  /// The file that the process runs (`/proc/PID/exe`); empty if it could not be proven.
   public var executable: String
   /// The working directory (`/proc/PID/cwd`).
   public var directory: String
-  /// The executable of the parent process: who really asked, when a tool calls `vault credentials`.
+  /// The executable of the parent process: the real requester when a tool calls `vault credentials`.
   public var parent: String
   public var host: String
 
@@ -27,9 +28,9 @@ public struct Requester: Sendable, Hashable {
     self.host = host
   }
 
-  /// Whether the kernel stood for which file the process ran. Else ``program`` is what the process said of itself.
+  /// Whether the kernel vouched for the file that the process ran. If not, ``program`` is what the process said about itself.
   public var isProven: Bool { !executable.isEmpty }
-  /// Behind a program's name that nobody stands for.
+  /// Follows the name of a program that is not proven.
   public static let unproven = " (unproven)"
   /// The program as reports show it.
   public var shownProgram: String { isProven ? program : program + Self.unproven }

@@ -1,11 +1,11 @@
-/// How long a profile's sessions are renewed before they end (`rotation`, `rotation_idle`).
+/// When a profile's sessions are renewed automatically (`rotation`, `rotation_idle`).
 public struct RotationRule: Sendable, Hashable {
   public enum Mode: String, Sendable {
-    /// From the first use on, for good.
+    /// Always, from the first use on.
     case always
-    /// While a program has a lease, and for a while after the last use.
+    /// While a program has a lease, and for a time after the last use.
     case used
-    /// Never unasked.
+    /// Never automatically.
     case off
   }
 

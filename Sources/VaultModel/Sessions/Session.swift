@@ -1,8 +1,8 @@
-/// How a session stands, as `vault list` shows it.
+/// The state of a session, as `vault list` shows it.
 public enum SessionState: String, Sendable, CaseIterable {
   case none
   case fresh
-  /// Usable, but so near its end that the next request renews it.
+  /// Usable, but so close to expiry that the next request renews it.
   case due
   case expired
   case needsLogin = "needs-login"
@@ -15,11 +15,11 @@ public enum SessionEnd: String, Sendable {
   case expired, replaced, forgotten, revoked
 }
 
-/// What kind of call made the session.
+/// The kind of call that issued the session.
 public enum SessionKind: String, Sendable {
   /// `AssumeRole`
   case role
-  /// The temporary credentials of an identity itself: `GetSessionToken`'s of an access key, `GetRoleCredentials`' of a sign-in, …
+  /// The temporary credentials of an identity: from `GetSessionToken` for an access key, `GetRoleCredentials` for a sign-in, …
   case token
 }
 
@@ -29,7 +29,7 @@ public struct SessionRecord: Sendable, Hashable {
   public var id: String
   public var profile: String
   public var kind: SessionKind
-  /// A digest of all that was asked for, so that a changed profile is not served an old session.
+  /// A digest of all parameters, so that a changed profile is not served an old session.
   public var fingerprint: String
   public var roleARN: String?
   public var roleSessionName: String?
@@ -65,8 +65,8 @@ public struct SessionRecord: Sendable, Hashable {
     self.lastUsedAt = lastUsedAt
   }
 
-  /// When the session should be renewed: an hour's with 20 minutes left, a longer one's with a third of its life (30 minutes at
-  /// most), one shorter than 40 minutes at half its life (architecture, "Time").
+  /// When the session should be renewed: a one-hour session with 20 minutes left, a longer one with a third of its life left (at
+  /// most 30 minutes), one shorter than 40 minutes at half its life (architecture, "Time").
   public var renewsAt: Timestamp {
     let life = expiresAt.since(issuedAt)
     let lead: Int64
@@ -80,7 +80,7 @@ public struct SessionRecord: Sendable, Hashable {
     return expiresAt.adding(milliseconds: -lead)
   }
 
-  /// The state at a moment, as far as the clock decides it.
+  /// The state at a given time, as far as it depends on the clock.
   public func state(at now: Timestamp) -> SessionState {
     if endedAt != nil { return endReason == .expired ? .expired : .none }
     if now >= expiresAt { return .expired }

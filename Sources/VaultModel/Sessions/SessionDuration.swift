@@ -1,22 +1,22 @@
-/// The time for which a session may be asked.
+/// The requested duration of a session.
 ///
-/// STS takes 900 to 43,200 seconds for a role, and 3,600 at most where the caller's own credentials are temporary
-/// (IAM User Guide, "Role chaining"). The session of a long-lived key may live up to 129,600 seconds.
+/// STS accepts 900 to 43,200 seconds for a role, and at most 3,600 if the caller's own credentials are temporary (IAM User Guide,
+/// "Role chaining"). The session of a long-term key may last up to 129,600 seconds.
 public struct SessionDuration: Sendable, Hashable {
   public let seconds: Int
 
-  /// What STS gives where nothing is asked.
+  /// The default of STS.
   public static let standard = SessionDuration(unchecked: 3_600)
-  /// The longest that a role gets which is assumed with temporary credentials.
+  /// The limit for a role assumed with temporary credentials.
   public static let chainedLimit = SessionDuration(unchecked: 3_600)
 
-  /// Twelve hours: what `GetSessionToken` gives where nothing is asked.
+  /// Twelve hours: the default of `GetSessionToken`.
   public static let workingDay = SessionDuration(unchecked: 43_200)
 
   private init(unchecked seconds: Int) { self.seconds = seconds }
 
-  /// - Parameter ofKeys: whether it may be the session of a long-lived key.
-  /// - Returns: nil outside 900 to 43,200, or to 129,600 for keys.
+  /// - Parameter ofKeys: whether it may be the session of a long-term key.
+  /// - Returns: nil outside 900 to 43,200, or 900 to 129,600 for keys.
   public init?(seconds: Int, ofKeys: Bool = false) {
     guard (900...(ofKeys ? 129_600 : 43_200)).contains(seconds) else { return nil }
     self.seconds = seconds
@@ -28,7 +28,7 @@ public struct SessionDuration: Sendable, Hashable {
     self.init(seconds: seconds)
   }
 
-  /// A length of time as a person writes it (`90`, `90s`, `45m`, `2h`, `3d`, `1h30m`), in seconds. A bare number is seconds.
+  /// Reads a duration (`90`, `90s`, `45m`, `2h`, `3d`, `1h30m`) as seconds. A bare number is seconds.
   public static func seconds(_ text: String) -> Int? {
     guard !text.isEmpty, text.utf8.count <= 16 else { return nil }
     var total = 0
@@ -58,9 +58,9 @@ public struct SessionDuration: Sendable, Hashable {
     return total
   }
 
-  /// Whether a role can have it.
+  /// Whether a role can have this duration.
   public var isForRole: Bool { seconds <= Self.workingDay.seconds }
 
-  /// This, cut to what a role gets where temporary credentials sign the call.
+  /// This duration, capped at the limit for a role if temporary credentials sign the call.
   public func limited(chained: Bool) -> SessionDuration { chained && seconds > 3_600 ? .chainedLimit : self }
 }

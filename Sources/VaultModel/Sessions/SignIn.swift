@@ -2,18 +2,18 @@
 public struct SignInRecord: Sendable, Hashable {
   /// `sso_…`
   public var id: String
-  /// The name of the `sso-session`, or the start URL where a profile says that itself.
+  /// The name of the `sso-session`, or the start URL if a profile has it itself.
   public var name: String
   public var startURL: String
   public var region: String
-  /// Parted by blanks; empty in the older form.
+  /// Separated by blanks; empty in the older form.
   public var scopes: String
   public var signedInAt: Timestamp
-  /// When the access token ends.
+  /// When the access token expires.
   public var expiresAt: Timestamp
-  /// Whether there is a refresh token, by which the sign-in goes on without a person.
+  /// Whether there is a refresh token, which renews the sign-in without the user.
   public var isRenewable: Bool
-  /// When the registration ends of the client that signed in; no token is renewed after it.
+  /// When the registration of the client that signed in expires; no token is renewed afterwards.
   public var clientEndsAt: Timestamp
 
   public init(
@@ -32,7 +32,7 @@ public struct SignInRecord: Sendable, Hashable {
   }
 }
 
-/// Why a sign-in is over.
+/// Why a sign-in ended.
 public enum SignInEnd: String, Sendable {
   case signedOut = "signed-out"
   case expired
@@ -41,8 +41,8 @@ public enum SignInEnd: String, Sendable {
 
 /// How a person signs in.
 public enum SignInFlow: String, Sendable {
-  /// Authorization code with PKCE, back to a port of this machine (RFC 8252, RFC 7636).
+  /// Authorization code with PKCE, redirected to a local port (RFC 8252, RFC 7636).
   case browser
-  /// A code that the person types on any device (RFC 8628).
+  /// A code that the user types on any device (RFC 8628).
   case device
 }

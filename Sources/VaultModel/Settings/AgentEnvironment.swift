@@ -1,23 +1,23 @@
 import Glibc
 
-/// The variable that tells a program which the agent runs for which profiles it runs, the outermost first, a line each. Whoever has it is
-/// a child of an agent, and starts none.
+/// The variable that tells a program started by the agent for which profiles it runs: one per line, the outermost first. A program
+/// that has it is a child of an agent and starts none.
 public let profileChainVariable = "_VAULT_PROFILE_CHAIN"
 
-/// The environment that the agent starts from: an allow-list.
+/// The environment that the agent starts with: an allow-list.
 ///
-/// The agent serves every shell of its user, and one of them happens to start it. What that shell has for the loader, the C library and
-/// the agent's libraries (`LD_PRELOAD`, `GLIBC_TUNABLES`, `OPENSSL_CONF`, `GIO_EXTRA_MODULES`, …) would run code in the agent of all of them, and
-/// its proxies, certificates and AWS settings would be everybody's. A list of what is bad would be one library behind; so this is one of
-/// what is needed.
+/// The agent serves every shell of its user, and any of them may start it. That shell's variables for the loader, the C library and
+/// the agent's libraries (`LD_PRELOAD`, `GLIBC_TUNABLES`, `OPENSSL_CONF`, `GIO_EXTRA_MODULES`, …) would run code in the agent for
+/// all of them, and its proxies, certificates and AWS settings would apply to all. A deny-list would always miss the newest
+/// library, so this is a list of the variables that are needed.
 public enum AgentEnvironment {
-  /// Where the agent itself looks for programs.
+  /// The agent's own search path for programs.
   public static let path = "/usr/local/bin:/usr/bin:/bin"
 
   private static let kept: Set<String> = {
     var names: Set<String> = [
       "HOME", "USER", "LOGNAME", "LANG", "TZ", "VAULT_HOME", "VAULT_PASSPHRASE_FILE",
-      // XDG Base Directory Specification; the folders alone, and not the lists of them, from which libraries load things.
+      // XDG Base Directory Specification: only the folders, not the search lists, from which libraries load code.
       "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
       // sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)
       "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
@@ -26,19 +26,19 @@ public enum AgentEnvironment {
     return names
   }()
 
-  /// Whether a variable comes with the agent. `PATH` does, with ``path`` for its value.
+  /// Whether the agent keeps a variable. It keeps `PATH`, with ``path`` as its value.
   public static func keeps(_ name: String, value: String) -> Bool {
-    // A zone can be the name of any file (tzset(3)).
+    // A time zone can be the name of any file (tzset(3)).
     if name == "TZ" { return !value.hasPrefix("/") && !value.hasPrefix(":") }
-    // The agent stands in another folder; its client names the file whole.
+    // The agent has another working directory; its client passes an absolute path.
     if name == "VAULT_PASSPHRASE_FILE" { return value.hasPrefix("/") }
     return kept.contains(name) || name.hasPrefix("LC_")
   }
 
-  /// The part of an environment that the agent starts from.
+  /// The part of an environment that the agent starts with.
   ///
-  /// - Parameter environment: as of `environ(7)`; its strings are lent to the result.
-  /// - Returns: the entries, ending with nil, and whether they are others than were given.
+  /// - Parameter environment: as in `environ(7)`; the result borrows its strings.
+  /// - Returns: the entries, ending with nil, and whether they differ from the given ones.
   public static func cleaned(_ environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?)
     -> (entries: [UnsafeMutablePointer<CChar>?], isChanged: Bool)
   {

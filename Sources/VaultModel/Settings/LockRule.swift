@@ -1,17 +1,18 @@
-/// When the vault forgets its key by itself: the setting `lock_after`.
+/// When the vault locks automatically: the setting `lock_after`.
 ///
-/// `15m idle` counts from the last request, `12h` from the unlocking; both may stand, parted by a blank or a comma. `never` is neither.
+/// `15m idle` counts from the last request, `12h` from the unlock; both may be given, separated by a blank or a comma. `never`
+/// means neither.
 public struct LockRule: Sendable, Hashable {
-  /// Seconds without a request; nil for no such limit.
+  /// Seconds without a request; nil for no limit.
   public var idle: Int?
-  /// Seconds since the unlocking; nil for no such limit.
+  /// Seconds since the unlock; nil for no limit.
   public var life: Int?
 
   public static let never = LockRule()
 
   private init() {}
 
-  /// - Returns: nil for a text that is no such rule. The shortest time is a minute, the longest 30 days.
+  /// - Returns: nil if the rule is invalid. The shortest time is a minute, the longest 30 days.
   public init?(_ text: String) {
     var words = text.split { $0 == " " || $0 == "," || $0 == "\t" }[...]
     if words == ["never"] { return }
@@ -29,11 +30,11 @@ public struct LockRule: Sendable, Hashable {
     }
   }
 
-  /// When the vault is to be locked, and for which reason; nil for never.
+  /// When the vault is to be locked, and why; nil for never.
   ///
   /// - Parameters:
   ///   - unlockedAt: when the key was fetched.
-  ///   - usedAt: when somebody last asked for something.
+  ///   - usedAt: when the last request was made.
   public func due(unlockedAt: Timestamp, usedAt: Timestamp) -> (at: Timestamp, cause: LockCause)? {
     let ends = [
       idle.map { (max(unlockedAt, usedAt).adding(seconds: Int64($0)), LockCause.idle) },
@@ -43,7 +44,7 @@ public struct LockRule: Sendable, Hashable {
   }
 }
 
-/// Why the vault was locked without a command; the `detail` of the row.
+/// Why the vault was locked without a command; the row's `detail`.
 public enum LockCause: String, Sendable, CaseIterable {
   case idle
   case life = "lock_after is over"
@@ -52,7 +53,7 @@ public enum LockCause: String, Sendable, CaseIterable {
   case logout = "the last login session ended"
 }
 
-/// The events of the login for which the vault forgets its key: the setting `lock_on`.
+/// The login events that lock the vault: the setting `lock_on`.
 public struct LockEvents: Sendable, Hashable {
   public let causes: Set<LockCause>
   public static let none = LockEvents(causes: [])
@@ -60,7 +61,7 @@ public struct LockEvents: Sendable, Hashable {
 
   private init(causes: Set<LockCause>) { self.causes = causes }
 
-  /// - Parameter text: any of `screen`, `suspend`, `logout`, parted by blanks or commas; `none` alone.
+  /// - Parameter text: any of `screen`, `suspend`, `logout`, separated by blanks or commas; `none` alone.
   /// - Returns: nil for another text.
   public init?(_ text: String) {
     let words = text.split { $0 == " " || $0 == "," }.map(String.init)

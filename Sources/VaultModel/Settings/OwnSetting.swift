@@ -1,18 +1,18 @@
-/// A setting of the vault's own: what `vault config` changes and the agent goes by.
+/// A setting of the vault itself: changed by `vault config`, followed by the agent.
 public struct OwnSetting: Sendable {
   public let name: String
-  /// What it is where nobody set it.
+  /// The default value.
   public let standard: String
-  /// What it may be, in words.
+  /// The allowed values, in words.
   public let values: String
   public let help: String
-  /// Whether a running agent goes by a new value at once, and not only the next one.
+  /// Whether a running agent applies a new value at once, rather than after its next start.
   public let isLive: Bool
   private let check: @Sendable (String) -> Bool
 
-  /// Whether the environment of who asks may say it: not where it decides to whom a secret goes.
+  /// Whether the requester's environment may set it: not if it decides who is sent a secret.
   public let takesVariable: Bool
-  /// The variable that counts before the files; nil where there is none.
+  /// The variable that takes precedence over the files; nil if there is none.
   public var variable: String? { takesVariable ? "VAULT_" + name.uppercased() : nil }
 
   public func isValid(_ value: String) -> Bool { check(value) }
@@ -78,7 +78,7 @@ public struct OwnSetting: Sendable {
     help: "the endpoints beside AWS's own to which credentials may be sent", isLive: true, takesVariable: false
   ) { text in
     text.split(separator: " ").allSatisfy {
-      // The team's server stands among them, too (docs/team-audit.md).
+      // The team's server may be listed too (docs/team-audit.md).
       TrustedEndpoint(String($0)) != nil || $0.hasPrefix("postgresql://")
     }
   }
@@ -109,12 +109,12 @@ public struct OwnSetting: Sendable {
     help: "the bus on which the login manager is, for lock_on", isLive: true, takesVariable: false
   ) { $0.hasPrefix("unix:") }
 
-  /// Those whose values are lists, parted by blanks.
+  /// Settings whose values are lists, separated by blanks.
   public static let lists: Set<String> = [trustedEndpoints.name, trustedCABundles.name]
-  /// Those that decide to whom secrets are sent.
+  /// Settings that decide who is sent secrets.
   public static let decidingTrust: Set<String> = [trustedEndpoints.name, caBundle.name, trustedCABundles.name]
 
-  /// In the order in which they are shown.
+  /// In display order.
   public static let all = [
     lockAfter, lockOn, loginBus, trustedEndpoints, caBundle, trustedCABundles, keyStore, agentLife, auditJournald, auditSyslog,
     auditFailure, auditShipTo, auditPassfile, auditServiceFile,

@@ -1,15 +1,15 @@
 import Glibc
 
-/// The folder of this login's sockets.
+/// The folder for this login's sockets.
 public enum RuntimeDirectory {
-  /// `XDG_RUNTIME_DIR`, else the folder that systemd and elogind make for it (pam_systemd(8)): what cron or `su` starts is not told of
-  /// it, and has to find the same agent as the desktop's programs. A folder of another user's is not used, whoever names it: with
-  /// `sudo -E` root would leave there what its owner can't enter.
+  /// `XDG_RUNTIME_DIR`, else the folder that systemd and elogind create for it (pam_systemd(8)): programs started by cron or `su`
+  /// are not told of it, yet must find the same agent as the desktop's programs. Another user's folder is never used, even if the
+  /// variable names it: with `sudo -E`, root would leave files there that the owner cannot enter.
   ///
   /// - Parameters:
   ///   - environment: looks up a variable; an empty value counts as none.
-  ///   - root: where a folder for each user is.
-  /// - Returns: nil where there is none that is ours alone.
+  ///   - root: the folder that holds one folder per user.
+  /// - Returns: nil if there is none that belongs to this user alone.
   public static func path(environment: (String) -> String?, root: String = "/run/user") -> String? {
     if let told = environment("XDG_RUNTIME_DIR"), told.hasPrefix("/"), !isForeign(told) { return told }
     let path = "\(root)/\(geteuid())"

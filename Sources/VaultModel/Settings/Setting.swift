@@ -1,8 +1,8 @@
-/// Where a value was written: a file and a line, or the vault itself.
+/// Where a value was set: a file and a line, or the vault itself.
 public struct SettingOrigin: Sendable, Hashable, CustomStringConvertible {
-  /// The path as the person knows it (`~/.aws/config`), or `vault` for what the vault keeps itself.
+  /// The path as the user knows it (`~/.aws/config`), or `vault` for values kept in the vault.
   public var file: String
-  /// 1 for the first line; 0 where there are no lines.
+  /// 1 for the first line; 0 if there are no lines.
   public var line: Int
 
   public init(file: String, line: Int) {
@@ -10,7 +10,7 @@ public struct SettingOrigin: Sendable, Hashable, CustomStringConvertible {
     self.line = line
   }
 
-  /// What the vault keeps itself.
+  /// A value kept in the vault.
   public static let vault = SettingOrigin(file: "vault", line: 0)
 
   public var description: String { line > 0 ? "\(file):\(line)" : file }
@@ -34,9 +34,9 @@ public struct NestedSetting: Sendable, Hashable {
   }
 }
 
-/// One `key = value`, and where it stands.
+/// One `key = value` and its origin.
 public struct Setting: Sendable, Hashable {
-  /// In lower case: keys are compared without case.
+  /// In lower case: keys are case-insensitive.
   public var name: String
   public var value: SettingValue
   public var origin: SettingOrigin
@@ -47,22 +47,22 @@ public struct Setting: Sendable, Hashable {
     self.origin = origin
   }
 
-  /// The value, where it is a plain text.
+  /// The value, if it is plain text.
   public var text: String? { if case .text(let text) = value { text } else { nil } }
 }
 
-/// What a section describes.
+/// The kind of a section.
 public enum SectionKind: String, Sendable, Hashable {
   case profile
   case ssoSession = "sso-session"
   case services
 }
 
-/// A section as the SDKs understand it: both files merged, the last duplicate taken.
+/// A section as the SDKs understand it: both files merged, the last duplicate wins.
 public struct ConfigSection: Sendable, Hashable {
   public var kind: SectionKind
   public var name: String
-  /// In the order of their first appearance, each name once.
+  /// In order of first appearance, each name once.
   public var settings: [Setting]
 
   public init(kind: SectionKind, name: String, settings: [Setting]) {
@@ -72,14 +72,14 @@ public struct ConfigSection: Sendable, Hashable {
   }
 
   public subscript(_ name: String) -> Setting? { settings.first { $0.name == name } }
-  /// The plain text of a setting; nil where there is none, or it is empty (an empty value is as none for the SDKs).
+  /// The plain text of a setting; nil if it is missing or empty (the SDKs treat an empty value as missing).
   public func text(_ name: String) -> String? {
     guard let text = self[name]?.text, !text.isEmpty else { return nil }
     return text
   }
 }
 
-/// What names a section.
+/// Identifies a section.
 public struct SectionKey: Hashable, Sendable {
   public let kind: SectionKind
   public let name: String

@@ -1,13 +1,13 @@
-/// An entry of `trusted_endpoints`: a URL's origin, or one whose host begins with `*.`.
+/// An entry of `trusted_endpoints`: an origin, or one whose host begins with `*.`.
 ///
-/// Plain http is for this machine alone, and for a host that is written out.
+/// Plain http is allowed only for this machine, or for a host given in full.
 public struct TrustedEndpoint: Sendable, Hashable {
   private let scheme: String
   private let host: String
   private let port: Int?
   private let isPattern: Bool
 
-  /// - Returns: nil for what is no such entry. A pattern names two labels or more behind its star.
+  /// - Returns: nil if the entry is invalid. A pattern has at least two labels after its star.
   public init?(_ text: String) {
     let isSchemeGiven = text.contains("://")
     let full = isSchemeGiven ? text : "https://" + text

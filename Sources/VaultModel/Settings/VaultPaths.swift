@@ -1,24 +1,25 @@
 import Glibc
 
-/// Where everything of one vault is.
+/// The paths of one vault.
 ///
-/// `VAULT_HOME` puts all of it in one folder; else the XDG Base Directory Specification decides.
+/// `VAULT_HOME` puts everything in one folder; otherwise the XDG Base Directory Specification applies.
 public struct VaultPaths: Sendable, Hashable {
   public var database: String
   public var dataDirectory: String
   public var stateDirectory: String
   public var runtimeDirectory: String
-  /// In the order in which they are read; the later one wins.
+  /// In the order in which they are read; later files win.
   public var settingsFiles: [String]
 
   public var socket: String { runtimeDirectory + "/agent.sock" }
   /// Held by the agent for its whole life, before it opens the database for writing.
   public var agentLock: String { dataDirectory + "/agent.lock" }
-  /// Held by the client that is starting an agent.
+  /// Held by the client while it starts an agent.
   public var startLock: String { runtimeDirectory + "/start.lock" }
   public var log: String { stateDirectory + "/agent.log" }
 
-  /// Which vault it is: the folder of its data, by device and inode, since one folder has many names. Empty where it is not there.
+  /// Identifies the vault: its data folder, by device and inode, since one folder can have many names. Empty if the folder does not
+  /// exist.
   public var identity: String {
     var status = stat()
     guard stat(dataDirectory, &status) == 0 else { return "" }
@@ -26,7 +27,7 @@ public struct VaultPaths: Sendable, Hashable {
   }
 
   /// - Parameter environment: looks up a variable; an empty value counts as none (XDG Base Directory Specification).
-  /// - Returns: nil where neither `VAULT_HOME` nor the needed ones of `HOME` and `XDG_…` are absolute paths.
+  /// - Returns: nil if neither `VAULT_HOME` nor the required ones of `HOME` and `XDG_…` are absolute paths.
   public init?(environment: (String) -> String?) {
     func path(_ name: String) -> String? {
       guard let value = environment(name), value.hasPrefix("/") else { return nil }
@@ -48,7 +49,7 @@ public struct VaultPaths: Sendable, Hashable {
       else { return nil }
       dataDirectory = data + "/vault"
       stateDirectory = state + "/vault"
-      // Without a runtime directory of the login's own the data folder serves: it is 0700 and the person's. Never /tmp.
+      // Without a runtime directory, use the data folder, which has mode 0700 and belongs to the user. Never /tmp.
       runtimeDirectory = (RuntimeDirectory.path(environment: environment) ?? data) + "/vault"
       settingsFiles = ["/etc/vault/config", config + "/vault/config"]
     }

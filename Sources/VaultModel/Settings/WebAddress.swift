@@ -1,6 +1,6 @@
-/// The parts of a URL that matter here: scheme, host, port and path.
+/// The parts of a URL that are used here: scheme, host, port and path.
 ///
-/// Stricter than RFC 3986: no user information, no fragment, plain characters only, since it comes from a config file.
+/// Stricter than RFC 3986: no user information, no fragment and plain characters only, since it comes from a config file.
 public struct WebAddress: Sendable, Hashable {
   public let scheme: String
   /// Without brackets, in lower case.
@@ -51,12 +51,12 @@ public struct WebAddress: Sendable, Hashable {
     self.path = path
   }
 
-  /// The address of `path`, which begins with `/`, below this one.
+  /// The address of `path`, which begins with `/`, under this one.
   public func appending(_ path: String) -> WebAddress {
     WebAddress(self, path: (self.path.hasSuffix("/") ? String(self.path.dropLast()) : self.path) + path)
   }
 
-  /// As the `Host` header has it: the port only where it is not the scheme's own.
+  /// As in the `Host` header: the port only if it is not the scheme's default.
   public var hostHeader: String {
     let name = host.contains(":") ? "[\(host)]" : host
     guard let port, port != (scheme == "https" ? 443 : 80) else { return name }
@@ -70,7 +70,7 @@ public struct WebAddress: Sendable, Hashable {
     return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { $0.first != "+" && UInt8($0) != nil }
   }
 
-  /// Scheme, host and port: what is trusted, or not.
+  /// Scheme, host and port: the unit of trust.
   public var origin: String { "\(scheme)://\(hostHeader)" }
   public var text: String { origin + path }
 }

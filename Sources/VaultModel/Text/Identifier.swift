@@ -1,8 +1,8 @@
-/// A short name for a thing that a person may quote, such as `ses_3k9f2m7q5x8d`.
+/// A short identifier that users can quote, such as `ses_3k9f2m7q5x8d`.
 public enum Identifier {
   private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
-  /// A new one: the prefix and 16 characters of Crockford's base 32, 80 random bits from the kernel.
+  /// A new identifier: the prefix and 16 characters of Crockford's base 32, 80 random bits from the kernel.
   public static func make(_ prefix: String) -> String {
     var generator = SystemRandomNumberGenerator()
     let high = generator.next()

@@ -1,23 +1,23 @@
 import VaultBytes
 
-/// The name of a master key: 8 random bytes, written as 16 hexadecimal digits. Not a secret.
+/// The id of a master key: 8 random bytes, written as 16 hexadecimal digits. Not a secret.
 public struct KeyID: Sendable, Hashable, CustomStringConvertible {
   /// 8 bytes.
   public let bytes: [UInt8]
 
-  /// - Returns: nil for other than 8 bytes.
+  /// - Returns: nil unless there are 8 bytes.
   public init?(bytes: [UInt8]) {
     guard bytes.count == 8 else { return nil }
     self.bytes = bytes
   }
 
-  /// - Returns: nil for other than 16 hexadecimal digits.
+  /// - Returns: nil unless there are 16 hexadecimal digits.
   public init?(_ text: String) {
     guard let bytes = unhex(text, count: 8) else { return nil }
     self.bytes = bytes
   }
 
-  /// A new one.
+  /// A new key id.
   public static func random() -> KeyID {
     var generator = SystemRandomNumberGenerator()
     let value = generator.next()

@@ -1,7 +1,7 @@
 /// A date and time of the proleptic Gregorian calendar in UTC.
 ///
-/// Own arithmetic, because the client must not carry a calendar library to print a time (Howard Hinnant, "chrono-Compatible
-/// Low-Level Date Algorithms", `days_from_civil` and `civil_from_days`).
+/// Computed here, so that the client needs no calendar library to print a time (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `days_from_civil` and `civil_from_days`).
 public struct CivilDate: Sendable, Hashable {
   public let year: Int
   public let month: Int
@@ -10,7 +10,7 @@ public struct CivilDate: Sendable, Hashable {
   public let minute: Int
   public let second: Int
 
-  /// - Returns: nil for a day or time that does not exist; a leap second is taken as the second before.
+  /// - Returns: nil for a day or time that does not exist; a leap second is read as the second before.
   public init?(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0) {
     guard (1...12).contains(month), day >= 1, day <= Self.days(in: month, of: year), (0...23).contains(hour),
       (0...59).contains(minute), (0...60).contains(second)

@@ -1,9 +1,9 @@
 import Glibc
 
-/// The wall clock, as a seam: tests put virtual time in its place.
+/// The wall clock; tests replace it with virtual time.
 public protocol WallClock: Sendable {
   func now() -> Timestamp
-  /// Returns when the wall clock has passed `moment`, also after a suspend, or throws when the task is cancelled.
+  /// Returns when the wall clock has passed `moment`, even across a suspend; throws if the task is cancelled.
   func sleep(until moment: Timestamp) async throws
 }
 

@@ -1,4 +1,4 @@
-/// A moment: milliseconds since 1970-01-01T00:00:00Z, without leap seconds, as everywhere in the vault.
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 public struct Timestamp: Sendable, Hashable, Comparable {
   public let milliseconds: Int64
 
@@ -12,7 +12,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
   public func adding(milliseconds: Int64) -> Timestamp { Timestamp(milliseconds: self.milliseconds + milliseconds) }
   public func adding(seconds: Int64) -> Timestamp { adding(milliseconds: seconds * 1_000) }
-  /// Milliseconds from `other` to this moment.
+  /// Milliseconds from `other` to this time.
   public func since(_ other: Timestamp) -> Int64 { milliseconds - other.milliseconds }
 }
 
@@ -23,14 +23,14 @@ extension Timestamp {
     return date.text(separators: true)
   }
 
-  /// `20261123T140300Z`, as Signature Version 4 wants it.
+  /// `20261123T140300Z`, as Signature Version 4 requires.
   public var iso8601Basic: String {
     let date = CivilDate(secondsSince1970: seconds)
     return date.text(separators: false)
   }
 
   /// Reads ISO 8601 with a date and a time, `Z` or an offset, and a fraction of a second of any length (cut to milliseconds).
-  /// A text that is not one, or names a day or time that does not exist, is nil.
+  /// Returns nil for any other text, and for a day or time that does not exist.
   public init?(iso8601 text: String) {
     var reader = DigitReader(text)
     guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
