@@ -3,24 +3,25 @@ import Glibc
 import VaultBytes
 import VaultModel
 
-/// A file of the person's that is changed as a whole: read, changed, and swapped with the new one, so that nobody ever sees half of it and
-/// nothing that others write is lost.
+/// A user's file that is changed as a whole: read, changed and swapped with the new one, so that no reader sees half of it and no
+/// other program's change is lost.
 ///
-/// Ours wait for each other at a lock on the file's folder. Others know of no lock: so what the swap brings out is looked at, and where it is
-/// not what was read, it is put back and read anew. What a link points to is changed, and not the link.
+/// The vault's own writers use a lock on the file's folder. Other programs know no lock, so the file that the swap returns is
+/// compared with what was read; if it differs, it is put back and read again. Links are followed: their target is changed, not the
+/// link.
 public struct EditedFile {
-  /// Tries, where others keep changing it.
+  /// The number of attempts while other programs keep changing it.
   private static let tries = 20
   private static let longest = 16 * 1_024 * 1_024
   public let path: String
-  /// Others may neither read nor write it, whatever its mode was.
+  /// Others may neither read nor write it, whatever its mode was before.
   private let isPrivate: Bool
-  /// Whoever edits it holds the folder's lock already.
+  /// The caller already holds the folder's lock.
   private let isLocked: Bool
 
   /// - Parameters:
-  ///   - isPrivate: the agent's, with secrets: others may neither read nor write it, whatever its mode was.
-  ///   - isLocked: it is edited while another file of the folder is, by the same caller.
+  ///   - isPrivate: the agent's own file, with secrets: others may neither read nor write it, whatever its mode was before.
+  ///   - isLocked: the same caller is already editing another file in the folder.
   public init(path: String, isPrivate: Bool = false, isLocked: Bool = false) {
     self.path = path
     self.isPrivate = isPrivate
@@ -28,19 +29,19 @@ public struct EditedFile {
   }
 
   /// - Parameters:
-  ///   - evenReadOnly: also a file that its owner may not write; to take a secret out of it.
+  ///   - evenReadOnly: also change a file that its owner may not write, to remove a secret from it.
   ///   - change: returns the new content; nil to leave the file as it is.
   /// - Returns: whether it was changed.
   @discardableResult
   public func edit(evenReadOnly: Bool = false, _ change: ([UInt8]) throws -> [UInt8]?) throws -> Bool {
     let lock = isLocked ? -1 : try lock(try target())
-    // Closing lets it go.
+    // Closing releases the lock.
     defer { if lock >= 0 { close(lock) } }
     for turn in 0..<Self.tries {
-      // Somebody who writes the file in place has it open for a moment.
+      // Another program may have the file open for a moment, to write it in place.
       if turn > 0 { usleep(UInt32(turn) * 2_000) }
       let target = try target()
-      // What one that was killed has left.
+      // Left by an agent that was killed.
       if isPrivate { unlink(temporary(target)) }
       let before = try read(target)
       guard let after = try change(before.bytes), after != before.bytes else { return false }
@@ -52,7 +53,7 @@ public struct EditedFile {
     throw busy
   }
 
-  /// The file itself, behind any links.
+  /// The file itself, with links resolved.
   private func target() throws(Failure) -> String {
     if let pointer = realpath(path, nil) {
       defer { free(pointer) }
@@ -66,14 +67,15 @@ public struct EditedFile {
     return path
   }
 
-  /// One edit of a folder's files at a time. A file system without locks has none; the swap still loses nothing of others.
+  /// Allows one edit of a folder's files at a time. On a file system without locks there is none; the swap still loses no other
+  /// program's change.
   ///
-  /// - Returns: the folder's descriptor; -1 where it cannot be locked.
+  /// - Returns: the folder's descriptor; -1 if it cannot be locked.
   private func lock(_ target: String) throws(Failure) -> Int32 {
     let folder = target.lastIndex(of: "/").map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
     let descriptor = sys_open(folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0)
     guard descriptor >= 0 else { return -1 }
-    // The agent has others to serve meanwhile, and tries again later.
+    // The agent has other requests to serve and tries again later.
     for _ in 0..<(isPrivate ? 200 : 2_000) {
       if sys_flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return descriptor }
       guard errno == EWOULDBLOCK || errno == EINTR else { break }
@@ -87,14 +89,14 @@ public struct EditedFile {
 
   private var busy: Failure { Failure("\(path) is being changed by another program", hint: "try again", exitStatus: .temporary) }
 
-  /// Beside the file, since a rename stays within one file system. A private file has one writer, the agent, and so one name: what is left
-  /// of an agent that was killed is found again.
+  /// In the same folder, since a rename stays within one file system. A private file has one writer, the agent, and so a fixed
+  /// name: what a killed agent left is found again.
   private func temporary(_ target: String) -> String { "\(target).vault-" + (isPrivate ? "new" : "\(getpid())") }
 
   private struct Content {
     var bytes: [UInt8] = []
     var mode: mode_t = 0o600
-    /// What tells one state of the file from another; nil for one that is not there.
+    /// Distinguishes one state of the file from another; nil if the file does not exist.
     var stamp: Stamp?
   }
 
@@ -135,7 +137,7 @@ public struct EditedFile {
     return Content(bytes: Array(bytes[..<count]), mode: status.st_mode & 0o777, stamp: Stamp(status))
   }
 
-  /// - Returns: false where the file is no longer what was read.
+  /// - Returns: false if the file is no longer what was read.
   private func replace(_ target: String, with bytes: [UInt8], unless before: Content) throws(Failure) -> Bool {
     let mode = isPrivate ? before.mode & 0o600 : before.mode
     let temporary = temporary(target)
@@ -165,7 +167,7 @@ public struct EditedFile {
     let ours = identity(temporary)
     do throws(Failure) {
       let isInPlace = try swap(temporary, target, before)
-      // It is ours that had no place, or the file before ours.
+      // Either the new file, which was not placed, or the file that it replaced.
       unlink(temporary)
       return isInPlace
     } catch {
@@ -174,9 +176,9 @@ public struct EditedFile {
     }
   }
 
-  /// Puts the new file in the place of what was read.
+  /// Replaces the file that was read with the new one.
   ///
-  /// - Returns: false where that is no longer there; whatever is, stays, and `temporary` is ours.
+  /// - Returns: false if that file is no longer there; whatever is there stays, and `temporary` is the new file.
   private func swap(_ temporary: String, _ target: String, _ before: Content) throws(Failure) -> Bool {
     guard before.stamp != nil else { return try place(temporary, target, before) }
     var now = stat()
@@ -188,10 +190,11 @@ public struct EditedFile {
       return try place(temporary, target, before)
     }
     if isUnchanged(temporary, before) { return true }
-    // Somebody else's newer file came out: back with it, and with any that is put there in between, until what comes out is ours.
+    // The swap returned another program's newer file. Put it back, and any that is placed meanwhile, until the swap returns the new
+    // file.
     for _ in 0..<100 {
       if sys_exchange(temporary, target) != 0 {
-        // Ours was taken away in between.
+        // The new file was removed meanwhile.
         guard errno == ENOENT, sys_rename_new(temporary, target) == 0 || errno == EEXIST else { break }
         return false
       }
@@ -201,7 +204,7 @@ public struct EditedFile {
       "what another program wrote to \(path) could not be put back", hint: "it is in \(temporary)", exitStatus: .inputOutput)
   }
 
-  /// Where nothing was there, or the file system cannot swap: a moment is left in which somebody else's change is lost.
+  /// For a file that did not exist, or a file system that cannot swap. Another program's change in a short window is lost.
   private func place(_ temporary: String, _ target: String, _ before: Content) throws(Failure) -> Bool {
     if before.stamp == nil {
       if sys_rename_new(temporary, target) == 0 { return true }
@@ -224,7 +227,7 @@ public struct EditedFile {
     return lstat(path, &status) == 0 ? UInt(status.st_ino) : nil
   }
 
-  /// Whether what came out is what was read, and nobody has it open to write more into it.
+  /// Whether the swap returned what was read, and no process has it open to write more to it.
   private func isUnchanged(_ temporary: String, _ before: Content) -> Bool {
     let file = sys_open(temporary, O_RDONLY | O_NONBLOCK | O_NOFOLLOW, 0)
     guard file >= 0 else { return false }

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// The lines of ours in a file that is somebody else's: blocks between two marks. Everything else stays as it is, byte for byte.
+/// The vault's lines in another program's file: blocks between two marks. Everything else stays the same, byte for byte.
 ///
 /// Works on bytes, since the rest of the file may be in any encoding.
 public struct MarkedBlocks {
@@ -9,7 +9,7 @@ public struct MarkedBlocks {
   public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
   private static let mark = Array("# vault link: begin ".utf8)
-  /// For a block behind a line that had no end: its line break came with the block, and goes with it.
+  /// Marks a block after a line that had no line break: the break was added with the block and is removed with it.
   private static let joinedMark = Array("# vault link: then ".utf8)
 
   private static func begin(_ name: String, joined: Bool) -> [UInt8] {
@@ -18,7 +18,7 @@ public struct MarkedBlocks {
   private static let endMark = Array("# vault link: end ".utf8)
   private static func end(_ name: String) -> [UInt8] { endMark + Array("\(name)\n".utf8) }
 
-  /// The names of the blocks, in their order.
+  /// The names of the blocks, in order.
   public var names: [String] {
     lines.compactMap { line in
       guard let mark = [Self.mark, Self.joinedMark].first(where: { bytes[line].starts(with: $0) }) else { return nil }
@@ -26,9 +26,9 @@ public struct MarkedBlocks {
     }
   }
 
-  /// Takes a block out.
+  /// Removes a block.
   ///
-  /// - Returns: false where there is none, or its end is missing: somebody has changed it then, and nothing is touched.
+  /// - Returns: false if there is none, or its end is missing. Somebody has changed it then, and nothing is touched.
   @discardableResult
   public mutating func remove(_ name: String) -> Bool {
     guard let block = block(name) else { return false }
@@ -37,7 +37,7 @@ public struct MarkedBlocks {
       if range.upperBound == bytes.count {
         range = range.lowerBound - 1..<range.upperBound
       } else if bytes[range.upperBound...].starts(with: Self.mark) {
-        // The next block stands behind that line now.
+        // The next block now follows that line.
         bytes.replaceSubrange(range.upperBound..<range.upperBound + Self.mark.count, with: Self.joinedMark)
       }
     }
@@ -45,7 +45,7 @@ public struct MarkedBlocks {
     return true
   }
 
-  /// Puts a block in the place of the one of its name, else at the end.
+  /// Replaces the block of this name, or adds it at the end.
   public mutating func put(_ name: String, _ text: String) {
     if let block = block(name) {
       bytes.replaceSubrange(block.range, with: Self.begin(name, joined: block.isJoined) + Array(text.utf8) + Self.end(name))
@@ -56,7 +56,7 @@ public struct MarkedBlocks {
     bytes += Self.begin(name, joined: isJoined) + Array(text.utf8) + Self.end(name)
   }
 
-  /// Makes comments of our own blocks, in place, so that the vault does not read what it wrote itself.
+  /// Turns the vault's own blocks into comments, in place, so that the vault does not read what it wrote itself.
   static func blank(_ bytes: UnsafeMutableRawBufferPointer) {
     var start = 0
     var isOurs = false

@@ -1,26 +1,26 @@
 import VaultModel
 
-/// What is wrong with a config or credentials file, or with what it says. Values are never quoted: any of them may be a secret.
+/// A problem in a config or credentials file, or in its meaning. Values are never quoted: any of them may be a secret.
 public enum ConfigError: ReportableError, Sendable, Hashable {
-  /// A line that cannot be read; `expected` says what should stand there.
+  /// A line that cannot be read; `expected` says what should be there.
   case syntax(file: String, line: Int, expected: String)
   /// A file that cannot be read at all.
   case unreadable(file: String, problem: String)
-  /// A profile that was named, by a person or by another profile's setting, and is not there.
+  /// A profile that a user or another profile's setting names, and that does not exist.
   case noSuchProfile(name: String, namedAt: SettingOrigin?)
-  /// A section that a setting names and that is not there.
+  /// A section that a setting names, and that does not exist.
   case noSuchSection(kind: SectionKind, name: String, namedAt: SettingOrigin)
-  /// A setting whose value is not what it must be.
+  /// A setting with an invalid value.
   case invalid(setting: String, origin: SettingOrigin, expected: String)
-  /// Settings of a profile that do not go together, or are not enough.
+  /// Settings of a profile that conflict or are incomplete.
   case incomplete(profile: String, origin: SettingOrigin?, problem: String, expected: String)
-  /// A profile that leads to no credentials, nor tries to: `[default]` is often there for its region alone.
+  /// A profile that has no settings for credentials: `[default]` often has only a region.
   case settingsOnly(profile: String, origin: SettingOrigin?)
-  /// Profiles that name each other; the first stands at the end again.
+  /// Profiles that name each other; the first is repeated at the end.
   case loop(profiles: [String], setting: String, origin: SettingOrigin?)
   /// More roles than a chain may have.
   case tooLong(profile: String, limit: Int)
-  /// More profiles than one may include, one through the other, or more settings than they may bring.
+  /// Too many included profiles, directly or through others, or too many settings from them.
   case includesTooMuch(profile: String, origin: SettingOrigin?, limit: String)
 
   public var message: String {
@@ -63,18 +63,18 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
 
   var isSettingsOnly: Bool { if case .settingsOnly = self { true } else { false } }
 
-  /// A name as it is told. One that names nothing may be as long as a file.
+  /// A name as messages show it. One that is invalid may be as long as a file.
   private static func short(_ name: String) -> String {
     name.utf8.count <= ConfigLimits.nameBytes ? name : String(decoding: name.utf8.prefix(80), as: UTF8.self) + "…"
   }
 
-  /// What the vault keeps itself has no line to be named, and the program says its own name already.
+  /// A value kept in the vault has no line to name, and the program already prints its own name.
   private static func prefix(_ origin: SettingOrigin?) -> String {
     origin.flatMap { $0 == .vault ? nil : "\($0): " } ?? ""
   }
 }
 
-/// Something in a file that was passed over, and that a person may want to know of.
+/// Something in a file that was ignored, and that the user may want to know about.
 public struct ConfigWarning: Sendable, Hashable, CustomStringConvertible {
   public var file: String
   public var line: Int

@@ -1,12 +1,12 @@
 import Glibc
 import VaultModel
 
-/// The bytes of one file, wiped when they have been used.
+/// The bytes of one file, wiped after use.
 final class ConfigFile {
-  /// The path as the person knows it.
+  /// The path as the user knows it.
   let shown: String
   private let buffer: UnsafeMutableRawBufferPointer
-  /// Valid while the file is.
+  /// Valid as long as the file.
   let bytes: UnsafeRawBufferPointer
 
   deinit {
@@ -14,7 +14,7 @@ final class ConfigFile {
     buffer.deallocate()
   }
 
-  /// Reads the file at `path`; one that is missing is as an empty one.
+  /// Reads the file at `path`; a missing file counts as empty.
   init(_ path: String, shown: String) throws(ConfigError) {
     self.shown = shown
     (buffer, bytes) = try Self.read(path, shown: shown)
@@ -23,7 +23,7 @@ final class ConfigFile {
   private static func read(
     _ path: String, shown: String
   ) throws(ConfigError) -> (buffer: UnsafeMutableRawBufferPointer, bytes: UnsafeRawBufferPointer) {
-    // O_NONBLOCK: the open of a FIFO must not wait for a writer.
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
       let code = errno
@@ -41,7 +41,7 @@ final class ConfigFile {
     guard status.st_size <= ConfigLimits.fileBytes else {
       throw ConfigError.unreadable(file: shown, problem: "is longer than 16 MiB")
     }
-    // One byte more shows a file that grew meanwhile.
+    // One more byte reveals a file that grew meanwhile.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(status.st_size) + 1, alignment: 16)
     var isWhole = false
     defer {
@@ -77,7 +77,7 @@ final class ConfigFile {
     return count
   }
 
-  /// What Windows' editors and shells write: a byte order mark, or a zero for every second byte of ASCII.
+  /// Windows editors and shells write a byte order mark, or a zero for every second byte of ASCII.
   private static func isUTF16(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard bytes.count >= 2 else { return false }
     return switch (bytes[0], bytes[1]) {

@@ -1,11 +1,11 @@
 import Glibc
 
-/// The lines of a file, as ranges of its bytes: after LF, CRLF or a lone CR comes the next. A BOM at the front is passed over.
+/// The lines of a file, as ranges of its bytes. LF, CRLF or a lone CR ends a line. A BOM at the start is skipped.
 struct ConfigLines: Sequence, IteratorProtocol {
   let bytes: UnsafeRawBufferPointer
   private let end: Int
   private var next0: Int
-  /// Of the line that was given last; 1 for the first.
+  /// The number of the last line returned; 1 for the first.
   private(set) var number = 0
 
   /// - Parameter bytes: must outlive the sequence.
@@ -15,7 +15,7 @@ struct ConfigLines: Sequence, IteratorProtocol {
     next0 = bytes.count >= 3 && bytes[0] == 0xEF && bytes[1] == 0xBB && bytes[2] == 0xBF ? 3 : 0
   }
 
-  /// The lines of a part of `bytes`, the first of which has a number.
+  /// The lines of a part of `bytes` whose first line has the given number.
   init(_ bytes: UnsafeRawBufferPointer, in part: Range<Int>, from line: Int) {
     self.bytes = bytes
     end = part.upperBound
@@ -34,7 +34,7 @@ struct ConfigLines: Sequence, IteratorProtocol {
     return start..<stop
   }
 
-  /// `range` without the blanks at both ends; those beyond ASCII too, as the AWS CLI has it (Python's `str.strip`).
+  /// `range` without blanks at either end, including those beyond ASCII, as in the AWS CLI (Python's `str.strip`).
   func trimmed(_ range: Range<Int>) -> Range<Int> {
     var start = range.lowerBound
     var end = range.upperBound
@@ -43,7 +43,7 @@ struct ConfigLines: Sequence, IteratorProtocol {
     return start..<end
   }
 
-  /// `range` without the ASCII blanks at both ends: any other is a part of a section's name.
+  /// `range` without ASCII blanks at either end: other blanks are part of a section's name.
   func trimmedOfASCII(_ range: Range<Int>) -> Range<Int> {
     var start = range.lowerBound
     var end = range.upperBound
@@ -52,10 +52,10 @@ struct ConfigLines: Sequence, IteratorProtocol {
     return start..<end
   }
 
-  /// The characters in `range`.
+  /// The number of characters in `range`.
   func width(_ range: Range<Int>) -> Int { bytes[range].count { $0 & 0xC0 != 0x80 } }
 
-  /// Where `byte` stands first in `range`.
+  /// The first position of `byte` in `range`.
   func first(_ byte: UInt8, in range: Range<Int>) -> Int? {
     var index = range.lowerBound
     while index < range.upperBound {
@@ -65,7 +65,7 @@ struct ConfigLines: Sequence, IteratorProtocol {
     return nil
   }
 
-  /// The end of a value: the first `#` or `;` that has a blank before it, else the end of `range`.
+  /// The end of a value: the first `#` or `;` after a blank, or the end of `range`.
   func endBeforeComment(_ range: Range<Int>) -> Int {
     var index = range.lowerBound + 1
     while index < range.upperBound {
@@ -77,14 +77,14 @@ struct ConfigLines: Sequence, IteratorProtocol {
 
   static let expectedText = "UTF-8 text without NUL bytes"
 
-  /// The text of `range`; nil where it is not UTF-8 or holds a NUL.
+  /// The text of `range`; nil if it is not UTF-8 or contains a NUL.
   func text(_ range: Range<Int>) -> String? {
     let slice = UnsafeRawBufferPointer(rebasing: bytes[range])
     guard !holdsNUL(slice) else { return nil }
     return String(validating: slice, as: UTF8.self)
   }
 
-  /// Whether ``text(_:)`` would give a text.
+  /// Whether ``text(_:)`` would return a text.
   func isText(_ range: Range<Int>) -> Bool {
     let slice = UnsafeRawBufferPointer(rebasing: bytes[range])
     return slice.allSatisfy { $0 > 0 && $0 < 128 } || text(range) != nil
@@ -96,7 +96,7 @@ struct ConfigLines: Sequence, IteratorProtocol {
   }
 }
 
-/// The bytes that mean something to the grammar.
+/// The bytes with a meaning in the grammar.
 enum Byte {
   static let lineFeed: UInt8 = 10
   static let carriageReturn: UInt8 = 13

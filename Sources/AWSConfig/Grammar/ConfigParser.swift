@@ -1,14 +1,14 @@
 import VaultModel
 import VaultSecrets
 
-/// Reads the bytes of one file into a table of sections.
+/// Parses the bytes of one file into a table of sections.
 ///
-/// Values of secrets go from the bytes straight to guarded memory; no text of them is ever made.
+/// Values of secrets go from the bytes straight to guarded memory; no string is ever made of them.
 struct ConfigParser {
-  /// What a line that is indented further would continue.
+  /// What a more indented line would continue.
   private enum Above {
     case nothing
-    /// A property of a section that is passed over.
+    /// A property of an ignored section.
     case ignored
     case text(section: Int, setting: Int)
     case nested(section: Int, setting: Int)
@@ -20,11 +20,11 @@ struct ConfigParser {
   private(set) var table = SectionTable()
   private(set) var warnings: [ConfigWarning] = []
   private var lines: ConfigLines
-  /// The section that is open: nil before the first, and `.some(nil)` in one that is passed over.
+  /// The open section: nil before the first, `.some(nil)` in an ignored one.
   private var section: Int??
   private var above = Above.nothing
-  /// Of the setting or the header that was read last. What is indented further continues its value; what is not stands for itself, as it
-  /// does for the AWS CLI (Python's configparser).
+  /// The indentation of the last setting or header. A line with more indentation continues its value; any other line stands alone,
+  /// as in the AWS CLI (Python's configparser).
   private var indent = 0
   private var nestedNames: [String: Int] = [:]
   private var names: SettingNames
@@ -32,8 +32,8 @@ struct ConfigParser {
   private var warningsLeftOut = 0
 
   /// - Parameters:
-  ///   - bytes: must outlive the call of ``parse(_:file:kind:)`` alone.
-  ///   - file: the path as the person knows it.
+  ///   - bytes: must outlive only the call of ``parse(_:file:kind:)``.
+  ///   - file: the path as the user knows it.
   static func parse(
     _ bytes: UnsafeRawBufferPointer, file: String, kind: ConfigFileKind
   ) throws(ConfigError) -> (table: SectionTable, warnings: [ConfigWarning]) {
@@ -49,9 +49,9 @@ struct ConfigParser {
     return (parser.table, parser.warnings)
   }
 
-  /// Reads a part of the bytes that begins with a header at the start of a line, on which nothing before it has an effect.
+  /// Parses a part of the bytes that begins with a header at the start of a line and does not depend on anything before it.
   ///
-  /// - Parameter isNew: false to add to what the part before gave.
+  /// - Parameter isNew: false to add to the result of the part before.
   mutating func parse(_ part: Range<Int>, from line: Int, isNew: Bool = true) throws(ConfigError) -> SectionTable {
     if isNew { table = SectionTable() }
     warnings.removeAll()
@@ -146,13 +146,13 @@ struct ConfigParser {
     return position
   }
 
-  /// - Returns: false where there is no value above that the line could continue.
+  /// - Returns: false if there is no value above that the line could continue.
   private mutating func readContinuation(_ line: Range<Int>) throws(ConfigError) -> Bool {
     switch above {
     case .nothing: return false
     case .ignored: break
     case .secret(let section, let name):
-      // Half of a secret is none.
+      // Half a secret is useless.
       table.withSection(section) { $0.dropSecret(name) }
       warn("\(name) stands on one line, and this one begins with a blank: it is passed over", line: lines.number)
     case .text(let section, let setting):
@@ -169,7 +169,7 @@ struct ConfigParser {
       }
     case .nested(let section, let setting):
       let (name, range) = try property(line, commentsEnd: false)
-      // A setting that takes settings of its own is one of other programs', such as s3.
+      // A setting with nested settings belongs to other programs, such as s3.
       if name.isKnown, KnownSettings.ours.contains(table.sections[section].settings[setting].name),
         table.sections[section].kind != .services
       {
@@ -195,7 +195,7 @@ struct ConfigParser {
     return true
   }
 
-  /// Whether a line that continues a value would be a section's header or a setting, did it not begin with a blank.
+  /// Whether a continuation line would be a section header or a setting without its leading blank.
   private func isHeaderOrSetting(_ line: Range<Int>) -> Bool {
     if lines.bytes[line.lowerBound] == Byte.open {
       return lines.section(namedBy: line, in: kind) != nil
@@ -210,7 +210,7 @@ struct ConfigParser {
     warn("an indented line continues the value above: remove the blanks at its start if it stands for itself", line: lines.number)
   }
 
-  /// The name, and the range of the value.
+  /// The name and the range of the value.
   private mutating func property(
     _ line: Range<Int>, commentsEnd: Bool
   ) throws(ConfigError) -> (name: SettingName, value: Range<Int>) {
@@ -231,14 +231,15 @@ struct ConfigParser {
       throw .syntax(file: file, line: lines.number, expected: ConfigLines.expectedText)
     }
     let isSecret = SecretName.contains(text)
-    // `export aws_secret_access_key = …`, or a blank for the “=”: a secret would be a part of the name, or the value of another.
+    // `export aws_secret_access_key = …`, or a blank in place of “=”: a secret would be part of the name, or of another setting's
+    // value.
     guard isSecret || !SecretName.isMentioned(in: text) else {
       throw .syntax(file: file, line: lines.number, expected: "the name of a secret alone before “=”")
     }
     return SettingName(text: text, isSecret: isSecret, isKnown: KnownSettings.contains(text))
   }
 
-  /// Says once for each name that nothing takes it. What a `services` section holds are the names of services.
+  /// Warns once per name that nothing uses the setting. In a `services` section, the names are those of services.
   private mutating func warnOfUnknown(_ name: String, section: Int) {
     guard table.sections[section].kind != .services, unknownNames.count < ConfigLimits.warnings,
       unknownNames.insert(name).inserted
@@ -253,18 +254,18 @@ struct ConfigParser {
     warn("\(name) is not known: it is kept, and has no effect\(question)", line: lines.number)
   }
 
-  /// Names what nobody sees and the AWS CLI keeps, so that the value is not what it looks like.
+  /// Warns about an invisible character that the AWS CLI keeps, so that the value is not what it looks like.
   private mutating func warnOfUnseen(_ range: Range<Int>, _ what: String) {
     guard let unseen = Unseen.first(in: UnsafeRawBufferPointer(rebasing: lines.bytes[range])) else { return }
     warn("\(what) has \(unseen) in it", line: lines.number)
   }
 
-  /// What to say beside a fault of a line with such a character.
+  /// What to add to a line's error if it has such a character.
   private func found(_ range: Range<Int>) -> String {
     Unseen.first(in: UnsafeRawBufferPointer(rebasing: lines.bytes[range])).map { "; this line has \($0)" } ?? ""
   }
 
-  /// A continuation line, in which a secret that was indented by mistake is not shown.
+  /// A continuation line, with a secret masked that was indented by mistake.
   private mutating func maskedText(_ line: Range<Int>) throws(ConfigError) -> String {
     let more = try text(line)
     guard SecretName.isMentioned(in: more.lowercased()) else { return more }

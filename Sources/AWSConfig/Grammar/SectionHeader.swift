@@ -1,18 +1,18 @@
 import VaultModel
 
-/// Which of the two files: they name their sections differently.
+/// Which of the two files: they name sections differently.
 enum ConfigFileKind: Sendable {
   case config, credentials
 }
 
-/// What stands between `[` and `]`, understood.
+/// The parsed content between `[` and `]`.
 enum SectionHeader: Equatable {
-  /// `bare` is true for `[default]` of the config file, over which `[profile default]` wins.
+  /// `bare` is true for `[default]` in the config file, which `[profile default]` overrides.
   case section(SectionKind, name: String, bare: Bool)
-  /// A section that the SDKs pass over, with its settings.
+  /// A section that the SDKs ignore, with its settings.
   case ignored(why: String)
 
-  /// - Parameter text: valid UTF-8 without blanks at its ends.
+  /// - Parameter text: valid UTF-8 without blanks at either end.
   init(_ text: UnsafeRawBufferPointer, in file: ConfigFileKind) {
     let end = text.firstIndex(where: Self.isBlank) ?? text.count
     let prefix = UnsafeRawBufferPointer(rebasing: text[..<end])
@@ -54,15 +54,15 @@ enum SectionHeader: Equatable {
 
   private static let tooLong = "section ignored: its name is longer than \(ConfigLimits.nameBytes) bytes"
 
-  /// The one word that a POSIX shell would make of `text`, since the AWS CLI reads a name so (Python's `shlex.split`). Nil for more than
-  /// one, and for quotes that do not end.
+  /// The single word that a POSIX shell would read from `text`, since the AWS CLI reads a name that way (Python's `shlex.split`).
+  /// Nil for more than one word, and for an unterminated quote.
   private static func unquoted(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     var name: [UInt8] = []
     var quote: UInt8?
     var isEscaped = false
     for byte in text {
       if isEscaped {
-        // Within quotes a backslash is one, unless it stands before a quote or another.
+        // Within quotes a backslash is literal unless a quote or another backslash follows it.
         if let quote, byte != quote, byte != backslash { name.append(backslash) }
         name.append(byte)
         isEscaped = false
@@ -86,7 +86,7 @@ enum SectionHeader: Equatable {
 }
 
 extension ConfigLines {
-  /// The section that a header's line opens; nil where it opens none.
+  /// The section that a header line opens; nil if it opens none.
   func section(namedBy line: Range<Int>, in file: ConfigFileKind) -> (key: SectionKey, bare: Bool)? {
     guard let close = first(Byte.close, in: line) else { return nil }
     let place = trimmedOfASCII(line.lowerBound + 1..<close)

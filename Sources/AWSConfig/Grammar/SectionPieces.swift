@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// One file cut at its headers, so that a section can be read without the others.
+/// One file split at its headers, so that a section can be read without the others.
 struct SectionPieces {
   private struct Piece {
     let range: Range<Int>
@@ -20,9 +20,9 @@ struct SectionPieces {
   var keys: Dictionary<SectionKey, (first: Int, last: Int)>.Keys { ends.keys }
   func contains(_ key: SectionKey) -> Bool { ends[key] != nil }
 
-  /// Cuts the file; what stands under a header that opens no section is read, so that what is wrong there is found.
+  /// Splits the file. Text under a header that opens no section is parsed, so that errors in it are found.
   ///
-  /// - Returns: nil where a section does not begin at the start of a line, since the lines above decide then what a line is.
+  /// - Returns: nil if a section does not begin at the start of a line, since the meaning of its lines then depends on those above.
   init?(_ file: ConfigFile, kind: ConfigFileKind) throws(ConfigError) {
     self.file = file
     self.kind = kind
@@ -53,7 +53,7 @@ struct SectionPieces {
     }
     let key = SectionKey(.profile, "default")
     if contains(key) {
-      // [profile default] takes its place.
+      // [profile default] overrides it.
       for piece in bareDefault { _ = try parser.parse(piece.range, from: piece.line) }
     } else {
       for piece in bareDefault { add(piece, to: key) }
@@ -71,7 +71,7 @@ struct SectionPieces {
     }
   }
 
-  /// Adds what the file says of a section, and where, to a digest.
+  /// Adds the file's content and origin for a section to a digest.
   func add(_ key: SectionKey, to digest: inout SectionDigest) {
     var next = ends[key]?.first
     while let index = next {
@@ -81,7 +81,7 @@ struct SectionPieces {
     }
   }
 
-  /// What the file says of a section; nil where it says nothing.
+  /// The file's content for a section; nil if it has none.
   mutating func read(_ key: SectionKey) throws(ConfigError) -> SectionTable? {
     var found: SectionTable?
     var next = ends[key]?.first
@@ -95,11 +95,11 @@ struct SectionPieces {
   }
 }
 
-/// Stands for what files say of one section, and where: BLAKE2b-256 over its bytes.
+/// Identifies the content and origin of one section: BLAKE2b-256 over its bytes.
 public struct SectionDigest: Hashable, Sendable {
   private var words: (UInt64, UInt64, UInt64, UInt64)
 
-  /// - Parameter place: which of the pairs of files it is.
+  /// - Parameter place: which pair of files it is.
   public init(place: Int) { words = (UInt64(place), 0, 0, 0) }
 
   mutating func add(_ bytes: UnsafeRawBufferPointer, _ file: Int, _ line: Int) {
@@ -116,16 +116,16 @@ public struct SectionDigest: Hashable, Sendable {
   public func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 }
 
-/// Both shared files, cut at their headers: each section is read when it is asked for, and says then what ``SharedConfig`` has.
+/// Both shared files, split at their headers. Each section is read on demand, with the same result as ``SharedConfig``.
 ///
-/// Not to be kept: the files' bytes are in memory, and are wiped with the last of it.
+/// Do not keep it: the files' bytes are in memory until the last reference is gone, and are then wiped.
 public struct SharedPieces {
   private var config: SectionPieces?
   private var credentials: SectionPieces?
 
   /// Reads both files; see ``SharedConfig/read(configFile:credentialsFile:home:)``.
   ///
-  /// - Returns: nil where they are to be read as a whole.
+  /// - Returns: nil if they must be read as a whole.
   public init?(configFile: String?, credentialsFile: String?, home: String?) throws(ConfigError) {
     if let configFile {
       let file = try ConfigFile(configFile, shown: SharedConfig.shown(configFile, home: home))
@@ -143,13 +143,13 @@ public struct SharedPieces {
     config?.contains(key) ?? false || credentials?.contains(key) ?? false
   }
 
-  /// Calls `body` with each section's name once.
+  /// Calls `body` once with each section's name.
   public func forEachKey(_ body: (SectionKey) throws -> Void) rethrows {
     for key in config?.keys ?? [:].keys { try body(key) }
     for key in credentials?.keys ?? [:].keys where !(config?.contains(key) ?? false) { try body(key) }
   }
 
-  /// What stands for all that the files say of a section.
+  /// Identifies everything that the files say about a section.
   public func digest(of key: SectionKey, place: Int) -> SectionDigest {
     var digest = SectionDigest(place: place)
     config?.add(key, to: &digest)
@@ -157,7 +157,7 @@ public struct SharedPieces {
     return digest
   }
 
-  /// A section and its secrets; nil where there is none of that name.
+  /// A section and its secrets; nil if there is none of that name.
   public mutating func read(_ key: SectionKey) throws(ConfigError) -> (section: ConfigSection, secrets: ProfileSecrets?)? {
     var table = try config?.read(key) ?? SectionTable()
     if let other = try credentials?.read(key) { table.merge(other) }

@@ -5,12 +5,12 @@ import VaultSecrets
 struct SectionBuilder {
   let kind: SectionKind
   let name: String
-  /// Of the first header.
+  /// The line of the first header.
   let line: Int
   private(set) var settings: [Setting] = []
   /// By the setting's name.
   private(set) var secretBytes: [String: SecretBytes] = [:]
-  /// Filled only where a search from the front would be slow.
+  /// Filled only if a linear search would be slow.
   private var positions: [String: Int] = [:]
 
   init(kind: SectionKind, name: String, line: Int) {
@@ -19,8 +19,8 @@ struct SectionBuilder {
     self.line = line
   }
 
-  /// Puts a setting in; a later one of the same name takes the earlier's place.
-  /// - Returns: where it stands.
+  /// Adds a setting; a later one replaces an earlier one of the same name.
+  /// - Returns: its position.
   @discardableResult
   mutating func put(_ setting: Setting, secret: SecretBytes? = nil) -> Int {
     if SecretName.contains(setting.name) { secretBytes[setting.name] = secret }
@@ -37,20 +37,20 @@ struct SectionBuilder {
     return settings.count - 1
   }
 
-  /// Takes the bytes of a secret away; its setting stays, so that it is seen where it stands.
+  /// Drops the bytes of a secret; its setting stays, so that its origin can still be shown.
   mutating func dropSecret(_ name: String) { secretBytes[name] = nil }
 
-  /// Changes the value of the setting at `position`, of which more lines follow.
+  /// Changes the value of the setting at `position`, which continues on further lines.
   mutating func continueValue(at position: Int, _ change: (inout SettingValue) -> Void) { change(&settings[position].value) }
 
-  /// Takes every setting of the same section in the other file: that one wins.
+  /// Merges the same section of the other file, whose settings win.
   mutating func merge(_ other: SectionBuilder) {
     for setting in other.settings { put(setting, secret: other.secretBytes[setting.name]) }
   }
 
   var section: ConfigSection { ConfigSection(kind: kind, name: name, settings: settings) }
 
-  /// Nil where the section holds no secret.
+  /// Nil if the section holds no secret.
   var secrets: ProfileSecrets? {
     guard kind == .profile, !secretBytes.isEmpty else { return nil }
     let section = self.section
@@ -66,7 +66,7 @@ struct SectionBuilder {
   }
 }
 
-/// The sections of a file, or of both, in the order of their first appearance.
+/// The sections of one file, or of both, in order of first appearance.
 struct SectionTable {
   private struct Key: Hashable {
     var kind: SectionKind
@@ -77,7 +77,7 @@ struct SectionTable {
   private(set) var sections: [SectionBuilder] = []
   private var indexes: [Key: Int] = [:]
 
-  /// Where the section stands; a new one is added.
+  /// The position of the section; a new one is added.
   mutating func open(_ kind: SectionKind, _ name: String, bare: Bool, line: Int) -> Int {
     let key = Key(kind: kind, name: name, bare: bare)
     if let index = indexes[key] { return index }
@@ -88,8 +88,8 @@ struct SectionTable {
 
   mutating func withSection<Result>(_ index: Int, _ body: (inout SectionBuilder) -> Result) -> Result { body(&sections[index]) }
 
-  /// Drops `[default]` where there is a `[profile default]`.
-  /// - Returns: the line of the section that was dropped.
+  /// Drops `[default]` if there is a `[profile default]`.
+  /// - Returns: the line of the dropped section.
   mutating func resolveDefault() -> Int? {
     guard let bare = indexes[Key(kind: .profile, name: "default", bare: true)] else { return nil }
     let kept = indexes[Key(kind: .profile, name: "default", bare: false)]
@@ -100,7 +100,7 @@ struct SectionTable {
     return kept == nil ? nil : line
   }
 
-  /// Lays the other file's sections over these. Both tables must be settled.
+  /// Merges the other file's sections over these. Both tables must be resolved.
   mutating func merge(_ other: SectionTable) {
     for section in other.sections {
       let index = open(section.kind, section.name, bare: false, line: section.line)

@@ -1,4 +1,4 @@
-/// The name of a setting, as it stands before the `=`, understood.
+/// A parsed setting name, as written before the `=`.
 struct SettingName {
   /// In lower case.
   let text: String
@@ -6,7 +6,7 @@ struct SettingName {
   let isKnown: Bool
 }
 
-/// The names that were read last, so that one that stands in thousands of profiles is made into a text only once.
+/// A cache of recent names, so that a name used in thousands of profiles becomes a string only once.
 struct SettingNames {
   private struct Entry {
     let place: Range<Int>
@@ -19,7 +19,7 @@ struct SettingNames {
   /// - Parameter bytes: must outlive this.
   init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
-  /// The name at `place`, made by `make` where it is not among the last ones.
+  /// The name at `place`, made by `make` if it is not cached.
   mutating func name(at place: Range<Int>, _ make: () throws(ConfigError) -> SettingName) throws(ConfigError) -> SettingName {
     let slot = slot(of: place)
     if let entry = entries[slot], isSame(entry.place, place) { return entry.name }

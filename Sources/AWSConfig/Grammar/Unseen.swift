@@ -1,10 +1,10 @@
 import VaultBytes
 import VaultModel
 
-/// Characters that nobody sees in an editor, such as what a web page or a word processor leaves in a copied line.
+/// Characters that are invisible in an editor, such as those that a web page or a word processor leaves in a copied line.
 enum Unseen {
-  /// How many bytes the blank at `index` has; nil where none begins there. The blanks are Unicode's white space, as Python's `str.strip`
-  /// takes it away, without the ends of lines.
+  /// The length in bytes of the blank at `index`; nil if none begins there. Blanks are Unicode white space, as Python's `str.strip`
+  /// removes it, without line breaks.
   static func blank(at index: Int, in bytes: UnsafeRawBufferPointer, before end: Int) -> Int? {
     let first = bytes[index]
     if first < 0x80 { return Byte.isBlank(first) || (28...31).contains(first) ? 1 : nil }
@@ -21,7 +21,7 @@ enum Unseen {
     }
   }
 
-  /// The same of the blank that ends before `end`.
+  /// The same for the blank that ends before `end`.
   static func blank(before end: Int, in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
     for length in bytes[end - 1] < 0x80 ? 1...1 : 2...3 where end - length >= start {
       if blank(at: end - length, in: bytes, before: end) == length { return length }
@@ -29,7 +29,7 @@ enum Unseen {
     return nil
   }
 
-  /// What the first character is that nobody sees; nil where all can be seen, or the bytes are not UTF-8.
+  /// Describes the first invisible character; nil if all are visible, or the bytes are not UTF-8.
   static func first(in bytes: UnsafeRawBufferPointer) -> String? {
     guard !bytes.allSatisfy({ (0x20...0x7E).contains($0) }), let text = String(validating: bytes, as: UTF8.self) else {
       return nil

@@ -1,8 +1,8 @@
 import VaultModel
 
-/// Works out the way from a profile to its credentials, without asking anyone: loops and gaps are found before any call.
+/// Resolves the path from a profile to its credentials without any call: loops and gaps are found first.
 public struct ChainResolver {
-  /// The roles that one chain may have.
+  /// The maximum number of roles in a chain.
   public static let maxChainLength = 16
 
   let lookup: (SectionKind, String) -> ConfigSection?
@@ -11,7 +11,7 @@ public struct ChainResolver {
   private var regions: RegionRule { RegionRule(endpoints: endpoints) }
 
   /// - Parameters:
-  ///   - lookup: the section of that kind and name.
+  ///   - lookup: the section of a kind and name.
   ///   - environment: the value of a variable.
   public init(lookup: @escaping (SectionKind, String) -> ConfigSection?, environment: @escaping (String) -> String?) {
     self.lookup = lookup
@@ -19,7 +19,7 @@ public struct ChainResolver {
     identities = IdentityReader(lookup: lookup, endpoints: endpoints)
   }
 
-  /// - Throws: the first thing that stands between the profile and its credentials.
+  /// - Throws: the first obstacle between the profile and its credentials.
   public func chain(for name: String) throws(ConfigError) -> CredentialChain {
     try chain(for: try settings(of: name, namedAt: nil))
   }
@@ -64,7 +64,7 @@ public struct ChainResolver {
     }
   }
 
-  /// How long a profile's sessions are renewed unasked: vault's own settings.
+  /// When a profile's sessions are renewed automatically: settings of vault's own.
   private static func rotation(of profile: ProfileSettings) throws(ConfigError) -> RotationRule {
     var rule = RotationRule.standard
     if let setting = profile["rotation"] {
@@ -82,7 +82,7 @@ public struct ChainResolver {
     return rule
   }
 
-  /// What `vault list` says of the profile. What is wrong with it stands in `problem`.
+  /// The profile as `vault list` shows it. A problem is reported in `problem`.
   public func summary(for name: String) -> ProfileSummary {
     do {
       let leaf = try settings(of: name, namedAt: nil)
@@ -102,9 +102,9 @@ public struct ChainResolver {
     }
   }
 
-  /// Where `vault login NAME` signs in: the `sso-session` of that name, or the one that the profile of that name comes from.
+  /// Where `vault login NAME` signs in: the `sso-session` of that name, or the one that the profile of that name uses.
   ///
-  /// - Throws: where neither is there, or the profile does not come from IAM Identity Center.
+  /// - Throws: if neither exists, or the profile does not use IAM Identity Center.
   public func signInPlace(named name: String) throws(ConfigError) -> SSOSessionConfig {
     if let session = lookup(.ssoSession, name) {
       let nobody = try ProfileSettings(ConfigSection(kind: .profile, name: name, settings: []), lookup: lookup)
@@ -112,7 +112,7 @@ public struct ChainResolver {
       return try identities.place(of: session, profile: nobody, at: origin)
     }
     let leaf = try settings(of: name, namedAt: nil)
-    // A profile may be for a token alone, without an account and a role.
+    // A profile may be for a token only, without an account and a role.
     if leaf.saysSSO, leaf["role_arn"] == nil { return try identities.place(of: leaf) }
     if let place = try chain(for: leaf).identity.signIn { return place }
     throw ConfigError.incomplete(
@@ -120,13 +120,13 @@ public struct ChainResolver {
       expected: "name an sso-session, or a profile that has one")
   }
 
-  /// Where a service is for a profile: what the profile says, or, where there is no such profile, the environment alone.
+  /// The endpoint of a service for a profile; if there is no such profile, from the environment alone.
   public func endpoint(of name: String, _ service: Service) throws(ConfigError) -> EndpointSettings {
     let section = lookup(.profile, name) ?? ConfigSection(kind: .profile, name: name, settings: [])
     return try endpoints.settings(try ProfileSettings(section, lookup: lookup), service)
   }
 
-  /// The settings of a profile with what it takes over from others.
+  /// The settings of a profile, including those that it inherits.
   func settings(of name: String, namedAt origin: SettingOrigin?) throws(ConfigError) -> ProfileSettings {
     guard let section = lookup(.profile, name) else { throw ConfigError.noSuchProfile(name: name, namedAt: origin) }
     return try ProfileSettings(section, lookup: lookup)
@@ -142,7 +142,7 @@ public struct ChainResolver {
     case profile(String, origin: SettingOrigin)
   }
 
-  /// - Parameter leaf: the profile that was asked for. Where another led here, access keys come before a role.
+  /// - Parameter leaf: the requested profile. If another profile led here, access keys come before a role.
   private func nextStep(of profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> Step {
     let isSource = profile.name != leaf.name
     guard let roleARN = profile["role_arn"], !(isSource && profile.saysAccessKeys) else {
@@ -159,7 +159,7 @@ public struct ChainResolver {
       guard let next = source.text else {
         throw ConfigError.invalid(setting: "source_profile", origin: source.origin, expected: "the name of a profile")
       }
-      // A profile may be its own source where it has access keys.
+      // A profile may be its own source if it has access keys.
       if next == profile.name, profile.saysAccessKeys { return .role(.identity(try identities.keys(of: profile))) }
       return .role(.profile(next, origin: source.origin))
     }

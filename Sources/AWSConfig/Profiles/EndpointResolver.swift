@@ -1,6 +1,6 @@
 import VaultModel
 
-/// A service of AWS, by the names that the SDKs have for it in variables and in `services` sections.
+/// An AWS service, with the name that the SDKs use in variables and in `services` sections.
 public enum Service: String, Sendable {
   case sts, sso, iam, signin
   case ssoOIDC = "sso_oidc"
@@ -9,17 +9,18 @@ public enum Service: String, Sendable {
   var variable: String { "AWS_ENDPOINT_URL_" + rawValue.uppercased() }
 }
 
-/// Works out where STS and its neighbours are for one profile: the environment first, then the `services` section, then the profile.
+/// Resolves the endpoints of STS and related services for one profile: the environment first, then the `services` section, then the
+/// profile.
 struct EndpointResolver {
   let lookup: (SectionKind, String) -> ConfigSection?
   let environment: (String) -> String?
 
-  /// The region becomes a part of a host's name, so that it must look like one.
+  /// The region becomes part of a host name, so it must look like one.
   func region(_ profile: ProfileSettings, leaf: ProfileSettings) throws(ConfigError) -> String? {
     try checked(regionSetting(profile, leaf: leaf))
   }
 
-  /// What a profile itself says.
+  /// The region that a profile itself sets.
   func region(ofAlone profile: ProfileSettings) throws(ConfigError) -> String? { try checked(profile["region"]) }
 
   func regionSetting(_ profile: ProfileSettings, leaf: ProfileSettings) -> Setting? {
@@ -52,16 +53,16 @@ struct EndpointResolver {
     try flag("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", profile)
   }
 
-  /// The URL that wins, and where it was said.
+  /// The URL that wins, and its origin.
   func urlSetting(_ profile: ProfileSettings, _ service: Service = .sts) throws(ConfigError) -> Setting? {
     if try ignoresURLs(profile) { return nil }
     let own = try ownURLSetting(profile, service)
-    // What the file says too is the file's word.
+    // A URL that the file has too counts as the file's.
     if let named = named(service.variable) ?? named("AWS_ENDPOINT_URL") { return named.text == own?.text ? own : named }
     return own
   }
 
-  /// What the `services` section or the profile says.
+  /// The URL from the `services` section or the profile.
   private func ownURLSetting(_ profile: ProfileSettings, _ service: Service) throws(ConfigError) -> Setting? {
     if let services = profile["services"], let name = services.text {
       guard let section = lookup(.services, name) else {
@@ -85,7 +86,7 @@ struct EndpointResolver {
     return setting
   }
 
-  /// The variable that a setting is of; nil where it comes from a file.
+  /// The variable that a setting comes from; nil if it comes from a file.
   private static func variable(_ setting: Setting?) -> String? { setting?.origin == environmentOrigin ? setting?.name : nil }
 
   private func flag(_ name: String, _ variable: String, _ profile: ProfileSettings) throws(ConfigError) -> Bool {
@@ -111,7 +112,7 @@ struct EndpointResolver {
     return named.text == profile[name]?.text ? profile[name] : named
   }
 
-  /// A variable as a setting; an empty one is as none.
+  /// A variable as a setting; an empty one counts as missing.
   private func named(_ variable: String) -> Setting? {
     guard let text = environment(variable), !text.isEmpty else { return nil }
     return Setting(name: variable, value: .text(text), origin: Self.environmentOrigin)
@@ -126,7 +127,7 @@ struct EndpointResolver {
       && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
   }
 
-  /// Whether it is an availability zone, such as `us-east-1a`: a region with a letter after its number.
+  /// Whether it is an availability zone such as `us-east-1a`: a region with a letter after its number.
   private static func isZone(_ text: String) -> Bool {
     let end = Array(text.utf8.suffix(3))
     return end.count == 3 && end[0] == UInt8(ascii: "-") && (48...57).contains(end[1]) && (97...122).contains(end[2])

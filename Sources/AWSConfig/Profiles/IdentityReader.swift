@@ -1,11 +1,11 @@
 import VaultModel
 
-/// Reads the first link of a chain out of the profile that holds it.
+/// Reads the first link of a chain from the profile that holds it.
 struct IdentityReader {
   let lookup: (SectionKind, String) -> ConfigSection?
   let endpoints: EndpointResolver
 
-  /// The identity of a profile whose `role_arn` does not count. The order is the SDKs': SSO, access keys, a process.
+  /// The identity of a profile, ignoring its `role_arn`. The order is the SDKs': SSO, access keys, a process.
   func identity(of profile: ProfileSettings, keysFirst: Bool) throws(ConfigError) -> IdentityLink {
     if keysFirst, profile.saysAccessKeys { return try keys(of: profile) }
     if let sso = try sso(of: profile) { return sso }
@@ -27,7 +27,7 @@ struct IdentityReader {
     throw .settingsOnly(profile: profile.name, origin: profile.origin("region"))
   }
 
-  /// What says how to assume a role, and nothing without one.
+  /// Settings that say how to assume a role, and mean nothing without one.
   private static let waysToARole = [
     "source_profile", "credential_source", "web_identity_token_file", "web_identity_token_process", "web_identity_token_source",
     "saml_process", "saml_provider_arn",
@@ -54,9 +54,9 @@ struct IdentityReader {
     return found.identity
   }
 
-  /// The identity of a profile whose `role_arn` is assumed with a token or an assertion; nil where it names neither.
+  /// The identity of a profile whose `role_arn` is assumed with a token or an assertion; nil if it names neither.
   ///
-  /// - Parameter role: what the profile says of its role.
+  /// - Parameter role: the profile's settings for its role.
   func federated(_ profile: ProfileSettings, role: () throws(ConfigError) -> RoleLink) throws(ConfigError) -> IdentityLink? {
     if let file = profile.text("web_identity_token_file") { return .webIdentity(try role(), token: .file(file)) }
     if let command = profile.text("web_identity_token_process") { return .webIdentity(try role(), token: .process(command)) }
@@ -84,7 +84,7 @@ struct IdentityReader {
       && text.utf8.allSatisfy { (33...126).contains($0) }
   }
 
-  /// Nil where the profile names neither an account nor a role: it is then for a token only.
+  /// Nil if the profile names neither an account nor a role: it is then for a token only.
   private func sso(of profile: ProfileSettings) throws(ConfigError) -> IdentityLink? {
     guard profile["sso_account_id"] != nil || profile["sso_role_name"] != nil else {
       if profile["sso_session"] != nil { _ = try place(of: profile) }
@@ -98,7 +98,7 @@ struct IdentityReader {
     return .sso(profile: profile.name, accountId: account.text, roleName: role.text, place: try place(of: profile))
   }
 
-  /// Where a profile signs in.
+  /// The sign-in of a profile.
   func place(of profile: ProfileSettings) throws(ConfigError) -> SSOSessionConfig {
     guard let named = profile["sso_session"], let name = named.text else {
       let url = try checkedURL(try required("sso_start_url", profile))
@@ -118,10 +118,10 @@ struct IdentityReader {
     return try place(of: session, profile: profile, at: named.origin)
   }
 
-  /// Where an `sso-session` signs in.
+  /// The sign-in of an `sso-session`.
   ///
   /// - Parameters:
-  ///   - profile: says where the services' endpoints are, beside the environment.
+  ///   - profile: sets the services' endpoints, together with the environment.
   ///   - origin: where the section is named.
   func place(of session: ConfigSection, profile: ProfileSettings, at origin: SettingOrigin) throws(ConfigError)
     -> SSOSessionConfig
@@ -135,7 +135,7 @@ struct IdentityReader {
       oidc: try endpoints.settings(profile, .ssoOIDC), portal: try endpoints.settings(profile, .sso))
   }
 
-  /// What the AWS CLI asks for where a session names no scopes: with it, the token can be renewed.
+  /// The AWS CLI's default if a session names no scopes: with it, the token can be renewed.
   private static let standardScope = "sso:account:access"
 
   private func checkedURL(_ url: (text: String, origin: SettingOrigin)) throws(ConfigError) -> String {

@@ -1,9 +1,9 @@
-/// The names of settings that something understands: vault, the SDKs or the AWS CLI.
+/// The names of settings that vault, the SDKs or the AWS CLI understand.
 ///
 /// From botocore (`configprovider.py`), the AWS CLI (`topics/config-vars.rst`), and the AWS SDKs and Tools Reference Guide,
 /// "Settings reference".
 enum KnownSettings {
-  /// Those by which vault finds a profile's credentials.
+  /// Settings by which vault finds a profile's credentials.
   static let ours: Set<String> = [
     "aws_access_key_id", "aws_secret_access_key", "aws_session_token", "aws_security_token", "ca_bundle", "credential_process",
     "credential_source", "duration_seconds", "endpoint_url", "external_id", "ignore_configured_endpoint_urls", "include_profile",
@@ -17,7 +17,7 @@ enum KnownSettings {
     "web_identity_token_process", "web_identity_token_source",
   ]
 
-  /// Those that other programs take from the same profile.
+  /// Settings that other programs read from the same profile.
   static let others: Set<String> = [
     "account_id_endpoint_mode", "api_versions", "auth_scheme_preference", "aws_account_id", "cli_auto_prompt",
     "cli_binary_format", "cli_follow_urlparam", "cli_help_output", "cli_history", "cli_pager", "cli_timestamp_format",
@@ -34,7 +34,7 @@ enum KnownSettings {
 
   static func contains(_ name: String) -> Bool { ours.contains(name) || others.contains(name) }
 
-  /// A name that can be shown. What a person takes for a value may stand before a `=` too, and a secret key has 40 characters.
+  /// Whether a name can be shown. A value may have been written before a `=` by mistake, and a secret key has 40 characters.
   static func canBeShown(_ name: String) -> Bool {
     name.utf8.count <= 36
       && name.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 0x5F || $0 == 0x2D || $0 == 0x2E }

@@ -1,9 +1,9 @@
 import VaultModel
 
 extension SharedConfig {
-  /// The vault's own settings: what stands under `[default]` in its files, which are in the grammar of the AWS config file.
+  /// The vault's own settings, under `[default]` in its files, which use the grammar of the AWS config file.
   /// - Parameters:
-  ///   - files: absolute paths; a later one counts before an earlier one, and one that is missing says nothing.
+  ///   - files: absolute paths; a later one takes precedence, and a missing one counts as empty.
   ///   - home: the folder that is shown as `~`.
   public static func ownSettings(of files: [String], home: String? = nil) throws(ConfigError) -> [String: Setting] {
     var values: [String: Setting] = [:]

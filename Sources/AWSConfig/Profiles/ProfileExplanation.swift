@@ -1,9 +1,9 @@
 import VaultModel
 
-/// A setting that a profile holds and that changes nothing.
+/// A setting of a profile that has no effect.
 public struct IgnoredSetting: Sendable, Hashable {
   public var name: String
-  /// Where it stands.
+  /// Its origin.
   public var from: SettingOrigin
   public var why: String
 
@@ -14,9 +14,9 @@ public struct IgnoredSetting: Sendable, Hashable {
   }
 }
 
-/// What a profile says that counts, and what does not.
+/// The settings of a profile that count, and those that do not.
 public struct ProfileExplanation: Sendable, Hashable {
-  /// Every setting: the profile's own, then what it takes over from others. Those without effect are among `ignored` too.
+  /// Every setting: the profile's own, then those it inherits. Those without effect are also in `ignored`.
   public var settings: [Setting]
   public var ignored: [IgnoredSetting]
 
@@ -27,9 +27,9 @@ public struct ProfileExplanation: Sendable, Hashable {
 }
 
 extension ChainResolver {
-  /// Which settings count for a profile that is asked for itself, and why the others do not.
+  /// Which settings count for a requested profile, and why the others do not.
   ///
-  /// Nothing for a profile that is missing; of one whose includes cannot be followed, its own settings.
+  /// Empty for a profile that does not exist. If a profile's includes cannot be resolved, only its own settings are used.
   public func explanation(for name: String) -> ProfileExplanation {
     guard let own = lookup(.profile, name) else { return ProfileExplanation(settings: [], ignored: []) }
     let profile: ProfileSettings
@@ -57,7 +57,7 @@ extension ChainResolver {
   private static let federatedNames = [
     "web_identity_token_file", "web_identity_token_process", "web_identity_token_source", "saml_process", "saml_provider_arn",
   ]
-  /// What `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` are not given.
+  /// Parameters that `AssumeRoleWithWebIdentity` and `AssumeRoleWithSAML` do not have.
   private static let callerNames: Set<String> = [
     "external_id", "mfa_serial", "mfa_process", "source_identity", "tags", "session_tags", "transitive_tag_keys",
     "transitive_session_tags",

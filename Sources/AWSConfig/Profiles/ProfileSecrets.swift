@@ -1,12 +1,12 @@
 import VaultModel
 import VaultSecrets
 
-/// The access keys that the files hold for one profile. What is empty in the file is nil here.
+/// The access keys that the files hold for one profile. Empty values are nil here.
 public struct ProfileSecrets: Sendable {
   public var accessKeyId: String?
   public var secretAccessKey: SecretBytes?
   public var sessionToken: SecretBytes?
-  /// Where the secret key stands; without one, where the token does.
+  /// The origin of the secret key, or of the token if there is no secret key.
   public var origin: SettingOrigin
 
   public init(accessKeyId: String?, secretAccessKey: SecretBytes?, sessionToken: SecretBytes?, origin: SettingOrigin) {
@@ -16,7 +16,7 @@ public struct ProfileSecrets: Sendable {
     self.origin = origin
   }
 
-  /// What is wrong with the access key, which is then not taken from the file; nil where there is one, or none at all.
+  /// What is wrong with the access key, which is then not read from the file; nil if it is valid, or there is none.
   public func fault(of profile: String) -> ConfigWarning? {
     guard let accessKeyId, !accessKeyId.isEmpty, let secretAccessKey, secretAccessKey.count > 0,
       !secretAccessKey.withBytes({ AccessKeyForm.isPlain(id: accessKeyId.utf8, secret: $0) })
@@ -29,16 +29,16 @@ public struct ProfileSecrets: Sendable {
 
 /// The settings whose values are secrets.
 enum SecretName {
-  /// What stands in a setting for the bytes that went to the side table.
+  /// Stands in a setting for the bytes that are kept in the side table.
   static let mask = "‹secret›"
-  /// `aws_security_token` is botocore's older name of the session token.
+  /// `aws_security_token` is botocore's older name for the session token.
   static let all = ["aws_secret_access_key", "aws_session_token", "aws_security_token"]
 
   static func contains(_ name: String) -> Bool { all.contains(name) }
 
-  /// Whether a text, in lower case, holds the name of a secret: what follows must not be shown.
+  /// Whether a text, in lower case, contains the name of a secret: what follows must not be shown.
   static func isMentioned(in text: String) -> Bool {
-    // The shortest name has 17 characters; most texts are shorter than that.
+    // The shortest name has 17 characters; most texts are shorter.
     text.utf8.count >= 17 && all.contains { text.contains($0) }
   }
 }

@@ -1,20 +1,20 @@
 import VaultModel
 
-/// A profile's settings as they count: its own, and what it takes over from others by `include_profile`.
+/// A profile's effective settings: its own, and those it inherits by `include_profile`.
 struct ProfileSettings {
   let name: String
-  /// Each name once; an own setting before one that is taken over.
+  /// Each name once; the profile's own settings override inherited ones.
   let section: ConfigSection
-  /// What would have been taken over, had a nearer profile not said it as well.
+  /// Inherited settings that a nearer profile overrides.
   let overridden: [Setting]
 
-  /// aws-vault's, and its older name.
+  /// aws-vault's name, and its older one.
   static let includes = ["include_profile", "parent_profile"]
-  /// Access keys are one profile's own and are never taken over.
+  /// Access keys belong to one profile and are never inherited.
   private static let own = Set(["aws_access_key_id"] + SecretName.all + includes)
 
   /// - Parameter lookup: a profile's own section.
-  /// - Throws: where a profile that is included is missing, includes go in a circle, or there are more than `ConfigLimits` allow.
+  /// - Throws: if an included profile is missing, includes form a loop, or there are more than `ConfigLimits` allow.
   init(_ own: ConfigSection, lookup: (SectionKind, String) -> ConfigSection?) throws(ConfigError) {
     name = own.name
     guard Self.include(of: own) != nil else {
@@ -22,7 +22,7 @@ struct ProfileSettings {
       overridden = []
       return
     }
-    // What is empty says nothing, and gives way to what is taken over.
+    // An empty setting counts as missing, and an inherited one replaces it.
     var settings = own.settings.filter { $0.value != .text("") || Self.own.contains($0.name) }
     let empty = own.settings.filter { $0.value == .text("") && !Self.own.contains($0.name) }
     var names = Set(settings.map(\.name))
@@ -59,7 +59,7 @@ struct ProfileSettings {
   subscript(_ name: String) -> Setting? { section[name].flatMap { $0.value == .text("") ? nil : $0 } }
   func text(_ name: String) -> String? { section.text(name) }
 
-  /// Where the first of these settings stands.
+  /// The origin of the first of these settings.
   func origin(_ names: String...) -> SettingOrigin? {
     names.lazy.compactMap { self[$0]?.origin }.first ?? section.settings.first?.origin
   }

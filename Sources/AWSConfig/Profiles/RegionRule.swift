@@ -1,14 +1,15 @@
 import VaultModel
 
-/// Finds the region where a profile and the environment name none, and holds regions to the partitions of the roles.
+/// Finds the region if the profile and the environment name none, and checks regions against the partitions of the roles.
 struct RegionRule {
   let endpoints: EndpointResolver
 
-  /// The chain with a region for every call that can have one: the profile's, the environment's, that of the nearest source, and then the
-  /// partition's own. What runs gets the last two only where it would go wrong without: in the commercial partition it may have one of its own.
+  /// The chain with a region for every call that can have one: the profile's, the environment's, that of the nearest source, and
+  /// then the partition's default. The program that runs gets the last two only if it would fail without them: in the commercial
+  /// partition it may have a region of its own.
   ///
-  /// - Parameter profiles: the way from the profile that was asked for to the one with the identity.
-  /// - Throws: where a region and a role, or two roles, are of two partitions.
+  /// - Parameter profiles: the path from the requested profile to the one with the identity.
+  /// - Throws: if a region and a role, or two roles, are in different partitions.
   func placed(_ chain: CredentialChain, over profiles: [ProfileSettings]) throws(ConfigError) -> CredentialChain {
     guard let leaf = profiles.first else { return chain }
     let partition = chain.partition

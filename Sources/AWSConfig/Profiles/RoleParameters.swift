@@ -1,6 +1,6 @@
 import VaultModel
 
-/// Reads what a profile says about its role, within the limits of the STS API (`AssumeRole`).
+/// Reads a profile's settings for its role, within the limits of the STS API (`AssumeRole`).
 struct RoleParameters {
   let profile: ProfileSettings
 
@@ -72,7 +72,7 @@ struct RoleParameters {
         guard let equals = item.firstIndex(of: "=") else { return nil }
         let key = Self.trimmed(item[..<equals])
         let value = Self.trimmed(item[item.index(after: equals)...])
-        // Names of tags are compared without case (IAM User Guide, "Passing session tags").
+        // Tag names are case-insensitive (IAM User Guide, "Passing session tags").
         guard Self.isTagKey(key), value.unicodeScalars.count <= 256, Self.isTagText(value),
           names.insert(key.lowercased()).inserted
         else { return nil }
@@ -119,7 +119,7 @@ struct RoleParameters {
     return value
   }
 
-  /// `aws:` is kept for AWS (IAM User Guide, "Passing session tags").
+  /// `aws:` is reserved for AWS (IAM User Guide, "Passing session tags").
   private static func isTagKey(_ text: String) -> Bool {
     (1...128).contains(text.unicodeScalars.count) && isTagText(text) && !text.lowercased().hasPrefix("aws:")
   }

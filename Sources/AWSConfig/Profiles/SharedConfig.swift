@@ -1,9 +1,9 @@
 import VaultModel
 
-/// What both shared files say together. The credentials file wins for the same setting of the same profile.
+/// The combined content of both shared files. The credentials file wins for the same setting of the same profile.
 public struct SharedConfig: Sendable {
   public var sections: [ConfigSection]
-  /// By the profile's name; only profiles that hold a secret.
+  /// By profile name; only profiles that hold a secret.
   public var secrets: [String: ProfileSecrets]
   public var warnings: [ConfigWarning]
 
@@ -13,9 +13,9 @@ public struct SharedConfig: Sendable {
     self.warnings = warnings
   }
 
-  /// Reads both files. One that is missing is as an empty one.
+  /// Reads both files. A missing one counts as empty.
   /// - Parameters:
-  ///   - configFile, credentialsFile: absolute paths; nil for one that is not to be read.
+  ///   - configFile, credentialsFile: absolute paths; nil for a file not to read.
   ///   - home: the folder that is shown as `~`.
   public static func read(configFile: String?, credentialsFile: String?, home: String?) throws(ConfigError) -> SharedConfig {
     let config = try parse(configFile, kind: .config, home: home)
@@ -28,7 +28,7 @@ public struct SharedConfig: Sendable {
       sections: table.sections.map(\.section), secrets: secrets, warnings: config.warnings + credentials.warnings)
   }
 
-  /// What is passed over, and access keys that are none.
+  /// Everything that was ignored, and invalid access keys.
   public var allWarnings: [ConfigWarning] {
     warnings + secrets.sorted { $0.key < $1.key }.compactMap { $0.value.fault(of: $0.key) }
   }
@@ -42,7 +42,7 @@ public struct SharedConfig: Sendable {
     return try ConfigParser.parse(file.bytes, file: file.shown, kind: kind)
   }
 
-  /// The path as the person knows it.
+  /// The path as the user knows it.
   static func shown(_ path: String, home: String?) -> String {
     guard var home = home.map({ $0[...] }) else { return path }
     while home.hasSuffix("/") { home = home.dropLast() }
