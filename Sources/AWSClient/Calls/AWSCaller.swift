@@ -2,23 +2,23 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// One thing to ask of a service.
+/// One call of a service.
 struct AWSCall {
   /// `AssumeRole`, …
   let action: String
   let host: String
   var retries = RetryRule.standard
-  /// The request, made anew for each attempt at AWS's time.
+  /// Makes the request, separately for each attempt, at AWS's time.
   let request: (Timestamp) -> HTTPRequest
 }
 
-/// After which failures a call is made again; three attempts are all.
+/// After which failures a call is retried; there are three attempts in all.
 enum RetryRule {
-  /// After each that may pass.
+  /// After every transient failure.
   case standard
-  /// Only where it is sure that nothing was done: for what makes something new at each call.
+  /// Only if it is certain that nothing was done: for calls that create something each time.
   case unlessDone
-  /// Only where somebody answered: for an address behind which there may be nobody.
+  /// Only if there was a response: for an address that may not be in use.
   case answered
   case never
 
@@ -34,7 +34,7 @@ enum RetryRule {
   }
 }
 
-/// What a service answered.
+/// The response of a service.
 struct AWSResponse<Document> {
   let document: Document
   let requestId: String?
@@ -42,9 +42,9 @@ struct AWSResponse<Document> {
   let action: String
   let host: String
 
-  /// What `body` reads in the answer.
+  /// Decodes the response with `body`.
   ///
-  /// - Throws: `AWSError`, garbled, where it holds nonsense.
+  /// - Throws: `AWSError`, malformed response, if it is invalid.
   func read<Value>(_ body: (Document) throws(MalformedResponse) -> Value) throws(AWSError) -> Value {
     do throws(MalformedResponse) {
       return try body(document)
@@ -54,15 +54,16 @@ struct AWSResponse<Document> {
   }
 }
 
-/// What is wrong with an answer.
+/// What is wrong with a response.
 struct MalformedResponse: Error {
   let what: String
 }
 
-/// Makes calls to AWS, and again where that may help: as the SDKs' standard mode, with 3 attempts, full jitter up to 20 s and a quota.
+/// Calls AWS, with retries as in the SDKs' standard mode: 3 attempts, full jitter up to 20 s and a quota.
 ///
-/// Where AWS says that the clock is off, the call is signed again with AWS's time, which is kept for the calls after it. Moments that AWS
-/// names are put on the machine's clock then, by which the vault and the programs that it serves see a session's end come.
+/// If AWS reports that the clock is off, the call is signed again with AWS's time, which is kept for later calls. Times from AWS
+/// are then converted to the machine's clock, so that the vault and the programs that it serves see a session expire at the right
+/// moment.
 final class AWSCaller: Sendable {
   static let maxAttempts = 3
   static let maxDelay = 20.0
@@ -73,7 +74,7 @@ final class AWSCaller: Sendable {
   private let clock: any WallClock
   private let random: @Sendable () -> Double
   private let quota = RetryQuota()
-  /// Seconds to add to our clock for AWS's.
+  /// Seconds to add to the machine's clock to get AWS's.
   private let offset = Mutex<Int64>(0)
 
   /// - Parameter random: from 0 up to 1, for the jitter.
@@ -86,10 +87,10 @@ final class AWSCaller: Sendable {
   /// The machine's time.
   func now() -> Timestamp { clock.now() }
 
-  /// A moment of AWS's on the machine's clock, as far as it is known how far that is off.
+  /// A time from AWS on the machine's clock, as far as the offset is known.
   func local(_ moment: Timestamp?) -> Timestamp? { moment?.adding(seconds: -offset.withLock { $0 }) }
 
-  /// - Throws: `AWSError`; `CancellationError` where a wait between attempts is cancelled.
+  /// - Throws: `AWSError`; `CancellationError` if a wait between attempts is cancelled.
   func call<Document>(_ call: AWSCall, _ form: ResponseDecoder<Document>) async throws -> AWSResponse<Document> {
     var attempt = 1
     var paid: Int?
@@ -105,7 +106,7 @@ final class AWSCaller: Sendable {
         failure = error
         serverDelay = retryAfter
       }
-      // Against the time that was signed with, not the machine's: what was learnt before may be what is wrong now.
+      // Compared with the time used for signing, not with the machine's: an offset learnt earlier may be wrong now.
       if failure.blamesClock, !hasCorrectedClock, abs(failure.clockOffset - offset.withLock { $0 }) > Self.toleratedSkew {
         hasCorrectedClock = true
         offset.withLock { $0 = failure.clockOffset }
@@ -135,7 +136,7 @@ final class AWSCaller: Sendable {
     let requestId = response["x-amzn-requestid"] ?? form.requestId(response)
     let skew = response["date"].flatMap { HTTPDate.parse($0) }.map { $0.since(clock.now()) / 1_000 }
     if (200..<300).contains(response.status), let document = form.document(response.body) {
-      // What is not signed (the portal of Identity Center) is answered whatever the clock says.
+      // Unsigned calls (the portal of Identity Center) are answered whatever the clock says.
       if let skew {
         offset.withLock { if abs(skew - $0) > Self.toleratedSkew { $0 = abs(skew) > Self.toleratedSkew ? skew : 0 } }
       }

@@ -1,14 +1,14 @@
 import VaultModel
 
-/// What AWS said no with, or why it could not be asked; in AWS's own words, with a hint that helps.
+/// A refusal by AWS, or the reason why it could not be called: AWS's own words, with a useful hint.
 public struct AWSError: ReportableError, Sendable, Hashable {
   public enum Cause: Sendable, Hashable {
-    /// AWS answered with an error.
+    /// AWS responded with an error.
     case service(code: String, text: String, status: Int)
     case transport(TransportError)
-    /// An answer came that is none of AWS's.
+    /// The response is not from AWS.
     case malformedResponse(String)
-    /// What would be asked cannot be asked.
+    /// The request itself is invalid.
     case invalid(String)
   }
 
@@ -17,7 +17,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   public let action: String
   public let requestId: String?
   public let host: String
-  /// How often it was tried.
+  /// The number of attempts.
   public let attempts: Int
   /// How far the machine's clock is behind AWS's, in seconds.
   public let clockOffset: Int64
@@ -69,13 +69,13 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     }
   }
 
-  /// The code of the MFA device was wrong, or used before.
+  /// The code of the MFA device was wrong, or was used before.
   public var saysCodeIsWrong: Bool {
     guard case .service("AccessDenied", let text, _) = cause else { return false }
     return text.hasPrefix("MultiFactorAuthentication failed with invalid MFA one time pass code")
   }
 
-  /// AWS no longer takes the credentials that signed the call.
+  /// AWS no longer accepts the credentials that signed the call.
   public var saysSourceIsOver: Bool {
     guard let code else { return false }
     return ["ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"].contains(code)
@@ -91,13 +91,13 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     "ServiceUnavailable",
   ]
 
-  /// Whether the same call may succeed if it is made again (AWS SDKs and Tools Reference Guide, "Retry behavior").
+  /// Whether the same call may succeed when retried (AWS SDKs and Tools Reference Guide, "Retry behavior").
   var isRetryable: Bool {
     switch cause {
     case .transport(let error): error.isTransient
     case .malformedResponse: true
     case .invalid: false
-    // OAuth's own (RFC 8628, 3.5): who polls waits, and knows for how long.
+    // OAuth's own codes (RFC 8628, 3.5): the caller that polls waits, and knows how long.
     case .service("authorization_pending", _, _), .service("slow_down", _, _): false
     case .service(let code, _, let status):
       Self.throttling.contains(code) || Self.transient.contains(code) || [429, 500, 502, 503, 504].contains(status)
@@ -109,7 +109,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     return code?.hasPrefix("RequestTimeout") ?? false
   }
 
-  /// AWS thinks that the request was signed at another time.
+  /// AWS rejects the time at which the request was signed.
   var blamesClock: Bool {
     guard case .service(let code, let text, _) = cause else { return false }
     return code == "RequestExpired" || code == "RequestTimeTooSkewed" || code == "InvalidSignatureException"

@@ -1,16 +1,16 @@
 import VaultModel
 import VaultSecrets
 
-/// Credentials that came from a service or an endpoint other than STS, and what the audit log wants to know of the call.
+/// Credentials from a service or an endpoint other than STS, with the call's details for the audit log.
 public struct IssuedCredential: Sendable {
   public let credential: Credential
   public let requestId: String?
   public let attempts: Int
 }
 
-/// Reads the credentials in an answer, and believes only what AWS could have said.
+/// Reads the credentials in a response, and accepts only values that AWS could have sent.
 enum CredentialParser {
-  /// In seconds: sessions of at most 36 hours exist (STS API, `GetSessionToken`), and clocks may differ by a quarter of an hour.
+  /// In seconds: sessions last at most 36 hours (STS API, `GetSessionToken`), and clocks may differ by a quarter of an hour.
   static let maxLifetime: Int64 = 36 * 3_600 + 900
 
   /// Temporary credentials from their parts.
@@ -33,7 +33,7 @@ enum CredentialParser {
     return (id, secret)
   }
 
-  /// What STS answers.
+  /// Reads a response of STS.
   static func read(
     _ elements: XMLElements, action: String, from caller: AWSCaller, requestId: String?, attempts: Int
   ) throws(MalformedResponse) -> STSResult {

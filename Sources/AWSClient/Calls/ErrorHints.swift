@@ -1,4 +1,4 @@
-/// What to do about what AWS said.
+/// Hints about errors from AWS.
 enum ErrorHints {
   static func hint(action: String, code: String, text: String, status: Int, clockOffset: Int64) -> String? {
     switch code {
@@ -38,7 +38,7 @@ enum ErrorHints {
     }
   }
 
-  /// - Returns: nil where the error's own hint is the best.
+  /// - Returns: nil if the error's own hint is the best one.
   static func hint(action: String, _ error: TransportError) -> String? {
     switch (action, error) {
     case ("GetInstanceCredentials", .connect), ("GetInstanceCredentials", .timedOut):
@@ -49,7 +49,7 @@ enum ErrorHints {
     }
   }
 
-  /// `User: ARN is not authorized to perform: ACTION on resource: ARN …` says who asked and for what.
+  /// `User: ARN is not authorized to perform: ACTION on resource: ARN …` names the caller and the action.
   private static func denied(_ action: String, _ text: String) -> String {
     if isFederated(action) {
       return "the role's trust policy must name this identity provider, and allow what the token says (audience, subject)"
@@ -65,7 +65,7 @@ enum ErrorHints {
       + "and what the policy asks for (external_id, MFA, source identity, tags) must be set"
   }
 
-  /// Whether an identity provider's word takes the place of a signature.
+  /// Whether an identity provider's statement replaces a signature.
   private static func isFederated(_ action: String) -> Bool {
     action == "AssumeRoleWithWebIdentity" || action == "AssumeRoleWithSAML"
   }
@@ -89,7 +89,7 @@ enum ErrorHints {
 }
 
 extension String {
-  /// Where `part` stands first; the standard library alone looks for regular expressions only.
+  /// The first position of `part`; without Foundation, the standard library searches only for regular expressions.
   fileprivate func firstRange(of part: String) -> Range<String.Index>? {
     var start = startIndex
     while start < endIndex {

@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// A call of a REST service that takes and gives JSON, unsigned: a token in it says who asks.
+/// A call of a REST service with JSON, unsigned: a token in it identifies the caller.
 struct JSONRequest {
   var method = "POST"
   let address: WebAddress

@@ -2,9 +2,9 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A call of the query protocol (STS, IAM): a form that is posted, and signed unless the form itself proves who asks.
+/// A call of the query protocol (STS, IAM): a posted form, signed unless the form itself proves who is calling.
 struct QueryRequest {
-  /// What signs: a credential, for a region and a service.
+  /// Signing parameters: a credential, for a region and a service.
   struct Signer {
     let credential: Credential
     let region: String
@@ -16,7 +16,7 @@ struct QueryRequest {
   let signer: Signer?
   let route: NetworkSettings
 
-  /// - Parameter moment: the time that is signed.
+  /// - Parameter moment: the time to sign.
   func request(at moment: Timestamp) -> HTTPRequest {
     var headers: [(name: String, value: String)] = [
       ("Host", address.hostHeader), ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),

@@ -1,20 +1,20 @@
 import VaultSecrets
 
-/// How a service writes its answers and its errors.
+/// The format of a service's responses and errors.
 struct ResponseDecoder<Document> {
-  /// What went wrong, in the service's own words.
+  /// An error, in the service's own words.
   struct Refusal {
     let code: String
     let text: String
   }
 
-  /// "XML", as an error names it.
+  /// "XML", as error messages name it.
   let name: String
-  /// Nil for what is none; an answer to a call that succeeded may be made again then.
+  /// Nil for an invalid document; a successful call with an invalid response may be retried.
   let document: (SecretBytes) -> Document?
-  /// Where the answer is an error.
+  /// For a response that is an error.
   let refusal: (HTTPResponse) -> Refusal?
-  /// Where no header says it.
+  /// For a response without it in a header.
   let requestId: (HTTPResponse) -> String?
 }
 
@@ -39,13 +39,13 @@ extension ResponseDecoder where Document == JSONDocument {
 }
 
 extension ResponseDecoder where Document == SecretBytes {
-  /// A text, where an error may still be JSON.
+  /// Text; an error may still be JSON.
   static var text: Self { ResponseDecoder(name: "text", document: { $0 }, refusal: jsonRefusal, requestId: { _ in nil }) }
 }
 
 extension ResponseDecoder {
   /// `error` (OAuth, RFC 6749, 5.2), the header `x-amzn-errortype`, `__type` or `code` (AWS restJson1; Smithy, "Operation error
-  /// serialization": what stands before `#` and behind `:` is not part of the code).
+  /// serialization": the parts before `#` and after `:` do not belong to the code).
   private static func jsonRefusal(_ response: HTTPResponse) -> Refusal? {
     let body = JSONDocument(response.body)
     let code =

@@ -1,14 +1,14 @@
 import Synchronization
 
-/// The SDKs' standard retry quota: retries cost, successes pay back, so that an outage is not made worse
-/// (AWS SDKs and Tools Reference Guide, "Retry behavior").
+/// The SDKs' standard retry quota: retries cost tokens, successes return them, so that retries do not make an outage worse (AWS
+/// SDKs and Tools Reference Guide, "Retry behavior").
 package final class RetryQuota: Sendable {
   static let capacity = 500
   private let left = Mutex(RetryQuota.capacity)
 
   package init() {}
 
-  /// - Returns: what was taken; nil where the quota is used up.
+  /// - Returns: the tokens taken; nil if the quota is used up.
   package func take(afterTimeout: Bool) -> Int? {
     let cost = afterTimeout ? 10 : 5
     return left.withLock { left in
@@ -18,7 +18,7 @@ package final class RetryQuota: Sendable {
     }
   }
 
-  /// A call succeeded: it gives back what its last retry took, or one.
+  /// A call succeeded: returns the tokens of its last retry, or one.
   package func giveBack(_ amount: Int?) {
     left.withLock { $0 = min(Self.capacity, $0 + (amount ?? 1)) }
   }

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// The console's hosts in a partition, which are none of botocore's.
+/// The console's hosts in a partition, which botocore does not have.
 public struct ConsoleHosts: Sendable, Hashable {
   /// `https://signin.aws.amazon.com/federation`
   public let federation: WebAddress
@@ -8,8 +8,8 @@ public struct ConsoleHosts: Sendable, Hashable {
   public let console: String
   public let isAWS: Bool
 
-  /// - Parameter settings: a URL takes the place of AWS's own for signing in (`AWS_ENDPOINT_URL_SIGNIN`).
-  /// - Throws: `TransportError.badURL` for a partition whose console has no public name, and as `ServiceEndpoint` does.
+  /// - Parameter settings: a URL replaces AWS's own for signing in (`AWS_ENDPOINT_URL_SIGNIN`).
+  /// - Throws: `TransportError.badURL` for a partition whose console has no public name; otherwise as `ServiceEndpoint`.
   public init(region: String?, settings: EndpointSettings) throws(TransportError) {
     let region = region ?? "us-east-1"
     guard Partition.isRegion(region), let hosts = Self.hosts(Partition(region: region)) else { throw .badURL("signin.\(region)") }
@@ -21,7 +21,7 @@ public struct ConsoleHosts: Sendable, Hashable {
     isAWS = address.origin == "https://\(hosts.signIn)"
   }
 
-  /// The start page of the console, or a path in it, in a region.
+  /// The console's start page in a region, or another page.
   ///
   /// - Parameter path: `/ec2/home`; plain characters.
   public func page(_ path: String = "/console/home", region: String?) -> String {

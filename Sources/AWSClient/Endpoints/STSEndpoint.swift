@@ -1,6 +1,6 @@
 import VaultModel
 
-/// Where a call to STS goes, and for which region it is signed.
+/// The endpoint for a call to STS, and its signing region.
 public struct STSEndpoint: Sendable, Hashable {
   public let address: WebAddress
   public let signingRegion: String
@@ -11,7 +11,7 @@ public struct STSEndpoint: Sendable, Hashable {
   /// The endpoint of a region (botocore, `sts/2011-06-15/endpoint-rule-set-1.json`).
   ///
   /// - Parameter region: nil for us-east-1.
-  /// - Throws: `TransportError.badURL` for an override that is no URL, `.insecure` for one without TLS to another machine.
+  /// - Throws: `TransportError.badURL` for an override that is not a URL, `.insecure` for one to another machine without TLS.
   public init(region: String?, settings: EndpointSettings) throws(TransportError) {
     let region = region ?? "us-east-1"
     guard Partition.isRegion(region) else { throw .badURL("sts.\(region)") }
@@ -24,7 +24,7 @@ public struct STSEndpoint: Sendable, Hashable {
       return
     }
     let isVariant = settings.useFIPS || settings.useDualStack
-    // The pseudo-region of the global endpoint, which has no variants: theirs are us-east-1's.
+    // The pseudo-region of the global endpoint, which has no variants: those of us-east-1 are used.
     let isGlobal = !isVariant && (region == "aws-global" || settings.legacyGlobal && Self.legacyRegions.contains(region))
     signingRegion = isGlobal || region == "aws-global" ? "us-east-1" : region
     let host = isGlobal ? "sts.amazonaws.com" : Self.host(signingRegion, settings)
@@ -33,7 +33,7 @@ public struct STSEndpoint: Sendable, Hashable {
     isAWS = true
   }
 
-  /// AWS's own endpoints of a region, for a URL that names one of them.
+  /// AWS's own endpoints of a region, to recognize a URL that names one of them.
   private static func own(_ region: String) -> [String] {
     ["https://sts.amazonaws.com"]
       + EndpointSettings.variants.map { "https://" + host(region, $0) }
@@ -41,7 +41,7 @@ public struct STSEndpoint: Sendable, Hashable {
 
   private static func host(_ region: String, _ settings: EndpointSettings) -> String {
     let partition = Partition(region: region)
-    // GovCloud's plain names are FIPS endpoints already.
+    // GovCloud's plain names already are FIPS endpoints.
     if settings.useFIPS, !settings.useDualStack, partition == .usGov { return "sts.\(region).amazonaws.com" }
     let service = settings.useFIPS ? "sts-fips" : "sts"
     return "\(service).\(region).\(settings.useDualStack ? partition.dualStackSuffix : partition.suffix)"

@@ -1,30 +1,30 @@
 import VaultModel
 
-/// A service of AWS besides STS, as its hosts are named.
+/// An AWS service other than STS, by its host name.
 public enum AWSService: String, Sendable, CaseIterable {
   /// IAM Identity Center's sign-in (`sso-oidc`).
   case oidc
   /// IAM Identity Center's accounts and roles (`sso`).
   case portal = "portal.sso"
   case iam
-  /// The service behind `aws login` (`signin`); the console's own federation endpoint is at ``ConsoleHosts``.
+  /// The service for `aws login` (`signin`); the console's own federation endpoint is in ``ConsoleHosts``.
   case signIn = "signin"
 }
 
-/// Where a call to a service goes, and for which region it is signed.
+/// The endpoint for a call to a service, and its signing region.
 public struct ServiceEndpoint: Sendable, Hashable {
   public let address: WebAddress
   public let signingRegion: String
   public let isAWS: Bool
   public var host: String { address.hostHeader }
 
-  /// The endpoint that botocore finds (`sso-oidc`, `sso`, `iam` and `signin`, each `endpoint-rule-set-1.json`).
+  /// The endpoint that botocore resolves (`sso-oidc`, `sso`, `iam` and `signin`, each `endpoint-rule-set-1.json`).
   ///
   /// - Parameters:
   ///   - region: for IAM, any of the partition.
-  ///   - settings: a URL takes the place of AWS's own.
-  /// - Throws: `TransportError.badURL` for an override that is no URL or a region that is none, `.insecure` for one without TLS to
-  ///   another machine.
+  ///   - settings: a URL replaces AWS's own.
+  /// - Throws: `TransportError.badURL` for an override that is not a URL or an invalid region, `.insecure` for an override to
+  ///   another machine without TLS.
   public init(_ service: AWSService, region: String, settings: EndpointSettings) throws(TransportError) {
     guard Partition.isRegion(region) else { throw .badURL("\(service.rawValue).\(region)") }
     let partition = Partition(region: region)
@@ -36,7 +36,7 @@ public struct ServiceEndpoint: Sendable, Hashable {
     isAWS = EndpointSettings.variants.contains { address.origin == "https://" + Self.host(service, region, partition, $0) }
   }
 
-  /// The address of a path below the endpoint's own, which an override may have.
+  /// The address of a path under the endpoint's own path, which an override may have.
   func address(_ path: String) -> WebAddress { address.appending(path) }
 
   private static func host(_ service: AWSService, _ region: String, _ partition: Partition, _ settings: EndpointSettings)
@@ -55,13 +55,13 @@ public struct ServiceEndpoint: Sendable, Hashable {
       default: return "signin\(fips).\(region).\(suffix)"
       }
     case .oidc, .portal:
-      // GovCloud's plain names are FIPS endpoints already.
+      // GovCloud's plain names already are FIPS endpoints.
       if settings.useFIPS, !settings.useDualStack, partition == .usGov { return "\(service.rawValue).\(region).\(suffix)" }
       return "\(service.rawValue)\(fips).\(region).\(suffix)"
     }
   }
 
-  /// One endpoint for the whole partition, in which the names of its region and of `global` follow no one rule.
+  /// One endpoint per partition. The names of its region and of `global` follow no single rule.
   private static func iamHost(_ partition: Partition, _ settings: EndpointSettings, _ fips: String, _ suffix: String) -> String {
     switch (partition, settings.useFIPS, settings.useDualStack) {
     case (.usGov, _, _): "iam.us-gov.\(suffix)"
@@ -79,7 +79,7 @@ public struct ServiceEndpoint: Sendable, Hashable {
 }
 
 extension EndpointSettings {
-  /// The four that have endpoints of AWS's own.
+  /// The four variants of AWS's own endpoints.
   static let variants = [false, true].flatMap { fips in
     [false, true].map { EndpointSettings(useFIPS: fips, useDualStack: $0) }
   }

@@ -2,12 +2,12 @@ import CJansson
 import Glibc
 import VaultSecrets
 
-// The one file that calls jansson.
+// Only this file calls jansson.
 
-/// How many bytes before each piece of jansson's memory keep its size, so that it can be wiped; 16 keep malloc's alignment.
+/// Bytes before each jansson allocation that store its size, so that it can be wiped; 16 keep malloc's alignment.
 private let sizeField = 16
 
-/// jansson, told once, before it is first used, to wipe whatever it frees: its strings may be credentials.
+/// Makes jansson, once and before first use, wipe whatever it frees: its strings may be credentials.
 private let janssonWipes: Void = json_set_alloc_funcs(
   { size in
     guard size <= JSONDocument.largest * 2, let memory = malloc(size + sizeField) else { return nil }
@@ -21,25 +21,26 @@ private let janssonWipes: Void = json_set_alloc_funcs(
     free(memory)
   })
 
-/// A JSON object that came from outside (RFC 8259), or one inside it.
+/// A JSON object from outside (RFC 8259), or one inside it.
 ///
-/// Bounded in size, depth and number of values before anything is built of it; a name that stands twice, a NUL in a text, bytes that are not
-/// UTF-8 and anything behind the object refuse the whole. A read gives nil where the value is missing, null or of another type.
+/// Size, depth and number of values are limited before anything is built. The whole document is refused for a duplicate name, a NUL
+/// in a string, bytes that are not UTF-8 or anything after the object. A read returns nil if the value is missing, null or of
+/// another type.
 public final class JSONDocument {
   /// 1 MiB.
   public static let largest = 1 << 20
   public static let deepest = 32
   static let maxValues = 65_536
 
-  /// An object, of which this holds one reference.
+  /// The object, of which this instance holds one reference.
   private let object: UnsafeMutablePointer<json_t>
 
-  /// - Returns: nil for what is not one whole, harmless JSON object.
+  /// - Returns: nil unless it is one complete, harmless JSON object.
   public init?(_ text: SecretBytes) {
     _ = janssonWipes
     guard text.count <= Self.largest, text.withBytes(Self.isBounded) else { return nil }
     let parsed = text.withBytes { bytes in
-      // No place for an error: jansson's own texts cite the document.
+      // Errors are discarded: jansson's messages quote the document.
       json_loadb(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, Int(JSON_REJECT_DUPLICATES), nil)
     }
     guard let parsed else { return nil }
@@ -50,7 +51,7 @@ public final class JSONDocument {
     object = parsed
   }
 
-  /// Shares an object inside another document, which may go before this does.
+  /// Shares an object inside another document, which may be released first.
   private init?(sharing object: UnsafeMutablePointer<json_t>?) {
     guard let object, object.pointee.type == JSON_OBJECT else { return nil }
     self.object = json_incref(object)
@@ -58,7 +59,7 @@ public final class JSONDocument {
 
   deinit { json_decref(object) }
 
-  /// Counts brackets and commas outside texts, as the parser will meet them: it builds nothing deeper or larger than that.
+  /// Counts brackets and commas outside strings, as the parser will meet them: it builds nothing deeper or larger.
   private static func isBounded(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var depth = 0
     var values = 1
@@ -93,7 +94,7 @@ public final class JSONDocument {
     return body(UnsafeRawBufferPointer(start: start, count: json_string_length(value)))
   }
 
-  /// Whether there is a value, of any type but null.
+  /// Whether there is a value of any type except null.
   public func has(_ key: String) -> Bool {
     guard let value = json_object_get(object, key) else { return false }
     return value.pointee.type != JSON_NULL
@@ -101,10 +102,10 @@ public final class JSONDocument {
 
   public func text(_ key: String) -> String? { withText(key) { String(decoding: $0, as: UTF8.self) } }
 
-  /// A text's bytes, in guarded memory; jansson's own are wiped with the document.
+  /// The bytes of a string, in guarded memory; jansson's own are wiped with the document.
   public func secret(_ key: String) -> SecretBytes? { withText(key) { SecretBytes(copying: $0) } }
 
-  /// A number without fraction or exponent.
+  /// A number without a fraction or an exponent.
   public func int(_ key: String) -> Int64? { value(key, JSON_INTEGER).map { Int64(json_integer_value($0)) } }
 
   public func bool(_ key: String) -> Bool? {
@@ -116,7 +117,7 @@ public final class JSONDocument {
 
   /// A list of objects.
   ///
-  /// - Returns: nil where one of them is something else.
+  /// - Returns: nil if an element is anything else.
   public func objects(_ key: String) -> [JSONDocument]? {
     guard let array = value(key, JSON_ARRAY) else { return nil }
     var objects: [JSONDocument] = []
@@ -127,9 +128,9 @@ public final class JSONDocument {
     return objects
   }
 
-  /// A list of texts.
+  /// A list of strings.
   ///
-  /// - Returns: nil where one of them is something else.
+  /// - Returns: nil if an element is anything else.
   public func texts(_ key: String) -> [String]? {
     guard let array = value(key, JSON_ARRAY) else { return nil }
     var texts: [String] = []

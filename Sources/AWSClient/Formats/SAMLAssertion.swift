@@ -2,7 +2,7 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A role that an assertion offers, and the identity provider that AWS knows its issuer by.
+/// A role that an assertion offers, with the identity provider that represents the issuer in AWS.
 public struct SAMLRole: Sendable, Hashable {
   public let roleARN: RoleARN
   /// `arn:aws:iam::123456789012:saml-provider/NAME`
@@ -42,9 +42,9 @@ public enum SAMLError: ReportableError, Hashable {
   }
 }
 
-/// An identity provider's word about who somebody is, in SAML 2.0.
+/// A SAML 2.0 assertion by an identity provider.
 ///
-/// What is read here only chooses a role: AWS alone checks the signature.
+/// What is read here only selects a role: AWS alone verifies the signature.
 public struct SAMLAssertion: Sendable {
   static let roleAttribute = "https://aws.amazon.com/SAML/Attributes/Role"
   static let sessionNameAttribute = "https://aws.amazon.com/SAML/Attributes/RoleSessionName"
@@ -52,15 +52,15 @@ public struct SAMLAssertion: Sendable {
   /// STS API, `AssumeRoleWithSAML`.
   static let largest = 100_000
 
-  /// In base64 on one line, as STS takes it.
+  /// In Base64 on one line, as STS requires.
   public let encoded: SecretBytes
-  /// In the assertion's order, each once.
+  /// In the assertion's order, without duplicates.
   public let roles: [SAMLRole]
   public let roleSessionName: String?
-  /// How long the console's session would be; nil where the assertion says none, or none that can be.
+  /// The duration of the console session; nil if the assertion has none, or an invalid one.
   public let sessionDuration: SessionDuration?
 
-  /// - Parameter text: the response in base64; line breaks in it are passed over.
+  /// - Parameter text: the response in Base64; line breaks are ignored.
   public init(_ text: SecretBytes) throws(SAMLError) {
     guard text.count <= Self.largest else { throw .tooLarge(text.count) }
     guard let document = Base64.decoded(text) else { throw .notBase64 }
@@ -97,7 +97,7 @@ public struct SAMLAssertion: Sendable {
   }
 }
 
-/// The values of an assertion's attributes, by the attributes' names.
+/// The values of an assertion's attributes, by attribute name.
 private final class SAMLReader: XMLReader {
   static let most = 1_000
 

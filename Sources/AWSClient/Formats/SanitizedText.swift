@@ -2,20 +2,21 @@ import VaultModel
 import VaultSecrets
 
 extension SecretBytes {
-  /// Printable ASCII without blanks: what can stand in a header and in an environment.
+  /// Printable ASCII without blanks: safe in a header and in an environment.
   var isPlain: Bool { withBytes { $0.allSatisfy { (33...126).contains($0) } } }
 
-  /// This, where it is plain and of a length that can be believed.
+  /// Self, if it is plain and has a plausible length.
   func plain(_ length: ClosedRange<Int>) -> SecretBytes? { length.contains(count) && isPlain ? self : nil }
 }
 
 extension String {
-  /// This, where it is printable ASCII without blanks and of a length that can be believed.
+  /// Self, if it is printable ASCII without blanks and has a plausible length.
   func plain(_ length: ClosedRange<Int>) -> String? {
     length.contains(utf8.count) && utf8.allSatisfy { (33...126).contains($0) } ? self : nil
   }
 
-  /// This, where it is a URL that a browser may be sent to: https, or http to this machine; no user information, no control characters.
+  /// Self, if it is a URL that is safe to open in a browser: https, or http to this machine; no user information, no control
+  /// characters.
   var browserURL: String? {
     let head = prefix { $0 != "?" && $0 != "#" }
     guard plain(8...2_048) != nil, let address = WebAddress(String(head)) else { return nil }
@@ -24,7 +25,7 @@ extension String {
 }
 
 extension Timestamp {
-  /// A moment from outside, in seconds since 1970.
+  /// A time from outside, in seconds since 1970.
   ///
   /// - Returns: nil before 1970 or after the year 9999.
   init?(foreignSeconds seconds: Int64?) {

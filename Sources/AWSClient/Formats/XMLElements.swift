@@ -1,9 +1,9 @@
 import VaultBytes
 import VaultSecrets
 
-/// The texts of an XML answer, by the path of their elements.
+/// The texts of an XML response, by element path.
 ///
-/// Depth, size and number are bounded. Texts are kept as bytes and wiped at the end, since some are credentials.
+/// Depth, size and number are limited. Texts are kept as bytes and wiped at the end, since some are credentials.
 final class XMLElements: XMLReader {
   static let deepest = 16
   static let most = 512
@@ -11,22 +11,22 @@ final class XMLElements: XMLReader {
   private struct Element {
     /// `AssumeRoleResponse/AssumeRoleResult/Credentials/AccessKeyId`, without namespaces.
     let path: String
-    /// Where its text is in `bytes`.
+    /// The position of its text in `bytes`.
     let range: Range<Int>
-    /// In which element called `member`, counted through the document from 1; 0 outside of any.
+    /// The number of the enclosing `member` element, counted through the document from 1; 0 outside any.
     let member: Int
   }
 
   private var elements: [Element] = []
-  /// All texts, one behind the other.
+  /// All texts, one after another.
   private var bytes = ByteBuffer(capacity: 4_096, isWiped: true)
-  /// Where the text of the element that is open begins.
+  /// The start of the open element's text.
   private var start = 0
   private var path: [String] = []
   private var members = 0
   private var openMembers: [Int] = []
 
-  /// - Returns: nil for what is not one whole, harmless XML document.
+  /// - Returns: nil unless it is one complete, harmless XML document.
   init?(_ document: SecretBytes) {
     super.init(deepest: Self.deepest)
     guard read(document) else { return nil }
@@ -58,7 +58,7 @@ final class XMLElements: XMLReader {
 
   private func one(_ suffix: String) -> Element? {
     let found = elements.filter { $0.path == suffix || $0.path.hasSuffix("/" + suffix) }
-    // An element that is there twice says nothing for sure.
+    // An element that occurs twice is ambiguous.
     return found.count == 1 ? found[0] : nil
   }
 
@@ -69,14 +69,14 @@ final class XMLElements: XMLReader {
     return String(text)
   }
 
-  /// The text of the one element whose path ends so, without blanks around it.
+  /// The text of the only element whose path has this suffix, without surrounding blanks.
   func text(_ suffix: String) -> String? { one(suffix).map(trimmed) }
 
   func secret(_ suffix: String) -> SecretBytes? {
     one(suffix).map { element in bytes.withBytes { SecretBytes(copying: UnsafeRawBufferPointer(rebasing: $0[element.range])) } }
   }
 
-  /// The texts inside each `member` of a list, by their elements' names.
+  /// The texts inside each `member` of a list, by element name.
   func members(_ list: String) -> [[String: String]] {
     var found: [(member: Int, texts: [String: String])] = []
     for element in elements where element.member > 0 {

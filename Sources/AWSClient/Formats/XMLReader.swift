@@ -1,16 +1,16 @@
 import CExpat
 import VaultSecrets
 
-// The one file that calls expat.
+// Only this file calls expat.
 
-/// Reads an XML document from its beginning to its end; a subclass is told what is in it.
+/// Reads an XML document from start to end; a subclass receives the content.
 ///
-/// No document type and so no entities, and no more than so many levels. Elements' names come without their namespace's prefix.
+/// No document type and so no entities, and a limited depth. Element names are passed without their namespace prefix.
 class XMLReader {
   private let deepest: Int
   private var depth = 0
   private var isRefused = false
-  /// Set while the document is read.
+  /// Set while a document is read.
   private var parser: XML_Parser?
 
   init(deepest: Int) { self.deepest = deepest }
@@ -19,13 +19,13 @@ class XMLReader {
   /// - Returns: false to refuse the document.
   func begin(_ name: String, _ attributes: [String: String]) -> Bool { true }
 
-  /// A piece of text, of which there may be several in a row.
+  /// A piece of text; there may be several in a row.
   func add(_ bytes: UnsafeRawBufferPointer) {}
 
   /// - Returns: false to refuse the document.
   func end() -> Bool { true }
 
-  /// - Returns: false for what is not one whole, harmless XML document.
+  /// - Returns: false unless it is one complete, harmless XML document.
   final func read(_ document: SecretBytes) -> Bool {
     guard document.count <= JSONDocument.largest, let parser = XML_ParserCreate("UTF-8") else { return false }
     self.parser = parser
@@ -52,7 +52,7 @@ class XMLReader {
     context.map { Unmanaged<XMLReader>.fromOpaque($0).takeUnretainedValue() }
   }
 
-  /// Nothing more is read, so that no entity is ever expanded.
+  /// Stops reading, so that no entity is ever expanded.
   private func refuse() {
     isRefused = true
     if let parser { XML_StopParser(parser, XML_Bool(XML_FALSE)) }

@@ -3,11 +3,11 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// The certificates that a call trusts instead of the system's: what a file held when it was read, so that what is decided of them and what
-/// is trusted are the same bytes.
+/// The certificates that a call trusts instead of the system's: the content of a file when it was read, so that the bytes that were
+/// checked are the bytes that are trusted.
 ///
-/// The file is named from outside (`AWS_CA_BUNDLE`, `ca_bundle`). libcurl is given the bytes and never the path: it would wait for good for
-/// a fifo's writer, and read again what may be another file by then.
+/// The file is named from outside (`AWS_CA_BUNDLE`, `ca_bundle`). libcurl gets the bytes and never the path: with a path it would
+/// wait forever for a FIFO's writer, and might read a different file later.
 public struct CertificateBundle: Sendable, Hashable {
   /// In bytes. The system's own bundle has a quarter of a million.
   public static let largest = 4 << 20
@@ -16,7 +16,7 @@ public struct CertificateBundle: Sendable, Hashable {
   /// SHA-256 of the bytes, in hexadecimal.
   public let digest: String
 
-  /// Why there is none.
+  /// Why the bundle cannot be used.
   public enum Problem: ReportableError, Hashable {
     case relative(path: String)
     case cannotRead(path: String, why: String)
@@ -44,7 +44,7 @@ public struct CertificateBundle: Sendable, Hashable {
     public var exitStatus: ExitStatus { .configuration }
   }
 
-  /// - Parameter path: absolute. A symbolic link is followed: distributions lay bundles out as links.
+  /// - Parameter path: absolute. Symbolic links are followed: distributions install bundles as links.
   public init(reading path: String) throws(Problem) {
     guard path.hasPrefix("/") else { throw .relative(path: path) }
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)

@@ -5,17 +5,17 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-// The one file that calls libcurl.
+// Only this file calls libcurl.
 
-/// libcurl, started once, before any of its handles is made.
+/// Initializes libcurl once, before its first handle.
 private let curlIsReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
-/// HTTP by libcurl: at most 8 transfers at once, each on a thread, connections kept for the next one.
+/// HTTP with libcurl: at most 8 concurrent transfers, one thread each; connections are kept for reuse.
 ///
-/// TLS is verified and at least 1.2; redirects are not followed; nothing is taken from the process's environment; an answer has 256 KiB
-/// at most.
+/// TLS is verified, with version 1.2 or later. Redirects are not followed. Nothing is taken from the process environment. A
+/// response has at most 256 KiB.
 public final class CurlTransport: HTTPTransport {
-  /// How long a connection may take, and the whole transfer, in milliseconds.
+  /// Time limits for connecting and for the whole transfer, in milliseconds.
   public struct Limits: Sendable {
     public var connect: Int
     public var total: Int
@@ -39,7 +39,7 @@ public final class CurlTransport: HTTPTransport {
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
     guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
     guard address.scheme == "https" || address.isLoopback || request.isPlainAllowed else { throw .insecure(host: address.host) }
-    // What was allowed for one place leads to no other.
+    // A route that was allowed for one endpoint leads to no other.
     if let route = request.route, route.origin != address.origin { throw .badURL(address.origin) }
     guard Self.isPlain(request) else { throw .badRequest(host: address.host) }
     guard curlIsReady else { throw .cannotStart }
@@ -60,7 +60,7 @@ public final class CurlTransport: HTTPTransport {
     return try result.get()
   }
 
-  /// Nothing in the request begins a line of its own in what is sent.
+  /// Whether nothing in the request could begin a line of its own in what is sent.
   private static func isPlain(_ request: HTTPRequest) -> Bool {
     func isOneLine(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
     let isPlainQuery = request.query?.withBytes { $0.count <= 32_768 && $0.allSatisfy { (33...126).contains($0) && $0 != 0x23 } }
@@ -69,9 +69,9 @@ public final class CurlTransport: HTTPTransport {
   }
 }
 
-/// One of libcurl's handles, with the connections that it keeps.
+/// A libcurl handle with the connections that it keeps.
 ///
-/// `@unchecked Sendable`: it is in the idle list or in one transfer, never in two places.
+/// `@unchecked Sendable`: it is in the idle list or in one transfer, never in both.
 private final class EasyHandle: @unchecked Sendable {
   let pointer: UnsafeMutableRawPointer?
 
@@ -79,9 +79,9 @@ private final class EasyHandle: @unchecked Sendable {
   deinit { curl_easy_cleanup(pointer) }
 }
 
-/// One request on its way.
+/// One request in progress.
 ///
-/// `@unchecked Sendable`: besides the atomic flag, everything is touched by the one thread that performs it.
+/// `@unchecked Sendable`: apart from the atomic flag, only the thread that performs it touches it.
 private final class Transfer: @unchecked Sendable {
   static let maxBodyBytes = 256 << 10
   static let maxHeaderBytes = 64 << 10
@@ -112,12 +112,12 @@ private final class Transfer: @unchecked Sendable {
   func perform(on easy: EasyHandle) -> Result<HTTPResponse, TransportError> {
     guard !isCancelled.load(ordering: .relaxed) else { return .failure(.cancelled) }
     guard let handle = easy.pointer else { return .failure(.cannotStart) }
-    // Before and after: an idle handle keeps connections, but no pointer into a transfer that is over.
+    // Before and after: an idle handle keeps connections, but no pointer into a finished transfer.
     curl_easy_reset(handle)
     defer { curl_easy_reset(handle) }
     var list: UnsafeMutablePointer<curl_slist>?
     for header in request.headers { list = curl_slist_append(list, "\(header.name): \(header.value)") }
-    // No `Expect: 100-continue`, which costs a second where the server does not know it.
+    // No `Expect: 100-continue`, which costs a second with servers that do not support it.
     list = curl_slist_append(list, "Expect:")
     defer { curl_slist_free_all(list) }
     if let certificates = request.route?.certificates {
@@ -150,7 +150,7 @@ private final class Transfer: @unchecked Sendable {
     vault_curl_set_long(handle, CURLOPT_TIMEOUT_MS, request.timeout ?? limits.total)
     vault_curl_set_long(handle, CURLOPT_MAXAGE_CONN, 60)
     vault_curl_set_text(handle, CURLOPT_USERAGENT, "vault/\(vaultVersion)")
-    // An empty text is no proxy; without it libcurl would look in the environment.
+    // An empty string means no proxy; without it libcurl would read the environment.
     vault_curl_set_text(handle, CURLOPT_PROXY, request.route?.proxies.proxy ?? "")
     vault_curl_set_text(handle, CURLOPT_NOPROXY, request.route?.proxies.exceptions ?? "")
     vault_curl_set_list(handle, CURLOPT_HTTPHEADER, list)
@@ -183,7 +183,7 @@ private final class Transfer: @unchecked Sendable {
     }
   }
 
-  /// These certificates and no others: with them libcurl looks at no file or folder of the system's.
+  /// Trusts only these certificates: libcurl then reads no file or folder of the system.
   private func trust(_ bundle: CertificateBundle, _ handle: UnsafeMutableRawPointer) throws(CertificateBundle.Problem) {
     let code = bundle.bytes.withUnsafeBytes { vault_curl_set_bytes(handle, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count) }
     guard code == CURLE_OK else {
@@ -193,7 +193,7 @@ private final class Transfer: @unchecked Sendable {
     vault_curl_set_text(handle, CURLOPT_CAPATH, nil)
   }
 
-  /// libcurl copies what it is given, and frees its copy with the handle's next reset.
+  /// libcurl copies its arguments, and frees the copies when the handle is next reset.
   private func setURL(_ handle: UnsafeMutableRawPointer) {
     guard let query = request.query else {
       vault_curl_set_text(handle, CURLOPT_URL, request.url)
@@ -225,7 +225,7 @@ private final class Transfer: @unchecked Sendable {
       isTooLarge = true
       return 0
     }
-    // A new status line begins the headers of the final answer (after 100, or a proxy's own).
+    // A new status line begins the headers of the final response (after a 100, or a proxy's own).
     if bytes.starts(with: Array("HTTP/".utf8)) { headers.removeAll() }
     guard let colon = bytes.firstIndex(of: 0x3A) else { return bytes.count }
     let name = String(decoding: bytes[..<colon], as: UTF8.self).lowercased()
@@ -240,7 +240,7 @@ private final class Transfer: @unchecked Sendable {
     let why = String(cString: curl_easy_strerror(code))
     switch code {
     case CURLE_ABORTED_BY_CALLBACK: return .cancelled
-    // (CURLE_UNSUPPORTED_PROTOCOL is none of these: with the scheme checked, it says that the answer is no HTTP.)
+    // (CURLE_UNSUPPORTED_PROTOCOL is not among these: since the scheme was checked, it means that the response is not HTTP.)
     case CURLE_URL_MALFORMAT: return .badURL(request.url)
     case CURLE_COULDNT_RESOLVE_HOST: return .resolve(host: address.host)
     case CURLE_COULDNT_RESOLVE_PROXY: return .resolve(host: "of the proxy")

@@ -1,15 +1,15 @@
 import VaultBytes
 import VaultSecrets
 
-/// `Name=value&…`, percent-encoded: the body of a query-protocol call or what stands behind `?` in a URL.
+/// `Name=value&…`, percent-encoded: the body of a query-protocol call, or the part after `?` in a URL.
 ///
-/// Put together in memory that is wiped, since a value may be an MFA code, an assertion or a credential.
+/// Built in memory that is wiped, since a value may be an MFA code, an assertion or a credential.
 struct FormBody: ~Copyable {
   private var bytes = ByteBuffer(capacity: 4_096, isWiped: true)
 
   init() {}
 
-  /// - Parameter version: the API's; STS's own where nothing is said.
+  /// - Parameter version: the version of the API; by default that of STS.
   init(action: String, version: String = "2011-06-15") {
     add("Action", action)
     add("Version", version)
@@ -33,6 +33,6 @@ struct FormBody: ~Copyable {
     bytes.append(UInt8(ascii: "="))
   }
 
-  /// The whole of it.
+  /// The complete body.
   consuming func finish() -> SecretBytes { bytes.secret }
 }

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// The `Date` header: `Mon, 23 Nov 2026 14:03:00 GMT` (RFC 9110, 5.6.7; the obsolete forms are not sent by AWS).
+/// The `Date` header: `Mon, 23 Nov 2026 14:03:00 GMT` (RFC 9110, 5.6.7; AWS does not send the obsolete forms).
 enum HTTPDate {
   static func parse(_ text: String) -> Timestamp? {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

@@ -1,19 +1,19 @@
 import VaultModel
 import VaultSecrets
 
-/// One HTTP request. The body may hold a token code or an assertion, so that it lies in guarded memory.
+/// One HTTP request. Its body may hold a token code or an assertion, so it is in guarded memory.
 public struct HTTPRequest: Sendable {
   public var method: String
   public var url: String
   public var headers: [(name: String, value: String)]
   public var body: SecretBytes
-  /// The way, which the URL must keep to; nil for a machine's own metadata, which is asked without a proxy.
+  /// The route, which the URL must match; nil for a machine's own metadata, which is fetched without a proxy.
   public var route: NetworkSettings?
-  /// What goes behind `?`, percent-encoded; apart from the URL, which errors show, since it may hold credentials.
+  /// The part after `?`, percent-encoded. Kept apart from the URL, which errors show, since it may hold credentials.
   public var query: SecretBytes?
-  /// The longest that the whole transfer may take, in milliseconds; nil for the transport's own limit.
+  /// The time limit for the whole transfer, in milliseconds; nil for the transport's own limit.
   public var timeout: Int?
-  /// Whether the host may be asked without TLS though it is not this machine: an instance's or container's own metadata address.
+  /// Whether a host other than this machine may be called without TLS: the metadata address of an instance or container.
   public var isPlainAllowed = false
 
   public init(
@@ -30,7 +30,7 @@ public struct HTTPRequest: Sendable {
   }
 }
 
-/// What came back. The body holds credentials.
+/// The response. Its body holds credentials.
 public struct HTTPResponse: Sendable {
   public var status: Int
   /// Names in lower case.
@@ -46,12 +46,12 @@ public struct HTTPResponse: Sendable {
   public subscript(_ name: String) -> String? { headers.last { $0.name == name }?.value }
 }
 
-/// Sends HTTP requests, as a seam: libcurl in life, a script in tests.
+/// Sends HTTP requests: with libcurl, or in tests from a script.
 public protocol HTTPTransport: Sendable {
   func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse
 }
 
-/// Why no answer came.
+/// Why there was no response.
 public enum TransportError: ReportableError, Hashable {
   case badURL(String)
   case insecure(host: String)
@@ -61,11 +61,11 @@ public enum TransportError: ReportableError, Hashable {
   case tls(host: String, why: String)
   case cut(host: String, why: String)
   case tooLarge(host: String)
-  /// A header with a line break or another control character, such as a token that was pasted badly.
+  /// A header with a line break or another control character, such as a badly pasted token.
   case badRequest(host: String)
-  /// The file of certificates that the call is to trust.
+  /// The file of certificates to trust for the call.
   case certificates(CertificateBundle.Problem)
-  /// No thread or no handle for the transfer.
+  /// No thread or handle for the transfer.
   case cannotStart
   case cancelled
 
@@ -107,7 +107,7 @@ public enum TransportError: ReportableError, Hashable {
     }
   }
 
-  /// Whether asking again may help.
+  /// Whether a retry may help.
   var isTransient: Bool {
     switch self {
     case .resolve, .connect, .timedOut, .cut: true

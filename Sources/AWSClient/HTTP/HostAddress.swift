@@ -1,11 +1,11 @@
 import Glibc
 
-/// An IP address as it may stand for a host in a URL.
+/// An IP address as a host in a URL.
 struct HostAddress: Hashable {
   /// 4 or 16 bytes.
   private let bytes: [UInt8]
 
-  /// - Returns: nil for a name, and for a form of an address that not all take as the same (`127.1`, `0x7f000001`).
+  /// - Returns: nil for a name, and for a form of address that programs read differently (`127.1`, `0x7f000001`).
   init?(_ text: String) {
     var four = in_addr()
     var six = in6_addr()

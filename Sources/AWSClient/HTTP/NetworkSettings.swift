@@ -1,14 +1,15 @@
 import VaultModel
 
-/// How a call gets to one place: the place itself, the proxy, and the certificates by which it is believed.
+/// How a call reaches one endpoint: its origin, the proxy, and the certificates to trust.
 ///
-/// A client of AWS cannot be called without one, and ``TrustedPlaces`` makes one only for a place to which secrets may go.
+/// An AWS client cannot be called without one, and ``TrustedPlaces`` makes one only for an endpoint that may be sent secrets.
 public struct NetworkSettings: Sendable, Hashable {
-  /// All that this route leads to: `https://sts.us-east-1.amazonaws.com`, with the port where it is not the scheme's own.
+  /// The only origin that this route leads to: `https://sts.us-east-1.amazonaws.com`, with the port if it is not the scheme's
+  /// default.
   public let origin: String
   /// Proxies for https; none for plain http.
   public let proxies: ProxySettings
-  /// What takes the place of the system's certificates.
+  /// Replaces the system's certificates.
   public let certificates: CertificateBundle?
 
   init(to address: WebAddress, proxies: ProxySettings, certificates: CertificateBundle?) {
@@ -17,25 +18,26 @@ public struct NetworkSettings: Sendable, Hashable {
     self.certificates = certificates
   }
 
-  /// For a secret that is the asker's own and not the vault's, to the place that the asker names with it: GitHub's token for a job.
+  /// For a secret that belongs to the requester rather than the vault, and the address that the requester gives with it: GitHub's
+  /// token for a job.
   public init(forOwnSecretOf address: WebAddress, proxies: ProxySettings) {
     self.init(to: address, proxies: proxies, certificates: nil)
   }
 
-  /// What the audit log says of a way that is not AWS's own; nil for one that is.
+  /// The audit log's note about a route that is not the default one; nil for the default.
   public var detail: String? { NetworkDetail(proxy: proxies.display, caBundle: certificates?.path)?.text }
 }
 
-/// Which proxy a request goes through, as curl's variables say it. What is excepted is libcurl's to decide (`CURLOPT_NOPROXY`).
+/// The proxy for a request, from curl's variables. libcurl handles the exceptions (`CURLOPT_NOPROXY`).
 public struct ProxySettings: Sendable, Hashable {
   public static let none = ProxySettings { _ in nil }
 
   /// A URL; nil for no proxy.
   public let proxy: String?
-  /// Hosts, domains and networks that are asked directly, parted by commas.
+  /// Hosts, domains and networks that are reached without the proxy, separated by commas.
   public let exceptions: String?
 
-  /// - Parameter environment: looks up a variable; the lower-case names count first, as for curl.
+  /// - Parameter environment: looks up a variable; lower-case names take precedence, as in curl.
   public init(environment: (String) -> String?) {
     func variable(_ name: String) -> String? {
       [environment(name.lowercased()), environment(name)].compactMap { $0 }.first { !$0.isEmpty }
@@ -44,7 +46,7 @@ public struct ProxySettings: Sendable, Hashable {
     exceptions = proxy == nil ? nil : variable("NO_PROXY")
   }
 
-  /// The proxy without the name and password that may stand in it.
+  /// The proxy without a user name and password.
   public var display: String? {
     guard let proxy else { return nil }
     guard let at = proxy.lastIndex(of: "@") else { return proxy }
@@ -53,10 +55,11 @@ public struct ProxySettings: Sendable, Hashable {
   }
 }
 
-/// Where a call goes.
+/// The destination of a call.
 public protocol NetworkPlace: Sendable {
   var address: WebAddress { get }
-  /// Whether it is AWS's own by the rules of its partitions (botocore's `endpoint-rule-set-1.json`), and no other URL's.
+  /// Whether it is AWS's own according to the rules of its partitions (botocore's `endpoint-rule-set-1.json`), rather than another
+  /// URL.
   var isAWS: Bool { get }
 }
 

@@ -1,18 +1,18 @@
 import VaultModel
 
-/// The places beside AWS's own to which secrets may be sent, as the vault's settings name them.
+/// The endpoints outside AWS that may be sent secrets, from the vault's settings.
 ///
-/// An environment may choose among them; it adds none.
+/// An environment may choose among them, but adds none.
 public struct TrustedPlaces: Sendable, Hashable {
   private let endpoints: [TrustedEndpoint]
-  /// SHA-256 digests of files of certificates, hex.
+  /// SHA-256 digests of certificate files, in hexadecimal.
   private let digests: Set<String>
-  /// The file of certificates for every call that names no other.
+  /// The certificate file for every call that names no other.
   private let caBundle: String?
 
   /// - Parameters:
-  ///   - endpoints: `trusted_endpoints`, parted by blanks. What cannot be read trusts nothing.
-  ///   - digests: `trusted_ca_bundles`, parted by blanks.
+  ///   - endpoints: `trusted_endpoints`, separated by blanks. An entry that cannot be read trusts nothing.
+  ///   - digests: `trusted_ca_bundles`, separated by blanks.
   ///   - caBundle: `ca_bundle`
   public init(endpoints: String = "", digests: String = "", caBundle: String? = nil) {
     self.endpoints = endpoints.split(whereSeparator: \.isWhitespace).compactMap { TrustedEndpoint(String($0)) }
@@ -21,12 +21,12 @@ public struct TrustedPlaces: Sendable, Hashable {
     self.caBundle = caBundle
   }
 
-  /// The way to a place.
+  /// The route to an endpoint.
   ///
   /// - Parameters:
-  ///   - settings: what the place was made of.
-  ///   - read: reads a file of certificates.
-  /// - Throws: ``UntrustedPlace`` where the place, or the certificates for it, are an environment's word alone; what `read` throws.
+  ///   - settings: the settings that the endpoint was made from.
+  ///   - read: reads a certificate file.
+  /// - Throws: ``UntrustedPlace`` if only an environment names the endpoint or its certificates; errors of `read`.
   public func route(
     to place: some NetworkPlace, _ settings: EndpointSettings, proxies: ProxySettings,
     read: (String) throws -> CertificateBundle = { try CertificateBundle(reading: $0) }
@@ -51,11 +51,11 @@ public struct TrustedPlaces: Sendable, Hashable {
     throw UntrustedPlace.certificates(path: path, digest: found.digest, variable: variable)
   }
 
-  /// What libcurl takes by itself on Debian.
+  /// libcurl's default on Debian.
   private static let systemBundle = "/etc/ssl/certs/ca-certificates.crt"
 }
 
-/// A place that only an environment names. Nothing was sent there.
+/// An endpoint that only an environment names. Nothing was sent to it.
 public enum UntrustedPlace: ReportableError, Hashable {
   case endpoint(origin: String, variable: String)
   case certificates(path: String, digest: String, variable: String)

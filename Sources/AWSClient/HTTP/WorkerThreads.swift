@@ -1,10 +1,10 @@
 import Glibc
 
-/// Threads for work that blocks: few, made when there is work, gone again when there has been none for a while.
+/// A small pool of threads for blocking work: started on demand, ended after a time without work.
 ///
-/// What is more than the threads can do at once waits in order.
+/// Work beyond the number of threads waits in order.
 ///
-/// `@unchecked Sendable`: `waiting`, `threads` and `idle` are touched only with `mutex` held; the two pointers never change.
+/// `@unchecked Sendable`: `waiting`, `threads` and `idle` are used only while `mutex` is held; the two pointers never change.
 final class WorkerThreads: @unchecked Sendable {
   private let most: Int
   private let idleSeconds: Int
@@ -15,7 +15,7 @@ final class WorkerThreads: @unchecked Sendable {
   private var idle = 0
 
   /// - Parameters:
-  ///   - most: how many threads at once.
+  ///   - most: the maximum number of threads.
   ///   - idleSeconds: how long a thread waits for more work before it ends.
   init(most: Int, idleSeconds: Int) {
     self.most = most
@@ -24,7 +24,7 @@ final class WorkerThreads: @unchecked Sendable {
     pthread_cond_init(arrived, nil)
   }
 
-  // Each thread holds a reference, so that none is left when this runs.
+  // Each thread holds a reference, so none is left when this runs.
   deinit {
     pthread_cond_destroy(arrived)
     pthread_mutex_destroy(mutex)
@@ -32,7 +32,7 @@ final class WorkerThreads: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// How many threads there are now.
+  /// The current number of threads.
   var count: Int {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -41,7 +41,7 @@ final class WorkerThreads: @unchecked Sendable {
 
   /// Runs `work` on one of the threads.
   ///
-  /// - Returns: false where not even one thread can be made; `work` is not run then.
+  /// - Returns: false if no thread at all could be started; `work` is then not run.
   func run(_ work: @escaping @Sendable () -> Void) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -74,7 +74,7 @@ final class WorkerThreads: @unchecked Sendable {
     while let work = next() { work() }
   }
 
-  /// The next piece of work; nil where this thread is to end.
+  /// The next work item; nil if this thread should end.
   private func next() -> (@Sendable () -> Void)? {
     var until = timespec()
     clock_gettime(CLOCK_REALTIME, &until)

@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// What is known of an access key without its secret.
+/// An access key without its secret.
 public struct AccessKeyInfo: Sendable, Hashable {
   public enum Status: String, Sendable, Hashable {
     case active = "Active"
@@ -14,7 +14,7 @@ public struct AccessKeyInfo: Sendable, Hashable {
   public let createdAt: Timestamp?
 }
 
-/// An access key that IAM has just made, whose secret is shown this once.
+/// An access key that IAM has just created; its secret is shown only this once.
 public struct NewAccessKey: Sendable {
   public let credential: Credential
   public let userName: String
@@ -22,10 +22,10 @@ public struct NewAccessKey: Sendable {
   public let requestId: String?
 }
 
-/// Speaks to IAM about access keys (version 2010-05-08). Retries as ``AWSCaller`` says.
+/// A client for IAM's access keys (version 2010-05-08). Retries as described at ``AWSCaller``.
 public final class IAMClient: Sendable {
   private static let version = "2010-05-08"
-  /// A user has two keys; a page has a hundred.
+  /// A user has at most two keys; a page has a hundred.
   static let maxPages = 8
 
   private let caller: AWSCaller
@@ -37,11 +37,11 @@ public final class IAMClient: Sendable {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// Makes a key.
+  /// Creates a key.
   ///
-  /// Not tried again where it may have been made without the answer coming through: of two keys that a user may have, one would be lost.
+  /// Not retried if the key may have been created without a response: one of the two keys that a user may have would be lost.
   ///
-  /// - Parameter user: nil for the one whose key signs.
+  /// - Parameter user: nil for the user whose key signs.
   public func createAccessKey(
     user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> NewAccessKey {
@@ -61,7 +61,7 @@ public final class IAMClient: Sendable {
     }
   }
 
-  /// Deletes a key. One that is gone when the call is tried again was deleted by it.
+  /// Deletes a key. If the key is gone on a retry, the first attempt deleted it.
   public func deleteAccessKey(
     _ accessKeyId: String, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint,
     via route: NetworkSettings
@@ -74,7 +74,7 @@ public final class IAMClient: Sendable {
     } catch let error as AWSError where error.code == "NoSuchEntity" && error.attempts > 1 {}
   }
 
-  /// Makes a key inactive, or active again.
+  /// Activates or deactivates a key.
   public func updateAccessKey(
     _ accessKeyId: String, isActive: Bool, user: String? = nil, signedBy credential: Credential, at endpoint: ServiceEndpoint,
     via route: NetworkSettings

@@ -1,9 +1,9 @@
 import VaultModel
 import VaultSecrets
 
-/// A sign-in's token as the SDKs cache it (botocore, `SSOTokenLoader`).
+/// A sign-in token in the SDKs' cache format (botocore, `SSOTokenLoader`).
 public struct CachedToken: Sendable {
-  /// What is wrong with it.
+  /// What is wrong with the token.
   public struct Malformed: Error, Hashable {
     public let what: String
   }
@@ -19,7 +19,7 @@ public struct CachedToken: Sendable {
       throw Malformed(what: "it names no place")
     }
     guard let token = json.secret("accessToken")?.plain(1...16_384) else { throw Malformed(what: "there is none") }
-    // Older versions of the AWS CLI wrote `UTC` in place of the Z.
+    // Older versions of the AWS CLI wrote `UTC` instead of the Z.
     guard let end = json.text("expiresAt").flatMap({ Timestamp(iso8601: $0.replacing("UTC", with: "Z")) }) else {
       throw Malformed(what: "it has no end")
     }

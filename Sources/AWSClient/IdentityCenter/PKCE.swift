@@ -1,13 +1,13 @@
 import VaultSecrets
 
-/// A proof that who redeems a code is who asked for it (RFC 7636), and the browser's way to the code.
+/// Proves that the client that redeems a code is the one that requested it (RFC 7636), and builds the browser's URL.
 public struct PKCE: Sendable {
   /// 43 to 128 unreserved characters.
   public let verifier: SecretBytes
   /// BASE64URL(SHA256(verifier)), the method `S256`.
   public let challenge: String
 
-  /// A new one, of 64 characters from 48 random bytes.
+  /// A new proof: 64 characters from 48 random bytes.
   public init() {
     self.init(verifier: SecretBytes.random(count: 48).withBytes { Base64.urlEncoded($0) })
   }
@@ -21,19 +21,19 @@ public struct PKCE: Sendable {
     }
   }
 
-  /// A new value for `state`, which the browser must bring back: 32 characters from 24 random bytes (RFC 6749, 10.12).
+  /// A new value for `state`, which the browser must return: 32 characters from 24 random bytes (RFC 6749, 10.12).
   public static func newState() -> String {
     randomBytes(24).withUnsafeBytes { bytes in
       Base64.urlEncoded(bytes).withBytes { String(decoding: $0, as: UTF8.self) }
     }
   }
 
-  /// Where the browser is sent.
+  /// The URL for the browser.
   ///
   /// - Parameters:
   ///   - endpoint: the `oidc` one.
-  ///   - redirectURI: with the port that is listened at.
-  ///   - scopes: those that were registered.
+  ///   - redirectURI: with the port that is listened on.
+  ///   - scopes: the registered ones.
   public func authorizeURL(
     clientId: String, redirectURI: String, state: String, scopes: [String], at endpoint: ServiceEndpoint
   ) -> String {

@@ -2,14 +2,14 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// Speaks to IAM Identity Center's sign-in (`sso-oidc`, version 2019-06-10). Retries as ``AWSCaller`` says.
+/// A client for IAM Identity Center's sign-in (`sso-oidc`, version 2019-06-10). Retries as described at ``AWSCaller``.
 ///
-/// What the protocol itself says no with comes as `SSOOIDCError` and is not tried again, `authorization_pending` and `slow_down` among
-/// it: the caller polls. Everything else comes as `AWSError`.
+/// Errors of the protocol itself are thrown as `SSOOIDCError` and not retried, including `authorization_pending` and `slow_down`:
+/// the caller polls. All others are thrown as `AWSError`.
 public final class SSOOIDCClient: Sendable {
-  /// Seconds between two polls where nothing else is said (RFC 8628, 3.2).
+  /// The default number of seconds between two polls (RFC 8628, 3.2).
   static let standardInterval: Int64 = 5
-  /// No code or token lives longer, in seconds: a portal session's limit is 90 days.
+  /// The maximum lifetime of a code or token, in seconds: a portal session lasts at most 90 days.
   public static let maxLifetime: Int64 = 366 * 86_400
 
   private let caller: AWSCaller
@@ -24,8 +24,8 @@ public final class SSOOIDCClient: Sendable {
   /// Registers this program as a public client.
   ///
   /// - Parameters:
-  ///   - grantTypes: none for the device code alone, as the older SDKs register.
-  ///   - issuerURL: the start URL; with redirect URIs only.
+  ///   - grantTypes: none for the device code only, as older SDKs register.
+  ///   - issuerURL: the start URL; only with redirect URIs.
   public func registerClient(
     name: String, scopes: [String], grantTypes: [SSOGrantType] = [], redirectURIs: [String] = [], issuerURL: String? = nil,
     at endpoint: ServiceEndpoint, via route: NetworkSettings
@@ -49,7 +49,7 @@ public final class SSOOIDCClient: Sendable {
     }
   }
 
-  /// Begins a sign-in that is confirmed on any device.
+  /// Starts a sign-in that the user confirms on any device.
   public func startDeviceAuthorization(
     _ registration: SSOClientRegistration, startURL: String, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSODeviceAuthorization {
@@ -71,7 +71,7 @@ public final class SSOOIDCClient: Sendable {
     }
   }
 
-  /// Asks for a token: once; a device code's caller polls.
+  /// Requests a token once; with a device code, the caller polls.
   public func createToken(
     _ grant: SSOGrant, for registration: SSOClientRegistration, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> SSOToken {

@@ -1,19 +1,19 @@
 import VaultModel
 
-/// What Identity Center's sign-in said no with (RFC 6749, 5.2; RFC 8628, 3.5; the `sso-oidc` model).
+/// An error of Identity Center's sign-in (RFC 6749, 5.2; RFC 8628, 3.5; the `sso-oidc` model).
 public struct SSOOIDCError: ReportableError, Sendable, Hashable {
   public enum Reason: String, Sendable, Hashable, CaseIterable {
-    /// The person has not confirmed yet: ask again after the interval.
+    /// The user has not confirmed yet: ask again after the interval.
     case authorizationPending = "authorization_pending"
-    /// Asked too often: add 5 seconds to the interval.
+    /// Polled too often: add 5 seconds to the interval.
     case slowDown = "slow_down"
-    /// The device code, or the registration, is over.
+    /// The device code or the registration has expired.
     case expiredToken = "expired_token"
-    /// The person, or the directory, said no.
+    /// The user or the directory refused.
     case accessDenied = "access_denied"
-    /// The code or refresh token is wrong, used, or over: sign in again.
+    /// The code or refresh token is wrong, used or expired: sign in again.
     case invalidGrant = "invalid_grant"
-    /// The registration is not known: register again.
+    /// The registration is unknown: register again.
     case invalidClient = "invalid_client"
     case unauthorizedClient = "unauthorized_client"
     case unsupportedGrantType = "unsupported_grant_type"
@@ -22,7 +22,7 @@ public struct SSOOIDCError: ReportableError, Sendable, Hashable {
     case invalidClientMetadata = "invalid_client_metadata"
     case invalidRedirectURI = "invalid_redirect_uri"
 
-    /// - Parameter code: OAuth's or the exception's name.
+    /// - Parameter code: OAuth's name, or the exception's.
     init?(code: String) {
       if let reason = Self(rawValue: code) {
         self = reason
@@ -58,7 +58,7 @@ public struct SSOOIDCError: ReportableError, Sendable, Hashable {
     self.host = host
   }
 
-  /// - Returns: nil for an error that is none of the protocol's own.
+  /// - Returns: nil for an error that is not one of the protocol's own.
   init?(_ error: AWSError) {
     guard case .service(let code, let text, let status) = error.cause, status < 500, let reason = Reason(code: code) else {
       return nil

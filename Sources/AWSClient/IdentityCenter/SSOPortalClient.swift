@@ -1,18 +1,18 @@
 import VaultModel
 import VaultSecrets
 
-/// An account that Identity Center lets a person into.
+/// An account that the user can access through Identity Center.
 public struct SSOAccount: Sendable, Hashable {
   public let id: String
   public let name: String?
   public let email: String?
 }
 
-/// Speaks to IAM Identity Center's portal (`sso`, version 2019-06-10). Retries as ``AWSCaller`` says.
+/// A client for IAM Identity Center's portal (`sso`, version 2019-06-10). Retries as described at ``AWSCaller``.
 ///
-/// 401 and 403 come as `SSOPortalError`, everything else as `AWSError`.
+/// 401 and 403 are thrown as `SSOPortalError`, all other errors as `AWSError`.
 public final class SSOPortalClient: Sendable {
-  /// Pages of 100, which is the most that a page may have.
+  /// The maximum page size, 100.
   static let pageLength = "100"
   static let maxPages = 200
 
@@ -47,7 +47,7 @@ public final class SSOPortalClient: Sendable {
     }
   }
 
-  /// Every account that the person has a role in.
+  /// Every account in which the user has a role.
   public func listAccounts(token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings) async throws
     -> [SSOAccount]
   {
@@ -60,7 +60,7 @@ public final class SSOPortalClient: Sendable {
     }
   }
 
-  /// The names of the roles that the person has in an account.
+  /// The names of the user's roles in an account.
   public func listAccountRoles(
     account: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> [String] {
@@ -72,7 +72,7 @@ public final class SSOPortalClient: Sendable {
     }
   }
 
-  /// Ends the sign-in on the server: the token, and the sessions made with it in the portal.
+  /// Ends the sign-in on the server: the token, and the portal sessions made with it.
   public func logout(token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings) async throws {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
     _ = try await call("Logout", portal.request("POST", "/logout", nil), portal, .text, subject: nil)
@@ -80,7 +80,7 @@ public final class SSOPortalClient: Sendable {
 
   // MARK: calls
 
-  /// Who asks, where, and how.
+  /// The caller, the endpoint and the route.
   private struct Portal {
     let token: SecretBytes
     let endpoint: ServiceEndpoint

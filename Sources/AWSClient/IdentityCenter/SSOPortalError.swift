@@ -1,18 +1,18 @@
 import VaultModel
 
-/// What Identity Center's portal said no with. Everything else is an `AWSError`.
+/// A refusal by Identity Center's portal. Everything else is an `AWSError`.
 public struct SSOPortalError: ReportableError, Sendable, Hashable {
   public enum Reason: Sendable, Hashable {
-    /// 401: the token is over or was revoked.
+    /// 401: the token has expired or was revoked.
     case signInAgain
-    /// 403: the person has no such role in this account; to sign in again would change nothing.
+    /// 403: the user has no such role in this account; signing in again would not help.
     case notAssigned
   }
 
   public let reason: Reason
   /// `GetRoleCredentials`, …
   public let action: String
-  /// What was asked for: `AdministratorAccess in 123456789012`.
+  /// What was requested: `AdministratorAccess in 123456789012`.
   public let subject: String?
   public let requestId: String?
   public let host: String

@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// What Identity Center knows this program by, until the registration expires (about 90 days).
+/// This program's registration at Identity Center, until it expires (about 90 days).
 public struct SSOClientRegistration: Sendable {
   public let clientId: String
   public let clientSecret: SecretBytes
@@ -14,23 +14,23 @@ public struct SSOClientRegistration: Sendable {
   }
 }
 
-/// A sign-in that a person confirms on any device (RFC 8628, 3.2).
+/// A sign-in that the user confirms on any device (RFC 8628, 3.2).
 public struct SSODeviceAuthorization: Sendable {
   public let deviceCode: SecretBytes
-  /// `ABCD-EFGH`, to be shown.
+  /// `ABCD-EFGH`, shown to the user.
   public let userCode: String
   public let verificationURI: String
-  /// With the code in it.
+  /// Includes the code.
   public let verificationURIComplete: String?
   public let expiresAt: Timestamp
   /// Seconds between two polls.
   public let interval: Int
 }
 
-/// What proves who signed in.
+/// Proves who signed in.
 public struct SSOToken: Sendable {
   public let accessToken: SecretBytes
-  /// Only where the client registered a scope. Each use may bring another.
+  /// Only if the client registered a scope. Each use may return a new one.
   public let refreshToken: SecretBytes?
   public let expiresAt: Timestamp
 
@@ -41,19 +41,19 @@ public struct SSOToken: Sendable {
   }
 }
 
-/// How a client may ask for a token (RFC 6749, RFC 8628).
+/// The grant types by which a client requests a token (RFC 6749, RFC 8628).
 public enum SSOGrantType: String, Sendable, CaseIterable {
   case authorizationCode = "authorization_code"
   case deviceCode = "urn:ietf:params:oauth:grant-type:device_code"
   case refreshToken = "refresh_token"
 }
 
-/// What a token is asked for with.
+/// The grant for a token request.
 public enum SSOGrant: Sendable {
   case deviceCode(SecretBytes)
   /// - Parameters:
-  ///   - verifier: whose challenge the authorize URL had (RFC 7636).
-  ///   - redirectURI: the very one of the authorize URL.
+  ///   - verifier: the one whose challenge was in the authorize URL (RFC 7636).
+  ///   - redirectURI: exactly the one in the authorize URL.
   case authorizationCode(SecretBytes, verifier: SecretBytes, redirectURI: String)
   case refreshToken(SecretBytes)
 

@@ -1,9 +1,9 @@
 import VaultModel
 import VaultSecrets
 
-/// Asks a container's endpoint for credentials (AWS SDKs and Tools Reference Guide, "Container credential provider").
+/// Fetches credentials from a container's endpoint (AWS SDKs and Tools Reference Guide, "Container credential provider").
 ///
-/// Retries as ``AWSCaller`` says; an answer has 2 seconds, as in the SDKs.
+/// Retries as described at ``AWSCaller``; the timeout is 2 seconds, as in the SDKs.
 public final class ContainerCredentialsClient: Sendable {
   static let timeout = 2_000
   private static let action = "GetContainerCredentials"
@@ -23,7 +23,7 @@ public final class ContainerCredentialsClient: Sendable {
   ) async throws -> IssuedCredential {
     var headers: [(name: String, value: String)] = [("Host", endpoint.host), ("Accept", "application/json")]
     if let token = try Self.token(authorization) {
-      // A line break would begin a header of its own.
+      // A line break would begin another header.
       guard token.withBytes({ bytes in bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F } }), token.count <= 16_384 else {
         throw AWSError(
           .invalid("the authorization token has a line break or another control character in it"), action: Self.action,
@@ -55,7 +55,7 @@ public final class ContainerCredentialsClient: Sendable {
 }
 
 extension CredentialParser {
-  /// As containers' and instances' endpoints write them.
+  /// Reads the format of container and instance endpoints.
   static func metadata(_ json: JSONDocument, now: Timestamp) throws(MalformedResponse) -> Credential {
     try temporary(
       id: json.text("AccessKeyId"), secret: json.secret("SecretAccessKey"), token: json.secret("Token"),

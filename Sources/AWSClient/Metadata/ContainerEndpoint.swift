@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// Where a container's credentials come from, as its environment says.
+/// The credential endpoint of a container, from its environment.
 public struct ContainerEndpoint: Sendable {
   let address: WebAddress
   let query: SecretBytes?
@@ -9,14 +9,14 @@ public struct ContainerEndpoint: Sendable {
 
   /// ECS.
   static let relativeHost = "169.254.170.2"
-  /// Whom the SDKs ask without TLS besides this machine: ECS, and EKS's two.
+  /// The hosts that the SDKs call without TLS, besides this machine: ECS, and the two of EKS.
   static let plainHosts: Set<HostAddress> = Set(
     ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"].compactMap { HostAddress($0) })
 
   /// - Parameters:
-  ///   - relativeURI: `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`, which counts first.
+  ///   - relativeURI: `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`, which takes precedence.
   ///   - fullURI: `AWS_CONTAINER_CREDENTIALS_FULL_URI`.
-  /// - Returns: nil where neither is set.
+  /// - Returns: nil if neither is set.
   /// - Throws: `TransportError.badURL` or `.insecure`.
   public init?(relativeURI: String?, fullURI: String?) throws(TransportError) {
     if let relativeURI, !relativeURI.isEmpty {
@@ -46,11 +46,11 @@ public struct ContainerEndpoint: Sendable {
   }
 }
 
-/// What proves to a container's endpoint that its container asks.
+/// Proves to a container's endpoint that the request comes from its container.
 public enum ContainerAuthorization: Sendable {
   case none
   /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`
   case token(SecretBytes)
-  /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, read anew at each call.
+  /// `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`, read again for each call.
   case file(String)
 }

@@ -1,14 +1,14 @@
 import VaultModel
 import VaultSecrets
 
-/// Why what a `credential_process` printed cannot be used.
+/// Why the output of a `credential_process` cannot be used.
 public enum CredentialProcessError: ReportableError, Hashable {
-  /// Not one JSON object, or one that is too large or too deep.
+  /// Not a single JSON object, or one that is too large or too deep.
   case notJSON
-  /// Nil where there is none, or one that is no whole number.
+  /// Nil if it is missing or not an integer.
   case version(Int64?)
   case missing(String)
-  /// A key of the wrong type, empty, or with characters that no such value has.
+  /// A key of the wrong type, empty, or with characters that are invalid in such a value.
   case malformed(String)
   case expired(Timestamp)
 
@@ -38,16 +38,16 @@ public enum CredentialProcessError: ReportableError, Hashable {
   }
 }
 
-/// What a `credential_process` printed (AWS SDKs and Tools Reference Guide, "Process credential provider").
+/// The output of a `credential_process` (AWS SDKs and Tools Reference Guide, "Process credential provider").
 public struct CredentialProcessAnswer: Sendable {
-  /// No temporary credentials live longer (STS API, `GetSessionToken`). An end beyond it is believed for so long, and the process is asked
-  /// again then: some print a year that stands for "no end".
+  /// The maximum lifetime of temporary credentials (STS API, `GetSessionToken`). A later expiration is cut to this, and the process
+  /// is then run again: some programs print a distant year for "no end".
   private static let maxLifetime: Int64 = 36 * 3_600
 
-  /// Without an expiration where the process names none: it is never asked again by itself then.
+  /// Without an expiration if the process prints none: it is then never run again automatically.
   public let credential: Credential
 
-  /// - Parameter now: what `Expiration` must be after.
+  /// - Parameter now: the time that `Expiration` must be after.
   public init(_ text: SecretBytes, now: Timestamp) throws(CredentialProcessError) {
     guard let json = JSONDocument(text) else { throw .notJSON }
     guard json.int("Version") == 1 else { throw .version(json.int("Version")) }
@@ -59,7 +59,7 @@ public struct CredentialProcessAnswer: Sendable {
       guard moment > now else { throw .expired(moment) }
       expiresAt = min(moment, now.adding(seconds: Self.maxLifetime))
     }
-    // Programs print an empty text for what there is not; the AWS CLI takes it so.
+    // Programs print an empty string for a missing value; the AWS CLI accepts that.
     let account = json.text("AccountId") == "" || !json.has("AccountId") ? nil : json.text("AccountId") ?? "?"
     if let account, account.utf8.count != 12 || !account.utf8.allSatisfy({ (48...57).contains($0) }) {
       throw .malformed("AccountId")
@@ -70,7 +70,7 @@ public struct CredentialProcessAnswer: Sendable {
       expiresAt: expiresAt, accountId: account)
   }
 
-  /// - Returns: nil where there is none.
+  /// - Returns: nil if there is none.
   private static func secret(
     _ key: String, _ length: ClosedRange<Int>, _ json: JSONDocument
   ) throws(CredentialProcessError) -> SecretBytes? {

@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// Asks GitHub Actions for the OIDC token of the job that it runs in (GitHub Docs, "OpenID Connect reference").
+/// Requests the OIDC token of the current job from GitHub Actions (GitHub Docs, "OpenID Connect reference").
 public final class GitHubTokenClient: Sendable {
   private static let action = "GetGitHubToken"
   private let caller: AWSCaller

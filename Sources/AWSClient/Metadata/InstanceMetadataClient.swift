@@ -1,14 +1,14 @@
 import VaultModel
 import VaultSecrets
 
-/// Where an instance's metadata is.
+/// The endpoint of the instance metadata service.
 public struct InstanceMetadataEndpoint: Sendable, Hashable {
   /// `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`
   public enum Mode: Sendable, Hashable {
     case ipv4
     case ipv6
 
-    /// - Returns: nil for neither `IPv4` nor `IPv6`, in any case of letters.
+    /// - Returns: nil unless it is `IPv4` or `IPv6`, case-insensitive.
     public init?(_ text: String) {
       switch text.lowercased() {
       case "ipv4": self = .ipv4
@@ -23,8 +23,8 @@ public struct InstanceMetadataEndpoint: Sendable, Hashable {
 
   private static let own: Set<HostAddress> = Set(["169.254.169.254", "fd00:ec2::254"].compactMap { HostAddress($0) })
 
-  /// - Parameter url: `AWS_EC2_METADATA_SERVICE_ENDPOINT`, which counts before the mode.
-  /// - Throws: `TransportError.badURL`, or `.insecure` for one without TLS that is neither AWS's address nor this machine.
+  /// - Parameter url: `AWS_EC2_METADATA_SERVICE_ENDPOINT`, which takes precedence over the mode.
+  /// - Throws: `TransportError.badURL`, or `.insecure` for a URL without TLS that is neither AWS's address nor this machine.
   public init(url: String? = nil, mode: Mode = .ipv4) throws(TransportError) {
     let url = url ?? (mode == .ipv4 ? "http://169.254.169.254" : "http://[fd00:ec2::254]")
     guard let address = WebAddress(url) else { throw .badURL(url) }
@@ -34,13 +34,13 @@ public struct InstanceMetadataEndpoint: Sendable, Hashable {
   }
 }
 
-/// Asks an instance's metadata service for its role's credentials: version 2 only, which takes a token
-/// (EC2 User Guide, "Use the Instance Metadata Service").
+/// Fetches the role's credentials from the instance metadata service: only version 2, which requires a token (EC2 User Guide, "Use
+/// the Instance Metadata Service").
 ///
-/// An answer has a second, as in the SDKs, and where none comes it is not waited for again: most machines are no instance.
+/// The timeout is one second, as in the SDKs. A missing response is not retried: most machines are not instances.
 public final class InstanceMetadataClient: Sendable {
   static let timeout = 1_000
-  /// Seconds for which the token holds, which is used at once.
+  /// The lifetime of the token in seconds; it is used at once.
   static let tokenLife = 60
   private static let action = "GetInstanceCredentials"
   private static let rolePath = "/latest/meta-data/iam/security-credentials/"
@@ -66,7 +66,7 @@ public final class InstanceMetadataClient: Sendable {
       try Self.roleName(text)
     }
     let answer = try await call(endpoint, "GET", Self.rolePath + SigV4.encoded(role), proof, .json)
-    // A role that EC2 may not assume is told with status 200.
+    // A role that EC2 may not assume is reported with status 200.
     if let code = answer.document.text("Code"), code != "Success" {
       throw AWSError(
         .service(code: String(code.prefix(128)), text: answer.document.text("Message") ?? "", status: 200), action: Self.action,

@@ -3,7 +3,7 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// Reads a file in which something else keeps a token fresh: a web identity token, or a container's authorization.
+/// Reads a file in which another program keeps a current token: a web identity token, or a container's authorization.
 public enum TokenFile {
   static let largest = 64 << 10
 
@@ -33,11 +33,11 @@ public enum TokenFile {
     public var exitStatus: ExitStatus { .noInput }
   }
 
-  /// What the file holds now, as it is.
+  /// The current content of the file, unchanged.
   ///
-  /// - Parameter path: absolute. A symbolic link is followed, since that is how Kubernetes puts a new token in place.
+  /// - Parameter path: absolute. Symbolic links are followed, since Kubernetes replaces tokens that way.
   public static func read(_ path: String) throws(Problem) -> SecretBytes {
-    // Without blocking: a FIFO with no writer would hold the caller up for good.
+    // Non-blocking: a FIFO without a writer would block the caller forever.
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
     defer { close(file) }

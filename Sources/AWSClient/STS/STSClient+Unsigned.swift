@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// What a role is asked for with, where an identity provider's word takes the place of a signature.
+/// The parameters of a role request in which an identity provider's statement replaces a signature.
 public struct FederatedRoleRequest: Sendable {
   public var roleARN: RoleARN
   public var duration: SessionDuration?
@@ -47,8 +47,8 @@ extension STSClient {
   /// `AssumeRoleWithSAML`: unsigned.
   ///
   /// - Parameters:
-  ///   - request: with a role of the assertion's.
-  ///   - principalARN: the provider that stands with that role in the assertion.
+  ///   - request: with a role from the assertion.
+  ///   - principalARN: the provider that the assertion lists with that role.
   public func assumeRoleWithSAML(
     _ request: FederatedRoleRequest, principalARN: String, assertion: SAMLAssertion, at endpoint: STSEndpoint,
     via route: NetworkSettings

@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// What a call brought, and what the audit log wants to know of it.
+/// The result of a call, with details for the audit log.
 public struct STSResult: Sendable {
   public let credential: Credential
   /// `arn:aws:sts::…:assumed-role/…`; nil for `GetSessionToken`.
@@ -13,8 +13,8 @@ public struct STSResult: Sendable {
 }
 
 extension STSResult {
-  /// Believes an answer only for what was asked: the account, the role's name and, where it was chosen here, the session's name of
-  /// `AssumedRoleUser.Arn` (`arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`, without the role's path).
+  /// Accepts a response only if it matches the request: the account, the role's name and, if it was chosen here, the session name
+  /// in `AssumedRoleUser.Arn` (`arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION`, without the role's path).
   func require(_ role: RoleARN, _ sessionName: RoleSessionName?) throws(MalformedResponse) {
     guard let arn = assumedRoleARN else { throw MalformedResponse(what: "no assumed role in it") }
     let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
@@ -25,7 +25,7 @@ extension STSResult {
   }
 }
 
-/// Who a credential is.
+/// The identity of a credential.
 public struct CallerIdentity: Sendable, Hashable {
   public let arn: String
   public let account: String
@@ -37,7 +37,7 @@ public struct AssumeRoleRequest: Sendable {
   public var link: RoleLink
   public var sessionName: RoleSessionName
   public var duration: SessionDuration
-  /// With the link's MFA serial.
+  /// Requires the link's MFA serial.
   public var tokenCode: SecretBytes?
 
   public init(link: RoleLink, sessionName: RoleSessionName, duration: SessionDuration, tokenCode: SecretBytes? = nil) {
@@ -50,9 +50,9 @@ public struct AssumeRoleRequest: Sendable {
 
 /// `GetFederationToken`'s parameters (STS API).
 public struct FederationRequest: Sendable {
-  /// The longest name that it takes, in characters.
+  /// The maximum length of a name, in characters.
   public static let maxNameLength = 32
-  /// Narrows nothing: without any policy such a session may do nothing at all, and with this one what its user may.
+  /// Restricts nothing: without a policy such a session has no permissions at all, and with this one it has those of its user.
   static let policy = #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#
 
   public var name: RoleSessionName
@@ -64,7 +64,7 @@ public struct FederationRequest: Sendable {
   }
 }
 
-/// Speaks to the AWS Security Token Service (API version 2011-06-15). Retries as ``AWSCaller`` says.
+/// A client for the AWS Security Token Service (API version 2011-06-15). Retries as described at ``AWSCaller``.
 public final class STSClient: Sendable {
   private let caller: AWSCaller
 
@@ -75,7 +75,7 @@ public final class STSClient: Sendable {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// - Parameter mayWait: whether it is tried again where that may help; else who calls will call again in his own time.
+  /// - Parameter mayWait: whether to retry; if false, the caller does so at its own pace.
   public func assumeRole(
     _ request: AssumeRoleRequest, signedBy credential: Credential, at endpoint: STSEndpoint, via route: NetworkSettings,
     mayWait: Bool = true
@@ -103,7 +103,7 @@ public final class STSClient: Sendable {
       for: (link.roleARN, request.sessionName))
   }
 
-  /// - Parameter mfa: the device's serial number and its code.
+  /// - Parameter mfa: the device's serial number and code.
   public func getSessionToken(
     duration: SessionDuration?, mfa: (serial: String, code: SecretBytes)?, signedBy credential: Credential,
     at endpoint: STSEndpoint, via route: NetworkSettings
@@ -143,8 +143,8 @@ public final class STSClient: Sendable {
   }
 
   /// - Parameters:
-  ///   - credential: nil for a call that proves who asks by what it holds.
-  ///   - asked: the role and the session's name that the answer must be of; nil for a call that names none.
+  ///   - credential: nil for a call whose content proves who is calling.
+  ///   - asked: the role and session name that the response must have; nil for a call that names none.
   func mint(
     _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: NetworkSettings,
     _ retries: RetryRule = .standard, for asked: (role: RoleARN, sessionName: RoleSessionName?)? = nil

@@ -2,8 +2,8 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// Turns credentials into a way to the console
-/// (IAM User Guide, "Enable custom identity broker access to the AWS console"). Retries as ``AWSCaller`` says.
+/// Exchanges credentials for a console sign-in (IAM User Guide, "Enable custom identity broker access to the AWS console"). Retries
+/// as described at ``AWSCaller``.
 public final class SignInClient: Sendable {
   private static let action = "GetSigninToken"
 
@@ -16,11 +16,11 @@ public final class SignInClient: Sendable {
     caller = AWSCaller(transport: transport, clock: clock, random: random)
   }
 
-  /// A token for one sign-in, within 15 minutes.
+  /// A token for one sign-in, valid for 15 minutes.
   ///
   /// - Parameters:
   ///   - credential: a temporary one.
-  ///   - duration: how long the console's session lives; AWS refuses it for a role that was assumed from a role.
+  ///   - duration: the duration of the console session; AWS refuses it for role chaining.
   /// - Throws: `AWSError`.
   public func getSigninToken(
     _ credential: Credential, duration: SessionDuration? = nil, at hosts: ConsoleHosts, via route: NetworkSettings
@@ -46,10 +46,10 @@ public final class SignInClient: Sendable {
     }
   }
 
-  /// Where the browser is sent; a secret, since whoever opens it is signed in.
+  /// The URL for the browser; a secret, since anybody who opens it is signed in.
   ///
   /// - Parameters:
-  ///   - issuer: where the console sends people whose session is over; nil for nowhere.
+  ///   - issuer: where the console sends users whose session has expired; nil for nowhere.
   ///   - destination: a page of the console.
   public static func loginURL(token: SecretBytes, issuer: String?, destination: String, at hosts: ConsoleHosts) -> SecretBytes {
     var query = FormBody()

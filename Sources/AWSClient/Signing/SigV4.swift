@@ -2,7 +2,7 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A request as Signature Version 4 sees it.
+/// A request in the form that Signature Version 4 signs.
 struct SignableRequest {
   var method: String
   /// As sent, percent-encoded.
@@ -11,7 +11,7 @@ struct SignableRequest {
   var query: String
   var headers: [(name: String, value: String)]
   var body: [UInt8]
-  /// S3 alone signs the path as it is; every other service its normal form.
+  /// Only S3 signs the path as it is; every other service signs the normalized form.
   var normalizesPath = true
 }
 
@@ -65,7 +65,7 @@ enum SigV4 {
 
   // MARK: canonical forms
 
-  /// Names in lower case and in order; values trimmed, runs of blanks made one; those of one name joined in their order.
+  /// Names in lower case and sorted; values trimmed, with runs of blanks reduced to one; values of the same name joined in order.
   static func canonicalHeaders(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)] {
     var values: [String: [String]] = [:]
     for header in headers { values[header.name.lowercased(), default: []].append(folded(header.value)) }
@@ -97,7 +97,7 @@ enum SigV4 {
       .map { "\($0.0)=\($0.1)" }.joined(separator: "&")
   }
 
-  /// Encoded as the signature wants it, whatever was encoded in it before.
+  /// Encoded as the signature requires, whatever was encoded before.
   private static func reencoded(_ text: Substring) -> String {
     var rest = text.utf8[...]
     var bytes = ByteBuffer()
@@ -112,7 +112,7 @@ enum SigV4 {
     return bytes.withBytes { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Percent-encoded but for the unreserved characters (RFC 3986, 2.3).
+  /// Percent-encoded except for the unreserved characters (RFC 3986, 2.3).
   static func encoded(_ text: String) -> String {
     var bytes = ByteBuffer()
     for byte in text.utf8 { encode(byte, into: &bytes) }
