@@ -1,23 +1,24 @@
 import Glibc
 import VaultModel
 
-/// An archive while it is being made: rows of a vault's log in a database of their own, each proven to follow the one before as it is copied.
+/// An archive in the making: rows of a vault's log in a database of their own, each proven to follow the one before as it is
+/// copied.
 ///
-/// The vault is read over a connection of its own, a few rows at a time, and no transaction stays open between them: rows never change, and
-/// whoever writes goes on writing. Memory stays the same however many rows there are. Not for two threads at one time.
+/// The vault is read over a separate connection, a few rows at a time, and no transaction stays open in between: rows never change,
+/// and writers continue to write. Memory use does not depend on the number of rows. Not for use by two threads at once.
 public final class ArchiveDraft {
   private let vault: Database
   private let draft: Database
   private let path: String
   private let vaultId: String
-  /// The parts that were archived before.
+  /// The parts archived earlier.
   public let earlier: [AuditKeyRows.Segment]
-  /// The last row that was copied.
+  /// The last row copied.
   public private(set) var place: ChainPosition
   public var first: Int64 { (earlier.last?.last ?? 0) + 1 }
   private static let batch: Int64 = 500
 
-  /// Begins a draft, in the place of one that was left there.
+  /// Begins a draft, replacing any that was left there.
   ///
   /// - Parameter vault: the path of the vault's database.
   public init(of vault: String, at path: String, now: Timestamp) throws {
@@ -33,7 +34,7 @@ public final class ArchiveDraft {
     place = ChainPosition(sequence: earlier.last?.last ?? 0, hash: earlier.last?.lastHash ?? AuditChain.root(vaultId: id))
     DatabaseFile.make(path)
     draft = try Database(path: path, access: .readWrite)
-    // Where anything fails, the draft is thrown away: it needs neither a journal nor the disk's word.
+    // After any failure the draft is discarded: it needs neither a journal nor a sync.
     try draft.execute(
       "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096; PRAGMA secure_delete = OFF")
     try Schema.make(in: draft)
@@ -45,12 +46,13 @@ public final class ArchiveDraft {
 
   deinit { Self.remove(path) }
 
-  /// Takes a draft away, and what SQLite or a compression left of one.
+  /// Removes a draft, and what SQLite or a compression left of one.
   private static func remove(_ path: String) {
     for suffix in ["", "-wal", "-shm", "-journal", ".gz"] { unlink(path + suffix) }
   }
 
-  /// The last row that may go: those from a time on stay, those whose code is still to come, and calls without an outcome with all after them.
+  /// The last row that may be archived. Rows from `time` on stay, as do rows that have no MAC yet, and calls without an outcome
+  /// with all rows after them.
   public func lastToArchive(before time: Timestamp, through known: Int64) throws -> Int64 {
     let bound = try vault.prepare(
       """
@@ -63,11 +65,11 @@ public final class ArchiveDraft {
     return min(known, (bound ?? 1) - 1)
   }
 
-  /// Copies the next rows, as far as `last`.
+  /// Copies the next rows, up to `last`.
   ///
-  /// - Parameter most: how many bytes the draft may have; it ends before that.
-  /// - Returns: whether there are more to come.
-  /// - Throws: `AuditChain.Fault` for a row that is not the one that must stand there.
+  /// - Parameter most: the size in bytes before which the draft ends.
+  /// - Returns: whether there are more rows.
+  /// - Throws: `AuditChain.Fault` for a row that is not the expected one.
   public func copy(through last: Int64, atMost most: Int) throws -> Bool {
     let rows = try vault.prepare(
       "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT \(Self.batch)"
@@ -93,10 +95,10 @@ public final class ArchiveDraft {
     return try Int(pages * (draft.statement("PRAGMA page_size").begin().first { $0.int(0) } ?? 0))
   }
 
-  /// Ends the rows with the head that is signed for the last of them, and puts the archive under its name.
+  /// Ends the rows with the signed checkpoint of the last one, and moves the archive to its final name.
   ///
-  /// - Returns: what the log is to say of it.
-  /// - Throws: `AuditChain.Fault` where what then stands on the disk does not verify; `DatabaseError`. There is no file then.
+  /// - Returns: what to log about it.
+  /// - Throws: `AuditChain.Fault` if the file on disk does not verify; `DatabaseError`. There is then no file.
   public func finish(_ end: AuditCheckpoint, as file: String, at now: Timestamp) throws -> AuditKeyRows.Segment {
     let ends = Set(earlier.map(\.last))
     for head in try AuditKeyRows.checkpoints(in: vault)
@@ -119,10 +121,10 @@ public final class ArchiveDraft {
       first: first, last: end.sequence, firstPrevious: previous, lastHash: end.hash, archivedAt: now, file: file, digest: digest)
   }
 
-  /// Takes away what an archiving left under the name that was ended before the log named it: an archive of ours, of rows that all still
-  /// stand in the log as they are, or the empty file that kept its name. Nothing is lost where it makes room for the next.
+  /// Removes what an interrupted archiving left under the name before the log named it: the vault's own archive, whose rows are all
+  /// still unchanged in the log, or the empty file that reserved its name. Nothing is lost by making room for the next one.
   ///
-  /// - Throws: `DatabaseError` where any other file is there.
+  /// - Throws: `DatabaseError` if there is any other file.
   public func makeRoom(for file: String, signedBy key: [UInt8]) throws {
     var status = stat()
     guard lstat(file, &status) == 0 else { return }

@@ -3,20 +3,20 @@ import Glibc
 import VaultModel
 import VaultSecrets
 
-/// Archived rows of an audit log: an SQLite database of the vault's own form, with these rows and the signed heads around them, in one
-/// gzip file (RFC 1952). Whoever has SQLite and gzip can read it, and ``AuditChain`` verifies it as it does a vault.
+/// Archived rows of an audit log: an SQLite database with the vault's own schema, these rows and the signed checkpoints around
+/// them, in one gzip file (RFC 1952). SQLite and gzip are enough to read it, and ``AuditChain`` verifies it like a vault.
 public enum AuditArchive {
-  /// So large does one become, unpacked, and then ends: the rest of the rows go into the next.
+  /// The unpacked size at which an archive ends: the other rows go into the next one.
   public static let fullAt = 3 << 30
-  /// An archive takes no more room than this when it is opened: 4 GiB.
+  /// The maximum unpacked size when an archive is opened: 4 GiB.
   static let largest = 4 << 30
-  /// Nor more than so many times its own size, once it is larger than ``small``: rows are compressed four or five times.
+  /// The maximum compression ratio above the size of ``small``: rows are compressed four or five times.
   static let maxFold = 60
   static let small = 16 << 20
-  /// The first form of the database that archives were made of (`0003_audit_evidence.sql`).
+  /// The first schema version with archives (`0003_audit_evidence.sql`).
   static let firstSchema = 3
 
-  /// It is no archive, or not the one that was meant.
+  /// The file is not an archive, or not the expected one.
   public struct Damage: ReportableError, Hashable {
     public let path: String
 
@@ -27,15 +27,15 @@ public enum AuditArchive {
     public var exitStatus: ExitStatus { .badData }
   }
 
-  /// Compresses a database file that nobody has open any more, and puts it on the disk under a new name, whole or not at all.
+  /// Compresses a database file that nobody has open any more, and writes it to the disk under a new name, atomically.
   ///
   /// - Returns: the file's digest.
-  /// - Throws: `DatabaseError` where there is such a file already, or the disk is full.
+  /// - Throws: `DatabaseError` if the file already exists, or the disk is full.
   public static func compress(_ database: String, to path: String) throws -> [UInt8] {
     let source = Glibc.open(database, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard source >= 0 else { throw DatabaseError.cannotOpen(path: database) }
     defer { close(source) }
-    // What is cut short has another name: it is nobody's archive.
+    // An incomplete file has another name, so it is never taken for an archive.
     let draft = path + draftSuffix
     unlink(draft)
     defer { unlink(draft) }
@@ -57,7 +57,7 @@ public enum AuditArchive {
       }
     }
     guard gzclose(stream) == Z_OK, fsync(target) == 0 else { throw failure(path) }
-    // A file that is there keeps its name: it is taken first, by an empty file, which works on every file system.
+    // An existing file keeps its name: the name is first reserved with an empty file, which works on every file system.
     let name = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard name >= 0 else { throw failure(path) }
     close(name)
@@ -71,10 +71,10 @@ public enum AuditArchive {
     }
   }
 
-  /// Of a file that is still being written.
+  /// The suffix of a file that is still being written.
   private static let draftSuffix = ".new.gz"
 
-  /// A name reaches the disk with its folder: the rows go from the log next.
+  /// The folder is synced to make the name durable: the rows are removed from the log next.
   private static func syncFolder(of path: String) throws {
     let parent = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/"
     let folder = Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -83,7 +83,7 @@ public enum AuditArchive {
     guard fsync(folder) == 0 else { throw failure(path) }
   }
 
-  /// Opens an archive: what is in it goes to a file without a name, so that memory does not grow with it.
+  /// Opens an archive. Its content goes to a file without a name, so that memory use does not grow with it.
   static func open(_ path: String, digest expected: [UInt8]?) throws -> Database {
     let source = try openRegular(path)
     if let expected, try digest(source, path) != expected {
@@ -108,7 +108,7 @@ public enum AuditArchive {
     return try Database(path: draft, access: .readOnly)
   }
 
-  /// Opens a file for reading, whoever named it: what is no file (a pipe, a device) is an error and not a wait.
+  /// Opens a regular file for reading. Anything else (a pipe, a device) is an error and never blocks.
   static func openRegular(_ path: String) throws -> Int32 {
     let file = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard file >= 0 else { throw failure(path) }
@@ -120,7 +120,7 @@ public enum AuditArchive {
     return file
   }
 
-  /// Takes `source` over.
+  /// Copies and unpacks `source`.
   private static func unpack(_ source: Int32, to target: Int32, _ path: String) throws {
     var status = stat()
     fstat(source, &status)
@@ -143,7 +143,7 @@ public enum AuditArchive {
       guard total <= limit else { throw Damage(path: path) }
       guard buffer.withUnsafeBytes({ write(target, $0.baseAddress, Int(count)) }) == Int(count) else { throw failure(path) }
     }
-    // A stream that was cut ends without an error, and then closes with one (zlib, `gzread`).
+    // A truncated stream ends without an error, and then fails to close (zlib, `gzread`).
     var code: Int32 = Z_OK
     gzerror(stream, &code)
     guard total > 0, code == Z_OK || code == Z_STREAM_END else { throw Damage(path: path) }

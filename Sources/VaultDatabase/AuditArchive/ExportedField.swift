@@ -1,20 +1,20 @@
-/// The fields of a row's line of JSON, in the order in which they are written.
+/// The fields of a row's JSON line, in the order in which they are written.
 enum ExportedField {
   enum Kind { case text, number, time, flag, bytes(Int) }
 
   struct Field {
     let name: StaticString
-    /// The first 33 are the columns that the hash goes over, in their order; the others are ``Proof``.
+    /// The first 33 are the hashed columns, in order; the others are ``Proof``.
     let place: Int
     let kind: Kind
-    /// Whether a row without it is none.
+    /// Whether a row without it is invalid.
     var isNeeded = false
   }
 
   enum Proof {
     static let timeMillis = 33, issuedAtMillis = 34, expiresAtMillis = 35, hash = 36, previousHash = 37, mac = 38
     static let vault = 39, signedAt = 40, publicKey = 41, signature = 42
-    /// What is said of the executable, which the hash goes over.
+    /// The note on the executable, which is hashed.
     static let proven = 43
     static let count = 44
   }

@@ -3,22 +3,22 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A file of JSON Lines that `vault audit export` wrote, held against itself and against what an auditor was given.
+/// A JSON Lines file written by `vault audit export`, checked against itself and against an auditor's key material.
 public struct ExportedLog {
-  /// What is wrong: the first row where it is, and how.
+  /// The first invalid row, and what is wrong with it.
   public enum Fault: Sendable, Hashable, CustomStringConvertible {
     case unreadable(line: Int, why: String)
     case changed(sequence: Int64)
-    /// Not in the file, though one behind it is.
+    /// Missing from the file, though a later row is there.
     case removed(sequence: Int64)
     case moved(sequence: Int64, line: Int)
-    /// Stands there a second time, or behind one that comes after it.
+    /// A duplicate, or a row after one that comes later in the log.
     case inserted(sequence: Int64, line: Int)
-    /// The row is whole by itself and follows another one than stands before it.
+    /// The row itself is intact but follows a different one than the row before it.
     case unbound(sequence: Int64)
     case forged(sequence: Int64)
     case head(sequence: Int64)
-    /// The heads are signed by another key than the auditor's.
+    /// The checkpoints are signed by another key than the auditor's.
     case signer(sequence: Int64, key: [UInt8])
     case otherVault(sequence: Int64)
 
@@ -38,18 +38,18 @@ public struct ExportedLog {
     }
   }
 
-  /// A file in which no row is wrong.
+  /// The result for a file without an invalid row.
   public struct Proof: Sendable, Hashable {
     public var first: Int64 = 0
     public var last: Int64 = 0
     public var rows: Int64 = 0
-    /// Rows between the first and the last that are not in the file: nothing is proven of them.
+    /// Rows between the first and the last that are not in the file: nothing is proven about them.
     public var missing: Int64 = 0
-    /// The last row that a signed head vouches for, with all before it; 0 where there is no head.
+    /// The last row that a signed checkpoint covers, with all rows before it; 0 without a checkpoint.
     public var signedUpTo: Int64 = 0
-    /// Who signed.
+    /// The key of the signer.
     public var signer: [UInt8]?
-    /// Rows whose code was checked with an auditor's key.
+    /// Rows whose MAC was verified with an auditor's key.
     public var codes: Int64 = 0
   }
 
@@ -58,19 +58,19 @@ public struct ExportedLog {
     case broken(Fault)
   }
 
-  /// How many rows an auditor's key is taken forward at most, so that a hostile number keeps nobody busy.
+  /// The maximum number of rows by which an auditor's key is advanced, so that a hostile number cannot use up time.
   static let maxGap: Int64 = 100_000_000
 
-  /// Whether a file is one of JSON Lines: its first byte, uncompressed, is that of an object.
+  /// Whether a file is JSON Lines: its first byte, uncompressed, begins an object.
   public static func isOne(_ path: String) -> Bool {
     guard let file = try? LineFile(path) else { return false }
     let first = try? file.next { line in line.first { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D } == UInt8(ascii: "{") }
     return first == true
   }
 
-  /// Goes over a file and names the first row that is wrong.
+  /// Verifies a file and reports the first invalid row.
   ///
-  /// - Parameter isPart: rows may be missing, as a filter leaves them out.
+  /// - Parameter isPart: rows may be missing, as with a filter.
   public static func verify(_ path: String, against verification: VerificationInput, isPart: Bool) throws -> Verdict {
     var pass = Pass(verification, isPart: isPart)
     let file = try LineFile(path)
@@ -84,7 +84,7 @@ public struct ExportedLog {
     return .sound(pass.proof)
   }
 
-  /// A row that is missing may stand further on.
+  /// A missing row may appear later in the file.
   private static func moved(_ sequence: Int64, _ file: LineFile, _ row: inout ExportedRow) throws -> Fault? {
     while let isIt = try file.next({ line in row.read(line) == nil && row.sequence == sequence }) {
       if isIt { return .moved(sequence: sequence, line: file.number) }
@@ -100,7 +100,7 @@ public struct ExportedLog {
     private var hash = [UInt8](repeating: 0, count: 32)
     private var computed = [UInt8](repeating: 0, count: 32)
     private var vaultId: String?
-    /// What the first row of the log, where it is in the file, says of what stood before it.
+    /// The hash before the first row of the log, from that row, if it is in the file.
     private var root: [UInt8]?
     private var firstWithout: Int64?
     private var hasSeenMAC = false
@@ -122,7 +122,7 @@ public struct ExportedLog {
         if let stated = row.previousHash, !Self.isSame(stated, hash) { return .unbound(sequence: sequence) }
         hash.withUnsafeBytes { row.computeHash(after: $0, into: &computed) }
       } else {
-        // The hash of a row that is not in the file is written with the next one; what is not there was taken out.
+        // The next row contains the hash of a row that was left out of the file; a row without it was removed.
         guard let stated = row.previousHash else {
           return sequence > 1 ? .removed(sequence: sequence - 1) : .changed(sequence: 1)
         }
@@ -143,7 +143,7 @@ public struct ExportedLog {
       return memcmp(start, hash, hash.count) == 0
     }
 
-    /// Codes have no gaps but at the end.
+    /// MACs have no gaps except at the end.
     private mutating func macFault(_ row: borrowing ExportedRow) -> Fault? {
       let stated = row.mac
       if stated == nil {
@@ -174,11 +174,11 @@ public struct ExportedLog {
       guard vault == vaultId ?? vault, root.map({ $0 == AuditChain.root(vaultId: vault) }) ?? true else {
         return .otherVault(sequence: row.sequence)
       }
-      // A head is signed only once every row has its code.
+      // A checkpoint is signed only once every row has its MAC.
       guard row.mac != nil, firstWithout == nil else { return .forged(sequence: firstWithout ?? row.sequence) }
       vaultId = vault
       proof.signer = head.publicKey
-      // Behind a gap a head proves its own row, and those since the gap.
+      // After a gap, a checkpoint proves its own row and those since the gap.
       proof.signedUpTo = row.sequence
       return nil
     }

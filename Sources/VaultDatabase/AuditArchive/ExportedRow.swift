@@ -3,14 +3,14 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A row of the audit log as a line of JSON has it: the values of its columns, and what proves them.
+/// An audit row parsed from a JSON line: the values of its columns and their proof.
 ///
-/// Filled again for each line: a million lines cost no memory, and nothing of them is made a `String`.
+/// Reused for each line, so that a million lines cost no memory, and no `String` is made.
 struct ExportedRow: ~Copyable {
   private typealias Field = ExportedField.Field
   private typealias Proof = ExportedField.Proof
 
-  /// Where a value lies: in the text of the row, or by itself.
+  /// Where a value is: in the text of the row, or separate.
   private enum Value {
     case none
     case text(Range<Int>)
@@ -18,7 +18,7 @@ struct ExportedRow: ~Copyable {
   }
 
   private let values = UnsafeMutablePointer<Value>.allocate(capacity: Proof.count)
-  /// Which were there, a bit for each.
+  /// The fields that were present, one bit each.
   private var isSet: UInt64 = 0
   private var text = ByteBuffer()
   private var name = ByteBuffer()
@@ -30,9 +30,9 @@ struct ExportedRow: ~Copyable {
 
   deinit { values.deallocate() }
 
-  /// Takes in a line.
+  /// Parses a line.
   ///
-  /// - Returns: what is wrong with it; nil for a row.
+  /// - Returns: what is wrong with it; nil for a valid row.
   mutating func read(_ line: UnsafeRawBufferPointer) -> String? {
     values.update(repeating: .none, count: Proof.count)
     isSet = 0
@@ -55,7 +55,7 @@ struct ExportedRow: ~Copyable {
     if scanner.take("}") { return nil }
     var expected = 0
     repeat {
-      // Fields come in the order in which they are written, as a rule.
+      // Fields usually come in the order in which they are written.
       if expected < fields.count, scanner.take(field: fields[expected].name) {
         if let fault = value(of: fields[expected], &scanner) { return fault }
         expected += 1
@@ -120,7 +120,7 @@ struct ExportedRow: ~Copyable {
     return nil
   }
 
-  /// Puts together what the text of a time says and what it leaves out.
+  /// Combines the text of a time with the part that it leaves out.
   private func addMillis() -> String? {
     for (place, millis) in [(2, Proof.timeMillis), (12, Proof.issuedAtMillis), (13, Proof.expiresAtMillis)] {
       guard case .number(let more) = values[millis] else { continue }
@@ -132,12 +132,12 @@ struct ExportedRow: ~Copyable {
 
   var sequence: Int64 { number(0) ?? 0 }
 
-  /// The hash that the row has, and that its predecessor is said to have; good until the next line.
+  /// The hash of the row, and the one it states for its predecessor; valid until the next line.
   var hash: UnsafeRawBufferPointer { bytes(Proof.hash) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
   var previousHash: UnsafeRawBufferPointer? { bytes(Proof.previousHash) }
   var mac: UnsafeRawBufferPointer? { bytes(Proof.mac) }
 
-  /// The signed head that stands on the row, and the vault that it is of; nil where it is none.
+  /// The signed checkpoint at the row, and its vault; nil if it is missing or invalid.
   var checkpoint: (head: AuditCheckpoint, vaultId: String)? {
     guard hasCheckpoint, let vault = bytes(Proof.vault), let signedAt = number(Proof.signedAt), let key = bytes(Proof.publicKey),
       let signature = bytes(Proof.signature)
@@ -149,7 +149,7 @@ struct ExportedRow: ~Copyable {
     )
   }
 
-  /// Whether there is a head, whatever it holds.
+  /// Whether there is a checkpoint, whatever its content.
   var claimsCheckpoint: Bool { hasCheckpoint }
 
   private func number(_ place: Int) -> Int64? { if case .number(let number) = values[place] { number } else { nil } }
@@ -157,7 +157,7 @@ struct ExportedRow: ~Copyable {
     if case .text(let range) = values[place] { UnsafeRawBufferPointer(rebasing: text.bytes[range]) } else { nil }
   }
 
-  /// The hash of the canonical form of the row (``CanonicalRow``) behind its predecessor's hash.
+  /// The hash of the predecessor's hash followed by the canonical form of the row (``CanonicalRow``).
   mutating func computeHash(after previous: UnsafeRawBufferPointer, into digest: inout [UInt8]) {
     form.removeAll()
     form.append(previous)
@@ -173,15 +173,15 @@ struct ExportedRow: ~Copyable {
   }
 }
 
-/// Reads `2026-11-27T07:16:40Z` by the million: a date is worked out once.
+/// Reads `2026-11-27T07:16:40Z` by the million: a date is computed only once.
 private struct DayReader {
-  /// The date as it was written, with the `T` behind it.
+  /// The date as written, with the `T` after it.
   private var date: (UInt64, UInt32) = (0, 0)
   private var start: Int64 = 0
 
   /// - Parameter text: 20 bytes.
   mutating func milliseconds(_ text: UnsafeRawBufferPointer) -> Int64? {
-    // The byte behind the `T` is left out.
+    // Leaves out the byte after the `T`.
     let today = (
       text.loadUnaligned(as: UInt64.self),
       UInt32(littleEndian: text.loadUnaligned(fromByteOffset: 8, as: UInt32.self)) & 0x00FF_FFFF
@@ -192,7 +192,7 @@ private struct DayReader {
     return time.milliseconds
   }
 
-  /// Of the clock; nil where it is not written as we write it.
+  /// Seconds of the day; nil unless written in the vault's own format.
   private static func seconds(_ text: UnsafeRawBufferPointer) -> Int64? {
     guard text[10] == UInt8(ascii: "T"), text[13] == UInt8(ascii: ":"), text[16] == UInt8(ascii: ":"),
       text[19] == UInt8(ascii: "Z"),

@@ -1,9 +1,9 @@
-/// Takes a stream of JSON apart into the objects that are wanted, however long it is: each object, or text, of the array behind one of some
-/// names of the top object, or of a top array; else each top object itself.
+/// Splits a JSON stream of any length into the wanted objects: each object or string of an array with one of the given names in the
+/// top-level object, or of a top-level array; otherwise each top-level object.
 ///
-/// It looks at strings and brackets alone; whether an object is JSON is for who takes it.
+/// It tracks only strings and brackets; the receiver checks whether an object is valid JSON.
 struct JSONPieces {
-  /// What comes makes no sense, or an object is longer than any.
+  /// The input is invalid, or an object is too long.
   struct Damage: Error {}
 
   enum Source: Sendable { case top, array(name: String) }
@@ -17,21 +17,21 @@ struct JSONPieces {
   private var source = Source.top
   private var isInString = false
   private var isEscaped = false
-  /// The last string of the top object, while it may be a name.
+  /// The last string of the top-level object, as long as it may be a name.
   private var word: [UInt8] = []
   private var name: [UInt8] = []
-  /// Whether everything that began has ended.
+  /// Whether everything that was opened is closed.
   var isWhole: Bool { depth == 0 && !isInString }
 
   /// - Parameters:
-  ///   - names: of arrays in the top object, whose objects are wanted.
-  ///   - longest: bytes of one object.
+  ///   - names: of arrays in the top-level object whose objects are wanted.
+  ///   - longest: the maximum size of an object in bytes.
   init(arraysNamed names: [String], longest: Int) {
     self.names = names.map { Array($0.utf8) }
     self.longest = longest
   }
 
-  /// Lends each object that ends in this piece.
+  /// Lends each object that ends in this piece to `body`.
   mutating func take(_ bytes: UnsafeRawBufferPointer, _ body: ([UInt8], Source) throws -> Void) throws {
     for byte in bytes {
       let begins = depth == wanted && !isInString && (byte == UInt8(ascii: "{") || byte == UInt8(ascii: "\"") && wanted > 0)
@@ -62,7 +62,7 @@ struct JSONPieces {
           try body(object, source)
           object.removeAll(keepingCapacity: true)
         } else if depth < wanted {
-          // Behind the array nothing more is wanted of the top object.
+          // After the array, nothing more of the top-level object is wanted.
           wanted = depth == 0 ? 0 : Int.max
           object.removeAll(keepingCapacity: true)
         }
@@ -89,7 +89,7 @@ struct JSONPieces {
 
   private mutating func open(array: Bool) throws {
     depth += 1
-    // Deeper than SQLite takes it.
+    // Deeper than SQLite accepts.
     guard depth < 1_000 else { throw Damage() }
     guard array, wanted == 0 else { return }
     if depth == 1 {

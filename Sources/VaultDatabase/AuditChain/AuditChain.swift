@@ -2,15 +2,15 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// The chain that binds each row of the audit log to the one before it.
+/// The hash chain that binds each row of the audit log to the one before it.
 ///
-/// hash = BLAKE2b-256(previous hash ‖ canonical form), the form being ``CanonicalRow``'s, whose first field is the row's number. The first
-/// row's previous hash is BLAKE2b-256 of the vault's id, so that a log belongs to one vault.
+/// hash = BLAKE2b-256(previous hash ‖ canonical form), in the form of ``CanonicalRow``, whose first field is the row's number. The
+/// first row's previous hash is BLAKE2b-256 of the vault's id, so that a log belongs to one vault.
 public enum AuditChain {
-  /// What stands before the first row of a vault's log.
+  /// The hash before the first row of a vault's log.
   public static func root(vaultId: String) -> [UInt8] { blake2b(Array("vault-audit-2\n\(vaultId)".utf8)) }
 
-  /// A row's hash. `record.hash` is not looked at.
+  /// A row's hash. `record.hash` is ignored.
   public static func hash(of record: AuditRecord, after previous: [UInt8]) -> [UInt8] {
     var form = CanonicalRow()
     form.begin(after: previous)
@@ -18,35 +18,35 @@ public enum AuditChain {
     return form.hash()
   }
 
-  /// What is wrong with a log: the first row where it is, and how.
+  /// The first invalid row of a log, and what is wrong with it.
   public enum Fault: Error, Hashable, CustomStringConvertible {
     case changed(sequence: Int64)
     case missing(sequence: Int64)
     case inserted(sequence: Int64)
     case reordered(sequence: Int64, standsAt: Int64)
-    /// The row is whole by itself and follows another one than stands before it.
+    /// The row itself is intact but follows a different one than the row before it.
     case unbound(sequence: Int64)
-    /// The code of the row is not the ratchet's, or it has none where there must be one.
+    /// The row's MAC is not the ratchet's, or is missing where it is required.
     case forged(sequence: Int64)
-    /// A signed head that says something else of the row, or is not signed by the vault.
+    /// A signed checkpoint that contradicts the row, or is not signed by the vault.
     case checkpoint(sequence: Int64)
-    /// Rows that were there when the key store was told of the log's head.
+    /// Rows are missing that existed when the checkpoint was anchored.
     case truncated(after: Int64, expected: Int64)
-    /// The whole vault is an older one.
+    /// The whole vault is an older copy.
     case rolledBack(to: Int64, expected: Int64)
-    /// Up to this row the log is not the one that the key store was told of.
+    /// Up to this row, the log differs from the one of the anchored checkpoint.
     case rewritten(sequence: Int64)
-    /// The key store has no word of a log that it was told of.
+    /// The key store has no checkpoint of a log that was anchored in it.
     case checkpointMissing
-    /// An archived segment that the log does not name, or that is not what the log says.
+    /// An archived segment that the log does not name, or that differs from what the log says.
     case segment(sequence: Int64)
-    /// An archived part whose last row no signed head bears out.
+    /// An archived part whose last row has no valid signed checkpoint.
     case unsigned(sequence: Int64)
-    /// Reports would not find rows, or would find others, by this index.
+    /// With this index, reports would miss rows or find wrong ones.
     case index(what: String)
-    /// The tables are not the ones that the vault made: rows could be swallowed, or be others for each who asks.
+    /// The tables are not those that the vault created: rows could be swallowed, or differ with every read.
     case unguarded(what: String)
-    /// The log got a second key that signs its heads, and nobody had accepted it as it stood.
+    /// The log got a second checkpoint signing key although nobody had accepted it in its state.
     case keysMadeAgain(sequence: Int64)
 
     public var description: String {
@@ -77,7 +77,7 @@ public enum AuditChain {
     case broken(Fault)
   }
 
-  /// Goes over the whole log and names the first row that is wrong.
+  /// Verifies the whole log and reports the first invalid row.
   public static func verify(_ reader: VaultReader, against verification: VerificationInput = VerificationInput()) throws
     -> Verdict
   {
@@ -86,18 +86,18 @@ public enum AuditChain {
   }
 }
 
-/// What a log is held against, beside itself.
+/// What a log is verified against, besides itself.
 public struct VerificationInput: Sendable {
-  /// The head that the key store holds.
+  /// The checkpoint in the key store.
   public var anchoredCheckpoint: AuditCheckpoint?
-  /// An auditor's copy of the ratchet's key at some row.
+  /// An auditor's copy of the ratchet's key at a row.
   public var key: AuditVerificationKey?
-  /// The vault's public key, as an auditor was given it; else the anchor's counts, else the database's own.
+  /// The vault's public key as given to an auditor; otherwise the anchored checkpoint's is used, or else the database's own.
   public var publicKey: [UInt8]?
 
-  /// Whether each entry of the indexes is looked at in a log of more than ``maxIndexed`` rows, too.
+  /// Whether each index entry is checked even in a log of more than ``maxIndexed`` rows.
   public var isThorough = false
-  /// So many take a third of a second.
+  /// Checking this many takes a third of a second.
   public static let maxIndexed: Int64 = 100_000
 
   public init(anchoredCheckpoint: AuditCheckpoint? = nil, key: AuditVerificationKey? = nil, publicKey: [UInt8]? = nil) {
@@ -107,12 +107,12 @@ public struct VerificationInput: Sendable {
   }
 }
 
-/// The ratchet's key at a row, given to an auditor, who can check that row's code and every later one.
+/// The ratchet's key at a row, given to an auditor, who can verify the MAC of that row and every later one.
 public struct AuditVerificationKey: Sendable {
   public let sequence: Int64
   public let key: SecretBytes
 
-  /// - Parameter text: `vault-audit-key-1 SEQUENCE HEX`, as `vault audit key --new` prints it; anything else is nil.
+  /// - Parameter text: `vault-audit-key-1 SEQUENCE HEX`, as `vault audit key --new` prints it; anything else gives nil.
   public init?(text: String) {
     let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
     guard words.count == 3, words[0] == "vault-audit-key-1", let sequence = Int64(words[1]), sequence > 0,

@@ -2,12 +2,13 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A signed head of the log: which row, its hash, when, and by which key.
+/// A checkpoint: a signed chain position, with time and key.
 ///
-/// Signed is "vault-checkpoint-1", a newline, and the vault's id, the sequence, the hash in hexadecimal and the time in milliseconds, each on a line.
+/// The signed text is "vault-checkpoint-1", a newline, and the vault's id, the sequence, the hash in hexadecimal and the time in
+/// milliseconds, each on a line.
 public struct AuditCheckpoint: Sendable, Hashable {
   public var sequence: Int64
-  /// Of the row; 32 bytes.
+  /// The hash of the row; 32 bytes.
   public var hash: [UInt8]
   public var signedAt: Timestamp
   /// Ed25519, 32 bytes.
@@ -23,7 +24,7 @@ public struct AuditCheckpoint: Sendable, Hashable {
     self.signature = signature
   }
 
-  /// Signs a head.
+  /// Signs a checkpoint.
   public init(sequence: Int64, hash: [UInt8], at time: Timestamp, vaultId: String, by key: SigningKey) {
     let text = Self.text(vaultId: vaultId, sequence: sequence, hash: hash, signedAt: time)
     self.init(sequence: sequence, hash: hash, signedAt: time, publicKey: key.publicKey, signature: key.sign(text))
@@ -42,12 +43,12 @@ public struct AuditCheckpoint: Sendable, Hashable {
 
   // MARK: as text, in the key store and in messages
 
-  /// One line: `vault-checkpoint-1 SEQUENCE HASH MILLISECONDS PUBLIC-KEY SIGNATURE`, in hexadecimal where it is bytes.
+  /// One line: `vault-checkpoint-1 SEQUENCE HASH MILLISECONDS PUBLIC-KEY SIGNATURE`, with bytes in hexadecimal.
   public var line: String {
     "vault-checkpoint-1 \(sequence) \(hex(hash)) \(signedAt.milliseconds) \(hex(publicKey)) \(hex(signature))"
   }
 
-  /// - Parameter line: as ``line`` has it; anything else is nil.
+  /// - Parameter line: in the format of ``line``; anything else gives nil.
   public init?(line: String) {
     let words = line.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count == 6, words[0] == "vault-checkpoint-1", let sequence = Int64(words[1]), sequence > 0,

@@ -1,7 +1,7 @@
 import VaultBytes
 
 extension ByteBuffer {
-  /// Adds a text's column of the canonical form (``CanonicalRow``).
+  /// Appends a text column of the canonical form (``CanonicalRow``).
   mutating func append(text: UnsafeRawBufferPointer) {
     append(5 + text.count) { place in
       place.storeBytes(of: 1, as: UInt8.self)
@@ -10,7 +10,7 @@ extension ByteBuffer {
     }
   }
 
-  /// Adds a number's column.
+  /// Appends an integer column.
   mutating func append(number: Int64) {
     append(9) { place in
       place.storeBytes(of: 2, as: UInt8.self)

@@ -2,9 +2,10 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// The canonical form of an audit row, over which its hash goes.
+/// The canonical form of an audit row, which is hashed.
 ///
-/// One byte, the version (2); then every column but the last three (hash, previous hash, MAC), in the order of ``AuditRows/columns``:
+/// One byte, the version (2); then every column except the last three (hash, previous hash, MAC), in the order of
+/// ``AuditRows/columns``:
 ///
 /// | column | bytes |
 /// | --- | --- |
@@ -12,13 +13,13 @@ import VaultSecrets
 /// | TEXT | `01`, length in 4 bytes big-endian, UTF-8 |
 /// | INTEGER | `02`, 8 bytes big-endian, two's complement |
 ///
-/// No two rows have the same form, and a number that became a text has another one.
+/// No two rows have the same form. A number stored as text has a different form.
 struct CanonicalRow: ~Copyable {
   static let version: UInt8 = 2
-  /// Columns that the form holds.
+  /// The number of columns in the form.
   static let count = 33
 
-  /// The previous row's hash, and then the form.
+  /// The previous row's hash, followed by the form.
   private var buffer = ByteBuffer()
 
   init() {}
@@ -39,9 +40,9 @@ struct CanonicalRow: ~Copyable {
     }
   }
 
-  /// A whole row of ``AuditRows/columns``.
+  /// Puts a whole row of ``AuditRows/columns``.
   ///
-  /// - Returns: false where a column holds what no version of the vault writes.
+  /// - Returns: false if a column holds a value that no version of the vault writes.
   mutating func put(row: Statement) -> Bool { row.appendForm(columns: Self.count, to: &buffer) }
 
   func hash() -> [UInt8] {
@@ -50,10 +51,10 @@ struct CanonicalRow: ~Copyable {
     return digest
   }
 
-  /// The form alone, without the hash that it began after; good until the next `begin`.
+  /// The form alone, without the preceding hash; valid until the next `begin`.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer.bytes[32...]) }
 
-  /// The hash, in bytes that are there already.
+  /// Writes the hash into an existing buffer.
   func hash(into digest: inout [UInt8]) { digest.withUnsafeMutableBytes { blake2b256(buffer.bytes, into: $0) } }
 }
 

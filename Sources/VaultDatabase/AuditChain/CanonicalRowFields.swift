@@ -1,17 +1,17 @@
-/// The columns of an audit row's canonical form (``CanonicalRow``), where they lie in it.
+/// The columns in the canonical form of an audit row (``CanonicalRow``), by position.
 ///
-/// Made once and used for row after row: nothing is copied, and nothing is believed before its length was looked at.
+/// Created once and reused for every row: nothing is copied, and every length is checked before use.
 public struct CanonicalRowFields {
   public enum Field: Sendable, Hashable {
     case none
-    /// Where the text's bytes lie; they need not be UTF-8.
+    /// The position of the text's bytes, which may not be UTF-8.
     case text(Range<Int>)
     case number(Int64)
   }
 
-  /// The longest form that is taken from outside: 1 MiB.
+  /// The longest form accepted from outside: 1 MiB.
   public static let longest = 1 << 20
-  /// The shortest: the version and a column of one byte each.
+  /// The shortest form: the version and one byte per column.
   public static let shortest = 1 + count
   static let count = Int(CanonicalRow.count)
 
@@ -19,14 +19,14 @@ public struct CanonicalRowFields {
 
   public init() { fields = [Field](repeating: .none, count: Self.count) }
 
-  /// The columns in the table's order, from `sequence` to `subject_version`.
+  /// The columns in table order, from `sequence` to `subject_version`.
   public subscript(_ column: Int) -> Field { fields[column] }
-  /// - Parameter field: any but `hash`, which the form does not hold.
+  /// - Parameter field: any except `hash`, which is not in the form.
   public subscript(_ field: AuditField) -> Field { fields[Int(field.rawValue)] }
 
-  /// Takes a form apart.
+  /// Parses a form.
   ///
-  /// - Returns: false where it is none of this version, or anything stands behind it.
+  /// - Returns: false if it does not have this version, or anything follows it.
   public mutating func read(_ form: UnsafeRawBufferPointer) -> Bool {
     guard (Self.shortest...Self.longest).contains(form.count), form[0] == CanonicalRow.version else { return false }
     var place = 1
@@ -53,7 +53,7 @@ public struct CanonicalRowFields {
     return place == form.count
   }
 
-  /// A text, repaired where it is not UTF-8; nil where the column holds none.
+  /// A text, repaired if it is not UTF-8; nil if the column holds none.
   public func text(_ field: AuditField, of form: UnsafeRawBufferPointer) -> String? {
     guard case .text(let range) = self[field] else { return nil }
     return String(decoding: UnsafeRawBufferPointer(rebasing: form[range]), as: UTF8.self)

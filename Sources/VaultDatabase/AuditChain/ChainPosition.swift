@@ -1,18 +1,18 @@
 import VaultModel
 import VaultSecrets
 
-/// A row of the log as the bytes that its hash goes over, good until the next row: for those who keep it elsewhere.
+/// The hashed bytes of an audit row, valid until the next row, for copies of the log kept elsewhere.
 public struct CanonicalRowHash {
   public let sequence: Int64
   /// The canonical form (``CanonicalRow``), without the previous row's hash.
   public let form: UnsafeRawBufferPointer
   public let previousHash: UnsafeRawBufferPointer
   public let hash: [UInt8]
-  /// The ratchet's code; 32 bytes.
+  /// The ratchet's MAC; 32 bytes.
   public let mac: UnsafeRawBufferPointer
 }
 
-/// A place in the log: a row's number and its hash. Before the first row, 0 and the root.
+/// A chain position: a row's number and its hash. Before the first row: 0 and the root.
 public struct ChainPosition: Sendable, Hashable {
   public var sequence: Int64
   public var hash: [UInt8]
@@ -24,7 +24,8 @@ public struct ChainPosition: Sendable, Hashable {
 }
 
 extension VaultReader {
-  /// The hash of a row; of the root for 0, and of the last row of an archive. Nil where the row is neither here nor known.
+  /// The hash of a row; for 0 the root's, and for the last row of an archive the archived one. Nil if the row is neither here nor
+  /// known.
   public func auditHash(of sequence: Int64) throws -> [UInt8]? {
     guard let database, let vaultId = try vaultId() else { return nil }
     if sequence == 0 { return AuditChain.root(vaultId: vaultId) }
@@ -35,7 +36,7 @@ extension VaultReader {
     ).begin().bind(sequence).first { $0.blob(0) }
   }
 
-  /// The last row that will not change any more: the one before the first whose code is still to come (docs/audit-log.md, "The codes").
+  /// The last row that will not change any more: the one before the first that has no MAC yet (docs/audit-log.md, "The codes").
   public func lastBoundSequence() throws -> Int64 {
     guard let database else { return 0 }
     return try database.statement(
@@ -46,10 +47,10 @@ extension VaultReader {
     ).begin().first { $0.int(0) } ?? 0
   }
 
-  /// The rows behind a place, as far as `last`, each proven to follow the one before.
+  /// The rows after a position, up to `last`, each proven to follow the one before.
   ///
-  /// - Parameter body: false where it wants no more; the row that it was given counts.
-  /// - Returns: what is wrong with the first row that is, which `body` has not seen.
+  /// - Parameter body: returns false to stop; the row that it was given counts.
+  /// - Returns: what is wrong with the first invalid row, which `body` has not seen.
   public func forEachAuditForm(
     after place: ChainPosition, through last: Int64, limit: Int, _ body: (CanonicalRowHash) throws -> Bool
   ) throws -> AuditChain.Fault? {

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// The query for a filter. Names and values are bound; the text is put together of fixed pieces.
+/// The query for a filter. Names and values are bound; the SQL consists of fixed pieces.
 package struct AuditQuery {
   enum Value {
     case text(String)
@@ -17,26 +17,26 @@ package struct AuditQuery {
   static let isNoSettledIntent: StaticString =
     "outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id)"
 
-  /// What rows must be that the indexes have not taken in yet: the newest, found from the end.
+  /// The condition for rows that are not in the indexes yet: the newest ones, found from the end.
   static let isPending = """
     pending IS NOT NULL AND sequence > coalesce((SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NULL \
     ORDER BY sequence DESC LIMIT 1), 0)
     """
 
-  /// What stands behind WHERE; empty where every row is wanted. Of two, each is of other rows: those that the indexes have, and the others.
+  /// The WHERE conditions; empty for every row. If there are two, they select disjoint rows: the indexed ones and the others.
   private let parts: [String]
-  /// Those of the conditions by their numbers, then the limit.
+  /// The values of the conditions, by number, then the limit.
   private(set) var values: [Value] = []
   /// The order of ``sql``.
   private let order: String
   let limit: String
-  /// A limit is taken from the newest, so that the rows come the other way round.
+  /// A limit selects the newest rows, so they come in reverse order.
   let isNewestFirst: Bool
-  /// Where a scan by sequence may begin: the first row of a time on, by the index of times, which is a few rows where the log has
-  /// millions. Nil where no beginning is asked for.
+  /// Where a scan by sequence may begin: the first row from a time on, found by the index of times, which reads a few rows where
+  /// the log has millions. Nil without a start time.
   let scanStart: String?
 
-  /// - Parameter defers: whether the log has rows that are not in the indexes (`0007_deferred_indexes.sql`).
+  /// - Parameter defers: whether the log has rows that are not indexed yet (`0007_deferred_indexes.sql`).
   init(_ filter: AuditFilter, defers: Bool) {
     var conditions: [String] = []
     var values: [Value] = []
@@ -55,7 +55,7 @@ package struct AuditQuery {
     want("session_id =", filter.session.map { .text($0) })
     want("sequence >", filter.after.map { .number($0) })
     want("sequence <=", filter.upTo.map { .number($0) })
-    // What makes the partial indexes fit: only few rows are no successes, or no deliveries.
+    // Makes the partial indexes usable: few rows are not successes, or not deliveries.
     if let outcome = filter.outcome, outcome != .success { conditions.append("outcome <> 'success'") }
     if let action = filter.action, action != .deliver { conditions.append("action <> 'Deliver'") }
     var role: (indexed: String, pending: String)?
@@ -69,7 +69,7 @@ package struct AuditQuery {
     if filter.outcome != .intent, !filter.includesIntents {
       conditions.append("(\(Self.isNoSettledIntent))")
     }
-    // With nothing but a time to go by, the order of time, which is that of the rows but where the clock was put back.
+    // With only a time to filter by: in order of time, which is the order of the rows unless the clock was set back.
     let times = (filter.since == nil ? 0 : 1) + (filter.until == nil ? 0 : 1)
     let isByTime = times > 0 && values.count == times
     if defers, isByTime || role != nil || filter.profile != nil || filter.user != nil || filter.session != nil {
@@ -94,13 +94,13 @@ package struct AuditQuery {
 
   /// The rows as ``VaultReader/auditRecords(_:)`` reads them.
   var sql: String { select("\(AuditRows.columns)", order: order + limit) }
-  /// The numbers of the newest rows that the limit allows.
+  /// The numbers of the newest rows within the limit.
   var newest: String { select("sequence", order: " ORDER BY sequence DESC" + limit) }
 
   /// - Parameters:
-  ///   - columns: with `sequence` among them.
-  ///   - bound: what they must be beside what the filter says.
-  ///   - order: with the limit, where there is one. Each part has it, so that no more rows than it allows are sorted.
+  ///   - columns: must include `sequence`.
+  ///   - bound: a further condition besides the filter's.
+  ///   - order: with the limit, if any. Each part has it, so that no more rows than that are sorted.
   func select(_ columns: String, bound: String? = nil, order: String) -> String {
     let selects = parts.map { part in
       let all = [bound, part.isEmpty ? nil : part].compactMap { $0 }
@@ -110,7 +110,7 @@ package struct AuditQuery {
     return selects.map { "SELECT * FROM (\($0)\(order))" }.joined(separator: " UNION ALL ") + order
   }
 
-  /// From one role to the next along the index: a log of a million rows has a few hundred of them.
+  /// Steps from one role to the next along the index: a log of a million rows has a few hundred roles.
   private static func roles(endingWith place: String, defers: Bool) -> String {
     let known = defers ? "role_arn IS NOT NULL AND pending IS NULL" : "role_arn IS NOT NULL"
     return """
@@ -122,10 +122,10 @@ package struct AuditQuery {
 
   /// A condition: the rows from the first one of a time on.
   ///
-  /// - Parameter place: of the time among the values.
+  /// - Parameter place: the position of the time among the values.
   static func first(since place: String, defers: Bool) -> String { "sequence >= (\(number(since: place, defers: defers)))" }
 
-  /// The number of the first row of a time on; null where there is none.
+  /// The number of the first row from a time on; null if there is none.
   package static func number(since place: String, defers: Bool) -> String {
     let indexed = "SELECT min(sequence) AS s FROM audit_event INDEXED BY audit_event_time WHERE time >= \(place)"
     guard defers else { return indexed }

@@ -1,13 +1,13 @@
 import VaultModel
 
-/// A column of the audit log that an export reads.
+/// A column of the audit log, as exports read it.
 public enum AuditField: Int32, Sendable, CaseIterable {
   case sequence, id, time, action, outcome, trigger, profile, roleARN, roleSessionName, sourceIdentity, sourceAccessKeyId
   case accessKeyId, issuedAt, expiresAt, durationSeconds, mfa, requestId, endpoint, reason, error, detail, sessionId, intentId
   case user, uid, pid, program, executable, directory, parent, host, hash
   case subject, subjectVersion, previousHash, mac
 
-  /// The columns of the table in the order of the cases.
+  /// The table's columns in the order of the cases.
   static let columns: StaticString = """
     sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, \
     access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, intent_id, \
@@ -15,7 +15,7 @@ public enum AuditField: Int32, Sendable, CaseIterable {
     """
 }
 
-/// A row of the audit log as bytes, good until the next row: an export makes no `String` of a million rows' texts.
+/// An audit row as bytes, valid until the next row: an export makes no `String` of a million rows' texts.
 public struct AuditRowView {
   private enum Row {
     case stored(VisitedRow)
@@ -26,10 +26,10 @@ public struct AuditRowView {
   init(_ row: VisitedRow) { self.row = .stored(row) }
   init(_ row: ShippedRow) { self.row = .shipped(row) }
 
-  /// Where a row of a team's log comes from; nil of this machine's own.
+  /// The origin of a row in a team's log; nil for a row of this machine.
   public var origin: RowOrigin? { if case .shipped(let row) = row { row.origin } else { nil } }
 
-  /// Lends a text as it is stored, until `body` returns; nil where there is none.
+  /// Lends a text as it is stored until `body` returns; nil if there is none.
   @inline(__always)
   public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) {
     switch row {
@@ -37,9 +37,9 @@ public struct AuditRowView {
     case .shipped(let row): row.withText(field, body)
     }
   }
-  /// Lends the row's hash, until `body` returns.
+  /// Lends the row's hash until `body` returns.
   public func withHash(_ body: (UnsafeRawBufferPointer) -> Void) { withBlob(.hash, body) }
-  /// Lends the bytes of another column that holds some (``AuditField/previousHash``, ``AuditField/mac``); empty where there are none.
+  /// Lends the bytes of another blob column (``AuditField/previousHash``, ``AuditField/mac``); empty if there are none.
   public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) {
     switch row {
     case .stored(let row): row.withBlob(Int(field.rawValue), body)
@@ -47,7 +47,7 @@ public struct AuditRowView {
     }
   }
 
-  /// Whether the kernel stood for which file the asking process ran.
+  /// Whether the kernel vouched for the file that the requesting process ran.
   public var isProven: Bool {
     var isProven = false
     withBytes(.executable) { isProven = $0?.isEmpty == false }
@@ -76,7 +76,7 @@ public struct AuditRowView {
   }
 }
 
-/// Hands the rows of a scan on, until one cannot be taken.
+/// Passes on the rows of a scan until one is rejected.
 private final class LineVisitor: RowVisitor {
   private let body: (AuditRowView) throws -> Void
   private(set) var failure: (any Error)?
@@ -94,7 +94,7 @@ private final class LineVisitor: RowVisitor {
 }
 
 extension VaultReader {
-  /// The rows that a filter wants, one at a time: memory stays the same however many there are.
+  /// The rows that match a filter, one at a time: memory use does not depend on their number.
   ///
   /// The order is that of ``auditRecords(_:)``.
   public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditRowView) throws -> Void) throws {
@@ -113,7 +113,7 @@ extension VaultReader {
 
   private func forEachFilteredLine(_ filter: AuditFilter, in database: Database, _ body: (AuditRowView) throws -> Void) throws {
     let query = AuditQuery(filter, defers: defersIndexes)
-    // The newest so many, oldest first: their first is looked for, so that nothing has to be sorted or kept.
+    // The newest rows within the limit, oldest first: the first of them is looked up, so that nothing has to be sorted or kept.
     let first = filter.limit != nil && !filter.reverse ? "sequence >= (SELECT min(sequence) FROM (\(query.newest)))" : nil
     let sql = query.select(
       "\(AuditField.columns)", bound: first ?? (filter.limit == nil ? query.scanStart : nil),

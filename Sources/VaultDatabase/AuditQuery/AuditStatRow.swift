@@ -1,31 +1,31 @@
 import VaultModel
 
-/// What statistics want of a row, its texts as numbers in ``AuditNames``.
+/// The fields of a row for statistics, with texts as numbers in ``AuditNames``.
 public struct AuditStatRow {
   public enum Kind: Sendable {
-    /// AWS, or a source of credentials, was asked.
+    /// A call to AWS or to a source of credentials.
     case call
-    /// Credentials were handed to a program.
+    /// Credentials were delivered to a program.
     case delivery
-    /// The vault itself was changed, locked, …
+    /// A change to the vault itself: a lock, …
     case other
   }
 
   public let time: Timestamp
   public let kind: Kind
-  /// It failed, was refused, or nobody knows.
+  /// It failed, was refused or has an unknown outcome.
   public let isFailure: Bool
-  /// The agent did it unasked.
+  /// The agent did it automatically.
   public let isRotation: Bool
   public let profile: Int?
   public let role: Int?
   public let user: Int
   public let program: Int
-  /// What it failed with.
+  /// The error that it failed with.
   public let error: Int?
 }
 
-/// The texts of the rows that were counted.
+/// The texts of the counted rows.
 public struct AuditNames: Sendable {
   public var profiles = NameTable()
   public var roles = NameTable()
@@ -51,16 +51,16 @@ extension AuditStatRow.Kind {
 }
 
 extension VaultReader {
-  /// Goes over the rows that a filter wants, oldest first; intents are left out, since their outcomes count.
+  /// Visits the rows that match a filter, oldest first; intents are left out, since their outcomes count.
   ///
-  /// One pass for every statistic: a `GROUP BY` for each of profile, role, user and program goes over the whole table each time, and
-  /// sorts it.
+  /// One pass serves every statistic: a `GROUP BY` for each of profile, role, user and program would scan and sort the whole table
+  /// each time.
   public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void)
     throws
   {
     guard let database else { return }
     let query = AuditQuery(filter, defers: defersIndexes)
-    // As ``Requester/shownProgram`` has it.
+    // As in ``Requester/shownProgram``.
     let program = "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END"
     let sql = query.select(
       "time, outcome, action, cause, profile, role_arn, user, \(program), error, sequence", bound: query.scanStart,
@@ -75,7 +75,7 @@ extension VaultReader {
       return number
     }
     while try statement.step() {
-      // Outcomes differ in their first letter: success, intent, and those that are no good.
+      // Outcomes differ in their first letter: success, intent and the failures.
       var outcome: UInt8 = 0
       statement.withBytes(1) { outcome = $0?.first ?? 0 }
       if outcome == UInt8(ascii: "i") { continue }

@@ -1,19 +1,19 @@
 import VaultModel
 
-/// What statistics want of a team's rows, one after the other, in whatever order they come.
+/// The statistics of a team's rows, one after another, in any order.
 public struct ShippedMarks {
   public var names = AuditNames()
   public var logins = NameTable()
   private var actions = NameTable()
   private var kinds: [AuditStatRow.Kind] = []
   private var user: [UInt8] = []
-  /// Rows that are dated after they were received.
+  /// Rows dated after they were received.
   public private(set) var ahead: Int64 = 0
 
   public init() {}
 
-  /// Lends a row's mark, its time as far as it is possible, and whose it is: `alice (laptop_1)`, as two logins may say the same user. Nothing
-  /// of an intent, since its outcome counts.
+  /// Lends a row's statistics, its time as far as it is plausible, and its user as `alice (laptop_1)`, as two logins may name the
+  /// same user. An intent gives nothing, since its outcome counts.
   public mutating func take(
     _ line: AuditRowView,
     _ body: (_ mark: AuditStatRow, _ login: Int, _ time: Int64, _ user: UnsafeRawBufferPointer) throws -> Void
@@ -49,9 +49,9 @@ public struct ShippedMarks {
   }
 }
 
-/// What the figures of a report are made of: a vault's own log, or a team's.
+/// The source of a report's figures: a vault's own log, or a team's.
 public protocol ReportSource {
-  /// Goes over the rows that a filter wants; once, and before anything else but the span is asked.
+  /// Visits the rows that match a filter; called once, and before anything except the span.
   func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws
   func auditSpan() throws -> (first: Timestamp, last: Timestamp)?
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth]

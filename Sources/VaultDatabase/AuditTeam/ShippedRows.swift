@@ -1,6 +1,6 @@
 import VaultModel
 
-/// Where a row of a team's log comes from, by the server's own word; good until the next row.
+/// The origin of a row in a team's log, according to the server; valid until the next row.
 public struct RowOrigin {
   /// The vault's id.
   public let vault: UnsafeRawBufferPointer
@@ -8,9 +8,9 @@ public struct RowOrigin {
   public let login: UnsafeRawBufferPointer
   /// By the server's clock, in milliseconds.
   public let receivedAt: Int64
-  /// Whether the server's owner or the lead says that this vault is this login's.
+  /// Whether the server's owner or the lead assigned this vault to this login.
   public let isEnrolled: Bool
-  /// By how many milliseconds a laptop's clock may be before the server's.
+  /// The number of milliseconds by which a laptop's clock may be ahead of the server's.
   public static let clockSkew: Int64 = 5 * 60_000
 
   public init(vault: UnsafeRawBufferPointer, login: UnsafeRawBufferPointer, receivedAt: Int64, isEnrolled: Bool) {
@@ -20,11 +20,11 @@ public struct RowOrigin {
     self.isEnrolled = isEnrolled
   }
 
-  /// Whether a time is later than the row came: then nobody knows when it was made.
+  /// Whether a time is later than the row's arrival: its real time is then unknown.
   public func isAhead(_ time: Int64) -> Bool { time > receivedAt.addingReportingOverflow(Self.clockSkew).partialValue }
 }
 
-/// A row whose columns lie in its form; good until the next row.
+/// A row whose columns are in its form; valid until the next row.
 struct ShippedRow {
   let sequence: Int64
   let fields: CanonicalRowFields
@@ -44,7 +44,7 @@ struct ShippedRow {
     return number
   }
 
-  /// Where a column stands in the form, which has no hash between its columns; nil for what is not in it.
+  /// The position of a column in the form, which does not include the hash; nil if the form does not have it.
   @inline(__always)
   private static func place(of field: AuditField) -> Int? {
     switch field {
@@ -55,20 +55,19 @@ struct ShippedRow {
   }
 }
 
-/// Rows that come from elsewhere, of any number of vaults: nothing of them is believed. They are numbered anew, in the order in which they
-/// come.
+/// Rows from elsewhere, of any number of vaults: nothing in them is trusted. They are renumbered in order of arrival.
 public struct ShippedRows {
   private var fields = CanonicalRowFields()
   private var count: Int64 = 0
-  /// Rows that were left out, because this version does not know what they say or because they make no sense.
+  /// Rows that were left out because this version does not understand them or they are invalid.
   public private(set) var leftOut = 0
 
   public init() {}
 
-  /// Lends a row as the reports take it, where it makes sense.
+  /// Lends a row in the form for reports, if it is valid.
   ///
   /// - Parameters:
-  ///   - form: as the row's hash goes over it; whatever it holds.
+  ///   - form: the hashed form of the row, whatever it holds.
   ///   - hash: 32 bytes.
   public mutating func take(
     _ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin, _ body: (AuditRowView) throws -> Void
@@ -81,7 +80,7 @@ public struct ShippedRows {
     try body(AuditRowView(ShippedRow(sequence: count, fields: fields, form: form, hash: hash, origin: origin)))
   }
 
-  /// What the table of a vault takes.
+  /// Whether the table of a vault accepts it.
   private func makesSense(_ form: UnsafeRawBufferPointer) -> Bool {
     guard fields.text(.action, of: form).flatMap({ AuditAction(rawValue: $0) }) != nil,
       fields.text(.outcome, of: form).flatMap({ AuditOutcome(rawValue: $0) }) != nil,
@@ -97,7 +96,7 @@ public struct ShippedRows {
 }
 
 extension AuditRowView {
-  /// Whether a column holds this very text.
+  /// Whether a column holds exactly this text.
   func isText(_ field: AuditField, _ text: StaticString) -> Bool {
     var isIt = false
     withBytes(field) { bytes in
@@ -109,7 +108,7 @@ extension AuditRowView {
 }
 
 extension AuditRecord {
-  /// A row that was lent, to keep.
+  /// A copy of a lent row.
   public init?(_ line: AuditRowView) {
     guard let action = AuditAction(rawValue: line.text(.action)), let outcome = AuditOutcome(rawValue: line.text(.outcome)),
       let trigger = AuditTrigger(rawValue: line.text(.trigger)), let uid = UInt32(exactly: line.number(.uid)),

@@ -1,11 +1,12 @@
 import VaultModel
 
-/// What the reports want of a team's rows beside counting them: the sessions, and how they were renewed. Only rows that make, end or fail a
-/// session are kept, in a database that SQLite keeps in a file without a name; how often each was used is summed up on the way.
+/// The part of a team's rows that reports need besides the counts: sessions, and how they were renewed. Only rows that issue or end
+/// a session, or fail to, are kept, in an SQLite database in a file without a name; the uses of each session are summed up on the
+/// way.
 ///
-/// Sessions and profiles are made of what the rows say of them. A session is one of its vault: ids of different vaults may be the same.
+/// Sessions and profiles are derived from the rows. A session belongs to its vault: ids of different vaults may be the same.
 public final class TeamLog {
-  /// Sessions whose use is summed up in memory before it is written.
+  /// Sessions whose uses are summed up in memory before they are written.
   private static let maxRemembered = 20_000
 
   private let database: Database
@@ -22,7 +23,8 @@ public final class TeamLog {
   public init() throws {
     database = try Database(path: "", access: .readWrite)
     try Schema.make(in: database)
-    // What is here is gone over once: three indexes do, and are made when all rows are there. Numbers of secrets are unique in one vault only.
+    // The rows are read only once: three indexes are enough, made when all rows are there. Numbers of secrets are unique only
+    // within one vault.
     for index in Self.indexes { try database.execute("DROP INDEX audit_event_" + index) }
     try database.execute("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -16384; BEGIN")
     try database.execute("INSERT INTO vault (id, created_at) VALUES ('vlt_team', 0)")
@@ -50,11 +52,11 @@ public final class TeamLog {
     "role_outcome",
   ]
 
-  /// Takes a row into account.
+  /// Adds a row.
   ///
   /// - Parameters:
-  ///   - time: when it was, as far as that is possible.
-  ///   - user: whose it is in the reports.
+  ///   - time: the time of the row, as far as it is plausible.
+  ///   - user: its user in the reports.
   public func add(_ line: AuditRowView, time: Int64, user: UnsafeRawBufferPointer) throws {
     try noteProfile(line)
     let isSuccess = line.isText(.outcome, "success")
@@ -65,7 +67,7 @@ public final class TeamLog {
     }
   }
 
-  /// Whether it makes or ends a session, or is a renewal that failed.
+  /// Whether it issues or ends a session, or is a failed renewal.
   private func isWanted(_ line: AuditRowView, isSuccess: Bool, hasSession: Bool) -> Bool {
     guard isSuccess else { return line.isText(.trigger, "rotation") }
     guard hasSession else { return false }
@@ -81,7 +83,7 @@ public final class TeamLog {
     try insert.bind(line.optionalNumber(.issuedAt)).bind(line.optionalNumber(.expiresAt))
     if hasSession { try bind(key) } else { try insert.bind(nil as Int64?) }
     try insert.bind(text: user)
-    // In the host's place the vault: what is replaced is replaced on the same machine.
+    // The vault takes the host's place: a session is replaced on the same machine.
     if let origin = line.origin { try insert.bind(text: origin.vault) } else { try bind(line, .host) }
     do {
       try insert.run()
@@ -144,7 +146,7 @@ public final class TeamLog {
     try addProfile.begin().bind(profiles[number]).bind(line.optionalText(.roleARN)).run()
   }
 
-  /// The sessions, once every row is there.
+  /// The sessions, once all rows were added.
   public func reader() throws -> VaultReader {
     try writeUses()
     try database.execute("COMMIT")
@@ -152,8 +154,8 @@ public final class TeamLog {
     return VaultReader(over: database)
   }
 
-  /// A session for each call that issued one, ended by the row that says so, and replaced by the next of the same user of the same vault for
-  /// the same profile.
+  /// A session for each call that issued one. It is ended by the row that says so, and replaced by the next one of the same user of
+  /// the same vault for the same profile.
   private static let sessions = """
     BEGIN;
     CREATE INDEX audit_event_role ON audit_event (role_arn, sequence) WHERE role_arn IS NOT NULL;

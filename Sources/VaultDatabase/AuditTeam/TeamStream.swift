@@ -1,24 +1,25 @@
 import VaultModel
 
-/// Rows on their way through a pipe, from the program that reads the team's server to the one that reports.
+/// The format of rows in the pipe from the program that reads the team's server to the one that reports.
 ///
-/// First `vault-team-rows-2` and a line break, then the times of the first and the last row in 8 bytes each; then each row as the length of
-/// what follows in 4 bytes, when it was received in 8, the lengths of its vault's id and its login in 2 each, whether it is enrolled in 1,
-/// these two, its hash, its form; at the end a length of 0 and the number of rows in 8 bytes. All little-endian, times in milliseconds. Without that end it is no answer.
+/// First `vault-team-rows-2` and a line break, then the times of the first and the last row in 8 bytes each. Then each row: the
+/// length of what follows in 4 bytes, the time of receipt in 8, the lengths of its vault's id and its login in 2 each, whether it
+/// is enrolled in 1, these two, its hash, its form. At the end a length of 0 and the number of rows in 8 bytes. All little-endian,
+/// times in milliseconds. Without that end the stream is invalid.
 public enum TeamStream {
   static let beginning = Array("vault-team-rows-2\n".utf8)
   static let headerLength = beginning.count + 16
   static let rowHeader = 13
   static let hashLength = 32
-  /// Bytes of an id or a login.
+  /// The maximum length of an id or a login in bytes.
   static let maxNameLength = 1_000
 
-  /// What comes out of the pipe makes no sense.
+  /// The data from the pipe is invalid.
   public struct Damage: Error {}
 
   public struct Writer {
     private var rows: UInt64 = 0
-    /// What is to be written; the caller takes it away.
+    /// The bytes to write; the caller removes them.
     public var bytes = TeamStream.beginning
 
     public init(first: Timestamp, last: Timestamp) {
@@ -30,7 +31,7 @@ public enum TeamStream {
       withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
-    /// - Parameter origin: with names that are as short as the server's.
+    /// - Parameter origin: with names no longer than the server's.
     public mutating func add(_ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin) {
       let vault = origin.vault.prefix(TeamStream.maxNameLength), login = origin.login.prefix(TeamStream.maxNameLength)
       add(UInt32(TeamStream.rowHeader + vault.count + login.count + form.count + hash.count))
@@ -54,7 +55,7 @@ public enum TeamStream {
   public struct Reader {
     private var bytes: [UInt8] = []
     private var rows: UInt64 = 0
-    /// The times of the first and the last row, once they are there.
+    /// The times of the first and the last row, once received.
     public private(set) var span: (first: Timestamp, last: Timestamp)?
     public private(set) var hasEnded = false
 
@@ -62,7 +63,7 @@ public enum TeamStream {
 
     public mutating func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
 
-    /// Reads what stands before the rows, once it is there.
+    /// Reads the header, once received.
     public mutating func takeHeader() throws {
       guard span == nil, bytes.count >= TeamStream.headerLength else { return }
       guard bytes.starts(with: TeamStream.beginning) else { throw Damage() }
@@ -76,7 +77,7 @@ public enum TeamStream {
       bytes.removeFirst(TeamStream.headerLength)
     }
 
-    /// Lends every whole row that is there to `body`.
+    /// Lends every complete row received to `body`.
     public mutating func take(
       _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer, _ origin: RowOrigin) throws -> Void
     ) throws {

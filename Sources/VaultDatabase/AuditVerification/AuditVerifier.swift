@@ -1,14 +1,14 @@
 import VaultModel
 import VaultSecrets
 
-/// One pass over the audit log, in the order of its rows, without making values of them: a million rows take about a second.
+/// One pass over the audit log, in order of its rows, without making values of them: a million rows take about a second.
 struct AuditVerifier {
   private let database: Database
   private let vaultId: String
   private let verification: VerificationInput
   private let isArchive: Bool
 
-  /// - Parameter isArchive: nothing but its own heads says where it ends, so the last row must have one.
+  /// - Parameter isArchive: only its own checkpoints say where it ends, so the last row must have one.
   init(_ database: Database, vaultId: String, _ verification: VerificationInput, isArchive: Bool) {
     self.database = database
     self.vaultId = vaultId
@@ -39,7 +39,7 @@ struct AuditVerifier {
     return .whole(rows: pass.sequence)
   }
 
-  /// What is no plain table may say one thing now and another one later, and a trigger can swallow rows.
+  /// Anything other than a plain table can change its answer from read to read, and a trigger can swallow rows.
   private func guards() throws -> AuditChain.Fault? {
     if isArchive {
       let tables = try database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'audit_event' AND type = 'table'")
@@ -55,7 +55,7 @@ struct AuditVerifier {
     }
   }
 
-  /// A log has its keys made once; again only where a person accepted it as it stood, which the next row says.
+  /// A log gets its keys once; again only if a user accepted it in its state, which the next row says.
   private func keysMadeAgain() throws -> AuditChain.Fault? {
     try database.prepare(
       """
@@ -67,7 +67,7 @@ struct AuditVerifier {
     ).begin().first { .keysMadeAgain(sequence: $0.int(0)) }
   }
 
-  /// Reports find rows by indexes, which are copies of what the rows say: somebody with the file can leave rows out of them.
+  /// Reports find rows by indexes, which are copies of row data: an attacker with access to the file can leave rows out of them.
   private func indexes() throws -> AuditChain.Fault? {
     let found = try database.prepare("PRAGMA integrity_check(audit_event)").begin().first { $0.text(0) }
     guard found == "ok" else { return .index(what: found ?? "nothing is said of them") }
@@ -92,11 +92,12 @@ struct AuditVerifier {
       else { return (start, .segment(sequence: segment.last)) }
       start = (segment.last, segment.lastHash)
     }
-    // Else somebody could take old rows out himself, with a head that the vault signed for another reason.
+    // Otherwise an attacker could remove old rows, using a checkpoint that the vault signed for another reason.
     if let last = segments.last, try !isAnnounced(last) {
       return (start, .segment(sequence: last.last))
     }
-    // Archived rows go a few at a time, the oldest first. Those that still stand must lead to the signed head at the end of theirs.
+    // Archived rows are removed a few at a time, the oldest first. Those that remain must lead to the signed checkpoint at the end
+    // of the segment.
     let oldest = try database.prepare("SELECT sequence, previous_hash FROM audit_event ORDER BY sequence LIMIT 1").begin().first {
       (sequence: $0.int(0), previous: $0.blob(1))
     }
@@ -107,7 +108,8 @@ struct AuditVerifier {
     return (start, nil)
   }
 
-  /// Whether the log itself says that these rows were archived. In an archive that begins behind others, the log that said it is elsewhere.
+  /// Whether the log itself says that these rows were archived. For an archive that begins after earlier ones, the log that says so
+  /// is elsewhere.
   private func isAnnounced(_ segment: AuditKeyRows.Segment) throws -> Bool {
     if try database.prepare("SELECT 1 FROM audit_event WHERE sequence = ?").begin().bind(segment.last + 1).first({ _ in true })
       == nil
@@ -136,7 +138,7 @@ struct AuditVerifier {
     guard let anchoredCheckpoint = verification.anchoredCheckpoint, anchoredCheckpoint.sequence > pass.sequence else {
       return nil
     }
-    // What else the vault did since would still stand in the other tables, had only rows of the log been cut off.
+    // If only audit rows had been cut off, the other tables would still hold what the vault did since.
     let newer = try database.prepare("SELECT EXISTS (SELECT 1 FROM session WHERE issued_at > ?)").begin()
       .bind(pass.lastTime).first { $0.int(0) != 0 }
     return newer == true
@@ -144,7 +146,7 @@ struct AuditVerifier {
       : .rolledBack(to: pass.sequence, expected: anchoredCheckpoint.sequence)
   }
 
-  /// Says more of a row that is wrong: whether it belongs elsewhere, and where the one is that belongs there.
+  /// Finds out more about an invalid row: whether it belongs elsewhere, and where the row is that belongs there.
   private func diagnose(_ fault: AuditChain.Fault, _ pass: VerificationPass) throws -> AuditChain.Fault {
     let sequence = pass.sequence
     switch fault {
@@ -154,7 +156,7 @@ struct AuditVerifier {
     do {
       let here = try row("sequence >= ? ORDER BY sequence", .number(sequence))
       guard let here else { return fault }
-      // A row's hash tells its true number.
+      // A row's hash reveals its true number.
       let own = (max(1, sequence - 64)...sequence + 64).first { number in
         var record = here.record
         record.sequence = number
@@ -180,7 +182,7 @@ struct AuditVerifier {
   }
 
   private func row(_ condition: String, _ key: Key) throws -> (record: AuditRecord, previous: [UInt8])? {
-    // Put together of fixed pieces; what is looked for is bound.
+    // Consists of fixed pieces; values are bound.
     let sql = "SELECT \(AuditRows.columns) FROM audit_event WHERE \(condition) LIMIT 1"
     let statement = try database.prepare(sql).begin()
     switch key {

@@ -1,14 +1,14 @@
 import CSQLite
 import VaultBytes
 
-// Rows by the million. What SQLite hands to a function of its caller's it hands over where it lies, without the checks, locks and returns
-// that every column of a statement costs.
+// For millions of rows: SQLite passes arguments to a custom function in place, without the checks, locks and calls that each column
+// of a statement costs.
 
-/// The columns of the row that a scan is at, until the visit returns; or a statement, until its next step.
+/// The columns of a scan's current row, until the visit returns; or of a statement, until its next step.
 struct VisitedRow {
   fileprivate let values: UnsafeMutablePointer<OpaquePointer?>
 
-  /// - Parameter statement: gives no other row meanwhile to another thread (SQLite, `sqlite3_column_value`).
+  /// - Parameter statement: must not return another row to another thread meanwhile (SQLite, `sqlite3_column_value`).
   init(_ statement: Statement, columns: Int, in values: UnsafeMutablePointer<OpaquePointer?>) {
     self.values = values
     for column in 0..<columns { values[column] = statement.value(Int32(column)) }
@@ -19,23 +19,23 @@ struct VisitedRow {
   func isNull(_ column: Int) -> Bool { sqlite3_value_type(values[column]) == SQLITE_NULL }
   func int(_ column: Int) -> Int64 { sqlite3_value_int64(values[column]) }
 
-  /// Lends a text as it is stored; nil where there is none.
+  /// Lends a text as it is stored; nil if there is none.
   @inline(__always)
   func withText<Result>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
     guard let start = sqlite3_value_text(values[column]) else { return body(nil) }
     return body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_value_bytes(values[column]))))
   }
 
-  /// Lends a blob where it lies.
+  /// Lends a blob in place.
   @inline(__always)
   func withBlob<Result>(_ column: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     let start = sqlite3_value_blob(values[column])
     return body(UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : Int(sqlite3_value_bytes(values[column]))))
   }
 
-  /// Adds the first columns in the form that the audit log's hashes are made of (``CanonicalRow``).
+  /// Appends the first columns in the hashed form of the audit log (``CanonicalRow``).
   ///
-  /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
+  /// - Returns: false if a column is neither NULL, nor text, nor integer.
   func appendForm(columns: Int, to buffer: inout ByteBuffer) -> Bool {
     for column in 0..<columns {
       let value = values[column]
@@ -52,22 +52,22 @@ struct VisitedRow {
   }
 }
 
-/// Looks at each row of a scan, for as long as it wants to.
+/// Visits each row of a scan until it stops.
 class RowVisitor {
-  /// - Returns: false where it has seen enough.
+  /// - Returns: false to stop.
   func visit(_ row: VisitedRow) -> Bool { false }
 }
 
 extension Database {
-  /// Shows the rows of the audit log to a visitor, one after the other, in their order.
+  /// Shows the rows of the audit log to a visitor, in order.
   ///
   /// - Parameters:
-  ///   - columns: what the visitor sees of each, with commas between.
-  ///   - part: after which row they begin and with which they end, and what else they must be; nil for every row there is.
+  ///   - columns: the columns that the visitor sees, separated by commas.
+  ///   - part: the row after which to begin, the last row, and further conditions; nil for all rows.
   func visit(
     _ columns: StaticString, in part: (after: Int64, upTo: Int64, condition: StaticString)? = nil, by visitor: RowVisitor
   ) throws(DatabaseError) {
-    // Released by SQLite, also where it refuses. What a hostile schema says may not call it.
+    // SQLite releases it, even if it refuses. SQL in a hostile schema may not call it.
     let code = sqlite3_create_function_v2(
       handle, "vault_visit", -1, SQLITE_UTF8 | SQLITE_DIRECTONLY, Unmanaged.passRetained(visitor).toOpaque(),
       { context, _, values in
@@ -77,11 +77,11 @@ extension Database {
       }, nil, nil,
       { visitor in if let visitor { Unmanaged<RowVisitor>.fromOpaque(visitor).release() } })
     guard code == SQLITE_OK else { throw failure(code) }
-    // The visitor is let go again.
+    // The visitor is released again.
     defer { sqlite3_create_function_v2(handle, "vault_visit", -1, SQLITE_UTF8, nil, nil, nil, nil, nil) }
     try readThrough()
-    // Put together of fixed pieces. The first row that it would return is the one at which the visitor stops. In which order SQLite looks
-    // at what is joined by AND is its own affair; within CASE it is not.
+    // Consists of fixed pieces. The first row that it would return is the one at which the visitor stops. SQLite may evaluate terms
+    // joined by AND in any order, but not those within CASE.
     let visit = "vault_visit(\(columns))"
     let bounds = "sequence > ?1 AND sequence <= ?2"
     let wanted = part.map { "\(bounds) AND CASE WHEN \(bounds) AND (\($0.condition)) THEN \(visit) ELSE 0 END" } ?? visit

@@ -1,31 +1,31 @@
 import VaultBytes
 import VaultSecrets
 
-/// Rows of the audit log on their way through a check: what each says of itself, and the forms that their hashes go over.
+/// Rows of the audit log being verified: what each states about itself, and the forms that are hashed.
 ///
-/// Each row says which hash it follows, so that the hashes of many can be computed side by side, and held against each other after.
+/// Each row names the hash that it follows, so many hashes can be computed side by side and compared afterwards.
 struct VerificationBatch: ~Copyable {
-  /// The 32 bytes of a hash, as they lie.
+  /// The 32 bytes of a hash, in place.
   typealias Hash = SIMD4<UInt64>
 
   struct Row {
     let sequence: Int64
     let time: Int64
-    /// What the row says of the one before it, of itself, and its code; nil where there are not 32 bytes.
+    /// The row's previous hash, its own hash and its MAC; nil unless there are 32 bytes.
     let previous: Hash?
     let hash: Hash?
     let code: Hash?
     let lacksMAC: Bool
-    /// False where a column holds what no version of the vault writes.
+    /// False if a column holds a value that no version of the vault writes.
     let hasForm: Bool
     /// The hash that it should have.
     fileprivate(set) var computed = Hash()
   }
 
-  /// Which columns are looked at beside the form's, in ``AuditRows/columns``.
+  /// The columns of ``AuditRows/columns`` that are read besides the form.
   private enum Column { static let (sequence, time, hash, previous, code) = (0, 2, 33, 34, 35) }
   private static let size = 64
-  /// Where rows are large there are fewer: a hostile file makes them megabytes.
+  /// A batch has fewer rows if they are large: a hostile file may make them megabytes.
   private static let memory = 1 << 20
 
   private(set) var rows: [Row] = []
@@ -79,7 +79,7 @@ struct VerificationBatch: ~Copyable {
 }
 
 extension VerificationBatch.Hash {
-  /// - Parameter bytes: 32 of them.
+  /// - Parameter bytes: 32 bytes.
   init(bytes: [UInt8]) {
     precondition(bytes.count == 32)
     self = bytes.withUnsafeBytes { $0.loadUnaligned(as: Self.self) }

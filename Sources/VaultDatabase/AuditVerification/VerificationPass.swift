@@ -1,30 +1,30 @@
 import VaultModel
 import VaultSecrets
 
-/// What a pass over the audit log knows between two rows, and the first fault that it finds.
+/// The state of a pass over the audit log between two rows, and the first fault found.
 final class VerificationPass: RowVisitor {
-  /// The last row that the key store knows of; 0 where it knows of none.
+  /// The last row that the key store knows of; 0 if it knows of none.
   private let anchored: Int64
   private let anchoredCheckpoint: AuditCheckpoint?
   let checkpoints: [AuditCheckpoint]
   private var nextCheckpoint = 0
-  /// The row of the next head to be looked at, signed or the key store's.
+  /// The row of the next checkpoint to check, signed or anchored.
   private var nextHead: Int64
   private var ratchet: Ratchet?
   private var batch = VerificationBatch()
-  /// The last good row's, until a fault: then the row's own number.
+  /// The number of the last valid row; after a fault, that of the invalid row.
   private(set) var sequence: Int64
   private var last: VerificationBatch.Hash
   private(set) var lastTime: Int64 = 0
-  /// The first row without a code, after one that has one.
+  /// The first row without a MAC after one that has one.
   private var firstWithout: Int64?
   private var hasSeenMAC = false
   private(set) var fault: AuditChain.Fault?
 
-  /// The last good row's.
+  /// The hash of the last valid row.
   var hash: [UInt8] { last.bytes }
 
-  /// - Parameter checkpoints: those after `start`, in their order.
+  /// - Parameter checkpoints: those after `start`, in order.
   init(start: (sequence: Int64, hash: [UInt8]), verification: VerificationInput, checkpoints: [AuditCheckpoint]) {
     anchoredCheckpoint = verification.anchoredCheckpoint
     anchored = verification.anchoredCheckpoint?.sequence ?? 0
@@ -47,7 +47,7 @@ final class VerificationPass: RowVisitor {
     return fault == nil
   }
 
-  /// Looks at the rows that were not looked at yet; behind the last one there may be some.
+  /// Checks the remaining rows.
   func finish() {
     guard fault == nil else { return }
     batch.computeHashes()
@@ -69,10 +69,10 @@ final class VerificationPass: RowVisitor {
     return sequence < nextHead ? nil : checkpointFault()
   }
 
-  /// Codes have no gaps: only what was written since the last unlocking may be without.
+  /// MACs have no gaps: only rows written since the last unlock may lack one.
   private func macFault(_ row: VerificationBatch.Row) -> AuditChain.Fault? {
     if row.lacksMAC {
-      // The key store is told of a head only once every row has its code.
+      // A checkpoint is anchored in the key store only once every row has its MAC.
       if sequence <= anchored { return .forged(sequence: sequence) }
       if hasSeenMAC, firstWithout == nil { firstWithout = sequence }
     } else {

@@ -1,17 +1,17 @@
 import VaultModel
 
-/// An event of AWS CloudTrail, as far as it says who had credentials and from where (CloudTrail User Guide, "Record contents").
+/// The part of an AWS CloudTrail event that says who had credentials, and from where (CloudTrail User Guide, "Record contents").
 public struct CloudTrailEvent: Sendable, Hashable {
-  /// One event's in every file in which it stands: CloudTrail may deliver it more than once.
+  /// The same in every file with this event: CloudTrail may deliver it more than once.
   public var id: String?
   public var name: String
   /// `sts.amazonaws.com`
   public var source: String
   public var time: Timestamp
   public var requestId: String?
-  /// An address, or the name of a service of AWS's that called for somebody.
+  /// An address, or the name of an AWS service that called on somebody's behalf.
   public var address: String?
-  /// The access key id that signed the call, and whose it is.
+  /// The access key id that signed the call, and its owner.
   public var callerKey: String?
   public var callerARN: String?
   /// The access key id that the call issued.
@@ -21,14 +21,15 @@ public struct CloudTrailEvent: Sendable, Hashable {
   public var errorCode: String?
 }
 
-/// Reads what CloudTrail writes: its files (`{"Records": […]}`), what `aws cloudtrail lookup-events` prints, and an event a line.
+/// Reads CloudTrail's formats: its files (`{"Records": […]}`), the output of `aws cloudtrail lookup-events`, and one event per
+/// line.
 public enum CloudTrail {
-  /// Bytes of one event, which CloudTrail keeps to 256 KB.
+  /// The maximum size of an event; CloudTrail limits it to 256 KB.
   static let longest = 1 << 20
-  /// Bytes that are handed to SQLite at once.
+  /// Bytes passed to SQLite at once.
   private static let batch = 256 << 10
 
-  /// It is nothing of CloudTrail's.
+  /// The file is not from CloudTrail.
   public struct NotCloudTrail: ReportableError, Hashable {
     public let path: String
     public var message: String { "\(path) holds no events of CloudTrail" }
@@ -38,7 +39,7 @@ public enum CloudTrail {
     public var exitStatus: ExitStatus { .badData }
   }
 
-  /// Lends each event of a file, which may be compressed. Memory stays the same however many there are.
+  /// Lends each event of a file, which may be compressed. Memory use does not depend on their number.
   public static func forEach(_ path: String, _ body: (CloudTrailEvent) throws -> Void) throws {
     let file = try LineFile(path)
     let database = try Database()
@@ -76,7 +77,7 @@ public enum CloudTrail {
     try database.prepare("SELECT json_valid(?)").begin().bind(text).first { $0.int(0) == 1 } == true
   }
 
-  /// What `lookup-events` prints has each event as a text in its own.
+  /// The output of `lookup-events` has each event as a text inside its own object.
   private static func lookedUp(_ array: String, _ path: String, in database: Database) throws -> [CloudTrailEvent] {
     guard try isJSON(array, in: database), try holdsJSON(array, at: "$", in: database) else { throw NotCloudTrail(path: path) }
     let inner = try database.prepare("SELECT json_extract(value, '$.CloudTrailEvent') FROM json_each(?)").begin().bind(array)
@@ -84,7 +85,7 @@ public enum CloudTrail {
     return try events("[" + inner.joined(separator: ",") + "]", path, in: database)
   }
 
-  /// Whether what stands in an array can be looked into: no text but one that is JSON itself.
+  /// Whether the values of an array can be parsed: no text that is not JSON itself.
   private static func holdsJSON(_ text: String, at place: String, in database: Database) throws -> Bool {
     let strange = try database.prepare("SELECT EXISTS (SELECT 1 FROM json_each(?, ?) WHERE NOT json_valid(value))").begin()
       .bind(text).bind(place).first { $0.int(0) }

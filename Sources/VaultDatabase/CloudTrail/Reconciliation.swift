@@ -1,43 +1,43 @@
 import Glibc
 import VaultModel
 
-/// The audit log held against what CloudTrail saw.
+/// The result of comparing the audit log with CloudTrail.
 public struct Reconciliation: Sendable {
-  /// Events, each counted once, in however many files it stands.
+  /// Events, each counted once, even if it is in several files.
   public private(set) var count = 0
-  /// Calls that both know.
+  /// Calls in both logs.
   public private(set) var matched = 0
-  /// Calls that minted credentials with a key of this vault, of which the vault knows nothing: the key is used elsewhere. And those that AWS
-  /// refused, where they came from an address from which the vault never called: at home the vault itself may have tried again.
+  /// Calls that issued credentials with a key of this vault and are not in the audit log: the key is used elsewhere. Refused calls
+  /// are included if they came from an address from which the vault never called: from its own address, the vault may have retried.
   public private(set) var outside: [CloudTrailEvent] = []
-  /// Calls that the vault logged as done, in the time that the events are of, and AWS did not see.
+  /// Calls that the audit log has as done within the period of the events, and CloudTrail has not.
   public private(set) var unseen: [AuditRecord] = []
-  /// Uses of sessions and keys of this vault from an address from which it never called.
+  /// Uses of this vault's sessions and keys from an address from which it never called.
   public private(set) var elsewhere: [CloudTrailEvent] = []
-  /// Events that have nothing to do with this vault.
+  /// Events unrelated to this vault.
   public private(set) var others = 0
-  /// Files of archived rows that are not there: calls of their time look as if made outside the vault.
+  /// Missing archive files: calls of their period look as if made outside the vault.
   public private(set) var absent: [String] = []
-  /// From where the vault's own calls came.
+  /// The addresses of the vault's own calls.
   public private(set) var addresses: Set<String>
 
-  /// Events come within a quarter of an hour, as a rule (CloudTrail User Guide, "How CloudTrail works").
+  /// Events usually arrive within a quarter of an hour (CloudTrail User Guide, "How CloudTrail works").
   static let delay: Int64 = 15 * 60
   private static let minting: Set<String> = [
     "AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML", "GetSessionToken", "GetFederationToken",
     "GetRoleCredentials",
   ]
 
-  /// Findings of a kind that are kept; the rest is counted.
+  /// The maximum number of findings kept per kind; the rest are only counted.
   public static let maxFindings = 10_000
-  /// Findings that were counted and not kept.
+  /// Findings that were counted but not kept.
   public private(set) var more = 0
 
-  /// Goes over the events twice: only when it is known from where the vault calls can it be said who calls from elsewhere.
+  /// Reads the events twice: the vault's own addresses must be known before calls from elsewhere can be found.
   ///
   /// - Parameters:
   ///   - forEach: lends every event; the same ones each time.
-  ///   - addresses: from which the vault's sessions may be used beside those of its own calls.
+  ///   - addresses: further addresses from which the vault's sessions may be used, besides those of its own calls.
   public init(
     with reader: VaultReader, addresses: Set<String> = [], forEach: @escaping ((CloudTrailEvent) throws -> Void) throws -> Void
   ) throws {
@@ -63,7 +63,7 @@ public struct Reconciliation: Sendable {
       }
     }
     func isOurs(_ key: String?) -> Bool { key.map { keys.contains($0) || issued.contains($0) } ?? false }
-    /// Each event once, in however many files it stands: eight bytes of memory for each.
+    /// Each event once, even if it is in several files; needs eight bytes of memory per event.
     func forEachOnce(_ body: (CloudTrailEvent) -> Void) throws {
       var ids: Set<Int> = []
       try forEach { event in if event.id.map({ ids.insert($0.hashValue).inserted }) ?? true { body(event) } }
@@ -107,13 +107,14 @@ public struct Reconciliation: Sendable {
     if list.count < Self.maxFindings { list.append(event) } else { more += 1 }
   }
 
-  /// Whether it came from an address that is not the vault's. A service of AWS's that acts on a person's call has a name where others have one.
+  /// Whether it came from an address that is not the vault's. An AWS service that acts on a user's call has a name in place of an
+  /// address.
   private func isForeign(_ event: CloudTrailEvent) -> Bool {
     guard let address = event.address, !address.hasSuffix(".amazonaws.com"), address != "AWS Internal" else { return false }
     return !addresses.contains(address)
   }
 
-  /// Calls whose rows were archived are the vault's as well.
+  /// Calls whose rows were archived are the vault's too.
   private mutating func archives(of reader: VaultReader) throws -> [VaultReader] {
     var readers: [VaultReader] = []
     for segment in try reader.auditSegments() {
@@ -126,6 +127,6 @@ public struct Reconciliation: Sendable {
     return readers
   }
 
-  /// Whether somebody should look.
+  /// Whether there is nothing to investigate.
   public var isClean: Bool { outside.isEmpty && unseen.isEmpty && elsewhere.isEmpty }
 }

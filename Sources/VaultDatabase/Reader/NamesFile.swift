@@ -1,19 +1,19 @@
 import Glibc
 
-/// The profiles' names in a plain file beside the database, for completion: half of its time went into opening SQLite.
+/// The profile names in a plain file beside the database, for completion: opening SQLite took half of its time.
 ///
-/// The agent removes it before it changes a name, and writes it again after the commit. So where it is, it is right; where it is missing,
-/// or not what was written, the database is asked.
+/// The agent removes the file before it changes a name, and writes it again after the commit. So an existing file is correct; if it
+/// is missing or damaged, the database is read.
 public enum NamesFile {
   private static let suffix = ".names"
   private static let beginning = "vault-names-1 "
-  /// So many bytes are read at most: names of a hundred thousand profiles.
+  /// The maximum number of bytes read: the names of a hundred thousand profiles.
   private static let most = 16 << 20
 
-  /// Removes it. Who changes names does so before the change can be seen.
+  /// Removes the file. Must be called before a change of names becomes visible.
   public static func remove(beside database: String) { unlink(database + suffix) }
 
-  /// Writes it, whole or not at all; where the disk takes nothing there is none.
+  /// Writes the file atomically; if the disk accepts nothing, there is no file.
   ///
   /// - Parameter lines: each name with a line break after it.
   public static func write(_ lines: [UInt8], beside database: String) {
@@ -21,17 +21,18 @@ public enum NamesFile {
     unlink(draft)
     let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else { return }
-    // What a power cut left half of is known by the length.
+    // The length reveals a file that a power cut left incomplete.
     let all = Array("\(beginning)\(lines.count)\n".utf8) + lines
     let isWritten = all.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) } == all.count
     close(file)
     if !isWritten || rename(draft, path) != 0 { unlink(draft) }
   }
 
-  /// The lines, for who cannot wait.
+  /// The lines, for completion.
   ///
-  /// - Returns: nil where the database has to be asked: no such file, not a plain one of this user's alone, or not whole.
-  /// - Throws: refused, where others can enter the folder.
+  /// - Returns: nil if the database has to be read: the file is missing, incomplete, or not a regular file that belongs to this
+  ///   user alone.
+  /// - Throws: refused, if others can enter the folder.
   public static func read(beside database: String) throws -> ArraySlice<UInt8>? {
     let folder = database[..<(database.lastIndex(of: "/") ?? database.startIndex)]
     guard try PrivateDirectory.check(String(folder)), access(database, F_OK) == 0 else { return nil }

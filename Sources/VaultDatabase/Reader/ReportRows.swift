@@ -1,33 +1,33 @@
 import VaultModel
 
-/// A session as a line in time.
+/// A session as a span of time.
 public struct SessionSpan: Sendable {
   public var id: String
   public var profile: String
   public var roleARN: String?
-  /// Who asked for it; nil where the log has no row of it.
+  /// The user who requested it; nil if the log has no row of it.
   public var user: String?
   public var issuedAt: Timestamp
-  /// When it ended, or will.
+  /// When it ended or will end.
   public var endsAt: Timestamp
   public var endReason: SessionEnd?
   public var deliveries: Int64
 }
 
-/// A profile, and when it was last of use.
+/// A profile and its last use.
 public struct ProfileUse: Sendable {
   public var name: String
   public var roleARN: String?
-  /// The profile that its role is assumed from, or another source's name.
+  /// The profile from which its role is assumed, or the name of another source.
   public var source: String?
   public var origin: String
   public var lastUsedAt: Timestamp?
-  /// Whether there ever was a session of its role, whichever profile asked.
+  /// Whether its role ever had a session, through any profile.
   public var roleWasAssumed: Bool
 }
 
 extension VaultReader {
-  /// The times of the oldest and the newest row of the log; nil where it is empty.
+  /// The times of the oldest and the newest row of the log; nil if it is empty.
   public func auditSpan() throws -> (first: Timestamp, last: Timestamp)? {
     guard let database else { return nil }
     return try database.statement(
@@ -38,11 +38,11 @@ extension VaultReader {
     ).begin().first { (Timestamp(stored: $0.int(0)), Timestamp(stored: $0.int(1))) }
   }
 
-  /// The newest so many sessions that lived in the filter's time, oldest first. Of the rest of the filter, profile, role, user and
-  /// session count.
+  /// The newest sessions, at most `most`, that were live in the filter's period, oldest first. The rest of the filter applies by
+  /// profile, role, user and session.
   public func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
     guard let database else { return [] }
-    // What the index of sessions has not taken in yet, once for all sessions.
+    // The rows that the session index does not have yet, read once for all sessions.
     let pending = defersIndexes ? AuditQuery.isPending : "0"
     let isIndexed = defersIndexes ? "a.pending IS NULL" : "1"
     let ofProfile = filter.profile == nil ? "?1 IS NULL" : "s.profile_id = (SELECT id FROM profile WHERE name = ?1)"
@@ -72,7 +72,7 @@ extension VaultReader {
     }.reversed()
   }
 
-  /// Every profile that there is now, by name.
+  /// Every current profile, by name.
   public func profileUses() throws -> [ProfileUse] {
     guard let database else { return [] }
     return try database.statement(

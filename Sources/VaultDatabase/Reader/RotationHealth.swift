@@ -3,25 +3,25 @@ import VaultModel
 /// How well a profile's sessions were renewed.
 public struct RotationHealth: Sendable {
   public var profile: String
-  /// The agent had the new session before the old one ended.
+  /// The agent had the new session before the old one expired.
   public var onTime: Int64
-  /// The agent's new session came after the old one's end.
+  /// The agent's new session came after the old one had expired.
   public var late: Int64
-  /// Renewed because a program or a person asked.
+  /// Renewed on request of a program or a user.
   public var onRequest: Int64
-  /// The agent tried, and got none.
+  /// Failed renewals by the agent.
   public var failed: Int64
   public var ended: Int64
-  /// Ended, and never handed to a program nor used on the way to another role.
+  /// Expired without being delivered to a program or used for role chaining.
   public var endedUnused: Int64
 }
 
 extension VaultReader {
-  /// By profile, those with the most to say first. Of a filter, profile, role and times count: a session has no user of its own.
+  /// By profile, those with the most sessions first. Of a filter, profile, role and times apply: a session has no user of its own.
   public func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth] {
     guard let database else { return [] }
-    // "outcome <> 'success'" and "+profile" lead SQLite to the small partial index, rather than through the whole log by profile.
-    // What the index of sessions has not taken in yet, once for all sessions.
+    // "outcome <> 'success'" and "+profile" make SQLite use the small partial index rather than scan the whole log by profile. The
+    // rows that the session index does not have yet are read once for all sessions.
     let pending = defersIndexes ? AuditQuery.isPending : "0"
     let isIndexed = defersIndexes ? "a.pending IS NULL" : "1"
     let ofProfile = filter.profile == nil ? "?1 IS NULL" : "o.profile_id = (SELECT id FROM profile WHERE name = ?1)"

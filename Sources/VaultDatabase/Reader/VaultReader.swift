@@ -1,20 +1,20 @@
 import Glibc
 import VaultModel
 
-/// Reads the vault without a right to change it: for reports, completion and the catalogue.
+/// Reads the vault without write access: for reports, completion and the catalog.
 ///
-/// Works beside a running agent, without one, and after one was killed. Where there is no vault yet, every report is empty.
-/// Not for two threads at one time.
+/// Works while an agent runs, without one, and after one was killed. If there is no vault yet, every report is empty. Not for use
+/// by two threads at once.
 public final class VaultReader {
   let database: Database?
   /// Whether it reads an archived part of a log.
   let isArchive: Bool
-  /// Whether the log has rows that its indexes take in later.
+  /// Whether the log has rows that are indexed later.
   let defersIndexes: Bool
 
-  /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are looked at where the kernel has them, instead of copied
-  ///   one by one, and count as its memory.
-  /// - Throws: `DatabaseError`, also where a newer vault wrote the file; refused, where others can enter its folder.
+  /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are mapped rather than copied one by one, and count
+  ///   as its memory.
+  /// - Throws: `DatabaseError`, also if a newer vault wrote the file; refused, if others can enter its folder.
   public init(path: String, isBrief: Bool = true) throws {
     isArchive = false
     let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
@@ -26,13 +26,13 @@ public final class VaultReader {
     let database = try Database(path: path, access: .readOnly)
     try database.execute(isBrief ? "PRAGMA mmap_size = 2147418112" : "PRAGMA cache_size = -128")
     try Schema.requireKnown(database)
-    // A database that was being made when its maker ended has no tables yet.
+    // A database whose creation was interrupted has no tables yet.
     let version = try Schema.currentVersion(database)
     self.database = version == 0 ? nil : database
     defersIndexes = version >= Schema.deferredIndexes
   }
 
-  /// Reads over a connection that is open, and sees what it has not committed.
+  /// Reads over an open connection, including its uncommitted changes.
   package init(over database: Database) {
     self.database = database
     isArchive = false
@@ -41,13 +41,13 @@ public final class VaultReader {
 
   /// Reads an archived part of an audit log.
   ///
-  /// - Parameter digest: what the file must be (BLAKE2b-256); nil for whatever it is.
-  /// - Throws: `DatabaseError`, and `AuditArchive.Damage` for what is no archive.
+  /// - Parameter digest: the file's expected digest (BLAKE2b-256); nil to accept any.
+  /// - Throws: `DatabaseError`, and `AuditArchive.Damage` if the file is not an archive.
   public init(archive path: String, digest: [UInt8]? = nil) throws {
     isArchive = true
     let database = try AuditArchive.open(path, digest: digest)
     try Schema.requireKnown(database)
-    // Of a vault of its time: the log's tables are the same since there are archives.
+    // Made by a vault of its time: the log's tables have not changed since there are archives.
     let version = try Schema.currentVersion(database)
     guard version >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
     self.database = database
@@ -63,7 +63,7 @@ public final class VaultReader {
     return try statement.rows(read)
   }
 
-  /// `vlt_…`; nil where there is no vault yet.
+  /// `vlt_…`; nil if there is no vault yet.
   public func vaultId() throws -> String? { try rows("SELECT id FROM vault") { $0.text(0) }.first }
 
   // MARK: profiles
@@ -72,7 +72,7 @@ public final class VaultReader {
     try rows("SELECT name FROM profile WHERE removed_at IS NULL ORDER BY name") { $0.text(0) }
   }
 
-  /// Every profile with the session that is to be shown for it, by name.
+  /// Every profile with the session to show for it, by name.
   public func forEachProfile(_ body: (ProfileRow) throws -> Void) throws {
     guard let database else { return }
     let statement = try database.statement(
@@ -106,12 +106,13 @@ public final class VaultReader {
     ) { try SessionRows.read($0, from: 0, profile: profile) }.first
   }
 
-  /// The file that a profile comes from, as shown; `vault` for the vault's own.
+  /// The file of a profile, as shown; `vault` for a vault-managed one.
   public func origin(of profile: String) throws -> String? {
     try rows("SELECT origin FROM profile WHERE name = ?", { try $0.bind(profile) }) { $0.text(0) }.first
   }
 
-  /// Every profile as the plain cells that a pipe gets, by name: name, kind, role or problem, source or origin; and the session's times.
+  /// Every profile as the plain cells of piped output, by name: name, kind, role or problem, source or origin; and the session's
+  /// times.
   public func forEachProfileLine(_ body: (ProfileListRow) throws -> Void) throws {
     guard let database else { return }
     let statement = try database.statement(
@@ -124,7 +125,7 @@ public final class VaultReader {
     while try statement.step() { try body(line) }
   }
 
-  /// Every profile's name, as it is stored, with a line break behind each.
+  /// Every profile's name as stored, with a line break after each.
   public func profileNameLines() throws -> [UInt8] {
     guard let database else { return [] }
     let statement = try database.statement("SELECT name FROM profile WHERE removed_at IS NULL ORDER BY name").begin()
@@ -137,13 +138,13 @@ public final class VaultReader {
     return lines
   }
 
-  /// A section with its settings; nil where there is none.
+  /// A section with its settings; nil if there is none.
   public func section(_ kind: SectionKind, _ name: String) throws -> ConfigSection? {
     guard let database else { return nil }
     return try SettingRows.section(kind, name, in: database)
   }
 
-  /// A section with what authenticates it. For the agent, whose tables are up to date.
+  /// A section with its MAC. For the agent, whose tables are up to date.
   public func storedSection(_ kind: SectionKind, _ name: String) throws -> StoredSection? {
     guard let database else { return nil }
     return try SettingRows.stored(kind, name, in: database)
@@ -152,7 +153,7 @@ public final class VaultReader {
   /// The settings by which profiles refer to other sections.
   public static let references = ["source_profile", "include_profile", "parent_profile", "sso_session", "services"]
 
-  /// For each name that profiles refer to, of a profile or another section: those profiles.
+  /// For each name that profiles refer to, of a profile or another section: the profiles that do so.
   public func referrers() throws -> [String: [String]] {
     guard let database else { return [:] }
     let statement = try database.statement(
@@ -178,7 +179,7 @@ public final class VaultReader {
     return try SignInRows.live(in: database)
   }
 
-  /// Every place to sign in: the `sso-session`s, and the start URLs that profiles say themselves.
+  /// Every sign-in: the `sso-session`s, and the start URLs that profiles have themselves.
   public func signInNames() throws -> [String] {
     try rows(
       """
@@ -206,7 +207,7 @@ public final class VaultReader {
         """, { try $0.bind(includingEnded ? 1 : 0) }
       ) { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
     }
-    // By the index of a profile's sessions, whatever others there are.
+    // Uses the index of a profile's sessions, however many others there are.
     return try rows(
       """
       SELECT id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, \
@@ -226,21 +227,21 @@ public final class VaultReader {
     return try KeyRows.all(in: database)
   }
 
-  // MARK: followed files
+  // MARK: watched files
 
   public func watchedFiles() throws -> [WatchedFile] {
     guard let database else { return [] }
     return try FollowedRows.all(in: database)
   }
 
-  /// Whether one of them is not as the vault last saw it.
+  /// Whether one of them differs from what the vault last saw.
   public func watchedFilesChanged() throws -> Bool {
     try watchedFiles().contains { FileIdentity(path: $0.path) != $0.stamp }
   }
 
   // MARK: audit
 
-  /// The rows that a filter wants, oldest first unless it says otherwise. An intent is left out once its outcome is known.
+  /// The rows that match a filter, oldest first unless it says otherwise. An intent is left out once its outcome is known.
   public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
     guard let database else { return [] }
     let query = AuditQuery(filter, defers: defersIndexes)
@@ -250,24 +251,24 @@ public final class VaultReader {
     return query.isNewestFirst == filter.reverse ? records : records.reversed()
   }
 
-  /// The key that signs the log's heads; nil where there is none yet.
+  /// The key that signs checkpoints; nil if there is none yet.
   public func auditPublicKey() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.publicKey(in: $0) } }
 
-  /// The signed heads that stand in the database, oldest first.
+  /// The signed checkpoints in the database, oldest first.
   public func auditCheckpoints() throws -> [AuditCheckpoint] { try database.map { try AuditKeyRows.checkpoints(in: $0) } ?? [] }
 
-  /// Rows that were archived, oldest first.
+  /// Archived rows, oldest first.
   public func auditSegments() throws -> [AuditKeyRows.Segment] {
     guard let database else { return [] }
     return try AuditKeyRows.segments(in: database)
   }
 
-  /// The first row that is there; 0 where there is none.
+  /// The first row in the table; 0 if it is empty.
   public func firstSequence() throws -> Int64 {
     try rows("SELECT coalesce(min(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0
   }
 
-  /// The key by which the newest head in the file says that it is signed; nil where there is none.
+  /// The key with which the newest checkpoint in the file claims to be signed; nil if there is none.
   public func auditSigner() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.newestSigner(in: $0) } }
 
   public func lastSequence() throws -> Int64 {

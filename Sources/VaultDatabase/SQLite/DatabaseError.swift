@@ -1,11 +1,11 @@
 import CSQLite
 import VaultModel
 
-/// What can be wrong with the database.
+/// Errors of the database.
 public enum DatabaseError: ReportableError, Hashable {
   case full(path: String)
   case readOnly(path: String)
-  /// Whoever wrote last was ended in the midst of it, and left a journal by which that is to be taken back: the making of a new file.
+  /// The last writer was interrupted and left a journal that must be rolled back: the creation of a new file.
   case halfWritten(path: String)
   case inputOutput(path: String, code: Int32)
   case busy(path: String)
@@ -14,11 +14,11 @@ public enum DatabaseError: ReportableError, Hashable {
   case newerSchema(path: String, found: Int64, known: Int64)
   case constraint(path: String)
   case insecure(path: String, why: String, remedy: String)
-  /// A row of ours that says what no row of ours can.
+  /// A row with a value that the vault never writes.
   case badRow(table: String, what: String)
-  /// The tables, indexes or triggers are not the ones that the vault made.
+  /// The tables, indexes or triggers are not those that the vault created.
   case foreignSchema(path: String, what: String)
-  /// SQLite said yes, and no row was written.
+  /// SQLite reported success, but no row was written.
   case notWritten(path: String)
   case other(path: String, code: Int32)
 

@@ -1,9 +1,9 @@
 import Glibc
 
-/// The database's file, checked before SQLite sees it.
+/// The database file, checked before SQLite opens it.
 enum DatabaseFile {
-  /// - Returns: whether the file is there.
-  /// - Throws: `DatabaseError.insecure` where it is not a plain file of ours alone.
+  /// - Returns: whether the file exists.
+  /// - Throws: `DatabaseError.insecure` unless it is a regular file that belongs to this user alone.
   static func check(_ path: String) throws(DatabaseError) -> Bool {
     for name in [path, path + "-wal", path + "-shm"] {
       var status = stat()
@@ -26,11 +26,12 @@ enum DatabaseFile {
     return true
   }
 
-  /// Makes an empty file of ours alone, whatever the umask of other threads is just then; SQLite gives its own files beside it the same mode.
+  /// Creates an empty file for this user alone, whatever umask other threads set at the moment; SQLite gives its own files beside
+  /// it the same mode.
   static func make(_ path: String) {
     let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else {
-      // SQLite says better what is wrong with the place.
+      // SQLite reports better what is wrong with the path.
       return
     }
     close(file)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What tells whether a file is still the one that was read: one `stat(2)`.
+/// Tells whether a file is still the one that was read, with one `stat(2)`.
 public struct FileIdentity: Sendable, Hashable {
   public var device: Int64
   public var inode: Int64
@@ -15,7 +15,7 @@ public struct FileIdentity: Sendable, Hashable {
     self.mtime = mtime
   }
 
-  /// The file as it is now; all zero where it is not there.
+  /// The file as it is now; all zero if it does not exist.
   public init(path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else {

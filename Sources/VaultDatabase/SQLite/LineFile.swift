@@ -2,9 +2,9 @@ import CZlib
 import Glibc
 import VaultModel
 
-/// A text file read line by line, compressed (RFC 1952) or not: memory stays the same however long it is.
+/// Reads a text file line by line, compressed (RFC 1952) or not; memory use does not depend on its length.
 final class LineFile {
-  /// The longest line that is taken: a row of ours is far below.
+  /// The maximum line length; the vault's rows are far shorter.
   static let longest = 4 << 20
 
   private let path: String
@@ -12,7 +12,7 @@ final class LineFile {
   private var buffer = [UInt8](repeating: 0, count: 1 << 18)
   private var start = 0
   private var end = 0
-  /// Of the line that was read last; 1 for the first.
+  /// The number of the last line read; 1 for the first.
   private(set) var number = 0
 
   init(_ path: String) throws {
@@ -28,9 +28,9 @@ final class LineFile {
 
   deinit { gzclose(stream) }
 
-  /// Lends the next line, without what ends it, until `body` returns; nil behind the last.
+  /// Lends the next line, without its line break, until `body` returns; nil after the last.
   ///
-  /// - Throws: `AuditArchive.Damage` for a line that is too long, and for a compressed file that is cut or damaged.
+  /// - Throws: `AuditArchive.Damage` for a line that is too long, and for a truncated or damaged compressed file.
   func next<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result? {
     var searched = start
     while true {
@@ -51,7 +51,7 @@ final class LineFile {
     return try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
   }
 
-  /// Lends all that there is, piece by piece, wherever lines end.
+  /// Lends the whole content in pieces, regardless of lines.
   func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
     while try fill() {
       try buffer.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
@@ -59,7 +59,7 @@ final class LineFile {
     }
   }
 
-  /// Moves what is left to the front and reads behind it.
+  /// Moves the rest to the front and reads after it.
   private func fill() throws -> Bool {
     if start > 0 {
       buffer.withUnsafeMutableBytes { bytes in
@@ -75,7 +75,7 @@ final class LineFile {
     let count = buffer.withUnsafeMutableBytes { gzread(stream, $0.baseAddress! + end, UInt32($0.count - end)) }
     guard count >= 0 else { throw AuditArchive.Damage(path: path) }
     if count == 0 {
-      // A stream that was cut ends without an error (zlib, `gzread`).
+      // A truncated stream ends without an error (zlib, `gzread`).
       var code: Int32 = Z_OK
       gzerror(stream, &code)
       guard code == Z_OK || code == Z_STREAM_END else { throw AuditArchive.Damage(path: path) }

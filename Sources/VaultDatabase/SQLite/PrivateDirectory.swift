@@ -3,16 +3,16 @@ import VaultModel
 
 /// A folder that only its owner can enter.
 public enum PrivateDirectory {
-  /// Makes the folder, and those above it, with mode 0700 where they are missing; checks the one that is there.
+  /// Creates the folder and missing ones above it with mode 0700; checks an existing one.
   ///
-  /// - Throws: refused, with the remedy, where it belongs to somebody else, lets others in, or is no folder.
+  /// - Throws: refused, with the remedy, if it belongs to another user, lets others in, or is not a folder.
   public static func ensure(_ path: String) throws(Failure) {
     if try check(path) { return }
     try make(path)
     _ = try check(path)
   }
 
-  /// - Returns: whether the folder is there.
+  /// - Returns: whether the folder exists.
   /// - Throws: as ``ensure(_:)``.
   static func check(_ path: String) throws(Failure) -> Bool {
     var status = stat()
@@ -34,7 +34,7 @@ public enum PrivateDirectory {
     return true
   }
 
-  /// Checks a file of such a folder, where it is there: nobody else can write it, hold its lock or have it stand for another file.
+  /// Checks a file of such a folder, if it exists: nobody else can write it, hold its lock or replace it with another file.
   public static func check(file path: String) throws(Failure) {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }

@@ -9,13 +9,13 @@ public struct ProfileRow: Sendable {
   public var region: String?
   public var problem: String?
   public var origin: String
-  /// What the profile waits for, where its last renewal failed.
+  /// What the profile is waiting for, if its last renewal failed.
   public var attention: SessionState?
   public var rotation: RotationRule.Mode
-  /// The session that lives, else the last one; nil where there never was one.
+  /// The live session, or else the last one; nil if there never was one.
   public var session: SessionRecord?
 
-  /// How the profile stands: what it waits for, where its session cannot do without.
+  /// The state of the profile: its pending action, if its session depends on it.
   public func state(at now: Timestamp) -> SessionState {
     let state = session?.state(at: now) ?? .none
     return state == .fresh ? state : attention ?? state
@@ -46,9 +46,9 @@ public struct KeyRecord: Sendable, Hashable {
   public enum State: String, Sendable { case prepared, active, retiring, retired }
   public var id: KeyID
   public var state: State
-  /// Which key store holds it.
+  /// The key store that holds it.
   public var store: String
-  /// 16 bytes; nil until it is used.
+  /// 16 bytes; nil until first use.
   public var check: [UInt8]?
   public var createdAt: Timestamp
 
@@ -61,12 +61,12 @@ public struct KeyRecord: Sendable, Hashable {
   }
 }
 
-/// A followed file, as the vault last saw it.
+/// A watched file, as the vault last saw it.
 public struct WatchedFile: Sendable, Hashable {
   public enum Role: String, Sendable { case config, credentials }
   public var path: String
   public var role: Role
-  /// The home that is shown as `~`.
+  /// The home folder that is shown as `~`.
   public var home: String?
   public var stamp: FileIdentity
 
@@ -78,10 +78,10 @@ public struct WatchedFile: Sendable, Hashable {
   }
 }
 
-/// Which rows of the audit log are wanted.
+/// Selects rows of the audit log.
 public struct AuditFilter: Sendable {
   public var profile: String?
-  /// The role's whole ARN, or its name.
+  /// The role's full ARN, or its name.
   public var role: String?
   public var outcome: AuditOutcome?
   public var action: AuditAction?
@@ -89,7 +89,7 @@ public struct AuditFilter: Sendable {
   public var since: Timestamp?
   public var until: Timestamp?
   public var session: String?
-  /// The newest so many.
+  /// Only this many rows, the newest.
   public var limit: Int?
   public var reverse = false
   /// Only rows after this sequence number.
@@ -99,7 +99,7 @@ public struct AuditFilter: Sendable {
   /// Also intents whose outcome is known.
   public var includesIntents = false
 
-  /// Whether nothing but the rows' numbers, and whether an intent is settled, says which are wanted; oldest first.
+  /// Whether only the rows' numbers, and whether an intent is resolved, select them; oldest first.
   var isEveryRow: Bool {
     profile == nil && role == nil && outcome == nil && action == nil && user == nil && since == nil && until == nil
       && session == nil

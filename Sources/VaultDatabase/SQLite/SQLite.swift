@@ -1,17 +1,18 @@
 import CSQLite
 import VaultBytes
 
-// This file and RowVisitor.swift call SQLite, and no other. Pointers become values and status codes errors here, and nothing unsafe leaves it.
+// Only this file and RowVisitor.swift call SQLite. They turn pointers into values and status codes into errors; nothing unsafe
+// leaves them.
 
-/// A connection to a database file. Not for two threads at one time; whoever owns it sees to that.
+/// A connection to a database file. Not for use by two threads at once; its owner ensures that.
 public final class Database {
   let handle: OpaquePointer
-  /// By where their texts lie in the program.
+  /// By the address of their SQL in the program.
   private var statements: [UnsafePointer<UInt8>: Statement] = [:]
 
   public enum Access: Sendable { case readOnly, readWrite }
 
-  /// - Parameter access: `readWrite` makes the file where it is missing; its mode is for the caller's umask.
+  /// - Parameter access: `readWrite` creates a missing file; the caller's umask decides its mode.
   public init(path: String, access: Access) throws(DatabaseError) {
     var handle: OpaquePointer?
     let flags = access == .readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -25,14 +26,14 @@ public final class Database {
     self.path = path
     sqlite3_extended_result_codes(handle, 1)
     sqlite3_busy_timeout(handle, 5_000)
-    // Text and blobs from a hostile file stay within what a row of ours can have.
+    // Limits text and blobs from a hostile file to the size that the vault's own rows can have.
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, access == .readOnly ? 0 : 1)
     distrust()
   }
 
-  /// Nothing that stands in the file is run, whoever put it there: no trigger, no view, no function but a harmless one
-  /// (SQLite, "Defense Against The Dark Arts"). The schema's own triggers keep others' programs from mistakes; the vault needs none.
+  /// Runs nothing that is stored in the file, whoever put it there: no trigger, no view, no function except harmless ones (SQLite,
+  /// "Defense Against The Dark Arts"). The schema's own triggers keep other programs from mistakes; the vault needs none.
   private func distrust() {
     var found: Int32 = 0
     vault_sqlite_config(handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, &found)
@@ -40,7 +41,7 @@ public final class Database {
     vault_sqlite_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &found)
   }
 
-  /// Opens a database that is in memory, for reading (SQLite, "Deserialize a database").
+  /// Opens an in-memory database for reading (SQLite, "Deserialize a database").
   init(image: [UInt8], path: String) throws(DatabaseError) {
     var handle: OpaquePointer?
     let code = sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
@@ -54,7 +55,7 @@ public final class Database {
     sqlite3_extended_result_codes(handle, 1)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, 16 << 20)
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
-    // SQLite frees the copy, also where it refuses.
+    // SQLite frees the copy, even if it refuses.
     let loaded = sqlite3_deserialize(
       handle, "main", copy.assumingMemoryBound(to: UInt8.self), Int64(image.count), Int64(image.count),
       UInt32(SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY))
@@ -62,7 +63,7 @@ public final class Database {
     distrust()
   }
 
-  /// A database of nothing, for SQLite's own functions over texts of up to 256 MiB.
+  /// An empty database, to use SQLite's own functions on texts of up to 256 MiB.
   init() throws(DatabaseError) {
     var handle: OpaquePointer?
     let code = sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
@@ -83,13 +84,13 @@ public final class Database {
     sqlite3_close_v2(handle)
   }
 
-  /// Runs statements that return nothing and take no values.
+  /// Runs statements without parameters or results.
   public func execute(_ sql: String) throws(DatabaseError) {
     let code = sqlite3_exec(handle, sql, nil, nil, nil)
     guard code == SQLITE_OK else { throw failure(code) }
   }
 
-  /// A statement, prepared once for the life of the connection.
+  /// A statement, prepared once per connection.
   public func statement(_ sql: StaticString) throws(DatabaseError) -> Statement {
     if let known = statements[sql.utf8Start] { return known }
     let statement = try prepare(sql.description)
@@ -97,12 +98,12 @@ public final class Database {
     return statement
   }
 
-  /// A statement for this one use.
+  /// A statement for a single use.
   public func prepare(_ sql: String) throws(DatabaseError) -> Statement {
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
     guard code == SQLITE_OK, let prepared else {
-      // Every statement is the vault's own, so that what does not fit is the schema: a view in a table's place, a column that is gone.
+      // Every statement is the vault's own, so the schema must be wrong: a view in place of a table, or a missing column.
       if code == SQLITE_ERROR { throw .foreignSchema(path: path, what: String(cString: sqlite3_errmsg(handle))) }
       throw failure(code)
     }
@@ -114,12 +115,12 @@ public final class Database {
     return DatabaseError(code: extended == SQLITE_OK ? code : extended, path: path)
   }
 
-  /// Rows that the last statement changed.
+  /// The number of rows that the last statement changed.
   public var changes: Int { Int(sqlite3_changes(handle)) }
   public var lastInsertRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
-  /// Before a scan of everything: its pages are read one by one from now on, and not looked at where the kernel has them. A page that is
-  /// needed once costs more to be mapped than to be copied, and a file that somebody cuts off meanwhile is an error then, not the end.
+  /// Call before a full scan: pages are then copied one by one rather than mapped. A page that is needed once costs more to map
+  /// than to copy, and truncating the file meanwhile then causes an error rather than a crash.
   func readThrough() throws(DatabaseError) { try execute("PRAGMA mmap_size = 0") }
 
   /// Runs `body` in a transaction that holds the write lock from its start; commits when it returns, rolls back when it throws.
@@ -130,14 +131,14 @@ public final class Database {
       try statement("COMMIT").run()
       return result
     } catch {
-      // Some errors have rolled back already; then this one has nothing to do.
+      // Some errors have already rolled back; then there is nothing to do.
       if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
       throw error
     }
   }
 
-  /// Nothing but rows may be changed through this connection from now on: no tables, no other files, no settings
-  /// (SQLite, "Defense Against The Dark Arts").
+  /// From now on, only rows may be changed through this connection: no tables, no other files, no settings (SQLite, "Defense
+  /// Against The Dark Arts").
   public func restrict() {
     var enabled: Int32 = 0
     vault_sqlite_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, &enabled)
@@ -156,20 +157,20 @@ public final class Database {
       }, nil)
   }
 
-  /// The number that grows with each change of the schema, whoever makes it.
+  /// The number that grows with each change of the schema by any program.
   public func schemaVersion() throws -> Int64 { try statement("PRAGMA schema_version").begin().first { $0.int(0) } ?? 0 }
 
-  /// Copies the WAL into the file, as far as no reader needs it, and restarts it where that is possible.
+  /// Copies the WAL into the file, as far as no reader needs it, and restarts it if possible.
   public func checkpoint() throws(DatabaseError) {
     let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
     guard code == SQLITE_OK || code == SQLITE_BUSY else { throw failure(code) }
   }
 }
 
-/// One prepared statement. Reset before each use, finalized with its last reference.
+/// A prepared statement. Reset before each use, finalized with its last reference.
 public final class Statement {
   private let handle: OpaquePointer
-  /// Weak would do, but a statement must not outlive its connection's owner either.
+  /// Unowned rather than weak: a statement must not outlive the owner of its connection.
   private unowned let database: Database
   private var next: Int32 = 1
 
@@ -186,7 +187,7 @@ public final class Statement {
 
   // MARK: values in
 
-  /// Starts a use: what was bound before is gone.
+  /// Starts a use and clears the bound values.
   @discardableResult
   public func begin() -> Statement {
     sqlite3_reset(handle)
@@ -226,7 +227,7 @@ public final class Statement {
     return self
   }
 
-  /// Binds a text as its bytes are, which SQLite copies.
+  /// Binds the bytes of a text, which SQLite copies.
   @discardableResult
   func bind(text bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
     let start = (bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!).assumingMemoryBound(to: CChar.self)
@@ -262,20 +263,20 @@ public final class Statement {
     }
   }
 
-  /// Runs to the end, for a statement whose rows nobody wants.
+  /// Runs to the end, for a statement whose rows are not needed.
   public func run() throws(DatabaseError) {
     while try step() {}
   }
 
   /// Runs a statement that writes one row.
   ///
-  /// - Throws: `DatabaseError.notWritten` where it wrote none: a conflict or a table that swallows rows is no success.
+  /// - Throws: `DatabaseError.notWritten` if it wrote none: a conflict, or a table that swallows rows, is a failure.
   public func runOnce() throws(DatabaseError) {
     try run()
     guard database.changes == 1 else { throw .notWritten(path: database.path) }
   }
 
-  /// The rows, each as `read` makes it.
+  /// All rows, converted by `read`.
   public func rows<Row>(_ read: (Statement) throws -> Row) throws -> [Row] {
     defer { sqlite3_reset(handle) }
     var rows: [Row] = []
@@ -289,7 +290,7 @@ public final class Statement {
     return try step() ? try read(self) : nil
   }
 
-  /// A column of the row, for ``VisitedRow``.
+  /// A column of the current row, for ``VisitedRow``.
   func value(_ column: Int32) -> OpaquePointer? { sqlite3_column_value(handle, column) }
 
   public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
@@ -301,21 +302,21 @@ public final class Statement {
     return String(decoding: UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))), as: UTF8.self)
   }
 
-  /// Adds a text as it is stored, without making a `String` of it: a report of 10,000 rows has 60,000 of them.
+  /// Appends a text as it is stored, without making a `String`: a report of 10,000 rows has 60,000 of them.
   public func append(_ column: Int32, to bytes: inout [UInt8]) {
     guard let start = sqlite3_column_text(handle, column) else { return }
     bytes.append(contentsOf: UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
-  /// Lends a text as it is stored, until `body` returns; nil where there is none.
+  /// Lends a text as it is stored until `body` returns; nil if there is none.
   public func withBytes(_ column: Int32, _ body: (UnsafeRawBufferPointer?) -> Void) {
     guard let start = sqlite3_column_text(handle, column) else { return body(nil) }
     body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
-  /// Adds the first columns in the form that the audit log's hashes are made of, as ``VisitedRow`` does: for those who stop on the way.
+  /// Appends the first columns in the hashed form of the audit log, as ``VisitedRow`` does, for scans that stop early.
   ///
-  /// - Returns: false where a column is neither NULL, nor a text, nor an integer.
+  /// - Returns: false if a column is neither NULL, nor text, nor integer.
   func appendForm(columns: Int, to buffer: inout ByteBuffer) -> Bool {
     for column in 0..<Int32(columns) {
       switch sqlite3_column_type(handle, column) {
@@ -328,7 +329,7 @@ public final class Statement {
     return true
   }
 
-  /// Lends a blob where it lies, until the next step.
+  /// Lends a blob in place until the next step.
   public func withBlob<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
     let start = sqlite3_column_blob(handle, column)
     return try body(
@@ -342,6 +343,6 @@ public final class Statement {
     return [UInt8](UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
-  /// SQLite copies what is bound before the call returns.
+  /// SQLite copies bound values before the call returns.
   private var transient: sqlite3_destructor_type { unsafeBitCast(-1, to: sqlite3_destructor_type.self) }
 }

@@ -1,29 +1,29 @@
 import Glibc
 import VaultModel
 
-/// The migrations, compiled into the program in their order.
+/// The migrations, compiled into the program, in order.
 public enum Schema {
   static let migrations: [[UInt8]] = [
     PackageResources._001_vault_sql, PackageResources._002_sign_ins_sql, PackageResources._003_audit_evidence_sql,
     PackageResources._004_credentials_links_sql, PackageResources._005_leases_sql,
     PackageResources._006_row_codes_sql, PackageResources._007_deferred_indexes_sql,
   ]
-  /// From this version on the newest rows of the audit log are not in its indexes yet.
+  /// From this version on, the newest audit rows are not indexed yet.
   static let deferredIndexes: Int64 = 7
-  /// The number that `PRAGMA user_version` has after the last.
+  /// The value of `PRAGMA user_version` after the last migration.
   public static var version: Int64 { Int64(migrations.count) }
 
-  /// Opens the vault's database for its one writer: checks the file, makes it, or brings it up to date after copying it.
+  /// Opens the vault's database for its only writer: checks the file, and creates it or, after copying it, migrates it.
   ///
   /// - Throws: `DatabaseError.newerSchema` before anything is written.
   public static func openForWriting(path: String, now: Timestamp) throws -> (database: Database, migratedFrom: Int64?) {
     let exists = try DatabaseFile.check(path)
-    // Looked at without a right to write: a newer vault's file is not touched, not even by a WAL recovery of ours.
+    // Checked without write access: the file of a newer vault is never touched, not even by a WAL recovery.
     if exists {
       do {
         try requireOwn(Database(path: path, access: .readOnly))
       } catch DatabaseError.halfWritten {
-        // Only before a new file is in WAL mode is there such a journal. What was begun is taken back by whoever may write.
+        // Such a journal exists only before a new file is in WAL mode. Any writer can roll it back.
         try requireOwn(Database(path: path, access: .readWrite))
       }
     }
@@ -45,14 +45,14 @@ public enum Schema {
     return (database, found == 0 || found == version ? nil : found)
   }
 
-  /// - Throws: where a newer program wrote the file, or it is no database.
+  /// - Throws: if a newer program wrote the file, or it is not a database.
   static func requireKnown(_ database: Database) throws {
     let found = try currentVersion(database)
     guard found >= 0 else { throw DatabaseError.foreignSchema(path: database.path, what: "its version is \(found)") }
     guard found <= version else { throw DatabaseError.newerSchema(path: database.path, found: found, known: version) }
   }
 
-  /// - Throws: also where the tables are not the vault's, or not those of the version that the file says: migrations would run over them.
+  /// - Throws: also if the tables are not the vault's, or not those of the stated version: migrations would run over them.
   private static func requireOwn(_ database: Database) throws {
     try requireKnown(database)
     try check(database)
@@ -62,7 +62,7 @@ public enum Schema {
     try database.prepare("PRAGMA user_version").begin().first { $0.int(0) } ?? 0
   }
 
-  /// Makes the tables in a database that has none.
+  /// Creates the tables in an empty database.
   static func make(in database: Database) throws {
     for number in 1...migrations.count { try migrate(database, to: number) }
   }
@@ -75,7 +75,7 @@ public enum Schema {
     }
   }
 
-  /// `vault.db.before-2-20261123T140300Z`: what the file was before the migration.
+  /// `vault.db.before-2-20261123T140300Z`: the file before the migration.
   private static func copy(_ database: Database, version: Int64, now: Timestamp) throws {
     let path = "\(database.path).before-\(Self.version)-\(now.iso8601Basic)"
     unlink(path)

@@ -1,12 +1,12 @@
-// What the schema must be: what the migrations make of an empty database, object by object.
+// The expected schema: what the migrations create in an empty database, object by object.
 
 extension Schema {
-  /// An object of a schema, by its type and name, and the SQL that made it.
+  /// A schema object by type and name, with the SQL that created it.
   private typealias Objects = [String: String]
 
-  /// Compares the tables, indexes and triggers of a database with what the migrations make, up to the version that it says it has.
+  /// Compares the tables, indexes and triggers of a database with those that the migrations create, up to its stated version.
   ///
-  /// - Throws: `DatabaseError.foreignSchema` naming the first object that is missing, changed or somebody else's.
+  /// - Throws: `DatabaseError.foreignSchema` naming the first object that is missing, changed or foreign.
   public static func check(_ database: Database) throws {
     let version = try currentVersion(database)
     guard (0...Self.version).contains(version) else {
@@ -21,7 +21,7 @@ extension Schema {
     throw DatabaseError.foreignSchema(path: database.path, what: "\(name) \(how)")
   }
 
-  /// Made once in a process; a few milliseconds.
+  /// Created once per process; takes a few milliseconds.
   private static let whole = Result { try made(by: migrations.count) }
 
   private static func made(by count: Int) throws -> Objects {
@@ -31,7 +31,7 @@ extension Schema {
   }
 
   private static func objects(of database: Database) throws -> Objects {
-    // SQLite's own indexes follow from the tables; names of its own are nobody else's to give.
+    // SQLite's own indexes follow from the tables, and nobody else can use its reserved names.
     let rows = try database.prepare(
       "SELECT type || ' ' || name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     )

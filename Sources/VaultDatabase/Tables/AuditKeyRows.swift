@@ -1,9 +1,9 @@
 import VaultBytes
 import VaultModel
 
-/// The tables beside the audit log: its keys, its signed heads, its archived segments.
+/// The tables beside the audit log: its keys, signed checkpoints and archived segments.
 public enum AuditKeyRows {
-  /// One of the log's keys, sealed.
+  /// A sealed key of the log.
   public struct SealedKey: Sendable {
     public var name: String
     public var sequence: Int64
@@ -49,12 +49,12 @@ public enum AuditKeyRows {
       .bind(key.createdAt.milliseconds).bind(key.envelope).runOnce()
   }
 
-  /// The key that signs heads, as the database has it; believed only where nothing better is known.
+  /// The checkpoint signing key, as the database has it; trusted only if no better source is known.
   public static func publicKey(in database: Database) throws -> [UInt8]? {
     try database.prepare("SELECT public_key FROM audit_key WHERE name = 'signing'").begin().first { $0.blob(0) }
   }
 
-  /// The key of the newest head; what an archive has, which holds no keys.
+  /// The key of the newest checkpoint, for an archive, which holds no keys.
   public static func newestSigner(in database: Database) throws -> [UInt8]? {
     try database.prepare("SELECT public_key FROM audit_checkpoint ORDER BY sequence DESC LIMIT 1").begin().first { $0.blob(0) }
   }
@@ -75,7 +75,7 @@ public enum AuditKeyRows {
       .bind(checkpoint.signature).run()
   }
 
-  /// Rows that stand in a file and no longer in the table.
+  /// Rows that are in a file and no longer in the table.
   public struct Segment: Sendable, Hashable {
     public var first: Int64
     public var last: Int64
@@ -86,7 +86,7 @@ public enum AuditKeyRows {
     /// BLAKE2b-256 of the file.
     public var digest: [UInt8]
 
-    /// How the row `AuditArchived` begins that says so.
+    /// The beginning of the `AuditArchived` row that announces it.
     public var announcement: String { "rows \(first) to \(last), digest \(hex(digest))" }
 
     public init(

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// How an audit row stands in its table: the columns in one order, for writing and for reading.
+/// The audit table: its columns in one order, for writing and reading.
 public enum AuditRows {
   public static let columns: StaticString = """
     sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
@@ -8,11 +8,11 @@ public enum AuditRows {
     executable, directory, parent, host, subject, subject_version, hash, previous_hash, mac
     """
 
-  /// Adds a row. Only the store does.
+  /// Adds a row. Only the store calls this.
   ///
   /// - Parameters:
-  ///   - mac: nil where the key for it is not at hand; ``AuditTail`` sets it then.
-  ///   - isPending: the indexes take it in later, with others (``index(through:in:)``).
+  ///   - mac: nil if the key for it is not available; ``AuditTail`` sets it later.
+  ///   - isPending: the row is indexed later, with others (``index(through:in:)``).
   public static func insert(
     _ record: AuditRecord, after previous: [UInt8], mac: [UInt8]?, isPending: Bool = false, into database: Database
   ) throws {
@@ -34,17 +34,17 @@ public enum AuditRows {
     try statement.bind(record.hash).bind(previous).bind(mac).bind(isPending ? 1 : nil).runOnce()
   }
 
-  /// How many rows the indexes take in at one time. Whoever reads looks through as many one by one; with more the delivery that brings
-  /// them in would be the slower, with fewer each would cost more.
+  /// The number of rows indexed at a time. A reader scans up to this many one by one. With more, the delivery that triggers the
+  /// indexing would be slower; with fewer, each delivery would cost more.
   public static let indexBatch: Int64 = 64
 
-  /// Has the indexes take in the newest rows. Within the transaction that adds a row.
+  /// Indexes the newest rows. Call within the transaction that adds a row.
   public static func index(through sequence: Int64, in database: Database) throws {
     try database.statement("UPDATE audit_event SET pending = NULL WHERE sequence > ? AND sequence <= ? AND pending IS NOT NULL")
       .begin().bind(sequence - indexBatch).bind(sequence).run()
   }
 
-  /// What the row's hash goes over, in the order of ``columns``.
+  /// The hashed values of a row, in the order of ``columns``.
   static func values(_ record: AuditRecord) -> [AuditValue] {
     let event = record.event
     let who = event.requester
@@ -63,7 +63,7 @@ public enum AuditRows {
 
   /// Reads the columns of ``columns``.
   ///
-  /// - Throws: `DatabaseError.badRow` for what no version of the vault writes.
+  /// - Throws: `DatabaseError.badRow` for a value that no version of the vault writes.
   public static func read(_ row: Statement) throws -> AuditRecord {
     guard let action = AuditAction(rawValue: row.text(3)), let outcome = AuditOutcome(rawValue: row.text(4)),
       let trigger = AuditTrigger(rawValue: row.text(5)), let uid = UInt32(exactly: row.int(24)),
@@ -96,9 +96,9 @@ public enum AuditRows {
       subjectVersion: row.optionalInt(32), hash: row.blob(33))
   }
 
-  /// The previous row's hash, as a row read by ``read(_:)`` says it.
+  /// The previous row's hash, from a row read by ``read(_:)``.
   public static func previousHash(_ row: Statement) -> [UInt8] { row.blob(34) }
 
-  /// The code that binds the row to the ratchet; nil where it has none yet.
+  /// The MAC that binds the row to the ratchet; nil if it has none yet.
   public static func mac(_ row: Statement) -> [UInt8]? { row.isNull(35) ? nil : row.blob(35) }
 }

@@ -1,12 +1,12 @@
 import Glibc
 
-/// Texts by number: each distinct one is kept once, and found again by its bytes, without making a `String` of every row's.
+/// Texts by number: each distinct text is stored once and found again by its bytes, without making a `String` of every row's.
 public struct NameTable: Sendable {
   private var bytes: [UInt8] = []
-  /// Where each text ends in `bytes`.
+  /// The end of each text in `bytes`.
   private var ends: [Int] = []
-  /// Open addressing: the number of a text plus one, 0 where the slot is free. The hash is seeded anew in every process, so that a
-  /// hostile log can't choose texts that meet in one slot.
+  /// Open addressing: the number of a text plus one; 0 for a free slot. The hash is seeded per process, so that a hostile log
+  /// cannot choose texts that collide in one slot.
   private var slots = [Int32](repeating: 0, count: 64)
 
   public init() {}
@@ -17,7 +17,7 @@ public struct NameTable: Sendable {
 
   private func range(_ number: Int) -> Range<Int> { (number == 0 ? 0 : ends[number - 1])..<ends[number] }
 
-  /// The text's number; the next one where it is new.
+  /// The number of a text; the next free one if it is new.
   public mutating func number(of text: UnsafeRawBufferPointer) -> Int {
     var slot = Self.hash(text) & (slots.count - 1)
     while slots[slot] != 0 {
@@ -32,11 +32,11 @@ public struct NameTable: Sendable {
     return ends.count - 1
   }
 
-  /// Texts of one kind that the reports over a team's rows tell apart: the rest is one, "(others)", or whoever writes rows could fill memory
-  /// with names.
+  /// The maximum number of texts of one kind that reports over a team's rows distinguish. The rest are counted as "(others)", or a
+  /// writer of rows could fill memory with names.
   public static let maxTeamNames = 50_000
 
-  /// The text's number, or that of "(others)" where there are as many as `most` and it is none of them.
+  /// The number of a text, or that of "(others)" if there are already `most` and it is not among them.
   public mutating func number(of text: UnsafeRawBufferPointer, upTo most: Int) -> Int {
     guard count >= most, !contains(text) else { return number(of: text) }
     return Array("(others)".utf8).withUnsafeBytes { number(of: $0) }

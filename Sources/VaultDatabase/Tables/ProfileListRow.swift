@@ -1,8 +1,8 @@
 import VaultModel
 
-/// A row of `vault list` as plain cells, good until the next row.
+/// A row of `vault list` as plain cells, valid until the next row.
 public struct ProfileListRow {
-  /// A cell, and the columns of which the first that has a value counts.
+  /// A cell, and its columns: the first one with a value counts.
   public enum Cell: Sendable {
     case name, kind, role, source
 
@@ -21,13 +21,13 @@ public struct ProfileListRow {
 
   private func column(_ cell: Cell) -> Int32 { row.isNull(cell.columns.0) ? cell.columns.1 : cell.columns.0 }
 
-  /// Adds a cell as it is stored.
+  /// Appends a cell as it is stored.
   public func append(_ cell: Cell, to bytes: inout [UInt8]) { row.append(column(cell), to: &bytes) }
 
   public func text(_ cell: Cell) -> String { row.text(column(cell)) }
   public func isEmpty(_ cell: Cell) -> Bool { row.isNull(column(cell)) }
 
-  /// How the profile's session stands.
+  /// The state of the profile's session.
   public func state(at now: Timestamp) -> SessionState {
     if row.isNull(6) || now.milliseconds >= row.int(7) {
       if !row.isNull(8), let attention = SessionState(rawValue: row.text(8)) { return attention }
@@ -37,6 +37,6 @@ public struct ProfileListRow {
     return now.milliseconds >= row.int(7) ? .due : .fresh
   }
 
-  /// When the session ends or ended; nil where there is none.
+  /// When the session expires or ended; nil if there is none.
   public var endsAt: Timestamp? { row.isNull(6) ? nil : Timestamp(milliseconds: row.int(6)) }
 }

@@ -1,17 +1,17 @@
 import VaultModel
 
-/// A section of a followed file whose profile the vault keeps itself, so that the section does not count.
+/// A section of a watched file that is ignored because the vault manages a profile of this name.
 public struct ShadowedSection: Sendable, Hashable {
   public let profile: String
   /// `~/.aws/config:3`
   public let place: String
 }
 
-/// Where they are kept: as one setting of the vault, which the next import writes anew.
+/// Stored as one setting of the vault, which the next import rewrites.
 public enum ShadowedRows {
   private static let name = "import.shadowed"
 
-  /// - Parameter profiles: the names of those among the sections that do not count.
+  /// - Parameter profiles: the names of the ignored sections.
   public static func keep(_ profiles: [String], of sections: [ConfigSection], in database: Database) throws {
     let names = Set(profiles)
     let lines = sections.filter { $0.kind == .profile && names.contains($0.name) }.map { section in
@@ -33,14 +33,14 @@ public enum ShadowedRows {
 }
 
 extension WatchedFile {
-  /// The same, as no file is: it is read again with the next request.
+  /// The same, but unlike any file: it is read again with the next request.
   public var asChanged: WatchedFile {
     WatchedFile(path: path, role: role, home: home, stamp: FileIdentity(device: -1, inode: -1, size: -1, mtime: -1))
   }
 }
 
 extension VaultReader {
-  /// Sections of followed files that do not count, since the vault keeps profiles of their names itself.
+  /// Sections of watched files that are ignored because the vault manages profiles of their names.
   public func shadowedSections() throws -> [ShadowedSection] {
     guard let database else { return [] }
     let own = Set(

@@ -47,7 +47,7 @@ public enum AccessKeyRows {
   }
 }
 
-/// Followed files, in the order in which they were imported.
+/// Watched files, in the order in which they were imported.
 public enum FollowedRows {
   public static func all(in database: Database) throws -> [WatchedFile] {
     try database.statement("SELECT path, role, home, device, inode, size, mtime FROM followed_file ORDER BY position").begin()
@@ -62,20 +62,20 @@ public enum FollowedRows {
   }
 }
 
-/// A section as it stands in the tables, with what authenticates it.
+/// A stored section with its MAC.
 public struct StoredSection: Sendable {
   public var section: ConfigSection
-  /// Whether the vault keeps it itself.
+  /// Whether the vault manages it itself.
   public var isOwn: Bool
-  /// The file as shown, of a profile.
+  /// The file of a profile, as shown.
   public var origin: String?
-  /// Nil where nobody who has the vault's key wrote it.
+  /// Nil if it was not written with the vault's key.
   public var code: [UInt8]?
 }
 
 /// Sections and their settings.
 public enum SettingRows {
-  /// A section with what authenticates it; nil where there is none. For tables that have been brought up to date.
+  /// A section with its MAC; nil if there is none. For migrated tables.
   public static func stored(_ kind: SectionKind, _ name: String, in database: Database) throws -> StoredSection? {
     guard let section = try section(kind, name, in: database) else { return nil }
     let row =
@@ -90,7 +90,7 @@ public enum SettingRows {
     }
   }
 
-  /// The section of that kind and name; nil where there is none.
+  /// The section of a kind and name; nil if there is none.
   public static func section(_ kind: SectionKind, _ name: String, in database: Database) throws -> ConfigSection? {
     let owner: Int64?
     let settings: [Setting]
