@@ -1,7 +1,7 @@
 import VaultBytes
 import VaultModel
 
-/// What the store refuses.
+/// Errors of the store.
 public enum StoreError: ReportableError, Hashable {
   /// No key: nothing can be sealed or opened.
   case locked
@@ -9,16 +9,16 @@ public enum StoreError: ReportableError, Hashable {
   case wrongKey(KeyID)
   case unknownKey(KeyID)
   case unknownProfile(String)
-  /// An outcome for what was never begun, or has its outcome already.
+  /// An outcome for an intent that does not exist or already has one.
   case unknownIntent(String)
   case chainBroken(String)
-  /// What AWS issued came after its profile was forgotten.
+  /// AWS issued a session after its profile was forgotten.
   case forgottenMeanwhile(profile: String)
-  /// The folder is a copy of another, which still is where it was.
+  /// The folder is a copy of another, which still exists at its place.
   case copied(of: String)
   /// No row is old enough.
   case nothingToArchive
-  /// An archive is being made already.
+  /// An archiving is already in progress.
   case archiving
 
   public var message: String {
@@ -64,15 +64,15 @@ public enum StoreError: ReportableError, Hashable {
   }
 }
 
-/// Why a sealed secret does not open. Each names the row.
+/// Why a sealed secret does not open. Each case names the row.
 public enum SealError: ReportableError, Hashable {
-  /// Changed, moved from another row, or sealed under another key with this one's name.
+  /// Changed, moved from another row, or sealed under another key with the same name.
   case notAuthentic(row: String)
   /// Sealed under a key that is not in use.
   case unknownKey(row: String)
-  /// Not an envelope of ours: cut, or of another kind.
+  /// Not a valid envelope: truncated, or of another kind.
   case malformed(row: String)
-  /// An older secret of this row, or one that was destroyed, put back.
+  /// An older or destroyed secret of this row was put back.
   case replayed(row: String)
 
   public var message: String {

@@ -1,35 +1,35 @@
 import Glibc
 import Synchronization
 
-/// What a lane's thread does while it has no job: it waits for something from outside.
+/// What an executor's thread does while it has no job: wait for an outside event.
 public protocol EventSource: AnyObject, Sendable {
-  /// Waits until something of its own has happened, or ``interrupt()`` is called; what it begins then may queue jobs on the lane. Only the
-  /// lane's thread calls it, between jobs.
+  /// Waits until one of its own events has occurred, or ``interrupt()`` is called; its handlers may queue jobs on the executor.
+  /// Only the executor's thread calls it, between jobs.
   ///
-  /// - Parameter mayWait: false to look without waiting.
+  /// - Parameter mayWait: false to check without waiting.
   func watch(mayWait: Bool)
-  /// Ends a wait that is under way, or the next one. Any thread calls it.
+  /// Ends the current wait, or the next one. Any thread may call it.
   func interrupt()
 }
 
-/// A thread of its own for an actor whose work blocks: one job after the other, in the order in which they came.
+/// A thread of its own for an actor with blocking work: one job after another, in order of arrival.
 ///
-/// While there is nothing to do the thread sleeps on a condition, or in what it was given to watch. It ends with the last reference.
+/// Without work the thread waits on a condition, or in its event source. It ends with the last reference.
 ///
-/// `@unchecked Sendable`: the mutex and condition are made in `init` and only used through their C functions, and the queue is touched only
-/// under the mutex.
+/// `@unchecked Sendable`: the mutex and condition are made in `init` and used only through their C functions, and the queue is used
+/// only under the mutex.
 final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var waiting: [Work] = []
   private var isEnding = false
-  /// The thread waits, and nobody has woken it yet.
+  /// The thread is waiting, and has not been woken yet.
   private var isAsleep = false
   private var watch: (any EventSource)?
   private var thread = pthread_t()
-  /// How often jobs are run before the watch is looked at, however many more there are.
+  /// The number of jobs that run before the event source is checked, however many more there are.
   private static let maxRunLength = 16
-  /// Jobs that were taken from the queue and come after the one that runs. Only the thread touches it.
+  /// Jobs taken from the queue that follow the running one. Only the thread uses it.
   private var left = 0
 
   /// Runs its jobs on a new thread until ``end()``.
@@ -55,7 +55,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// A job of the actor that is bound to this thread, or one of a task that prefers it.
+  /// A job of the actor bound to this thread, or of a task that prefers it.
   private enum Work {
     case ofActor(UnownedJob)
     case ofTask(UnownedJob, UnownedTaskExecutor)
@@ -72,14 +72,14 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  /// Under the mutex. A thread that gives itself work is awake.
+  /// Call under the mutex. A thread that gives itself work is awake.
   private func wake() {
     guard isAsleep, pthread_equal(pthread_self(), thread) == 0 else { return }
     isAsleep = false
     if let watch { watch.interrupt() } else { pthread_cond_signal(condition) }
   }
 
-  /// Whether other jobs wait for the one that runs and asks.
+  /// Whether other jobs wait for the running one, which asks.
   var isBusy: Bool {
     if left > 0 { return true }
     pthread_mutex_lock(mutex)
@@ -87,7 +87,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     return !waiting.isEmpty
   }
 
-  /// From now on the thread waits in `watch`; nil: on its condition again.
+  /// From now on the thread waits in `watch`; nil for its condition again.
   fileprivate func wait(in watch: (any EventSource)?) {
     pthread_mutex_lock(mutex)
     wake()
@@ -95,7 +95,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     pthread_mutex_unlock(mutex)
   }
 
-  /// Lets the thread go once its queue is empty. What is queued afterwards never runs, so its actor calls this in its own `deinit`.
+  /// Ends the thread once its queue is empty. Jobs queued afterwards never run, so its actor calls this in its own `deinit`.
   func end() {
     pthread_mutex_lock(mutex)
     isEnding = true
@@ -120,7 +120,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
         }
         isAsleep = false
       }
-      // The two arrays take turns, so that neither is made anew.
+      // The two arrays alternate, so that neither is allocated again.
       swap(&jobs, &waiting)
       let isOver = jobs.isEmpty && isEnding
       let watch = watch
@@ -144,18 +144,18 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   }
 }
 
-/// Lets tasks run on the store's own thread, so that a request that only reads a session and logs it wakes one thread and no more.
+/// Lets tasks run on the store's own thread, so that a request that only reads and logs a session wakes just one thread.
 public final class StoreExecutor: TaskExecutor {
   let thread: ThreadExecutor
 
-  /// Whether other jobs wait for the one that runs on the lane and asks.
+  /// Whether other jobs on the executor wait for the running one, which asks.
   var isBusy: Bool { thread.isBusy }
 
-  /// Makes a thread, which lasts as long as the process, unless a store that made it for itself ends it.
+  /// Starts a thread, which lasts as long as the process, unless a store that created it for itself ends it.
   public init() { thread = ThreadExecutor() }
 
   public func enqueue(_ job: consuming ExecutorJob) { thread.enqueue(job, for: asUnownedTaskExecutor()) }
 
-  /// Has the thread wait in `watch` while it has nothing to do; with nil, no longer.
+  /// Makes the thread wait in `watch` while it is idle; nil to stop that.
   public func wait(in watch: (any EventSource)?) { thread.wait(in: watch) }
 }

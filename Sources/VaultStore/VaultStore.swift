@@ -2,16 +2,16 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// The vault's one writer: profiles, sealed secrets, sessions and the audit log, over one connection on a thread of its own.
+/// The only writer of a vault: profiles, sealed secrets, sessions and the audit log, over one connection on a thread of its own.
 ///
-/// Whoever makes a store holds the agent's lock: two writers on one file are what SQLite 3.40 cannot be trusted with (security page, 1).
-/// Every change is one transaction with its audit row, and a call that returns has committed.
+/// The creator of a store holds the agent's lock: SQLite 3.40 cannot be trusted with two writers on one file (security page, 1).
+/// Every change is one transaction with its audit row, and it is committed when the call returns.
 public actor VaultStore {
   private let executor: ThreadExecutor
   private let ownsThread: Bool
   public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// For tasks whose work is mostly the store's.
+  /// For tasks that mostly use the store.
   public nonisolated let lane: StoreExecutor
 
   /// `vlt_…`
@@ -20,46 +20,48 @@ public actor VaultStore {
   let database: Database
   let path: String
   var cipher: EnvelopeCipher?
-  /// Seals in the form of today, where the vault has the one before.
+  /// Seals in the current form, if the vault still has the previous one.
   var successor: EnvelopeCipher?
   var trust = RowTrust()
-  /// Moves with every change of rows that lead to a secret.
+  /// Changes with every change of rows that lead to a secret.
   var rowGeneration: UInt64 = 0
   var head: AuditHead
-  /// The log's keys, once the vault was unlocked; they stay when it is locked, since they open nothing.
+  /// The log's keys, once the vault was unlocked; they stay after a lock, since they open nothing.
   var ratchet: Ratchet?
   var signing: SigningKey?
-  /// The row that the sealed ratchet key is for.
+  /// The row of the sealed ratchet key.
   var sealedNumber: Int64 = 0
-  /// Rows that have no code yet and are to get one; nil where all have theirs.
+  /// Rows that have no MAC yet and are to get one; nil if all have theirs.
   var uncoded: UncodedRows?
   var isArchiving = false
-  /// Is called after each transaction that added rows.
+  /// Called after each transaction that added rows.
   private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
   var deferred = DeferredAuditRows()
   var deliveries = WaitingDeliveries()
-  /// Whether the file of the profiles' names is there and right; one that was there before this agent may be of another database.
+  /// Whether the file of profile names exists and is correct; one from before this agent may belong to another database.
   var hasNames = false
   var onLate: @Sendable () -> Void = {}
-  /// The agent's start, until its row is written: before the first other row, so that a log that is then found to be an old copy has none.
+  /// The agent's start, until its row is written: before the first other row, so that a log that turns out to be an old copy has
+  /// none.
   private var opening: (event: AuditEvent, time: Timestamp)?
-  /// Who the agent is, for the rows that it writes unasked.
+  /// The agent as requester, for the rows that it writes automatically.
   let agent: Requester
-  /// Intents that were begun here and have no outcome yet; those of an agent before were settled at the start.
+  /// Intents begun here that have no outcome yet; those of earlier agents were resolved at the start.
   var openIntents: [String: String] = [:]
-  /// Those of them whose profile was forgotten since: what they bring is not kept.
+  /// Those of them whose profile was forgotten since: their results are not stored.
   var takenIntents: Set<String> = []
-  /// The sessions that were forgotten, until ``takeForgotten()``.
+  /// The forgotten sessions, until ``takeForgotten()``.
   var forgotten: Set<ForgottenSession> = []
   private var writesThrough = true
-  /// The schema that was found to be the vault's own, by SQLite's number for it.
+  /// SQLite's version number of the schema that was last verified.
   private var knownSchema: Int64
 
-  /// Opens the database, making or migrating it, and settles what a killed agent left: intents without an outcome become `unknown`.
+  /// Opens the database, creating or migrating it, and resolves what a killed agent left: intents without an outcome become
+  /// `unknown`.
   ///
   /// - Parameters:
-  ///   - requester: who the agent is, for the rows that it writes unasked.
-  ///   - lane: where to run; nil for a thread of its own, which ends with the store.
+  ///   - requester: the agent, for the rows that it writes automatically.
+  ///   - lane: the executor; nil for a thread of its own, which ends with the store.
   public init(path: String, clock: any WallClock, host requester: Requester, lane given: StoreExecutor? = nil) async throws {
     lane = given ?? StoreExecutor()
     executor = lane.thread
@@ -117,7 +119,7 @@ public actor VaultStore {
     }
   }
 
-  /// Ends the store's use of the file.
+  /// Closes the file.
   public func close() throws {
     try writeLateRows()
     if ratchet != nil, cipher != nil { try change { try $0.sealRatchet() } }
@@ -125,20 +127,20 @@ public actor VaultStore {
     try database.checkpoint()
   }
 
-  /// Brings the write-ahead log into the file, as far as readers allow.
+  /// Copies the write-ahead log into the file, as far as readers allow.
   public func checkpoint() throws { try database.checkpoint() }
 
   // MARK: transactions
 
-  /// How far a commit must have got before the call returns.
+  /// How durable a commit must be before the call returns.
   enum Durability {
-    /// On the disk: for what mints or changes something.
+    /// On the disk: for calls that issue or change something.
     case full
-    /// In the kernel: survives the process, not a power cut of the last second. For deliveries.
+    /// In the kernel: survives the process, but not a power cut within the last second. For deliveries.
     case process
   }
 
-  /// One transaction; the chain's head moves only with its commit.
+  /// One transaction; the chain's head advances only with its commit.
   func change<Result>(_ durability: Durability = .full, _ body: (isolated VaultStore) throws -> Result) throws -> Result {
     if writesThrough != (durability == .full) {
       try database.execute(durability == .full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
@@ -157,7 +159,7 @@ public actor VaultStore {
       if head.sequence != before.sequence { onRows(durability == .process) }
       return result
     } catch {
-      // Asked again, since whoever else wrote a row (an sqlite3 shell) is what every later one would otherwise fail on.
+      // Read again: if another program (an sqlite3 shell) wrote a row, every later one would fail otherwise.
       head = (try? AuditHead(database: database, vaultId: vaultId)) ?? before
       rewindAuditKeys()
       opening = unsaid
@@ -166,7 +168,7 @@ public actor VaultStore {
     }
   }
 
-  /// Within a transaction: looks at the tables again where somebody has changed them. No row is written beside a trigger of theirs.
+  /// Call within a transaction: verifies the tables again if they were changed. No row is written if a foreign trigger exists.
   private func requireOwnSchema() throws {
     let version = try database.schemaVersion()
     guard version != knownSchema else { return }
@@ -174,10 +176,10 @@ public actor VaultStore {
     knownSchema = version
   }
 
-  /// Names who is told, after each transaction that added rows to the log; `isDelivery` where nothing was minted or changed.
+  /// Sets the handler called after each transaction that added rows to the log; `isDelivery` if nothing was issued or changed.
   public func observeRows(_ body: @escaping @Sendable (_ isDelivery: Bool) -> Void) { onRows = body }
 
-  /// Adds a row to the audit log. Only within ``change(_:_:)``.
+  /// Adds a row to the audit log. Call only within ``change(_:_:)``.
   @discardableResult
   func append(_ event: AuditEvent, subject: (id: String, version: Int64)? = nil, at time: Timestamp? = nil) throws -> AuditRecord
   {
@@ -189,7 +191,8 @@ public actor VaultStore {
       id: Identifier.make("evt"), sequence: head.sequence + 1, time: time ?? clock.now(), event: event, subject: subject?.id,
       subjectVersion: subject?.version, hash: [])
     record.hash = AuditChain.hash(of: record, after: head.hash)
-    // Somebody else's row between ours would have made this one fail; a ratchet that is elsewhere is no use, and is taken anew at the next unlocking.
+    // A foreign row in between would have made this one fail. A ratchet at another row is useless, and is loaded again at the next
+    // unlock.
     if let ratchet, ratchet.number != record.sequence { self.ratchet = nil }
     try AuditRows.insert(record, after: head.hash, mac: ratchet?.mac(record.hash), isPending: true, into: database)
     head = AuditHead(sequence: record.sequence, hash: record.hash)
@@ -198,15 +201,15 @@ public actor VaultStore {
     return record
   }
 
-  /// A row by itself.
+  /// Logs a single row.
   public func record(_ event: AuditEvent) throws {
     try record([event])
   }
 
-  /// The agent has started: the row is written with the next one.
+  /// The agent has started: its row is written with the next one.
   public func begin(with event: AuditEvent) { opening = (event, clock.now()) }
 
-  /// The agent ends. One that wrote nothing, and never knew whether the log is the one that the key store knows of, leaves no row.
+  /// The agent ends. It leaves no row if it wrote nothing and never learnt whether the log matches the key store's checkpoint.
   public func end(with event: AuditEvent) throws {
     guard opening == nil || (ratchet != nil && cipher != nil) else { return }
     try change(.process) { _ = try $0.append(event) }
@@ -217,12 +220,12 @@ public actor VaultStore {
     try change { store in for event in events { try store.append(event) } }
   }
 
-  /// The newest row's number; 0 where there is none.
+  /// The newest row's number; 0 if there is none.
   public var headSequence: Int64 { head.sequence }
 
   // MARK: settings of the vault
 
-  /// - Throws: `RowError` for one that leads to a secret and that another program changed.
+  /// - Throws: `RowError` for a setting that leads to a secret and that another program changed.
   public func setting(_ name: String) throws -> String? {
     let found = try database.statement("SELECT value, mac FROM setting WHERE name = ?").begin().bind(name).first {
       (value: $0.text(0), code: $0.isNull(1) ? nil : $0.blob(1))
@@ -234,18 +237,18 @@ public actor VaultStore {
     return found.value
   }
 
-  /// Whether a setting says where a secret goes, or which one. Others are written also while the vault is locked.
+  /// Whether a setting decides where a secret is sent, or which one. Others can be written even while the vault is locked.
   static func leads(_ name: String) -> Bool {
     name != "locked" && name != placeSetting && !["config.", "sink.", "import."].contains { name.hasPrefix($0) }
   }
 
-  /// - Parameter value: nil takes the setting away.
+  /// - Parameter value: nil removes the setting.
   public func setSetting(_ name: String, _ value: String?, requester: Requester) throws {
     if Self.leads(name) { _ = try authenticRows() }
     try change { try $0.write(name, value, requester) }
   }
 
-  /// Within a transaction.
+  /// Call within a transaction.
   func write(_ name: String, _ value: String?, _ requester: Requester) throws {
     try set(name, value)
     var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
@@ -253,7 +256,7 @@ public actor VaultStore {
     if Self.leads(name) { try bindRows(event) } else { try append(event) }
   }
 
-  /// Within a transaction that logs the change, and binds the rows where the setting leads somewhere.
+  /// Call within a transaction that logs the change; it updates the row MACs if the setting leads to a secret.
   func set(_ name: String, _ value: String?) throws {
     if let value {
       try database.statement(
@@ -279,7 +282,7 @@ struct AuditHead: Sendable {
     self.hash = hash
   }
 
-  /// - Throws: `StoreError.chainBroken` where the last row is not what its hash says; nothing is appended to such a log.
+  /// - Throws: `StoreError.chainBroken` if the last row does not match its hash; nothing is appended to such a log.
   init(database: Database, vaultId: String) throws {
     let last = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence DESC LIMIT 1").begin().first {
       row in

@@ -3,16 +3,17 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-// Old rows go into a file of their own, which the log names, and out of the table. All that takes long is done on another thread, and the
-// rows go a few at a time: who asks for credentials meanwhile waits for one such piece at most.
+// Old rows are moved to a separate file, which the log names. Slow work runs on another thread, and rows are removed a few at a
+// time: a credential request meanwhile waits for at most one such piece.
 extension VaultStore {
-  /// Writes the rows from before a time to a file, verifies it, names it in the log, and takes them out of the table.
+  /// Writes the rows from before a time to a file, verifies it, names it in the log, and removes them from the table.
   ///
-  /// Calls without an outcome stay, and all after them. What the log must know of secrets that live on is said once more.
-  /// A file ends where it is as large as one may be (`AuditArchive.fullAt`); what is left is for the next.
-  /// - Parameter known: no row after this one is taken out: the one whose head the key store has.
+  /// Calls without an outcome stay, and all rows after them. The versions of secrets that are still in use are logged again. A file
+  /// ends when it reaches its maximum size (`AuditArchive.fullAt`); the rest is for the next one.
+  /// - Parameter known: no row after this one is removed: the row of the checkpoint in the key store.
   /// - Returns: what was archived, and how many more rows are old enough.
-  /// - Throws: `StoreError.nothingToArchive`; `DatabaseError` where the file is there already or cannot be written. Nothing is taken out then.
+  /// - Throws: `StoreError.nothingToArchive`; `DatabaseError` if the file already exists or cannot be written. Nothing is then
+  ///   removed.
   public func archive(before time: Timestamp, through known: Int64 = .max, to path: String, requester: Requester) async throws
     -> (segment: AuditKeyRows.Segment, left: Int64)
   {
@@ -24,7 +25,7 @@ extension VaultStore {
     step: ArchiveStep.Listener
   ) async throws -> (segment: AuditKeyRows.Segment, left: Int64) {
     guard let key = signing?.publicKey, cipher != nil else { throw StoreError.locked }
-    // Of two, the second would begin with the first one's rows.
+    // A second archive would begin with the rows of the first.
     guard !isArchiving else { throw StoreError.archiving }
     isArchiving = true
     defer { isArchiving = false }
@@ -48,7 +49,7 @@ extension VaultStore {
     return AuditCheckpoint(sequence: place.sequence, hash: place.hash, at: clock.now(), vaultId: vaultId, by: signing)
   }
 
-  /// From this commit on the file is a part of the log, and its rows may go.
+  /// From this commit on, the file is part of the log, and its rows may be removed.
   private func name(_ segment: AuditKeyRows.Segment, _ requester: Requester) throws {
     let checkpoint = try sign(ChainPosition(sequence: segment.last, hash: segment.lastHash))
     let standing = try database.statement("SELECT hash FROM audit_event WHERE sequence = ?").begin().bind(segment.last).first {
@@ -63,25 +64,25 @@ extension VaultStore {
       var event = AuditEvent(action: .auditArchived, outcome: .success, trigger: .manual, requester: requester)
       event.detail = "\(segment.announcement), \(segment.file)"
       try store.append(event)
-      // The sealed key may be for a row that goes; the next agent begins with it.
+      // The sealed key may be for a row that is removed; the next agent begins with it.
       try store.sealRatchet()
     }
   }
 
-  // MARK: taking rows out
+  // MARK: removing rows
 
-  /// How long a piece may take, in nanoseconds, and how long others have the lane after it, in microseconds.
+  /// The maximum time per piece, in nanoseconds, and how long the executor is left to others after it, in microseconds.
   private static let pieceTime: Int64 = 3_000_000
   private static let pause: UInt32 = 1_000
   private static let mostInPiece: Int64 = 1_000
 
-  /// Whether archived rows still stand in the table: an agent that was ended while it took them out.
+  /// Whether archived rows are still in the table, left by an agent that was interrupted while it removed them.
   public var hasArchivedRows: Bool {
     get throws { try archivedRows(most: 1) != nil }
   }
 
-  /// Takes the rows that an archive holds out of the table, the oldest first and a few at a time, until all are gone or the vault is locked.
-  /// What an agent that was ended meanwhile left, the next one takes out.
+  /// Removes archived rows from the table, the oldest first and a few at a time, until all are gone or the vault is locked. The
+  /// next agent removes any rows that an interrupted one left.
   public func clearArchived() async throws { try await clearArchived { _ in } }
 
   func clearArchived(step: ArchiveStep.Listener) async throws {
@@ -107,9 +108,9 @@ extension VaultStore {
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
-  /// The last of the next rows that an archive holds and that still stand in the table; nil where there are none.
+  /// The last of the next archived rows that are still in the table; nil if there are none.
   ///
-  /// Only what the log itself says: a segment that somebody else wrote into the database takes nothing out.
+  /// Relies only on the log itself: a segment that somebody else wrote to the database removes nothing.
   private func archivedRows(most: Int64) throws -> Int64? {
     guard let segment = try AuditKeyRows.segments(in: database).last,
       let first = try database.statement("SELECT min(sequence) FROM audit_event").begin().first({ $0.int(0) }),
@@ -121,9 +122,10 @@ extension VaultStore {
     return isNamed == true ? min(segment.last, first + most - 1) : nil
   }
 
-  /// Which version of a secret counts, the log says: what it says of those that live on, it says once more before the row goes.
+  /// The log decides which version of a secret is valid: for secrets still in use, it repeats the version before the row is
+  /// removed.
   private func takeOut(through last: Int64) throws {
-    // After a power cut some of them may stand again, and are taken out again.
+    // After a power cut, some rows may be back, and are removed again.
     try change(.process) { store in
       let kept = try store.database.statement(
         """

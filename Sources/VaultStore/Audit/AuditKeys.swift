@@ -3,21 +3,21 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-// What makes the log evidence: the ratchet's code on each row, and signed heads, of which the newest stands in the key store.
+// The evidence in the log: the ratchet's MAC on each row, and signed checkpoints, of which the newest is in the key store.
 //
-// The ratchet's key is sealed in the database, some rows behind: whoever takes the master key and the file can forge the rows since then
-// and no older ones. Rows that are written before the vault is unlocked get their codes when it is.
+// The ratchet's key is sealed in the database, some rows behind: an attacker with the master key and the file can forge the rows
+// since then, but no older ones. Rows written before the vault is unlocked get their MACs at the unlock.
 extension VaultStore {
-  /// How many rows the sealed key may be behind.
+  /// The maximum number of rows by which the sealed key is behind.
   static let ratchetLag: Int64 = 64
-  /// How many rows may stand between two signed heads.
+  /// The maximum number of rows between two signed checkpoints.
   static let checkpointInterval: Int64 = 256
 
-  /// Takes up the log's keys after an unlocking, and checks what was written since: against the ratchet, and against the head that the
-  /// key store holds. A log of a vault that had no such keys gets them.
+  /// Opens the log's keys after an unlock, and verifies the rows written since: against the ratchet, and against the checkpoint in
+  /// the key store. Creates the keys if the vault's log has none.
   ///
-  /// Many rows without a code are still without theirs then: ``addMACs()`` gives it to them.
-  /// - Throws: `StoreError.chainBroken` where rows were changed, forged, cut off, or the database is an old copy.
+  /// If many rows have no MAC, they still have none then: ``addMACs()`` adds them.
+  /// - Throws: `StoreError.chainBroken` if rows were changed, forged or cut off, or the database is an old copy.
   public func resumeAudit(anchoredCheckpoint: AuditCheckpoint?, requester: Requester) throws {
     guard let cipher else { throw StoreError.locked }
     if let ratchet, signing != nil, ratchet.number == head.sequence + 1 { return }
@@ -25,7 +25,7 @@ extension VaultStore {
     guard let sealedRatchet = keys.first(where: { $0.name == "ratchet" }),
       let sealedSigning = keys.first(where: { $0.name == "signing" })
     else {
-      // They are made with the vault's first key, in the transaction that makes it known; without them there is no such vault.
+      // The keys are created with the vault's first key, in the transaction that adds it; no vault exists without them.
       throw StoreError.chainBroken("the log's keys are gone")
     }
     let signing = SigningKey(seed: try open(sealedSigning, by: cipher))
@@ -40,8 +40,8 @@ extension VaultStore {
   }
 
   /// - Parameters:
-  ///   - kept: the seed of the key that signed so far; nil for a new one.
-  ///   - event: is logged after the keys, and says that the log is accepted as it stands.
+  ///   - kept: the seed of the signing key used so far; nil for a new one.
+  ///   - event: logged after the keys; it says that the log is accepted in its state.
   ///   - creating: the vault's first master key, whose row and event come first, in the same transaction.
   func beginAuditKeys(
     _ requester: Requester, keeping kept: SecretBytes? = nil, accepting event: AuditEvent? = nil,
@@ -49,14 +49,15 @@ extension VaultStore {
   ) throws {
     let seed = kept ?? SecretBytes.random(count: 32)
     let signing = SigningKey(seed: seed)
-    // From the first row on that has no code.
+    // From the first row that has no MAC.
     let bound = try database.prepare("SELECT sequence FROM audit_event WHERE mac IS NOT NULL ORDER BY sequence DESC LIMIT 1")
       .begin().first { $0.int(0) }
     let first = try bound ?? AuditKeyRows.segments(in: database).last?.last ?? 0
     let ratchet = Ratchet(key: SecretBytes.random(count: Ratchet.keyLength), number: first + 1)
     let start = ratchet.export()
     var rows = UncodedRows(ratchet: ratchet)
-    // The keys are made with the codes of a few rows at once; of many, with none, and these rows have none either.
+    // For a few rows, the keys are created with their MACs at once. For many, the rows get no MACs yet, and neither do the new
+    // ones.
     let isLong = head.sequence - first > Self.codedAtOnce
     let codes = isLong ? [] : try tailMACs(&rows, most: Self.codedAtOnce)
     self.signing = signing
@@ -88,7 +89,7 @@ extension VaultStore {
     }
   }
 
-  /// Begins a new ratchet, whose first key an auditor may keep.
+  /// Begins a new ratchet; an auditor may keep its first key.
   public func makeVerificationKey(requester: Requester) async throws -> AuditVerificationKey {
     try await addMACs()
     guard cipher != nil, let signing else { throw StoreError.locked }
@@ -105,11 +106,11 @@ extension VaultStore {
     return AuditVerificationKey(sequence: first, key: key)
   }
 
-  /// Goes on with a log that is not what the key store was told of, because a person says that it was put back on purpose.
+  /// Accepts a log that does not match the anchored checkpoint, because a user says that it was restored on purpose.
   public func acceptAudit(requester: Requester) throws {
     guard let cipher else { throw StoreError.locked }
     let signed = try AuditKeyRows.keys(in: database).first { $0.name == "signing" }
-    // The same key where it can be had, so that an auditor's copy of its public half, and what was archived, stay good.
+    // The same key if available, so that an auditor's copy of its public half, and existing archives, remain valid.
     let kept = signed.flatMap { key in
       (try? open(key, by: cipher)).flatMap { SigningKey(seed: $0).publicKey == key.publicKey ? $0 : nil }
     }
@@ -122,8 +123,8 @@ extension VaultStore {
     try beginAuditKeys(requester, keeping: kept, accepting: event)
   }
 
-  /// Within the transaction that accepts the log: takes away the heads that its rows do not bear out, and signs the others anew where
-  /// the key that signed them is gone.
+  /// Call within the transaction that accepts the log: removes the checkpoints that do not match its rows, and signs the others
+  /// again if their signing key is gone.
   private func acceptCheckpoints(by signing: SigningKey) throws {
     try database.statement(
       """
@@ -161,9 +162,9 @@ extension VaultStore {
     }
   }
 
-  // MARK: as rows come
+  // MARK: as rows are added
 
-  /// Within the transaction of a row: keeps the sealed key near, and signs a head now and then.
+  /// Call within a row's transaction: keeps the sealed key close behind, and signs a checkpoint from time to time.
   func storeAuditKeys() throws {
     guard let ratchet, let signing, cipher != nil else { return }
     if ratchet.number - sealedNumber >= Self.ratchetLag { try sealRatchet() }
@@ -184,7 +185,7 @@ extension VaultStore {
     sealedNumber = ratchet.number
   }
 
-  /// After a transaction that was rolled back: a ratchet does not go back, and so is taken from its sealed key again.
+  /// Call after a rollback: a ratchet cannot go back, so it is restored from its sealed key.
   func rewindAuditKeys() {
     guard let ratchet, ratchet.number != head.sequence + 1 else { return }
     self.ratchet = nil
@@ -197,22 +198,22 @@ extension VaultStore {
     self.ratchet = again
   }
 
-  /// The head as it is on the disk, signed, for the key store; nil where the log's keys are not at hand.
+  /// The signed checkpoint of the durable log, for the key store; nil if the log's keys are not available.
   public func signedCheckpoint() throws -> AuditCheckpoint? {
     guard let signing, ratchet != nil, cipher != nil, head.sequence > 0 else { return nil }
-    // Full durability: the key store must never know of a row that a power cut can still take.
+    // Full durability: the key store must never know a row that a power cut can still remove.
     try change { try $0.sealRatchet() }
     return AuditCheckpoint(sequence: head.sequence, hash: head.hash, at: clock.now(), vaultId: vaultId, by: signing)
   }
 
-  /// The key store has taken a head: from now on it must have one.
+  /// The key store has accepted a checkpoint: from now on it must have one.
   public func recordAnchored() throws {
     guard let cipher, var key = try AuditKeyRows.keys(in: database).first(where: { $0.name == "signing" }), !key.isAnchored else {
       return
     }
     let seed = try open(key, by: cipher)
     key.isAnchored = true
-    // The seal says so too: nobody without the key can make it unsaid.
+    // The sealed data records it too, so only a holder of the key can undo it.
     key.envelope = cipher.seal(seed, at: place(key))
     try database.transaction { try AuditKeyRows.put(key, into: database) }
   }
@@ -226,8 +227,8 @@ extension VaultStore {
     return AssociatedData(owner: owner, column: "envelope", version: 1, createdAt: key.createdAt)
   }
 
-  /// - Throws: `SealError` where the row is not what was sealed. Vaults of 0.1.0 did not seal whether the key store knows of a head: theirs
-  ///   open only while the row says that it does.
+  /// - Throws: `SealError` if the row differs from what was sealed. Vaults of 0.1.0 did not seal whether the key store knows of a
+  ///   checkpoint: theirs open only while the row says that it does.
   private func open(_ key: AuditKeyRows.SealedKey, by cipher: EnvelopeCipher) throws -> SecretBytes {
     do { return try cipher.open(key.envelope, at: place(key)) } catch {
       guard key.isAnchored || key.name == "ratchet" else { throw error }
@@ -246,7 +247,7 @@ extension VaultStore {
     try AuditKeyRows.put(row, into: database)
   }
 
-  /// Within the transaction of a change of the master key.
+  /// Call within the transaction of a master key change.
   func resealAuditKeys(from old: EnvelopeCipher, to new: EnvelopeCipher) throws {
     for var key in try AuditKeyRows.keys(in: database) {
       let secret = try open(key, by: old)

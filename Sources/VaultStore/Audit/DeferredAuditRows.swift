@@ -1,25 +1,25 @@
 import VaultDatabase
 import VaultModel
 
-/// What is done where a delivery cannot be logged because the disk takes nothing.
+/// What happens if a delivery cannot be logged because the disk accepts nothing.
 public enum AuditFailureRule: String, Sendable, CaseIterable {
-  /// Nothing is handed out.
+  /// Nothing is delivered.
   case refuse
-  /// Sessions that are issued already are handed out, and logged once the disk takes rows again.
+  /// Existing sessions are delivered, and logged once the disk accepts rows again.
   case deliver
 }
 
-/// Deliveries whose rows are yet to be written: in memory, in their order.
+/// Deliveries whose rows are still to be written: in memory, in order.
 struct DeferredAuditRows {
-  /// Beyond these nothing is handed out.
+  /// Once there are this many, nothing more is delivered.
   static let most = 1_000
   var rule = AuditFailureRule.refuse
   private(set) var rows: [(event: AuditEvent, time: Timestamp)] = []
   private(set) var why = ""
 
-  /// Whether a delivery that failed with this may be made all the same.
+  /// Whether a delivery that failed with this error may proceed.
   ///
-  /// Only what says that the disk takes nothing. A log that is not whole, a file that was damaged or is another one's, stays an end to everything.
+  /// Only if the disk accepts nothing. A broken log, or a damaged or replaced file, stops everything.
   func allows(_ error: any Error) -> Bool {
     guard rule == .deliver, rows.count < Self.most, let error = error as? DatabaseError else { return false }
     return switch error {
@@ -39,27 +39,28 @@ struct DeferredAuditRows {
 extension VaultStore {
   public func setFailureRule(_ rule: AuditFailureRule) { deferred.rule = rule }
 
-  /// How many deliveries are not yet logged.
+  /// The number of deliveries that are not logged yet.
   public var deferredRows: Int { deferred.rows.count }
 
-  /// Names who is told when a delivery was made that could not be logged.
+  /// Sets the handler for deliveries that could not be logged.
   public func observeDeferredRows(_ body: @escaping @Sendable () -> Void) { onLate = body }
 
-  /// Whether a session may be handed out although what failed with this error is not logged.
+  /// Whether a session may be delivered although logging failed with this error.
   public func canDeliverUnlogged(after error: any Error) -> Bool { deferred.allows(error) }
 
-  /// Writes the rows that could not be written when they should have been.
+  /// Writes the rows that could not be written in time.
   public func writeLateRows() throws {
     guard !deferred.rows.isEmpty else { return }
     try change { _ in }
   }
 
-  /// Within a transaction, before anything else in it: the late rows in their order, each with its own time, and one that says so.
+  /// Call within a transaction, before anything else in it: adds the deferred rows in order, each with its own time, and one that
+  /// announces them.
   func appendLateRows() throws {
     guard !deferred.rows.isEmpty else { return }
     for row in deferred.rows {
       try append(row.event, at: row.time)
-      // A session that was replaced since has had its row already.
+      // A session that was replaced meanwhile already has its row.
       try countDelivery(row.event.sessionId, at: row.time)
     }
     guard let first = deferred.rows.first else { return }

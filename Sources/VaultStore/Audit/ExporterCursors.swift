@@ -1,15 +1,15 @@
 import VaultDatabase
 import VaultModel
 
-// What live copies of the log need: the rows behind one, and how far each copy is.
+// Support for live copies of the log: the rows after one, and the position of each copy.
 extension VaultStore {
-  /// The next rows behind one, oldest first.
+  /// The next rows after one, oldest first.
   public func auditRows(after sequence: Int64, most: Int) throws -> [AuditRecord] {
     try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? ORDER BY sequence LIMIT ?").begin()
       .bind(sequence).bind(Int64(most)).rows(AuditRows.read)
   }
 
-  /// The last row that a sink has; nil for one that never was.
+  /// The last row that an exporter has; nil for a new one.
   public func exporterCursor(_ name: String) throws -> Int64? {
     try setting("sink." + name).flatMap { Int64($0) }
   }
@@ -19,11 +19,11 @@ extension VaultStore {
     try change(.process) { try $0.keep("sink." + name, String(sequence)) }
   }
 
-  /// Holds the settings of the agent's files against those that it had before, and logs each that is another one now.
+  /// Compares the settings of the agent's files with the previous ones, and logs each that has changed.
   ///
   /// - Parameters:
-  ///   - values: names, values, and what the value is where nobody ever set one.
-  ///   - requester: who changed them, or the agent, which finds them changed at its start.
+  ///   - values: names, values and default values.
+  ///   - requester: who changed them, or the agent, if it finds them changed at its start.
   public func recordSettings(
     _ values: [(name: String, value: String, standard: String)], requester: Requester, trigger: AuditTrigger
   ) throws {
@@ -44,7 +44,7 @@ extension VaultStore {
     }
   }
 
-  /// Within a transaction: keeps a value that is not worth a row of its own.
+  /// Call within a transaction: keeps a value that needs no row of its own.
   private func keep(_ name: String, _ value: String) throws {
     try database.statement(
       "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"

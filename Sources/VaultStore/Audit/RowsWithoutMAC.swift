@@ -1,34 +1,34 @@
 import VaultDatabase
 import VaultSecrets
 
-/// How far the rows at the end of the log have been looked at, of which some have no code yet.
+/// How far the rows at the end of the log have been checked, some of which have no MAC yet.
 struct UncodedRows {
   /// For the next row.
   var ratchet: Ratchet
-  /// The hash of the row before; nil before the first that is looked at.
+  /// The hash of the row before; nil before the first row checked.
   var previous: [UInt8]?
-  /// A row without a code was seen: none behind it may have one.
+  /// A row without a MAC was found: no later row may have one.
   var isBehindCodes = false
 
   init(ratchet: Ratchet) { self.ratchet = ratchet }
 }
 
-// Rows that were written before the vault was unlocked get their codes afterwards: a few at once, many while the vault serves. Until all have
-// theirs, new rows have none either, and the key store is told of no head: the log stays one that has codes up to a row and none behind it.
+// Rows written before the vault was unlocked get their MACs afterwards: a few at once, many while the vault serves. Until all have
+// one, new rows have none either, and no checkpoint is anchored: the log always has MACs up to one row and none after it.
 extension VaultStore {
-  /// So many rows are looked at before an unlocking is done: some milliseconds' worth. More are looked at while the vault serves.
+  /// The number of rows checked before an unlock is done, which takes some milliseconds. More are checked while the vault serves.
   static let codedAtOnce = 500
-  /// And so many in a piece.
+  /// The number of rows per piece.
   private static let piece = 200
-  /// How long others have the lane after each piece, in microseconds.
+  /// How long the executor is left to others after each piece, in microseconds.
   private static let pause: UInt32 = 2_000
 
-  /// Whether rows are yet to get their codes.
+  /// Whether there are rows without a MAC.
   public var hasRowsWithoutMAC: Bool { uncoded != nil }
 
-  /// Gives the rows that have none their codes, a piece after the other, until all have theirs or the vault is locked.
+  /// Adds the missing MACs, piece by piece, until all rows have one or the vault is locked.
   ///
-  /// - Throws: `StoreError.chainBroken` where a row is not what it must be. The vault is locked then, and wherever this fails.
+  /// - Throws: `StoreError.chainBroken` if a row is invalid. The vault is then locked, as after any failure here.
   public func addMACs() async throws { try await addMACs {} }
 
   func addMACs(step: @Sendable () async -> Void) async throws {
@@ -39,9 +39,9 @@ extension VaultStore {
     }
   }
 
-  /// Goes over the next rows: those with a code must have the right one, and the others get theirs, with the key for what follows.
+  /// Checks the next rows: a MAC must be right, and a missing one is added, with the key for what follows.
   ///
-  /// - Returns: whether all rows have been looked at, and the log goes on with codes.
+  /// - Returns: whether all rows have been checked, and the log continues with MACs.
   func codeSomeRows(_ most: Int = codedAtOnce) throws -> Bool {
     guard var rest = uncoded else { return true }
     let start = (key: rest.ratchet.export(), number: rest.ratchet.number, previous: rest.previous, isBehind: rest.isBehindCodes)
@@ -54,12 +54,12 @@ extension VaultStore {
         }
       }
     } catch {
-      // A ratchet does not go back.
+      // A ratchet cannot go back.
       rest = UncodedRows(ratchet: Ratchet(key: start.key, number: start.number))
       rest.previous = start.previous
       rest.isBehindCodes = start.isBehind
       uncoded = rest
-      // What cannot be proven to be the vault's is no log to hand credentials out beside.
+      // No credentials are delivered with a log that is not proven to be the vault's.
       lock()
       throw error
     }
@@ -72,9 +72,9 @@ extension VaultStore {
     return true
   }
 
-  /// Goes over rows from the ratchet's number on: those with a code must have the right one.
+  /// Checks rows from the ratchet's number on: a MAC must be right.
   ///
-  /// - Returns: the codes of those that have none yet.
+  /// - Returns: the MACs of the rows that have none yet.
   func tailMACs(_ rest: inout UncodedRows, most: Int) throws -> [(Int64, [UInt8])] {
     let first = rest.ratchet.number
     guard head.sequence >= first - 1 else {
@@ -93,7 +93,7 @@ extension VaultStore {
       rest.previous = record.hash
       let code = rest.ratchet.mac(record.hash)
       guard let stated = AuditRows.mac(rows) else {
-        // It is only written by who has the key.
+        // Only a holder of the key writes this row.
         guard record.event.action != .auditArchived else {
           throw StoreError.chainBroken(AuditChain.Fault.forged(sequence: record.sequence).description)
         }

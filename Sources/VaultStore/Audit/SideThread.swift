@@ -2,19 +2,19 @@ import Glibc
 import VaultDatabase
 import VaultModel
 
-/// A thread beside the store's lane, for what takes seconds; it ends with the last reference.
+/// A thread beside the store's executor, for work that takes seconds; it ends with the last reference.
 actor SideThread {
   private let executor = ThreadExecutor()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   deinit { executor.end() }
 
-  /// Leaves the lane to others for a moment, at least until its queue is empty.
+  /// Leaves the executor to others for a moment, at least until its queue is empty.
   func pause(microseconds: UInt32) { usleep(microseconds) }
 
-  /// Copies the rows that may go into a draft, each proven, and makes a file of it that is proven again.
+  /// Copies the rows to archive into a draft, proving each, and makes a file of it, which is verified again.
   ///
-  /// - Parameter sign: makes the head for the last of them.
+  /// - Parameter sign: signs the checkpoint for the last row.
   func writeArchive(
     _ order: ArchiveOrder, signedBy key: [UInt8], step: ArchiveStep.Listener,
     sign: @Sendable (ChainPosition) async throws -> AuditCheckpoint
@@ -34,29 +34,29 @@ actor SideThread {
   }
 }
 
-/// What is to be archived, and where to.
+/// What to archive, and where.
 struct ArchiveOrder: Sendable {
   /// The path of the vault's database.
   var vault: String
   var file: String
   var time: Timestamp
-  /// No row after this one goes.
+  /// No row after this one is archived.
   var known: Int64
-  /// How many bytes the file may have, unpacked.
+  /// The maximum size of the file in bytes, unpacked.
   var most: Int
   var now: Timestamp
 }
 
-/// How far an archiving is.
+/// The progress of an archiving.
 enum ArchiveStep: Sendable {
-  /// Some rows were copied, and more are to come.
+  /// Some rows were copied; more follow.
   case copying
   case copied
-  /// The file is there, proven, and nothing says so yet.
+  /// The file exists and is verified, but nothing refers to it yet.
   case written
   /// The log names it.
   case named
-  /// Some of its rows were taken out of the table.
+  /// Some of its rows were removed from the table.
   case clearing
 
   typealias Listener = @Sendable (ArchiveStep) async -> Void

@@ -2,24 +2,24 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-// The master key's rows, and sealing everything anew.
+// The master key's rows, and resealing everything.
 extension VaultStore {
   public var isUnlocked: Bool { cipher != nil }
 
   public func keyRecords() throws -> [KeyRecord] { try KeyRows.all(in: database) }
 
-  /// Forgets the keys. Nothing can be sealed or opened until ``unlock(key:id:)``.
+  /// Drops the keys. Nothing can be sealed or opened until ``unlock(key:id:)``.
   public func lock() {
     cipher = nil
     successor = nil
     trust = RowTrust()
   }
 
-  /// Takes up a vault's first key, and makes the keys of its log with it, all at once: a vault with a key and without a log's keys is one from
-  /// which somebody took them.
+  /// Adds a vault's first key, and creates the keys of its log with it, in one step: if a vault has a key but its log has no keys,
+  /// somebody removed them.
   ///
-  /// - Throws: `StoreError.keyExists` where the vault has one, in whatever state; `.chainBroken` where it holds what only a key can have
-  ///   sealed.
+  /// - Throws: `StoreError.keyExists` if the vault has one in any state; `.chainBroken` if it holds something that only a key can
+  ///   have sealed.
   public func create(key: SecretBytes, id: KeyID, store: String, requester: Requester) throws {
     let fresh = EnvelopeCipher(master: key, id: id, epoch: EnvelopeCipher.randomEpoch())
     guard try keyRecords().isEmpty else { throw StoreError.keyExists }
@@ -28,7 +28,7 @@ extension VaultStore {
     }
     guard sealed == 0 else { throw StoreError.chainBroken("secrets are sealed in a vault that says that it has no key") }
     cipher = fresh
-    // Rows that were there before the key have no code that is good, and lead nowhere.
+    // Rows from before the key have no valid MAC, and lead nowhere.
     trust = RowTrust()
     do {
       try beginAuditKeys(
@@ -39,7 +39,7 @@ extension VaultStore {
     }
   }
 
-  /// Within a transaction: the row of the first key, which is the sealer's.
+  /// Call within a transaction: adds the row of the first key, which is the cipher's.
   func insert(_ key: KeyRecord) throws {
     try database.statement(
       "INSERT INTO master_key (key_id, state, store, key_check, created_at, epoch) VALUES (?, ?, ?, ?, ?, ?)"
@@ -47,7 +47,7 @@ extension VaultStore {
       .bind(cipher?.epoch).runOnce()
   }
 
-  /// - Throws: `StoreError.wrongKey` where this is not the key that sealed the vault.
+  /// - Throws: `StoreError.wrongKey` if this is not the key that sealed the vault.
   public func unlock(key: SecretBytes, id: KeyID) throws {
     try Schema.check(database)
     guard let record = try keyRecords().first(where: { $0.id == id && $0.state == .active }) else {
@@ -71,7 +71,7 @@ extension VaultStore {
     return EnvelopeCipher(master: key, id: id, epoch: try epoch(of: id)).check == record.check
   }
 
-  /// The key is kept elsewhere from now on.
+  /// Records that the key is now kept elsewhere.
   public func moveKey(_ id: KeyID, to store: String) throws {
     try database.transaction {
       try database.statement("UPDATE master_key SET store = ?1 WHERE key_id = ?2 AND store <> ?1").begin().bind(store).bind(
@@ -83,7 +83,7 @@ extension VaultStore {
 
   // MARK: changing the key
 
-  /// Announces a key that is about to be put in the key store.
+  /// Announces a key that is about to be added to the key store.
   public func prepareKey(_ id: KeyID, store: String) throws {
     try database.transaction {
       try database.statement("INSERT INTO master_key (key_id, state, store, created_at) VALUES (?, 'prepared', ?, ?)")
@@ -91,9 +91,10 @@ extension VaultStore {
     }
   }
 
-  /// Seals every secret under a new key, in one transaction: before its commit all rows open with the old key, after it with the new.
+  /// Reseals every secret under a new key, in one transaction: before its commit all rows open with the old key, after it with the
+  /// new one.
   ///
-  /// - Returns: how many rows were sealed anew.
+  /// - Returns: the number of resealed rows.
   public func reseal(with key: SecretBytes, id: KeyID, requester: Requester) throws -> Int {
     let oldMACs = try authenticRows()
     guard let old = cipher else { throw StoreError.locked }
@@ -122,7 +123,7 @@ extension VaultStore {
     return count
   }
 
-  /// - Parameter isStrict: a secret that does not open is an error; else it stays as it is.
+  /// - Parameter isStrict: whether a secret that does not open is an error; otherwise it stays unchanged.
   func resealRows(from old: EnvelopeCipher, to new: EnvelopeCipher, isStrict: Bool = true) throws -> Int {
     let rows = try sealedRows(isStrict: isStrict)
     let update = try database.statement("UPDATE secret SET key_id = ?, envelope = ? WHERE owner_table = ? AND owner_id = ?")
@@ -136,7 +137,7 @@ extension VaultStore {
     return rows.count
   }
 
-  /// The old key has been taken out of the key store.
+  /// The old key has been removed from the key store.
   public func finishRotation(retired id: KeyID) throws {
     try database.transaction {
       try database.statement("UPDATE master_key SET state = 'retired' WHERE key_id = ? AND state = 'retiring'").begin().bind(
@@ -145,7 +146,7 @@ extension VaultStore {
     }
   }
 
-  /// A key that was announced and never used: its row goes, and the log says so.
+  /// Drops a key that was announced and never used: its row is removed, and the log says so.
   public func abandonPreparedKey(_ id: KeyID, requester: Requester) throws {
     try change { vault in
       try vault.database.statement("DELETE FROM master_key WHERE key_id = ? AND state = 'prepared'").begin().bind(id.bytes).run()

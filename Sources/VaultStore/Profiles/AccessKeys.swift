@@ -2,7 +2,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-// Long-lived access keys: the id in the clear, the secret sealed.
+// Long-term access keys: the id in plain text, the secret sealed.
 extension VaultStore {
   public func accessKeys() throws -> [AccessKeyRecord] { try AccessKeyRows.all(in: database) }
 
@@ -14,7 +14,7 @@ extension VaultStore {
     try database.statement(Self.accessKeyByName).begin().bind(name).first(AccessKeyRows.read)
   }
 
-  /// Seals a key under a name, in place of the one that had it.
+  /// Seals a key under a name, replacing any key of that name.
   public func addAccessKey(name: String, credential: Credential, mfaSerial: String?, requester: Requester) throws {
     try change { store in
       try store.put(
@@ -52,8 +52,8 @@ extension VaultStore {
     try append(event, subject: (record.id, version))
   }
 
-  /// Seals a new key in place of the old one, which is kept under another name, and remembers in a setting that the old one is still to
-  /// be deleted, all at once.
+  /// In one step: seals a new key in place of the old one, keeps the old one under another name, and records in a setting that it
+  /// is still to be deleted.
   public func replaceAccessKey(
     name: String, credential: Credential, keepingOldAs oldName: String, leftOver: (setting: String, id: String),
     requester: Requester
@@ -75,7 +75,7 @@ extension VaultStore {
     }
   }
 
-  /// - Returns: nil where there is no key of this name.
+  /// - Returns: nil if there is no key of this name.
   public func openAccessKey(name: String) throws -> Credential? {
     guard let record = try accessKey(named: name) else { return nil }
     let secret = try open(SecretIdentity(record))
@@ -85,7 +85,7 @@ extension VaultStore {
     return credential
   }
 
-  /// Destroys a key's secret; its row stays, marked.
+  /// Destroys a key's secret; its row stays, marked as removed.
   public func removeAccessKey(name: String, requester: Requester) throws {
     guard let record = try accessKey(named: name) else { return }
     try change { store in

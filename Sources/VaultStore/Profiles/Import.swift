@@ -2,7 +2,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// A key that a followed file holds in plain text.
+/// A key that a watched file holds in plain text.
 public struct ImportedKey: Sendable {
   public let profile: String
   public let credential: Credential
@@ -16,18 +16,19 @@ public struct ImportedKey: Sendable {
   }
 }
 
-/// What an import changed.
+/// The changes made by an import.
 public struct ImportSummary: Sendable {
   public var added: [String] = []
   public var changed: [String] = []
   public var removed: [String] = []
   public var unchanged = 0
-  /// Profiles of the vault's own, which a file's section of the same name does not touch.
+  /// Vault-managed profiles, which a file's section of the same name does not change.
   public var shadowed: [String] = []
   public var keysChanged: [String] = []
-  /// Sections that profiles refer to (`services x`, `sso-session y`) and that came, went or changed: they say where secrets are sent.
+  /// Sections that profiles refer to (`services x`, `sso-session y`) and that were added, removed or changed: they decide where
+  /// secrets are sent.
   public var sectionsChanged: [String] = []
-  /// Of the rows from then on.
+  /// The generation of the rows after the import.
   public var generation: UInt64 = 0
 
   var isNothing: Bool {
@@ -36,16 +37,16 @@ public struct ImportSummary: Sendable {
 }
 
 extension VaultStore {
-  /// Takes what the followed files say as what their profiles are, in one transaction.
+  /// Imports the sections of the watched files as profiles, in one transaction.
   ///
-  /// A profile that is in none of them any more is marked as removed. What the vault keeps itself is not touched. Keys are sealed where they are
-  /// new or others; a key whose plain text has gone from the files stays.
-  /// While the vault is locked, what was taken has no codes, and is read from the files again once it is unlocked.
+  /// A profile that is in none of them any more is marked as removed. What the vault manages itself stays unchanged. Keys are
+  /// sealed if they are new or changed; a key whose plain text is gone from the files stays. While the vault is locked, imported
+  /// rows get no MACs, and are read from the files again after the unlock.
   /// - Parameters:
-  ///   - sections: all of the files' sections but the unchanged ones; `summaries` has one for each profile among them.
-  ///   - yielding: profiles of the vault's own that give way to a file's of the same name.
-  ///   - fault: what another program changed: every row is written anew, also where it seems to be what it was.
-  /// - Throws: `RowError` for a file that nobody has imported; `RowsMoved` where what is unchanged is not known any more.
+  ///   - sections: all sections of the files except the unchanged ones; `summaries` has one for each profile among them.
+  ///   - yielding: vault-managed profiles that give way to a file's of the same name.
+  ///   - fault: what another program changed: every row is written again, even if it seems unchanged.
+  /// - Throws: `RowError` for a file that nobody has imported; `RowsMoved` if the unchanged rows are no longer known.
   public func importFiles(
     _ files: [WatchedFile], sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
     unchanged: UnchangedSections? = nil, yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger,
@@ -81,9 +82,9 @@ extension VaultStore {
     }
   }
 
-  /// Remembers the files as they were when they were read.
+  /// Records the state of the files when they were read.
   ///
-  /// - Returns: whether there are others than before.
+  /// - Returns: whether the list of files changed.
   private func observe(_ files: [WatchedFile], _ codes: RowMACs?, mayAdd: Bool) throws -> Bool {
     guard let codes else {
       for file in files {
@@ -108,7 +109,7 @@ extension VaultStore {
     return new != nil
   }
 
-  /// Takes sections in as the vault's own: what `import --once` does.
+  /// Imports sections as vault-managed ones, for `import --once`.
   public func importOwn(sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester) throws
     -> ImportSummary
   {
@@ -172,7 +173,7 @@ extension VaultStore {
     return outcome
   }
 
-  /// Seals the keys that are not held yet as they are.
+  /// Seals the keys that the vault does not hold yet in this form.
   private func take(_ keys: [ImportedKey], _ trigger: AuditTrigger, _ requester: Requester) throws -> [String] {
     var changed: [String] = []
     for key in keys {

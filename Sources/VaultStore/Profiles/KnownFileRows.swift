@@ -1,9 +1,9 @@
 import VaultDatabase
 import VaultModel
 
-/// What is known of the rows that followed files said, while they stand as this vault wrote them.
+/// The known rows from watched files, as long as they are as this vault wrote them.
 public struct KnownFileRows: Sendable {
-  /// Moves with every change of rows that lead to a secret.
+  /// Changes with every change of rows that lead to a secret.
   public let generation: UInt64
   private let codes: RowMACs
   private let stored: [SectionKey: RowMAC]
@@ -26,10 +26,10 @@ public struct KnownFileRows: Sendable {
     self.stored = stored
   }
 
-  /// Those that were asked for.
+  /// The requested ones.
   public var keys: some Collection<SectionKey> { stored.keys }
 
-  /// Whether a section says what its rows say, in the same lines of the same file.
+  /// Whether a section matches its rows, including file and lines.
   public func holds(_ section: ConfigSection) -> Bool {
     guard let known = stored[SectionKey(section)] else { return false }
     let form = RowForm(section, isOwn: false, origin: VaultStore.origin(of: section))
@@ -37,28 +37,28 @@ public struct KnownFileRows: Sendable {
   }
 }
 
-/// Sections that stand in the files as their rows have them, and so were left out of an import.
+/// Sections in the files that match their rows, and so were left out of an import.
 public struct UnchangedSections: Sendable {
   public var keys: Set<SectionKey> = []
-  /// What stood in the files then and does so no more.
+  /// Sections that are no longer in the files.
   public var gone: Set<SectionKey> = []
-  /// Of the rows that they were compared with.
+  /// The generation of the rows that they were compared with.
   public let generation: UInt64
 
   public init(generation: UInt64) { self.generation = generation }
 }
 
-/// The files are to be read as a whole: too much changed in them, or the rows did since they were compared.
+/// The files must be read as a whole: too much has changed in them, or the rows have changed since the comparison.
 public struct RowsMoved: Error {
   public init() {}
 }
 
 extension VaultStore {
-  /// What to compare followed files with; nil where all that they say is to be taken in: the vault is locked, or another program changed
+  /// The rows to compare watched files with; nil if everything must be imported: the vault is locked, or another program changed
   /// rows.
   ///
-  /// - Parameter generation: what the caller knows the rows of, so that they are not read.
-  /// - Throws: `RowError` where the vault's own rows are another program's.
+  /// - Parameter generation: the generation whose rows the caller already has, so that they are not read again.
+  /// - Throws: `RowError` if another program changed the vault's own rows.
   public func knownFileRows(besides generation: UInt64?) throws -> KnownFileRows? {
     guard isUnlocked else { return nil }
     let codes = try authenticRows()
@@ -79,7 +79,7 @@ extension VaultStore {
     return KnownFileRows(rowGeneration, codes, stored)
   }
 
-  /// The file that a section's rows name; nil for what is no profile.
+  /// The file that a section's rows name; nil unless it is a profile.
   static func origin(of section: ConfigSection) -> String? {
     section.kind == .profile ? section.settings.first?.origin.file ?? SettingOrigin.vault.file : nil
   }

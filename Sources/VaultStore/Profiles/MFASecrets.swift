@@ -2,7 +2,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// The secret of a virtual MFA device, which the vault holds for those who accept it.
+/// The secret of a virtual MFA device, which the vault holds for users who accept that.
 public struct MFASecretRecord: Sendable, Hashable {
   /// `otp_…`
   public var id: String
@@ -16,7 +16,7 @@ extension VaultStore {
     }
   }
 
-  /// Seals the secret of a device, in place of the one it had.
+  /// Seals the secret of a device, replacing any earlier one.
   public func putMFASecret(_ secret: SecretBytes, serial: String, requester: Requester) throws {
     guard cipher != nil else { throw StoreError.locked }
     try change { store in
@@ -33,7 +33,7 @@ extension VaultStore {
     }
   }
 
-  /// - Returns: nil where the vault holds none for the device.
+  /// - Returns: nil if the vault holds none for the device.
   public func openMFASecret(serial: String) throws -> SecretBytes? {
     guard cipher != nil else { throw StoreError.locked }
     return try mfaSecret(of: serial).map { try open(SecretIdentity($0)) }
@@ -41,7 +41,7 @@ extension VaultStore {
 
   /// Destroys a device's secret.
   ///
-  /// - Returns: false where there was none.
+  /// - Returns: false if there was none.
   @discardableResult
   public func removeMFASecret(serial: String, requester: Requester) throws -> Bool {
     guard let record = try mfaSecret(of: serial) else { return false }

@@ -1,15 +1,15 @@
 import VaultDatabase
 
-// The names that completion reads (``NamesFile``).
+// The names for completion (``NamesFile``).
 extension VaultStore {
-  /// Within a transaction that adds a name or takes one away.
+  /// Call within a transaction that adds or removes a name.
   func changeNames() {
     guard hasNames else { return }
     hasNames = false
     NamesFile.remove(beside: database.path)
   }
 
-  /// After a transaction, however it ended.
+  /// Call after a transaction, whether it succeeded or not.
   func keepNames() {
     guard !hasNames, let lines = try? VaultReader(over: database).profileNameLines() else { return }
     NamesFile.write(lines, beside: database.path)

@@ -4,9 +4,9 @@ import VaultSecrets
 
 // Profiles and the sections they refer to, as rows.
 extension VaultStore {
-  /// The files that are followed.
+  /// The watched files.
   ///
-  /// - Throws: `RowError` for one that another program put there; a locked vault believes what stands there, until it is unlocked.
+  /// - Throws: `RowError` for one that another program added; a locked vault trusts the rows until it is unlocked.
   public func watchedFiles() throws -> [WatchedFile] {
     guard isUnlocked else { return try FollowedRows.all(in: database) }
     return try watchedRows(by: authenticRows()).map(\.file)
@@ -29,12 +29,12 @@ extension VaultStore {
     return rows
   }
 
-  /// The profiles that the vault keeps itself.
+  /// The names of the vault-managed profiles.
   public func ownProfileNames() throws -> Set<String> {
     Set(try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL").begin().rows { $0.text(0) })
   }
 
-  /// Every section that the vault keeps itself.
+  /// Every vault-managed section.
   public func ownSections() throws -> [ConfigSection] {
     let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name")
       .begin().rows { $0.text(0) }
@@ -49,10 +49,10 @@ extension VaultStore {
     return sections
   }
 
-  /// A profile as it is to stand in the vault.
+  /// A profile to write to the vault.
   public typealias WrittenProfile = (name: String, settings: [Setting], summary: ProfileSummary)
 
-  /// Adds or changes profiles of the vault's own, all of them or none.
+  /// Adds or changes vault-managed profiles, all of them or none.
   public func putProfiles(_ profiles: [WrittenProfile], requester: Requester) throws {
     let codes = try authenticRows()
     try change { store in
@@ -73,9 +73,9 @@ extension VaultStore {
     }
   }
 
-  /// Marks a profile as removed; its sessions are forgotten with it.
+  /// Marks a profile as removed, and forgets its sessions.
   ///
-  /// - Throws: `StoreError.unknownProfile` where there is none.
+  /// - Throws: `StoreError.unknownProfile` if there is none.
   public func removeProfile(_ name: String, requester: Requester) throws {
     _ = try authenticRows()
     try change { store in
@@ -99,7 +99,7 @@ extension VaultStore {
     guard database.changes == 1 else { throw StoreError.unknownProfile(name) }
   }
 
-  /// What `list` says of profiles, worked out anew.
+  /// Updates the summaries that `list` shows.
   public func updateSummaries(_ summaries: [ProfileSummary]) throws {
     guard !summaries.isEmpty else { return }
     try database.transaction {
@@ -117,15 +117,15 @@ extension VaultStore {
 
   enum WriteOutcome {
     case added, changed, unchanged
-    /// Says what it said, in other lines of the file.
+    /// The same content, in other lines of the file.
     case moved
   }
 
-  /// Writes a profile's rows where they are not what they were; the vault's own always, since what was changed beside them says nothing.
+  /// Writes a profile's rows if they have changed; those of a vault-managed profile always, since other data may have changed.
   ///
   /// - Parameters:
   ///   - codes: nil while the vault is locked.
-  ///   - isForced: also where they seem to be what they were.
+  ///   - isForced: write them even if they seem unchanged.
   func write(
     _ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String, _ codes: RowMACs?, isForced: Bool = false
   ) throws -> WriteOutcome {
@@ -172,7 +172,7 @@ extension VaultStore {
 
   private static let contentDigestLength = 16
 
-  /// 16 bytes for what a profile says, and 16 for where it says it.
+  /// 16 bytes for a profile's content, and 16 for its origins.
   private static func digest(_ settings: [Setting], _ summary: ProfileSummary) -> [UInt8] {
     var content: [UInt8] = []
     var places: [UInt8] = []

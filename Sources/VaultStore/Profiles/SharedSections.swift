@@ -11,12 +11,12 @@ extension VaultStore {
     var title: String { "\(kind) \(name)" }
   }
 
-  /// Takes sections as what the followed files say, or as the vault's own, which no file's section of the same name touches.
+  /// Stores sections of the watched files, or vault-managed ones, which a file's section of the same name does not change.
   ///
   /// - Parameters:
-  ///   - unchanged: what is not among the sections, and stays; nil where the sections are all.
+  ///   - unchanged: those that are not among the sections, and stay; nil if the sections are complete.
   ///   - codes: nil while the vault is locked.
-  /// - Returns: those that came, went, or say something else than before.
+  /// - Returns: those that were added, removed or changed in content.
   func replaceShared(_ sections: [ConfigSection], unchanged: UnchangedSections?, isOwn: Bool, _ codes: RowMACs?) throws
     -> [String]
   {
@@ -60,7 +60,7 @@ extension VaultStore {
     try database.statement("DELETE FROM shared_section WHERE id = ?").begin().bind(section.id).run()
   }
 
-  /// Whether only the lines differ in which it stands.
+  /// Whether they differ at most in their lines.
   private static func saysTheSame(_ one: [Setting], _ other: [Setting]) -> Bool {
     one.elementsEqual(other) { $0.name == $1.name && $0.value == $1.value }
   }

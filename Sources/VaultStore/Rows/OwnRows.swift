@@ -1,7 +1,7 @@
 import VaultDatabase
 import VaultModel
 
-/// A row that leads to a secret and comes from no followed file, with the code that it has.
+/// A row that leads to a secret and does not come from a watched file, with its MAC.
 struct OwnRow {
   enum Key {
     case profile(String)
@@ -26,9 +26,9 @@ struct OwnRow {
   }
 }
 
-// Going over all of them: where the master key changes, where a set is not what it was, and once for a vault from before there were codes.
+// Visits all of them: when the master key changes, when a set does not match, and once for a vault from before there were row MACs.
 extension VaultStore {
-  /// Calls `body` for each row of the vault's own.
+  /// Calls `body` for each of the vault's own rows.
   func eachOwnRow(_ body: (OwnRow) throws -> Void) throws {
     let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name")
       .begin().rows { $0.text(0) }
@@ -57,7 +57,7 @@ extension VaultStore {
         form: RowForm(stored.section, isOwn: true, origin: stored.origin), code: stored.code))
   }
 
-  /// Within a transaction: gives a row its code.
+  /// Call within a transaction: sets a row's MAC.
   func bind(_ row: OwnRow, _ code: [UInt8]) throws {
     switch row.key {
     case .profile(let name):
@@ -92,10 +92,11 @@ extension VaultStore {
 
   // MARK: all at once
 
-  /// Gives the rows of a vault from before there were codes theirs, and seals its secrets in its first epoch: whoever makes the vault look
-  /// as it was before, to have rows of theirs blessed, has them blessed in another epoch, in which none of its secrets opens.
+  /// Adds MACs to the rows of a vault from before there were any, and reseals its secrets in its first epoch. An attacker may make
+  /// the vault look like an older one, to get MACs for forged rows; these are then made in another epoch, in which none of its
+  /// secrets opens.
   ///
-  /// What the followed files said is read from them again.
+  /// Rows from watched files are read from the files again.
   func beginRowMACs() throws {
     guard let old = cipher, let new = successor else { return }
     var isDone = false
@@ -123,7 +124,8 @@ extension VaultStore {
     trust = RowTrust()
   }
 
-  /// Within the transaction of a change of the master key: what is right under the old key is right under the new one, and no more.
+  /// Call within the transaction of a master key change: rows that are valid under the old key become valid under the new one, and
+  /// no others.
   func rebindRows(from old: RowMACs, to new: RowMACs) throws {
     try eachOwnRow { row in if old.fits(row.code, row.form) { try bind(row, new.code(row.form)) } }
     let names = try database.statement("SELECT name FROM profile WHERE is_own = 0 AND removed_at IS NULL").begin().rows {
@@ -142,9 +144,9 @@ extension VaultStore {
     for lease in try leases() where old.fits(lease.code, lease.form) { try bind(lease, new) }
   }
 
-  /// Goes on with the vault's own rows as far as they are right, because a person says so; the others are taken out.
+  /// Continues with those of the vault's own rows that are valid, because a user accepts it; the others are removed.
   ///
-  /// - Returns: false where all were right.
+  /// - Returns: false if all were valid.
   public func acceptRows(requester: Requester) throws -> Bool {
     var isFaulty = false
     do { _ = try authenticRows() } catch is RowError { isFaulty = true }

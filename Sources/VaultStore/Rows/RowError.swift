@@ -1,7 +1,7 @@
 import VaultDatabase
 import VaultModel
 
-/// What leads to a secret is not as this vault wrote it.
+/// A row that leads to a secret is not as this vault wrote it.
 public enum RowError: ReportableError, Hashable {
   /// A profile or section.
   case section(SectionKind, name: String, isOwn: Bool)
@@ -9,12 +9,12 @@ public enum RowError: ReportableError, Hashable {
   case credentialsLink(path: String, section: String)
   case setting(String)
   case lease(String)
-  /// Rows of the vault's own were taken away, or older ones put back. Names those that can be seen to be wrong.
+  /// The vault's own rows were removed, or older ones put back. Names those that are known to be wrong.
   case set([String])
 
   init(_ stored: StoredSection) { self = .section(stored.section.kind, name: stored.section.name, isOwn: stored.isOwn) }
 
-  /// What it is that was changed.
+  /// Names what was changed.
   public var what: String {
     switch self {
     case .section(.profile, let name, _): "profile \"\(name)\""
@@ -42,6 +42,6 @@ public enum RowError: ReportableError, Hashable {
 
   public var exitStatus: ExitStatus { .inputOutput }
 
-  /// Whether reading the followed files again makes it right.
+  /// Whether reading the watched files again repairs it.
   public var isOfFile: Bool { if case .section(_, _, isOwn: false) = self { true } else { false } }
 }

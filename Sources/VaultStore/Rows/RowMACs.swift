@@ -2,8 +2,8 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// What a row says, in the one form that its code is made of: the table's name, then the pieces. Before each piece stands its length in 8
-/// bytes, all ones for one that is not there, so that no two rows look alike.
+/// The content of a row in the only form that its MAC is made of: the table's name, then the pieces. Each piece is preceded by its
+/// length in 8 bytes, all ones for a missing one, so that no two rows have the same form.
 struct RowForm: Sendable {
   private(set) var bytes: [UInt8] = []
 
@@ -34,9 +34,9 @@ struct RowForm: Sendable {
   mutating func add(_ number: Int64?) { add(number.map { String($0) }) }
 }
 
-/// Authenticates rows that lead to a secret: what a code was not made for, by this vault under its master key, is somebody else's word.
+/// Authenticates rows that lead to a secret: without a valid MAC by this vault under its master key, a row is somebody else's.
 ///
-/// A code is BLAKE2b-256, keyed with a sub-key of the master key, over a label, the vault's id and the row's form.
+/// A MAC is BLAKE2b-256, keyed with a sub-key of the master key, over a label, the vault's id and the row's form.
 public struct RowMACs: Sendable {
   private static let length = 32
 
@@ -55,22 +55,22 @@ public struct RowMACs: Sendable {
     return self.code(form).withUnsafeBytes { right in code.withUnsafeBytes { constantTimeEqual(right, $0) } }
   }
 
-  /// The code of a row.
+  /// The MAC of a row.
   ///
-  /// - Parameter pieces: everything in the row that is believed, in an order of the table's own; nil for NULL.
+  /// - Parameter pieces: everything in the row that is trusted, in the table's order; nil for NULL.
   public func code(_ table: StaticString, _ pieces: [String?]) -> [UInt8] { code(RowForm(table, pieces)) }
 
-  /// Whether a code is the row's. A row without a code is nobody's.
+  /// Whether a MAC is valid for the row. A row without a MAC is never valid.
   public func fits(_ code: [UInt8]?, _ table: StaticString, _ pieces: [String?]) -> Bool { fits(code, RowForm(table, pieces)) }
 
-  /// Whether a section is as the vault itself wrote it.
+  /// Whether the vault itself wrote the section in this form.
   public func vouch(for stored: StoredSection) -> Bool {
     fits(stored.code, RowForm(stored.section, isOwn: stored.isOwn, origin: stored.origin))
   }
 }
 
 extension RowForm {
-  /// A profile or a section that profiles refer to: its settings in their order, each with the file and line that it comes from.
+  /// A profile, or a section that profiles refer to: its settings in order, each with its file and line.
   init(_ section: ConfigSection, isOwn: Bool, origin: String?) {
     self.init(section.kind == .profile ? "profile" : "shared_section")
     add(section.kind.rawValue)
@@ -98,7 +98,7 @@ extension RowForm {
 }
 
 extension Setting {
-  /// Its rows: one for a plain text, one for each line of a nested value.
+  /// Its rows: one for plain text, one for each line of a nested value.
   var lines: [(nested: String?, value: String)] {
     switch value {
     case .text(let text): [(nil, text)]
@@ -109,7 +109,7 @@ extension Setting {
 }
 
 extension VaultStore {
-  /// What authenticates rows, while the vault is unlocked.
+  /// The row MACs, while the vault is unlocked.
   ///
   /// - Throws: `StoreError.locked`.
   func rowMACs() throws -> RowMACs {
@@ -117,7 +117,7 @@ extension VaultStore {
     return RowMACs(key: cipher.rowKey, vaultId: vaultId)
   }
 
-  /// The code of a row; see ``RowMACs/code(_:_:)``.
+  /// The MAC of a row; see ``RowMACs/code(_:_:)``.
   ///
   /// - Throws: `StoreError.locked`.
   func mac(_ table: StaticString, _ pieces: [String?]) throws -> [UInt8] { try rowMACs().code(table, pieces) }

@@ -1,36 +1,37 @@
 import VaultDatabase
 import VaultModel
 
-/// How what the followed files said stands in the tables.
+/// The state of the rows from watched files.
 public enum FileRows: Sendable {
   case asWritten
-  /// Taken in while the vault was locked, so that the files are to be read again.
+  /// Imported while the vault was locked, so that the files must be read again.
   case pending
   /// Another program changed it.
   case changed
 }
 
-/// What is known of the rows that lead to a secret.
+/// What is known about the rows that lead to a secret.
 struct RowTrust: Sendable {
-  /// `PRAGMA data_version` when the sets were looked at; nil where they are to be.
+  /// `PRAGMA data_version` when the sets were last checked; nil if they must be checked.
   var version: Int64?
   var fault: RowError?
   var files = FileRows.asWritten
 }
 
-// Which rows there are: a code over the codes of all, for the vault's own and for what the followed files say. Its version is one that the
-// audit log knows, as a secret's is, so that an older set put back is seen. What each row says is looked at when it is used.
+// The set of existing rows: a MAC over the MACs of all, one for the vault's own rows and one for those from watched files. The
+// audit log knows its version, as with a secret, so that an older set put back is detected. The content of each row is checked when
+// it is used.
 extension VaultStore {
-  /// The subject by which the audit log knows the sets' version.
+  /// The subject under which the audit log has the sets' version.
   static let rowSubject = "row-sets"
 
-  /// In words, where it is not known which of the rows was changed that come from followed files.
+  /// In words, for a change where it is not known which row from a watched file was changed.
   public static let changedFileRows = "what followed files say was changed in the vault's database by another program"
 
-  /// What authenticates rows, once it is known that none was taken away and no older one put back. Looked at again after each change to
-  /// the file that is not the store's own (SQLite, "PRAGMA data_version").
+  /// The row MACs, once it is certain that no row was removed and no older one put back. Checked again after each change of the
+  /// file by another program (SQLite, "PRAGMA data_version").
   ///
-  /// - Throws: `StoreError.locked`; `RowError` where it is not so.
+  /// - Throws: `StoreError.locked`; `RowError` if the check fails.
   public func authenticRows() throws -> RowMACs {
     try beginRowMACs()
     let codes = try rowMACs()
@@ -45,7 +46,7 @@ extension VaultStore {
     return codes
   }
 
-  /// How what the followed files said stands in the tables. After ``authenticRows()``.
+  /// The state of the rows from watched files. Call after ``authenticRows()``.
   public var fileRows: FileRows { trust.files }
 
   private func dataVersion() throws -> Int64 {
@@ -59,7 +60,7 @@ extension VaultStore {
   private func ownFault(_ codes: RowMACs, _ version: Int64) throws -> RowError? {
     if let set = try set("own"), set.version == version {
       if codes.fits(set.code, Self.form(own: try ownMACs(), version)) { return nil }
-      // What somebody only added is refused by itself where it is used.
+      // A row that was only added is refused when it is used.
       var right: [[UInt8]] = []
       var wrong: [String] = []
       try eachOwnRow { row in
@@ -111,15 +112,15 @@ extension VaultStore {
 
   // MARK: as rows change
 
-  /// Within a transaction that changed rows: gives the sets their new codes, and logs the change with their new version.
+  /// Call within a transaction that changed rows: updates the MACs of the sets, and logs the change with their new version.
   ///
-  /// - Parameter event: nil where nothing changed but where the files' settings stand in them, which keeps the version.
+  /// - Parameter event: nil if only the lines of the files' settings changed, which keeps the version.
   func bindRows(_ event: AuditEvent?) throws {
     rowGeneration += 1
     let codes = try rowMACs()
     let version = try self.version(of: Self.rowSubject) + (event == nil ? 0 : 1)
     if event != nil { try put("own", codes.code(Self.form(own: try ownMACs(), version)), version) }
-    // What is to be read again stays so.
+    // Rows that must be read again stay so.
     if trust.files == .asWritten { try put("files", codes.code(try fileForm(version)), version) }
     if let event { try append(event, subject: (Self.rowSubject, version)) }
   }
@@ -133,7 +134,7 @@ extension VaultStore {
     ).begin().bind(name).bind(version).bind(code).run()
   }
 
-  /// Within a transaction: the followed files are to be read again before anything that they said is used.
+  /// Call within a transaction: the watched files must be read again before anything from them is used.
   func forgetFileRows() throws {
     try database.statement("DELETE FROM row_set WHERE name = 'files'").begin().run()
     trust.files = .pending

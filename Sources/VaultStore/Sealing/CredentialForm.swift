@@ -1,8 +1,8 @@
 import VaultModel
 import VaultSecrets
 
-/// The two secrets of a credential as one: 4 bytes of length, the secret access key, and the session token if there is one. After a zero,
-/// which is in no token, stands the account if it is known.
+/// The two secrets of a credential in one: 4 bytes of length, the secret access key, and the session token if there is one. After a
+/// zero byte, which no token contains, follows the account if it is known.
 enum CredentialForm {
   static func join(_ credential: Credential) -> SecretBytes {
     let secret = credential.secretAccessKey
@@ -18,7 +18,7 @@ enum CredentialForm {
     }
   }
 
-  /// - Returns: nil where the form is not one of ours.
+  /// - Returns: nil if the form is invalid.
   static func split(_ form: SecretBytes, accessKeyId: String, expiresAt: Timestamp?) -> Credential? {
     guard form.count >= 4 else { return nil }
     let length = form.withBytes { Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }

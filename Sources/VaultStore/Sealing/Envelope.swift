@@ -2,12 +2,12 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// The row that a secret belongs to, with everything in it that says what the secret is and for how long.
+/// The row that a secret belongs to, with everything in it that says what the secret is and how long it is valid.
 struct SecretIdentity: Sendable, Hashable {
   var table: String
   var row: String
   var profile: String
-  /// What else stands in the clear beside the secret and is believed when it is handed out.
+  /// The other values beside the secret, in plain text, that are trusted when it is delivered.
   var facts: [String]
 
   var name: String { "\(table) \(row)" }
@@ -19,7 +19,7 @@ struct SecretIdentity: Sendable, Hashable {
     self.facts = facts
   }
 
-  /// The fingerprint is among the facts, so that a session which was asked for with a narrow policy cannot be exchanged for a wide one.
+  /// The fingerprint is among the facts, so that a session requested with a narrow policy cannot be exchanged for a wide one.
   init(_ session: SessionRecord) {
     self.init(
       table: "session", row: session.id, profile: session.profile,
@@ -33,7 +33,7 @@ struct SecretIdentity: Sendable, Hashable {
     self.init(table: "access_key", row: key.id, profile: key.name, facts: [key.accessKeyId])
   }
 
-  /// The start URL and region are among the facts, since they say where the tokens are sent.
+  /// The start URL and region are among the facts, since they decide where the tokens are sent.
   init(_ signIn: SignInRecord) {
     self.init(
       table: "sign_in", row: signIn.id, profile: signIn.name,
@@ -51,7 +51,7 @@ struct SecretIdentity: Sendable, Hashable {
   }
 }
 
-/// What a sealed secret is nailed to: every field is part of the associated data, so that a ciphertext that is moved to another table, row,
+/// What a sealed secret is bound to. Every field is part of the associated data, so that a ciphertext moved to another table, row,
 /// column or profile, beside other facts, or to another version or time does not open.
 struct AssociatedData: Sendable, Hashable {
   var owner: SecretIdentity
@@ -59,8 +59,8 @@ struct AssociatedData: Sendable, Hashable {
   var version: Int64
   var createdAt: Timestamp
 
-  /// Lends the associated data: the pre-authentication encoding of the place, which is the number of pieces, then each one's length and
-  /// bytes, so that no two places look alike (PASETO, "PAE").
+  /// Lends the associated data: the pre-authentication encoding of the fields, which is the number of pieces, then each one's
+  /// length and bytes, so that no two are the same (PASETO, "PAE").
   func withAssociatedData<Result>(key: KeyID, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
     var version = String(version)
     var time = String(createdAt.milliseconds)
@@ -99,10 +99,10 @@ struct AssociatedData: Sendable, Hashable {
   private static let label: StaticString = "vault-record-1"
 }
 
-/// The keys that a master key gives, and what is sealed with them.
+/// The keys derived from a master key, and sealing with them.
 ///
-/// An envelope is `VLT1`, 1 byte of algorithm, 8 of key id, 16 of key check, 24 of nonce, then the ciphertext with its tag. The key check commits
-/// to the key, since XChaCha20-Poly1305 alone does not; a nonce is random for each seal and never used again.
+/// An envelope is `VLT1`, 1 byte of algorithm, 8 of key id, 16 of key check, 24 of nonce, then the ciphertext with its tag. The key
+/// check commits to the key, since XChaCha20-Poly1305 alone does not; a nonce is random for each seal and never reused.
 struct EnvelopeCipher: Sendable {
   static let magic = Array("VLT1".utf8)
   /// XChaCha20-Poly1305
@@ -111,15 +111,15 @@ struct EnvelopeCipher: Sendable {
   private static let nonce = 29..<headerLength
 
   let id: KeyID
-  /// What the sub-keys were made under; nil for a vault from before rows had codes. What is sealed in one epoch does not open in another, nor
-  /// is a row's code good there.
+  /// The epoch that the sub-keys were derived under; nil for a vault from before rows had MACs. A secret sealed in one epoch does
+  /// not open in another, nor is a row's MAC valid there.
   let epoch: Int64?
   /// Commits to the key and the epoch: 16 bytes.
   let check: [UInt8]
   private let recordKey: SecretBytes
-  /// Authenticates rows that stand in the clear (``RowMACs``).
+  /// Authenticates rows in plain text (``RowMACs``).
   let rowKey: SecretBytes
-  /// What every envelope begins with, up to the nonce.
+  /// The beginning of every envelope, up to the nonce.
   private let header: [UInt8]
 
   init(master: SecretBytes, id: KeyID, epoch: Int64? = nil) {

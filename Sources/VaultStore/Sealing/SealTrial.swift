@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// Seals and opens one credential of usual length, for `bench/Inside`: what a delivery does, and no more.
+/// Seals and opens one credential of typical length, for `bench/Inside`: the work of a delivery, and no more.
 package struct SealTrial {
   private let cipher = EnvelopeCipher(master: SecretBytes.random(count: 32), id: KeyID.random())
   private let secret = SecretBytes(String(repeating: "IQoJb3JpZ2luX2Vj", count: 62))

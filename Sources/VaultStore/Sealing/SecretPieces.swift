@@ -1,6 +1,6 @@
 import VaultSecrets
 
-/// Several secrets as one: 4 bytes of length (little-endian) before each.
+/// Several secrets in one: 4 bytes of length (little-endian) before each.
 enum SecretPieces {
   static func join(_ pieces: [SecretBytes]) -> SecretBytes {
     SecretBytes(count: pieces.reduce(0) { $0 + 4 + $1.count }) { form in
@@ -16,7 +16,7 @@ enum SecretPieces {
     }
   }
 
-  /// - Returns: nil where the form does not hold exactly so many.
+  /// - Returns: nil unless the form holds exactly that many.
   static func split(_ form: SecretBytes, count: Int) -> [SecretBytes]? {
     var pieces: [SecretBytes] = []
     var offset = 0

@@ -2,16 +2,17 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-// Sealed rows. Every seal and every destruction is known to the audit log by a version that only grows, so that an old row put back is seen.
+// Sealed rows. The audit log has a version for every seal and every destruction, which only grows, so that an old row put back is
+// detected.
 extension VaultStore {
-  /// The newest version that the log knows of a secret; 0 for one that never was.
+  /// The newest version of a secret in the log; 0 if it never existed.
   func version(of subject: String) throws -> Int64 {
     try database.statement("SELECT max(subject_version) FROM audit_event WHERE subject = ?").begin().bind(subject).first {
       $0.int(0)
     } ?? 0
   }
 
-  /// Seals a secret for a row, in place of the one it had. The caller logs the version.
+  /// Seals a secret for a row, replacing any earlier one. The caller logs the version.
   ///
   /// - Returns: the version.
   func seal(_ secret: SecretBytes, for owner: SecretIdentity) throws -> Int64 {
@@ -28,7 +29,7 @@ extension VaultStore {
     return place.version
   }
 
-  /// - Throws: `SealError` where the row is not the one that was sealed last.
+  /// - Throws: `SealError` if the row is not the one that was sealed last.
   func open(_ owner: SecretIdentity) throws -> SecretBytes {
     guard let cipher else { throw StoreError.locked }
     let found = try database.statement(
@@ -42,17 +43,17 @@ extension VaultStore {
     return secret
   }
 
-  /// Destroys a secret; nothing happens where there is none. The caller logs the version.
+  /// Destroys a secret; does nothing if there is none. The caller logs the version.
   ///
-  /// - Returns: the version that no secret will have.
+  /// - Returns: a version that no secret will have.
   func destroy(table: String, row: String) throws -> Int64 {
     try database.statement("DELETE FROM secret WHERE owner_table = ? AND owner_id = ?").begin().bind(table).bind(row).run()
     return try version(of: row) + 1
   }
 
-  /// Every sealed secret with its place, as the tables say it now.
+  /// Every sealed secret with its associated data, from the current tables.
   ///
-  /// - Throws: `SealError.notAuthentic` for a secret that belongs to no row, where that matters.
+  /// - Throws: `SealError.notAuthentic` for a secret that belongs to no row, if `isStrict`.
   func sealedRows(isStrict: Bool = true) throws -> [(place: AssociatedData, envelope: [UInt8])] {
     func found(_ owner: SecretIdentity, _ row: Statement, from first: Int32) -> (place: AssociatedData, envelope: [UInt8]) {
       let place = AssociatedData(

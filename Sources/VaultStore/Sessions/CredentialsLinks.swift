@@ -3,9 +3,9 @@ import VaultModel
 
 /// A section of a credentials file that holds a profile's current keys.
 public struct CredentialsLink: Sendable, Hashable {
-  /// Of the file, absolute.
+  /// The absolute path of the file.
   public var path: String
-  /// What the section is called in the file.
+  /// The section's name in the file.
   public var section: String
   public var profile: String
 
@@ -23,9 +23,9 @@ extension VaultStore {
     }
   }
 
-  /// The links that are kept fresh, and those that another program put there.
+  /// The links that are kept current, and those that another program added.
   ///
-  /// - Throws: `StoreError.locked`; `RowError` where links may have been taken away, or older ones put back.
+  /// - Throws: `StoreError.locked`; `RowError` if links may have been removed, or older ones put back.
   public func provenLinks() throws -> (links: [CredentialsLink], foreign: [RowError]) {
     let codes = try authenticRows()
     var links: [CredentialsLink] = []
@@ -46,16 +46,16 @@ extension VaultStore {
     }
   }
 
-  /// Where AWS was for who linked a file, where their variables said so: no agent after this one knows it otherwise.
+  /// The AWS endpoints from the variables of the user who linked a file, if set: later agents have no other source for them.
   public func environment(of link: CredentialsLink) throws -> [String: String] {
     try setting(Self.variables(of: link)).map(Self.environment) ?? [:]
   }
 
   private static func variables(of link: CredentialsLink) -> String { "link.\(link.path)\n\(link.section)" }
 
-  /// Remembers that a file is to have a profile's keys from now on. Again is fine.
+  /// Records that a file holds a profile's keys from now on. May be repeated.
   ///
-  /// - Parameter environment: what it says of AWS is remembered, too.
+  /// - Parameter environment: its AWS variables are recorded too.
   public func add(_ link: CredentialsLink, environment: [String: String] = [:], requester: Requester) throws {
     let codes = try authenticRows()
     try change { store in
@@ -72,7 +72,7 @@ extension VaultStore {
     }
   }
 
-  /// Forgets it again; nothing happens where it was not so.
+  /// Removes a link; does nothing if there is none.
   public func remove(_ link: CredentialsLink, requester: Requester) throws {
     _ = try authenticRows()
     try change { store in

@@ -1,11 +1,11 @@
 import VaultDatabase
 import VaultModel
 
-/// A program that is served on loopback, as an agent after this one needs to know it to go on.
+/// A program that is served on loopback, with what a later agent needs to continue.
 public struct LeaseRecord: Sendable, Hashable {
   /// `lse_…`
   public var id: String
-  /// 32 bytes. The token is random and as long, so its hash tells nothing of it.
+  /// 32 bytes. The token is random and as long, so its hash reveals nothing about it.
   public var tokenHash: [UInt8]
   public var port: Int
   public var process: ProcessIdentity
@@ -16,7 +16,7 @@ public struct LeaseRecord: Sendable, Hashable {
   public var reason: String?
   public var environment: [String: String]
   public var requester: Requester
-  /// Nil where nobody who has the vault's key wrote it.
+  /// Nil if it was not written with the vault's key.
   var code: [UInt8]?
 
   public init(
@@ -39,7 +39,7 @@ public struct LeaseRecord: Sendable, Hashable {
 }
 
 extension VaultStore {
-  /// Those whose end was not written down yet.
+  /// Leases whose end is not recorded yet.
   public func leases() throws -> [LeaseRecord] {
     try database.statement(
       """
@@ -62,7 +62,7 @@ extension VaultStore {
     }
   }
 
-  /// Remembers a program that is served from now on. Its delivery has its row in the log already.
+  /// Records a program that is served from now on. Its delivery already has its row in the log.
   public func keep(_ lease: LeaseRecord) throws {
     try change(.process) { store in
       let who = lease.requester
@@ -81,17 +81,17 @@ extension VaultStore {
     }
   }
 
-  /// Whether a program is one that the vault itself was serving.
+  /// Whether the vault itself was serving a program.
   ///
-  /// - Throws: `StoreError.locked`; `RowError` where more than a lease was changed.
+  /// - Throws: `StoreError.locked`; `RowError` if more than a lease was changed.
   public func vouches(for lease: LeaseRecord) throws -> Bool { try authenticRows().fits(lease.code, lease.form) }
 
-  /// Within a transaction: gives a row its code.
+  /// Call within a transaction: sets a row's MAC.
   func bind(_ lease: LeaseRecord, _ codes: RowMACs) throws {
     try database.statement("UPDATE lease SET mac = ? WHERE id = ?").begin().bind(codes.code(lease.form)).bind(lease.id).run()
   }
 
-  /// Forgets a program that has ended, with the row that says so.
+  /// Removes a program that has ended, with the row that says so.
   public func endLease(_ id: String, event: AuditEvent) throws {
     try change { store in
       try store.database.statement("DELETE FROM lease WHERE id = ?").begin().bind(id).run()
@@ -99,13 +99,13 @@ extension VaultStore {
     }
   }
 
-  /// Variables as a column holds them, without what would be secret (a proxy's password) or cannot stand in a line.
+  /// Variables as stored in a column, without those that are secret (a proxy's password) or cannot be part of a line.
   static func text(of environment: [String: String]) -> String {
     environment.filter { !$0.value.contains("@") && !($0.key + $0.value).utf8.contains { $0 < 32 } }
       .map { "\($0.key)=\($0.value)" }.sorted().joined(separator: "\n")
   }
 
-  /// Variables out of such a column.
+  /// Reads variables from such a column.
   static func environment(_ text: String) -> [String: String] {
     var variables: [String: String] = [:]
     for line in text.split(separator: "\n") {
@@ -117,7 +117,7 @@ extension VaultStore {
 }
 
 extension LeaseRecord {
-  /// Everything that it says, of which the code is made.
+  /// All its fields, as covered by the MAC.
   var form: RowForm {
     var form = RowForm("lease", [id, String(port), profile, roleARN, sessionName?.text, reason, environmentText, process.boot])
     form.add(tokenHash)

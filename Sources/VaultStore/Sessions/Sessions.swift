@@ -2,13 +2,13 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// What a cached session must be like to be used.
+/// The condition under which a cached session may be used.
 public enum Freshness: Sendable, Hashable {
   /// Not yet due for renewal.
   case notDue(at: Timestamp)
-  /// Alive at the first moment, whatever comes then.
+  /// Valid at this time, whatever follows.
   case alive(at: Timestamp)
-  /// Alive now, and still at a later moment.
+  /// Valid now, and still at a later time.
   case livesUntil(Timestamp, at: Timestamp)
 
   /// The bounds for `expires_at` and `renews_at`: both must be later.
@@ -21,25 +21,25 @@ public enum Freshness: Sendable, Hashable {
   }
 }
 
-/// What a session that was forgotten was of.
+/// Identifies a forgotten session.
 public struct ForgottenSession: Sendable, Hashable {
   public let profile: String
   public let fingerprint: String
 }
 
-/// A session with its secrets, opened.
+/// A session with its opened secrets.
 public struct Delivery: Sendable {
   public let session: SessionRecord
   public let credential: Credential
 }
 
 extension VaultStore {
-  // MARK: handing out
+  // MARK: delivering
 
-  /// Opens the profile's session and logs that it is handed out; returns once that row has committed.
+  /// Opens the profile's session and logs its delivery; returns once that row has been committed.
   ///
-  /// - Parameter event: the row, into which the session's particulars are filled.
-  /// - Returns: nil where no session is fresh enough; nothing is logged then.
+  /// - Parameter event: the row, to which the session's details are added.
+  /// - Returns: nil if no session is fresh enough; nothing is then logged.
   public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) async throws -> Delivery? {
     let request = DeliveryRequest(profile: profile, fingerprint: fingerprint, freshness: freshness, event: event)
     return lane.isBusy || !deliveries.isEmpty ? try await deliverTogether(request) : try deliverAlone(request)
@@ -47,7 +47,7 @@ extension VaultStore {
 
   func deliverAlone(_ request: DeliveryRequest) throws -> Delivery? {
     do {
-      // One transaction for looking and logging: each one of its own would take SQLite's locks again.
+      // One transaction for reading and logging: two would take SQLite's locks twice.
       return try change(.process) { store in
         guard let found = try store.openSession(for: request) else { return nil }
         try store.log(found, request)
@@ -65,7 +65,7 @@ extension VaultStore {
     try openSession(profile: request.profile, fingerprint: request.fingerprint, freshness: request.freshness)
   }
 
-  /// Within a transaction: the row of a delivery.
+  /// Call within a transaction: adds the row of a delivery.
   func log(_ delivery: Delivery, _ request: DeliveryRequest) throws {
     try append(Self.event(request.event, of: delivery.session))
     try countDelivery(delivery.session.id, at: clock.now())
@@ -83,7 +83,7 @@ extension VaultStore {
     return event
   }
 
-  /// Opens a session for the vault's own use, as the next link's source. Nothing leaves, so nothing is logged.
+  /// Opens a session for the vault's own use, as the next hop's source. Nothing is delivered, so nothing is logged.
   public func openSession(profile: String, fingerprint: String, freshness: Freshness) throws -> Delivery? {
     guard cipher != nil else { throw StoreError.locked }
     let bounds = freshness.bounds
@@ -105,9 +105,9 @@ extension VaultStore {
     return Delivery(session: session, credential: credential)
   }
 
-  // MARK: minting
+  // MARK: issuing
 
-  /// Logs what is about to be asked of AWS; on the disk when this returns.
+  /// Logs an imminent call to AWS; the row is on the disk when this returns.
   ///
   /// - Returns: the row's id, for ``complete(_:session:credential:event:)`` or ``fail(_:event:)``.
   public func begin(_ intent: AuditEvent) throws -> String {
@@ -119,11 +119,12 @@ extension VaultStore {
     return id
   }
 
-  /// Keeps a session that AWS issued: its secrets sealed, its row, the end of the one it replaces, and the outcome, in one transaction.
+  /// Stores a session that AWS issued: its sealed secrets, its row, the end of the one it replaces, and the outcome, in one
+  /// transaction.
   public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     if takenIntents.contains(intentId) {
-      // AWS issued it, and the log says so; whoever forgot the profile is not to find it in the vault afterwards.
+      // AWS issued it, and the log says so; after the profile was forgotten, the session must not be in the vault.
       var event = event
       event.detail = [event.detail, "forgotten meanwhile, and not kept"].compactMap { $0 }.joined(separator: "; ")
       try conclude(intentId, event: event)
@@ -141,7 +142,7 @@ extension VaultStore {
           replaced, as: isOver ? .expired : .replaced, action: isOver ? .sessionExpired : .sessionReplaced,
           trigger: event.trigger, event.requester)
       }
-      // One whose time was over before there was another is followed by it all the same.
+      // A session that expired before there was another is still replaced by it.
       if replaced == nil { replaced = try store.lastExpired(of: session.profile, profileId, fingerprint: session.fingerprint) }
       try store.insert(session, profileId: profileId)
       try store.database.statement(
@@ -151,7 +152,7 @@ extension VaultStore {
       if let replaced {
         try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
           .run()
-        // What was used goes on being used: an agent that starts anew sees by this what it is to renew.
+        // The last use is carried over: an agent that starts again sees from it which sessions to renew.
         try store.database.statement("UPDATE session SET last_used_at = ? WHERE id = ?").begin()
           .bind(replaced.lastUsedAt?.milliseconds).bind(session.id).run()
       }
@@ -185,12 +186,12 @@ extension VaultStore {
       .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).runOnce()
   }
 
-  /// Logs that a call brought credentials that are not kept.
+  /// Logs that a call returned credentials that are not stored.
   public func conclude(_ intentId: String, event: AuditEvent) throws { try fail(intentId, event: event) }
 
-  /// Logs that a call brought nothing.
+  /// Logs that a call failed.
   ///
-  /// - Throws: `StoreError.unknownIntent` where the intent has its outcome already; ``complete(_:session:credential:event:)`` likewise.
+  /// - Throws: `StoreError.unknownIntent` if the intent already has its outcome, as ``complete(_:session:credential:event:)`` does.
   public func fail(_ intentId: String, event: AuditEvent) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     var event = event
@@ -204,8 +205,8 @@ extension VaultStore {
 
   /// Ends the live sessions of a profile, or of all, and destroys their secrets.
   ///
-  /// - Parameter evenUnderWay: what AWS is being asked for meanwhile is not kept either.
-  /// - Returns: how many there were.
+  /// - Parameter evenUnderWay: do not store the results of calls in progress either.
+  /// - Returns: the number of sessions.
   public func forget(profile: String?, requester: Requester, trigger: AuditTrigger, evenUnderWay: Bool = false) throws -> Int {
     if evenUnderWay { takeIntents(of: profile) }
     let live = try profile.map { try liveSessions(of: $0) } ?? liveSessions()
@@ -216,12 +217,12 @@ extension VaultStore {
     return live.count
   }
 
-  /// What was begun for a profile, or for any, is to bring nothing that is kept.
+  /// The results of calls in progress for a profile, or for any, are not to be stored.
   func takeIntents(of profile: String?) {
     for (id, owner) in openIntents where profile == nil || owner == profile { takenIntents.insert(id) }
   }
 
-  /// The sessions that were forgotten since this was asked last, whatever forgot them.
+  /// The sessions forgotten since the last call, for any reason.
   public func takeForgotten() -> Set<ForgottenSession> {
     defer { forgotten = [] }
     return forgotten
@@ -233,7 +234,7 @@ extension VaultStore {
       .first { _ in true } ?? false
   }
 
-  /// Ends sessions whose time is over. Their secrets are worthless, and go.
+  /// Ends expired sessions and destroys their secrets, which are worthless.
   public func endExpired(requester: Requester) throws -> Int {
     let over = try liveSessions().filter { $0.expiresAt <= clock.now() }
     guard !over.isEmpty else { return 0 }
@@ -243,7 +244,7 @@ extension VaultStore {
     return over.count
   }
 
-  /// When the next session ends that has not; nil where there is none.
+  /// When the next live session expires; nil if there is none.
   public func nextExpiry() throws -> Timestamp? {
     try database.statement("SELECT min(expires_at) FROM session WHERE ended_at IS NULL").begin().first {
       $0.optionalInt(0).map { Timestamp(milliseconds: $0) }
@@ -284,8 +285,8 @@ extension VaultStore {
     ).begin().rows { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
   }
 
-  /// The last session of each profile that is always to have one (`rotation = always`), whether or not it has ended, and of those whose last
-  /// one was used since a moment and is over; none where a person has forgotten it.
+  /// The last session of each profile that must always have one (`rotation = always`), ended or not, and of each whose last session
+  /// was used since a given time and has expired. Excludes sessions that a user has forgotten.
   public func sessionsToKeep(usedSince moment: Timestamp) throws -> [SessionRecord] {
     try database.statement(
       """

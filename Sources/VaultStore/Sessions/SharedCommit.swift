@@ -1,8 +1,8 @@
 import VaultModel
 
-// Deliveries that are asked for at the same moment share a transaction: its locks and its pages are what most of one costs.
+// Deliveries requested at the same time share a transaction: its locks and pages are most of the cost of one.
 
-/// What a program is to be given, and the row that says so.
+/// A requested delivery, and its audit row.
 struct DeliveryRequest {
   let profile: String
   let fingerprint: String
@@ -10,7 +10,7 @@ struct DeliveryRequest {
   let event: AuditEvent
 }
 
-/// Deliveries that wait for the transaction that they share.
+/// Deliveries that wait for their shared transaction.
 struct WaitingDeliveries {
   typealias Answer = CheckedContinuation<Delivery?, any Error>
   private var waiting: [(request: DeliveryRequest, answer: Answer)] = []
@@ -26,13 +26,13 @@ struct WaitingDeliveries {
 }
 
 extension VaultStore {
-  /// Waits for the requests that are in the lane's queue already, and is answered once the transaction has committed that holds the rows
-  /// of all of them.
+  /// Waits for the requests that are already in the executor's queue, and returns once the transaction with the rows of all of them
+  /// has been committed.
   func deliverTogether(_ request: DeliveryRequest) async throws -> Delivery? {
     try await withCheckedThrowingContinuation { answer in
       let isFirst = deliveries.isEmpty
       deliveries.add(request, answer)
-      // At the queue's end, after those who came meanwhile.
+      // At the end of the queue, after requests that arrived meanwhile.
       if isFirst { Task { self.commitDeliveries() } }
     }
   }
@@ -45,7 +45,7 @@ extension VaultStore {
         for (request, _) in waiting {
           let found: Delivery?
           do { found = try store.openSession(for: request) } catch {
-            // Nothing was written for it, and the others need not suffer.
+            // Nothing was written for it, and the others are unaffected.
             outcomes.append(.failure(error))
             continue
           }
@@ -54,7 +54,7 @@ extension VaultStore {
         }
       }
     } catch {
-      // None of the rows is there. Each by itself: whoever fails then knows why.
+      // None of the rows was written. Each is retried alone, so that every failure gets its own error.
       outcomes = waiting.map { waiting in Result { try deliverAlone(waiting.request) } }
     }
     for ((_, answer), outcome) in zip(waiting, outcomes) { answer.resume(with: outcome) }

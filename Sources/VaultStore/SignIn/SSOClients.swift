@@ -2,13 +2,13 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// The vault as a client that IAM Identity Center knows (`RegisterClient`).
+/// The vault's registration as a client of IAM Identity Center (`RegisterClient`).
 public struct SSOClientRecord: Sendable, Hashable {
   /// `cli_…`
   public var id: String
   public var startURL: String
   public var region: String
-  /// Parted by blanks.
+  /// Separated by blanks.
   public var scopes: String
   public var flow: SignInFlow
   public var clientId: String
@@ -29,7 +29,7 @@ public struct SSOClientRecord: Sendable, Hashable {
 }
 
 extension VaultStore {
-  /// The registration for this place, with its secret; nil where there is none that lives until `moment`.
+  /// The registration for this sign-in, with its secret; nil if none is valid until `moment`.
   public func ssoClient(startURL: String, region: String, scopes: String, flow: SignInFlow, livingUntil moment: Timestamp) throws
     -> (record: SSOClientRecord, secret: SecretBytes)?
   {
@@ -48,7 +48,7 @@ extension VaultStore {
     }
   }
 
-  /// Keeps a registration, in place of the one for the same place, with the outcome of the call that brought it.
+  /// Stores a registration, replacing the one for the same sign-in, with the outcome of its call.
   public func complete(_ intentId: String, client: SSOClientRecord, secret: SecretBytes, event: AuditEvent) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     try change { store in

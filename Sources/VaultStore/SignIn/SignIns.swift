@@ -2,13 +2,13 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// What IAM Identity Center gave for a sign-in, and the client that it gave it to: only that client can renew it.
+/// The tokens of a sign-in, and the client that received them: only that client can renew it.
 public struct SignInTokens: Sendable {
   public let accessToken: SecretBytes
   public let refreshToken: SecretBytes?
   public let clientId: String
   public let clientSecret: SecretBytes
-  /// The hosts that gave them and that they are for, where those are not AWS's own; in the seal, so that they open for no others.
+  /// The hosts that issued the tokens and accept them, if they are outside AWS; sealed with them, so that they open for no others.
   public let hosts: String?
 
   public init(
@@ -40,7 +40,7 @@ extension VaultStore {
   public func signIns() throws -> [SignInRecord] { try SignInRows.live(in: database) }
   public func signIn(named name: String) throws -> SignInRecord? { try SignInRows.live(named: name, in: database) }
 
-  /// Opens a sign-in's tokens for the vault's own use. Nothing leaves, so nothing is logged.
+  /// Opens a sign-in's tokens for the vault's own use. Nothing is delivered, so nothing is logged.
   public func openSignIn(named name: String) throws -> (record: SignInRecord, tokens: SignInTokens)? {
     guard cipher != nil else { throw StoreError.locked }
     guard let record = try signIn(named: name) else { return nil }
@@ -49,11 +49,11 @@ extension VaultStore {
     return (record, tokens)
   }
 
-  /// Keeps a sign-in, in place of the one of the same name, with the outcome of the call that brought it.
+  /// Stores a sign-in, replacing the one of the same name, with the outcome of its call.
   ///
-  /// - Parameter id: of the sign-in that was renewed. Where it has ended meanwhile (the person signed in anew, or out), what the renewal
-  ///   brought is not kept.
-  /// - Throws: `StoreError.unknownIntent` where the intent has its outcome already.
+  /// - Parameter id: the renewed sign-in. If it has ended meanwhile (the user signed in again, or out), the result of the renewal
+  ///   is not stored.
+  /// - Throws: `StoreError.unknownIntent` if the intent already has its outcome.
   public func complete(
     _ intentId: String, signIn record: SignInRecord, tokens: SignInTokens, event: AuditEvent, renewing id: String? = nil
   ) throws {
@@ -89,10 +89,10 @@ extension VaultStore {
       .bind(record.clientEndsAt.milliseconds).runOnce()
   }
 
-  /// Ends a sign-in: its tokens are destroyed, and where nobody signed out, its profiles are marked as waiting for a login.
+  /// Ends a sign-in: its tokens are destroyed and, unless a user signed out, its profiles are marked as waiting for a login.
   ///
-  /// - Parameter id: of the one that is meant; nil for the one that there is.
-  /// - Returns: false where there was none.
+  /// - Parameter id: the sign-in to end; nil for the current one.
+  /// - Returns: false if there was none.
   @discardableResult
   public func endSignIn(
     _ name: String, id: String? = nil, as reason: SignInEnd, trigger: AuditTrigger, requester: Requester
@@ -115,26 +115,26 @@ extension VaultStore {
       .begin().bind(clock.now().milliseconds).bind(reason.rawValue).bind(record.id).run()
   }
 
-  /// Ends the sessions whose credentials a sign-in brought.
+  /// Ends the sessions whose credentials came from a sign-in.
   ///
-  /// - Returns: how many there were.
+  /// - Returns: the number of sessions.
   public func forgetSessions(ofSignIn name: String, requester: Requester) throws -> Int {
     let profiles = try database.statement("SELECT name FROM profile WHERE sign_in = ?").begin().bind(name).rows { $0.text(0) }
     return try profiles.reduce(0) { try $0 + forget(profile: $1, requester: requester, trigger: .manual, evenUnderWay: true) }
   }
 
-  // MARK: what a profile waits for
+  // MARK: pending actions of profiles
 
-  /// Says of every profile of a sign-in that it waits for a login.
+  /// Marks every profile of a sign-in as waiting for a login.
   public func setNeedsLogin(signIn name: String) throws {
     try database.statement(
       "UPDATE profile SET attention = 'needs-login' WHERE sign_in = ? AND removed_at IS NULL AND attention IS NOT 'needs-login'"
     ).begin().bind(name).run()
   }
 
-  /// Says what a profile waits for, for `vault list`; nil once nothing is wrong.
+  /// Sets a profile's pending action, for `vault list`; nil once nothing is wrong.
   ///
-  /// - Returns: whether that is news.
+  /// - Returns: whether it changed.
   @discardableResult
   public func setAttention(_ attention: SessionState?, of profile: String) throws -> Bool {
     try database.statement("UPDATE profile SET attention = ?1 WHERE name = ?2 AND attention IS NOT ?1").begin()
