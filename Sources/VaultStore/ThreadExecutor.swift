@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// What an executor's thread does while it has no job: wait for an outside event.
+/// The work of an executor's thread while it has no job: waiting for an outside event.
 public protocol EventSource: AnyObject, Sendable {
   /// Waits until one of its own events has occurred, or ``interrupt()`` is called; its handlers may queue jobs on the executor.
   /// Only the executor's thread calls it, between jobs.

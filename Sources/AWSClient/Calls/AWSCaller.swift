@@ -54,7 +54,7 @@ struct AWSResponse<Document> {
   }
 }
 
-/// What is wrong with a response.
+/// The fault of a response.
 struct MalformedResponse: Error {
   let what: String
 }

@@ -44,7 +44,7 @@ public enum SAMLError: ReportableError, Hashable {
 
 /// A SAML 2.0 assertion by an identity provider.
 ///
-/// What is read here only selects a role: AWS alone verifies the signature.
+/// It is read only to select a role: AWS alone verifies the signature.
 public struct SAMLAssertion: Sendable {
   static let roleAttribute = "https://aws.amazon.com/SAML/Attributes/Role"
   static let sessionNameAttribute = "https://aws.amazon.com/SAML/Attributes/RoleSessionName"

@@ -3,7 +3,7 @@ import VaultSecrets
 
 /// A sign-in token in the SDKs' cache format (botocore, `SSOTokenLoader`).
 public struct CachedToken: Sendable {
-  /// What is wrong with the token.
+  /// The fault of a token.
   public struct Malformed: Error, Hashable {
     public let what: String
   }

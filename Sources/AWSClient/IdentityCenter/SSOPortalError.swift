@@ -12,7 +12,7 @@ public struct SSOPortalError: ReportableError, Sendable, Hashable {
   public let reason: Reason
   /// `GetRoleCredentials`, …
   public let action: String
-  /// What was requested: `AdministratorAccess in 123456789012`.
+  /// The requested role: `AdministratorAccess in 123456789012`.
   public let subject: String?
   public let requestId: String?
   public let host: String

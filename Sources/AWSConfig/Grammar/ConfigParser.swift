@@ -5,7 +5,7 @@ import VaultSecrets
 ///
 /// Values of secrets go from the bytes straight to guarded memory; no string is ever made of them.
 struct ConfigParser {
-  /// What a more indented line would continue.
+  /// The element that a more indented line would continue.
   private enum Above {
     case nothing
     /// A property of an ignored section.
@@ -260,7 +260,7 @@ struct ConfigParser {
     warn("\(what) has \(unseen) in it", line: lines.number)
   }
 
-  /// What to add to a line's error if it has such a character.
+  /// The addition to a line's error if it has such a character.
   private func found(_ range: Range<Int>) -> String {
     Unseen.first(in: UnsafeRawBufferPointer(rebasing: lines.bytes[range])).map { "; this line has \($0)" } ?? ""
   }

@@ -102,7 +102,7 @@ public struct ChainResolver {
     }
   }
 
-  /// Where `vault login NAME` signs in: the `sso-session` of that name, or the one that the profile of that name uses.
+  /// The sign-in of `vault login NAME`: the `sso-session` of that name, or the one that the profile of that name uses.
   ///
   /// - Throws: if neither exists, or the profile does not use IAM Identity Center.
   public func signInPlace(named name: String) throws(ConfigError) -> SSOSessionConfig {

@@ -16,7 +16,7 @@ public struct ProfileSecrets: Sendable {
     self.origin = origin
   }
 
-  /// What is wrong with the access key, which is then not read from the file; nil if it is valid, or there is none.
+  /// The fault of the access key, which is then not read from the file; nil if it is valid, or there is none.
   public func fault(of profile: String) -> ConfigWarning? {
     guard let accessKeyId, !accessKeyId.isEmpty, let secretAccessKey, secretAccessKey.count > 0,
       !secretAccessKey.withBytes({ AccessKeyForm.isPlain(id: accessKeyId.utf8, secret: $0) })

@@ -10,7 +10,7 @@ struct ExportedRow: ~Copyable {
   private typealias Field = ExportedField.Field
   private typealias Proof = ExportedField.Proof
 
-  /// Where a value is: in the text of the row, or separate.
+  /// The location of a value: in the text of the row, or separate.
   private enum Value {
     case none
     case text(Range<Int>)

@@ -86,7 +86,7 @@ public enum AuditChain {
   }
 }
 
-/// What a log is verified against, besides itself.
+/// The data against which a log is verified, besides itself.
 public struct VerificationInput: Sendable {
   /// The checkpoint in the key store.
   public var anchoredCheckpoint: AuditCheckpoint?

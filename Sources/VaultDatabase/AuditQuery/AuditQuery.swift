@@ -32,8 +32,8 @@ package struct AuditQuery {
   let limit: String
   /// A limit selects the newest rows, so they come in reverse order.
   let isNewestFirst: Bool
-  /// Where a scan by sequence may begin: the first row from a time on, found by the index of times, which reads a few rows where
-  /// the log has millions. Nil without a start time.
+  /// The possible start of a scan by sequence: the first row from a time on, found by the index of times, which reads a few
+  /// rows where the log has millions. Nil without a start time.
   let scanStart: String?
 
   /// - Parameter defers: whether the log has rows that are not indexed yet (`0007_deferred_indexes.sql`).

@@ -80,7 +80,7 @@ struct AuditVerifier {
     ).begin().first { .index(what: "row \($0.int(0)) is in none") }
   }
 
-  /// Where the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
+  /// The position at which the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.
   private func archived(_ checkpoints: [AuditCheckpoint], _ isTrusted: (AuditCheckpoint) -> Bool) throws
     -> (start: (sequence: Int64, hash: [UInt8]), AuditChain.Fault?)
   {

@@ -9,7 +9,7 @@ public struct ProfileRow: Sendable {
   public var region: String?
   public var problem: String?
   public var origin: String
-  /// What the profile is waiting for, if its last renewal failed.
+  /// The pending action of the profile, if its last renewal failed.
   public var attention: SessionState?
   public var rotation: RotationRule.Mode
   /// The live session, or else the last one; nil if there never was one.

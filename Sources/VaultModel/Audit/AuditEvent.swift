@@ -17,7 +17,7 @@ public enum AuditTrigger: String, Sendable, CaseIterable {
   case automatic
 }
 
-/// What was done. Calls that issue credentials have AWS's own names.
+/// The action. Calls that issue credentials have AWS's own names.
 public enum AuditAction: String, Sendable, CaseIterable {
   case assumeRole = "AssumeRole"
   case assumeRoleWithWebIdentity = "AssumeRoleWithWebIdentity"

@@ -3,9 +3,9 @@
 /// One line says what happened and to what; a second says what to do. Neither ever holds a secret. Each module has one enum that
 /// conforms; a ``Failure`` crosses the socket.
 public protocol ReportableError: Error {
-  /// What happened and to what: one sentence without a full stop, with no line breaks added.
+  /// The event and the thing affected: one sentence without a full stop, with no line breaks added.
   var message: String { get }
-  /// What to do about it.
+  /// The remedy.
   var hint: String? { get }
   var exitStatus: ExitStatus { get }
 }

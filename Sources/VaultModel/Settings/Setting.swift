@@ -1,4 +1,4 @@
-/// Where a value was set: a file and a line, or the vault itself.
+/// The origin of a value: a file and a line, or the vault itself.
 public struct SettingOrigin: Sendable, Hashable, CustomStringConvertible {
   /// The path as the user knows it (`~/.aws/config`), or `vault` for values kept in the vault.
   public var file: String

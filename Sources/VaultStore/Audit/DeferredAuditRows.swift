@@ -1,7 +1,7 @@
 import VaultDatabase
 import VaultModel
 
-/// What happens if a delivery cannot be logged because the disk accepts nothing.
+/// The behavior if a delivery cannot be logged because the disk accepts nothing.
 public enum AuditFailureRule: String, Sendable, CaseIterable {
   /// Nothing is delivered.
   case refuse

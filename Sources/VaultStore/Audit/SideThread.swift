@@ -34,7 +34,7 @@ actor SideThread {
   }
 }
 
-/// What to archive, and where.
+/// The rows to archive, and the destination.
 struct ArchiveOrder: Sendable {
   /// The path of the vault's database.
   var vault: String

@@ -84,7 +84,7 @@ extension VaultStore {
 
   /// Records the state of the files when they were read.
   ///
-  /// - Returns: whether the list of files changed.
+  /// - Returns: whether a file was added.
   private func observe(_ files: [WatchedFile], _ codes: RowMACs?, mayAdd: Bool) throws -> Bool {
     guard let codes else {
       for file in files {

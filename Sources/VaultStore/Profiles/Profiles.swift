@@ -121,7 +121,8 @@ extension VaultStore {
     case moved
   }
 
-  /// Writes a profile's rows if they have changed; those of a vault-managed profile always, since other data may have changed.
+  /// Writes a profile's rows if they have changed; those of a vault-managed profile always, since the digest does not
+  /// show a change of the rows beside it.
   ///
   /// - Parameters:
   ///   - codes: nil while the vault is locked.

@@ -10,7 +10,7 @@ public enum FileRows: Sendable {
   case changed
 }
 
-/// What is known about the rows that lead to a secret.
+/// The knowledge about the rows that lead to a secret.
 struct RowTrust: Sendable {
   /// `PRAGMA data_version` when the sets were last checked; nil if they must be checked.
   var version: Int64?

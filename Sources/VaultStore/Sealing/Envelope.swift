@@ -51,8 +51,8 @@ struct SecretIdentity: Sendable, Hashable {
   }
 }
 
-/// What a sealed secret is bound to. Every field is part of the associated data, so that a ciphertext moved to another table, row,
-/// column or profile, beside other facts, or to another version or time does not open.
+/// Binds a sealed secret to its place. Every field is part of the associated data, so that a ciphertext moved to another table,
+/// row, column or profile, beside other facts, or to another version or time does not open.
 struct AssociatedData: Sendable, Hashable {
   var owner: SecretIdentity
   var column = "credential"

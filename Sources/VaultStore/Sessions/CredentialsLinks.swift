@@ -46,7 +46,7 @@ extension VaultStore {
     }
   }
 
-  /// The AWS endpoints from the variables of the user who linked a file, if set: later agents have no other source for them.
+  /// The AWS settings from the variables of the user who linked a file, if set: later agents have no other source for them.
   public func environment(of link: CredentialsLink) throws -> [String: String] {
     try setting(Self.variables(of: link)).map(Self.environment) ?? [:]
   }

@@ -217,7 +217,7 @@ extension VaultStore {
     return live.count
   }
 
-  /// The results of calls in progress for a profile, or for any, are not to be stored.
+  /// Marks the calls in progress for a profile, or for all: their results are not stored.
   func takeIntents(of profile: String?) {
     for (id, owner) in openIntents where profile == nil || owner == profile { takenIntents.insert(id) }
   }
