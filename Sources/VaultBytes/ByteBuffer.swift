@@ -1,10 +1,10 @@
 import Glibc
 
-/// Bytes that are put together a piece at a time, in memory that grows and can be used again.
+/// A byte buffer that grows as bytes are appended and can be reused.
 ///
-/// Wiped where they may be secrets: an array's own growth would free what it held as it is.
+/// It can be wiped, for secrets: an array that grows frees its old storage without wiping it.
 ///
-/// `@unchecked Sendable`: it has one owner, and only that one's exclusive access writes.
+/// `@unchecked Sendable`: the buffer has one owner, and writing needs that owner's exclusive access.
 public struct ByteBuffer: ~Copyable, @unchecked Sendable {
   @usableFromInline var start: UnsafeMutableRawPointer
   @usableFromInline var capacity: Int
@@ -27,22 +27,22 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
 
   @inlinable public var count: Int { end }
 
-  /// What is there, until the next change.
+  /// The bytes written so far, valid until the next change.
   @inlinable public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: end) }
 
-  /// Lends what is there. It must not leave `body`.
+  /// Lends the bytes written so far. They must not leave `body`.
   @inlinable
   public func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure)
     -> Result
   { try body(bytes) }
 
-  /// A byte that has been written.
+  /// The byte at a position that has been written.
   public subscript(_ index: Int) -> UInt8 {
     precondition(index >= 0 && index < end)
     return start.load(fromByteOffset: index, as: UInt8.self)
   }
 
-  /// Forgets what stands from a place on; the memory stays.
+  /// Drops the bytes from a position on; keeps the memory.
   @inlinable
   public mutating func removeAll(from place: Int = 0) {
     precondition(place >= 0)
@@ -51,7 +51,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
 
   // MARK: Appending
 
-  /// Adds `length` bytes, all of which `write` must write.
+  /// Appends `length` bytes, all of which `write` must write.
   @inlinable @inline(__always)
   public mutating func append(_ length: Int, _ write: (UnsafeMutableRawPointer) -> Void) {
     if length > capacity - end { grow(length) }
@@ -59,7 +59,7 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     end += length
   }
 
-  /// Adds as many bytes as `fill` says that it wrote into room for `length`; nothing where that is negative.
+  /// Appends up to `length` bytes: as many as `fill` reports it wrote; none if that is negative.
   public mutating func fill(_ length: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
     precondition(length >= 0)
     if length > capacity - end { grow(length) }
@@ -78,13 +78,13 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
 
   public mutating func append(_ bytes: RawSpan) { bytes.withUnsafeBytes { append($0) } }
 
-  /// Inlined, so that a text of the program is moved by an instruction or two.
+  /// Inlined, so that a literal is copied by an instruction or two.
   @inlinable @inline(__always)
   public mutating func append(_ text: StaticString) {
     append(text.utf8CodeUnitCount) { $0.copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount) }
   }
 
-  /// Has a name, since a literal would be a `String` rather than a `StaticString`.
+  /// Labelled, since a literal would be a `String` rather than a `StaticString`.
   public mutating func append(string text: String) { append(text.utf8.span.bytes) }
 
   @inlinable @inline(__always)
@@ -97,13 +97,13 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     append(MemoryLayout<Number>.size) { $0.storeBytes(of: number.littleEndian, as: Number.self) }
   }
 
-  /// Adds lower-case hexadecimal digits.
+  /// Appends lower-case hexadecimal digits.
   @inlinable
   public mutating func append(hex bytes: UnsafeRawBufferPointer) {
     append(2 * bytes.count) { Hexadecimal.encode(bytes, into: UnsafeMutableRawBufferPointer(start: $0, count: 2 * bytes.count)) }
   }
 
-  /// Adds a number in decimal.
+  /// Appends a number in decimal.
   @inlinable
   public mutating func append(decimal number: Int64) {
     var digits = number < 0 ? 2 : 1
@@ -124,15 +124,15 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Adds zeros up to a place.
+  /// Appends zeros up to a position.
   public mutating func pad(to place: Int) {
     let missing = place - end
     if missing > 0 { append(missing) { $0.initializeMemory(as: UInt8.self, repeating: 0, count: missing) } }
   }
 
-  /// Adds a text that has nothing in it but printable ASCII without the two bytes; adds nothing of any other.
+  /// Appends text that is printable ASCII and contains neither of two given bytes; appends nothing otherwise.
   ///
-  /// - Returns: whether it was added.
+  /// - Returns: whether the text was appended.
   @inlinable
   public mutating func appendPlain(_ bytes: UnsafeRawBufferPointer, without first: UInt8, _ second: UInt8) -> Bool {
     let length = bytes.count
@@ -167,8 +167,8 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
   @inlinable @inline(__always)
   static func repeated(_ byte: UInt8) -> UInt64 { UInt64(byte) &* 0x0101_0101_0101_0101 }
 
-  /// Not 0 where one of eight bytes is no printable ASCII or one of the marks (Warren, "Hacker's Delight", 6-1: find a zero byte).
-  /// The standard library's SIMD would do as well, and is compared byte by byte by the compiler.
+  /// Nonzero if one of eight bytes is not printable ASCII or is one of the marks (Warren, "Hacker's Delight", 6-1: find a zero
+  /// byte). The standard library's SIMD would work too, but the compiler compares it byte by byte.
   @inlinable @inline(__always)
   static func foreign(_ block: UInt64, _ marks: (UInt64, UInt64)) -> UInt64 {
     let delete = block ^ 0x7F7F_7F7F_7F7F_7F7F
@@ -188,9 +188,9 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     start.storeBytes(of: number.littleEndian, toByteOffset: offset, as: UInt32.self)
   }
 
-  /// Puts bytes in the place of their hexadecimal digits, at the end.
+  /// Replaces the hexadecimal digits at the end with the bytes they encode.
   ///
-  /// - Returns: false where they are none.
+  /// - Returns: false if they are not hexadecimal digits.
   public mutating func unhex(from place: Int) -> Bool {
     guard place <= end else { return false }
     let digits = UnsafeRawBufferPointer(rebasing: bytes[place...])

@@ -1,10 +1,11 @@
-/// Hexadecimal (RFC 4648, section 8), for secrets too: no branch, table or early end depends on what the bytes or digits are.
+/// Hexadecimal (RFC 4648, section 8), safe for secrets: no branch, table or early exit depends on the values of the bytes or
+/// digits.
 ///
 /// Four bytes and their eight digits are converted at once, each in a lane of a 64-bit word.
 public enum Hexadecimal {
   /// Writes the lower-case digits of `bytes`.
   ///
-  /// - Parameter digits: has two bytes for each.
+  /// - Parameter digits: two bytes for each byte of `bytes`.
   @inlinable
   public static func encode(_ bytes: UnsafeRawBufferPointer, into digits: UnsafeMutableRawBufferPointer) {
     precondition(digits.count == 2 * bytes.count)
@@ -21,10 +22,10 @@ public enum Hexadecimal {
     }
   }
 
-  /// Writes the bytes that `digits` stand for, in either case. Both may begin at the same place.
+  /// Decodes `digits`, in either case. Both buffers may begin at the same address.
   ///
-  /// - Parameter bytes: has one byte for two digits.
-  /// - Returns: false where there are other characters, or an odd number of them; what was written is of no use then.
+  /// - Parameter bytes: one byte for every two digits.
+  /// - Returns: false if there are other characters or an odd number of them; the output is then meaningless.
   public static func decode(_ digits: UnsafeRawBufferPointer, into bytes: UnsafeMutableRawBufferPointer) -> Bool {
     guard digits.count == 2 * bytes.count else { return false }
     var invalid: UInt64 = 0
@@ -42,7 +43,7 @@ public enum Hexadecimal {
     return invalid == 0
   }
 
-  /// The byte of two digits, as after a `%`; nil where one is missing or is no digit.
+  /// Decodes two digits, as after a `%`; nil if one is missing or invalid.
   public static func byte(_ high: UInt8?, _ low: UInt8?) -> UInt8? {
     guard let high, let low else { return nil }
     var invalid: UInt64 = 0
@@ -50,7 +51,7 @@ public enum Hexadecimal {
     return invalid == 0 ? UInt8(truncatingIfNeeded: byte) : nil
   }
 
-  /// Eight digits of four bytes, the first in the lowest byte of each.
+  /// The eight digits of four bytes, the first in the lowest byte of each.
   @inlinable
   public static func digits(of bytes: UInt32, isUppercase: Bool = false) -> UInt64 {
     var word = UInt64(bytes)
@@ -61,10 +62,11 @@ public enum Hexadecimal {
     return word &+ 0x3030_3030_3030_3030 &+ letters &* (isUppercase ? 7 : 39)
   }
 
-  /// Four bytes of eight digits; sets bits of `invalid` for each that is none.
+  /// The four bytes of eight digits; sets bits of `invalid` for each invalid digit.
   private static func bytes(of digits: UInt64, _ invalid: inout UInt64) -> UInt32 {
     let highest: UInt64 = 0x8080_8080_8080_8080
-    // Without their highest bits no lane carries into the next. Adding 0x80 - n sets the highest bit of what is n or more.
+    // Clearing the highest bits keeps a lane from carrying into the next. Adding 0x80 - n sets the highest bit of any value of n or
+    // more.
     let word = digits & ~highest
     let lower = word | 0x2020_2020_2020_2020
     let isDigit = (word &+ 0x5050_5050_5050_5050) & ~(word &+ 0x4646_4646_4646_4646) & highest
@@ -88,13 +90,13 @@ public func hex(_ bytes: [UInt8]) -> String {
   }
 }
 
-/// A number in lower-case hexadecimal, with zeros before it up to `width` digits.
+/// A number in lower-case hexadecimal, zero-padded to `width` digits.
 public func hex(_ number: UInt32, width: Int) -> String {
   let digits = String(number, radix: 16)
   return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }
 
-/// Exactly `count` bytes from their hexadecimal form; nil for anything else.
+/// Decodes exactly `count` bytes from hexadecimal; nil for anything else.
 public func unhex(_ text: some StringProtocol, count: Int) -> [UInt8]? {
   let digits = Array(text.utf8)
   var bytes = [UInt8](repeating: 0, count: count)

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: what is not JSON is nil, whatever it is.
+/// Reads the parts of one JSON text (RFC 8259) from left to right, strictly: anything that is not JSON yields nil.
 public struct JSONScanner: ~Escapable {
   @usableFromInline let bytes: RawSpan
   @usableFromInline var offset = 0
@@ -9,7 +9,7 @@ public struct JSONScanner: ~Escapable {
   @_lifetime(copy bytes)
   public init(_ bytes: RawSpan) { self.bytes = bytes }
 
-  /// Within bounds, or the program ends.
+  /// Bounds-checked: the program traps outside them.
   @inlinable
   func at(_ place: Int) -> UInt8 { bytes.unsafeLoad(fromByteOffset: place, as: UInt8.self) }
 
@@ -20,7 +20,7 @@ public struct JSONScanner: ~Escapable {
     while let byte, byte == 0x20 || byte == 0x09 || byte == 0x0D || byte == 0x0A { offset += 1 }
   }
 
-  /// Whether nothing but blanks is left.
+  /// Whether only whitespace is left.
   public var isAtEnd: Bool {
     mutating get {
       skipBlanks()
@@ -28,7 +28,7 @@ public struct JSONScanner: ~Escapable {
     }
   }
 
-  /// Whether this byte comes next; then it is read.
+  /// Consumes this byte if it comes next; returns whether it did.
   @inlinable @inline(__always)
   public mutating func take(_ wanted: Unicode.Scalar) -> Bool {
     skipBlanks()
@@ -37,7 +37,7 @@ public struct JSONScanner: ~Escapable {
     return true
   }
 
-  /// Whether this word comes next; then it is read.
+  /// Consumes this word if it comes next; returns whether it did.
   @inlinable
   public mutating func take(word: StaticString) -> Bool {
     skipBlanks()
@@ -46,13 +46,13 @@ public struct JSONScanner: ~Escapable {
     return true
   }
 
-  /// Whether a field of this name comes next, written without escapes; then its name and the colon are read, and nothing else otherwise.
+  /// Consumes a field's name, written without escapes, and the colon if they come next; otherwise consumes nothing.
   @inlinable
   public mutating func take(field: StaticString) -> Bool {
     let start = offset
     if take("\""), isNext(field) {
       offset += field.utf8CodeUnitCount
-      // Not a longer name; between the name and its end stands nothing.
+      // Not a prefix of a longer name: the name ends here.
       if byte == UInt8(ascii: "\"") {
         offset += 1
         if take(":") { return true }
@@ -69,7 +69,7 @@ public struct JSONScanner: ~Escapable {
     return bytes.withUnsafeBytes { memcmp($0.baseAddress! + offset, word.utf8Start, length) == 0 }
   }
 
-  /// An integer that fits.
+  /// An integer that fits into `Int64`.
   public mutating func number() -> Int64? {
     skipBlanks()
     let isNegative = byte == UInt8(ascii: "-")
@@ -84,13 +84,13 @@ public struct JSONScanner: ~Escapable {
       value = sum
       offset += 1
     }
-    // No leading zero, and no fraction or exponent behind it: those are no numbers of ours.
+    // A leading zero, a fraction or an exponent is not accepted.
     guard offset > first, at(first) != 48 || offset == first + 1 else { return nil }
     if let byte, byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e") { return nil }
     return value
   }
 
-  /// Reads a string and adds what it says to `text`.
+  /// Reads a string and appends its decoded value to `text`.
   public mutating func string(into text: inout ByteBuffer) -> Bool {
     guard take("\"") else { return false }
     while true {
@@ -104,14 +104,14 @@ public struct JSONScanner: ~Escapable {
     }
   }
 
-  /// Skips what stands for itself in a string, eight bytes at a time (Warren, "Hacker's Delight", 6-1: find a zero byte).
+  /// Skips unescaped characters of a string, eight bytes at a time (Warren, "Hacker's Delight", 6-1: find a zero byte).
   private mutating func skipPlain() {
     let ones: UInt64 = 0x0101_0101_0101_0101
     while bytes.byteCount - offset >= 8 {
       let block = bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
       let quote = block ^ (ones &* 0x22)
       let backslash = block ^ (ones &* 0x5C)
-      // A byte above 0x7F stands for itself; what it does to its neighbours is looked at below.
+      // A byte above 0x7F needs no escape; its effect on its neighbours is handled below.
       let control = (block &- (ones &* 0x20)) & ~block
       let found = (control | ((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash)) & (ones &* 0x80)
       if found != 0 { break }

@@ -1,6 +1,6 @@
-/// Writes JSON (RFC 8259) as it goes, without a tree: a report of 10,000 rows costs little more than its bytes.
+/// Writes JSON (RFC 8259) as a stream, without a tree: a report of 10,000 rows costs little more than its bytes.
 public struct JSONWriter: ~Copyable {
-  /// What was written.
+  /// The bytes written so far.
   public private(set) var buffer: ByteBuffer
   private var needsComma = false
 
@@ -9,7 +9,7 @@ public struct JSONWriter: ~Copyable {
 
   public var count: Int { buffer.count }
 
-  /// What was written, and nothing is any more.
+  /// Returns the bytes written so far and clears the buffer.
   public mutating func take() -> [UInt8] {
     defer { buffer.removeAll() }
     return Array(buffer.bytes)
@@ -51,7 +51,7 @@ public struct JSONWriter: ~Copyable {
 
   public mutating func string(utf8 text: UnsafeRawBufferPointer) { raw { $0.append(json: text) } }
 
-  /// A line break between the rows of an array, so that large reports stay readable and line tools work.
+  /// A line break between the rows of an array, so that large reports stay readable and line-oriented tools work.
   public mutating func newLine() {
     separate()
     buffer.append(10)
@@ -79,9 +79,9 @@ public struct JSONWriter: ~Copyable {
 }
 
 extension ByteBuffer {
-  /// Adds a JSON string. What is not UTF-8 becomes U+FFFD.
+  /// Appends a JSON string. Invalid UTF-8 becomes U+FFFD.
   ///
-  /// Control characters and line or direction marks are escaped, so that what is shown on a terminal by mistake stays harmless.
+  /// Control characters and line or direction marks are escaped, so that output shown on a terminal by mistake stays harmless.
   public mutating func append(json text: UnsafeRawBufferPointer) {
     append(UInt8(ascii: "\""))
     if !appendPlain(text, without: UInt8(ascii: "\""), UInt8(ascii: "\\")) {
@@ -107,7 +107,7 @@ extension ByteBuffer {
     case "\t": append("\\t")
     default:
       guard scalar.isUnsafeToShow else { return encoded.forEach { append($0) } }
-      // Beyond U+FFFF two escapes make one character (RFC 8259, section 7).
+      // Beyond U+FFFF, a character takes two escapes (RFC 8259, section 7).
       for unit in String(scalar).utf16 {
         append("\\u")
         withUnsafeBytes(of: unit.bigEndian) { append(hex: $0) }

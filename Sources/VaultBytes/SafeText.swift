@@ -1,7 +1,7 @@
-/// Text from outside, made fit for a terminal or a log line.
+/// Makes text from outside safe for a terminal or a log line.
 ///
-/// Profile names, AWS's messages and file contents are shown with control characters, line separators and bidirectional overrides
-/// escaped (`\x1b`, `\n`, `\u{202e}`); the evidence itself is kept as it is, only its showing changes.
+/// In profile names, AWS's messages and file contents, control characters, line separators and bidirectional overrides are shown
+/// escaped (`\x1b`, `\n`, `\u{202e}`). The stored evidence is unchanged; only its display differs.
 public func safeText(_ text: String) -> String {
   if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
   var result = ""
@@ -24,8 +24,8 @@ public func safeText(_ text: String) -> String {
 }
 
 extension Unicode.Scalar {
-  /// Whether a terminal or a reader of lines would act on it, or nobody would see it: a control character, a line or direction mark, a
-  /// sign without width, a tag. Every output escapes these, each in its own way.
+  /// Whether a terminal or a line reader would act on the character, or nobody would see it: a control character, a line or
+  /// direction mark, a zero-width character, a tag. Every output escapes these, each in its own way.
   public var isUnsafeToShow: Bool {
     switch value {
     case 0x00...0x1F, 0x7F...0x9F, 0xAD, 0x061C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,

@@ -1,8 +1,8 @@
 import Glibc
 
-/// Writes all of the bytes to a descriptor, also where a signal comes between.
+/// Writes all of the bytes to a descriptor, continuing after an interrupting signal.
 ///
-/// - Returns: false, with `errno`, where it takes no more.
+/// - Returns: false, with `errno` set, if the descriptor takes no more.
 @discardableResult
 public func writeAll(_ bytes: RawSpan, to descriptor: Int32) -> Bool {
   bytes.withUnsafeBytes { bytes in

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// Keys that sign requests to AWS. The id is public; the rest is not.
+/// Keys that sign requests to AWS. Only the id is public.
 public struct Credential: Sendable {
   public let accessKeyId: String
   public let secretAccessKey: SecretBytes
@@ -8,7 +8,7 @@ public struct Credential: Sendable {
   public let sessionToken: SecretBytes?
   /// Nil for long-lived keys.
   public let expiresAt: Timestamp?
-  /// Whose credentials they are: twelve digits; nil where that is not known.
+  /// The account that owns the credentials: twelve digits; nil if unknown.
   public var accountId: String?
 
   public init(

@@ -1,9 +1,9 @@
 import CBlake2
 import CSodium
 
-// BLAKE2b-256 for those who hash a million rows.
+// BLAKE2b-256 for hashing millions of rows.
 
-/// The hash of bytes where they lie.
+/// Hashes bytes in place.
 public func blake2b256(_ message: UnsafeRawBufferPointer, into digest: UnsafeMutableRawBufferPointer) {
   requireSodium()
   precondition(digest.count == 32)
@@ -13,15 +13,15 @@ public func blake2b256(_ message: UnsafeRawBufferPointer, into digest: UnsafeMut
   precondition(status == 0, "BLAKE2b refused its sizes")
 }
 
-/// The hashes of many messages, some at one time where the machine can (docs/decisions/0011-hashes-side-by-side.md).
+/// Hashes many messages, several at once if the machine supports it (docs/decisions/0011-hashes-side-by-side.md).
 public enum ManyHashes {
-  /// What the room of a message is a multiple of: BLAKE2b's block.
+  /// A message's space is a multiple of this: BLAKE2b's block.
   public static let block = 128
 
-  /// The bytes that a message takes up among others.
+  /// The number of bytes that a message takes up among others.
   public static func room(of length: Int) -> Int { max(1, (length + block - 1) / block) * block }
 
-  /// How many go at one time.
+  /// How many messages are hashed at once.
   public enum Width: Sendable, CaseIterable {
     case one, four, eight
 
@@ -42,10 +42,10 @@ public enum ManyHashes {
   }
 
   /// - Parameters:
-  ///   - messages: one after the other, each with zeros behind it to fill its ``room(of:)``.
-  ///   - lengths: what each has without the zeros.
-  ///   - digests: 32 bytes for each.
-  ///   - width: one that the machine has.
+  ///   - messages: one after the other, each zero-padded to its ``room(of:)``.
+  ///   - lengths: each message's length without the padding.
+  ///   - digests: 32 bytes for each message.
+  ///   - width: one that the machine supports.
   public static func blake2b256(
     _ messages: UnsafeRawBufferPointer, lengths: [Int], into digests: UnsafeMutableRawBufferPointer, width: Width = .machine
   ) {

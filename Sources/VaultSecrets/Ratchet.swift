@@ -1,24 +1,23 @@
 import CSodium
 
-/// A key that goes forward and never back: each step makes the next key of the last, which is wiped.
+/// A key that only moves forward: each step derives the next key from the last, which is wiped.
 ///
-/// Whoever takes it today can authenticate what comes, and nothing of what was (forward-secure logs: Schneier and Kelsey, "Secure Audit
-/// Logs to Support Computer Forensics", 1999; journald's sealing is another).
-///
+/// An attacker who steals it today can authenticate future messages, but none of the past ones (forward-secure logs: Schneier and
+/// Kelsey, "Secure Audit Logs to Support Computer Forensics", 1999; journald's sealing is another).
 ///     mac(n) = BLAKE2b-256(key: K(n), "vault-mac-1" ‖ n ‖ message)        n in 8 bytes, big-endian
 ///     K(n+1) = BLAKE2b-256(key: K(n), "vault-next-1")
 ///
-/// `@unchecked Sendable` is not claimed: it belongs to whoever made it.
+/// Deliberately not `Sendable`: it belongs to its creator.
 public final class Ratchet {
   public static let keyLength = 32
   private let key: UnsafeMutableRawPointer
-  /// The number whose key is in hand.
+  /// The number of the current key.
   public private(set) var number: Int64
 
-  /// - Parameter key: of `number`; 32 bytes.
+  /// - Parameter key: the key of `number`; 32 bytes.
   public init(key secret: SecretBytes, number: Int64) {
     precondition(secret.count == Self.keyLength)
-    // Guarded as every secret, but changed in place: a row of the log costs no call to the kernel for it.
+    // Guarded like every secret, but changed in place, so that an audit row needs no system call for it.
     guard let memory = sodium_malloc(Self.keyLength) else { preconditionFailure("no memory for a secret") }
     key = memory
     self.number = number
@@ -27,12 +26,12 @@ public final class Ratchet {
 
   deinit { sodium_free(key) }
 
-  /// The key of ``number``, to be sealed or handed to an auditor.
+  /// The key of ``number``, to be sealed or given to an auditor.
   public func export() -> SecretBytes {
     SecretBytes(copying: UnsafeRawBufferPointer(start: key, count: Self.keyLength))
   }
 
-  /// Authenticates the message that has ``number``, and goes on to the next.
+  /// Authenticates message number ``number`` and advances to the next.
   public func mac(_ message: [UInt8]) -> [UInt8] {
     var text = Array("vault-mac-1".utf8)
     withUnsafeBytes(of: number.bigEndian) { text.append(contentsOf: $0) }
@@ -42,7 +41,7 @@ public final class Ratchet {
     return mac
   }
 
-  /// Goes on to the next number.
+  /// Advances to the next number.
   public func skip() {
     let next = keyed(Array("vault-next-1".utf8))
     next.withUnsafeBytes { key.copyMemory(from: $0.baseAddress!, byteCount: Self.keyLength) }
@@ -64,9 +63,9 @@ public final class Ratchet {
 
 /// An Ed25519 key that signs (RFC 8032; libsodium's `crypto_sign`).
 public struct SigningKey: Sendable {
-  /// 32 bytes; may be given to anyone.
+  /// 32 bytes; not secret.
   public let publicKey: [UInt8]
-  /// The seed from which the key is made, 32 bytes: what is kept.
+  /// The seed from which the key is derived, 32 bytes; this is what is stored.
   public let seed: SecretBytes
 
   /// - Parameter seed: 32 bytes, random.
@@ -79,7 +78,7 @@ public struct SigningKey: Sendable {
     self.publicKey = publicKey
   }
 
-  /// 64 bytes.
+  /// A signature of 64 bytes.
   public func sign(_ message: [UInt8]) -> [UInt8] {
     var signature = [UInt8](repeating: 0, count: Int(crypto_sign_BYTES))
     var ignored = publicKey
@@ -97,7 +96,7 @@ public struct SigningKey: Sendable {
   }
 
   private static func withSecretKey(of seed: SecretBytes, _ publicKey: inout [UInt8], _ body: (UnsafePointer<UInt8>) -> Void) {
-    // The long form holds the seed once more: it lives in guarded memory as long as the call.
+    // The long form contains the seed again, so it is held in guarded memory for the duration of the call.
     _ = SecretBytes(count: Int(crypto_sign_SECRETKEYBYTES)) { long in
       let key = long.baseAddress!.assumingMemoryBound(to: UInt8.self)
       seed.withBytes { seed in

@@ -2,14 +2,14 @@ import VaultBytes
 
 /// Secret bytes in guarded memory.
 ///
-/// The memory is locked, left out of core dumps, stands between guard pages, and is wiped when the last reference goes
-/// (libsodium, "Secure memory"). The bytes are reached only inside a closure, never change after `init`, and have no printable form.
+/// The memory is locked, excluded from core dumps, placed between guard pages, and wiped when the last reference goes (libsodium,
+/// "Secure memory"). The bytes can be reached only inside a closure, never change after `init`, and have no printable form.
 public final class SecretBytes: Sendable {
   private let memory: GuardedMemory
-  /// Which of the memory's bytes are ours.
+  /// The part of the memory that belongs to this value.
   private let range: Range<Int>
 
-  /// Takes a copy of `bytes`. The caller wipes its own.
+  /// Copies `bytes`. The caller wipes its own copy.
   public init(copying bytes: UnsafeRawBufferPointer) {
     memory = GuardedMemory(count: bytes.count) { $0.copyMemory(from: bytes) }
     range = 0..<bytes.count
@@ -21,7 +21,7 @@ public final class SecretBytes: Sendable {
     range = 0..<count
   }
 
-  /// Takes a copy of a text's UTF-8 form. For texts that were never in guarded memory, such as those from a parser.
+  /// Copies a text's UTF-8 form, for texts that were never in guarded memory, such as those from a parser.
   public init(_ text: String) {
     var text = text
     memory = text.withUTF8 { bytes in GuardedMemory(count: bytes.count) { $0.copyMemory(from: UnsafeRawBufferPointer(bytes)) } }
@@ -33,7 +33,7 @@ public final class SecretBytes: Sendable {
     self.range = range
   }
 
-  /// A part of these bytes. It shares their memory, since guarded memory is dear: four pages apiece.
+  /// A part of these bytes. It shares their memory, since guarded memory is expensive: four pages each.
   public func part(_ part: Range<Int>) -> SecretBytes {
     precondition(part.lowerBound >= 0 && part.upperBound <= count, "a part outside the secret")
     return SecretBytes(sharing: memory, range: range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
@@ -46,7 +46,7 @@ public final class SecretBytes: Sendable {
     try memory.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
   }
 
-  /// Whether both hold the same bytes, in a time that does not depend on where they differ.
+  /// Compares both in constant time.
   public func equals(_ other: SecretBytes) -> Bool {
     withBytes { mine in other.withBytes { constantTimeEqual(mine, $0) } }
   }

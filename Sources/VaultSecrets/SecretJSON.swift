@@ -1,14 +1,14 @@
 import VaultBytes
 
 extension JSONWriter {
-  /// One JSON object in guarded memory, written in memory that is wiped.
+  /// A JSON object in guarded memory, written in memory that is wiped.
   public static func secret(_ body: (inout JSONWriter) -> Void) -> SecretBytes {
     var writer = JSONWriter(isWiped: true)
     writer.object(body)
     return writer.buffer.secret
   }
 
-  /// Adds a field where there is a value for it.
+  /// Adds a field if there is a value for it.
   ///
   /// - Parameter value: UTF-8.
   public mutating func add(_ name: String, _ value: SecretBytes?) {
@@ -17,10 +17,10 @@ extension JSONWriter {
     value.withBytes { string(utf8: $0) }
   }
 
-  /// Adds a field where there is a value for it.
+  /// Adds a field if there is a value for it.
   public mutating func add(_ name: String, _ value: String?) { if let value { field(name, value) } }
 
-  /// Adds a field where there is a value for it.
+  /// Adds a field if there is a value for it.
   public mutating func add(_ name: String, _ values: [String]?) {
     guard let values else { return }
     key(name)

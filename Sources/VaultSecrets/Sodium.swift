@@ -1,13 +1,13 @@
 import CSodium
 import Synchronization
 
-// This file and Ratchet.swift call libsodium, and no other. Everything unsafe stays in here; sizes are checked before a pointer is passed.
+// Only this file and Ratchet.swift call libsodium. Everything unsafe stays here; sizes are checked before a pointer is passed.
 
-/// Starts libsodium, once. Every function below goes through it.
+/// Initializes libsodium, once. Every function below depends on it.
 private let sodiumIsReady: Bool = sodium_init() >= 0
 
 extension UnsafeRawBufferPointer {
-  /// The start of the bytes as C wants it: never null, and never read where there are none.
+  /// The start of the bytes as C expects it: never null, and never read if there are none.
   fileprivate var octets: UnsafePointer<UInt8> {
     (baseAddress ?? UnsafeRawPointer(bitPattern: 16).unsafelyUnwrapped).assumingMemoryBound(to: UInt8.self)
   }
@@ -17,15 +17,15 @@ extension UnsafeMutableRawBufferPointer {
   fileprivate var octets: UnsafeMutablePointer<UInt8> { UnsafeMutablePointer(mutating: UnsafeRawBufferPointer(self).octets) }
 }
 
-/// Without it libsodium works, and with its slowest code.
+/// Without this, libsodium works but uses its slowest code.
 func requireSodium() {
   precondition(sodiumIsReady, "libsodium cannot start: no random numbers from the kernel")
 }
 
-/// Memory from `sodium_malloc`: locked, between guard pages, left out of core dumps, wiped when it is let go.
+/// Memory from `sodium_malloc`: locked, between guard pages, excluded from core dumps, wiped when freed.
 ///
-/// The bytes stand at the end of their page, so that a step too far meets the guard. What was let go is kept for the next secret, since
-/// making and freeing such memory costs eight calls to the kernel, and a delivery has four secrets.
+/// The bytes end at the end of their page, so that an overrun hits the guard page. Freed memory is kept for the next secret, since
+/// allocating and freeing costs eight system calls, and a delivery has four secrets.
 ///
 /// `@unchecked Sendable`: the memory is written in `init` and in `deinit` only.
 final class GuardedMemory: @unchecked Sendable {
@@ -33,13 +33,13 @@ final class GuardedMemory: @unchecked Sendable {
   private let start: UnsafeMutableRawPointer
   let count: Int
 
-  /// What fits in one page beside libsodium's canary.
+  /// The bytes that fit in one page besides libsodium's canary.
   private static let pageful = 4_080
-  /// Wiped memory for the next secrets, and no more of it than this.
+  /// Wiped pages for the next secrets; their number is limited.
   private static let spare = Mutex<[SparePage]>([])
   private static let maxSpare = 64
 
-  /// `@unchecked Sendable`: whoever takes it out of the list has it alone.
+  /// `@unchecked Sendable`: a page taken from the list has a single owner.
   private struct SparePage: @unchecked Sendable {
     let memory: UnsafeMutableRawPointer
   }
@@ -57,7 +57,7 @@ final class GuardedMemory: @unchecked Sendable {
       region = memory
     }
     start = isPage ? region + (Self.pageful - count) : region
-    // Where this throws, `deinit` frees: everything it needs is there.
+    // If this throws, `deinit` frees the memory: everything it needs is set.
     try fill(UnsafeMutableRawBufferPointer(start: start, count: count))
   }
 
@@ -78,19 +78,19 @@ final class GuardedMemory: @unchecked Sendable {
   }
 }
 
-/// Compares in constant time for equal lengths (`sodium_memcmp`); different lengths are different at once.
+/// Compares in constant time if the lengths are equal (`sodium_memcmp`); different lengths return at once.
 public func constantTimeEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
   guard a.count == b.count else { return false }
   guard let left = a.baseAddress, let right = b.baseAddress else { return true }
   return sodium_memcmp(left, right, a.count) == 0
 }
 
-/// Wipes memory that the compiler may think is dead (`sodium_memzero`).
+/// Wipes memory whose last write the compiler might remove (`sodium_memzero`).
 public func wipe(_ bytes: UnsafeMutableRawBufferPointer) {
   if let start = bytes.baseAddress { sodium_memzero(start, bytes.count) }
 }
 
-/// Wipes an array of which there is one reference.
+/// Wipes an array that has a single reference.
 public func wipe(_ bytes: inout [UInt8]) {
   bytes.withUnsafeMutableBytes { wipe($0) }
 }
@@ -101,8 +101,8 @@ public func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) {
   randombytes_buf(bytes.octets, bytes.count)
 }
 
-/// Nonces, of which many are taken from the kernel at one time: a call for each is a sixth of what a seal costs. Each is handed out once,
-/// and wiped here. No process that seals goes on in a fork.
+/// Nonces, fetched from the kernel in batches: a call for each would be a sixth of the cost of a seal. Each is handed out once, and
+/// wiped here. No process that seals continues in a fork.
 private struct NonceStock: Sendable {
   private static let length = XChaCha20Poly1305.nonceLength * 64
   private var bytes = [UInt8](repeating: 0, count: length)
@@ -140,7 +140,7 @@ extension SecretBytes {
   }
 }
 
-/// SHA-256 (FIPS 180-4) of pieces one after the other. 32 bytes.
+/// SHA-256 (FIPS 180-4) of the concatenated pieces. 32 bytes.
 public func sha256(_ pieces: [UInt8]...) -> [UInt8] {
   requireSodium()
   var state = crypto_hash_sha256_state()
@@ -148,7 +148,7 @@ public func sha256(_ pieces: [UInt8]...) -> [UInt8] {
   for piece in pieces { crypto_hash_sha256_update(&state, piece, UInt64(piece.count)) }
   var digest = [UInt8](repeating: 0, count: Int(crypto_hash_sha256_BYTES))
   crypto_hash_sha256_final(&state, &digest)
-  // It still holds the last block of the message, and a request that is signed has a session's token in it.
+  // The state still holds the message's last block, and a signed request contains a session token.
   withUnsafeMutableBytes(of: &state) { wipe($0) }
   return digest
 }
@@ -179,7 +179,7 @@ public func blake2b(_ message: [UInt8], key: SecretBytes? = nil, length: Int = 3
   return digest
 }
 
-/// A sub-key of a 32-byte key (libsodium, "Key derivation": BLAKE2b with an 8-character context).
+/// A subkey of a 32-byte key (libsodium, "Key derivation": BLAKE2b with an 8-character context).
 public func deriveKey(from master: SecretBytes, id: UInt64, context: StaticString) -> SecretBytes {
   requireSodium()
   precondition(master.count == Int(crypto_kdf_KEYBYTES) && context.utf8CodeUnitCount == Int(crypto_kdf_CONTEXTBYTES))
@@ -199,7 +199,7 @@ public enum XChaCha20Poly1305 {
   public static let nonceLength = 24
   public static let tagLength = 16
 
-  /// Fills `nonce`, of ``nonceLength`` bytes, with random bytes that no other has.
+  /// Fills `nonce`, of ``nonceLength`` bytes, with unique random bytes.
   public static func makeNonce(_ nonce: UnsafeMutableRawBufferPointer) {
     precondition(nonce.count == nonceLength)
     nonceStock.withLock { $0.take(into: nonce) }
@@ -219,7 +219,7 @@ public enum XChaCha20Poly1305 {
     }
   }
 
-  /// Writes the ciphertext with its tag where it is wanted.
+  /// Writes the ciphertext with its tag into a given buffer.
   public static func seal(
     _ plaintext: UnsafeRawBufferPointer, associatedData: UnsafeRawBufferPointer, nonce: UnsafeRawBufferPointer, key: SecretBytes,
     into output: UnsafeMutableRawBufferPointer
@@ -234,7 +234,7 @@ public enum XChaCha20Poly1305 {
     precondition(status == 0, "XChaCha20-Poly1305 refused its sizes")
   }
 
-  /// The plaintext, in guarded memory; nil where the ciphertext is not authentic under this key, nonce and associated data.
+  /// The plaintext, in guarded memory; nil if the ciphertext is not authentic under this key, nonce and associated data.
   public static func open(_ ciphertext: [UInt8], associatedData: [UInt8], nonce: [UInt8], key: SecretBytes) -> SecretBytes? {
     ciphertext.withUnsafeBytes { ciphertext in
       associatedData.withUnsafeBytes { associatedData in
@@ -243,7 +243,7 @@ public enum XChaCha20Poly1305 {
     }
   }
 
-  /// The same over bytes where they lie.
+  /// The same for bytes in place.
   public static func open(
     _ ciphertext: UnsafeRawBufferPointer, associatedData: UnsafeRawBufferPointer, nonce: UnsafeRawBufferPointer, key: SecretBytes
   ) -> SecretBytes? {
@@ -265,10 +265,10 @@ public enum XChaCha20Poly1305 {
 public enum Argon2id {
   public static let saltLength = 16
 
-  /// A key of `length` bytes; nil where there is not enough memory.
+  /// Derives a key of `length` bytes; nil if there is not enough memory.
   ///
   /// - Parameters:
-  ///   - passes: how often the memory is gone over (`opslimit`), 1 or more.
+  ///   - passes: passes over the memory (`opslimit`), 1 or more.
   ///   - memory: bytes (`memlimit`), 8 KiB or more.
   public static func deriveKey(passphrase: SecretBytes, salt: [UInt8], passes: UInt64, memory: Int, length: Int = 32)
     -> SecretBytes?
@@ -287,7 +287,7 @@ public enum Argon2id {
   }
 }
 
-/// Base64 (RFC 4648), for secrets: without tables or branches on what they are.
+/// Base64 (RFC 4648), safe for secrets: no tables or branches depend on their values.
 public enum Base64 {
   /// With the alphabet for URLs and no padding (section 5).
   public static func urlEncoded(_ bytes: UnsafeRawBufferPointer) -> SecretBytes {
@@ -301,15 +301,16 @@ public enum Base64 {
     return text.part(0..<length - 1)
   }
 
-  /// What a text with the standard alphabet and its padding stands for; line breaks and blanks in it are skipped.
+  /// Decodes text in the standard alphabet with padding; skips line breaks and blanks.
   ///
-  /// - Returns: nil for anything else (section 3.3), bits after the end among it (section 3.5), and for nothing at all.
+  /// - Returns: nil for anything else (section 3.3), including bits after the end (section 3.5), and for empty input.
   public static func decoded(_ text: SecretBytes) -> SecretBytes? {
     var length = 0
     var isWhole = false
     let bytes = SecretBytes(count: text.count) { bytes in
       text.withBytes { text in
-        // libsodium 1.0.18 skips a zero, which it finds at the end of the list of what to skip, and takes 0x80 and above for a slash.
+        // libsodium 1.0.18 skips a zero, which it finds at the end of its list of ignored characters, and takes 0x80 and above for
+        // a slash.
         guard text.allSatisfy({ 0x01...0x7F ~= $0 }), let start = text.bindMemory(to: CChar.self).baseAddress else { return }
         isWhole =
           sodium_base642bin(

@@ -1,19 +1,19 @@
 import CSystem
 import Glibc
 
-/// The client's end of the agent's socket: one frame out, one frame in, each call waiting for it.
+/// The client's end of the agent's socket: one frame out, one frame in, each call blocking.
 public final class Channel {
   private let descriptor: Int32
 
-  /// - Parameter descriptor: a connected stream socket, which this now owns.
+  /// - Parameter descriptor: a connected stream socket, which the channel now owns.
   public init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { close(descriptor) }
 
-  /// Seconds that a connection may wait for its place in the agent's queue, and a message for room.
+  /// How many seconds a connection may wait for its place in the agent's queue, and a message for buffer space.
   public static let timeouts: Int32 = 10
 
-  /// The process at the other end when the connection was made; nil where the kernel does not say.
+  /// The process at the other end when the connection was made; nil if the kernel does not report it.
   public var peer: Int32? {
     var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
     return sys_peer_credentials(descriptor, &pid, &uid, &gid) == 0 && pid > 0 ? pid : nil
@@ -21,7 +21,7 @@ public final class Channel {
 
   /// Connects to the agent.
   ///
-  /// - Returns: nil with `errno` set where nobody listens there; `EAGAIN` where nobody took the connection in time.
+  /// - Returns: nil, with `errno` set, if nobody listens there; `EAGAIN` if the connection was not accepted in time.
   public static func connect(to path: String) -> Channel? {
     let descriptor = sys_unix_connect(path, timeouts)
     return descriptor < 0 ? nil : Channel(descriptor: descriptor)
@@ -45,8 +45,8 @@ public final class Channel {
 
   /// The next message.
   ///
-  /// - Parameter milliseconds: how long to wait for its first byte; nil for as long as it takes.
-  /// - Returns: nil when the time has passed.
+  /// - Parameter milliseconds: how long to wait for its first byte; nil for no limit.
+  /// - Returns: nil on a timeout.
   public func receive(within milliseconds: Int32? = nil) throws(WireError) -> Message? {
     if let milliseconds {
       var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)

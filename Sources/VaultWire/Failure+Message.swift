@@ -1,7 +1,7 @@
 import VaultModel
 
 extension Failure {
-  /// The frame that tells a failure to the other side.
+  /// The frame that reports a failure to the peer.
   public func frame() throws(WireError) -> WireBuffer {
     let writer = MessageWriter(.failure)
     writer.add(.message, message)
@@ -10,7 +10,7 @@ extension Failure {
     return try writer.frame()
   }
 
-  /// The failure that a message tells.
+  /// The failure that a message reports.
   public init(_ message: Message) {
     self.init(
       message.text(.message) ?? "the agent failed without a word", hint: message.text(.hint),

@@ -1,17 +1,18 @@
 import VaultModel
 
-/// The version of the messages. A change that an older program would misread raises it.
+/// The protocol version. It is raised by any change that an older program would misread.
 ///
-/// What never changes: the frame (4 bytes of length, little-endian), the header (2 bytes of version, 2 of kind), and the layout of
-/// ``MessageKind/failure``, so that programs of any two versions can tell each other that they don't fit.
+/// These never change: the frame (4 bytes of length, little-endian), the header (2 bytes of version, 2 of kind), and the layout of
+/// ``MessageKind/failure``, so that programs of any two versions can report that they are incompatible.
 public let protocolVersion: UInt16 = 1
 
-/// The longest payload that either side takes: the longest SAML assertion that AWS takes, its line ends, and what stands around it.
+/// The longest payload that either side accepts: the longest SAML assertion that AWS accepts, with its line ends and the fields
+/// around it.
 public let maxPayloadBytes = 160 * 1_024
 
-/// What a message says.
+/// What a message means.
 public enum MessageKind: UInt16, Sendable {
-  // Asked by the client.
+  // Sent by the client.
   case credential = 1
   case importFiles = 2
   /// One profile (`profile`) or several, each followed by its settings (`setting`, `unset`).
@@ -28,51 +29,52 @@ public enum MessageKind: UInt16, Sendable {
   case status = 13
   case stop = 14
   case refresh = 15
-  /// To a `prompt`.
+  /// The answer to a `prompt`.
   case answer = 16
   case login = 17
   case logout = 18
   case discover = 19
   case rotateAccessKey = 20
   case console = 21
-  /// The log's head as the key store has it (`item`; after the newest was put there, with `refresh`), and what the agent finds wrong (`text`).
+  /// The log's checkpoint in the key store (`item`; with `refresh`, after the newest was stored there), and what the agent finds
+  /// wrong (`text`).
   case auditCheckpoint = 22
   case auditAccept = 23
   /// A new key for an auditor.
   case auditKey = 24
-  /// Rows before a time (`text`, milliseconds) into the file of an open descriptor's path (`name`).
+  /// Archive the rows before a time (`text`, milliseconds) into the file at an open descriptor's path (`name`).
   case auditArchive = 25
-  /// Keep a profile's keys fresh in a file (`credentialsFile`), in a section (`name`), and no longer.
+  /// Start or stop keeping a profile's credentials fresh in a section (`name`) of a file (`credentialsFile`).
   case linkFile = 26
   case unlinkFile = 27
-  /// The roles that a SAML assertion offers, from a command (`text`) or from the person.
+  /// The roles that a SAML assertion offers, from a command (`text`) or from the user.
   case samlRoles = 28
-  /// A copy of the master key into a file (`name`), and back; the passphrase is asked for, or stands in a file (`text`).
+  /// Back up the master key to a file (`name`), or restore it; the passphrase is prompted for, or is in a file (`text`).
   case keyBackup = 29
   case keyRestore = 30
-  /// Profiles (`item`) get entries in an AWS config file (`configFile`); with `unset`, they lose them.
+  /// Add entries for profiles (`item`) to an AWS config file (`configFile`); with `unset`, remove them.
   case linkProfiles = 41
-  /// A file of settings was changed: read them again.
+  /// A settings file was changed: read the settings again.
   case settings = 40
 
-  // Said by the agent.
+  // Sent by the agent.
   case issued = 100
   case done = 101
   case failure = 102
-  /// The person is asked for something; the client sends an `answer`.
+  /// The user is asked for something; the client sends an `answer`.
   case prompt = 103
-  /// A line for the person; more follows.
+  /// A line for the user; more follows.
   case notice = 104
-  /// What the agent waits for; shown only when the wait is long.
+  /// What the agent is waiting for; shown only when the wait is long.
   case progress = 105
-  /// A page of the web to which the person must go (`text`), with a code to compare (`name`), rows of a QR code (`item`), and the address on
-  /// loopback that leads a browser there (`endpoint`).
+  /// A web page that the user must visit (`text`), with a code to compare (`name`), rows of a QR code (`item`), and the loopback
+  /// address that sends a browser there (`endpoint`).
   case page = 106
   /// One entry of a long result; more follows.
   case entry = 107
 }
 
-/// What a field of a message holds. A message may have several of one tag, in order.
+/// What a field of a message holds. A message may have several fields with the same tag, in order.
 public enum FieldTag: UInt16, Sendable {
   // Failures; these three never change.
   case message = 1
@@ -88,18 +90,18 @@ public enum FieldTag: UInt16, Sendable {
   case mfaCode = 16
   case sessionName = 17
   case reason = 18
-  /// Which word of the client's command line is the command that it becomes.
+  /// The index of the word in the client's command line where the command to run begins.
   case commandIndex = 19
-  /// There is a person who can be asked.
+  /// There is a user who can be asked.
   case interactive = 20
-  /// `NAME=value`, one of the AWS inputs in the client's environment.
+  /// `NAME=value`: one of the AWS inputs in the client's environment.
   case environment = 21
   case all = 22
-  /// How a person signs in: `browser` or `device`.
+  /// How a user signs in: `browser` or `device`.
   case flow = 23
   /// Serve the credentials on loopback.
   case server = 24
-  /// Hand out long-lived access keys themselves, or sign with them, rather than have a session of theirs.
+  /// Hand out long-term access keys themselves, or sign with them, instead of creating a session.
   case noSession = 28
 
   case accessKeyId = 30
@@ -113,13 +115,13 @@ public enum FieldTag: UInt16, Sendable {
   case mfaSecret = 37
   case accountId = 38
   case accountName = 39
-  /// Where credentials are served, and the token for it.
+  /// Where credentials are served, and the token for that.
   case endpoint = 48
   case endpointToken = 49
 
   /// `name=value` to set in a profile.
   case setting = 40
-  /// A name to take out of a profile.
+  /// A name to remove from a profile.
   case unset = 41
   case configFile = 42
   case credentialsFile = 43
@@ -127,9 +129,9 @@ public enum FieldTag: UInt16, Sendable {
   case once = 45
   case replace = 46
   case email = 47
-  /// The token for what is served stands in a file; its path.
+  /// The path of the file that holds the token for the credential endpoint.
   case tokenFile = 27
-  /// Write a sign-in's tokens for the SDKs too; take over theirs.
+  /// Also write a sign-in's tokens for the SDKs; adopt theirs.
   case share = 25
   case adopt = 26
 
@@ -140,15 +142,15 @@ public enum FieldTag: UInt16, Sendable {
   /// One item of a result: `label TAB value`.
   case item = 60
 
-  /// Which vault the client means: what its folder is by (``VaultPaths/identity``), a tab, and its path.
+  /// Which vault the client means: its folder's identity (``VaultPaths/identity``), a tab, and its path.
   case vault = 70
-  /// `NAME=value`, one of what belongs to the asker's own session at this machine: its bus, its display, its `PATH`.
+  /// `NAME=value`: one variable of the requester's own session on this machine: its bus, its display, its `PATH`.
   case session = 71
-  /// The profiles whose programs wait for this request, the outermost first, a line each (``profileChainVariable``).
+  /// The profiles whose programs wait for this request, outermost first, one per line (``profileChainVariable``).
   case chain = 72
 }
 
-/// One message as it came: a header and fields, checked to lie within the payload.
+/// One message as received: a header and fields, checked to lie within the payload.
 public struct Message: Sendable {
   public let version: UInt16
   /// Nil for a kind that this program does not know.
@@ -156,7 +158,7 @@ public struct Message: Sendable {
   private let payload: WireBuffer
   private let fields: [(tag: UInt16, range: Range<Int>)]
 
-  /// - Returns: nil where the payload is not well formed.
+  /// - Returns: nil if the payload is malformed.
   public init?(_ payload: WireBuffer) {
     guard payload.count >= 4, payload.count <= maxPayloadBytes else { return nil }
     func word(_ offset: Int) -> UInt16 { UInt16(payload[offset]) | UInt16(payload[offset + 1]) << 8 }
@@ -175,7 +177,7 @@ public struct Message: Sendable {
     self.fields = fields
   }
 
-  /// Lends the bytes of the first field with this tag; nil where there is none.
+  /// Lends the bytes of the first field with this tag; nil if there is none.
   public func withBytes<Result>(_ tag: FieldTag, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result? {
     guard let field = fields.first(where: { $0.tag == tag.rawValue }) else { return nil }
     return try payload.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[field.range])) }
@@ -183,7 +185,7 @@ public struct Message: Sendable {
 
   public func has(_ tag: FieldTag) -> Bool { fields.contains { $0.tag == tag.rawValue } }
 
-  /// The text of the first field with this tag. Bytes that are not UTF-8 are replaced.
+  /// The text of the first field with this tag. Invalid UTF-8 is replaced.
   public func text(_ tag: FieldTag) -> String? {
     withBytes(tag) { String(decoding: $0, as: UTF8.self) }
   }
@@ -194,7 +196,7 @@ public struct Message: Sendable {
     }
   }
 
-  /// The texts of one tag, each with those of `parts` that stand behind it and before the next.
+  /// The texts of one tag, each with the texts of `parts` that follow it before the next.
   public func groups(of head: FieldTag, _ parts: FieldTag) -> [(head: String, parts: [String])] {
     var groups: [(head: String, parts: [String])] = []
     for field in fields where field.tag == head.rawValue || field.tag == parts.rawValue {
@@ -208,7 +210,7 @@ public struct Message: Sendable {
     return groups
   }
 
-  /// Whether the fields with this tag hold just these bytes, one field after the other, a zero behind each.
+  /// Whether the fields with this tag hold exactly these bytes, in order, each field followed by a zero.
   public func holds(_ bytes: [UInt8], in tag: FieldTag) -> Bool {
     payload.withBytes { payload in
       bytes.withUnsafeBytes { bytes in
@@ -255,12 +257,12 @@ public struct MessageWriter: ~Copyable {
 
   public func add(_ tag: FieldTag, _ number: Int) { add(tag, String(number)) }
 
-  /// A field that says yes by being there.
+  /// A field whose presence means yes.
   public func add(_ tag: FieldTag, if condition: Bool) { if condition { add(tag, "") } }
 
   /// The frame, ready to be sent.
   ///
-  /// - Throws: ``WireError/tooLong`` where the payload passes ``maxPayloadBytes``.
+  /// - Throws: ``WireError/tooLong`` if the payload exceeds ``maxPayloadBytes``.
   public consuming func frame() throws(WireError) -> WireBuffer {
     let length = buffer.count - 4
     guard length <= maxPayloadBytes else { throw .tooLong }
@@ -269,7 +271,7 @@ public struct MessageWriter: ~Copyable {
   }
 }
 
-/// What can be wrong with what came over the socket.
+/// What can go wrong on the socket.
 public enum WireError: ReportableError {
   case tooLong
   case malformed

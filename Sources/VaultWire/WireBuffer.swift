@@ -1,8 +1,8 @@
 import VaultBytes
 
-/// Bytes of one frame. Frames carry passphrases and keys, and so they are wiped when the last reference goes.
+/// The bytes of one frame. Frames carry passphrases and keys, so they are wiped when the last reference goes.
 ///
-/// `@unchecked Sendable`: whoever makes a buffer fills it before handing it on, and nobody writes to it afterwards.
+/// `@unchecked Sendable`: a buffer is filled by its creator before it is passed on, and never written to afterwards.
 public final class WireBuffer: @unchecked Sendable {
   private var bytes: ByteBuffer
 
@@ -15,7 +15,7 @@ public final class WireBuffer: @unchecked Sendable {
     -> Result
   { try bytes.withBytes(body) }
 
-  /// The number that the first four bytes are, little-endian: the length of what follows a frame's header.
+  /// The first four bytes as a little-endian number: the length of what follows a frame's header.
   public var length: Int {
     precondition(count >= 4)
     return withBytes { Int(UInt32(littleEndian: $0.loadUnaligned(as: UInt32.self))) }
@@ -33,16 +33,16 @@ public final class WireBuffer: @unchecked Sendable {
   func append<Number: FixedWidthInteger & BitwiseCopyable>(littleEndian number: Number) { bytes.append(littleEndian: number) }
   func overwrite(_ number: UInt32, at offset: Int) { bytes.overwrite(littleEndian: number, at: offset) }
 
-  /// Room for `length` bytes at the end, filled by `fill`, which returns how many it wrote.
+  /// Appends up to `length` bytes, written by `fill`, which returns how many it wrote.
   public func fill(_ length: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Int) -> Int { bytes.fill(length, fill) }
 
-  /// A buffer of its own with the bytes from `offset` on.
+  /// A separate buffer with the bytes from `offset` on.
   public func suffix(from offset: Int) -> WireBuffer {
     let rest = WireBuffer(capacity: count - offset)
     withBytes { rest.append(UnsafeRawBufferPointer(rebasing: $0[offset...])) }
     return rest
   }
 
-  /// Takes the last byte away.
+  /// Removes the last byte.
   public func removeLast() { bytes.removeAll(from: count - 1) }
 }

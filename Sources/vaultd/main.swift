@@ -3,16 +3,16 @@ import Glibc
 import VaultAgent
 import VaultModel
 
-/// Becomes this program again with what an agent starts from, where whoever started it left more in its environment. A person or a
-/// service manager may; the client does not. Nothing of a library's has been used yet; what was loaded into this process by a variable is
-/// gone with it.
+/// Replaces this process with a new one in a clean environment if the environment holds more than an agent needs. A user or a
+/// service manager may add variables; the client does not. No library has been used yet, and code that a variable loaded into this
+/// process goes with it.
 func leaveForeignEnvironment(_ isSecond: Bool) {
   var (environment, isForeign) = AgentEnvironment.cleaned(sys_environment())
   guard isForeign else { return }
   let failed = "vaultd: cannot start with a clean environment"
   guard !isSecond else { exit(complaining: failed) }
   var words = (CommandLine.arguments + ["--cleaned"]).map { strdup($0) } + [nil]
-  // By its name, by which people find it in the list of processes; by its file, where that was replaced.
+  // By name, so that people find it in the process list; by the open file, if that was replaced.
   if let program = realpath("/proc/self/exe", nil) { execve(program, &words, &environment) }
   execve("/proc/self/exe", &words, &environment)
   exit(complaining: "\(failed) (errno \(errno))")
@@ -31,7 +31,7 @@ _ = sys_forbid_core()
 _ = sys_limit_heaps()
 _ = sys_raise_descriptors()
 umask(0o077)
-// libcurl would write the keys of its connections to the file that this names.
+// libcurl would write the keys of its connections to the file named here.
 unsetenv("SSLKEYLOGFILE")
 
 do { try ProcessFiles.require() } catch { exit(complaining: "vaultd: \(error.message)", error.exitStatus) }
@@ -55,7 +55,7 @@ for word in CommandLine.arguments.dropFirst() {
   leaveForeignEnvironment(isCleaned)
 #endif
 if isBackground {
-  // One thread as yet, so that a fork is safe; what a shell left open is not for a process that stays.
+  // There is still only one thread, so a fork is safe. A long-running process must not keep descriptors that a shell left open.
   sys_close_from(4)
   _ = chdir("/")
   guard sys_daemonize() == 0 else { exit(ExitStatus.software.rawValue) }
