@@ -1,58 +1,58 @@
 import VaultBytes
 import VaultModel
 
-/// Why a key store did not do what it was asked.
+/// The reasons why a key store operation failed.
 ///
-/// "Locked" and "cannot be reached" are never told as "missing". None of these ever leads to a weaker store by itself: where the
+/// "Locked" and "unreachable" are never reported as "missing". None of these errors ever causes a switch to a weaker store; if the
 /// passphrase is a way out, the hint says so.
 public enum KeyStoreError: ReportableError, Hashable {
   /// There is no session bus, or it does not answer at its address.
   case noSessionBus(String)
-  /// There is a bus, and nothing on it that keeps secrets.
+  /// There is a bus, but no service on it that stores secrets.
   case noService
   case noDefaultCollection
-  /// The default collection lasts only until logout. A key in it would be lost then, and the vault with it.
+  /// The default collection lasts only until logout. A key in it would then be lost, and the vault with it.
   case volatileCollection
   case locked(collection: String)
   /// The desktop's prompt was dismissed, or there is no display to show it on.
   case promptDismissed(collection: String)
-  /// The desktop's prompt was shown and nobody answered it.
+  /// The desktop's prompt was shown but not answered.
   case promptUnanswered(seconds: Int)
   /// The service is there but does not answer.
   case timedOut(seconds: Int)
-  /// The store can be read and the key is not in it.
+  /// The store can be read, but the key is not in it.
   case keyMissing(KeyID)
-  /// The key was in the memory of a process that has ended, and nowhere else.
+  /// The key existed only in the memory of a process that has ended.
   case keyGone(KeyID)
-  /// A vault that is meant to last is not sealed by a key that does not.
+  /// A vault that is meant to last must not depend on a key that does not.
   case ephemeralHome
   case ephemeralOverLasting
-  /// Another key stands under this name already.
+  /// Another key already exists under this name.
   case keyExists(KeyID)
-  /// What is stored is no key. `path` is nil for an item of the Secret Service.
+  /// The stored value is not a key. `path` is nil for an item of the Secret Service.
   case damaged(KeyID, path: String?, reason: String)
   case wrongPassphrase(path: String)
-  /// A copy of a key that cannot be used, or is another vault's.
+  /// A backup that cannot be used, or belongs to another vault.
   case badBackup(path: String, reason: String)
   case otherVault(path: String)
-  /// What is there is not replaced.
+  /// An existing file is not replaced.
   case fileExists(path: String)
   case passphraseTooShort(minimum: Int)
   case passphraseTooLong(maximum: Int)
-  /// Whoever was asked for the passphrase could not give it.
+  /// The passphrase could not be obtained.
   case noPassphrase(Failure)
   /// A file or folder that others could have read or changed.
   case unsafeFile(path: String, reason: String)
   /// A system call on a file failed.
   case inputOutput(path: String, reason: String)
-  /// A file that somebody named is not there.
+  /// A named file does not exist.
   case noFile(path: String)
   /// Not enough memory to derive a key from a passphrase.
   case noMemory(bytes: Int)
-  /// Anything else that the service said. Bounded, and fit for a terminal.
+  /// Any other error of the service. Limited in length, and safe for a terminal.
   case other(String)
 
-  /// What happened, to what.
+  /// What failed, and on what.
   public var message: String {
     switch self {
     case .noSessionBus(let reason): "no D-Bus session bus, so no keyring (\(reason))"
@@ -85,7 +85,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     }
   }
 
-  /// What to do about it; nil where the message says it.
+  /// What to do about it; nil if the message says it.
   public var hint: String? {
     switch self {
     case .noSessionBus, .noService:
@@ -120,7 +120,7 @@ public enum KeyStoreError: ReportableError, Hashable {
     }
   }
 
-  /// 66 no such file, 69 not there, 74 damaged, 77 refused, 78 missing.
+  /// 66 no such file, 69 unavailable, 74 damaged, 77 refused, 78 missing.
   public var exitStatus: ExitStatus {
     switch self {
     case .noSessionBus, .noService, .timedOut, .other: .unavailable

@@ -4,6 +4,7 @@ import CSodium
 ///
 /// An attacker who steals it today can authenticate future messages, but none of the past ones (forward-secure logs: Schneier and
 /// Kelsey, "Secure Audit Logs to Support Computer Forensics", 1999; journald's sealing is another).
+///
 ///     mac(n) = BLAKE2b-256(key: K(n), "vault-mac-1" ‖ n ‖ message)        n in 8 bytes, big-endian
 ///     K(n+1) = BLAKE2b-256(key: K(n), "vault-next-1")
 ///

@@ -2,10 +2,10 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// Master keys in this process's guarded memory, and nowhere else: for a vault that is to end with its agent, as in a job of CI.
+/// Keeps master keys in this process's guarded memory only, for a vault that ends with its agent, as in a CI job.
 ///
-/// Whatever was sealed cannot be read once the process has ended, which is the point. So it is never a vault's store unless it was
-/// chosen, and only for a vault that has a folder of its own.
+/// Encrypted data cannot be read after the process has ended; that is the purpose. This store is therefore never used unless it was
+/// chosen, and only for a vault with its own folder.
 public final class EphemeralKeyStore: KeyStore {
   private struct State {
     var keys: [KeyID: SecretBytes] = [:]
@@ -17,10 +17,11 @@ public final class EphemeralKeyStore: KeyStore {
   /// Ephemeral.
   public let kind = KeyStoreKind.ephemeral
 
-  /// - Parameter hasOwnFolder: whether the vault was told its folder (`VAULT_HOME`); in the usual one a vault is meant to last.
+  /// - Parameter hasOwnFolder: whether the vault was given its folder (`VAULT_HOME`); a vault in the default folder is meant to
+  ///   last.
   public init(hasOwnFolder: Bool) { isAllowed = hasOwnFolder }
 
-  /// - Throws: `keyGone`: a key that is not here is nowhere.
+  /// - Throws: `keyGone`: a key that is not here exists nowhere.
   public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
     guard let key = state.withLock({ $0.keys[id] }) else { throw .keyGone(id) }
     return key

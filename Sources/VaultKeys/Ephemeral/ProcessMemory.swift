@@ -1,17 +1,17 @@
 import Glibc
 import VaultSecrets
 
-/// Whether this process can keep memory from being written to swap.
+/// Whether this process can keep memory from being swapped out.
 public enum ProcessMemory {
-  /// Whether guarded memory is locked. `sodium_malloc` goes on without a word where the kernel refuses (RLIMIT_MEMLOCK); so it
-  /// is asked, by making a secret and looking at what the kernel says is locked. Ask once, at start, before there are many threads.
+  /// Whether guarded memory is locked. `sodium_malloc` continues silently if the kernel refuses (RLIMIT_MEMLOCK), so this allocates
+  /// a secret and reads how much memory the kernel reports as locked. Call it once, at start, before there are many threads.
   public static func locksSecrets() -> Bool {
     guard let before = lockedBytes() else { return false }
     let secret = SecretBytes(count: 1) { _ in }
     return withExtendedLifetime(secret) { (lockedBytes() ?? 0) > before }
   }
 
-  /// Bytes of this process that are locked (`VmLck`, proc(5)); nil where /proc does not tell.
+  /// The locked bytes of this process (`VmLck`, proc(5)); nil if /proc does not report them.
   public static func lockedBytes() -> Int? {
     let descriptor = open("/proc/self/status", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }

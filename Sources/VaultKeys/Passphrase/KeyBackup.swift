@@ -2,16 +2,16 @@ import Glibc
 import VaultModel
 import VaultSecrets
 
-/// A copy of a master key in a file under a passphrase, to be kept apart from the machine. The form is the passphrase key store's
-/// (``KeyFile``), and so is what it costs to try a passphrase.
+/// A backup of a master key in a file under a passphrase, to be kept apart from the machine. It has the format of the passphrase
+/// key store (``KeyFile``), and the same cost per passphrase attempt.
 public struct KeyBackup: Sendable {
-  /// Which key is in it.
+  /// The key that the backup contains.
   public let keyId: KeyID
   private let path: String
   private let vaultId: String
   private let bytes: [UInt8]
 
-  /// Reads a copy, and refuses what is damaged, another vault's, or open to others.
+  /// Reads a backup; refuses one that is damaged, belongs to another vault, or is accessible to others.
   ///
   /// - Parameter path: absolute.
   /// - Throws: `inputOutput`, `unsafeFile`, `badBackup`, `otherVault`.
@@ -24,7 +24,7 @@ public struct KeyBackup: Sendable {
     _ = try file()
   }
 
-  /// The key. Takes a second and 256 MiB.
+  /// Decrypts the key. Takes a second and 256 MiB.
   ///
   /// - Throws: `wrongPassphrase`, `noMemory`.
   public func open(passphrase: SecretBytes) async throws(KeyStoreError) -> SecretBytes {
@@ -50,7 +50,7 @@ public struct KeyBackup: Sendable {
     }
   }
 
-  /// Writes a copy of a key, whole or not at all, for its owner alone. A file that is there stays.
+  /// Writes a backup of a key atomically, readable by its owner only. Never replaces an existing file.
   ///
   /// - Throws: `passphraseTooShort`, `noMemory`, `fileExists`, `inputOutput`.
   public static func write(
@@ -60,7 +60,7 @@ public struct KeyBackup: Sendable {
     guard passphrase.characters >= minimum else { throw .passphraseTooShort(minimum: minimum) }
     let slash = path.lastIndex(of: "/") ?? path.startIndex
     let (folder, name) = (String(path[..<slash]), String(path[path.index(after: slash)...]))
-    // Before a second goes by.
+    // Checked before a second is spent on the key derivation.
     guard try !PrivateFile.exists(path) else { throw .fileExists(path: path) }
     let cost = PassphraseCost.moderate
     try await SerialThread().run { () -> Result<Void, KeyStoreError> in
@@ -81,6 +81,6 @@ public struct KeyBackup: Sendable {
 }
 
 extension SecretBytes {
-  /// Bytes that begin a character of UTF-8; of other encodings, a few less than there are.
+  /// The number of UTF-8 characters (bytes that begin one); in other encodings, a little lower than the real count.
   var characters: Int { withBytes { bytes in bytes.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) } } }
 }

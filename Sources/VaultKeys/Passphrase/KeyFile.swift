@@ -1,7 +1,7 @@
 import VaultModel
 import VaultSecrets
 
-/// The form in which a key is kept under a passphrase. 177 bytes, numbers little-endian:
+/// The format of a key stored under a passphrase. 177 bytes, numbers little-endian:
 ///
 ///     offset  bytes
 ///          0      8  magic "VAULTKEY"
@@ -16,8 +16,8 @@ import VaultSecrets
 ///         81     48  the key, sealed by XChaCha20-Poly1305; bytes 0 to 80 and the vault's id are the associated data
 ///        129     48  checksum: BLAKE2b-384 of all before
 ///
-/// The checksum tells a damaged file from a wrong passphrase, before a second and 256 MiB are spent on either. It is no protection:
-/// who changes the file can compute it anew, and then fails at the seal.
+/// The checksum distinguishes a damaged file from a wrong passphrase before a second and 256 MiB are spent. It is no protection: an
+/// attacker who changes the file can recompute it, but then fails at the decryption.
 struct KeyFile {
   static let length = 177
   private static let magic = Array("VAULTKEY".utf8)
@@ -38,9 +38,9 @@ struct KeyFile {
     case otherVault
   }
 
-  /// Seals a key.
+  /// Encrypts a key.
   ///
-  /// - Returns: nil where there is not enough memory.
+  /// - Returns: nil if there is not enough memory.
   init?(sealing key: SecretBytes, passphrase: SecretBytes, vaultId: String, keyId: KeyID, cost: PassphraseCost) {
     precondition(key.count == masterKeyLength && cost.isAllowed)
     var header = Self.magic + [1, cost.passes]
@@ -56,7 +56,7 @@ struct KeyFile {
     bytes = header + sealed + blake2b(header + sealed, length: 48)
   }
 
-  /// Reads a file's bytes, and refuses what is not whole, not ours, or costs too little or too much to open.
+  /// Parses a file's bytes; refuses a file that is incomplete, not of this format or vault, or too cheap or too costly to open.
   init(_ bytes: [UInt8], vaultId: String, keyId: KeyID) throws(Damage) {
     guard bytes.count == Self.length, bytes.starts(with: Self.magic) else { throw .damaged("not a key file") }
     let checksum = blake2b(Array(bytes[..<Self.checkedLength]), length: 48)
@@ -73,12 +73,12 @@ struct KeyFile {
     self.bytes = bytes
   }
 
-  /// The key's name in bytes that look like a file of a key.
+  /// The key's id in bytes that look like a key file.
   static func keyId(in bytes: [UInt8]) -> KeyID? {
     bytes.count == length && bytes.starts(with: magic) ? KeyID(bytes: Array(bytes[33..<41])) : nil
   }
 
-  /// What opening a file came to.
+  /// The outcome of opening a file.
   enum Opening {
     case key(SecretBytes)
     case wrongPassphrase
@@ -97,7 +97,7 @@ struct KeyFile {
       passphrase: passphrase, salt: salt, passes: UInt64(cost.passes), memory: Int(cost.kibibytes) * 1_024)
   }
 
-  /// The header has a fixed length, so what follows it cannot be taken for a part of it.
+  /// The header has a fixed length, so the bytes after it cannot be mistaken for a part of it.
   private static func associatedData(_ header: [UInt8], _ vaultId: String) -> [UInt8] { header + Array(vaultId.utf8) }
 
   private static func mark(_ vaultId: String) -> [UInt8] {

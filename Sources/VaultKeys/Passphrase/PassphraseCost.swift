@@ -1,4 +1,4 @@
-/// What deriving a key from a passphrase costs (Argon2id, RFC 9106; libsodium fixes one lane).
+/// The cost of deriving a key from a passphrase (Argon2id, RFC 9106; libsodium fixes one lane).
 package struct PassphraseCost: Sendable, Hashable {
   package var passes: UInt8
   package var kibibytes: UInt32
@@ -11,10 +11,10 @@ package struct PassphraseCost: Sendable, Hashable {
   /// libsodium's MODERATE: about a second.
   package static let moderate = PassphraseCost(passes: 3, kibibytes: 256 << 10)
 
-  /// RFC 9106, section 4, second choice. Less is refused: a file that asks for less was not written by us.
+  /// RFC 9106, section 4, second choice. Less is refused: the vault writes no such file.
   package static let floor = PassphraseCost(passes: 3, kibibytes: 64 << 10)
 
-  /// More is refused before anything is derived: a file must not be able to use up the machine.
+  /// More is refused before the derivation starts: a file must not be able to exhaust the machine.
   package static let cap = PassphraseCost(passes: 8, kibibytes: 1 << 20)
 
   var isAllowed: Bool {

@@ -1,15 +1,15 @@
 import VaultModel
 import VaultSecrets
 
-/// Master keys in files under a passphrase, for machines without a desktop: servers, containers, CI.
+/// Keeps master keys in files under a passphrase, for machines without a desktop: servers, containers, CI.
 ///
-/// One file a key, `master-key-` and the key's id, in the folder of the database. See ``KeyFile`` for what is in it. Nothing is
-/// cached: who needs a key twice keeps it.
+/// There is one file per key in the database's folder, named `master-key-` and the key's id. ``KeyFile`` describes its format.
+/// Nothing is cached: callers that need a key again must keep it.
 public struct PassphraseKeyStore: KeyStore {
   /// Passphrase.
   public let kind = KeyStoreKind.passphrase
-  /// The least length of a new passphrase, in characters (Unicode scalars). NIST SP 800-63B asks for 8 where tries are limited;
-  /// whoever has the file is limited by Argon2id alone.
+  /// The minimum length of a new passphrase, in characters (Unicode scalars). NIST SP 800-63B requires 8 if attempts are limited;
+  /// for an attacker who has the file, Argon2id is the only limit.
   public static let minimumLength = 12
   private static let prefix = "master-key-"
   private static let checkpointName = "audit-head"
@@ -21,16 +21,16 @@ public struct PassphraseKeyStore: KeyStore {
   private let thread = SerialThread()
 
   /// - Parameters:
-  ///   - vaultId: a file of another vault is not opened.
-  ///   - directory: exists, belongs to this user, and others cannot write to it.
-  ///   - passphrase: gives the passphrase, from a prompt, a file or a descriptor. Asked once a key that is read or written.
+  ///   - vaultId: the vault; another vault's file is not opened.
+  ///   - directory: exists, belongs to this user, and is not writable by others.
+  ///   - passphrase: supplies the passphrase, from a prompt, a file or a descriptor. Called once per key that is read or written.
   public init(
     vaultId: String, directory: String, passphrase: @escaping @Sendable (PassphraseRequest) async throws -> SecretBytes
   ) {
     self.init(vaultId: vaultId, directory: directory, cost: .moderate, passphrase: passphrase)
   }
 
-  /// With costs of the caller's choice, for tests.
+  /// With costs chosen by the caller, for tests.
   package init(
     vaultId: String, directory: String, cost: PassphraseCost,
     passphrase: @escaping @Sendable (PassphraseRequest) async throws -> SecretBytes
@@ -41,19 +41,19 @@ public struct PassphraseKeyStore: KeyStore {
     self.passphrase = passphrase
   }
 
-  /// Asks for the passphrase once the file has been found whole.
+  /// Asks for the passphrase after the file's integrity has been checked.
   ///
   /// - Throws: `keyMissing`, `damaged`, `unsafeFile`, `wrongPassphrase`, `noPassphrase`, `noMemory`, `inputOutput`.
   public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
-    // A missing or damaged file is told before anyone types anything.
+    // A missing or damaged file is reported before the user types anything.
     let file = try await off { () throws(KeyStoreError) in try load(id) }
     let passphrase = try await ask(.existing(id))
     return try await off { () throws(KeyStoreError) in try open(file, id, passphrase) }
   }
 
-  /// Asks for a new passphrase; for the one in use where the key is stored already.
+  /// Asks for a new passphrase; for the current one if the key is already stored.
   ///
-  /// - Throws: `keyExists`, `passphraseTooShort`, and whatever ``read(_:)`` throws.
+  /// - Throws: `keyExists`, `passphraseTooShort`, and the errors of ``read(_:)``.
   public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
     precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
     if try await exists(id) {
@@ -76,7 +76,7 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
-  /// Asks for nothing. A damaged file goes, too; another vault's stays.
+  /// Does not ask for a passphrase. Also removes a damaged file, but never another vault's.
   public func remove(_ id: KeyID) async throws(KeyStoreError) {
     try await off { () throws(KeyStoreError) in
       try PrivateFile.checkFolder(directory)
@@ -84,7 +84,7 @@ public struct PassphraseKeyStore: KeyStore {
       do throws(KeyStoreError) {
         _ = try load(id)
       } catch {
-        // Absent, or ours but broken: both end in its not being there. Another vault's, or an unsafe one, is not ours to remove.
+        // An absent or damaged file of this vault ends up absent. Another vault's file, or an unsafe one, must not be removed.
         switch error {
         case .keyMissing: return
         case .damaged: break
@@ -105,7 +105,7 @@ public struct PassphraseKeyStore: KeyStore {
         do throws(KeyStoreError) {
           _ = try load(id)
         } catch {
-          // Another vault's is not ours. A damaged one counts: where a key was, there is no new vault.
+          // Another vault's file does not count. A damaged one does: no new vault may be created if there was a key.
           if case .keyMissing = error { continue }
           guard case .damaged = error else { throw error }
         }
@@ -115,7 +115,8 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
-  /// A file beside the keys. Whoever can put back an old database can put back this file too; the Secret Service is the better place.
+  /// A file beside the keys. An attacker who can restore an old database can restore this file too; the Secret Service is the
+  /// better place.
   public func readCheckpoint() async throws(KeyStoreError) -> String? {
     try await off { () throws(KeyStoreError) in
       let path = directory + "/" + Self.checkpointName
@@ -152,7 +153,7 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
-  /// The file of a key; `keyMissing` where there is none, or it is another vault's.
+  /// The file of a key; `keyMissing` if there is none, or if it belongs to another vault.
   private func load(_ id: KeyID) throws(KeyStoreError) -> KeyFile {
     let path = path(id)
     try PrivateFile.checkFolder(directory)

@@ -1,8 +1,8 @@
 import VaultModel
 
-/// What a passphrase is asked for.
+/// Why a passphrase is requested.
 public enum PassphraseRequest: Sendable, Hashable {
-  /// For a key that is about to be stored. Ask twice. Fewer characters than this are refused.
+  /// For a key that is about to be stored. Ask twice; refuse fewer characters than this.
   case new(KeyID, minimumLength: Int)
   /// For a key that is stored.
   case existing(KeyID)

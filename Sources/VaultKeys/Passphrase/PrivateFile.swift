@@ -2,13 +2,13 @@ import Glibc
 import VaultBytes
 import VaultSecrets
 
-/// A file that nobody else can have read or changed. The one place of this module that opens files.
+/// A file that nobody else can have read or changed. Only this type in the module opens files.
 final class PrivateFile {
   private let descriptor: Int32
   private let name: String
   private let isOwned: Bool
 
-  /// Takes a descriptor as it is. It is not closed.
+  /// Borrows a descriptor without checking or closing it.
   init(borrowing descriptor: Int32, name: String) {
     self.descriptor = descriptor
     self.name = name
@@ -25,14 +25,14 @@ final class PrivateFile {
     if isOwned { close(descriptor) }
   }
 
-  /// Opens a file for reading, and refuses it unless it is a regular one of this user's (or root's, who can read all anyway), closed
-  /// to others. What is looked at is what was opened, so nothing can be put in its place in between.
+  /// Opens a file for reading; refuses it unless it is a regular file of this user (or of root, who can read everything anyway) and
+  /// closed to others. The checks use the open descriptor, so the file cannot be swapped in between.
   ///
   /// - Parameters:
-  ///   - followingLinks: otherwise links, symbolic and hard, are refused.
-  ///   - user: who may own it.
+  ///   - followingLinks: if false, symbolic and hard links are refused.
+  ///   - user: the permitted owner.
   static func open(_ path: String, followingLinks: Bool, user: uid_t = geteuid()) throws(KeyStoreError) -> PrivateFile {
-    // Non-blocking, so that a pipe without a writer is refused rather than waited for.
+    // Non-blocking, so that a pipe without a writer is refused instead of waited for.
     let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (followingLinks ? 0 : O_NOFOLLOW)
     let descriptor = Glibc.open(path, flags)
     if descriptor < 0, errno == ELOOP, !followingLinks { throw .unsafeFile(path: path, reason: "is a symbolic link") }
@@ -53,7 +53,7 @@ final class PrivateFile {
     return file
   }
 
-  /// Refuses a folder that another user could put files into.
+  /// Refuses a folder in which another user could create files.
   static func checkFolder(_ path: String, user: uid_t = geteuid()) throws(KeyStoreError) {
     var status = stat()
     guard lstat(path, &status) == 0 else { throw failure(path) }
@@ -66,8 +66,7 @@ final class PrivateFile {
     }
   }
 
-  /// Lends what is in it, from guarded memory. No more than `limit` bytes are read; whoever must know whether there are more gives
-  /// one more.
+  /// Lends the content, from guarded memory. Reads at most `limit` bytes; to detect a longer file, pass one more.
   func read<Result>(
     limit: Int, _ body: (UnsafeRawBufferPointer) throws(KeyStoreError) -> Result
   ) throws(KeyStoreError) -> Result {
@@ -93,11 +92,12 @@ final class PrivateFile {
     return try result.get()
   }
 
-  /// Makes a file, whole or not at all, and on the disk when this returns; one that is there is replaced only where `replacing`.
+  /// Creates a file atomically; it is on disk when this returns. An existing file is replaced only if `replacing` is set.
   ///
-  /// It is written under `temporary` beside it and then renamed. What a crash leaves under that name is thrown away by the next.
+  /// The file is written as `temporary` in the same folder and then renamed. The next call discards what a crash leaves under that
+  /// name.
   ///
-  /// - Returns: false where there is a file of that name already.
+  /// - Returns: false if there already is a file of that name.
   static func create(folder: String, name: String, temporary: String, replacing: Bool = false, _ bytes: [UInt8])
     throws(KeyStoreError) -> Bool
   {
@@ -105,7 +105,7 @@ final class PrivateFile {
     guard directory >= 0 else { throw failure(folder) }
     defer { close(directory) }
     let path = folder + "/" + temporary
-    // rename(2) would replace. Looking first is enough: the agent, under its lock, is the only one who writes here.
+    // rename(2) would replace the file. Checking first is enough: only the agent, under its lock, writes here.
     if !replacing, try exists(folder + "/" + name) { return false }
     if unlinkat(directory, temporary, 0) != 0, errno != ENOENT { throw failure(path) }
     let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
@@ -113,7 +113,7 @@ final class PrivateFile {
     guard descriptor >= 0 else { throw failure(path) }
     do throws(KeyStoreError) {
       defer { close(descriptor) }
-      // Whatever the umask took away.
+      // Restores mode bits that the umask removed.
       guard fchmod(descriptor, 0o600) == 0 else { throw failure(path) }
       guard writeAll(bytes.span.bytes, to: descriptor), fsync(descriptor) == 0 else { throw failure(path) }
       guard renameat(directory, temporary, directory, name) == 0 else { throw failure(folder + "/" + name) }
@@ -125,7 +125,7 @@ final class PrivateFile {
     return true
   }
 
-  /// Removes a file of a folder; one that is not there is fine. Done on the disk, too, when this returns.
+  /// Removes a file from a folder; a missing file is not an error. The removal is on disk when this returns.
   static func remove(folder: String, name: String) throws(KeyStoreError) {
     let directory = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directory >= 0 else { throw failure(folder) }
@@ -134,7 +134,7 @@ final class PrivateFile {
     guard fsync(directory) == 0 else { throw failure(folder) }
   }
 
-  /// Whether there is anything of this name, be it what it may.
+  /// Whether anything has this name, of whatever type.
   static func exists(_ path: String) throws(KeyStoreError) -> Bool {
     var status = stat()
     if lstat(path, &status) == 0 { return true }

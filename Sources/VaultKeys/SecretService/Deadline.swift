@@ -1,11 +1,11 @@
 import CSecret
 import Glibc
 
-/// Cancels what waits on ``cancellable`` once time is up, from a thread of its own.
+/// Cancels operations that wait on ``cancellable`` after a timeout, from its own thread.
 ///
-/// GLib's calls take a time-out here and there, but connecting to a bus and starting a proxy take none; cancelling ends them all.
+/// Some of GLib's calls take a timeout, but connecting to a bus and starting a proxy do not; cancelling ends them all.
 ///
-/// `@unchecked Sendable`: `limit`, `isOver` and `isPassed` are touched under `mutex` only; the pointers never change, and
+/// `@unchecked Sendable`: `limit`, `isOver` and `isPassed` are accessed under `mutex` only; the pointers never change, and
 /// g_cancellable_cancel may be called from any thread (GIO, "GCancellable").
 final class Deadline: @unchecked Sendable {
   let cancellable: UnsafeMutablePointer<GCancellable>
@@ -34,7 +34,7 @@ final class Deadline: @unchecked Sendable {
     g_object_unref(cancellable)
   }
 
-  /// Runs `body`, which has so many seconds from now unless it asks for more.
+  /// Runs `body` with a timeout in seconds, which it may extend.
   static func within<Result, Failure: Error>(seconds: Int, _ body: (Deadline) throws(Failure) -> Result) throws(Failure) -> Result
   {
     let deadline = Deadline(seconds: seconds)
@@ -46,7 +46,7 @@ final class Deadline: @unchecked Sendable {
         Unmanaged<Deadline>.fromOpaque(context).takeUnretainedValue().watch()
         return nil
       }, Unmanaged.passUnretained(deadline).toOpaque())
-    // Without a thread to watch over it nothing is begun that might not end.
+    // Without a watching thread, no work is started, since it might never end.
     guard status == 0 else {
       deadline.isPassed = true
       g_cancellable_cancel(deadline.cancellable)
@@ -59,12 +59,12 @@ final class Deadline: @unchecked Sendable {
     return try body(deadline)
   }
 
-  /// So many seconds from now, whatever was left.
+  /// Sets the timeout to this many seconds from now, whatever time was left.
   func allow(seconds: Int) {
     locked { limit = Deadline.moment(in: seconds) }
   }
 
-  /// Whether time was up. It stays so.
+  /// Whether the timeout has passed. Never becomes false again.
   var hasPassed: Bool { locked { isPassed } }
 
   private func watch() {
@@ -75,7 +75,7 @@ final class Deadline: @unchecked Sendable {
     }
     let mustCancel = isPassed && !isOver
     pthread_mutex_unlock(mutex)
-    // Outside the lock: what was waiting runs in here and may ask `hasPassed`.
+    // Outside the lock: waiting code runs in here and may read `hasPassed`.
     if mustCancel { g_cancellable_cancel(cancellable) }
   }
 

@@ -2,19 +2,20 @@ import CSecret
 import Glibc
 import Synchronization
 
-/// Listens to the login manager (logind, org.freedesktop.login1(5)): screens that are locked, a machine that goes to sleep, sessions that end.
+/// Listens to the login manager (logind, org.freedesktop.login1(5)) for locked screens, a machine that goes to sleep, and sessions
+/// that end.
 ///
-/// A thread of its own listens, and comes back to the bus where that was lost; without a login manager nothing is ever heard.
+/// It listens on its own thread and reconnects if the bus is lost; without a login manager no event ever arrives.
 public final class LoginManager: Sendable {
   public enum Event: Sendable, Hashable { case screenLocked, screenUnlocked, suspending, loggedOut }
 
   private let isOver = Mutex(false)
-  /// Seconds until a bus that was lost is looked for again.
+  /// Seconds before reconnecting to a lost bus.
   private static let pause: UInt32 = 5
 
   /// - Parameters:
-  ///   - address: of the system's bus.
-  ///   - onEvent: is called on the listening thread.
+  ///   - address: the system bus's address.
+  ///   - onEvent: called on the listening thread.
   public init(address: String, onEvent: @escaping @Sendable (Event) -> Void) {
     let thread = Listening(address: address, onEvent: onEvent, isOver: { [weak self] in self?.isOver.withLock { $0 } ?? true })
     SerialThread().begin { thread.run() }
@@ -22,9 +23,9 @@ public final class LoginManager: Sendable {
 
   deinit { isOver.withLock { $0 = true } }
 
-  /// What the thread needs; it outlives the manager by a moment.
+  /// The listening thread's state, which briefly outlives the manager.
   ///
-  /// `@unchecked Sendable`: the constants are never changed, and the connection belongs to the one thread.
+  /// `@unchecked Sendable`: the constants never change, and the connection belongs to the one thread.
   private final class Listening: @unchecked Sendable {
     let address: String
     let onEvent: @Sendable (Event) -> Void
@@ -50,7 +51,7 @@ public final class LoginManager: Sendable {
       }
     }
 
-    /// Until the bus is lost or nobody listens any more.
+    /// Returns when the bus is lost or nobody listens any more.
     private func listen(_ context: OpaquePointer?) {
       guard let bus = vault_bus_connect(address, nil, nil) else { return }
       connection = bus
@@ -72,7 +73,7 @@ public final class LoginManager: Sendable {
               String(cString: member), String(cString: path), parameters)
           }, me, nil)
       }
-      // Woken twice a second at most, and only while somebody set `lock_on`, to see that it is over.
+      // Wakes at most twice a second, and only while `lock_on` is set, to check whether listening has ended.
       while !isOver(), g_dbus_connection_is_closed(bus) == 0 {
         if g_main_context_iteration(context, 0) == 0 { usleep(500_000) }
       }
@@ -91,7 +92,7 @@ public final class LoginManager: Sendable {
       }
     }
 
-    /// `LockedHint`, which desktops set that lock their screen themselves.
+    /// `LockedHint`, which is set by desktops that lock their screen themselves.
     private func lockedHint(_ parameters: OpaquePointer?) -> Bool? {
       guard let changed = vault_variant_child(parameters, 1) else { return nil }
       defer { g_variant_unref(changed) }
@@ -107,7 +108,7 @@ public final class LoginManager: Sendable {
       return flag < 0 ? nil : flag == 1
     }
 
-    /// Whether a session is this user's, by the login manager's word.
+    /// Whether a session is this user's, as the login manager reports it.
     private func isOwn(_ path: String) -> Bool { vault_login_session_uid(connection, path) == Int64(geteuid()) }
 
     private func hasSession() -> Bool { vault_login_has_session(connection, geteuid()) != 0 }

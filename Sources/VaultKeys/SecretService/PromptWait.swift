@@ -1,9 +1,9 @@
 import CSecret
 
-/// Waits for the end of a prompt that the Secret Service shows to the person.
+/// Waits for the end of a prompt that the Secret Service shows to the user.
 ///
-/// libsecret has this too, but tells a dismissed prompt from an answered one only by what else comes with it, and goes on waiting
-/// for the service when it is cancelled; so a service that hangs would hang its caller.
+/// libsecret can wait too, but it distinguishes a dismissed prompt from an answered one only by the accompanying result, and it
+/// keeps waiting for the service after a cancellation, so a service that hangs would hang its caller.
 final class PromptWait {
   enum Outcome { case done, dismissed, serviceGone, unanswered }
 
@@ -14,9 +14,9 @@ final class PromptWait {
   private var watch: guint = 0
   private var deadline: UnsafeMutablePointer<GSource>?
 
-  /// Begins to listen; ask for the prompt to be shown after this, so that no answer is too quick to be heard.
+  /// Starts listening. Ask for the prompt only after this, so that even an immediate answer is received.
   ///
-  /// - Parameter context: the thread's own, where signals arrive. Only ``run()`` lets them in.
+  /// - Parameter context: the thread's own, where signals arrive. Only ``run()`` dispatches them.
   init(
     service: UnsafeMutablePointer<SecretService>, path: String, context: OpaquePointer,
     cancellable: UnsafeMutablePointer<GCancellable>
@@ -49,7 +49,7 @@ final class PromptWait {
     g_main_loop_unref(loop)
   }
 
-  /// Returns when the prompt has ended, the service has, or the deadline has passed.
+  /// Returns when the prompt or the service has ended, or the deadline has passed.
   func run() -> Outcome {
     while outcome == nil { g_main_loop_run(loop) }
     return outcome ?? .unanswered

@@ -3,35 +3,35 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// What a call to the Secret Service can end in.
+/// Why a call to the Secret Service failed.
 enum SecretServiceFailure: Error {
-  /// The service ended, was restarted, or lost the object. A new connection may do better.
+  /// The service ended, was restarted, or lost the object. A new connection may succeed.
   case gone
   case store(KeyStoreError)
 }
 
 /// A connection to the Secret Service.
 ///
-/// A service may ask the person once for each connection (KeePassXC), so one is kept (``KeptConnection``). One thread uses it at a time.
+/// A service may ask the user once per connection (KeePassXC), so one is kept (``KeptConnection``). One thread at a time uses it.
 final class SecretServiceConnection {
   private let service: UnsafeMutablePointer<SecretService>
   private let bus: OpaquePointer
   private let context: OpaquePointer
-  /// Of the work that is under way.
+  /// The deadline of the current operation.
   private var deadline: Deadline
   private let timeouts: Timeouts
-  /// Whether a person was asked something for the work that is under way.
+  /// Whether a user was asked something during the current operation.
   private(set) var hasAsked = false
 
-  /// How long to wait, in whole seconds.
+  /// Timeouts, in whole seconds.
   struct Timeouts: Sendable {
-    /// For all answers of one piece of work together.
+    /// For all answers of one operation together.
     var answer = 3
-    /// For a person.
+    /// For a user.
     var prompt = 60
   }
 
-  /// The paths that a search found.
+  /// The paths found by a search.
   struct Found {
     var unlocked: [String]
     var locked: [String]
@@ -82,7 +82,7 @@ final class SecretServiceConnection {
     }
   }
 
-  /// Does a piece of work, in the time that it has.
+  /// Performs an operation within its deadline.
   func perform<Result>(
     within deadline: Deadline, _ work: (SecretServiceConnection) throws(SecretServiceFailure) -> Result
   ) throws(SecretServiceFailure) -> Result {
@@ -91,7 +91,7 @@ final class SecretServiceConnection {
     return try Self.with(context) { () throws(SecretServiceFailure) in try work(self) }
   }
 
-  /// Signals are delivered to a context of our own; so they are run or dropped here, and never pile up in a global one.
+  /// Signals are delivered to a private context, where they are dispatched or dropped, so they never pile up in a global one.
   private static func with<Result, Failure>(_ context: OpaquePointer, _ body: () throws(Failure) -> Result) throws(Failure)
     -> Result
   {
@@ -104,21 +104,21 @@ final class SecretServiceConnection {
   }
 
   private static func close(_ bus: OpaquePointer) {
-    // What is still to be sent is sent; nothing is waited for.
+    // Flushes pending messages; waits for nothing.
     g_dbus_connection_close_sync(bus, nil, nil)
     g_object_unref(UnsafeMutableRawPointer(bus))
   }
 
-  /// The items of a key, or of all keys of the vault, in whatever collection they are. Asks nobody anything.
+  /// The items of a key, or of all keys of the vault, in any collection. Asks the user nothing.
   func search(vaultId: String, keyId: KeyID?) throws(SecretServiceFailure) -> Found {
     try search(vault_master_key_attributes(vaultId, keyId?.description))
   }
 
-  /// The item that holds the head of the vault's audit log.
+  /// The item that holds the vault's anchored checkpoint.
   func searchCheckpoint(vaultId: String) throws(SecretServiceFailure) -> Found { try search(vault_anchor_attributes(vaultId)) }
 
-  /// Takes the attributes over. A service may ask for the password of a locked database before it answers (KeePassXC does): then a
-  /// person's time is allowed for.
+  /// Takes ownership of the attributes. A service may ask for the password of a locked database before it answers (KeePassXC does);
+  /// in that case the user's timeout applies.
   private func search(_ attributes: OpaquePointer?) throws(SecretServiceFailure) -> Found {
     defer { g_hash_table_unref(attributes) }
     let collection = try collection(alias: "default")
@@ -133,12 +133,12 @@ final class SecretServiceConnection {
     return Found(unlocked: takeStrings(unlocked), locked: takeStrings(locked))
   }
 
-  /// The path of the collection that has this alias, nil where none has.
+  /// The path of the collection with this alias, nil if there is none.
   func collection(alias: String) throws(SecretServiceFailure) -> String? {
     var error: UnsafeMutablePointer<GError>?
     let path = secret_service_read_alias_dbus_path_sync(service, alias, deadline.cancellable, &error)
     if error != nil { throw failure(&error) }
-    // libsecret hands "/" on as it comes, or as NULL.
+    // libsecret passes "/" on as it is, or as NULL.
     guard let path = takeString(path), path != "/" else { return nil }
     return path
   }
@@ -150,7 +150,7 @@ final class SecretServiceConnection {
     return flag != 0
   }
 
-  /// Which key an item holds; nil where the service does not tell.
+  /// The key that an item holds; nil if the service does not report it.
   func keyId(item path: String) throws(SecretServiceFailure) -> KeyID? {
     var error: UnsafeMutablePointer<GError>?
     let text = vault_secret_item_attribute(service, path, "key-id", deadline.cancellable, &error)
@@ -158,15 +158,15 @@ final class SecretServiceConnection {
     return takeString(text).flatMap { KeyID($0) }
   }
 
-  /// The key in an unlocked item; nil where what it holds is no key.
+  /// The key in an unlocked item; nil if its content is not a key.
   func key(item path: String) throws(SecretServiceFailure) -> SecretBytes? { try read(path) { HexKey.decode($0) } }
 
-  /// The text in an unlocked item, which is no secret; nil where it is none.
+  /// The text in an unlocked item, not secret; nil if the content is not text.
   func text(item path: String) throws(SecretServiceFailure) -> String? {
     try read(path) { $0.count <= 1_024 ? String(decoding: $0, as: UTF8.self) : nil }
   }
 
-  /// Lends what an unlocked item holds.
+  /// Lends the content of an unlocked item.
   private func read<Content>(_ path: String, _ content: (UnsafeRawBufferPointer) -> Content?) throws(SecretServiceFailure)
     -> Content?
   {
@@ -174,14 +174,14 @@ final class SecretServiceConnection {
     let value = secret_service_get_secret_for_dbus_path_sync(service, path, deadline.cancellable, &error)
     if error != nil { throw failure(&error, item: path) }
     guard let value else { throw .gone }
-    // The value lies in libsecret's own locked memory, and is wiped when it is let go.
+    // The value is in libsecret's own locked memory, and is wiped when it is released.
     defer { secret_value_unref(UnsafeMutableRawPointer(value)) }
     var length: gsize = 0
     guard let text = secret_value_get(value, &length) else { return nil }
     return content(UnsafeRawBufferPointer(start: text, count: Int(length)))
   }
 
-  /// Puts the head of the audit log in the item that there is.
+  /// Updates the checkpoint in the existing item.
   func setCheckpoint(_ line: String, item path: String) throws(SecretServiceFailure) {
     guard let value = secret_value_new(line, gssize(line.utf8.count), "text/plain") else {
       throw .store(.other("no memory for an item"))
@@ -191,16 +191,16 @@ final class SecretServiceConnection {
     guard vault_secret_set(service, path, value, deadline.cancellable, &error) != 0 else { throw failure(&error, item: path) }
   }
 
-  /// Makes the item for the head of the audit log.
+  /// Creates the item for the checkpoint.
   ///
-  /// - Parameter mayAsk: without it, a service that has a prompt for that is told not to show it.
+  /// - Parameter mayAsk: if false, a service that would prompt is told not to.
   func createCheckpoint(_ line: String, vaultId: String, mayAsk: Bool, in collection: String) throws(SecretServiceFailure) {
     try make(
       secret_value_new(line, gssize(line.utf8.count), "text/plain"), label: "vault audit log", vault_anchor_attributes(vaultId),
       mayAsk: mayAsk, in: collection)
   }
 
-  /// Makes an item for a key, beside whatever is there.
+  /// Creates an item for a key, beside any existing ones.
   func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String)
     throws(SecretServiceFailure)
   {
@@ -210,7 +210,7 @@ final class SecretServiceConnection {
     try make(value, label: label, vault_master_key_attributes(vaultId, keyId.description), mayAsk: true, in: collection)
   }
 
-  /// Takes the value and the attributes over.
+  /// Takes ownership of the value and the attributes.
   private func make(
     _ value: OpaquePointer?, label: String, _ attributes: OpaquePointer?, mayAsk: Bool, in collection: String
   ) throws(SecretServiceFailure) {
@@ -236,9 +236,9 @@ final class SecretServiceConnection {
     try show(prompt, collection: parent(path))
   }
 
-  /// Unlocks a collection, or the one that an item is in. The service may ask the person.
+  /// Unlocks a collection, or the one that contains an item. The service may ask the user.
   ///
-  /// Always tried, whatever the state: a keyring with an empty password says that it is locked and opens without a word.
+  /// Always attempted, whatever the state: a keyring with an empty password reports that it is locked, but opens without a prompt.
   func unlock(_ path: String, collection: String) throws(SecretServiceFailure) {
     var error: UnsafeMutablePointer<GError>?
     let prompt = vault_secret_unlock(service, path, deadline.cancellable, &error)
@@ -246,7 +246,7 @@ final class SecretServiceConnection {
     try show(prompt, collection: collection)
   }
 
-  /// A collection's name, as a person knows it.
+  /// A collection's name, as the user knows it.
   func name(collection path: String) -> String {
     let label = takeString(
       vault_secret_text(service, path, "org.freedesktop.Secret.Collection", "Label", deadline.cancellable, nil))
@@ -254,7 +254,7 @@ final class SecretServiceConnection {
     return safeText(String(text.prefix(64)))
   }
 
-  /// The collection that an item is in.
+  /// The collection that contains an item.
   func parent(_ item: String) -> String {
     String(item[..<(item.lastIndex(of: "/") ?? item.endIndex)])
   }
@@ -302,7 +302,7 @@ final class SecretServiceConnection {
   }
 }
 
-/// An error's words, without the D-Bus name before them, bounded, and fit for a terminal. Frees the error.
+/// An error's text without the leading D-Bus name, limited in length and safe for a terminal. Frees the error.
 private func takeText(_ error: inout UnsafeMutablePointer<GError>?) -> String {
   guard let failure = error else { return "no reason given" }
   g_dbus_error_strip_remote_error(failure)
@@ -311,14 +311,14 @@ private func takeText(_ error: inout UnsafeMutablePointer<GError>?) -> String {
   return text.isEmpty ? "no reason given" : safeText(String(text.prefix(200)))
 }
 
-/// A string of GLib's as one of ours. Frees it.
+/// Converts a GLib string. Frees it.
 private func takeString(_ text: UnsafeMutablePointer<gchar>?) -> String? {
   guard let text else { return nil }
   defer { g_free(text) }
   return String(cString: text)
 }
 
-/// A list of GLib's strings as ours. Frees it.
+/// Converts a list of GLib strings. Frees it.
 private func takeStrings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?) -> [String] {
   guard let list else { return [] }
   defer { g_strfreev(list) }

@@ -3,31 +3,32 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// Master keys in the desktop's keyring, over the freedesktop.org Secret Service: gnome-keyring, KWallet, KeePassXC and others.
+/// Keeps master keys in the desktop's keyring, through the freedesktop.org Secret Service: gnome-keyring, KWallet, KeePassXC and
+/// others.
 ///
-/// One item a key, in the default collection. A collection of our own would need a prompt to make and another to unlock, which is
-/// what users of such tools complain of most. libsecret's `secret_service_store` and `secret_password_…` are not used: they
-/// make a collection, or write a file, where there is no default one.
+/// There is one item per key, in the default collection. A separate collection would need one prompt to create and another to
+/// unlock, the most common complaint of such tools' users. libsecret's `secret_service_store` and `secret_password_…` are not used:
+/// without a default collection, they create one or write a file.
 public struct SecretServiceKeyStore: KeyStore {
   /// Secret Service.
   public let kind = KeyStoreKind.secretService
   private let vaultId: String
   private let buses: @Sendable () -> [String]
-  /// The bus that has the keyring, once it was found.
+  /// The bus that has the keyring, once found.
   private let working = WorkingBus()
   private let timeouts: SecretServiceConnection.Timeouts
   private let thread = SerialThread()
   private let kept = KeptConnection()
 
   /// - Parameters:
-  ///   - vaultId: parts the items of several vaults in one keyring.
-  ///   - buses: where the session bus may be (D-Bus Specification, "Server Addresses"), best first; asked each time, since a login comes
-  ///     and goes while this lives.
+  ///   - vaultId: separates the items of several vaults in one keyring.
+  ///   - buses: the possible addresses of the session bus (D-Bus Specification, "Server Addresses"), best first; called each time,
+  ///     since logins come and go during this store's lifetime.
   public init(vaultId: String, buses: @escaping @Sendable () -> [String]) {
     self.init(vaultId: vaultId, buses: buses, timeouts: SecretServiceConnection.Timeouts())
   }
 
-  /// - Parameter busAddress: the one place; nil for none.
+  /// - Parameter busAddress: the only address; nil for none.
   public init(vaultId: String, busAddress: String? = SessionBus.address()) {
     self.init(vaultId: vaultId, busAddress: busAddress, timeouts: SecretServiceConnection.Timeouts())
   }
@@ -42,9 +43,9 @@ public struct SecretServiceKeyStore: KeyStore {
     self.timeouts = timeouts
   }
 
-  /// Unlocks what must be; the desktop may ask the person.
+  /// Unlocks items as needed; the desktop may ask the user.
   ///
-  /// - Throws: `keyMissing` only where the default collection is open and no item, locked or not, is found.
+  /// - Throws: `keyMissing` only if the default collection is open and no item, locked or not, is found.
   public func read(_ id: KeyID) async throws(KeyStoreError) -> SecretBytes {
     try await perform { connection throws(SecretServiceFailure) in
       guard let key = try stored(id, connection) else { throw .store(.keyMissing(id)) }
@@ -52,9 +53,9 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Makes an item in the default collection and reads it back.
+  /// Creates an item in the default collection and reads it back.
   ///
-  /// - Throws: `keyExists`, `noDefaultCollection`, `volatileCollection`, and whatever ``read(_:)`` throws.
+  /// - Throws: `keyExists`, `noDefaultCollection`, `volatileCollection`, and the errors of ``read(_:)``.
   public func write(_ key: SecretBytes, as id: KeyID) async throws(KeyStoreError) {
     precondition(key.count == masterKeyLength, "a master key has \(masterKeyLength) bytes")
     try await perform { connection throws(SecretServiceFailure) in
@@ -71,14 +72,14 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Deletes all items of this name, after unlocking what must be.
+  /// Deletes all items of this name, after unlocking them as needed.
   public func remove(_ id: KeyID) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
       for item in try unlocked(id, connection) { try connection.delete(item: item) }
     }
   }
 
-  /// Asks nobody anything where an item is found; that there is none is believed of an open default collection only.
+  /// Asks the user nothing if an item is found; an empty result is trusted only from an open default collection.
   public func list() async throws(KeyStoreError) -> [KeyStoreItem] {
     try await perform { connection throws(SecretServiceFailure) in
       let found = try find(nil, connection)
@@ -99,12 +100,13 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Unlocks nothing: a locked collection or item is an error. Only a new item may take a prompt; KeePassXC has one for each, without a
-  /// dialog. An existing item stays, since a service that asks the person for access to each item would ask again for a new one.
+  /// Unlocks nothing: a locked collection or item is an error. Only a new item may cause a prompt; KeePassXC has one for each,
+  /// without a dialog. An existing item is kept, since a service that asks the user for access per item would ask again for a new
+  /// one.
   public func writeCheckpoint(_ line: String, mayAsk: Bool) async throws(KeyStoreError) {
     try await perform { connection throws(SecretServiceFailure) in
       let collection = try lastingCollection(connection)
-      // Looked at before anything is searched for: some services ask for the password of a locked collection then (KeePassXC).
+      // Checked before any search: some services then ask for the password of a locked collection (KeePassXC).
       if try connection.isLocked(collection: collection) {
         throw .store(.locked(collection: connection.name(collection: collection)))
       }
@@ -117,8 +119,8 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// Runs one piece of work on the connection that is kept; once more on a new one where the service went away under it, and on the next
-  /// bus where there is no keyring on one.
+  /// Runs one operation on the kept connection. Retries once on a new connection if the service went away during the call, and on
+  /// the next bus if there is no keyring on this one.
   private func perform<Value: Sendable>(
     _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
@@ -160,8 +162,8 @@ public struct SecretServiceKeyStore: KeyStore {
               var isStale = false
               switch error {
               case .other, .noService, .noSessionBus:
-                // What a restarted service, a suspend or a new login has made stale is made anew before it is believed; but nobody is
-                // asked twice.
+                // An error of a connection that was used before may come from a restarted service, a suspend or a new login, so the
+                // operation is retried on a new connection; but the user is not asked twice.
                 isStale = isUsed && !kept.hasAsked
                 kept.drop()
               case .timedOut: kept.drop()
@@ -176,7 +178,7 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// The key, after unlocking what must be; nil only where it is certain that it is not there.
+  /// The key, after unlocking as needed; nil only if it is certainly missing.
   private func stored(_ id: KeyID, _ connection: SecretServiceConnection) throws(SecretServiceFailure) -> SecretBytes? {
     var key: SecretBytes?
     for item in try unlocked(id, connection) {
@@ -201,8 +203,8 @@ public struct SecretServiceKeyStore: KeyStore {
     return now.unlocked
   }
 
-  /// Looks for items, locked or not. That there are none is believed only where the default collection is there and open: some
-  /// services show nothing of a locked one (KeePassXC).
+  /// Searches for items, locked or not. An empty result is trusted only if the default collection exists and is open: some services
+  /// show nothing of a locked one (KeePassXC).
   private func find(_ id: KeyID?, _ connection: SecretServiceConnection) throws(SecretServiceFailure)
     -> SecretServiceConnection.Found
   {
@@ -221,18 +223,18 @@ public struct SecretServiceKeyStore: KeyStore {
     }
   }
 
-  /// The default collection, if what is put there is there tomorrow.
+  /// The default collection, if it outlasts the login session.
   private func lastingCollection(_ connection: SecretServiceConnection) throws(SecretServiceFailure) -> String {
     guard let collection = try connection.collection(alias: "default") else { throw .store(.noDefaultCollection) }
-    // The alias "session" is for what is to be forgotten at logout (Secret Service API, "Aliases"; gnome-keyring has it).
+    // The alias "session" is for items that are discarded at logout (Secret Service API, "Aliases"; gnome-keyring has it).
     if try connection.collection(alias: "session") == collection { throw .store(.volatileCollection) }
     return collection
   }
 }
 
-/// The connection that is kept from one piece of work to the next.
+/// The connection that is kept between operations.
 ///
-/// `@unchecked Sendable`: only the work that a key store's ``SerialThread`` runs touches it, one piece after the other.
+/// `@unchecked Sendable`: it is accessed only by the operations on a key store's ``SerialThread``, one at a time.
 private final class KeptConnection: @unchecked Sendable {
   private var kept: (address: String, connection: SecretServiceConnection)?
 
@@ -240,7 +242,7 @@ private final class KeptConnection: @unchecked Sendable {
 
   func has(_ address: String) -> Bool { kept?.address == address }
 
-  /// The one that is kept, or a new one.
+  /// The kept connection, or a new one.
   func connection(_ address: String, _ deadline: Deadline, _ timeouts: SecretServiceConnection.Timeouts)
     throws(SecretServiceFailure) -> SecretServiceConnection
   {
@@ -254,8 +256,8 @@ private final class KeptConnection: @unchecked Sendable {
   func drop() { kept = nil }
 }
 
-/// The bus on which the keyring was found: it stays the first to be asked, whoever asks, for as long as it is one of those there are or
-/// nothing else works.
+/// The bus on which the keyring was found. It is tried first by every caller while it is among the available ones, or nothing else
+/// works.
 private final class WorkingBus: Sendable {
   private let address = Mutex<String?>(nil)
 

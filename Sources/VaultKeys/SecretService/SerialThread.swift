@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// Runs blocking work off the cooperative threads: one piece after the other, in the order in which it came.
+/// Runs blocking work off the cooperative threads: one item at a time, in order of arrival.
 ///
-/// The thread lives only while there is work, so that a store that is not used costs nothing and needs no end.
+/// The thread exists only while there is work, so that an unused store costs nothing and needs no shutdown.
 final class SerialThread: Sendable {
   private struct State {
     var waiting: [@Sendable () -> Void] = []
@@ -12,7 +12,7 @@ final class SerialThread: Sendable {
 
   private let state = Mutex(State())
 
-  /// The work's result, once it is done. The work may block; it is not interrupted by the task's cancellation.
+  /// Runs the work and returns its result. The work may block; the task's cancellation does not interrupt it.
   func run<Value: Sendable, Failure: Error>(
     _ work: @escaping @Sendable () -> Result<Value, Failure>
   ) async throws(Failure) -> Value {
@@ -22,7 +22,7 @@ final class SerialThread: Sendable {
     return try result.get()
   }
 
-  /// Lets work begin that nobody waits for.
+  /// Enqueues work without waiting for it.
   func begin(_ work: @escaping @Sendable () -> Void) {
     let mustStart = state.withLock { state in
       state.waiting.append(work)
@@ -47,7 +47,7 @@ final class SerialThread: Sendable {
         return nil
       }, context.toOpaque())
     if status != 0 {
-      // No thread to be had: blocking a cooperative one is slow, never answering is wrong.
+      // No thread available: blocking a cooperative one is slow, but never answering would be wrong.
       context.release()
       drain()
     }

@@ -5,11 +5,11 @@ import VaultModel
 
 /// Finds the session bus.
 public enum SessionBus {
-  /// The address of the login's bus: `DBUS_SESSION_BUS_ADDRESS`, else the socket `bus` in the runtime directory, where systemd puts it
-  /// (sd_bus_default_user(3)). A bus is never started: one without a keyring on it would be of no use.
+  /// The address of the login's bus: `DBUS_SESSION_BUS_ADDRESS`, or else the socket `bus` in the runtime directory, where systemd
+  /// puts it (sd_bus_default_user(3)). A bus is never started: without a keyring on it, it would be useless.
   ///
-  /// - Parameter environment: looks up a variable; an empty value counts as none.
-  /// - Returns: nil where there is none.
+  /// - Parameter environment: looks up a variable; an empty value counts as unset.
+  /// - Returns: nil if there is none.
   public static func address(
     environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
   ) -> String? {
@@ -21,8 +21,8 @@ public enum SessionBus {
     return "unix:path=" + escaped(path)
   }
 
-  /// What is wrong with an address that somebody names: nil for a Unix socket at which a process of this user listens. The other transports
-  /// of D-Bus lead to other machines, or start programs.
+  /// What is wrong with a given address: nil for a Unix socket at which a process of this user listens. The other D-Bus transports
+  /// lead to other machines, or start programs.
   static func fault(of address: String) -> String? {
     let entries = address.split(separator: ";")
     guard !entries.isEmpty, address.utf8.count <= 1_024 else { return "is no address" }
@@ -33,7 +33,7 @@ public enum SessionBus {
       guard let place = values.first(where: { $0.count == 2 && ["path", "abstract"].contains($0[0]) }),
         let name = unescaped(place[1])
       else { return "names no Unix socket" }
-      // The first that answers is taken.
+      // The first that answers is used.
       if sys_unix_is_ours(place[0] == "path" ? name : "@" + name) == 0 { return nil }
       if errno == EPERM { return "is another user's" }
       silence = "does not answer (\(String(cString: strerror(errno))))"
@@ -56,7 +56,7 @@ public enum SessionBus {
     return bytes.isEmpty || bytes.contains(0) ? nil : String(decoding: bytes, as: UTF8.self)
   }
 
-  /// A value in an address: all but a few characters as `%` and two digits (D-Bus Specification, "Server Addresses").
+  /// Escapes a value in an address: all but a few characters become `%` and two digits (D-Bus Specification, "Server Addresses").
   private static func escaped(_ value: String) -> String {
     var result = ""
     for byte in value.utf8 {
