@@ -1,4 +1,4 @@
-/// An array in PostgreSQL's binary form (`array_send`): one statement takes thousands of rows, a column each.
+/// An array in PostgreSQL's binary form (`array_send`): one statement sends thousands of rows, with one array per column.
 struct BinaryArray {
   enum Element: UInt32 {
     case bytes = 17
@@ -23,7 +23,7 @@ struct BinaryArray {
 
   init(_ type: Element) { self.type = type }
 
-  /// The whole array: one dimension, from 1 on.
+  /// The whole array: one dimension, starting at index 1.
   var bytes: [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(20 + elements.count)

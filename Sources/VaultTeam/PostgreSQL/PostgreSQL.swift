@@ -2,8 +2,8 @@ import CPostgreSQL
 import Glibc
 import VaultModel
 
-// The one file that calls libpq. Pointers become values and states errors here, and nothing unsafe leaves it. Whatever the server sends is
-// bounded by libpq's protocol checks and is looked at before it is believed.
+// Only this file calls libpq. It turns pointers into values and states into errors, and nothing unsafe leaves it. Data from the
+// server is bounded by libpq's protocol checks and validated before it is trusted.
 
 /// A value for a statement's parameter, in PostgreSQL's binary form.
 enum ServerValue {
@@ -14,10 +14,10 @@ enum ServerValue {
   case bytes([UInt8])
   case array(BinaryArray)
 
-  /// The type's number in every server (PostgreSQL, `pg_type.dat`).
+  /// The type's OID, the same in every server (PostgreSQL, `pg_type.dat`).
   fileprivate var type: Oid {
     switch self {
-    // As the statement needs it.
+    // The type that the statement needs.
     case .null: 0
     case .text: 25
     case .number: 20
@@ -28,17 +28,17 @@ enum ServerValue {
   }
 }
 
-/// A connection. Not for two threads at one time.
+/// A connection. Not for concurrent use by two threads.
 final class Server {
   private let handle: OpaquePointer
-  /// How many seconds the server may say nothing before it counts as gone.
+  /// After this many seconds of silence, the server counts as gone.
   private let timeouts: Int32
 
-  /// Connects, within the time that `parameters` allow.
+  /// Connects, within the timeout in `parameters`.
   ///
   /// - Parameters:
-  ///   - parameters: libpq's own (PostgreSQL, "Parameter Key Words"), a connection string's parts and ours.
-  ///   - timeouts: how many seconds the server may take before it says something; a report over millions of rows takes its time.
+  ///   - parameters: libpq's own (PostgreSQL, "Parameter Key Words"): the parts of a connection string and the vault's additions.
+  ///   - timeouts: how many seconds the server may be silent; a report over millions of rows takes time.
   init(_ parameters: [(name: String, value: String)], timeouts: Int32) throws(ServerError) {
     self.timeouts = timeouts
     var names: [UnsafePointer<CChar>?] = parameters.map { UnsafePointer(strdup($0.name)) } + [nil]
@@ -52,37 +52,37 @@ final class Server {
       throw ServerError(connecting: said, needsPassword: needsPassword)
     }
     self.handle = handle
-    // What the server remarks is not for the person's terminal.
+    // The server's notices must not reach the user's terminal.
     PQsetNoticeProcessor(handle, { _, _ in }, nil)
     guard PQsetnonblocking(handle, 1) == 0 else { throw .lost("the connection cannot be used") }
   }
 
   deinit { PQfinish(handle) }
 
-  /// Where it is connected to, for a person.
+  /// The server's address, for display.
   var place: String {
     let host = Self.bounded(PQhost(handle))
     return host.hasPrefix("/") ? host : "\(host):\(Self.bounded(PQport(handle)))"
   }
-  /// The same, and which of its databases.
+  /// The server's address and database.
   var database: String { "\(place)/\(Self.bounded(PQdb(handle)))".filter { !$0.isWhitespace } }
   var isEncrypted: Bool { PQsslInUse(handle) == 1 }
 
   /// Runs a statement to its end, for its effect.
   ///
-  /// - Returns: how many rows it touched.
+  /// - Returns: the number of affected rows.
   @discardableResult
   func run(_ sql: StaticString, _ values: [ServerValue] = []) throws -> Int {
     try begin(sql, values)
     return try finish()
   }
 
-  /// Sends a statement, whose end ``finish()`` waits for.
+  /// Sends a statement; ``finish()`` waits for its end.
   func begin(_ sql: StaticString, _ values: [ServerValue]) throws { try send(sql.description, values) }
 
-  /// Waits for the end of the statement that was begun.
+  /// Waits for the end of the statement sent by ``begin(_:_:)``.
   ///
-  /// - Returns: how many rows it touched.
+  /// - Returns: the number of affected rows.
   func finish() throws -> Int {
     var count = 0
     while let result = try next() {
@@ -93,9 +93,9 @@ final class Server {
     return count
   }
 
-  /// Runs a query and lends its rows one at a time as they come, however many there are.
+  /// Runs a query and lends its rows one at a time as they arrive, however many there are.
   ///
-  /// - Parameter sql: put together of fixed pieces; what is looked for is in `values`.
+  /// - Parameter sql: assembled from fixed pieces; search values are in `values`.
   func forEachRow(_ sql: String, _ values: [ServerValue] = [], _ body: (ServerRow) throws -> Void) throws {
     try send(sql, values)
     guard PQsetSingleRowMode(handle) == 1 else { throw lost() }
@@ -121,7 +121,7 @@ final class Server {
     guard forms.allSatisfy({ ($0?.count ?? 0) < 1 << 30 }) else { throw .lost("more than a statement can hold") }
     var lengths = forms.map { Int32($0?.count ?? 0) }
     var formats = [Int32](repeating: 1, count: values.count)
-    // libpq copies all of it before it returns. An empty value has an address, too: null means NULL.
+    // libpq copies everything before it returns. Even an empty value has an address, since null means NULL.
     let copies: [UnsafeMutablePointer<CChar>?] = forms.map { form in
       guard let form else { return nil }
       let copy = UnsafeMutablePointer<CChar>.allocate(capacity: max(1, form.count))
@@ -138,7 +138,7 @@ final class Server {
       switch PQflush(handle) {
       case 0: return
       case 1:
-        // A server that answers while we still send is read, or both would wait for ever.
+        // Reads while still sending: a server that answers early would otherwise deadlock with this client.
         let ready = try wait(for: Int16(POLLIN | POLLOUT))
         if ready & Int16(POLLIN) != 0, PQconsumeInput(handle) == 0 { throw lost() }
       default: throw lost()
@@ -146,7 +146,7 @@ final class Server {
     }
   }
 
-  /// The next result; nil at the end of a statement's.
+  /// The next result; nil at the end of the statement's results.
   private func next() throws(ServerError) -> OpaquePointer? {
     while PQisBusy(handle) == 1 {
       _ = try wait(for: Int16(POLLIN))
@@ -180,21 +180,21 @@ final class Server {
 
   private func lost() -> ServerError { .lost(Self.bounded(PQerrorMessage(handle))) }
 
-  /// The first line of what libpq or the server says, at most 300 characters.
+  /// The first line of a message from libpq or the server, at most 300 characters.
   private static func bounded(_ text: UnsafePointer<CChar>?) -> String {
     guard let text else { return "" }
     let whole = String(decoding: UnsafeRawBufferPointer(start: text, count: strnlen(text, 2_000)), as: UTF8.self)
     return String((whole.split(separator: "\n").first ?? "").prefix(300))
   }
 
-  /// A connection string taken apart, with nothing of the environment.
+  /// Parses a connection string, ignoring the environment.
   ///
-  /// - Throws: `ServerError.address` where it is none.
+  /// - Throws: `ServerError.address` if it is invalid.
   static func parts(of address: String) throws(ServerError) -> [(name: String, value: String)] {
     var said: UnsafeMutablePointer<CChar>?
     guard let options = PQconninfoParse(address, &said) else {
       defer { PQfreemem(said) }
-      // Without what it quotes, which may be a password.
+      // Without quoted text, which may be a password.
       throw .address(String(bounded(said).prefix { $0 != "\"" }))
     }
     defer { PQconninfoFree(options) }
@@ -208,12 +208,12 @@ final class Server {
   }
 }
 
-/// One row of an answer, good until the next.
+/// One row of an answer, valid until the next row.
 struct ServerRow {
   fileprivate let result: OpaquePointer
   fileprivate let row: Int32
 
-  /// Lends a value; nil where it is NULL.
+  /// Lends a value; nil for NULL.
   func withBytes<Result>(_ column: Int32, _ body: (UnsafeRawBufferPointer?) throws -> Result) rethrows -> Result {
     guard column < PQnfields(result), PQgetisnull(result, row, column) == 0 else { return try body(nil) }
     return try body(
@@ -222,7 +222,7 @@ struct ServerRow {
 
   func bytes(_ column: Int32) -> [UInt8]? { withBytes(column) { $0.map { Array($0) } } }
   func text(_ column: Int32) -> String? { withBytes(column) { $0.map { String(decoding: $0, as: UTF8.self) } } }
-  /// - Throws: where it is no `bigint` (nor a `timestamptz`).
+  /// - Throws: if the value is neither a `bigint` nor a `timestamptz`.
   func number(_ column: Int32) throws -> Int64? {
     try withBytes(column) { bytes in
       guard let bytes else { return nil }

@@ -1,18 +1,18 @@
 import VaultModel
 
-/// Where the team's server is: a connection string of libpq's, made safe.
+/// The team's server: a libpq connection string, made safe.
 ///
-/// No secret may stand in it, since every user of the machine sees command lines; and what does not say otherwise is encrypted and checked,
-/// but for a server on this machine.
+/// It must not contain a secret, since command lines are visible to every user of the machine. Unless it says otherwise, the
+/// connection is encrypted and verified, except to a server on this machine.
 struct ServerAddress {
-  /// For libpq; later ones count.
+  /// For libpq; later parameters take precedence.
   let parameters: [(name: String, value: String)]
-  /// A connection to another machine may go unencrypted or unchecked, because the person says so.
+  /// Whether the user allows an unencrypted or unverified connection to another machine.
   let isWeak: Bool
 
   static let secrets: Set<String> = ["password", "sslpassword"]
 
-  /// - Parameter passwords: the file of passwords that the vault's settings name; the address's own counts before it.
+  /// - Parameter passwords: the password file from the vault's settings; one in the address takes precedence.
   init(_ text: String, passwords: String? = nil) throws {
     guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") else {
       throw Failure("\"\(text)\" is no address of a PostgreSQL", hint: "postgresql://USER@HOST:PORT/DATABASE", exitStatus: .usage)
@@ -28,14 +28,15 @@ struct ServerAddress {
     let hosts = (value("host") ?? "").split(separator: ",", omittingEmptySubsequences: false)
     let numbers = (value("hostaddr") ?? "").split(separator: ",", omittingEmptySubsequences: false)
     let service = value("service")
-    // A service's file may name any host.
+    // A service file may name any host.
     let isHere = service == nil && hosts.allSatisfy(Self.isHere) && numbers.allSatisfy(Self.isHere)
     let mode = value("sslmode")
     var parameters = [
       ("fallback_application_name", "vault"), ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
     ]
     parameters.append(("tcp_user_timeout", "30000"))
-    // Kerberos's own encryption would come before TLS, and proves the server by other means: only where it is asked for.
+    // Kerberos's own encryption would take precedence over TLS and authenticates the server by other means, so it is used only on
+    // request.
     if value("gssencmode") == nil { parameters.append(("gssencmode", "disable")) }
     if let passwords, value("passfile") == nil { parameters.append(("passfile", passwords)) }
     parameters += given.map { ($0.name, $0.value) }
@@ -47,7 +48,7 @@ struct ServerAddress {
     isWeak = !isHere && ["disable", "allow", "prefer", "require"].contains(mode ?? "verify-full")
   }
 
-  /// Whether a host is this machine: a Unix socket, or loopback. No name at all is libpq's own socket.
+  /// Whether a host is this machine: a Unix socket, or loopback. An empty name means libpq's default socket.
   private static func isHere(_ host: Substring) -> Bool {
     if host.isEmpty || host.hasPrefix("/") || host.hasPrefix("@") || host == "localhost" || host == "::1" { return true }
     let parts = host.split(separator: ".", omittingEmptySubsequences: false)

@@ -1,28 +1,28 @@
 import VaultModel
 
-/// What can go wrong with the team's server.
+/// Errors of the team's server.
 enum ServerError: ReportableError, Hashable {
-  /// It cannot be reached, or the connection broke: worth another try.
+  /// It cannot be reached, or the connection broke; can be retried.
   case lost(String)
-  /// It is there and takes no more just now: worth another try.
+  /// It is up but accepts no more at the moment; can be retried.
   case busy(String)
-  /// It does not let us in, or is not who it should be.
+  /// It refuses the connection, or is not the expected server.
   case refused(String, needsPassword: Bool)
-  /// The login may not do that.
+  /// The login lacks the permission.
   case forbidden(String)
-  /// The tables are not there.
+  /// The tables do not exist.
   case noSchema
-  /// A row that does not follow what the server has.
+  /// A row that does not follow the server's last row.
   case unchained(String)
-  /// Somebody else added the same rows meanwhile.
+  /// Another client added the same rows meanwhile.
   case taken
   case other(state: String, said: String)
   case address(String)
-  /// An answer that no server of the schema gives.
+  /// An answer that no server with this schema gives.
   case senseless
   case outOfMemory
 
-  /// A connection that could not be made. libpq speaks English where nobody called `setlocale`, and has no code for this.
+  /// A failed connection. libpq's messages are English unless `setlocale` was called, and it has no error code for this.
   init(connecting said: String, needsPassword: Bool) {
     if needsPassword {
       self = .refused(said, needsPassword: true)
@@ -40,7 +40,7 @@ enum ServerError: ReportableError, Hashable {
     }
   }
 
-  /// A statement that failed (PostgreSQL, Appendix A: "PostgreSQL Error Codes").
+  /// A failed statement (PostgreSQL, Appendix A: "PostgreSQL Error Codes").
   init(state: String, said: String) {
     switch state {
     case "42501": self = .forbidden(said)
@@ -54,7 +54,7 @@ enum ServerError: ReportableError, Hashable {
     }
   }
 
-  /// Whether it may be otherwise in a moment.
+  /// Whether a retry may succeed.
   var isPassing: Bool {
     switch self {
     case .lost, .busy, .taken: true

@@ -1,11 +1,12 @@
 import VaultDatabase
 import VaultModel
 
-/// Whether what the server has of a vault's log is this vault's, and who else's it is where it is not.
+/// Checks whether the server's copy of a vault's log belongs to this vault, and if not, whose it is.
 ///
-/// The server takes every row that follows the one before from whoever has the login. What this vault wrote is what its key signed.
+/// The server accepts every row that follows the previous one from anyone who has the login. Only the signature of this vault's key
+/// proves that this vault wrote the rows.
 struct ServerStanding {
-  /// Heads that are looked at for one of this vault's, from the newest on.
+  /// How many checkpoints, newest first, are searched for one of this vault's.
   private static let maxCheckpoints: Int64 = 10_000
 
   private let reader: VaultReader
@@ -16,7 +17,7 @@ struct ServerStanding {
     self.vaultId = vaultId
   }
 
-  /// - Throws: where the server's copy cannot go on with what is here, with the reason.
+  /// - Throws: if the server's copy cannot be continued from the local log, with the reason.
   func check(_ end: ChainPosition, on server: Server) throws {
     let (signed, strange) = try newestCheckpoint(on: server)
     let last = try reader.lastSequence()
@@ -49,7 +50,7 @@ struct ServerStanding {
       exitStatus: .badData)
   }
 
-  /// The newest head that this vault's key signed, and whether there are newer ones that it did not.
+  /// The newest checkpoint signed by this vault's key, and whether there are newer ones that it did not sign.
   private func newestCheckpoint(on server: Server) throws -> (signed: AuditCheckpoint?, strange: Bool) {
     guard let key = try reader.auditPublicKey() else { return (nil, false) }
     var signed: AuditCheckpoint?

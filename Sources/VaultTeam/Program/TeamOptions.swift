@@ -2,7 +2,7 @@ import Glibc
 import VaultDatabase
 import VaultModel
 
-/// The words that `vault` gives this program, each `--name=value`.
+/// The options that `vault` passes to this program, each `--name=value`.
 struct TeamOptions {
   private var values: [String: String] = [:]
 
@@ -21,7 +21,7 @@ struct TeamOptions {
     guard let text = values[name] else {
       throw Failure("missing option: --\(name)", hint: "--\(name) postgresql://…", exitStatus: .usage)
     }
-    // libpq takes the file of services from nowhere else than its environment, which has nothing else of libpq's any more.
+    // libpq takes the service file only from its environment, where no other libpq variable is left.
     if let services = values["service-file"] { setenv("PGSERVICEFILE", services, 1) }
     let address = try ServerAddress(text, passwords: values["passfile"])
     if address.isWeak {

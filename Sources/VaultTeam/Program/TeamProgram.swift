@@ -3,19 +3,20 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// `vault-team`: what `vault` does not link, the team's PostgreSQL. `vault` starts it, with words of the form `--name=value`.
+/// `vault-team`: the part that `vault` does not link, the team's PostgreSQL. `vault` starts it with options of the form
+/// `--name=value`.
 public enum TeamProgram {
-  /// Bytes of address space: a few tens of megabytes are in use.
+  /// Bytes of address space; a few tens of megabytes are in use.
   private static let memory: UInt = 512 << 20
 
-  /// Runs the command, and ends the process where it fails.
+  /// Runs the command, and exits if it fails.
   public static func main(_ words: [String]) {
-    // A server that goes away, or a report that ends early (`| head`), is told by an error, and not by a signal.
+    // A lost server, or a report that ends early (`| head`), is reported as an error, not by a signal.
     signal(SIGPIPE, SIG_IGN)
-    // A password of libpq's is in memory.
+    // A libpq password is in memory.
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
-    // libpq takes a row into memory as large as the server says it is.
+    // libpq reads a row into memory, whatever size the server claims for it.
     var most = rlimit(rlim_cur: memory, rlim_max: memory)
     setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &most)
     let ignored = LibraryEnvironment.clear()
@@ -99,7 +100,7 @@ public enum TeamProgram {
         try rows.forEach(on: server) { form, hash, origin in
           writer.add(form, hash: hash, from: origin)
           guard writer.bytes.count >= 1 << 18 else { return }
-          // From here on nothing can be taken back.
+          // Output from here on cannot be retracted.
           attempt.isLast = true
           try flush(&writer.bytes)
         }
@@ -112,7 +113,7 @@ public enum TeamProgram {
   // MARK: pieces
 
   struct Attempt {
-    /// Whether something was told already, that a second try would tell again.
+    /// Whether output was already written that a retry would repeat.
     var isLast = false
   }
 
@@ -137,7 +138,7 @@ public enum TeamProgram {
     bytes.removeAll(keepingCapacity: true)
   }
 
-  /// What is in a small file, or comes on standard input.
+  /// The content of a small file, or of standard input.
   static func smallText(_ path: String) throws -> String {
     let file = path == "-" ? 0 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard file >= 0 else { throw Failure("cannot read \(path) (errno \(errno))", exitStatus: .noInput) }

@@ -3,9 +3,10 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// `vault audit verify --from`: each laptop's log by itself. A fault of one stands on its own line, and the others are proven.
+/// `vault audit verify --from`: verifies each laptop's log separately. A fault in one log is reported on its own line; the others
+/// are still verified.
 struct VerifyCommand {
-  /// Tries of one laptop's log over a connection that breaks.
+  /// Attempts per laptop over a connection that breaks.
   private static let tries = 4
 
   private var verifier: TeamVerifier
@@ -117,7 +118,7 @@ struct VerifyCommand {
     verified[laptop.vaultId] = entry
   }
 
-  /// A server that answers nonsense for one laptop, or breaks off, does not keep the others from being proven.
+  /// An invalid answer, or a lost connection, for one laptop does not keep the others from being verified.
   private mutating func verdict(on laptop: Laptop) throws -> TeamVerifier.Verdict {
     var backoff = Backoff(most: Self.tries)
     while true {

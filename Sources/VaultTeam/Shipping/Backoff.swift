@@ -1,10 +1,10 @@
 import Glibc
 
-/// Tries again with full jitter (Brooker, "Exponential Backoff And Jitter"), so that a team's laptops do not come back in step.
+/// Retries with full jitter (Brooker, "Exponential Backoff And Jitter"), so that a team's laptops do not reconnect in step.
 struct Backoff {
   private static let base: Int64 = 200
   private static let longest: Int64 = 10_000
-  /// So many failures without anything gained between are enough.
+  /// The number of consecutive failures without progress after which to give up.
   private let most: Int
   private var failures = 0
 
@@ -12,7 +12,7 @@ struct Backoff {
 
   mutating func gained() { failures = 0 }
 
-  /// Waits; false where it is no use any more.
+  /// Waits; returns false if there are no retries left.
   mutating func wait() -> Bool {
     failures += 1
     guard failures < most else { return false }

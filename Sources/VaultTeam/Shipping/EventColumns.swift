@@ -1,14 +1,14 @@
 import VaultDatabase
 import VaultModel
 
-/// The columns beside a row's form, for filters and joins: what the form says, as far as PostgreSQL's types can hold it.
+/// The columns beside the canonical row, for filters and joins: its fields, as far as PostgreSQL's types can hold them.
 ///
-/// A text is cut at 1,024 bytes (an index takes 2,704), repaired where it is not UTF-8, and has U+FFFD for U+0000. A time is held within
-/// the years 1 to 9999. The form has all of it as it is.
+/// A text is truncated at 1,024 bytes (an index takes 2,704), repaired if it is not UTF-8, and has U+FFFD for U+0000. A time is
+/// clamped to the years 1 to 9999. The canonical row has everything unchanged.
 enum EventColumns {
   static let maxTextLength = 1_024
 
-  /// Those that the server has, in the order of ``names``.
+  /// The server's columns, in the order of ``names``.
   static let all: [(field: AuditField, isTime: Bool)] = [
     (.time, true), (.id, false), (.action, false), (.outcome, false), (.trigger, false), (.profile, false), (.roleARN, false),
     (.roleSessionName, false), (.sourceIdentity, false), (.sourceAccessKeyId, false), (.accessKeyId, false), (.issuedAt, true),
@@ -20,7 +20,7 @@ enum EventColumns {
     issued_at, expires_at, request_id, error, session_id, intent_id, user_name, program, host
     """
 
-  /// A row's form, and nothing in place of one that is longer than any: the server sends what its owner put there.
+  /// A canonical row, or nothing if it is longer than any valid one: the server's owner controls what the server sends.
   static let form: StaticString = "CASE WHEN octet_length(e.form) > 1048576 THEN '' ELSE e.form END"
 
   /// A time as PostgreSQL counts it: microseconds since 2000.
@@ -28,11 +28,11 @@ enum EventColumns {
   /// 2000, in milliseconds since 1970.
   static let epoch: Int64 = 946_684_800_000
 
-  /// Lends a text in the form that the column has.
+  /// Lends a text as the column stores it.
   static func withText<Result>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows
     -> Result
   {
-    // Nearly all texts are short and plain.
+    // Nearly all texts are short plain ASCII.
     if bytes.count <= maxTextLength, bytes.allSatisfy({ $0 != 0 && $0 < 0x80 }) { return try body(bytes) }
     var text: [UInt8] = []
     for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
@@ -43,7 +43,7 @@ enum EventColumns {
     return try text.withUnsafeBytes { try body($0) }
   }
 
-  /// Adds a row's columns, each to its array.
+  /// Appends a row's columns, each to its array.
   static func append(
     _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer, to arrays: inout [BinaryArray], from first: Int
   ) {
@@ -57,7 +57,7 @@ enum EventColumns {
     }
   }
 
-  /// Whether the server's columns say what the form says.
+  /// Whether the server's columns match the canonical row.
   static func agree(_ row: ServerRow, from first: Int32, _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer) throws
     -> Bool
   {

@@ -4,26 +4,26 @@ import VaultModel
 /// A laptop's vault, as the server knows it.
 struct Laptop {
   var vaultId: String
-  /// Whose rows they are, by the server's own word; of one that has shipped nothing, for whom it is enrolled.
+  /// The owner of the rows, as the server reports it; for a vault that has shipped nothing, the login that it is enrolled for.
   var login: String
-  /// `user@host`, as whoever shipped it first says.
+  /// `user@host`, as claimed by the first shipper.
   var name: String
-  /// As whoever shipped it first says.
+  /// As claimed by the first shipper.
   var claimedKey: [UInt8]?
-  /// As the server's owner or the lead says.
+  /// As stated by the server's owner or the lead.
   var enrolled: (login: String, key: [UInt8])?
   var hasShipped: Bool
 
   var key: [UInt8]? { enrolled?.key ?? claimedKey }
 
-  /// Vaults of one login that nobody enrolled, and that are looked at; logins make them up by the million.
+  /// How many unenrolled vaults per login are examined; a login can make them up by the million.
   static let maxLoginsPerUser: Int64 = 20
-  /// Laptops at all.
+  /// The maximum number of laptops.
   static let most = 100_000
 
-  /// Those that are enrolled, and then the first few of each login's that are not.
+  /// The enrolled vaults, then the first few unenrolled ones of each login.
   ///
-  /// - Returns: also how many there are of the logins that have more.
+  /// - Returns: also the number of unenrolled vaults for the logins that have more.
   static func all(_ vaultId: String?, login: String?, on server: Server) throws -> (
     laptops: [Laptop], others: [(login: String, count: Int64)]
   ) {
@@ -47,7 +47,7 @@ struct Laptop {
       try add(row, enrolled: (login, key))
     }
     var others: [(login: String, count: Int64)] = []
-    // With a vault's id this very one is meant, whoever its login is.
+    // A vault's id selects exactly that vault, whatever its login.
     try server.forEachRow(
       """
       SELECT left(n.vault_id, 100), left(n.shipper, 100), left(n.host, 100), left(n.user_name, 100), n.public_key, n.place, n.count FROM \

@@ -1,9 +1,9 @@
 import VaultDatabase
 import VaultModel
 
-/// Some thousand rows on their way, a column each.
+/// Some thousand rows to be shipped, with one array per column.
 struct Shipment {
-  /// Rows and bytes of one transaction.
+  /// The rows and bytes of one transaction.
   static let maxBytes = 8 << 20
 
   private(set) var arrays: [BinaryArray] = {
@@ -13,7 +13,7 @@ struct Shipment {
   private(set) var count = 0
   private var bytes = 0
   private var fields = CanonicalRowFields()
-  /// The last row in it.
+  /// The last row of the shipment.
   private(set) var end: ChainPosition
   let start: ChainPosition
 
@@ -24,7 +24,7 @@ struct Shipment {
 
   var isFull: Bool { bytes >= Self.maxBytes }
 
-  /// - Throws: where the row is longer than any of the vault's own.
+  /// - Throws: if the row is longer than any the vault writes.
   mutating func add(_ row: CanonicalRowHash) throws {
     guard fields.read(row.form) else {
       throw Failure(
@@ -42,8 +42,8 @@ struct Shipment {
     end = ChainPosition(sequence: row.sequence, hash: row.hash)
   }
 
-  /// One statement and so one transaction: the heads of these rows, and the rows. Row by row the server sees to it that each follows the
-  /// one before.
+  /// One statement, and so one transaction: the checkpoints of these rows, and the rows. The server checks row by row that each
+  /// follows the one before.
   static let sql: StaticString = """
     WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
     SELECT $1, r.s, r.h, r.t, r.k, r.g FROM unnest($27::bigint[], $28::bytea[], $29::bigint[], $30::bytea[], $31::bytea[]) \
@@ -60,11 +60,11 @@ struct Shipment {
     """
 }
 
-/// Signed heads on their way, a column each.
+/// Checkpoints to be shipped, with one array per column.
 struct HeadColumns {
   let arrays: [BinaryArray]
 
-  /// Of the rows behind one up to another.
+  /// The checkpoints of the rows after `first` through `last`.
   init(_ checkpoints: [AuditCheckpoint], behind first: Int64, through last: Int64) {
     var sequences = BinaryArray(.number), hashes = BinaryArray(.bytes), times = BinaryArray(.number)
     var keys = BinaryArray(.bytes), signatures = BinaryArray(.bytes)

@@ -2,19 +2,19 @@ import Glibc
 import VaultDatabase
 import VaultModel
 
-/// Brings a vault's log to the team's server, from where the server's copy ends.
+/// Ships a vault's log to the team's server, starting where the server's copy ends.
 ///
-/// Whatever is cut and whenever: what the server has committed it has once, and the next try asks it where it stands.
+/// An interruption at any point is harmless: the server has each committed row once, and the next attempt asks for its last row.
 final class Shipper {
   struct Outcome {
     var shipped: Int64 = 0
     /// The last row on the server.
     var last: Int64 = 0
-    /// Rows that are written and have no code yet.
+    /// Rows that are written but have no MAC yet.
     var waiting: Int64 = 0
-    /// Rows that have their code, and no signed head behind them.
+    /// Rows that have their MAC, but no checkpoint after them.
     var unsigned: Int64 = 0
-    /// Rows that were archived, and whose file is not there.
+    /// Archived rows whose file is missing.
     var absent: [AuditKeyRows.Segment] = []
     var place = ""
   }
@@ -23,14 +23,14 @@ final class Shipper {
   private let vaultId: String
   private let address: ServerAddress
   private let source: ShippingSource
-  /// Rows of one transaction.
+  /// The number of rows per transaction.
   private let batch: Int
   private let progress: (_ done: Int64, _ of: Int64) -> Void
   private let onRetry: (_ why: String) -> Void
-  /// So many failed connections, with nothing shipped between, are enough.
+  /// Gives up after this many failed connections with nothing shipped in between.
   private var backoff = Backoff(most: 8)
   private var outcome = Outcome()
-  /// The log's signed heads that stand where they say, by row.
+  /// The log's checkpoints that match the rows they sign, by row.
   private var checkpoints: [AuditCheckpoint] = []
 
   init(
@@ -50,14 +50,14 @@ final class Shipper {
     source = ShippingSource(reader)
   }
 
-  /// - Parameter head: as the agent signed it just now.
+  /// - Parameter head: the checkpoint that the agent has just signed.
   func run(head: AuditCheckpoint?) throws -> Outcome {
     let bound = try reader.lastBoundSequence()
     outcome.waiting = try max(0, reader.lastSequence() - bound)
     checkpoints = try (reader.auditCheckpoints() + (head.map { [$0] } ?? [])).filter {
       $0.sequence <= bound ? try reader.auditHash(of: $0.sequence) == $0.hash : false
     }.sorted { $0.sequence < $1.sequence }
-    // A shipment ends with a head: rows behind the last one could be anybody's.
+    // Shipping ends at a checkpoint: rows after the last one could be anybody's.
     let last = checkpoints.last?.sequence ?? 0
     outcome.unsigned = max(0, bound - max(last, try reader.auditSegments().last?.last ?? 0))
     while true {
@@ -92,7 +92,7 @@ final class Shipper {
     return place
   }
 
-  /// Says who we are, and begins the log with its root. Every step may have been done before.
+  /// Registers this vault, and begins the log with its root. Each step is idempotent.
   private func register(on server: Server) throws -> ChainPosition {
     let newest = try reader.auditRecords(newestRow).first
     func short(_ text: String?) -> ServerValue { .text(String((text ?? "").filter { $0 != "\0" }.prefix(250))) }
@@ -134,7 +134,7 @@ final class Shipper {
     var place = start
     var sent: Shipment?
     while true {
-      // The next rows are read and proven while the server works on those before.
+      // The next rows are read and verified while the server processes the previous ones.
       let next = try source.next(after: place, through: last, limit: limit(after: place))
       if let shipment = sent {
         guard try server.finish() == shipment.count else { throw ServerError.senseless }
@@ -162,14 +162,14 @@ final class Shipper {
     }
   }
 
-  /// As many rows as make a transaction, so that it ends with a head where one stands among them.
+  /// The number of rows for a transaction, chosen so that it ends at a checkpoint if there is one among them.
   private func limit(after place: ChainPosition) -> Int {
     let most = place.sequence + Int64(batch)
     let end = checkpoints.last { $0.sequence <= most }?.sequence ?? most
     return end > place.sequence ? Int(end - place.sequence) : batch
   }
 
-  /// Archived rows whose file is gone: the last one's hash stands for them, which a signed head bears out.
+  /// Archived rows whose file is gone: they are represented by the last one's hash, which a checkpoint confirms.
   private func shipEnd(of segment: AuditKeyRows.Segment, after place: ChainPosition, to server: Server) throws {
     let checkpoints = HeadColumns(checkpoints, behind: segment.last - 1, through: segment.last)
     try server.run(
@@ -185,9 +185,10 @@ final class Shipper {
 
   // MARK: heads
 
-  /// Those of rows that were shipped without them.
+  /// Ships the checkpoints of rows that were shipped without them.
   private func shipCheckpoints(to server: Server, through end: ChainPosition) throws {
-    // By row and not by time, since a clock may be set back; and each row's head once, however often it is signed.
+    // Ordered by row and not by time, since a clock may be set back. Each row's checkpoint is shipped once, however often it is
+    // signed.
     var shipped: Int64 = 0
     try server.forEachRow(
       "SELECT coalesce(max(sequence), 0) FROM vault_audit.audit_checkpoint WHERE vault_id = $1", [.text(vaultId)]

@@ -1,7 +1,7 @@
 import Glibc
 import VaultModel
 
-/// What a person sees who waits over a second for rows to be shipped: one line, on a terminal only.
+/// The progress that a user sees if shipping takes over a second: one line, on a terminal only.
 struct ShippingDisplay {
   private let isTerminal = isatty(2) == 1
   private let start = Self.now()

@@ -2,26 +2,26 @@ import Glibc
 import VaultDatabase
 import VaultModel
 
-/// Where the rows come from that are to be shipped: the log, and before it the files of archived rows.
+/// The source of the rows to be shipped: the archive files, then the log.
 final class ShippingSource {
   enum Next {
     case rows(Shipment)
-    /// Archived rows whose file is not there.
+    /// Archived rows whose file is missing.
     case gap(AuditKeyRows.Segment)
     case fault(AuditChain.Fault)
     case end
   }
 
   private let reader: VaultReader
-  /// The archive that is read just now.
+  /// The archive that is currently being read.
   private var archive: (segment: AuditKeyRows.Segment, reader: VaultReader)?
 
   init(_ reader: VaultReader) { self.reader = reader }
 
-  /// The rows behind a place, each proven to follow the one before, as many as make a transaction.
+  /// The rows after a position, each verified to follow the one before, as many as fit into a transaction.
   func next(after place: ChainPosition, through last: Int64, limit: Int) throws -> Next {
     guard place.sequence < last else { return .end }
-    // Asked anew each time, and once more where a row is missing: the log may be archived while it is shipped.
+    // Queried each time, and again if a row is missing: the log may be archived while it is shipped.
     let segment = try reader.auditSegments().first { $0.last > place.sequence }
     guard let segment else {
       let found = try rows(of: reader, after: place, through: last, limit)
@@ -42,7 +42,7 @@ final class ShippingSource {
       try shipment.add(row)
       return !shipment.isFull
     }
-    // What is good is shipped first; the next call then begins with the fault.
+    // The valid rows are shipped first; the next call then begins with the fault.
     if shipment.count > 0 { return .rows(shipment) }
     if let fault { return .fault(fault) }
     return .fault(.missing(sequence: place.sequence + 1))

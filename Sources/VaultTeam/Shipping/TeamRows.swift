@@ -1,26 +1,26 @@
 import VaultDatabase
 import VaultModel
 
-/// The rows of the whole team that a filter wants, as the server has them.
+/// The whole team's rows that match a filter, as stored on the server.
 struct TeamRows {
   let filter: AuditFilter
   var login: String?
   var vault: String?
-  /// Whether the order is of no matter, and intents are not wanted: for sums.
+  /// Whether the rows are for sums: their order does not matter, and intents are not wanted.
   var isForSums = false
 
-  /// Lends each row's form and hash, and where it comes from.
+  /// Lends each canonical row with its hash and origin.
   ///
-  /// They come oldest first, in the order of time, the other way round where the filter says so; a row that is dated after it was received
-  /// stands where it was received, so that it keeps no other out of a page.
+  /// Rows come in order of time, oldest first, or in reverse if the filter says so. A row that is dated after it was received is
+  /// sorted by the time of receipt, so that it displaces no other row from a page.
   func forEach(
     on server: Server,
     _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer, _ origin: RowOrigin) throws -> Void
   ) throws {
     let query = query
-    // The index by time is in order already, and millions of rows are not sorted on the server's disk.
+    // The index by time is already in order, and millions of rows must not be sorted on the server's disk.
     if !isForSums { try server.run("SET enable_sort = off") }
-    // The query is short; to compile it costs a quarter of a second.
+    // The query is short, but compiling it takes a quarter of a second.
     try server.run("SET jit = off")
     try server.forEachRow(query.sql, query.values) { row in
       try row.withBytes(0) { hash in
@@ -42,7 +42,7 @@ struct TeamRows {
     }
   }
 
-  /// The times of the first and the last row of the log, whatever the filter says.
+  /// The times of the first and the last row of the log, regardless of the filter.
   static func span(on server: Server) throws -> (first: Timestamp, last: Timestamp)? {
     var span: (first: Timestamp, last: Timestamp)?
     try server.forEachRow(
@@ -58,7 +58,7 @@ struct TeamRows {
     return span
   }
 
-  /// The query. What is looked for is bound; the text is put together of fixed pieces.
+  /// The query. Search values are bound parameters; the text is assembled from fixed pieces.
   var query: (sql: String, values: [ServerValue]) {
     var conditions = ["e.form IS NOT NULL"]
     var values: [ServerValue] = []
@@ -67,7 +67,7 @@ struct TeamRows {
       values.append(value)
       conditions.append("\(left) $\(values.count)")
     }
-    // As the columns have their texts.
+    // In the form in which the columns store texts.
     func text(_ text: String?) -> ServerValue? {
       guard var text else { return nil }
       return text.withUTF8 { EventColumns.withText(UnsafeRawBufferPointer($0)) { .text(String(decoding: $0, as: UTF8.self)) } }
@@ -118,6 +118,6 @@ struct TeamRows {
     return (sql, values)
   }
 
-  /// When a row was, as far as that is possible; the server has an index of it.
+  /// The time of a row, but not later than its receipt; the server has an index on it.
   private static let when: StaticString = "least(e.\"time\", e.received_at)"
 }

@@ -2,48 +2,48 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// The state between two rows of a laptop's log on the server. Whatever the server sends, it stays as small as it is.
+/// The state between two rows of a laptop's log on the server. Its size stays bounded, whatever the server sends.
 struct TeamPass {
-  /// No log reaches this; a number beyond it is somebody's who wants sums to overflow.
+  /// No log reaches this number; a larger one is an attempt to make sums overflow.
   static let lastNumber: Int64 = 1 << 53
-  /// So many rows an auditor's key is taken forward at once: some seconds.
+  /// How many rows an auditor's key may be advanced at once; this takes some seconds.
   static let maxGap: Int64 = 10_000_000
-  /// Gaps, and words of the log about them, that are kept in mind.
+  /// How many gaps, and log entries about them, are remembered.
   static let maxGaps = 10_000
-  /// Heads of one row. A vault signs a row once; a few come of clients that did not know of each other.
+  /// Checkpoints per row. A vault signs a row once; a few more come from clients that did not know of each other.
   static let maxCheckpoints = 4
-  /// Milliseconds by which a laptop's clock may be before the server's.
+  /// Milliseconds by which a laptop's clock may be ahead of the server's.
   static let clockSkew: Int64 = 5 * 60_000
 
   private let vaultId: String
   private var signer: [UInt8]?
-  /// Those that are ahead, in their order: some page of them.
+  /// One page of the checkpoints ahead, in order.
   private var checkpoints: [AuditCheckpoint] = []
   private var nextHead = 0
   private var checkpointsOfRow = 0
   private var ratchet: Ratchet?
   private var fields = CanonicalRowFields()
   private var message: [UInt8] = []
-  /// Archived rows that never came: from behind, up to.
+  /// Archived rows that were never shipped, each range from `after` (exclusive) to `last`.
   private var gaps: [(after: Int64, last: Int64)] = []
-  /// What rows of the log say was archived.
+  /// The ranges that rows of the log report as archived.
   private var announced: [(first: Int64, last: Int64)] = []
   private var hasRoot: Bool
   private(set) var place: ChainPosition
   private(set) var rows: Int64
   private(set) var archived: Int64
-  /// The last row that a signed head bears out, and what there is up to it.
+  /// The last row confirmed by a checkpoint, and the counts up to it.
   private(set) var signed: (place: ChainPosition, rows: Int64, archived: Int64)?
-  /// Rows that are dated after they were received; and the first of them.
+  /// The number of rows that are dated after they were received, and the first of them.
   private(set) var ahead: (count: Int64, first: Int64) = (0, 0)
-  /// Who signed the heads; nil where there was none, and nobody said.
+  /// The key that signed the checkpoints; nil if there was no checkpoint and no key was given.
   var key: [UInt8]? { signer }
-  /// Whether the row that every log begins with is still to come.
+  /// Whether the log's root row is still to come.
   var isAtRoot: Bool { !hasRoot }
 
   /// - Parameters:
-  ///   - signer: whose heads count; nil to take the first one's.
-  ///   - known: how far the log was proven before; nil to begin with its root.
+  ///   - signer: the key whose checkpoints count; nil to take the first checkpoint's.
+  ///   - known: how far the log was verified before; nil to begin with its root.
   init(vaultId: String, signer: [UInt8]?, key: AuditVerificationKey?, known: VerifiedLogs.Entry?) {
     self.vaultId = vaultId
     self.signer = signer
@@ -57,7 +57,7 @@ struct TeamPass {
 
   // MARK: heads
 
-  /// Takes the next page of heads, each behind those before it.
+  /// Adds the next page of checkpoints, each after those before it.
   mutating func add(_ page: [AuditCheckpoint]) -> String? {
     checkpoints.removeFirst(nextHead)
     nextHead = 0
@@ -91,7 +91,7 @@ struct TeamPass {
 
   // MARK: rows
 
-  /// What is wrong with the row, in words.
+  /// The fault in the row, in words.
   mutating func fault(in row: ServerRow) throws -> String? {
     guard let sequence = try row.number(0), let hash = row.bytes(1) else { throw ServerError.senseless }
     guard hasRoot else {
@@ -147,7 +147,7 @@ struct TeamPass {
     return nil
   }
 
-  /// Rows that were archived before they were shipped: a signed head must bear out where they end.
+  /// Rows that were archived before they were shipped: a checkpoint must confirm where they end.
   private mutating func gap(_ sequence: Int64, _ hash: [UInt8], _ before: Int64, _ previous: [UInt8]) -> String? {
     guard before == place.sequence, previous == place.hash, sequence > before else { return text(.unbound(sequence: sequence)) }
     guard checkpoints[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
@@ -170,7 +170,7 @@ struct TeamPass {
     return ratchet.mac(place.hash) == stated ? nil : text(.forged(sequence: place.sequence))
   }
 
-  /// What is wrong with the end of the rows that these heads are of.
+  /// The fault at the end of the rows that these checkpoints cover.
   func end() -> String? {
     guard hasRoot else { return "nothing of it is there" }
     if let later = checkpoints.last, later.sequence > place.sequence {
@@ -179,9 +179,9 @@ struct TeamPass {
     return nil
   }
 
-  /// What is wrong with the archives that the log has, once all of it was seen.
+  /// The fault in the log's archives, after all of the log was read.
   func archiveFault() -> String? {
-    // What says that rows were archived may have been archived itself, with the rows behind them.
+    // The row that reports an archive may itself have been archived, together with the rows after the archive.
     let words = Dictionary(announced.map { ($0.last, $0.first) }) { min($0, $1) }
     let starts = Set(announced.map(\.first))
     let bare = gaps.indices.first { number in

@@ -3,30 +3,30 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// Proves the logs that the team's server has, one laptop's after the other: what the server could have been made to hold is found, and what
-/// one laptop's login wrote is that laptop's alone.
+/// Verifies the logs on the team's server, one laptop's after the other. It detects what the server could have been made to hold,
+/// and whatever one laptop's login wrote affects that laptop only.
 struct TeamVerifier {
   struct Verdict {
     var rows: Int64 = 0
     var archived: Int64 = 0
-    /// Rows that were proven here before, and not read again.
+    /// Rows that were verified here before, and not read again.
     var before: Int64 = 0
-    /// The last row that a signed head bears out; 0 for none.
+    /// The last row confirmed by a checkpoint; 0 for none.
     var signed: Int64 = 0
-    /// Rows behind it: nothing says that the vault wrote them.
+    /// Rows after it: nothing proves that the vault wrote them.
     var unsigned: Int64 = 0
     var ahead: (count: Int64, first: Int64) = (0, 0)
     var fault: String?
-    /// What is proven from now on.
+    /// What counts as verified from now on.
     var entry: VerifiedLogs.Entry?
   }
 
-  /// Heads that are asked for at once.
+  /// How many checkpoints are fetched at once.
   private static let page: Int64 = 1_000
 
   private let connect: () throws -> Server
   private(set) var server: Server
-  /// What an auditor was given for a vault; believed before what the server says.
+  /// The verification key given to an auditor for a vault; it takes precedence over the server's data.
   private let key: AuditVerificationKey?
   private let publicKey: [UInt8]?
 
@@ -39,28 +39,28 @@ struct TeamVerifier {
 
   mutating func reconnect() throws { server = try connect() }
 
-  /// - Parameter known: what was proven of it here before; nil to read all of it.
+  /// - Parameter known: what was verified of it here before; nil to read all of it.
   mutating func verify(_ laptop: Laptop, known: VerifiedLogs.Entry?, all: Bool) throws -> Verdict {
     var verdict = Verdict()
     if let fault = fault(of: laptop, known) {
       verdict.fault = fault
       return verdict
     }
-    // All that is read is of one moment: what is shipped meanwhile has its head behind it.
+    // All reads see one snapshot, so rows that are shipped meanwhile cannot appear without their checkpoint.
     try server.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     if let known, let fault = try fault(at: known.place, of: laptop) {
       verdict.fault = fault
       try server.run("COMMIT")
       return verdict
     }
-    // Codes are checked from an auditor's first row on.
+    // MACs are checked from the auditor's first row on.
     let start = all || key != nil ? nil : known
     var pass = TeamPass(vaultId: laptop.vaultId, signer: publicKey ?? known?.key ?? laptop.key, key: key, known: start)
     do {
       verdict.fault = try read(laptop, &pass)
       try server.run("COMMIT")
     } catch is Stop {
-      // The rest of the rows would still come over the old one.
+      // The rest of the rows would still arrive on the old connection.
       verdict.fault = stopped
       try reconnect()
     }
@@ -80,7 +80,7 @@ struct TeamVerifier {
     return verdict
   }
 
-  /// What is wrong with what the server says of the vault as a whole.
+  /// The fault in the server's data about the vault as a whole.
   private func fault(of laptop: Laptop, _ known: VerifiedLogs.Entry?) -> String? {
     if let enrolled = laptop.enrolled, enrolled.login != laptop.login {
       return "it was shipped by the login \(laptop.login), and is enrolled for \(enrolled.login)"
@@ -97,7 +97,7 @@ struct TeamVerifier {
     return nil
   }
 
-  /// What was proven here must still stand there.
+  /// Checks that the last row verified here is still there.
   private func fault(at place: ChainPosition, of laptop: Laptop) throws -> String? {
     var fault: String? = "row \(place.sequence), up to which it was proven here before, is not there any more"
     try server.forEachRow(
@@ -114,7 +114,8 @@ struct TeamVerifier {
   private struct Stop: Error {}
   private var stopped: String?
 
-  /// Page by page of its heads, the rows up to the last of them; and at the end those that have no head behind them.
+  /// Reads the rows page by page of checkpoints, up to the last checkpoint of each, and then the rows that have no checkpoint after
+  /// them.
   private mutating func read(_ laptop: Laptop, _ pass: inout TeamPass) throws -> String? {
     var last: (sequence: Int64, signature: [UInt8])?
     while true {

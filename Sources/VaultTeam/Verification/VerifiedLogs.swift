@@ -4,14 +4,14 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// What this machine has proven of a team's logs on one server: whose key, and how far. A log that was made anew with another key, that
-/// ends earlier now, or that is gone, is found by it, whatever the server says; and only what is new is read.
+/// What this machine has verified of a team's logs on one server: the key of each log, and how far. This detects a log that was
+/// remade with another key, now ends earlier, or is gone, whatever the server says. It also means that only new rows are read.
 struct VerifiedLogs {
   struct Entry: Equatable {
     var login: String
-    /// Signs the log's heads.
+    /// The key that signs the log's checkpoints.
     var key: [UInt8]
-    /// The last row that a signed head bore out.
+    /// The last row confirmed by a checkpoint.
     var place: ChainPosition
     var rows: Int64
     var archived: Int64
@@ -26,9 +26,9 @@ struct VerifiedLogs {
   var vaultIds: Dictionary<String, Entry>.Keys { entries.keys }
 
   /// - Parameters:
-  ///   - folder: of the person's own, 0700.
+  ///   - folder: the user's own, 0700.
   ///   - server: its host, port and database.
-  /// - Throws: where the file is not as this program writes it.
+  /// - Throws: if the file is not in this program's format.
   init(in folder: String, of server: String) throws {
     self.server = server
     path = "\(folder)/team-\(hex(Array(blake2b(Array(server.utf8)).prefix(8)))).verified"
@@ -66,13 +66,13 @@ struct VerifiedLogs {
   subscript(_ vaultId: String) -> Entry? {
     get { entries[vaultId] }
     set {
-      // A name with what parts the file's words is none that a vault has.
+      // No vault has a name that contains the separators of the file's format.
       guard !vaultId.contains(where: \.isWhitespace), newValue?.login.contains(where: \.isWhitespace) != true else { return }
       entries[vaultId] = newValue
     }
   }
 
-  /// Puts it on the disk, whole or not at all.
+  /// Writes it to disk atomically.
   func save() throws {
     var text = "\(Self.header) \(server)\n"
     for (id, entry) in entries.sorted(by: { $0.key < $1.key }) {
