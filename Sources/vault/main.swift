@@ -2,12 +2,12 @@ import CSystem
 import Glibc
 import VaultModel
 
-// No async main and no Foundation: this program stands before every command that a developer runs.
+// No async main and no Foundation: this program precedes every command that a developer runs.
 
-/// Runs the command line. Comes back only for a command that is not `exec`.
+/// Runs the command line. Returns only for commands other than `exec`.
 func run(_ words: [String]) throws {
   _ = PassphraseDescriptor.taken
-  // Behind that, which may be one of them, and before anything of ours is opened.
+  // After the passphrase's descriptor, which may be a standard one, and before this program opens anything.
   _ = sys_open_standard()
   guard words.count > 1 else {
     Diagnostics.write(Help.overview())
@@ -19,7 +19,7 @@ func run(_ words: [String]) throws {
   case "--man": return print(help: ManPage.text())
   default: break
   }
-  // `--help` counts until the child's own command begins.
+  // `--help` is recognized up to the child's own command.
   let ours = words.prefix { $0 != "--" }
   if words[1] == "exec" {
     if words.count > 2, words[2] == "--help" || words[2] == "-h" { return print(help: Help.exec()) }

@@ -3,14 +3,14 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// A conversation with the agent: one question, and what it takes to get the answer.
+/// A conversation with the agent: one request, and the prompts and notices that precede its answer.
 struct AgentClient {
   let paths: VaultPaths
-  /// Whether a page to sign in at may be opened in the person's browser.
+  /// Whether a sign-in page may be opened in the user's browser.
   var opensBrowser = true
-  /// Whether somebody types the command; a program that an SDK runs has the same words each time, and so never a code.
+  /// Whether a user types the command. An SDK runs a program with the same words each time, so it can never pass an MFA code.
   var isTyped = true
-  /// Is given each entry of a long result.
+  /// Called with each entry of a long result.
   var onEntry: (Message) -> Void = { _ in }
 
   init(paths: VaultPaths, opensBrowser: Bool = true) {
@@ -18,9 +18,10 @@ struct AgentClient {
     self.opensBrowser = opensBrowser
   }
 
-  /// Sends a request and returns what the agent answers, starting an agent where none runs.
+  /// Sends a request and returns the agent's answer; starts an agent if none is running.
   ///
-  /// Notices are shown as they come; prompts are put to the person.
+  /// Notices are shown as they arrive; prompts are shown to the user.
+  ///
   /// - Throws: the agent's own failure, or why it cannot be reached.
   func ask(_ request: consuming MessageWriter) throws -> Message {
     AskerFields.add(to: request, paths)
@@ -29,17 +30,17 @@ struct AgentClient {
       do {
         return try converse(try connect(), frame)
       } catch WireError.closed {
-        // The agent was stopping as we came, or was killed. Its socket may take connections for a moment longer than it answers.
+        // The agent was stopping or was killed. Its socket may accept connections for a moment longer than it answers.
         usleep(20_000)
       }
     }
     return try converse(try connect(), frame)
   }
 
-  /// How often an agent that ends under the question is tried again, a new one from the second time on.
+  /// How often to retry if the agent ends during the request; from the second attempt on, with a new agent.
   private static let tries = 10
 
-  /// Asks an agent that runs; nil where none does.
+  /// Asks a running agent; returns nil if there is none.
   func askRunning(_ request: consuming MessageWriter) throws -> Message? {
     AskerFields.add(to: request, paths)
     let frame = try request.frame()
@@ -49,7 +50,7 @@ struct AgentClient {
 
   private func connect() throws -> Channel { try running() ?? AgentStarter(paths: paths).start() }
 
-  /// The agent that listens; nil where none does.
+  /// Connects to the running agent; nil if there is none.
   private func running() throws(Failure) -> Channel? {
     if let channel = Channel.connect(to: paths.socket) { return channel }
     if errno == ENAMETOOLONG {
@@ -58,7 +59,7 @@ struct AgentClient {
         hint: "it has 107 bytes at most; choose a shorter \(Self.placeVariable)",
         exitStatus: .configuration)
     }
-    // What we send may be a secret, and what comes back would be believed.
+    // The request may be secret, and the answer would be trusted.
     if errno == EPERM {
       throw Failure(
         "another user listens at \(paths.socket)", hint: "nothing was sent; choose a folder of your own with VAULT_HOME",
@@ -73,15 +74,15 @@ struct AgentClient {
     return try LostSocket.find(paths)
   }
 
-  /// Which variable says where the socket is.
+  /// The variable that determines where the socket is.
   private static var placeVariable: String {
     let named = ["VAULT_HOME", "XDG_RUNTIME_DIR"].first { variable($0)?.isEmpty == false }
     return named ?? "HOME"
   }
 
-  /// Seconds without a word after which the agent is given up: it says one every five to ten, however long something takes.
+  /// Timeout in seconds without a message: the agent sends one every five to ten, however long an operation takes.
   private static let timeouts: Int32 = 30
-  /// Seconds after which one that was stopped is given up.
+  /// Timeout in seconds if the agent's process was stopped.
   private static let hope: Int32 = 5
 
   private func converse(_ channel: Channel, _ frame: WireBuffer) throws -> Message {
@@ -90,7 +91,8 @@ struct AgentClient {
     var shown: String?
     var silent: Int32 = 0
     while true {
-      // Looked at every second: one that was stopped itself, with the agent or without, is not to think that it has waited meanwhile.
+      // Polls every second, so that a client that was itself stopped, with or without the agent, does not count that time as
+      // waiting.
       guard let message = try channel.receive(within: 1_000) else {
         silent += 1
         if silent >= Self.timeouts { throw AgentSilence(pid: channel.peer, seconds: silent).failure }
@@ -98,7 +100,7 @@ struct AgentClient {
           let silence = AgentSilence(pid: channel.peer, seconds: silent)
           if silence.isStopped { throw silence.failure }
         }
-        // Only a wait of over a second is worth a word.
+        // Only a wait of over a second is reported.
         if shown == nil {
           if isatty(2) == 1 { Diagnostics.notice(waitingFor ?? "waiting for the agent …") }
           shown = waitingFor ?? ""
@@ -110,7 +112,7 @@ struct AgentClient {
       case .failure: throw Failure(message)
       case .notice: Diagnostics.notice(message.text(.text) ?? "")
       case .progress:
-        // One without a text only says that the agent lives.
+        // A message without text only means that the agent is alive.
         guard let text = message.text(.text) else { continue }
         waitingFor = text
         if shown != nil, shown != waitingFor, isatty(2) == 1 {

@@ -2,14 +2,14 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// An agent that says nothing.
+/// An agent that does not answer.
 struct AgentSilence {
-  /// Its process; nil where that is not known.
+  /// Its process; nil if unknown.
   let pid: Int32?
-  /// How long it has said nothing.
+  /// How long it has been silent.
   let seconds: Int32
 
-  /// The process that holds the agent's lock, as it says there.
+  /// The process that holds the agent's lock, as recorded in the lock file.
   static func pid(inLock path: String) -> Int32? {
     read(path).flatMap { Int32(String(decoding: $0.prefix { $0 > 32 }, as: UTF8.self)) }
   }

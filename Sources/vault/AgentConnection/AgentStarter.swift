@@ -4,14 +4,14 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// Starts the agent that is installed beside this program, once however many clients want it.
+/// Starts the agent installed beside this program, once for all clients that want it.
 struct AgentStarter {
   let paths: VaultPaths
   /// A hundredth of a second each.
   private static let maxAttempts = 3_000
 
-  /// - Returns: a connection to the agent, which listens.
-  /// - Throws: why it could not start, in its own words.
+  /// - Returns: a connection to the agent, which is listening.
+  /// - Throws: the agent's own message of why it could not start.
   func start() throws -> Channel {
     guard variable(profileChainVariable) == nil else {
       throw Failure(
@@ -23,8 +23,8 @@ struct AgentStarter {
     let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
     guard lock >= 0 else { throw Self.failure("make \(paths.startLock)", errno, .cannotCreate) }
     defer { close(lock) }
-    // Clients that come while one starts the agent wait here, and then find it running.
-    // One that was stopped meanwhile is not waited for for ever.
+    // Clients that arrive while another starts the agent wait here, and then find it running. The wait is limited, in case the
+    // other client was stopped.
     var tries = 0
     while sys_flock(lock, LOCK_EX | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
@@ -40,7 +40,7 @@ struct AgentStarter {
     do {
       try launch()
     } catch WireError.closed {
-      // Killed as it started, by a person or for want of memory: once may be chance.
+      // Killed during start, by a user or for lack of memory: retry once, since it may be chance.
       do {
         try launch()
       } catch WireError.closed {
@@ -54,7 +54,7 @@ struct AgentStarter {
     return channel
   }
 
-  /// - Throws: `WireError.closed` where the agent ended before it was ready, without a word.
+  /// - Throws: `WireError.closed` if the agent ended silently before it was ready.
   private func launch() throws {
     let program = try Self.program()
     var ends: [Int32] = [0, 0]
@@ -62,7 +62,8 @@ struct AgentStarter {
     let ready = Channel(descriptor: ends[0])
     let child = try spawn(program, readyDescriptor: ends[1])
     close(ends[1])
-    // It goes on in the background; what we started ends at once, so that no child is left for the command that we become.
+    // The agent continues in the background. The process started here ends at once, so that the command that replaces this program
+    // has no extra child.
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
     guard let said = try ready.receive(within: 20_000) else { throw WireError.timedOut }
@@ -92,13 +93,13 @@ struct AgentStarter {
     return child
   }
 
-  /// A full or read-only disk is told as such: it is not for want of a right that nothing could be made.
+  /// A full or read-only disk is reported as such, not as a missing permission.
   private static func failure(_ what: String, _ code: Int32, _ otherwise: ExitStatus) -> Failure {
     let isDisk = code == ENOSPC || code == EDQUOT || code == EROFS || code == EIO
     return Failure("cannot \(what): \(String(cString: strerror(code)))", exitStatus: isDisk ? .inputOutput : otherwise)
   }
 
-  /// A program of ours, in the folder where this one is.
+  /// A program of the vault, in this program's folder.
   static func program(_ name: String = "vaultd") throws(Failure) -> String {
     guard let own = realpath("/proc/self/exe", nil) else {
       throw Failure("cannot find my own program file", exitStatus: .software)

@@ -3,9 +3,10 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// What every request says of who asks: which vault is meant, and what belongs to the person's session at this machine.
+/// The fields by which every request describes the requester: which vault is meant, and the variables of the user's session on this
+/// machine.
 ///
-/// The agent serves all shells of its user, and has no desktop, bus or `PATH` of its own that would be right for each.
+/// The agent serves all shells of its user, and has no desktop, bus or `PATH` of its own that would suit each of them.
 enum AskerFields {
   private static let names = ["PATH", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"]
   private static let longest = 8 * 1_024

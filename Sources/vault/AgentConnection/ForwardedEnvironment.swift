@@ -1,7 +1,7 @@
 import CSystem
 import VaultWire
 
-/// The variables by which the SDKs are told where AWS is. They are the client's to say, since the agent's environment is from another day.
+/// The variables that tell the SDKs where AWS is. The client sends them, since the agent's environment may be outdated.
 enum ForwardedEnvironment {
   private static let names: Set<String> = [
     "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "HTTPS_PROXY",
@@ -15,17 +15,17 @@ enum ForwardedEnvironment {
 
   private static let passphraseFile = "VAULT_PASSPHRASE_FILE"
 
-  /// The passphrase's file as the agent can find it, which stands in another folder; nil where none is named.
+  /// The path of the passphrase file, made absolute for the agent, whose working folder differs; nil if none is named.
   static var passphraseFileEntry: String? {
     guard let path = variable(passphraseFile), !path.isEmpty else { return nil }
     return "\(passphraseFile)=\((try? absolutePath(path)) ?? path)"
   }
 
-  /// Adds those that are set, as they stand in the environment.
+  /// Adds the variables that are set, as they are in the environment.
   static func add(to writer: borrowing MessageWriter) {
     var entry = sys_environment()
     while let variable = entry?.pointee {
-      // The letters with which a name of ours can begin; most variables are passed over here.
+      // The possible first letters of the names; this skips most variables.
       switch UInt8(bitPattern: variable.pointee) {
       case UInt8(ascii: "A"), UInt8(ascii: "a"), UInt8(ascii: "H"), UInt8(ascii: "h"), UInt8(ascii: "N"), UInt8(ascii: "n"),
         UInt8(ascii: "V"):

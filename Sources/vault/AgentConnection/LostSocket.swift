@@ -3,17 +3,17 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// An agent that lives, and whose socket is not where a client looks for it: a logout or a cleaner of temporary files has removed it, or the
-/// agent was started with another `XDG_RUNTIME_DIR`.
+/// Finds a running agent whose socket is not where a client expects it, because a logout or a cleaner of temporary files removed
+/// the socket, or because the agent was started with another `XDG_RUNTIME_DIR`.
 ///
-/// That it lives is told by its lock; the lock's file says who it is and where it listens.
+/// The agent's lock shows that it is running; the lock file contains its process id and its socket.
 struct LostSocket {
   private let paths: VaultPaths
   private let lock: Int32
-  /// As long as the agent that is being started may take to listen.
+  /// As long as a starting agent may take to listen.
   private static let turns = 1_000
 
-  /// - Returns: a connection to the agent; nil where none lives, and for one that is ending.
+  /// - Returns: a connection to the agent; nil if none is running, or if it is ending.
   static func find(_ paths: VaultPaths) throws(Failure) -> Channel? {
     let lock = sys_open(paths.agentLock, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)
     guard lock >= 0 else { return nil }
@@ -24,7 +24,7 @@ struct LostSocket {
   private func find() throws(Failure) -> Channel? {
     guard isHeld, let (pid, socket) = told else { return nil }
     if let channel = Channel.connect(to: socket) { return channel }
-    // Only the process that holds the lock by the kernel's word is sent a signal, which would end many another.
+    // Signals only the process that holds the lock according to the kernel; the signal would end many other processes.
     guard holds(pid), kill(pid, SIGUSR1) == 0 else { return nil }
     for _ in 0..<Self.turns {
       usleep(10_000)
@@ -44,7 +44,7 @@ struct LostSocket {
     return errno == EWOULDBLOCK
   }
 
-  /// What the lock's file says.
+  /// The content of the lock file.
   private var told: (pid: Int32, socket: String)? {
     var status = stat()
     guard fstat(lock, &status) == 0, status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else { return nil }

@@ -1,9 +1,9 @@
 import Glibc
 import VaultModel
 
-/// A path as the agent can use it, whose own folder is another one.
+/// Makes a path absolute for the agent, whose working folder differs.
 ///
-/// - Throws: usage, for an empty name; no input, where the folder that the person is in is gone.
+/// - Throws: usage, for an empty name; no input, if the current folder no longer exists.
 func absolutePath(_ path: String) throws(Failure) -> String {
   guard !path.isEmpty else { throw Failure("a file's name is empty", exitStatus: .usage) }
   if path.hasPrefix("~/"), let home = variable("HOME") { return home + path.dropFirst(1) }
@@ -15,9 +15,9 @@ func absolutePath(_ path: String) throws(Failure) -> String {
   return String(cString: folder) + "/" + path
 }
 
-/// The same, of a file that is to be read.
+/// The same, for a file that is to be read.
 ///
-/// - Throws: no input, where it is not there.
+/// - Throws: no input, if it does not exist.
 @discardableResult
 func existingPath(_ path: String) throws(Failure) -> String {
   let full = try absolutePath(path)

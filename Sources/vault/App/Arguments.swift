@@ -1,10 +1,10 @@
 import VaultModel
 
-/// An option of a command: `--long`, maybe `-s`, maybe with a value.
+/// An option of a command: `--long`, optionally with `-s`, optionally with a value.
 struct OptionSpec: Sendable {
   let name: String
   let short: Character?
-  /// What the value is called in the help; nil for a switch.
+  /// The value's name in the help; nil for a switch.
   let value: String?
   let help: String
 
@@ -16,17 +16,17 @@ struct OptionSpec: Sendable {
   }
 }
 
-/// A command line, taken apart as GNU programs do: `--name value`, `--name=value`, `-s`, and `--` ends options.
+/// A command line, parsed as GNU programs do: `--name value`, `--name=value`, `-s`, and `--` ends options.
 struct Arguments {
   private(set) var positional: [String] = []
-  /// Where the child's command begins in our own argument vector, for `exec`.
+  /// Where the child's command begins in the argument vector, for `exec`.
   private(set) var commandIndex: Int?
   private var values: [(name: String, value: String)] = []
 
   /// - Parameters:
   ///   - words: the whole argument vector.
-  ///   - start: the first word after the command's name.
-  ///   - commandAfter: how many positional words stand before a command that is not ours to parse; nil where there is none.
+  ///   - commandAfter: how many positional words precede a command that is not parsed here; nil if there is none.
+  ///   - isNamed: whether the environment supplies the words before the command if they are missing.
   ///   - isNamed: whether the environment says what the words before the command would, where there are none.
   init(_ words: [String], from start: Int, options: [OptionSpec], commandAfter: Int? = nil, isNamed: Bool = false)
     throws(Failure)
@@ -36,7 +36,7 @@ struct Arguments {
       let word = words[index]
       if word == "--" {
         if let commandAfter {
-          // `vault exec -- app-dev ./run`: the profile may come behind it too.
+          // `vault exec -- app-dev ./run`: the profile may also follow the `--`.
           while !isNamed, positional.count < commandAfter, index + 1 < words.count {
             index += 1
             positional.append(words[index])
@@ -109,7 +109,7 @@ struct Arguments {
   subscript(_ name: String) -> String? { values.last { $0.name == name }?.value }
   func all(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
 
-  /// The one positional word, or nil where it may be missing and is.
+  /// The only positional word; nil if it is optional and missing.
   func single(_ what: String, required: Bool = true) throws(Failure) -> String? {
     guard positional.count <= 1 else { throw Failure("too many words: \"\(positional[1])\"", exitStatus: .usage) }
     if required, positional.first?.isEmpty != false {
@@ -118,7 +118,7 @@ struct Arguments {
     return positional.first
   }
 
-  /// The one positional word, a profile; where there is none, the one that the SDKs would take.
+  /// The only positional word, a profile; if missing, the profile that the SDKs would use.
   func profile() throws(Failure) -> String {
     if positional.isEmpty, let named = Self.namedProfile { return named }
     return try required("profile")
@@ -127,7 +127,7 @@ struct Arguments {
   /// `AWS_PROFILE`.
   static var namedProfile: String? { variable("AWS_PROFILE").flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// The one positional word.
+  /// The only positional word.
   func required(_ what: String) throws(Failure) -> String {
     guard let word = try single(what) else { throw Failure("missing argument: \(what)", exitStatus: .usage) }
     return word

@@ -1,13 +1,13 @@
 import VaultModel
 
-/// A command of `vault`: its words for the help, its options, and what it does.
+/// A command of `vault`: its help texts, its options, and its action.
 struct Command: Sendable {
   let name: String
-  /// What follows the name in the usage line.
+  /// The words after the name in the usage line.
   let usage: String
   let summary: String
   let options: [OptionSpec]
-  /// Not called for `exec`, which never comes back.
+  /// Not called for `exec`, which never returns.
   let run: @Sendable (Arguments, VaultPaths) throws -> Void
 
   init(
@@ -22,7 +22,7 @@ struct Command: Sendable {
   }
 }
 
-/// Every command but `exec`. Those of two words have both in their name.
+/// Every command except `exec`. The names of two-word commands contain both words.
 enum Commands {
   static let all: [Command] =
     ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all + [
@@ -35,14 +35,14 @@ enum Commands {
   /// The groups, such as `access-key`, whose commands have two words.
   static let groups: Set<String> = Set(all.compactMap { $0.name.contains(" ") ? String($0.name.split(separator: " ")[0]) : nil })
 
-  /// The command that a line names, and where its own words begin.
+  /// The command named by a command line, and where its own words begin.
   static func find(_ words: [String]) throws(Failure) -> (command: Command, start: Int) {
     let first = words[1]
     if groups.contains(first) {
       let inGroup = all.filter { $0.name.hasPrefix(first + " ") }.map { String($0.name.dropFirst(first.utf8.count + 1)) }
       let hint = "vault \(first) \(inGroup.joined(separator: " | "))"
       if words.count > 2, let command = all.first(where: { $0.name == first + " " + words[2] }) { return (command, 3) }
-      // `vault audit` stands alone, and has commands of its own besides.
+      // `vault audit` is a command by itself, and also has subcommands.
       if let command = all.first(where: { $0.name == first }), words.count == 2 || words[2].hasPrefix("-") { return (command, 2) }
       throw Failure(
         words.count > 2 ? "no command \"\(first) \(words[2])\"" : "which command of \(first)?", hint: hint, exitStatus: .usage)

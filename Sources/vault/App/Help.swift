@@ -2,7 +2,7 @@ import VaultModel
 
 /// The texts of `--help`.
 enum Help {
-  /// What was typed wrong, with the way to the command's help where no better hint is known.
+  /// Adds a hint to a usage error: the command's help, unless there is a better one.
   static func pointing(_ failure: Failure, _ words: [String]) -> Failure {
     guard failure.exitStatus == .usage, failure.hint == nil, words.count > 1 else { return failure }
     let name = words[1] == "exec" ? words[1] : (try? Commands.find(words))?.command.name

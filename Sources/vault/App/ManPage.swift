@@ -1,6 +1,6 @@
 import VaultModel
 
-/// vault(1), from the same tables as `--help`, so that neither says what the other does not (`vault --man`; man(7) is the form).
+/// vault(1), generated from the same tables as `--help`, so that the two cannot differ (`vault --man`; the format is man(7)).
 enum ManPage {
   static func text() -> String {
     var page = Roff()
@@ -61,7 +61,7 @@ enum ManPage {
   ]
 }
 
-/// Text in the form of man(7).
+/// Text in man(7) format.
 private struct Roff {
   private(set) var output = ""
 
@@ -82,7 +82,7 @@ private struct Roff {
     }
   }
 
-  /// What would begin a request or an escape is text (groff(7), "Identifiers").
+  /// Escapes text that would begin a request or an escape (groff(7), "Identifiers").
   private static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {

@@ -2,16 +2,16 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// A file of mode 0600 that is there whole or not at all: written beside its place, and put there by a rename.
+/// A file of mode 0600 that is created atomically: written beside its destination, then renamed.
 ///
-/// What was not put in place is removed with the last reference.
+/// A file that was not put in place is removed with the last reference.
 final class NewFile {
   let descriptor: Int32
   private let path: String
   private let temporary: String
   private var isInPlace = false
 
-  /// - Throws: where the folder takes no file, or something else than a regular file has the name.
+  /// - Throws: if the file cannot be created in the folder, or something other than a regular file has the name.
   init(_ path: String) throws(Failure) {
     var status = stat()
     if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
@@ -28,7 +28,7 @@ final class NewFile {
     }
   }
 
-  /// - Throws: where it does not reach the disk; what had the name before is untouched then.
+  /// - Throws: if the data does not reach the disk; an existing file of that name is then unchanged.
   func putInPlace() throws(Failure) {
     guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 else {
       throw Failure(

@@ -4,7 +4,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `vault access-key …`: long-lived IAM access keys, sealed in the vault.
+/// `vault access-key …`: long-term IAM access keys, encrypted in the vault.
 enum AccessKeyCommands {
   static let all = [
     Command(
@@ -80,7 +80,7 @@ enum AccessKeyCommands {
     Diagnostics.notice("\(name) has the new key \(reply.item("new") ?? "?"); \(reply.item("old") ?? "the old one") is deleted")
   }
 
-  /// From the terminal when standard input is one, else the next line of standard input.
+  /// Reads from the terminal if standard input is one, otherwise the next line of standard input.
   private static func ask(_ question: String, echo: Bool) throws -> WireBuffer {
     if isatty(0) == 1 {
       guard let typed = Terminal.ask(question, echo: echo) else {

@@ -17,7 +17,7 @@ enum AgentCommands {
     },
     Command("agent start", "", "start the agent in the background") { arguments, paths in
       try arguments.none()
-      // One that answers. The socket of an agent that was killed takes connections for a moment longer.
+      // Only an agent that answers counts. The socket of a killed agent accepts connections for a moment longer.
       let client = AgentClient(paths: paths)
       if let answer = try? client.askRunning(MessageWriter(.status)), answer.kind == .done {
         return Diagnostics.notice("the agent runs already")
@@ -42,14 +42,14 @@ enum AgentCommands {
     },
   ]
 
-  /// Waits until the agent has let go of its lock: only then has it closed the database.
+  /// Waits until the agent has released its lock: only then has it closed the database.
   private static func waitForEnd(of agent: Int32?, _ paths: VaultPaths) throws {
     let lock = sys_open(paths.agentLock, O_RDWR | O_NOFOLLOW, 0)
     guard lock >= 0 else { return }
     defer { close(lock) }
     for _ in 0..<200 {
       if sys_flock(lock, LOCK_SH | LOCK_NB) == 0 { return }
-      // Who waited for an answer of it may have started the next one by now.
+      // A client that was waiting for the old agent's answer may already have started the next one.
       if let next = AgentSilence.pid(inLock: paths.agentLock), next != agent { return }
       usleep(50_000)
     }

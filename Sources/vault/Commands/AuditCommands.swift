@@ -7,7 +7,7 @@ import VaultModel
 import VaultSecrets
 import VaultWire
 
-/// What concerns the audit log as a whole: proving it, handing out what others can check it with, archiving.
+/// Operations on the audit log as a whole: verifying it, exporting what others can verify it with, archiving.
 enum AuditCommands {
   static let all = [
     Command(
@@ -118,7 +118,7 @@ enum AuditCommands {
     if let notCompared { Diagnostics.notice("not compared with the checkpoint in the key store: \(notCompared)") }
   }
 
-  /// The files of archived rows, those that are still where they were written.
+  /// The files of archived rows that are still where they were written.
   private static func verifyArchives(_ reader: VaultReader, _ verification: VerificationInput) throws {
     for segment in try reader.auditSegments() {
       guard access(segment.file, F_OK) == 0 else {
@@ -151,7 +151,7 @@ enum AuditCommands {
     return key
   }
 
-  /// What is in a small file, or comes on standard input.
+  /// The content of a small file, or of standard input.
   private static func smallText(_ path: String) throws(Failure) -> String {
     let file = path == "-" ? 0 : sys_open(path, O_RDONLY | O_NONBLOCK, 0)
     guard file >= 0 else {
@@ -201,7 +201,7 @@ enum AuditCommands {
     let folder = paths.dataDirectory + "/archive"
     if arguments["to"] == nil { try PrivateDirectory.ensure(folder) }
     while true {
-      // Named by where it begins, so that one that was ended midway is found by the next.
+      // Named by its first row, so that a repeated attempt finds the file of an interrupted one.
       let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
       let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
       let writer = MessageWriter(.auditArchive)

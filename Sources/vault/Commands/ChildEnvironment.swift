@@ -3,9 +3,10 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// The environment of the command that `vault exec` becomes: ours, with the credentials in it and without what would override them.
+/// The environment of the command that `vault exec` becomes: this process's, with the credentials and without variables that would
+/// override them.
 struct ChildEnvironment {
-  /// What an SDK would take before, or beside, what we set.
+  /// Variables that an SDK would use instead of, or in addition to, the credentials.
   static let removed: Set<String> = [
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
     "AWS_ACCOUNT_ID", "AWS_PROFILE",
@@ -15,7 +16,7 @@ struct ChildEnvironment {
     "AWS_VAULT",
     "VAULT_PROFILE", OwnRegion.mark,
   ]
-  /// What is set, by the part of the agent's answer that it holds; only what is there.
+  /// The variables that are set, with the field of the agent's answer that each comes from; missing fields are skipped.
   static let variables: [(name: String, tag: FieldTag)] = [
     ("AWS_ACCESS_KEY_ID", .accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
     ("AWS_CREDENTIAL_EXPIRATION", .expiration),
@@ -23,7 +24,7 @@ struct ChildEnvironment {
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI", .endpoint), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", .endpointToken),
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", .tokenFile),
   ]
-  /// Handed to `execve` and freed by it, or by the end of this process.
+  /// Passed to `execve`, which frees it, as does the end of this process.
   private var entries: [UnsafeMutablePointer<CChar>?] = []
 
   init(_ reply: Message, profile: String) {
@@ -69,9 +70,9 @@ struct ChildEnvironment {
     return text.assumingMemoryBound(to: CChar.self)
   }
 
-  /// Becomes the command, looking for it in `PATH` as `execvp` does.
+  /// Replaces this process with the command, found in `PATH` as `execvp` does.
   ///
-  /// - Returns: only where that is impossible: why, with 127 for a command that is not there and 126 for one that cannot run.
+  /// - Returns: only on failure: the reason, with status 127 for a missing command and 126 for one that cannot run.
   func become(_ command: [String]) -> Failure {
     let name = command[0]
     var arguments = command.map { strdup($0) }

@@ -2,7 +2,7 @@ import VaultModel
 
 /// `vault completion SHELL`: the script that completes commands, options and profile names.
 ///
-/// Names are never words of the script: the shell's own `compgen -W` would run a `$(…)` that stands in one.
+/// Names are never literal words of the script: the shell's own `compgen -W` would run a `$(…)` in a name.
 enum CompletionCommand {
   static let command = Command("completion", "bash|zsh|fish", "print a shell completion script") { arguments, _ in
     let shell = try arguments.required("SHELL")
@@ -38,7 +38,7 @@ enum CompletionCommand {
     return names.sorted().joined(separator: "|")
   }()
 
-  /// The commands that take several profiles' names, and those that take one: by their usage line, which says so.
+  /// The commands that take several profile names, and those that take one, as their usage lines say.
   private static let takingMany = ["link", "unlink"]
   private static let takingOne: [String] =
     ["exec"]
@@ -180,7 +180,8 @@ enum CompletionCommand {
     """#
   }
 
-  /// What is done with the options of each command, in the words of both shells; `audit export` before `audit`, since the first that fits counts.
+  /// The code for the options of each command, in the syntax of both shells. `audit export` precedes `audit`, since the first match
+  /// counts.
   private static func optionCases(_ indent: String, _ before: String, _ after: String) -> String {
     (Commands.all.map(\.name).filter { $0.contains(" ") }.sorted() + words).filter { !options($0).isEmpty }.map {
       "\(indent)'\($0) '*) \(before)\(long(options($0)))\(after) ;;\n"
@@ -191,7 +192,7 @@ enum CompletionCommand {
     let names = "'(vault list --names 2>/dev/null)'"
     var text = "# vault's completion for fish: vault completion fish | source\ncomplete -c vault -f\n"
     text += "complete -c vault -n __fish_use_subcommand -a '\(words.joined(separator: " "))'\n"
-    // Behind the profile of `exec` another command stands, which has completions of its own.
+    // The profile of `exec` is followed by another command, which has its own completions.
     text += #"""
       # How many words stand before the command of `vault exec`; fails where none can stand yet.
       function __vault_exec_skip

@@ -4,7 +4,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `vault config`: the agent's settings, of the machine's file and of the person's, which counts.
+/// `vault config`: the agent's settings, from the machine's file and the user's, which takes precedence.
 enum ConfigCommand {
   static let command = Command(
     "config", "[KEY [VALUE]]", "show or change settings",
@@ -35,7 +35,7 @@ enum ConfigCommand {
     } else {
       try write(name, words.count == 2 ? words[1] : nil, paths)
     }
-    // The agent logs the change, and goes by it; one that does not run does so when it starts.
+    // A running agent logs the change and applies it; otherwise the next agent does so when it starts.
     let writer = MessageWriter(.settings)
     ForwardedEnvironment.add(to: writer)
     let isTold = try AgentClient(paths: paths).askRunning(writer) != nil
@@ -44,7 +44,7 @@ enum ConfigCommand {
     }
   }
 
-  /// Adds a value to a list of the person's file; nothing happens where it stands there.
+  /// Adds a value to a list in the user's file, unless it is already there.
   static func add(_ setting: OwnSetting, _ value: String, _ paths: VaultPaths) throws {
     let files = paths.settingsFiles.suffix(1)
     let known = try SharedConfig.ownSettings(of: Array(files), home: variable("HOME"))[setting.name]?.text ?? ""
@@ -73,7 +73,7 @@ enum ConfigCommand {
     output.flush()
   }
 
-  /// Where this vault's key is: a vault that is there keeps its store, whatever the default of a new one.
+  /// Where this vault's key is: an existing vault keeps its store, whatever the default for a new one.
   private static func ownStore(_ setting: OwnSetting, _ paths: VaultPaths) -> String? {
     guard setting.name == "keystore", access(paths.database, F_OK) == 0 else { return nil }
     return try? VaultReader(path: paths.database).keyRecords().first { $0.state == .active }?.store
@@ -85,7 +85,7 @@ enum ConfigCommand {
     mkdir(folder, 0o700)
   }
 
-  /// The file with one line of `[default]` changed, added or taken out; all else stays.
+  /// The file with one line of `[default]` changed, added or removed; the rest is unchanged.
   private static func put(_ name: String, _ value: String?, into bytes: [UInt8]) -> [UInt8] {
     var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
     if lines.last?.isEmpty == true { lines.removeLast() }
@@ -93,7 +93,7 @@ enum ConfigCommand {
     let header = lines.firstIndex { word($0) == "[default]" }
     let end = header.map { start in lines[(start + 1)...].firstIndex { word($0).hasPrefix("[") } ?? lines.count } ?? lines.count
     let there = header.flatMap { start in lines[(start + 1)..<end].firstIndex { word($0) == name && $0.contains("=") } }
-    // What is indented further than the line above would be a part of that one's value.
+    // A line indented further than the one above would become part of that line's value.
     let model = there ?? header.flatMap { start in lines[(start + 1)..<end].firstIndex { !word($0).isEmpty } }
     let indent = model.map { lines[$0].prefix { $0 == " " || $0 == "\t" } } ?? ""
     let line = value.map { "\(indent)\(name) = \($0)" }

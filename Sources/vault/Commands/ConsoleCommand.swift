@@ -2,7 +2,7 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// `vault console`: the AWS console in a browser, signed in as a profile.
+/// `vault console`: opens the AWS console in a browser, signed in as a profile.
 enum ConsoleCommand {
   static let command = Command(
     "console", "PROFILE", "open the AWS console, signed in as the role",

@@ -4,10 +4,10 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `vault login --discover`: what a sign-in leads to, and profiles for it.
+/// `vault login --discover`: lists what a sign-in gives access to, and creates profiles for it.
 enum DiscoverCommand {
   static let standardTemplate = "{account}-{role}"
-  /// Bytes after which a message, which is one transaction, takes no more profiles; the last may still be long.
+  /// A message, which is one transaction, takes no more profiles after this many bytes; the last profile may still be long.
   private static let batch = 32 * 1_024
 
   /// A permission set in an account, and the name of its profile.
@@ -16,7 +16,7 @@ enum DiscoverCommand {
     let accountName: String
     let email: String
     let role: String
-    /// The role and the identity provider, for one that a SAML assertion offers.
+    /// For a role that a SAML assertion offers: the role and the identity provider.
     var saml: (role: String, provider: String)?
     var profile = ""
   }

@@ -5,7 +5,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `vault doctor`: looks at everything that a person would have to look at, and says the remedy.
+/// `vault doctor`: checks everything that a user would have to check, and suggests remedies.
 enum DoctorCommand {
   static let command = Command(
     "doctor", "", "check the installation and suggest fixes",
@@ -14,7 +14,7 @@ enum DoctorCommand {
 
   private enum Finding {
     case good(String)
-    /// Not wrong, and worth a word.
+    /// Not a fault, but worth mentioning.
     case note(String)
     case bad(String, remedy: String?)
   }
@@ -31,7 +31,7 @@ enum DoctorCommand {
       findings.append(bad(error))
     }
     let isMade = try reader?.vaultId() != nil
-    // Who asks the agent of a vault that has no key yet makes one, and here everything is looked at only.
+    // A request to the agent would create a key for a vault without one, but this command must change nothing.
     if !arguments.has("offline"), try reader?.keyRecords().contains(where: { $0.state == .active }) == true {
       findings += [agent(paths)] + locking(paths)
     }
@@ -71,8 +71,8 @@ enum DoctorCommand {
     }
   }
 
-  /// Secrets are locked into memory; a limit that is too low would let them be swapped out. It is the agent's that counts, and ours for
-  /// one that is yet to be started.
+  /// Secrets are locked into memory; under too low a limit, they could be swapped out. The agent's limit counts, or this process's
+  /// if the agent is yet to be started.
   private static func memory(_ paths: VaultPaths, asks: Bool) -> Finding {
     let remedy = "ulimit -l 8192, or LimitMEMLOCK= in systemd; then `vault agent stop`"
     if asks, let state = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("memory") {
@@ -145,7 +145,7 @@ enum DoctorCommand {
     }
   }
 
-  /// When the vault will be locked by itself.
+  /// When the vault will lock automatically.
   private static func locking(_ paths: VaultPaths) -> [Finding] {
     guard let next = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("locks") else { return [] }
     return [.good("the vault will be locked at \(next)")]

@@ -2,7 +2,7 @@ import AWSConfig
 import VaultBytes
 import VaultModel
 
-/// `vault import --dry-run`: the files as they are understood, and nothing changed.
+/// `vault import --dry-run`: shows how the files are understood, and changes nothing.
 enum DryRun {
   static func show(_ files: ImportFiles, format: ReportFormat) throws {
     let config = try SharedConfig.read(configFile: files.config, credentialsFile: files.credentials, home: files.home)
@@ -61,7 +61,7 @@ enum DryRun {
     }
   }
 
-  /// A nested value is an object; every other one the text that an SDK would see.
+  /// A nested value is an object; any other value is the text that an SDK would see.
   static func value(_ value: SettingValue, _ writer: inout JSONWriter) {
     switch value {
     case .text(let text): writer.string(text)

@@ -3,7 +3,7 @@ import VaultBytes
 import VaultModel
 import VaultWire
 
-/// `vault env` and `vault credentials`: the credentials of a profile as text, for what runs no child of ours.
+/// `vault env` and `vault credentials`: a profile's credentials as text, for programs that the vault does not run.
 enum EnvCommands {
   private static let common = [
     OptionSpec(
@@ -67,11 +67,11 @@ enum EnvCommands {
   }
 }
 
-/// How variables are written, each so that any value is safe to read back.
+/// The formats for variables; in each, any value is safe to read back.
 enum EnvFormat: String, CaseIterable {
   case sh, fish, powershell, dotenv, docker, json
 
-  /// - Parameter name: nil for that of the shell that runs this.
+  /// - Parameter name: nil for the format of the calling shell.
   init(named name: String?) throws(Failure) {
     guard let name else {
       self = Self.ofParent
@@ -85,8 +85,8 @@ enum EnvFormat: String, CaseIterable {
     self = format
   }
 
-  /// What the process understands that started this one, by the kernel's word: `SHELL` is the shell of the login, and a script of it may well
-  /// be another's.
+  /// The format for the parent process, as the kernel names it: `SHELL` is the login shell, and the calling script may be for
+  /// another one.
   private static var ofParent: EnvFormat {
     switch parentProgram {
     case "fish": .fish
@@ -106,15 +106,15 @@ enum EnvFormat: String, CaseIterable {
       if path.hasSuffix(mark) { path.removeLast(mark.count) }
       return String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
     }
-    // Another user's, as with sudo: its name is to be seen all the same.
+    // Even if it is another user's, as with sudo, its name is readable.
     guard let file = fopen("/proc/\(getppid())/comm", "re") else { return "" }
     defer { fclose(file) }
     let count = bytes.withUnsafeMutableBytes { fread($0.baseAddress!, 1, 64, file) }
     return String(decoding: bytes[..<count].prefix { $0 != 10 }, as: UTF8.self)
   }
 
-  /// - Parameter unset: variables that would override these, for the formats that can say so.
-  /// - Throws: bad data, for a value that a format has no way to hold.
+  /// - Parameter unset: variables that would override these, for the formats that can unset variables.
+  /// - Throws: bad data, for a value that the format cannot express.
   func text(_ pairs: [(name: String, value: String)], unset: [String]) throws(Failure) -> [UInt8] {
     var text = ""
     switch self {
@@ -122,7 +122,7 @@ enum EnvFormat: String, CaseIterable {
       for name in unset { text += "unset \(name)\n" }
       for (name, value) in pairs { text += "export \(name)='\(value.replacing("'", with: "'\\''"))'\n" }
     case .fish:
-      // Ended by a sign too, since `eval (vault env …)` has the lines as words of one.
+      // Each line also ends with a semicolon, since `eval (vault env …)` receives the lines as words of one line.
       for name in unset { text += "set -e \(name);\n" }
       for (name, value) in pairs {
         let quoted = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
@@ -133,7 +133,7 @@ enum EnvFormat: String, CaseIterable {
       for (name, value) in pairs { text += "$Env:\(name) = '\(Self.doubled(value))'\n" }
     case .dotenv, .docker:
       for (name, value) in pairs {
-        // Neither has quotes that every reader of it understands; what AWS gives needs none.
+        // Neither format has quotes that all its readers understand; the values from AWS need none.
         guard value.utf8.allSatisfy({ (33...126).contains($0) && ![0x22, 0x23, 0x24, 0x27, 0x5C, 0x60].contains($0) }) else {
           throw Failure(
             "\(name): \(rawValue) has no way to write this value", hint: "use --format json or sh", exitStatus: .badData)
@@ -148,7 +148,7 @@ enum EnvFormat: String, CaseIterable {
     return Array(text.utf8)
   }
 
-  /// PowerShell takes typographic quotes for straight ones (about_Quoting_Rules); each is doubled within a literal.
+  /// PowerShell treats typographic quotes as straight ones (about_Quoting_Rules); each is doubled within a literal.
   private static func doubled(_ value: String) -> String {
     var text = ""
     for scalar in value.unicodeScalars {

@@ -3,9 +3,9 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// `vault exec`: asks for the profile's credentials and becomes the command.
+/// `vault exec`: requests the profile's credentials and becomes the command.
 ///
-/// Nothing happens here but reading the arguments, one round trip, and the environment: this stands before every command a developer runs.
+/// Only argument parsing, one round trip and the environment happen here, since this precedes every command a developer runs.
 enum ExecCommand {
   static let options = [
     OptionSpec(
@@ -41,17 +41,17 @@ enum ExecCommand {
     throw environment.become(command)
   }
 
-  /// Whether the command is served its credentials, rather than given them.
+  /// Whether the command fetches its credentials from an endpoint instead of receiving them in its environment.
   static func isServed(_ arguments: Arguments) -> Bool { arguments.has("server") || arguments.has("token-file") }
 }
 
-/// What a command wants of a profile's credentials.
+/// A command's request for a profile's credentials.
 struct CredentialRequest {
   let arguments: Arguments
   let profile: String
   let trigger: String
 
-  /// - Throws: usage, where an option's value makes no sense; the agent is not asked then.
+  /// - Throws: usage, if an option's value is invalid; the agent is not asked then.
   init(_ arguments: Arguments, profile: String, trigger: String) throws(Failure) {
     for name in ["duration", "min-remaining"] {
       guard let text = arguments[name] else { continue }

@@ -4,7 +4,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `link` and `unlink`: entries in the AWS config file by which every SDK takes its credentials from the vault.
+/// `link` and `unlink`: entries in the AWS config file through which every SDK gets its credentials from the vault.
 enum LinkCommands {
   static let all = [
     Command(
@@ -68,7 +68,7 @@ enum LinkCommands {
       try backUp(before, beside: file.path)
       var blocks = MarkedBlocks(before)
       for (profile, region, isOwn) in entries {
-        // A profile that the file itself has keeps its section; the linked one stands beside it.
+        // A profile of the file itself keeps its section; the linked one is added beside it.
         let name = isOwn ? profile : prefix + profile
         guard isName(name) else {
           throw Failure(
@@ -113,9 +113,9 @@ enum LinkCommands {
     Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
   }
 
-  /// What is about to be written has its row first.
+  /// Writes the audit row before the file is changed.
   ///
-  /// - Returns: the region of each that is linked, empty where it has none.
+  /// - Returns: the region of each linked profile, empty if it has none.
   private static func log(_ names: [String], in file: EditedFile, isLinked: Bool, _ paths: VaultPaths) throws -> [String] {
     let writer = MessageWriter(.linkProfiles)
     for name in names { writer.add(.item, name) }
@@ -172,13 +172,13 @@ enum LinkCommands {
     Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
   }
 
-  /// The file as it was before the first link, beside it.
+  /// Keeps a copy of the file as it was before the first link, beside it.
   private static func backUp(_ bytes: [UInt8], beside path: String) throws(Failure) {
     guard !bytes.isEmpty, MarkedBlocks(bytes).names.isEmpty else { return }
     do { _ = try EditedFile(path: path + ".before-vault", isLocked: true).edit { _ in bytes } } catch { throw Failure(error) }
   }
 
-  /// What can stand in a section's header and on a command line as it is.
+  /// Whether a name can be used unquoted in a section header and on a command line.
   private static func isName(_ text: String) -> Bool {
     (1...256).contains(text.utf8.count) && !text.hasPrefix("-")
       && text.utf8.allSatisfy {

@@ -45,10 +45,10 @@ enum LoginCommands {
     Diagnostics.notice("signed in to \(reply.text(.name) ?? "?"), \(how)")
   }
 
-  /// The browser of this machine, where there is one that can come back to it.
+  /// The browser of this machine, if there is one that can reach its loopback.
   static func flow(_ arguments: Arguments) -> String {
     if arguments.has("device") { return "device" }
-    // Somebody else's screen: its browser cannot reach this machine's loopback.
+    // The user is at another machine, whose browser cannot reach this machine's loopback.
     if variable("SSH_CONNECTION") != nil { return "device" }
     if arguments.has("no-browser") { return "browser" }
     return Browser.isThere ? "browser" : "device"

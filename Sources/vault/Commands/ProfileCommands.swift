@@ -4,7 +4,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `add`, `edit`, `remove` and `import`: what acts on profiles.
+/// `add`, `edit`, `remove` and `import`: the commands that change profiles.
 enum ProfileCommands {
   static let all = [
     Command(
@@ -63,7 +63,7 @@ enum ProfileCommands {
     OptionSpec("set", value: "NAME=VALUE", "any other setting of an AWS profile; can be repeated"),
   ]
 
-  /// Our option names and the settings they write.
+  /// The vault's option names and the settings that they write.
   private static let settingNames = [
     "role-arn": "role_arn", "source": "source_profile", "region": "region", "mfa-serial": "mfa_serial",
     "external-id": "external_id",
@@ -120,13 +120,13 @@ enum ProfileCommands {
   }
 }
 
-/// Which files `vault import` is to read, as absolute paths.
+/// The files that `vault import` reads, as absolute paths.
 struct ImportFiles {
   var config: String?
   var credentials: String?
   var home: String?
 
-  /// - Throws: no input, where a file that was named is not there.
+  /// - Throws: no input, if a named file does not exist.
   init(_ arguments: Arguments) throws(Failure) {
     let named = try arguments.single("FILE", required: false)
     guard named == nil || arguments["config"] == nil else {
@@ -139,7 +139,7 @@ struct ImportFiles {
     credentials =
       arguments["credentials"]
       ?? (isNamed ? nil : variable("AWS_SHARED_CREDENTIALS_FILE").flatMap(Self.some) ?? home.map { $0 + "/.aws/credentials" })
-    // `/dev/null` is how people say "none".
+    // `/dev/null` is the usual way to say "none".
     config = try config.map(absolutePath).flatMap { $0 == "/dev/null" ? nil : $0 }
     credentials = try credentials.map(absolutePath).flatMap { $0 == "/dev/null" ? nil : $0 }
     let present = [config, credentials].compactMap { $0 }.filter { access($0, F_OK) == 0 }

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// How the profiles that a discovery makes are named: `{account}-{role}`.
+/// The template for the names of discovered profiles: `{account}-{role}`.
 struct ProfileTemplate {
   private enum Piece {
     case text(String)
@@ -8,7 +8,7 @@ struct ProfileTemplate {
   }
   private let pieces: [Piece]
 
-  /// - Throws: usage, where it names what there is not, or would name every profile alike.
+  /// - Throws: usage, if it has an unknown placeholder, or would give every profile the same name.
   init(_ text: String) throws(Failure) {
     var pieces: [Piece] = []
     var rest = text[...]
@@ -37,7 +37,7 @@ struct ProfileTemplate {
     self.pieces = pieces
   }
 
-  /// Names all of them. Where two accounts have one name, their numbers tell them apart; what is alike even then is counted.
+  /// Names all of them. Accounts with the same name are distinguished by their numbers; names that are still equal are numbered.
   func name(_ choices: inout [DiscoverCommand.Choice]) {
     var count: [String: Int] = [:]
     for index in choices.indices {
@@ -71,7 +71,7 @@ struct ProfileTemplate {
       }.joined())
   }
 
-  /// What can stand as a profile's name in every AWS config file: blanks and other signs become `-`.
+  /// A valid profile name in every AWS config file: blanks and other characters become `-`.
   private static func cleaned(_ text: String) -> String {
     var bytes: [UInt8] = []
     for byte in text.utf8 {

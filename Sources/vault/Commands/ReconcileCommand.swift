@@ -3,7 +3,7 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// `vault audit reconcile`: what AWS saw, and the vault did not; and the other way round.
+/// `vault audit reconcile`: events that AWS has and the vault does not, and vice versa.
 enum ReconcileCommand {
   static let command = Command(
     "audit reconcile", "FILE …", "compare the audit log with CloudTrail",

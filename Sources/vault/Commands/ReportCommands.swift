@@ -3,7 +3,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `list`, `show`, `sessions` and `audit`: what the vault knows, read from the database without the agent.
+/// `list`, `show`, `sessions` and `audit`: the vault's data, read from the database without the agent.
 enum ReportCommands {
   static let formats = [OptionSpec("format", value: "FORMAT", "table, json or csv")]
 
@@ -22,9 +22,9 @@ enum ReportCommands {
     EnrollCommand.command,
   ]
 
-  /// The reader, after the agent has taken in what changed in the followed files.
+  /// The reader, after the agent has taken in changes in the watched files.
   ///
-  /// Only where a file is not as the vault last saw it is the agent asked; a report costs no round trip otherwise.
+  /// The agent is asked only if a file has changed since the vault last read it; otherwise a report costs no round trip.
   static func reader(_ paths: VaultPaths, following: Bool = true) throws -> VaultReader {
     let reader = try VaultReader(path: paths.database)
     guard following, try reader.watchedFilesChanged() else { return reader }
@@ -33,14 +33,14 @@ enum ReportCommands {
     do {
       _ = try AgentClient(paths: paths).ask(writer)
     } catch {
-      // The report still says what the vault knew before.
+      // The report still shows the vault's previous state.
       Diagnostics.notice("a followed file has changed and cannot be taken in: \(Failure(error).message)")
       return reader
     }
     return try VaultReader(path: paths.database)
   }
 
-  /// A moment as the format has it: the clock on a terminal, ISO 8601 in a pipe.
+  /// A time as the format requires: local time on a terminal, ISO 8601 in a pipe.
   static func time(_ moment: Timestamp?, now: Timestamp) -> String {
     guard let moment else { return "-" }
     return Terminal.outputIsTerminal ? TimeText.local(moment, now: now) : moment.iso8601

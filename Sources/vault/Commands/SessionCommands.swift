@@ -1,7 +1,7 @@
 import VaultModel
 import VaultWire
 
-/// `rotate` and `forget`: what acts on sessions.
+/// `rotate` and `forget`: the commands that change sessions.
 enum SessionCommands {
   static let all = [
     Command(
@@ -51,7 +51,7 @@ enum SessionCommands {
     Diagnostics.notice(count == 1 ? "one session forgotten" : "\(count) sessions forgotten")
   }
 
-  /// The profile, or nil for `--all`; exactly one of them.
+  /// The profile, or nil for `--all`; exactly one of them must be given.
   private static func target(_ arguments: Arguments) throws(Failure) -> String? {
     let profile = arguments.has("all") ? try arguments.single("PROFILE", required: false) : try arguments.profile()
     guard profile == nil || !arguments.has("all") else { throw Failure("either a profile or --all", exitStatus: .usage) }

@@ -5,7 +5,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `vault audit enroll`: what the team's server is to know of this laptop before it ships.
+/// `vault audit enroll`: the data that the team's server needs about this laptop before it ships.
 enum EnrollCommand {
   static let command = Command("audit enroll", "", "print this vault's id and public key for the owner of the team's server") {
     arguments, paths in
@@ -21,7 +21,7 @@ enum EnrollCommand {
   }
 }
 
-/// `vault audit ship`: the log into the team's PostgreSQL.
+/// `vault audit ship`: uploads the log to the team's PostgreSQL.
 enum ShipCommand {
   static let command = Command(
     "audit ship", "", "upload new audit rows to the team's PostgreSQL",
@@ -49,7 +49,8 @@ enum ShipCommand {
     try TeamSource.become(words)
   }
 
-  /// The server of the settings. A folder's environment may name one of those that are trusted, and adds none: the whole log would go there.
+  /// The server from the settings. A folder's environment may choose one of the trusted servers, but not add one: the whole log
+  /// would be sent there.
   private static func chosen(_ settings: [String: Setting]) throws -> String? {
     let name = OwnSetting.auditShipTo.name
     let set = settings[name]?.text
@@ -63,10 +64,11 @@ enum ShipCommand {
     return wish
   }
 
-  /// The head as the agent signs it; asking for it also gives every row its code. Nobody is asked for anything where nobody sits.
+  /// A checkpoint that the agent signs now; requesting it also gives every row its MAC. Without a user at the terminal, nothing is
+  /// asked.
   private static func newestCheckpoint(_ paths: VaultPaths) -> AuditCheckpoint? {
     let writer = MessageWriter(.auditCheckpoint)
-    // Not the one that the key store has, which is of ten seconds ago.
+    // Not the key store's checkpoint, which is up to ten seconds old.
     writer.add(.refresh, "1")
     ForwardedEnvironment.add(to: writer)
     do {

@@ -2,7 +2,8 @@ import VaultBytes
 import VaultModel
 import VaultWire
 
-/// `vault status`: whose credentials this environment has, and for how long. It asks nobody: a shell's prompt may call it each time.
+/// `vault status`: whose credentials this environment has, and for how long. It asks nobody, so a shell's prompt may call it each
+/// time.
 enum StatusCommand {
   static let command = Command(
     "status", "", "show the credentials in this environment and when they expire",
@@ -39,7 +40,7 @@ enum StatusCommand {
       }
       output.line(safeText(profile) + (isServed ? ", served: always fresh" : ", " + left(end, now)))
     }
-    // A prompt and a program ask nobody; a person may want to know this too.
+    // A prompt or a program does not ask the agent; a user may want to know this too.
     if format == "table", let next = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("locks") {
       output.line("the vault will be locked at " + safeText(next))
     }

@@ -3,7 +3,7 @@ import VaultDatabase
 import VaultModel
 import VaultWire
 
-/// `lock`, `unlock` and `master-key`: what acts on the vault as a whole.
+/// `lock`, `unlock` and `master-key`: the commands for the vault as a whole.
 enum VaultCommands {
   static let all = [
     Command("lock", "", "lock the vault: nothing is served until `vault unlock`") { arguments, paths in
@@ -105,7 +105,7 @@ enum VaultCommands {
 }
 
 extension Arguments {
-  /// - Throws: usage, where words are left that the command has no use for.
+  /// - Throws: usage, if there are words that the command does not accept.
   func none() throws(Failure) {
     if let word = positional.first { throw Failure("too many words: \"\(word)\"", exitStatus: .usage) }
   }

@@ -6,7 +6,7 @@ import VaultWire
 
 /// Writes one row of an export.
 protocol AuditLineWriter {
-  /// What stands before the first row.
+  /// Writes the text before the first row.
   func begin(_ exporter: inout ByteBuffer)
   mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer)
 }
@@ -15,7 +15,7 @@ extension AuditLineWriter {
   func begin(_ exporter: inout ByteBuffer) {}
 }
 
-/// `vault audit export`: the log for other programs, a row at a time, however long it is.
+/// `vault audit export`: the log for other programs, one row at a time, whatever its length.
 enum AuditExport {
   static let command = Command(
     "audit export", "--format FORMAT", "export the audit log, or part of it, for other programs",
@@ -51,9 +51,9 @@ enum AuditExport {
     }
   }
 
-  /// Makes the filter that of a part without gaps.
+  /// Restricts the filter to a part of the log without gaps.
   ///
-  /// - Returns: the head with which the file is to end; nil where it ends before now, or no agent can sign it.
+  /// - Returns: the checkpoint that ends the file; nil if the part ends before now, or no agent can sign it.
   private static func bound(_ filter: inout AuditFilter, _ arguments: Arguments, _ paths: VaultPaths) throws -> AuditCheckpoint? {
     let others = ["profile", "role", "outcome", "action", "user", "session", "limit", "from"].filter { arguments[$0] != nil }
     guard arguments["format"] == "jsonl", others.isEmpty, !arguments.has("reverse") else {

@@ -2,16 +2,17 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// Rows in ArcSight's Common Event Format (Implementing ArcSight CEF, version 25): a header parted by `|`, then `key=value` pairs.
+/// Rows in ArcSight's Common Event Format (Implementing ArcSight CEF, version 25): a header separated by `|`, then `key=value`
+/// pairs.
 ///
-/// What CEF's dictionary has no key for has one of ours, which begins with `vault`.
+/// Fields without a key in CEF's dictionary have a custom key, which begins with `vault`.
 struct ExportCEF: AuditLineWriter {
   private static let header = "CEF:0|vault|vault|\(vaultVersion)|"
 
   func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
     let rank = SeverityMapping(AuditOutcome(rawValue: line.text(.outcome)))
     exporter.append(string: Self.header)
-    // The action is the event's class and its name.
+    // The action is both the event's class and its name.
     for _ in 0..<2 {
       line.withBytes(.action) { if let bytes = $0 { exporter.append(cef: bytes, separator: UInt8(ascii: "|")) } }
       exporter.append(UInt8(ascii: "|"))
@@ -66,7 +67,7 @@ struct ExportCEF: AuditLineWriter {
     exporter.append("\n")
   }
 
-  /// An empty value is left away, as CEF asks.
+  /// An empty value is omitted, as CEF requires.
   private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     line.withBytes(field) { bytes in
       guard let bytes, !bytes.isEmpty else { return }
@@ -83,8 +84,8 @@ struct ExportCEF: AuditLineWriter {
 }
 
 extension ByteBuffer {
-  /// A value of CEF: backslash and the separator get a backslash before them, line breaks become `\n` and `\r`, and what could trick a
-  /// terminal is shown as in every report, its backslash doubled.
+  /// Appends a CEF value: backslash and the separator are escaped with a backslash, line breaks become `\n` and `\r`, and
+  /// characters that could deceive a terminal are escaped as in every report, with the backslash doubled.
   ///
   /// - Parameter separator: `|` in the header, `=` in the extension.
   fileprivate mutating func append(cef bytes: UnsafeRawBufferPointer, separator: UInt8) {

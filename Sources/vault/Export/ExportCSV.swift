@@ -7,7 +7,7 @@ struct ExportCSV: AuditLineWriter {
   private var days = DayCache()
   private let isTeam: Bool
 
-  /// - Parameter isTeam: also where each row comes from.
+  /// - Parameter isTeam: adds the origin of each row.
   init(isTeam: Bool) { self.isTeam = isTeam }
 
   /// In the order of `AuditFormat.columns`.
@@ -51,7 +51,7 @@ struct ExportCSV: AuditLineWriter {
 }
 
 extension ByteBuffer {
-  /// A cell of CSV. What is not plain is left to `csvRow`, so that every report quotes alike.
+  /// Appends a CSV cell. Anything but plain text is left to `csvRow`, so that all reports quote alike.
   fileprivate mutating func append(cell bytes: UnsafeRawBufferPointer) {
     guard let first = bytes.first else { return }
     let isFormula = first == 0x3D || first == 0x2B || first == 0x2D || first == 0x40

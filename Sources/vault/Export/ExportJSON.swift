@@ -2,18 +2,19 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// Rows as JSON Lines, straight from the database's bytes, with what `vault audit verify` needs to prove them (docs/audit-log.md).
+/// Rows as JSON Lines, straight from the database's bytes, with the data that `vault audit verify` needs to verify them
+/// (docs/audit-log.md).
 struct ExportJSON: AuditLineWriter {
   private var days = DayCache()
   private let vaultId: String
   private let checkpoints: [Int64: AuditCheckpoint]
   private let proves: Bool
-  /// The row before; the hash of another row's predecessor is written with it.
+  /// The previous row; if a row does not follow it directly, the hash of that row's predecessor is written too.
   private var last: Int64?
 
   /// - Parameters:
-  ///   - checkpoints: the signed heads; each stands on its row.
-  ///   - proves: rows of a whole team are numbered anew, and prove nothing by themselves (`vault audit verify --from`).
+  ///   - checkpoints: the checkpoints; each is written with its row.
+  ///   - proves: rows of a whole team are renumbered, and prove nothing by themselves (`vault audit verify --from`).
   init(vaultId: String?, checkpoints: [AuditCheckpoint], proves: Bool) {
     self.proves = proves
     self.vaultId = vaultId ?? ""
@@ -61,7 +62,7 @@ struct ExportJSON: AuditLineWriter {
     exporter.append("}\n")
   }
 
-  /// Where a team's row comes from, by the server's word.
+  /// The origin of a team's row, as the server reports it.
   private mutating func origin(_ origin: RowOrigin, of line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(",\"vault\":")
     exporter.append(json: origin.vault)
@@ -80,7 +81,7 @@ struct ExportJSON: AuditLineWriter {
     }
   }
 
-  /// What the hash goes over and a reader does not miss, the chain, the code, and the signed head of this row.
+  /// The hashed fields that readers do not need, the chain, the MAC, and this row's checkpoint.
   private mutating func proof(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     millis(",\"timeMillis\":", .time, line, &exporter)
     millis(",\"issuedAtMillis\":", .issuedAt, line, &exporter)
@@ -104,7 +105,7 @@ struct ExportJSON: AuditLineWriter {
     writer.buffer.withBytes { exporter.append($0) }
   }
 
-  /// The part of a time that its text leaves out; nothing where that is zero.
+  /// The milliseconds that a time's text omits; nothing if they are zero.
   private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     guard let moment = line.optionalNumber(field), moment % 1_000 != 0 else { return }
     exporter.append(name)

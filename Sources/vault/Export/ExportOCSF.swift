@@ -2,10 +2,10 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// Rows as events of the Open Cybersecurity Schema Framework, a JSON object a line.
+/// Rows as events of the Open Cybersecurity Schema Framework, one JSON object per line.
 ///
-/// Calls and changes are API Activity (6003); sign-ins, sign-outs, lock and unlock are Authentication (3002). What the schema has no place
-/// for is in `unmapped`, so that nothing of a row is lost.
+/// Calls and changes are API Activity (6003); sign-ins, sign-outs, lock and unlock are Authentication (3002). Fields without a
+/// place in the schema are in `unmapped`, so that no part of a row is lost.
 struct ExportOCSF: AuditLineWriter {
   /// Pinned: later versions change what `metadata.uid` means (OCSF changelog, 1.7.0).
   static let version = "1.6.0"
@@ -93,7 +93,7 @@ struct ExportOCSF: AuditLineWriter {
     resources(line, &exporter)
   }
 
-  /// The role and the session that was issued or handed out. `actor.session` would be the caller's own.
+  /// The role, and the session that was issued or handed out. `actor.session` would be the caller's own.
   private func resources(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &exporter)
     if hasRole { exporter.append(",\"type\":\"AWS::IAM::Role\"}") }
@@ -152,7 +152,7 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append("}")
   }
 
-  /// Writes a field that has a value; instead of one that has none, `orElse` alone.
+  /// Writes a field that has a value; for a field without one, writes `orElse` alone.
   @discardableResult
   private func text(
     _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ exporter: inout ByteBuffer

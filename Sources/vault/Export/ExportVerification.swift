@@ -2,11 +2,11 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// What `vault audit verify` says of an exported file.
+/// The result of `vault audit verify` for an exported file.
 enum ExportVerification {
-  /// - Parameter isPart: what is missing and what is not signed is said, and is no fault.
-  /// - Returns: one line: what is proven.
-  /// - Throws: bad data, where a row is wrong, or more is missing than may be.
+  /// - Parameter isPart: missing and unsigned rows are reported, but are not an error.
+  /// - Returns: one line: what is verified.
+  /// - Throws: bad data, if a row is wrong, or more is missing than is permitted.
   static func text(of file: String, against verification: VerificationInput, isPart: Bool) throws -> String {
     let proof: ExportedLog.Proof
     switch try ExportedLog.verify(file, against: verification, isPart: isPart) {
@@ -44,7 +44,7 @@ enum ExportVerification {
 
   private static func counted(_ rows: Int64) -> String { rows == 1 ? "the row is" : "the \(rows) rows are" }
 
-  /// What is not proven of the file's end.
+  /// The unverified part at the file's end.
   private static func unsignedEnd(_ proof: ExportedLog.Proof, _ verification: VerificationInput) -> String? {
     guard proof.signedUpTo < proof.last else { return nil }
     if proof.signedUpTo == 0 {

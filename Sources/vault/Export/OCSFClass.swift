@@ -1,6 +1,6 @@
 import VaultModel
 
-/// What an action is in OCSF: its class, its activity, and the service that was asked.
+/// An action in OCSF: its class, its activity, and the service that was called.
 struct OCSFClass {
   enum Kind {
     /// API Activity, 6003.
@@ -13,7 +13,7 @@ struct OCSFClass {
   /// `activity_id` of the class.
   let activity: Int64
   let activityName: String
-  /// As CloudTrail names AWS's services in `eventSource`.
+  /// The name that CloudTrail's `eventSource` has for AWS's services.
   let service: String
 
   private init(_ activity: Int64, _ activityName: String, _ service: String, _ kind: Kind = .api) {
@@ -23,7 +23,7 @@ struct OCSFClass {
     self.service = service
   }
 
-  /// An action that is not known here is an activity of the vault's own, "Other".
+  /// An unknown action becomes an activity of the vault's own, "Other".
   init(_ action: AuditAction?) {
     switch action {
     case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken,
@@ -54,7 +54,7 @@ struct OCSFClass {
   var name: StaticString { kind == .api ? "API Activity" : "Authentication" }
 }
 
-/// How an outcome is told in OCSF and CEF.
+/// How an outcome is represented in OCSF and CEF.
 struct SeverityMapping {
   /// `status_id`: 0 unknown, 1 success, 2 failure.
   let status: Int64

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// The page's numbers and pictures. Each picture's figures are in words beside it or in a table.
+/// The page's numbers and charts. Each chart's figures are also in words beside it or in a table.
 enum HTMLReportCharts {
   static func write(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     numbers(data, &html)
@@ -109,7 +109,7 @@ enum HTMLReportCharts {
     html.markup("</svg>\n</figure>\n")
   }
 
-  /// The times at which the pictures' gridlines stand.
+  /// The times of the charts' gridlines.
   private static func axis(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<div class=\"axis\" aria-hidden=\"true\">")
     for quarter in 0..<4 {
@@ -121,7 +121,7 @@ enum HTMLReportCharts {
     html.markup("</div>\n")
   }
 
-  /// A line a role, and on it a bar for each session.
+  /// One line per role, with a bar for each session.
   private static func lanes(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"sessions\">\n<h2 id=\"sessions\">Sessions of each role</h2>\n")
     guard !data.bars.isEmpty else { return html.markup("<p class=\"nothing\">No session in this time.</p>\n</section>\n") }

@@ -1,8 +1,8 @@
 import VaultDatabase
 import VaultModel
 
-/// Names by number, as the page's filters know them. What comes after the first two hundred is one, "others": a page must stay one that
-/// a browser can show.
+/// Names by number, as the page's filters refer to them. All names after the first two hundred are combined as "others", so that a
+/// browser can still show the page.
 struct HTMLReportNames {
   private static let most = 200
   private(set) var names: [String] = []
@@ -22,7 +22,7 @@ struct HTMLReportNames {
 
 /// Everything that the page shows.
 struct HTMLReportData {
-  /// The rows of one bucket of time by one profile, role and user.
+  /// The rows of one time bucket, profile, role and user.
   struct Cell: Hashable {
     let bucket: Int
     let profile: Int
@@ -38,9 +38,9 @@ struct HTMLReportData {
   }
 
   static let maxSessions = 3_000
-  /// Beyond as many, users are no longer told apart in the bars over time.
+  /// Above this number, the bars over time no longer distinguish users.
   private static let maxCells = 30_000
-  /// Beyond as many, nothing is told apart any more but the time.
+  /// Above this number, only time is distinguished.
   private static let maxCounted = 300_000
   private static let none = "(none)"
 
@@ -73,14 +73,14 @@ struct HTMLReportData {
     statistics = try AuditStatistics(reader, filter) { mark in
       let bucket = min(max(0, Int((mark.time.milliseconds - start) / length)), count - 1)
       var cell = Cell(bucket: bucket, profile: mark.profile ?? -1, role: mark.role ?? -1, user: mark.user)
-      // Whoever writes rows could make up names for ever.
+      // Anyone who can write rows could make up names without end.
       if counted.count >= Self.maxCounted, counted[cell] == nil { cell = Cell(bucket: bucket, profile: -1, role: -1, user: -1) }
       counted[cell, default: Tally()].add(mark)
     }
     let names = statistics.names
     profiles = try reader.profileUses()
     let sessions = try reader.sessionSpans(filter, most: Self.maxSessions)
-    // The most active have their names first.
+    // The most active ones are numbered first.
     for (name, _) in statistics.profiles { _ = profileNames.number(name) }
     for (name, _) in statistics.roles { _ = roleNames.number(name) }
     for (name, _) in statistics.users { _ = userNames.number(name) }
@@ -100,7 +100,7 @@ struct HTMLReportData {
     }
   }
 
-  /// A length that makes at most 96 buckets.
+  /// A length that results in at most 96 buckets.
   private static func bucketLength(_ span: Int64) -> Int64 {
     let minute: Int64 = 60_000
     let lengths = [5, 15, 30, 60, 180, 360, 720, 1_440, 2_880, 10_080, 43_200].map { $0 * minute }
@@ -121,26 +121,26 @@ struct HTMLReportData {
 
   func start(ofBucket bucket: Int) -> Timestamp { from.adding(milliseconds: Int64(bucket) * bucketLength) }
 
-  /// What each bucket comes to.
+  /// The totals of each bucket.
   var buckets: [Tally] {
     var sums = [Tally](repeating: Tally(), count: bucketCount)
     for (cell, tally) in cells { sums[cell.bucket].add(tally) }
     return sums
   }
 
-  /// Profiles of which nothing was handed out in the time that is shown, and which no profile that was used leads over.
+  /// Profiles that handed out nothing in the time shown, and that are not in the chain of a profile that was used.
   var unusedProfiles: [ProfileUse] {
     let sources = Dictionary(uniqueKeysWithValues: profiles.map { ($0.name, $0.source) })
     var used: Set<String> = []
     for profile in statistics.profiles where profile.tally.deliveries > 0 {
       var next: String? = profile.name
-      // A circle leads to nobody, and ends where it began.
+      // In a cycle, this stops where it began.
       while let name = next, used.insert(name).inserted { next = sources[name] ?? nil }
     }
     return profiles.filter { !used.contains($0.name) }
   }
 
-  /// Roles that a profile leads to, and of which there never was a session; with those profiles.
+  /// Roles of profiles that never had a session; with those profiles.
   var rolesNeverAssumed: [(role: String, profiles: [String])] {
     var found: [String: [String]] = [:]
     for profile in profiles where !profile.roleWasAssumed {
@@ -149,7 +149,7 @@ struct HTMLReportData {
     return found.map { ($0.key, $0.value) }.sorted { $0.role < $1.role }
   }
 
-  /// Of each profile's role the session that lived longest, and of those the longest twelve.
+  /// The longest-lived session of each profile's role, and of those the longest twelve.
   var longest: [Bar] {
     func life(_ bar: Bar) -> Int64 { bar.session.endsAt.since(bar.session.issuedAt) }
     let each = Dictionary(grouping: bars) { [$0.profile, $0.role] }.compactMap { $1.max { life($0) < life($1) } }

@@ -11,7 +11,7 @@ enum HTMLReportTables {
     html.markup("</div>\n")
   }
 
-  /// A role by its name, its account below; what is no ARN as it is.
+  /// A role's name, with its account below; text that is not an ARN is shown unchanged.
   static func role(_ arn: String, _ html: inout HTMLWriter) {
     let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
     guard parts.count == 6, parts[0] == "arn", parts[5].hasPrefix("role/") else {
@@ -46,7 +46,7 @@ enum HTMLReportTables {
     html.markup("</th>")
   }
 
-  /// - Parameter more: rows that are not shown.
+  /// - Parameter more: the number of rows not shown.
   private static func end(_ columns: Int, isEmpty: Bool, more: Int = 0, _ html: inout HTMLWriter) {
     if isEmpty || more > 0 {
       html.markup("<tr><td class=\"nothing\" colspan=\"")

@@ -3,7 +3,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// `vault audit report`: the log as one page that needs nothing else, neither files nor a network.
+/// `vault audit report`: the log as one self-contained page that needs neither files nor a network.
 enum HTMLReport {
   static let command = Command(
     "audit report", "--html FILE", "write the audit log as an HTML page: sessions, calls, failures, unused profiles",
@@ -44,7 +44,7 @@ enum HTMLReport {
     try file.putInPlace()
   }
 
-  /// The policy is the first thing that the page says: nothing is loaded, and only this very style and script count.
+  /// The policy comes first in the page: nothing is loaded, and only this exact style and script are allowed.
   private static func head(_ html: inout HTMLWriter) {
     html.markup(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\""
@@ -58,7 +58,7 @@ enum HTMLReport {
     html.markup("</style>\n</head>\n")
   }
 
-  /// The filters that the command was given.
+  /// The filters given to the command.
   private static func asked(_ arguments: Arguments, _ html: inout HTMLWriter) {
     let given = (AuditReport.filters + TeamSource.options.dropFirst()).compactMap { option in
       arguments[option.name].map { "--\(option.name) \($0)" }
@@ -69,7 +69,7 @@ enum HTMLReport {
     html.markup("</code></p>\n")
   }
 
-  /// What the script sums up again when a filter is chosen: the names, and the counts by bucket, profile, role and user.
+  /// The data that the script sums up again when a filter is chosen: the names, and the counts by bucket, profile, role and user.
   private static func json(_ data: HTMLReportData) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
@@ -93,11 +93,11 @@ enum HTMLReport {
     return writer.take()
   }
 
-  /// SHA-256 in Base64, as a Content Security Policy names an inline element (CSP Level 3, 2.3.1).
+  /// SHA-256 in Base64, the form in which a Content Security Policy names an inline element (CSP Level 3, 2.3.1).
   private static func digest(_ bytes: [UInt8]) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []
-    // 32 bytes are ten threes and two more.
+    // 32 bytes are ten groups of three, and two more.
     let digest = sha256(bytes) + [0]
     for start in stride(from: 0, to: digest.count, by: 3) {
       let word = Int(digest[start]) << 16 | Int(digest[start + 1]) << 8 | Int(digest[start + 2])

@@ -1,8 +1,8 @@
 import VaultBytes
 import VaultModel
 
-/// Writes HTML as it goes. Markup is text of the program itself; whatever else comes through ``text(_:)``, which nothing breaks out of,
-/// neither between tags nor in a quoted attribute.
+/// Writes HTML as a stream. Markup is the program's own text; all other text goes through ``text(_:)``, which it cannot break out
+/// of, neither between tags nor in a quoted attribute.
 struct HTMLWriter: ~Copyable {
   private var exporter: ByteSink
 
@@ -10,7 +10,7 @@ struct HTMLWriter: ~Copyable {
 
   mutating func markup(_ text: StaticString) { exporter.bytes.append(text) }
 
-  /// The page's own style and script, whose digests its policy names.
+  /// The page's own style and script, whose digests are in its policy.
   mutating func verbatim(_ bytes: [UInt8]) { exporter.bytes.append(bytes.span.bytes) }
 
   mutating func number(_ value: Int) { exporter.bytes.append(decimal: Int64(value)) }
@@ -28,7 +28,7 @@ struct HTMLWriter: ~Copyable {
     }
   }
 
-  /// `2026-11-23 14:05`, with the whole of it for programs.
+  /// `2026-11-23 14:05`, with the full time for programs.
   mutating func time(_ moment: Timestamp) {
     markup("<time datetime=\"")
     text(moment.iso8601)
@@ -37,7 +37,7 @@ struct HTMLWriter: ~Copyable {
     markup("</time>")
   }
 
-  /// JSON for the page's script. No tag and no comment can begin in it, so that it can't end the element that it stands in.
+  /// JSON for the page's script. No tag or comment can begin in it, so it cannot end its enclosing element.
   mutating func json(_ bytes: [UInt8]) {
     for byte in bytes {
       switch byte {
@@ -49,7 +49,7 @@ struct HTMLWriter: ~Copyable {
     }
   }
 
-  /// - Throws: what kept it from being written.
+  /// - Throws: if it could not be written.
   mutating func finish() throws(Failure) {
     try exporter.flush()
   }

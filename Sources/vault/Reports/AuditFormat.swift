@@ -2,7 +2,7 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// An audit row in the shapes of the contract.
+/// An audit row in the documented formats.
 enum AuditFormat {
   static let columns = [
     "id", "sequence", "time", "action", "outcome", "trigger", "profile", "roleArn", "roleSessionName", "sourceIdentity",
@@ -12,7 +12,7 @@ enum AuditFormat {
     "directory", "host", "executable", "parent", "sessionId", "error", "detail", "hash",
   ]
 
-  /// Where a team's row comes from, behind those.
+  /// The origin of a team's row, after those columns.
   static let teamColumns = ["vault", "login", "receivedAt"]
 
   static func cells(_ record: AuditRecord) -> [String] {
@@ -89,13 +89,13 @@ enum AuditFormat {
   }
 }
 
-/// Where a row of a team's log comes from, kept.
+/// A copy of the origin of a team's row.
 struct TeamOrigin {
   let vault: String
   let login: String
   let isEnrolled: Bool
   let receivedAt: Timestamp
-  /// It is dated after it was received.
+  /// Whether the row is dated after it was received.
   let isAhead: Bool
 
   init?(_ line: AuditRowView) {

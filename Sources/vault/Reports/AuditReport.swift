@@ -3,9 +3,9 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// `vault audit`: what was done, by whom, when, and how it ended.
+/// `vault audit`: shows the audit log.
 enum AuditReport {
-  /// Which rows; the same for every report over the log.
+  /// The filters for rows; the same for every report on the log.
   static let filters = [
     OptionSpec("profile", value: "PROFILE", "only this profile"),
     OptionSpec("role", value: "ARN", "only this role (its ARN or its name)"),
@@ -37,7 +37,7 @@ enum AuditReport {
     let isTeam = arguments["from"] != nil
     var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
     if format == .jsonl, !follows {
-      // As the export has it.
+      // As in the export.
       let reader = isTeam ? nil : try VaultReader(path: paths.database)
       let writer = try ExportJSON(vaultId: reader?.vaultId(), checkpoints: reader?.auditCheckpoints() ?? [], proves: !isTeam)
       return try AuditExport.write(arguments, filter, paths, writer)
@@ -49,7 +49,7 @@ enum AuditReport {
     let reader = try fetched ? nil : VaultReader(path: paths.database)
     var table = Table(
       ["TIME", "ACTION", "OUTCOME", "PROFILE", "USER"] + (isTeam ? ["LOGIN"] : []) + ["PROGRAM", "KEY", "DETAIL"])
-    // Before the rows are read: what is written meanwhile comes next.
+    // Before the rows are read: rows written meanwhile are shown next.
     var last = try follows ? reader?.lastSequence() ?? 0 : 0
     if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }
     write(records, format, now, isFirst: true, isTeam: isTeam, &table, &output)
@@ -121,7 +121,7 @@ enum AuditReport {
     case .table:
       for (record, origin) in records {
         let event = record.event
-        // A time that cannot be is marked, and the row stands where it was received.
+        // An impossible time is marked, and the row is sorted by when it was received.
         let time = ReportCommands.time(record.time, now: now) + (origin?.isAhead == true ? " (ahead)" : "")
         let login = origin.map { [$0.login + ($0.isEnrolled ? "" : " (not enrolled)")] } ?? []
         table.add(

@@ -1,7 +1,7 @@
 import VaultDatabase
 import VaultModel
 
-/// What a group of rows comes to.
+/// The totals of a group of rows.
 struct Tally {
   var calls = 0
   var deliveries = 0
@@ -19,7 +19,7 @@ struct Tally {
   }
 }
 
-/// The audit log in numbers, from one pass over it.
+/// The audit log in numbers, from a single pass.
 struct AuditStatistics {
   typealias Named = (name: String, tally: Tally)
 
@@ -35,10 +35,10 @@ struct AuditStatistics {
   private var byProgram: [Tally] = []
   private var byError: [Tally] = []
 
-  /// By the login that shipped them; empty of this machine's own log.
+  /// By the login that shipped the rows; empty for this machine's own log.
   private(set) var logins: [Named] = []
 
-  /// - Parameter observe: sees every row that is counted.
+  /// - Parameter observe: called with every counted row.
   init(_ source: any ReportSource, _ filter: AuditFilter, observe: (AuditStatRow) -> Void = { _ in }) throws {
     var names = AuditNames()
     try source.forEachAuditMark(filter, &names) { mark in
@@ -69,7 +69,7 @@ struct AuditStatistics {
   var users: [Named] { Self.sorted(byUser, names.users) }
   var programs: [Named] { Self.sorted(byProgram, names.programs) }
 
-  /// Failures by what caused them: AWS's code where it gave one, else the words, without what differs from one to the next.
+  /// Failures by cause: AWS's error code if there is one, otherwise the message without its variable parts.
   var causes: [Named] {
     var causes: [String: Tally] = [:]
     for (number, tally) in byError.enumerated() {
@@ -82,7 +82,7 @@ struct AuditStatistics {
     return causes.map { ($0.key, $0.value) }.sorted { ($0.tally.failures, $1.name) > ($1.tally.failures, $0.name) }
   }
 
-  /// `AccessDenied` of `AssumeRole: AccessDenied: User: …`; a text of another form as it is, up to 100 characters.
+  /// `AccessDenied` for `AssumeRole: AccessDenied: User: …`; other text unchanged, up to 100 characters.
   static func cause(_ error: String) -> String {
     let parts = error.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
     if parts.count > 1 {

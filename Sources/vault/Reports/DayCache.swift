@@ -2,10 +2,10 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// Writes ISO 8601 times by the million: the date is worked out once a day, the clock with a few divisions.
+/// Writes ISO 8601 times by the million: the date is computed once per day, the time of day with a few divisions.
 struct DayCache {
   private var day = Int64.min
-  /// `2026-11-23T`, its bytes from the lowest on.
+  /// The bytes of `2026-11-23T`, starting with the lowest.
   private var date: (UInt64, UInt32) = (0, 0)
 
   mutating func append(_ milliseconds: Int64, to exporter: inout ByteBuffer) {

@@ -3,7 +3,7 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// `vault list`: every profile, and how its session stands.
+/// `vault list`: every profile, and the state of its session.
 enum ListReport {
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
@@ -27,7 +27,7 @@ enum ListReport {
     "\(section.place): the vault's own profile \"\(section.profile)\" counts in place of this one"
   }
 
-  /// The names alone, for completion: a file or one query, nothing else.
+  /// Names only, for completion: reads one file or runs one query, nothing else.
   private static func names(_ paths: VaultPaths) throws {
     var output = Output()
     let names = try NamesFile.read(beside: paths.database) ?? VaultReader(path: paths.database).profileNameLines()[...]
@@ -39,7 +39,7 @@ enum ListReport {
     output.flush()
   }
 
-  /// For a pipe: cells parted by tabs, copied from the rows as they are.
+  /// For a pipe: tab-separated cells, copied unchanged from the rows.
   private static func lines(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
     var line: [UInt8] = []
     var isEmpty = true
@@ -64,13 +64,14 @@ enum ListReport {
     if isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
   }
 
-  /// Five tabs, the end, and nothing else that a terminal would not simply show. What is long may be plain and is not called so.
+  /// Whether a line has five tabs, its end, and otherwise only characters that a terminal simply shows. A long line may be plain,
+  /// but is not treated as such.
   private static func isPlain(_ line: [UInt8]) -> Bool {
-    // A count of bytes in a byte.
+    // The tabs are counted in a single byte.
     guard line.count < 256 else { return false }
     return line.withUnsafeBufferPointer { bytes in
       var (tabs, strange): (UInt8, UInt8) = (0, 0)
-      // Without a branch or a wider number, so that the compiler takes many bytes at a time.
+      // No branches or wider numbers, so that the compiler processes many bytes at a time.
       for byte in UnsafeBufferPointer(rebasing: bytes.dropLast()) {
         let isTab: UInt8 = byte == 9 ? 1 : 0
         tabs &+= isTab
@@ -80,7 +81,7 @@ enum ListReport {
     }
   }
 
-  /// What stands for the kind of a profile that has none: its problem is in the role's place.
+  /// The text shown as the kind of a profile that has none; its problem is in the role's column.
   private static func without(kind row: ProfileListRow) -> String { row.isEmpty(.role) ? "settings" : "broken" }
 
   private static func escaped(_ row: ProfileListRow, _ now: Timestamp) -> [UInt8] {
@@ -145,7 +146,7 @@ enum ListReport {
     output.write("\n")
   }
 
-  /// A session as `list` and `show` write it; null where there never was one.
+  /// A session as `list` and `show` write it; null if there never was one.
   static func session(_ session: SessionRecord?, _ now: Timestamp, _ writer: inout JSONWriter) {
     guard let session else { return writer.null() }
     writer.object { writer in
@@ -162,7 +163,7 @@ enum ListReport {
 
   private static func state(_ row: ProfileRow, _ now: Timestamp) -> SessionState { row.state(at: now) }
 
-  /// Whether the agent renews the session unasked, as far as the vault's records tell: not while it is stopped.
+  /// Whether the agent renews the session on its own, as far as the vault's records show: not while it is stopped.
   private static func rotation(_ row: ProfileRow, _ now: Timestamp) -> String {
     if row.rotation == .off { return "off" }
     guard let session = row.session, session.endedAt == nil, row.attention == nil else { return "idle" }

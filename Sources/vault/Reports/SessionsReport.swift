@@ -2,7 +2,7 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// `vault sessions`: what was issued, how long it lived, and what ended it.
+/// `vault sessions`: the issued sessions, their lifetimes, and what ended them.
 enum SessionsReport {
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let profile = try arguments.single("PROFILE", required: false)

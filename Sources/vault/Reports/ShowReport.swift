@@ -3,7 +3,7 @@ import VaultBytes
 import VaultDatabase
 import VaultModel
 
-/// `vault show`: one profile, every setting with its place, and the way to its credentials.
+/// `vault show`: one profile, with the origin of every setting, and the chain to its credentials.
 enum ShowReport {
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let name = try arguments.profile()
@@ -16,7 +16,7 @@ enum ShowReport {
     do {
       chain = try resolver.chain(for: name)
     } catch {
-      // What the profile has is shown all the same; that it leads nowhere is the command's end.
+      // The profile's settings are shown anyway; the command then fails because the profile gives no credentials.
       if format == .table { showSettings(explanation) }
       throw error
     }
@@ -36,7 +36,7 @@ enum ShowReport {
     output.flush()
   }
 
-  /// - Throws: no input, with the name that was probably meant.
+  /// - Throws: no input, with the most similar name.
   static func requireProfile(_ name: String, _ reader: VaultReader) throws {
     if try reader.section(.profile, name) != nil { return }
     let names = try reader.profileNames()

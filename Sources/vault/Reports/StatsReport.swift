@@ -10,7 +10,7 @@ enum StatsReport {
     run: run
   )
 
-  /// Rows of a table for a person; JSON has all.
+  /// The row limit of a table for a user; JSON has all rows.
   private static let most = 15
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -61,7 +61,7 @@ enum StatsReport {
     table("rotation", ["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"], renewals, &output)
   }
 
-  /// One of the tables; in a pipe, which shows no headings, its name is each line's first cell, and nothing is left away.
+  /// One of the tables. A pipe shows no headings, so there the table's name is each line's first cell, and nothing is omitted.
   private static func table(
     _ name: String, _ titles: [String], _ rows: [[String]], most: Int = StatsReport.most, _ output: inout Output
   ) {
@@ -76,7 +76,7 @@ enum StatsReport {
 
   private static func counts(_ tally: Tally) -> [String] { [tally.calls, tally.deliveries, tally.failures].map { String($0) } }
 
-  /// A row for an hour in which something was done, with a bar on a terminal.
+  /// A row for each hour with activity, with a bar on a terminal.
   private static func hours(_ hours: [Tally]) -> [[String]] {
     let most = hours.map { $0.calls + $0.deliveries }.max() ?? 0
     return hours.enumerated().compactMap { hour, tally in

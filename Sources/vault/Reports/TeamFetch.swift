@@ -3,7 +3,7 @@ import Glibc
 import VaultDatabase
 import VaultModel
 
-/// Rows of the team's that `vault-team` fetches, one after the other as they come: memory stays the same however many there are.
+/// The team's rows that `vault-team` fetches, one at a time as they arrive: memory use does not depend on their number.
 final class TeamFetch {
   private let child: pid_t
   private let pipe: Int32
@@ -32,7 +32,7 @@ final class TeamFetch {
     waitpid(child, nil, 0)
   }
 
-  /// The times of the first and the last row of the log, as the server says.
+  /// The times of the first and the last row of the log, as reported by the server.
   func span() throws -> (first: Timestamp, last: Timestamp)? {
     while stream.span == nil, readMore() { try damageIsFailure { try stream.takeHeader() } }
     guard let span = stream.span else {
@@ -42,7 +42,7 @@ final class TeamFetch {
     return span.first.milliseconds == 0 ? nil : span
   }
 
-  /// Lends each row that makes sense, to its end.
+  /// Lends each valid row, to the end.
   func forEach(_ body: (AuditRowView) throws -> Void) throws {
     func take() throws {
       try damageIsFailure {
@@ -80,7 +80,7 @@ final class TeamFetch {
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
     isWaitedFor = true
-    // It has said itself what is wrong.
+    // `vault-team` has reported the error itself.
     if status & 0x7F == 0, let failed = ExitStatus(rawValue: status >> 8 & 0xFF), failed != .success {
       throw Told(exitStatus: failed)
     }
@@ -89,11 +89,11 @@ final class TeamFetch {
     }
   }
 
-  /// `vault-team` has told on standard error why there is no answer.
+  /// `vault-team` has reported on standard error why there is no answer.
   struct Told: Error { let exitStatus: ExitStatus }
 }
 
-/// The figures of a team's logs, from one pass over the rows as they come.
+/// The figures of a team's logs, from one pass over the rows as they arrive.
 final class TeamFigures: ReportSource {
   private let fetch: TeamFetch
   private let log: TeamLog
@@ -130,7 +130,7 @@ final class TeamFigures: ReportSource {
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth] { try sessions?.rotationHealth(filter) ?? [] }
   func profileUses() throws -> [ProfileUse] { try sessions?.profileUses() ?? [] }
 
-  /// The server has looked for the user and the session already, which have other names here.
+  /// The server has already filtered by user and session, which have other names here.
   func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
     var filter = filter
     filter.user = nil

@@ -4,7 +4,8 @@ import Glibc
 import VaultDatabase
 import VaultModel
 
-/// The logs of a whole team, from its PostgreSQL: `vault-team` fetches the rows that the filter wants, and every report runs over them.
+/// The logs of a whole team, from its PostgreSQL: `vault-team` fetches the rows that match the filter, and every report can use
+/// them.
 enum TeamSource {
   static let options = [
     OptionSpec("from", value: "URL", "read the team's PostgreSQL (postgresql://…) instead of this machine's log"),
@@ -12,7 +13,7 @@ enum TeamSource {
     OptionSpec("vault", value: "ID", "with --from: only rows of this vault (vlt_…)"),
   ]
 
-  /// The words for `vault-team` that fetch what a filter wants; nil where this machine's own log is to be read.
+  /// The `vault-team` arguments that fetch the rows for a filter; nil if this machine's own log is to be read.
   static func words(_ arguments: Arguments, _ filter: AuditFilter, forSums: Bool, _ paths: VaultPaths) throws -> [String]? {
     guard let address = arguments["from"] else {
       guard arguments["login"] == nil, arguments["vault"] == nil else {
@@ -39,9 +40,9 @@ enum TeamSource {
     return words
   }
 
-  /// Lends each row of the team's that a filter wants, in order; nothing is kept of them.
+  /// Lends each of the team's rows that match a filter, in order; keeps none of them.
   ///
-  /// - Returns: false where this machine's own log is to be read.
+  /// - Returns: false if this machine's own log is to be read.
   static func forEachLine(
     _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ body: (AuditRowView) throws -> Void
   ) throws -> Bool {
@@ -50,13 +51,13 @@ enum TeamSource {
     return true
   }
 
-  /// What figures are made of.
+  /// The source of the figures.
   static func figures(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> any ReportSource {
     guard let words = try words(arguments, filter, forSums: true, paths) else { return try VaultReader(path: paths.database) }
     return try TeamFigures(TeamFetch(words))
   }
 
-  /// An address goes to another program's command line only where no password stands in it.
+  /// An address may appear on another program's command line only if it contains no password.
   static func check(_ address: String) throws(Failure) {
     switch TeamAddress.fault(in: address) {
     case .notAnAddress:
@@ -70,7 +71,7 @@ enum TeamSource {
     }
   }
 
-  /// The files of libpq's that the settings name: none of them is taken from the environment.
+  /// The libpq files named by the settings: none is taken from the environment.
   static func files(_ settings: [String: Setting]) -> [String] {
     [(OwnSetting.auditPassfile, "passfile"), (.auditServiceFile, "service-file")].compactMap { setting, word in
       settings[setting.name]?.text.flatMap { $0.isEmpty ? nil : "--\(word)=\($0)" }
@@ -91,7 +92,7 @@ enum TeamSource {
     return child
   }
 
-  /// Becomes `vault-team`. Comes back only by an error.
+  /// Becomes `vault-team`. Returns only by throwing.
   static func become(_ words: [String]) throws(Failure) -> Never {
     let program = try program()
     var arguments: [UnsafeMutablePointer<CChar>?] = ([program] + words).map { strdup($0) } + [nil]

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// Writes ISO 8601 times, remembering the last: neighbours in a report often end in the same second.
+/// Writes ISO 8601 times and remembers the last: neighbouring times in a report are often in the same second.
 struct TimeCache {
   private var last: Timestamp?
   private var text: [UInt8] = []

@@ -1,7 +1,7 @@
 import Glibc
 import VaultModel
 
-/// Times as a person reads them, in the machine's zone.
+/// Times for a user, in the machine's time zone.
 enum TimeText {
   /// `14:03` today, `Nov 22 14:03` this year, `2025-11-22 14:03` before.
   static func local(_ moment: Timestamp?, now: Timestamp) -> String {
@@ -30,7 +30,7 @@ enum TimeText {
     return "\(seconds / 86_400)d"
   }
 
-  /// A moment as a person writes it: ISO 8601, a date, or a length before now (`2h`, `3d`), `today`, `yesterday`.
+  /// Parses a time as a user writes it: ISO 8601, a date, a duration before now (`2h`, `3d`), `today`, `yesterday`.
   static func moment(_ text: String, now: Timestamp) -> Timestamp? {
     if let moment = Timestamp(iso8601: text) { return moment }
     if text == "now" { return now }

@@ -2,9 +2,9 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// The person's web browser.
+/// The user's web browser.
 enum Browser {
-  /// Whether there is a desktop to show one, or a command that the person named.
+  /// Whether there is a desktop to show one, or a command configured by the user.
   static var isThere: Bool {
     for name in ["BROWSER", "WAYLAND_DISPLAY", "DISPLAY"] {
       if let value = variable(name), !value.isEmpty { return !commands.isEmpty }
@@ -12,7 +12,8 @@ enum Browser {
     return false
   }
 
-  /// The command lines of `BROWSER`, parted by colons and tried one after the other, as xdg-open and Python's webbrowser read it; else xdg-open.
+  /// The command lines in `BROWSER`, separated by colons and tried in order, as xdg-open and Python's webbrowser do; otherwise
+  /// xdg-open.
   private static var commands: [String] {
     let named = (variable("BROWSER") ?? "").split(separator: ":").map(String.init).filter { $0.contains { $0 != " " } }
     if !named.isEmpty { return named }
@@ -20,21 +21,22 @@ enum Browser {
     return folders.map { "\($0)/xdg-open" }.filter { access($0, X_OK) == 0 }
   }
 
-  /// What to run for a command line: `%s` is the address, which else comes last. A file whose path has blanks is no command line.
+  /// The words of a command line: `%s` is the address, which otherwise comes last. The path of an executable
+  /// file is taken as a whole, even with blanks.
   private static func words(_ command: String, _ url: String) -> [String] {
     if command.contains("/"), access(command, X_OK) == 0 { return [command, url] }
     let words = command.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
-    // No shell reads it, and so quotes around the address have nothing to do.
+    // No shell parses it, so quotes around the address must go.
     let filled = words.map { word in
       word.replacing("\"%s\"", with: url).replacing("'%s'", with: url).replacing("%s", with: url)
     }
     return filled == words ? words + [url] : filled
   }
 
-  /// Opens a page. What the browser prints is nobody's business here.
+  /// Opens a page. The browser's output is discarded.
   ///
   /// - Parameter url: only `https`, or `http` on this machine.
-  /// - Returns: whether it could be started.
+  /// - Returns: whether the browser could be started.
   static func open(_ url: String) -> Bool {
     guard url.hasPrefix("https://") || url.hasPrefix("http://127.0.0.1:") || url.hasPrefix("http://localhost:") else {
       return false

@@ -3,14 +3,15 @@ import Glibc
 import VaultBytes
 import VaultModel
 
-/// A list to choose several lines from, which one can type into to narrow it.
+/// A list to choose several lines from.
 ///
-/// Typing narrows, the arrows move, Tab marks a line, Ctrl-A all that are shown; Return takes the marked ones (or the one at the cursor).
+/// Typing narrows the list, the arrows move, Tab marks a line, Ctrl-A marks all lines shown; Return takes the marked ones (or the
+/// one at the cursor).
 struct MultiSelect {
   let lines: [String]
   let question: String
 
-  /// What a key does; kept apart from the terminal, so that it can be tested.
+  /// The effect of a key; separate from the terminal, so that it can be tested.
   struct State {
     let lines: [String]
     var filter = ""
@@ -23,7 +24,7 @@ struct MultiSelect {
       lowered = lines.map { $0.lowercased() }
     }
 
-    /// The lines that hold every word that was typed.
+    /// The lines that contain every typed word.
     var shown: [Int] {
       let words = filter.lowercased().split(separator: " ")
       return lines.indices.filter { index in words.allSatisfy { lowered[index].contains($0) } }
@@ -59,7 +60,7 @@ struct MultiSelect {
 
   enum Key: Equatable { case character(Character), backspace, up, down, mark, markAll, take, leave, other }
 
-  /// - Returns: the chosen lines' places; nil where the person left.
+  /// - Returns: the indices of the chosen lines; nil if the user left.
   func run() -> [Int]? {
     let terminal = sys_open("/dev/tty", O_RDWR, 0)
     guard terminal >= 0 else { return nil }
@@ -96,7 +97,7 @@ struct MultiSelect {
     write("\r\u{1B}[J", to: terminal)
   }
 
-  /// - Returns: how many rows it took.
+  /// - Returns: the number of rows it took.
   private func draw(_ state: State, over rows: Int, _ terminal: Int32) -> Int {
     var size = winsize()
     _ = ioctl(terminal, UInt(TIOCGWINSZ), &size)
@@ -121,7 +122,7 @@ struct MultiSelect {
 
   private func write(_ text: String, to terminal: Int32) { writeAll(text.utf8.span.bytes, to: terminal) }
 
-  /// What was pressed by now; several keys where they came at once.
+  /// The keys pressed so far; several if they arrived together.
   private static func keys(from terminal: Int32) -> [Key] {
     var bytes = [UInt8](repeating: 0, count: 256)
     let got = read(terminal, &bytes, bytes.count)
@@ -142,7 +143,7 @@ struct MultiSelect {
           continue
         }
         rest.removeFirst()
-        // Parameters, then the letter that says which key it is.
+        // Parameters, then the letter that identifies the key.
         while let parameter = rest.first, (0x20...0x3F).contains(parameter) { rest.removeFirst() }
         switch rest.popFirst() {
         case UInt8(ascii: "A"): keys.append(.up)

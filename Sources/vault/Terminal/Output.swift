@@ -6,7 +6,7 @@ import VaultModel
 struct Output: ~Copyable {
   private var buffer: [UInt8] = []
 
-  /// Whether everything is kept until the end, and then shown by a pager where it is longer than the screen.
+  /// Whether everything is kept until the end, and then shown by a pager if it is longer than the screen.
   private let isPaged: Bool
 
   init(isPaged: Bool = false) {
@@ -29,7 +29,7 @@ struct Output: ~Copyable {
     buffer.append(10)
   }
 
-  /// Sends what is there. A reader that has gone away (`vault list | head`) ends us quietly, as SIGPIPE would.
+  /// Writes the buffer. If the reader has gone away (`vault list | head`), exits silently, as with SIGPIPE.
   mutating func flush() {
     if isPaged, Pager.show(buffer) { return buffer.removeAll() }
     guard writeAll(buffer.span.bytes, to: 1) else {
@@ -41,7 +41,7 @@ struct Output: ~Copyable {
   }
 }
 
-/// What goes to standard error: two lines at most for an error, one for a notice.
+/// Messages on standard error: at most two lines for an error, one for a notice.
 enum Diagnostics {
   static func report(_ failure: Failure) {
     var text = "vault: \(safeText(failure.message))\n"
@@ -49,7 +49,7 @@ enum Diagnostics {
     write(text)
   }
 
-  /// - Parameter text: of ours, or of a program that a profile names, which may be a vault too.
+  /// - Parameter text: from this program, or from one that a profile names, which may be a vault too.
   static func notice(_ text: String) { write((text.hasPrefix("vault: ") ? "" : "vault: ") + safeText(text) + "\n") }
 
   static func write(_ text: String) { writeAll(text.utf8.span.bytes, to: 2) }

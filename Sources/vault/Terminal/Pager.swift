@@ -3,21 +3,21 @@ import Glibc
 import VaultBytes
 import VaultModel
 
-/// A table that is longer than the terminal, shown by the person's pager, as git does it.
+/// Shows a table that is longer than the terminal in the user's pager, as git does.
 ///
-/// `VAULT_PAGER` counts, then `PAGER`, then `less`; an empty one, `cat` and `--no-pager` mean none. Nothing of it is looked at while the
-/// output is short or no terminal.
+/// `VAULT_PAGER` takes precedence, then `PAGER`, then `less`; an empty one, `cat` and `--no-pager` mean none. None of these are
+/// read while the output is short or not on a terminal.
 enum Pager {
   static let option = OptionSpec("no-pager", "do not use a pager")
 
-  /// Whether a report of these arguments may go through a pager.
+  /// Whether a report with these arguments may go through a pager.
   static func isWanted(_ arguments: Arguments, _ format: ReportFormat) -> Bool {
     format == .table && Terminal.outputIsTerminal && !arguments.has(option.name)
   }
 
-  /// Shows a text that is longer than the screen.
+  /// Shows text that is longer than the screen.
   ///
-  /// - Returns: false where there is no pager, or the text fits; it is written as ever then.
+  /// - Returns: false if there is no pager, or the text fits; the caller then writes it as usual.
   static func show(_ text: [UInt8]) -> Bool {
     guard let rows = Terminal.rows, height(text, Terminal.width) >= rows, let command = command() else { return false }
     var ends: [Int32] = [0, 0]
@@ -27,7 +27,7 @@ enum Pager {
       return false
     }
     close(ends[0])
-    // It decides about Ctrl-C; and it may end before it has read everything.
+    // The pager handles Ctrl-C, and may end before it has read everything.
     let before = (signal(SIGINT, SIG_IGN), signal(SIGQUIT, SIG_IGN), signal(SIGPIPE, SIG_IGN))
     writeAll(text.span.bytes, to: ends[1])
     close(ends[1])
@@ -36,7 +36,7 @@ enum Pager {
     signal(SIGINT, before.0)
     signal(SIGQUIT, before.1)
     signal(SIGPIPE, before.2)
-    // A shell's word for a command that is not there, or cannot be run: nothing was shown.
+    // The shell's status for a command that is missing or cannot be run: nothing was shown.
     let code = status >> 8 & 0xFF
     return status & 0x7F != 0 || (code != 126 && code != 127)
   }
@@ -50,7 +50,7 @@ enum Pager {
     return folders.contains { access("\($0)/less", X_OK) == 0 } ? "less" : nil
   }
 
-  /// A pager is a command line, so that a shell starts it (`less -S`), as everywhere where PAGER counts.
+  /// A pager is a command line, so a shell starts it (`less -S`), as wherever PAGER is used.
   private static func start(_ command: String, reading input: Int32) -> pid_t? {
     setenv("LESS", "FRX", 0)
     setenv("LV", "-c", 0)
@@ -64,7 +64,7 @@ enum Pager {
     return posix_spawn(&child, "/bin/sh", &actions, nil, &words, sys_environment()) == 0 ? child : nil
   }
 
-  /// The rows of a screen that a text takes: a line that is wider than the screen has several.
+  /// The number of screen rows that a text takes: a line wider than the screen takes several.
   private static func height(_ text: [UInt8], _ width: Int) -> Int {
     var rows = 0
     var columns = 0
@@ -77,11 +77,11 @@ enum Pager {
         rows += max(1, (columns + width - 1) / width)
         columns = 0
       case 0x1B:
-        // A colour, which is all that tables have of these: it ends with a letter and has no width.
+        // A colour, the only escape sequence in tables: it ends with a letter and has no width.
         while index < text.count, !(0x40...0x5A).contains(text[index]), !(0x61...0x7E).contains(text[index]) { index += 1 }
         index += 1
       case 0x80...0xBF: break
-      // Where the scripts begin whose signs are two columns wide (UAX #11).
+      // The start of the scripts whose characters are two columns wide (UAX #11).
       case 0xE3...0xED, 0xF0: columns += 2
       default: columns += 1
       }

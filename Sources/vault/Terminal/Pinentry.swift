@@ -4,10 +4,10 @@ import VaultBytes
 import VaultModel
 import VaultWire
 
-/// Asks at the desktop where there is no terminal (an editor started us): GnuPG's pinentry, by its Assuan protocol
-/// (pinentry manual, "Protocol").
+/// Asks on the desktop if there is no terminal (for example, when started by an editor), through GnuPG's pinentry and its Assuan
+/// protocol (pinentry manual, "Protocol").
 enum Pinentry {
-  /// - Returns: what was typed; nil where there is no desktop or no pinentry, or the person closed it.
+  /// - Returns: the input; nil if there is no desktop or no pinentry, or the user closed it.
   static func ask(_ question: String) -> WireBuffer? {
     guard variable("DISPLAY")?.isEmpty == false || variable("WAYLAND_DISPLAY")?.isEmpty == false else { return nil }
     var toIt: [Int32] = [0, 0]
@@ -78,7 +78,7 @@ enum Pinentry {
 
   private static func say(_ command: String, to descriptor: Int32) { writeAll((command + "\n").utf8.span.bytes, to: descriptor) }
 
-  /// One line of what it says, in a buffer that is wiped.
+  /// One line of its output, in a buffer that is wiped.
   private static func line(_ descriptor: Int32) -> WireBuffer? {
     let line = WireBuffer(capacity: 4_096)
     var byte: UInt8 = 0
@@ -91,7 +91,7 @@ enum Pinentry {
     }
   }
 
-  /// Percent, carriage return and line feed, as Assuan wants it.
+  /// Escapes percent, carriage return and line feed, as Assuan requires.
   private static func escaped(_ text: String) -> String {
     safeText(text).replacing("%", with: "%25")
   }

@@ -3,12 +3,12 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// Puts the agent's questions to the person, or to where the person said that the answer is.
+/// Answers the agent's prompts: asks the user, or reads the answer from where the user said it is.
 enum Prompting {
   /// The frame that answers a prompt.
   ///
-  /// - Parameter takesCode: whether who runs the command could add `--mfa-code` to it.
-  /// - Throws: refused, where nobody can be asked.
+  /// - Parameter takesCode: whether `--mfa-code` could be added to the command.
+  /// - Throws: refused, if nobody can be asked.
   static func answer(_ prompt: Message, takesCode: Bool) throws -> WireBuffer {
     let question = prompt.text(.text) ?? "?"
     let kind = prompt.text(.promptKind) ?? ""
@@ -34,7 +34,7 @@ enum Prompting {
       return try writer.frame()
     }
     var answer = Terminal.canAsk ? Terminal.ask(question, echo: kind == "mfa") : Pinentry.ask(question)
-    // A code with a digit too few is a slip of the hand.
+    // A code with a missing digit is a typing error.
     for _ in 1..<3 where kind == "mfa" && answer.map({ !isCode($0) }) ?? false {
       Diagnostics.notice("an MFA code has six digits")
       answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
@@ -55,7 +55,8 @@ enum Prompting {
     typed.withBytes { $0.count == 6 && $0.allSatisfy { (48...57).contains($0) } }
   }
 
-  /// Asks whether a place may be sent secrets. A yes stands in the person's settings, where the agent looks; it takes nobody's word for it.
+  /// Asks whether an endpoint may be sent secrets. A yes is saved in the user's settings, where the agent reads it; the agent
+  /// accepts it from nowhere else.
   private static func agreesToTrust(_ prompt: Message, _ question: String) throws -> Bool {
     guard let name = prompt.text(.name), let setting = OwnSetting.all.first(where: { $0.name == name }),
       let value = prompt.text(.setting),
@@ -77,7 +78,7 @@ enum Prompting {
     }
   }
 
-  /// What the agent may know of our environment when it asks: the ways in which the SDKs are given an identity. Nothing else.
+  /// The environment variables that the agent may request: those that give the SDKs an identity. Nothing else.
   private static let identityVariables: Set<String> = [
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CREDENTIAL_EXPIRATION", "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -86,7 +87,7 @@ enum Prompting {
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
   ]
 
-  /// `NAME=value`, a zero between two of them.
+  /// `NAME=value` entries, separated by zeros.
   private static func variables(_ names: [String]) -> WireBuffer {
     let answer = WireBuffer(capacity: 4_096)
     for name in names where identityVariables.contains(name) {
@@ -98,8 +99,8 @@ enum Prompting {
     return answer
   }
 
-  /// All of our environment, for a program that a profile names and the agent runs for us: an entry, then a zero. The ways in which the SDKs
-  /// are given an identity stay here, and what would make the answer too long a message.
+  /// The environment, for a program that a profile names and the agent runs for this client: each entry is followed by a zero. The
+  /// variables that give the SDKs an identity are left out, as is anything that would make the answer too long for a message.
   private static func environment() -> WireBuffer {
     let answer = WireBuffer(capacity: 16_384)
     var next = sys_environment()
@@ -113,7 +114,7 @@ enum Prompting {
     return answer
   }
 
-  /// The first line behind `VAULT_PASSPHRASE_FD`; nil where the variable is not set.
+  /// The first line from the descriptor in `VAULT_PASSPHRASE_FD`; nil if the variable is not set.
   private static func passphraseFromDescriptor() throws -> WireBuffer? {
     guard let text = variable("VAULT_PASSPHRASE_FD"), !text.isEmpty else { return nil }
     guard let descriptor = PassphraseDescriptor.taken else {
@@ -125,7 +126,7 @@ enum Prompting {
 
 /// Secrets from a pipe or a file descriptor, never from the command line.
 enum SecretInput {
-  /// All of it.
+  /// The whole input.
   static func text(from descriptor: Int32, atMost most: Int, what: String) throws(Failure) -> WireBuffer {
     let text = WireBuffer(capacity: most + 1)
     while text.count <= most {
@@ -137,7 +138,7 @@ enum SecretInput {
     throw Failure("\(what): more than \(most / 1_024) KiB", exitStatus: .badData)
   }
 
-  /// The first line, without its end, 4 KiB at most.
+  /// The first line, without its line end, 4 KiB at most.
   static func line(from descriptor: Int32, what: String) throws(Failure) -> WireBuffer {
     let line = WireBuffer(capacity: 4_096)
     var byte: UInt8 = 0

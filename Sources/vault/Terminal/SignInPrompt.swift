@@ -3,11 +3,11 @@ import VaultBytes
 import VaultModel
 import VaultWire
 
-/// Shows a person where to sign in: the address, the code, a QR code on a terminal, and the page itself in a browser.
+/// Shows a user where to sign in: the address, the code, a QR code on a terminal, and the page itself in a browser.
 enum SignInPrompt {
   static func show(_ page: Message, opensBrowser: Bool) {
     let url = page.text(.text) ?? ""
-    // What stands on the browser's command line, every user of the machine can read.
+    // The browser's command line can be read by every user of the machine.
     let isOpen = opensBrowser && Browser.isThere && Browser.open(page.text(.endpoint) ?? url)
     if isOpen {
       Diagnostics.notice("your browser has opened to sign you in; if it has not, go to")
@@ -16,11 +16,11 @@ enum SignInPrompt {
     }
     Diagnostics.write("\n    \(safeText(url))\n\n")
     if let code = page.text(.name) { Diagnostics.notice("and compare this code:  \(code)") }
-    // For the phone in one's hand; the browser's own way back ends at this machine.
+    // For use with a phone; the browser's own redirect ends at this machine.
     if !isOpen, page.text(.name) != nil, isatty(2) == 1 { Diagnostics.write(drawn(page.texts(.item))) }
   }
 
-  /// Two rows of the code in a line of text, with the margin that ISO/IEC 18004 asks for.
+  /// Two rows of the QR code per line of text, with the margin that ISO/IEC 18004 requires.
   private static func drawn(_ rows: [String]) -> String {
     guard !rows.isEmpty else { return "" }
     let margin = 4
@@ -32,7 +32,7 @@ enum SignInPrompt {
     }
     var text = ""
     for row in stride(from: -margin, to: rows.count + margin, by: 2) {
-      // White on black whatever the terminal's colours are.
+      // White on black, whatever the terminal's colours.
       text += "  \u{1B}[30;107m"
       for column in -margin..<width + margin {
         switch (isDark(row, column), isDark(row + 1, column)) {

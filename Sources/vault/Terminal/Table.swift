@@ -1,11 +1,11 @@
 import VaultBytes
 import VaultModel
 
-/// How a report is written.
+/// The output format of a report.
 enum ReportFormat: String {
   case table, json, jsonl, csv
 
-  /// - Throws: usage, naming the formats that the command has.
+  /// - Throws: usage, naming the formats that the command supports.
   init(_ text: String?, allowed: [ReportFormat]) throws(Failure) {
     guard let text else {
       self = .table
@@ -19,7 +19,7 @@ enum ReportFormat: String {
   }
 }
 
-/// Rows for a person: aligned columns on a terminal, tab-separated plain text in a pipe.
+/// Rows for a user: aligned columns on a terminal, tab-separated plain text in a pipe.
 struct Table {
   private let titles: [String]
   private var rows: [[String]] = []
@@ -34,13 +34,13 @@ struct Table {
   /// Whether no row was ever added.
   private(set) var isEmpty = true
 
-  /// - Parameter cells: as many as there are titles; shown escaped.
+  /// - Parameter cells: one per title; shown escaped.
   mutating func add(_ cells: [String]) {
     rows.append(cells)
     isEmpty = false
   }
 
-  /// Writes the rows and forgets them: a second time those that were added since, under the same titles.
+  /// Writes the rows and drops them; a second call writes the rows added since, under the same titles.
   mutating func write(to output: inout Output) {
     defer {
       rows.removeAll()
@@ -69,7 +69,7 @@ struct Table {
   }
 }
 
-/// One row of CSV (RFC 4180). A cell that a spreadsheet would run as a formula gets an apostrophe before it.
+/// One row of CSV (RFC 4180). A cell that a spreadsheet would run as a formula is prefixed with an apostrophe.
 func csvRow(_ cells: [String]) -> String {
   cells.map { cell in
     var cell = safeText(cell)
@@ -80,7 +80,7 @@ func csvRow(_ cells: [String]) -> String {
 }
 
 extension String {
-  /// Every occurrence of `old` replaced; the standard library alone has no such thing.
+  /// Replaces every occurrence of `old`; the standard library has no such method.
   func replacing(_ old: Character, with new: String) -> String {
     reduce(into: "") { $0 += $1 == old ? new : String($1) }
   }

@@ -4,17 +4,17 @@ import VaultBytes
 import VaultModel
 import VaultWire
 
-/// The person's terminal, if there is one.
+/// The user's terminal, if there is one.
 enum Terminal {
   static var outputIsTerminal: Bool { isatty(1) == 1 }
 
-  /// Colour only on a terminal that wants it (no-color.org; `TERM=dumb`).
+  /// Colour only on a terminal that supports it (no-color.org; `TERM=dumb`).
   static var hasColour: Bool {
     guard outputIsTerminal, variable("NO_COLOR") ?? "" == "" else { return false }
     return variable("TERM") != "dumb"
   }
 
-  /// Whether a person can be asked: there is a controlling terminal to open.
+  /// Whether a user can be asked: there is a controlling terminal to open.
   static var canAsk: Bool {
     let descriptor = sys_open("/dev/tty", O_RDWR, 0)
     guard descriptor >= 0 else { return false }
@@ -22,24 +22,25 @@ enum Terminal {
     return true
   }
 
-  /// Columns of standard output, 80 where it does not say.
+  /// The columns of standard output; 80 if unknown.
   static var width: Int {
     var size = winsize()
     guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
 
-  /// Rows of standard output; nil where it does not say.
+  /// The rows of standard output; nil if unknown.
   static var rows: Int? {
     var size = winsize()
     guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
     return Int(size.ws_row)
   }
 
-  /// Asks on `/dev/tty`, so that standard input and output stay the program's own.
+  /// Asks on `/dev/tty`, so that standard input and output remain the program's own.
   ///
-  /// - Parameter echo: whether what is typed can be seen.
-  /// - Returns: the line without its end, in a buffer that wipes itself; nil where there is no terminal or it was ended (Ctrl-D).
+  /// - Parameter echo: whether the input is visible.
+  /// - Returns: the line without its line end, in a buffer that wipes itself; nil if there is no terminal or input was ended
+  ///   (Ctrl-D).
   static func ask(_ question: String, echo: Bool) -> WireBuffer? {
     let descriptor = sys_open("/dev/tty", O_RDWR, 0)
     guard descriptor >= 0 else { return nil }
@@ -48,8 +49,8 @@ enum Terminal {
     guard tcgetattr(descriptor, &before) == 0 else { return nil }
     var during = before
     if !echo { during.c_lflag &= ~tcflag_t(ECHO) }
-    // With echo off, Ctrl-C must not leave the terminal mute: it ends the line as a character (VEOL) and is honoured after the
-    // terminal is as it was.
+    // With echo off, Ctrl-C must not leave the terminal without echo: it ends the line as a character (VEOL) and takes effect after
+    // the terminal has been restored.
     during.c_lflag &= ~tcflag_t(ISIG)
     withUnsafeMutableBytes(of: &during.c_cc) { $0[Int(VEOL)] = interrupt }
     tcsetattr(descriptor, TCSAFLUSH, &during)
@@ -82,7 +83,7 @@ enum Terminal {
   }
 }
 
-/// A variable of our environment; nil where it is not set.
+/// A variable of this process's environment; nil if it is not set.
 func variable(_ name: String) -> String? {
   getenv(name).map { String(cString: $0) }
 }
