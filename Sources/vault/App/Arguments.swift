@@ -25,9 +25,9 @@ struct Arguments {
 
   /// - Parameters:
   ///   - words: the whole argument vector.
+  ///   - start: the first word after the command's name.
   ///   - commandAfter: how many positional words precede a command that is not parsed here; nil if there is none.
   ///   - isNamed: whether the environment supplies the words before the command if they are missing.
-  ///   - isNamed: whether the environment says what the words before the command would, where there are none.
   init(_ words: [String], from start: Int, options: [OptionSpec], commandAfter: Int? = nil, isNamed: Bool = false)
     throws(Failure)
   {
