@@ -5,51 +5,51 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// Serves credentials to programs by the container credentials protocol, on loopback (AWS SDKs and Tools Reference Guide, "Container
-/// credential provider"). Each program has a token of its own, which is worth nothing once the program has ended.
+/// Serves credentials to programs by the container credentials protocol, on loopback (AWS SDKs and Tools Reference Guide,
+/// "Container credential provider"). Each program has its own token, which is worthless once the program has ended.
 ///
-/// What is served lies ready: a request costs a look-up. Where it is due, or nothing is there, which is so after a suspend, an outage or a
-/// lock, the request has it made and waits a moment for that. The port is closed while nobody has a lease.
+/// Credentials are served from memory: a request costs one look-up. If the session is due or missing (after a suspend, an outage or
+/// a lock), the request starts a renewal and waits for it briefly. The port is closed while there is no lease.
 final class CredentialEndpoint: Sendable {
   static let path = "/credentials"
 
-  /// What a program needs to ask.
+  /// What a program needs in order to ask.
   struct Lease: Sendable {
     let id: String
     let url: String
     let port: Int
     let token: SecretBytes
-    /// What the token is known by.
+    /// Identifies the token.
     let tokenHash: [UInt8]
-    /// Where the token stands instead of in the program's environment: for a container, into which the file is mounted.
+    /// The file with the token, if the token is not in the program's environment: for a container, into which the file is mounted.
     var tokenFile: String?
   }
 
-  /// Lies ready: the answer of every request until the next session.
+  /// The response to every request until the next session.
   private struct Ready {
     let response: LoopbackServer.Response
     let expiresAt: Timestamp
-    /// From when on a request has a new one made.
+    /// From this moment on, a request starts a renewal.
     let renewsAt: Timestamp
   }
 
-  /// What is done about a session that is due.
+  /// The state of renewing a session that is due.
   private enum Renewal {
-    /// Nothing, and nothing before this moment.
+    /// No renewal is running, and none starts before this moment.
     case none(until: Timestamp)
     case begun
-    /// Nobody waits any more for what has begun.
+    /// A renewal is running, but requests no longer wait for it.
     case slow
   }
 
   private struct Entry {
     let id: String
     let port: Int
-    /// Nil while the vault is locked, or the agent has only just begun.
+    /// Nil while the vault is locked, or if the agent has just started.
     var ready: Ready?
     var requests = 0
     var renewal = Renewal.none(until: Timestamp(milliseconds: 0))
-    /// In a row, without a new session.
+    /// Failed renewals in a row.
     var failures = 0
     var waits: [LoopbackServer.Wait] = []
 
@@ -61,22 +61,22 @@ final class CredentialEndpoint: Sendable {
     }
   }
   private struct State {
-    /// By the hash of the token: what is compared is never the token itself.
+    /// Keyed by the token's hash: the token itself is never compared.
     var entries: [[UInt8]: Entry] = [:]
-    /// By their ports: one, unless that of programs from before the agent's start could not be had at once.
+    /// Keyed by port. There is one, unless the port of the programs from before the agent's start was not free at once.
     var servers: [Int: LoopbackServer] = [:]
   }
   private let state = Mutex(State())
-  /// Who was turned away.
+  /// Records rejected requests.
   let rejections: RejectionMonitor
   private let clock: any WallClock
   private let limits = LoopbackServer.Limits(connections: 512, idle: 10, memory: 16 * 1_024)
 
   private let tokenFolder: String
-  /// Makes a new session for a lease, and ends with ``settle(_:)``.
+  /// Renews the session of a lease, and ends with ``settle(_:)``.
   private let renew = Mutex<(@Sendable (_ lease: String) -> Void)?>(nil)
 
-  /// - Parameter tokenFolder: for tokens in files; in memory (`XDG_RUNTIME_DIR`), and ours alone.
+  /// - Parameter tokenFolder: the folder for token files: in memory (`XDG_RUNTIME_DIR`) and private to the vault.
   init(clock: any WallClock, tokenFolder: String) {
     self.clock = clock
     rejections = RejectionMonitor(clock: clock)
@@ -85,12 +85,12 @@ final class CredentialEndpoint: Sendable {
 
   var count: Int { state.withLock { $0.entries.count } }
 
-  /// Names what is done where a request finds its session due.
+  /// Sets the action for a request that finds its session due.
   func observeDue(_ renew: @escaping @Sendable (_ lease: String) -> Void) { self.renew.withLock { $0 = renew } }
 
-  /// Opens a lease; with the first one the port.
+  /// Opens a lease, and the port with the first one.
   ///
-  /// - Parameter renewsAt: from when on the credentials are due; nil for some that are good to their end.
+  /// - Parameter renewsAt: when the credentials become due; nil if they are good until they expire.
   func open(_ credential: Credential, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }
     let hash = token.withBytes { EndpointRequest.hash($0) }
@@ -107,15 +107,15 @@ final class CredentialEndpoint: Sendable {
       id: id, url: "http://127.0.0.1:\(port)\(Self.path)", port: port, token: token, tokenHash: hash, tokenFile: file)
   }
 
-  /// Opens all leases that a former agent had at a port again; they are asleep until ``update(_:_:)``. The port is never open while one of
-  /// them is unknown, since what is told "unknown token" does not ask again.
+  /// Reopens all leases that a former agent had at a port; they are asleep until ``update(_:_:)``. The port is never open while one
+  /// of them is unknown, since a program that is told "unknown token" does not ask again.
   ///
-  /// - Throws: where the port cannot be had.
+  /// - Throws: if the port cannot be opened.
   func reopen(_ leases: [(id: String, tokenHash: [UInt8])], port: Int) throws(AgentError) {
     guard !leases.isEmpty else { return }
     try state.withLock { state throws(AgentError) in
       if state.servers[port] == nil { state.servers[port] = try makeServer(port) }
-      // Who asks meanwhile waits for the lock.
+      // A request that arrives meanwhile waits for the lock.
       for lease in leases { state.entries[lease.tokenHash] = Entry(id: lease.id, port: port) }
     }
   }
@@ -125,7 +125,7 @@ final class CredentialEndpoint: Sendable {
     return Ready(response: Self.response(credential), expiresAt: expiresAt, renewsAt: renewsAt ?? expiresAt)
   }
 
-  /// Changes a lease; who waited for it goes on where `ends` says so of what it has become.
+  /// Changes a lease. Requests that wait for it continue if `ends` returns true for the changed lease.
   private func change(_ id: String, _ body: (inout Entry) -> Void, ends: (Entry) -> Bool) {
     let waits = state.withLock { state -> [LoopbackServer.Wait] in
       guard let hash = state.entries.first(where: { $0.value.id == id })?.key, var entry = state.entries[hash] else { return [] }
@@ -137,7 +137,7 @@ final class CredentialEndpoint: Sendable {
     for wait in waits { wait.end() }
   }
 
-  /// Puts new credentials in the place of those that a lease serves.
+  /// Replaces the credentials that a lease serves.
   func update(_ id: String, _ credential: Credential, renewsAt: Timestamp?) {
     let (ready, now) = (ready(credential, renewsAt), clock.now())
     change(id) {
@@ -147,7 +147,7 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  /// A new session is on its way to a lease: requests wait for it from now on.
+  /// A renewal for a lease has started: requests wait for it from now on.
   func begin(_ id: String) {
     change(id) {
       $0.renewal = .begun
@@ -156,9 +156,9 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  /// What was begun for a lease has come to its end.
+  /// The renewal for a lease has ended.
   ///
-  /// - Parameter isLocked: nobody was asked for a session.
+  /// - Parameter isLocked: no session was requested, because the vault is locked.
   func settle(_ id: String, isLocked: Bool) {
     let now = clock.now()
     change(id) { entry in
@@ -169,7 +169,7 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  /// Nobody is to wait any longer for what has begun.
+  /// Requests stop waiting for the running renewal.
   func losePatience(_ id: String) {
     change(id) {
       if case .begun = $0.renewal { $0.renewal = .slow }
@@ -178,7 +178,7 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  /// Something has changed for which renewals failed: the next request for each lease may begin one, however many did before.
+  /// The cause of failed renewals may have changed: the next request for each lease may start one, however many have failed.
   func endPauses() {
     state.withLock { state in
       for (hash, entry) in state.entries {
@@ -189,9 +189,9 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  /// Forgets what the leases serve, until each is given something again.
+  /// Forgets the credentials of leases until ``update(_:_:)``.
   ///
-  /// - Parameter leases: which; nil for all.
+  /// - Parameter leases: the leases to put to sleep; nil for all.
   func sleep(_ leases: Set<String>? = nil) {
     state.withLock { state in
       for (hash, entry) in state.entries where leases?.contains(entry.id) ?? true { state.entries[hash]?.ready = nil }
@@ -200,12 +200,12 @@ final class CredentialEndpoint: Sendable {
 
   func isAsleep(_ id: String) -> Bool { state.withLock { $0.entries.values.contains { $0.id == id && $0.ready == nil } } }
 
-  /// The leases that have nothing to serve.
+  /// The leases that have no credentials to serve.
   var asleep: [String] { state.withLock { state in state.entries.values.filter { $0.ready == nil }.map(\.id) } }
 
-  /// Ends a lease; with the last one the port is closed.
+  /// Ends a lease, and closes the port with the last one.
   ///
-  /// - Returns: how many requests it had; nil where it had ended.
+  /// - Returns: the number of requests it had; nil if it had already ended.
   func close(_ id: String) -> Int? {
     unlink(LeaseToken.path(tokenFolder, lease: id))
     let (entry, server) = state.withLock { state -> (Entry?, LoopbackServer?) in
@@ -215,12 +215,12 @@ final class CredentialEndpoint: Sendable {
       return (entry, state.servers.removeValue(forKey: entry.port))
     }
     for wait in entry?.waits ?? [] { wait.end() }
-    // The last reference: it waits for its thread, which may want the lock.
+    // Releasing the last reference waits for the server's thread, which may need the lock.
     _ = server
     return entry?.requests
   }
 
-  /// Closes the ports. The programs that still run are the next agent's.
+  /// Closes the ports. The next agent takes over the programs that are still running.
   func closeAll() {
     let servers = state.withLock { state in
       defer { state = State() }
@@ -229,7 +229,7 @@ final class CredentialEndpoint: Sendable {
     _ = servers
   }
 
-  /// Takes away the files of tokens that open nothing any more.
+  /// Removes token files that are no longer valid.
   func removeTokenFiles(except leases: Set<String>) {
     for name in LeaseToken.names(in: tokenFolder) where !leases.contains(LeaseToken.lease(name)) {
       unlink(tokenFolder + "/" + name)
@@ -258,12 +258,12 @@ final class CredentialEndpoint: Sendable {
     return .now(answer(entry))
   }
 
-  /// The lease of a token, and, where its session is due and may be made anew now, the wait for that; `begins` where this request is the
-  /// first.
+  /// The lease of a token. If its session is due and may be renewed now, also the wait for the renewal; `begins` is true if this
+  /// request is the first.
   private func find(_ hash: [UInt8], _ hasWaited: Bool) -> (entry: Entry, wait: LoopbackServer.Wait?, begins: Bool)? {
     let now = clock.now()
     return state.withLock { state -> (Entry, LoopbackServer.Wait?, Bool)? in
-      // Looked up by the hash of a random token, of which the time that it takes tells nothing; what is found is compared in constant time.
+      // The look-up is by the hash of a random token, so its timing reveals nothing. The match is compared in constant time.
       guard let place = state.entries.index(forKey: hash) else { return nil }
       let (match, entry) = state.entries[place]
       guard EndpointRequest.areEqual(match, hash) else { return nil }
@@ -294,7 +294,7 @@ final class CredentialEndpoint: Sendable {
     return ready.response
   }
 
-  /// Turns a request away that no program of ours would make.
+  /// Rejects a request that no program of the vault's would make.
   private func deny(_ status: UInt32, _ text: String) -> LoopbackServer.Response {
     rejections.record(text)
     return Self.refusal(status, "AccessDenied", text)

@@ -5,35 +5,36 @@ import VaultStore
 
 /// Credentials files with the current keys of profiles, for programs that read nothing else.
 ///
-/// Only marked lines of ours are touched; what stands there is taken out at unlinking, at a lock, and when the agent ends. A file that
-/// cannot be written now is tried again, and nothing else waits for it.
+/// Only lines that the vault has marked are changed. Keys are removed on unlinking, on locking and when the agent ends. A file that
+/// cannot be written is retried, and nothing else waits for it.
 actor CredentialFiles {
-  /// Seconds between two tries to write a file.
+  /// Seconds between two attempts to write a file.
   static let pause: Int64 = 30
   private let clock: any WallClock
   private var open: [String: CredentialsLink] = [:]
-  /// How each was linked, through a lock as well: an endpoint may be known from the environment of that command alone.
+  /// The request that made each link, kept through a lock: an endpoint may be known only from the environment of that command.
   private var requests: [String: CredentialRequest] = [:]
-  /// That stands beside the keys, since who takes a profile from the file alone has no other.
+  /// Written next to the keys, since a program that takes a profile from the file alone has no other region.
   private var regions: [String: String] = [:]
-  /// What could not be written yet; the newest only, so that a late try never puts an older session in the place of a newer one.
+  /// Keys that are not written yet. Only the newest are kept, so that a late attempt never replaces a newer session with an older
+  /// one.
   private var unwritten: [String: Credential] = [:]
-  /// Whose keys could not be taken out yet.
+  /// Links whose keys are not removed yet.
   private var leaving: Set<CredentialsLink> = []
 
   init(clock: any WallClock) { self.clock = clock }
 
-  /// The schedule's name for what a link wants.
+  /// The schedule's name for a link.
   static func lease(_ link: CredentialsLink) -> String { "file:\(link.path)\n\(link.section)" }
 
   func has(_ lease: String) -> Bool { open[lease] != nil }
 
-  /// How a link's keys are asked for when nobody waits for them; nil where an agent before this one knew it.
+  /// The request for a link's keys when nobody waits for them; nil if the link was made under an earlier agent.
   func request(_ link: CredentialsLink) -> CredentialRequest? { requests[Self.lease(link)]?.for(link.profile) }
 
   /// Writes a new link's keys.
   ///
-  /// - Throws: why the file cannot be written, or that it has a section of that name which is not ours.
+  /// - Throws: if the file cannot be written, or has a section of that name that the vault did not write.
   func add(_ link: CredentialsLink, _ credential: Credential, region: String?, _ request: CredentialRequest) throws {
     let lease = Self.lease(link)
     let before = regions[lease]
@@ -46,20 +47,21 @@ actor CredentialFiles {
     open[lease] = link
   }
 
-  /// Makes room for a link whose keys are yet to come, unless it has some; ``forget(_:)`` and ``clear(_:)`` take it away again.
+  /// Reserves a place for a link whose keys are still to come, unless it has keys; ``forget(_:)`` and ``clear(_:)`` remove it
+  /// again.
   func expect(_ link: CredentialsLink) -> Bool {
     let isNew = open[Self.lease(link)] == nil
     open[Self.lease(link)] = link
     return isNew
   }
 
-  /// Writes the first keys after a start or an unlocking, if the link is still there.
+  /// Writes the first keys after a start or an unlock, if the link still exists.
   func fill(_ link: CredentialsLink, _ credential: Credential, region: String?) {
     regions[Self.lease(link)] = region
     update(Self.lease(link), credential)
   }
 
-  /// Writes the keys that are a link's from now on, if it is still there.
+  /// Writes a link's new keys, if the link still exists.
   func update(_ lease: String, _ credential: Credential) {
     guard let link = open[lease] else { return }
     let isWaiting = unwritten.removeValue(forKey: lease) != nil
@@ -73,7 +75,7 @@ actor CredentialFiles {
   }
 
   private func tryAgain(_ lease: String) {
-    // Awaited by nobody: it ends by itself.
+    // Not awaited: it ends by itself.
     Task(executorPreference: AgentExecutor.current) { [clock] in
       try? await clock.sleep(until: clock.now().adding(seconds: Self.pause))
       await self.again(lease)
@@ -85,39 +87,39 @@ actor CredentialFiles {
     update(lease, credential)
   }
 
-  /// Takes a link's keys out of its file for good.
+  /// Removes a link's keys from its file for good.
   func forget(_ link: CredentialsLink) throws {
     try remove(link)
     requests[Self.lease(link)] = nil
     regions[Self.lease(link)] = nil
   }
 
-  /// Takes a link's keys out of its file.
+  /// Removes a link's keys from its file.
   private func remove(_ link: CredentialsLink) throws {
     open[Self.lease(link)] = nil
     unwritten[Self.lease(link)] = nil
     try takeOut(link)
   }
 
-  /// Takes a link's keys out of its file until there are others; the link stays.
+  /// Removes a link's keys from its file until there are new ones; the link stays.
   func empty(_ lease: String) {
     unwritten[lease] = nil
     if let link = open[lease] { clear(link) }
   }
 
-  /// Takes a link's keys out of its file; what fails is tried again until it does not.
+  /// Removes a link's keys from its file, and retries until that succeeds.
   private func clear(_ link: CredentialsLink) {
     do { try takeOut(link) } catch {
       AgentLog.write("\(link.path): \(Failure(error).message)")
       guard leaving.insert(link).inserted else { return }
-      // Awaited by nobody: it ends by itself.
+      // Not awaited: it ends by itself.
       Task(executorPreference: AgentExecutor.current) { await self.clearLater(link) }
     }
   }
 
   private func clearLater(_ link: CredentialsLink) async {
     var pause: Int64 = 1
-    // Until new keys take the place of the old ones.
+    // Until new keys replace the old ones.
     while leaving.contains(link) {
       try? await clock.sleep(until: clock.now().adding(seconds: pause))
       pause = min(2 * pause, Self.pause)
@@ -135,10 +137,10 @@ actor CredentialFiles {
     leaving.remove(link)
   }
 
-  /// Takes all keys out of their files.
+  /// Removes all keys from their files.
   ///
-  /// - Parameter links: those that an agent before this one may have left, too.
-  /// - Returns: the schedule's names of those that were open.
+  /// - Parameter links: links whose keys an earlier agent may have left behind.
+  /// - Returns: the schedule's names of the links that were open.
   func clear(_ links: [CredentialsLink] = []) -> [String] {
     let leases = Array(open.keys)
     for link in Set(links + open.values) {

@@ -1,14 +1,14 @@
 import Glibc
 import VaultSecrets
 
-/// A request for credentials, as a program of ours makes it.
+/// A request for credentials, as the vault's programs make it.
 struct EndpointRequest {
-  /// Why a request is none.
+  /// Why a request is invalid.
   struct Refusal: Error {
     let status: UInt32
     let code: String
     let text: String
-    /// No program of ours would make it.
+    /// No program of the vault's would make it.
     var isHostile = false
 
     static func hostile(_ status: UInt32, _ text: String) -> Refusal {
@@ -16,12 +16,12 @@ struct EndpointRequest {
     }
   }
 
-  /// What the token is known by.
+  /// Identifies the token.
   let tokenHash: [UInt8]
 
-  /// Looks at everything in a request but whose token it has.
+  /// Validates the request; does not look up the token.
   ///
-  /// - Parameter port: the one that it came to.
+  /// - Parameter port: the port at which it arrived.
   init(_ request: LoopbackServer.Request, port: Int) throws(Refusal) {
     guard request.path == CredentialEndpoint.path, !request.hasQuery else {
       throw Refusal(status: 404, code: "NotFound", text: "nothing is here")
@@ -29,7 +29,7 @@ struct EndpointRequest {
     guard request.method == "GET" else { throw Refusal(status: 405, code: "MethodNotAllowed", text: "only GET is taken") }
     var headers = Headers()
     request.forEachHeader { headers.take($0, $1) }
-    // A name that some page made point here (DNS rebinding), and whatever a browser sends, is nobody who has a token.
+    // A host name that a web page made point here (DNS rebinding) and anything that a browser sends come from no holder of a token.
     guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { throw .hostile(403, "wrong host") }
     guard !headers.isBrowser else { throw .hostile(403, "no browser is served") }
     guard !headers.hasBody else { throw Refusal(status: 400, code: "BadRequest", text: "no body is taken") }
@@ -37,7 +37,7 @@ struct EndpointRequest {
     tokenHash = headers.tokenHash
   }
 
-  /// What of a request's headers decides.
+  /// The headers that the validation needs.
   private struct Headers {
     var hosts = 0
     var host = ""
@@ -72,7 +72,7 @@ struct EndpointRequest {
     }
   }
 
-  /// In constant time.
+  /// Compares in constant time.
   static func areEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
     one.withUnsafeBytes { one in other.withUnsafeBytes { constantTimeEqual(one, $0) } }
   }

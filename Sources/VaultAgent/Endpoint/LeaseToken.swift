@@ -3,16 +3,16 @@ import Glibc
 import VaultModel
 import VaultSecrets
 
-/// The token of a lease in a file (`AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`): without a line break, which the SDKs would send along.
+/// The token of a lease in a file (`AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`): without a line break, which the SDKs would send too.
 enum LeaseToken {
   private static let shutdown = ".token"
 
   static func path(_ folder: String, lease: String) -> String { folder + "/" + lease + shutdown }
 
-  /// The lease that a token file is of.
+  /// The lease to which a token file belongs.
   static func lease(_ name: String) -> String { String(name.dropLast(shutdown.utf8.count)) }
 
-  /// - Returns: its path.
+  /// - Returns: the file's path.
   static func write(_ token: SecretBytes, to folder: String, lease: String) throws(AgentError) -> String {
     let path = path(folder, lease: lease)
     let file = sys_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

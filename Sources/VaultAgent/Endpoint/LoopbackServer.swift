@@ -5,19 +5,19 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-// The one file that calls libmicrohttpd.
+// The only file that calls libmicrohttpd.
 
-/// A small HTTP server on 127.0.0.1, on a thread of its own.
+/// A small HTTP server on 127.0.0.1, on its own thread.
 ///
-/// Requests without a body only; what is asked is answered at once, or waits without holding up others.
+/// It takes requests without a body only. A request is answered at once, or waits without blocking others.
 final class LoopbackServer: Sendable {
-  /// A request as it came; nothing in it has been believed yet. Good until it is answered.
+  /// A request as received, not validated. Usable until it is answered.
   struct Request {
     fileprivate let connection: OpaquePointer
     let method: String
     let path: String
 
-    /// Shows each header as it stands, without a copy of it.
+    /// Passes each header to `body`, without a copy.
     func forEachHeader(_ body: (_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) -> Void) {
       LoopbackServer.forEach(MHD_ValueKind.HEADER_KIND, of: connection, body)
     }
@@ -29,7 +29,7 @@ final class LoopbackServer: Sendable {
       return values
     }
 
-    /// The one value of a query's name, decoded; nil where there is none, or more.
+    /// The single value of a query parameter, decoded; nil if there is none, or more than one.
     func only(_ name: String) -> String? {
       var values: [String] = []
       LoopbackServer.forEach(MHD_ValueKind.GET_ARGUMENT_KIND, of: connection) { key, value in
@@ -45,13 +45,13 @@ final class LoopbackServer: Sendable {
     }
   }
 
-  /// An answer, made once and good for any number of requests.
+  /// A response, built once and usable for any number of requests.
   final class Response: Sendable {
     let status: UInt32
-    /// Sound to share: libmicrohttpd counts who uses it, and never changes it once it is made.
+    /// Safe to share: libmicrohttpd counts its references, and never changes it once it is built.
     fileprivate nonisolated(unsafe) let form: OpaquePointer?
 
-    /// - Parameter headers: beside those that every answer has.
+    /// - Parameter headers: in addition to those of every response.
     init(
       status: UInt32, type: String = "text/plain; charset=utf-8", body: SecretBytes, headers: [(name: String, value: String)] = []
     ) {
@@ -67,23 +67,23 @@ final class LoopbackServer: Sendable {
     deinit { if let form { MHD_destroy_response(form) } }
   }
 
-  /// What becomes of a request.
+  /// How a request is answered.
   enum Answer {
     case now(Response)
-    /// It is asked again at the end of the wait, and answered then.
+    /// The handler is called again at the end of the wait, and answers then.
     case later(Wait)
   }
 
-  /// The wait of a request for its answer. Nothing blocks meanwhile.
+  /// A request's wait for its response. Nothing blocks meanwhile.
   final class Wait: Sendable {
-    /// The connection's address; nil before the wait has begun and once it is over.
+    /// The connection's address; nil before the wait starts and after it ends.
     private let state = Mutex<(connection: UInt?, isOver: Bool)>((nil, false))
 
-    /// Ends the wait, from any thread. What comes after the first time does nothing.
+    /// Ends the wait, from any thread. Further calls do nothing.
     func end() {
       state.withLock { state in
         state.isOver = true
-        // It is there until it goes on: a connection that waits is not even looked at.
+        // The connection exists until it is resumed: libmicrohttpd does not even poll a suspended one.
         if let connection = state.connection { MHD_resume_connection(OpaquePointer(bitPattern: connection)) }
         state.connection = nil
       }
@@ -97,31 +97,32 @@ final class LoopbackServer: Sendable {
     }
   }
 
-  /// What the server may cost.
+  /// Limits on the server's resources.
   struct Limits: Sendable {
-    /// With the last quarter of them the oldest ends for each new one: who only holds connections keeps nobody out.
+    /// In the last quarter of these, the oldest connection is closed for each new one, so that idle connections cannot block
+    /// others.
     var connections: UInt32 = 16
-    /// Seconds without a byte.
+    /// Idle timeout in seconds.
     var idle: UInt32 = 10
     /// Bytes for the headers of one request.
     var memory = 16 * 1_024
   }
 
-  /// Who is connected, by the order in which they came.
+  /// The connections, in the order in which they arrived.
   private struct Guests {
     var sockets: [Int: Int32] = [:]
     var latest = 0
   }
 
   private final class Handler: Sendable {
-    /// The last of what it is told: the request has waited, and is answered now.
+    /// The last argument: whether the request has waited, and must be answered now.
     let answer: @Sendable (Request, Int, Bool) -> Answer
     private let rootToo: Bool
     private let turnedAway: @Sendable (LoopbackPeer) -> Void
     private let crowd: UInt32
     private let guests = Mutex(Guests())
     private let boundPort = Atomic(0)
-    /// By the addresses of their connections; nil once the server ends.
+    /// Keyed by the connection's address; nil once the server ends.
     private let waits = Mutex<[UInt: Wait]?>([:])
 
     init(
@@ -138,7 +139,7 @@ final class LoopbackServer: Sendable {
       guests.withLock { guests in
         if guests.sockets.count >= crowd, let oldest = guests.sockets.min(by: { $0.key < $1.key }) {
           guests.sockets[oldest.key] = nil
-          // The server sees its end, and closes it.
+          // The server notices the end, and closes it.
           sys_end_connection(oldest.value)
         }
         guests.latest += 1
@@ -166,7 +167,7 @@ final class LoopbackServer: Sendable {
       }
     }
 
-    /// The server ends: nothing waits any more.
+    /// The server ends: all waits end.
     func endWaits() {
       let last = waits.withLock { waits in
         defer { waits = nil }
@@ -187,16 +188,17 @@ final class LoopbackServer: Sendable {
     }
   }
 
-  /// Sound to share: libmicrohttpd's own functions lock, and it is stopped once, in `deinit`.
+  /// Safe to share: libmicrohttpd's functions lock, and it is stopped once, in `deinit`.
   private nonisolated(unsafe) let server: OpaquePointer
   private let handler: Handler
   let port: Int
 
   /// - Parameters:
-  ///   - port: 0 for one that the kernel chooses.
-  ///   - rootToo: takes root's connections beside our own user's; all others are closed without an answer.
-  ///   - turnedAway: told of each that is closed.
-  ///   - answer: called on the server's thread, with the port and whether the request has waited; what has waited is answered now.
+  ///   - port: 0 to let the kernel choose one.
+  ///   - rootToo: accepts root's connections as well as the agent's own user's; all others are closed without a response.
+  ///   - turnedAway: called for each connection that is closed.
+  ///   - answer: called on the server's thread, with the port and whether the request has waited; a request that has waited must be
+  ///     answered now.
   init(
     limits: Limits = Limits(), port: Int = 0, rootToo: Bool = false, turnedAway: @escaping @Sendable (LoopbackPeer) -> Void,
     answer: @escaping @Sendable (Request, Int, Bool) -> Answer
@@ -235,7 +237,7 @@ final class LoopbackServer: Sendable {
     MHD_stop_daemon(server)
   }
 
-  /// A server that answers everything at once.
+  /// A server that answers every request at once.
   convenience init(
     turnedAway: @escaping @Sendable (LoopbackPeer) -> Void, answer: @escaping @Sendable (Request, Int) -> Response
   ) throws(AgentError) {
@@ -247,12 +249,12 @@ final class LoopbackServer: Sendable {
     _ method: UnsafePointer<CChar>?, _ size: UnsafeMutablePointer<Int>?, _ state: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
   ) -> MHD_Result {
     guard let context, let connection, let url, let method, let size, let state else { return .NO }
-    // Called first with the headers alone; to answer then would close the connection.
+    // The first call has the headers only; a response at this point would close the connection.
     if state.pointee == nil {
       state.pointee = context
       return .YES
     }
-    // A body is passed over, piece by piece.
+    // A body is discarded, piece by piece.
     if size.pointee > 0 {
       size.pointee = 0
       return .YES

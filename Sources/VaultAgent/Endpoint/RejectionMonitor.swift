@@ -1,12 +1,13 @@
 import Synchronization
 import VaultModel
 
-/// Counts who is turned away on loopback, and tells of it once for many: of another user's connection at once, of requests
-/// that no program of ours would make when there are sixteen within a minute; then not again for a minute.
+/// Counts rejected requests on loopback, and reports many of them once. Another user's connection is reported at once; requests
+/// that no program of the vault's would make are reported when there are sixteen within a minute. The next report follows after a
+/// minute at the earliest.
 ///
-/// Nobody is locked out by it. A token of 256 bits cannot be guessed, and whoever could lock a program out by guessing had a way to stop it.
+/// It locks nobody out. A token of 256 bits cannot be guessed, and a lockout would let an attacker stop a program by guessing.
 final class RejectionMonitor: Sendable {
-  /// Requests within ``window`` seconds of which is told.
+  /// The number of requests within ``window`` seconds that is reported.
   static let many = 16
   static let window: Int64 = 60
 
@@ -20,7 +21,7 @@ final class RejectionMonitor: Sendable {
   }
   private struct State {
     var requests = Count()
-    /// When a user's connection was told of last, where it knocked.
+    /// When a connection of another user was last reported, per user and place.
     var guests: [Guest: Timestamp] = [:]
     var tell: (@Sendable (String) -> Void)?
   }
@@ -29,10 +30,10 @@ final class RejectionMonitor: Sendable {
 
   init(clock: any WallClock) { self.clock = clock }
 
-  /// Names who is told.
+  /// Sets the receiver of reports.
   func observe(_ tell: @escaping @Sendable (String) -> Void) { state.withLock { $0.tell = tell } }
 
-  /// - Parameter why: the last of many, for the log.
+  /// - Parameter why: the reason of the last rejection, for the log.
   func record(_ why: String) {
     let now = clock.now()
     let tell = state.withLock { state -> (@Sendable (String) -> Void)? in
@@ -43,7 +44,7 @@ final class RejectionMonitor: Sendable {
     tell?("\(Self.many) requests were refused within a minute (\(why))")
   }
 
-  /// - Parameter place: where it was turned away, other than where programs are served.
+  /// - Parameter place: where the connection was rejected, if not at the credential endpoint.
   func record(_ peer: LoopbackPeer, at place: String = "") {
     guard let name = peer.name else { return }
     let now = clock.now()
@@ -57,6 +58,6 @@ final class RejectionMonitor: Sendable {
     tell?("\(name) was refused\(place.isEmpty ? "" : " at \(place)")")
   }
 
-  /// Also where the clock was set back.
+  /// True also if the clock was set back.
   private static func isOver(_ since: Timestamp, _ now: Timestamp) -> Bool { !(0..<window * 1_000).contains(now.since(since)) }
 }

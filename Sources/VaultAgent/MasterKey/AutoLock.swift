@@ -2,16 +2,16 @@ import Synchronization
 import VaultKeys
 import VaultModel
 
-/// Locks the vault when its time is over, or when the login says that nobody is there.
+/// Locks the vault when its time has passed, or when the login manager reports that nobody is there.
 ///
-/// The next request fetches the key again, as far as the key store gives it without asking; while the screen is locked, none does.
+/// The next request fetches the key again, if the key store gives it without a prompt; while the screen is locked, no request does.
 actor AutoLock {
   private let clock: any WallClock
   private let lane: (any TaskExecutor)?
-  /// Locks; does nothing where the vault is locked.
+  /// Locks the vault; does nothing if it is locked.
   private let lock: @Sendable (LockCause) async -> Void
   private let isUnlocked: @Sendable () async -> Bool
-  /// Keeps the key away while the screen is locked.
+  /// Withholds the key while the screen is locked.
   private let shutOut: @Sendable (Bool) async -> Void
   private var rule = LockRule.never
   private var events: Set<LockCause> = []
@@ -34,9 +34,9 @@ actor AutoLock {
     usedAt = Mutex(clock.now())
   }
 
-  /// Goes by other settings from now on.
+  /// Applies other settings from now on.
   ///
-  /// - Parameter bus: the address of the bus on which the login manager is.
+  /// - Parameter bus: the address of the login manager's bus.
   func use(_ rule: LockRule, _ events: LockEvents, bus: String) async {
     self.rule = rule
     let hadScreen = self.events.contains(.screen)
@@ -45,7 +45,7 @@ actor AutoLock {
       login = nil
     } else if login == nil {
       login = LoginManager(address: bus) { [weak self, lane] event in
-        // Awaited by nobody: the bus tells, and goes on.
+        // Not awaited, so that the bus is not held up.
         Task(executorPreference: lane) { await self?.heard(event) }
       }
     }
@@ -53,7 +53,7 @@ actor AutoLock {
     arm()
   }
 
-  /// Somebody asks for something. Cheap: no alarm is moved.
+  /// Records a request. Cheap: no alarm is moved.
   nonisolated func recordUse() { usedAt.withLock { $0 = clock.now() } }
 
   /// The key has been fetched.
@@ -63,7 +63,7 @@ actor AutoLock {
     arm()
   }
 
-  /// When the vault will be locked by itself; nil where it will not, or is.
+  /// When the vault will lock itself; nil if it will not, or is locked.
   func next() async -> (at: Timestamp, cause: LockCause)? {
     guard await isUnlocked() else { return nil }
     return rule.due(unlockedAt: unlockedAt, usedAt: usedAt.withLock { $0 })
@@ -83,7 +83,7 @@ actor AutoLock {
   private func ring(_ moment: Timestamp) async {
     guard alarm?.moment == moment else { return }
     alarm = nil
-    // A request has come meanwhile: its end is later.
+    // A request has arrived meanwhile: the lock is due later.
     guard let due = rule.due(unlockedAt: unlockedAt, usedAt: usedAt.withLock { $0 }), due.at <= clock.now() else { return arm() }
     await lock(due.cause)
   }

@@ -5,9 +5,9 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-// A copy of the master key under a passphrase, and putting it back.
+// Backup of the master key under a passphrase, and its restoration.
 extension MasterKeyService {
-  /// Where the passphrase of a copy comes from: a file that the person names, else the person.
+  /// The source of a backup's passphrase: a file that the person names, else a prompt.
   struct BackupPassphrase: Sendable {
     let file: String?
     let prompter: any Prompter
@@ -18,13 +18,13 @@ extension MasterKeyService {
     }
   }
 
-  /// Writes a copy of the key that seals the vault.
+  /// Writes a backup of the key that seals the vault.
   ///
   /// - Returns: the key's name.
   func backUp(to path: String, _ passphrase: BackupPassphrase, requester: Requester) async throws -> KeyID {
     try await ensureUnlocked(for: passphrase.prompter, requester: requester)
     let id = try await activeKey().id
-    // Nobody waits in turn while a person thinks of a passphrase.
+    // Asked before the turn, so that nobody waits while a person thinks of a passphrase.
     let answer = try await passphrase.answer(
       .backupPassphrase(key: id.description, minimumLength: PassphraseKeyStore.minimumLength))
     return try await inTurn {
@@ -44,7 +44,7 @@ extension MasterKeyService {
       do {
         try await store.record(event)
       } catch {
-        // No copy without its row.
+        // No backup without its audit row.
         unlink(path)
         throw error
       }
@@ -61,12 +61,12 @@ extension MasterKeyService {
     Failure("the vault's key was changed meanwhile", hint: "run it again", exitStatus: .temporary)
   }
 
-  /// Puts the key of a copy in the key store, where the one that seals the vault is missing or damaged there.
+  /// Restores the key that seals the vault from a backup to the key store, if it is missing or damaged there.
   ///
-  /// Nothing is put anywhere before the key has been found to be the one that seals this vault. Where the key store has lost the head of
-  /// the audit log with the key, the log goes on from where it is, and says so.
+  /// Nothing is stored before the key is known to be the one that seals this vault. If the key store has lost the anchored
+  /// checkpoint with the key, the audit log continues from where it is, and records that.
   ///
-  /// - Returns: the key's name, and whether the log's head was lost.
+  /// - Returns: the key's name, and whether the anchored checkpoint was lost.
   func restore(from path: String, _ passphrase: BackupPassphrase, requester: Requester) async throws -> (
     id: KeyID, lostCheckpoint: Bool
   ) {
@@ -86,7 +86,7 @@ extension MasterKeyService {
     let key = try await backup.open(passphrase: passphrase.answer(.copyPassphrase(path: path)))
     return try await inTurn {
       guard try await activeKey().id == active.id else { throw Self.changedMeanwhile }
-      // Another may have restored it while this one was asked.
+      // Another request may have restored it during the prompt.
       try await requireLoss(of: active, in: target)
       return try await put(key, of: active, in: target, path, requester)
     }
@@ -115,13 +115,13 @@ extension MasterKeyService {
     }
   }
 
-  /// The key store that is asked for by name counts; else the one where the key was.
+  /// The key store that the request names, else the one that had the key.
   private func place(for active: KeyRecord) throws -> KeyStoreKind {
     let named = CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }
     return try AgentSettings.keyStore(named ?? active.store)
   }
 
-  /// What is damaged goes, so that the key can take its place; any other failure is no reason to put a key anywhere.
+  /// A damaged item is removed to make room for the key; no other failure is a reason to store a key.
   private func isReadable(_ active: KeyRecord, in keyStore: any KeyStore) async throws -> Bool {
     do {
       return try await store.opens(try await keyStore.read(active.id), id: active.id)

@@ -4,16 +4,17 @@ import VaultKeys
 import VaultModel
 import VaultStore
 
-// The log's head in the key store: where the database cannot take it back with it.
+// The anchored checkpoint: in the key store, so that putting back the database does not put it back too.
 extension MasterKeyService {
-  /// How long after a row its head is put in the key store, in seconds. Rows of this time can be cut off unseen by whoever ends the agent first.
+  /// Seconds between a row and its checkpoint in the key store. An attacker who ends the agent first can cut off the rows of this
+  /// time undetected.
   static let checkpointDelay: Int64 = 10
-  /// The same for rows that only say who was given what there is: a keyring's file is written anew each time.
+  /// The same for rows that only record deliveries of existing sessions: a keyring rewrites its whole file each time.
   static let deliveryCheckpointDelay: Int64 = 60
 
-  /// Holds the log against the head that the key store has, and goes on with it.
+  /// Compares the log with the anchored checkpoint, and continues it.
   ///
-  /// - Throws: `StoreError.chainBroken`, and the vault is locked then: what cannot be logged is not handed out.
+  /// - Throws: `StoreError.chainBroken`. The vault is then locked: nothing is handed out that cannot be logged.
   func resumeFromCheckpoint(_ keyStore: any KeyStore, _ requester: Requester) async throws {
     let anchoredCheckpoint: AuditCheckpoint?
     do {
@@ -23,19 +24,19 @@ extension MasterKeyService {
       await store.lock()
       throw error
     }
-    // Its item is made now, while a person waits: later nobody may be asked.
+    // Its item is created now, while a person waits: later a prompt may be impossible.
     if await store.headSequence != anchoredCheckpoint?.sequence { await anchorCheckpoint(mayAsk: true) }
     await goOn()
   }
 
-  /// Remembers where the log goes on. A disk that does not take it hinders nobody: only a copy of the folder would not be told as one.
+  /// Records where the log continues. A write error is ignored: then only a copy of the folder cannot be detected as one.
   func recordPlace() async {
     do { try await store.takePlace() } catch {
       AgentLog.write("where the vault is could not be noted: \(Failure(error).message)")
     }
   }
 
-  /// Goes on with what an unlocking leaves for later: the MACs of many rows, and rows to be taken out that an archive holds.
+  /// Continues the work that an unlock leaves for later: the MACs of many rows, and rows to remove because an archive holds them.
   func goOn() async {
     let isBehind = await store.hasRowsWithoutMAC
     let isHalfway = (try? await store.hasArchivedRows) ?? false
@@ -63,7 +64,7 @@ extension MasterKeyService {
     return checkpoint
   }
 
-  /// Rows were added: their head goes to the key store soon, once for many.
+  /// Rows were added: their checkpoint is soon put in the key store, once for many.
   nonisolated func recordRows(isDelivery: Bool, clock: any WallClock) {
     let moment = anchoring.withLock { anchoring -> Timestamp? in
       var moment = clock.now().adding(seconds: Self.checkpointDelay)
@@ -76,7 +77,7 @@ extension MasterKeyService {
     Task(executorPreference: AgentExecutor.current) {
       try? await clock.sleep(until: moment)
       let isMine = self.anchoring.withLock { anchoring in
-        // Rows that cannot wait as long have come since.
+        // Rows with a shorter delay have been added since.
         guard anchoring.next == moment else { return false }
         anchoring = (nil, moment)
         return true
@@ -87,7 +88,7 @@ extension MasterKeyService {
     }
   }
 
-  /// Puts the head in the key store now. A key store that cannot take it is told of in the agent's log, and nothing else stops.
+  /// Puts the checkpoint in the key store now. A failure is reported in the agent's log, and stops nothing else.
   func anchorCheckpoint(mayAsk: Bool = false) async {
     do {
       _ = try await putCheckpoint(mayAsk: mayAsk)
@@ -96,7 +97,7 @@ extension MasterKeyService {
     }
   }
 
-  /// Puts the head in the key store, and waits so many seconds for it at most: a person may be before a prompt of the key store's.
+  /// Puts the checkpoint in the key store, with a timeout in seconds: the key store may be showing a prompt.
   func anchorCheckpoint(within seconds: Int64, clock: any WallClock) async {
     let (ends, end) = AsyncStream.makeStream(of: Void.self)
     Task(executorPreference: AgentExecutor.current) {
@@ -110,11 +111,11 @@ extension MasterKeyService {
     for await _ in ends {}
   }
 
-  /// Puts the head in the key store now.
+  /// Puts the checkpoint in the key store now.
   ///
-  /// - Returns: the row that the key store knows from now on; nil where the log's keys are not at hand.
+  /// - Returns: the last row that the key store now covers; nil if the log's keys are not available.
   func putCheckpoint(mayAsk: Bool = false) async throws -> Int64? {
-    // One after the other: the key store may take its time, and an older head must not come behind a newer one.
+    // One at a time: the key store may be slow, and an older checkpoint must not follow a newer one.
     if isPuttingCheckpoint { await withCheckedContinuation { checkpointQueue.append($0) } } else { isPuttingCheckpoint = true }
     defer { if checkpointQueue.isEmpty { isPuttingCheckpoint = false } else { checkpointQueue.removeFirst().resume() } }
     guard let head = try await store.signedCheckpoint() else { return nil }
@@ -122,7 +123,7 @@ extension MasterKeyService {
     return head.sequence
   }
 
-  /// Puts a head that was signed already in the key store, in its turn.
+  /// Puts a signed checkpoint in the key store, in its turn.
   func put(_ head: AuditCheckpoint) async throws {
     if isPuttingCheckpoint { await withCheckedContinuation { checkpointQueue.append($0) } } else { isPuttingCheckpoint = true }
     defer { if checkpointQueue.isEmpty { isPuttingCheckpoint = false } else { checkpointQueue.removeFirst().resume() } }
@@ -135,7 +136,7 @@ extension MasterKeyService {
     try await store.recordAnchored()
   }
 
-  /// The head that the key store has, and what the agent itself finds wrong with the log.
+  /// The checkpoint in the key store, and the faults that the agent itself finds in the log.
   func verification(for prompter: any Prompter, requester: Requester) async throws -> (
     anchoredCheckpoint: AuditCheckpoint?, fault: String?
   ) {
@@ -149,7 +150,7 @@ extension MasterKeyService {
     return (try Self.checkpoint(await keyStore(of: active).readCheckpoint()), fault)
   }
 
-  /// Goes on with a log that the key store knows otherwise, because a person put it back from a copy.
+  /// Accepts a log that differs from the anchored checkpoint because a person restored it from a backup.
   func acceptLog(for prompter: any Prompter, requester: Requester) async throws {
     var isCopy = false
     do {

@@ -5,30 +5,31 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// The master key's keeper: fetches it from the key store once, makes it when a vault is new, and changes it.
+/// Manages the master key: fetches it from the key store once, creates it for a new vault, and rotates it.
 ///
-/// Every step of a change leaves a vault that opens (architecture, "Secrets"): the new key is announced in the database (`prepared`),
-/// then put in the key store, then all rows are sealed anew in one transaction, then the old key is taken out of the key store.
+/// Every step of a rotation leaves a vault that opens (architecture, "Secrets"): the new key is announced in the database
+/// (`prepared`), then put in the key store, then all rows are sealed again in one transaction, then the old key is removed from the
+/// key store.
 actor MasterKeyService {
   let store: VaultStore
   let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
-  /// The store for a key that is yet to be made, where the asker names none.
+  /// The key store for a new key, if the request names none.
   private let standard: KeyStoreKind
   private let unlocking: SingleFlightGroup<Bool>
-  /// How often a person has locked the vault. Who began to fetch the key before that comes too late with it.
+  /// How often a person has locked the vault. A key whose fetch began before the latest lock is discarded.
   private var locks = 0
-  /// Locked by a person, also where that could not be written down.
+  /// Locked by a person, even if that could not be written to disk.
   private var isShut = false
-  /// Nobody is at the screen: nothing fetches the key.
+  /// The screen is locked: nothing fetches the key.
   private var isScreenLocked = false
-  /// Whether somebody fetches or changes the key, and who waits to.
+  /// Whether the key is being fetched or changed, and who waits to do so.
   private var isBusy = false
   private var queue: [CheckedContinuation<Void, Never>] = []
   private var onUnlock: @Sendable () async -> Void = {}
-  /// Whether somebody puts a head in the key store, and who waits to.
+  /// Whether a checkpoint is being put in the key store, and who waits to do so.
   var isPuttingCheckpoint = false
   var checkpointQueue: [CheckedContinuation<Void, Never>] = []
-  /// When the log's head is put in the key store next, and when it was last.
+  /// When the next checkpoint is put in the key store, and when the last one was.
   nonisolated let anchoring = Mutex<(next: Timestamp?, last: Timestamp?)>((nil, nil))
 
   init(
@@ -40,15 +41,15 @@ actor MasterKeyService {
     self.keyStores = keyStores
   }
 
-  /// Names what is done each time that the vault was unlocked, beside whatever waited for it.
+  /// Sets the action to run after each unlock, in addition to whatever waited for it.
   func observeUnlocking(_ body: @escaping @Sendable () async -> Void) { onUnlock = body }
 
   func tellUnlocked() {
-    // Awaited by nobody: who waits for the key does not wait for this.
+    // Not awaited: requests that wait for the key do not wait for this.
     Task(executorPreference: AgentExecutor.current) { [onUnlock] in await onUnlock() }
   }
 
-  /// Sees to it that the store can seal and open. What a person locked stays locked.
+  /// Makes sure that the store can seal and open. A vault that a person locked stays locked.
   func ensureUnlocked(for prompter: any Prompter, requester: Requester) async throws {
     if await store.isUnlocked { return }
     if isShut { throw AgentError.locked }
@@ -61,15 +62,15 @@ actor MasterKeyService {
     }
   }
 
-  /// `VAULT_KEYSTORE` as the asker has it counts before what the agent was started with.
+  /// The requester's `VAULT_KEYSTORE` takes precedence over the agent's own.
   private var preferred: KeyStoreKind {
     get throws {
       try CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }.map(AgentSettings.keyStore) ?? standard
     }
   }
 
-  /// Does one thing at a time with the keys in the key store. Of two who change the key at once, the second would take the first one's
-  /// new key for what an interrupted change had left, and remove it while everything is being sealed under it.
+  /// Runs one operation at a time on the keys in the key store. If two changed the key at once, the second would take the first
+  /// one's new key for the remains of an interrupted change, and remove it while everything is being sealed under it.
   func inTurn<Result>(_ body: () async throws -> Result) async rethrows -> Result {
     if isBusy { await withCheckedContinuation { queue.append($0) } } else { isBusy = true }
     defer { if queue.isEmpty { isBusy = false } else { queue.removeFirst().resume() } }
@@ -77,7 +78,7 @@ actor MasterKeyService {
   }
 
   private func fetchKey(_ requester: Requester) async throws {
-    // A person can lock the vault while another is still asked for the passphrase.
+    // A person can lock the vault while another is being asked for the passphrase.
     let before = locks
     try await inTurn { try await fetchKey(requester, unlessLockedSince: before) }
   }
@@ -89,7 +90,7 @@ actor MasterKeyService {
       try await makeFirstKey(requester)
       return await recordPlace()
     }
-    // Before anything is asked of the keyring, or changed there, in which the copy of a vault has the same place as the vault.
+    // Checked before any use of the keyring, in which a copy of a vault has the same place as the vault itself.
     if active.store == KeyStoreKind.secretService.rawValue { try await store.checkPlace() }
     let keyStore = try keyStore(of: active)
     let key = try await keyStore.read(active.id)
@@ -104,8 +105,8 @@ actor MasterKeyService {
     await recordPlace()
   }
 
-  /// The first key of a new vault. One that is already there was made by an agent that was ended before the database knew of it: it is
-  /// taken, since a second key beside it would leave open which of them counts.
+  /// Creates the first key of a new vault. A key that already exists is from an agent that ended before the database knew of it. It
+  /// is used, since a second key next to it would leave open which one is valid.
   private func makeFirstKey(_ requester: Requester) async throws {
     let preferred = try preferred
     let keyStore = keyStores(preferred)
@@ -121,7 +122,7 @@ actor MasterKeyService {
     try await resumeFromCheckpoint(keyStore, requester)
   }
 
-  /// Ends what an interrupted change of the key left: a key that was announced and never used, or one that is no longer used.
+  /// Cleans up after an interrupted rotation: a key that was announced and never used, or one that is no longer used.
   private func settle(_ records: [KeyRecord], _ requester: Requester) async throws {
     for record in records {
       switch record.state {
@@ -136,9 +137,9 @@ actor MasterKeyService {
     }
   }
 
-  /// Makes a new master key and seals everything under it.
+  /// Creates a new master key and seals everything under it.
   ///
-  /// - Returns: the new key's name and how many rows were sealed anew.
+  /// - Returns: the new key's name and the number of rows that were sealed again.
   func rotate(for prompter: any Prompter, requester: Requester) async throws -> (id: KeyID, rows: Int) {
     try await CurrentPrompter.$value.withValue(prompter) {
       try await ensureUnlocked(for: prompter, requester: requester)
@@ -164,17 +165,17 @@ actor MasterKeyService {
       throw error
     }
     let rows = try await store.reseal(with: key, id: id, requester: requester)
-    // The new key may be in another key store, which must know of the log before it is asked.
+    // The new key may be in another key store, which needs the checkpoint before it is asked for it.
     await anchorCheckpoint()
-    // From here on the vault opens with the new key alone. An old one that cannot be removed now is removed at the next start.
+    // From here on, only the new key opens the vault. An old key that cannot be removed now is removed at the next start.
     try await keyStore(of: old).remove(old.id)
     try await store.finishRotation(retired: old.id)
     return (id, rows)
   }
 
-  /// Forgets the key until ``unlock(for:requester:)``, also over a restart of the agent.
+  /// Forgets the key until ``unlock(for:requester:)``, even if the agent restarts.
   ///
-  /// - Throws: where that could not be written down. The key is forgotten all the same, but another agent would fetch it again.
+  /// - Throws: if that could not be recorded. The key is forgotten all the same, but another agent would fetch it again.
   func lock(requester: Requester, trigger: AuditTrigger) async throws {
     locks += 1
     isShut = true
@@ -187,7 +188,7 @@ actor MasterKeyService {
     try await forgetKey(AuditEvent(action: .locked, outcome: .success, trigger: trigger, requester: requester))
   }
 
-  /// Forgets the key without a person's word, until somebody asks for something that needs it.
+  /// Forgets the key automatically, until a request needs it.
   func lockItself(_ cause: LockCause, requester: Requester) async throws {
     guard await store.isUnlocked else { return }
     locks += 1
@@ -196,7 +197,7 @@ actor MasterKeyService {
     try await forgetKey(event)
   }
 
-  /// Logs it, and forgets the key; the key store is told of the log's head afterwards, and nobody waits for it.
+  /// Logs the lock and forgets the key. The checkpoint goes to the key store afterwards, and nobody waits for it.
   private func forgetKey(_ event: AuditEvent) async throws {
     do { try await store.record(event) } catch {
       await store.lock()

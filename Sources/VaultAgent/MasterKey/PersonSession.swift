@@ -5,19 +5,19 @@ import VaultModel
 import VaultSecrets
 import VaultWire
 
-/// What belongs to a person's session at this machine and not to the agent, which may have been started by cron, over SSH or before the
-/// desktop was there: the session bus and the display, as the latest asker has them who has any.
+/// The parts of a person's session on this machine that the agent lacks, since it may have been started by cron, over SSH or before
+/// the desktop was there: the session bus and the display, from the latest requester that has any.
 final class PersonSession: Sendable {
   private struct State {
-    /// The fields of the last request, which mostly are those of the next.
+    /// The fields of the last request, which are mostly those of the next.
     var fields: [UInt8] = []
     var bus: String?
-    /// Entries for a program that shows something to the person.
+    /// Environment entries for a program that shows something to the person.
     var desktop: SecretBytes?
   }
   private let state = Mutex(State())
 
-  /// Takes what a request says.
+  /// Takes these values from a request.
   func take(_ message: Message) {
     guard message.has(.session), !state.withLock({ message.holds($0.fields, in: .session) }) else { return }
     let entries = message.texts(.session).filter { !$0.utf8.contains(0) }
@@ -36,17 +36,17 @@ final class PersonSession: Sendable {
     }
   }
 
-  /// The environment of a desktop on which somebody can be told something; nil where nobody has asked from one.
+  /// The environment of a desktop on which notifications can be shown; nil if no request has come from one.
   var desktop: SecretBytes? { state.withLock { $0.desktop } }
 
-  /// Where a keyring may be: on the bus of the latest asker who named one, else on the one that this login has by itself.
+  /// The buses on which a keyring may be: the one of the latest requester that named one, else the default one of this login.
   var buses: [String] {
     let asked = state.withLock { $0.bus }
     let own = SessionBus.address()
     return [asked, own == asked ? nil : own].compactMap { $0 }
   }
 
-  /// What the agent itself has for such a program.
+  /// The agent's own environment entries for such a program.
   private static var own: [String] {
     var entries: [String] = []
     var next = sys_environment()
