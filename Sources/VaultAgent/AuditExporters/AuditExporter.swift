@@ -1,25 +1,25 @@
 import VaultModel
 import VaultStore
 
-/// A live copy of the audit log at somebody else's: every committed row, in order, from where the last sending ended.
+/// Sends a live copy of the audit log to a receiver: every committed row, in order, from where it last stopped.
 ///
-/// Nothing waits for it. What it could not send it sends later, also after a restart: the number of the last row that was taken stands in the
-/// database. A row may come twice, where it is not known whether it came, and never not at all.
+/// Nothing waits for it. Rows that could not be sent are sent later, even after a restart: the database has the number of the last
+/// row that was taken. A row may be sent twice if its arrival is uncertain, but none is left out.
 actor AuditExporter {
   /// Rows that are sent before the cursor is written.
   static let batch = 256
-  /// Milliseconds for which rows are gathered: a delivery that wrote one is answered before it is sent.
+  /// Milliseconds for which rows are collected: a delivery is answered before its row is sent.
   static let gathering: Int64 = 100
-  /// Seconds of the longest pause between two tries.
+  /// Seconds of the longest pause between two attempts.
   static let maxDelay = 60.0
-  /// Datagrams that are sent once more where the network tells that one did not come.
+  /// Datagrams that are sent again if the network reports that one did not arrive.
   static let doubtful: Int64 = 64
-  /// Rows of one stream, after which it is made sure that they have come: where it breaks before, all of them are sent again.
+  /// Rows of one stream after which their arrival is confirmed: if the stream breaks before, all of them are sent again.
   static let unconfirmed: Int64 = 1_000
-  /// Seconds after which a stream over which nothing more was sent is looked at: what it brought is to be known, or sent again.
+  /// Seconds of silence after which a stream is checked, so that its rows are confirmed or sent again.
   static let quiet: Int64 = 5
 
-  /// Seconds for which the agent's end waits for it.
+  /// Seconds that the agent's end waits for it.
   static let parting: Int64 = 3
 
   nonisolated let target: ExporterTarget
@@ -27,10 +27,10 @@ actor AuditExporter {
   private let clock: any WallClock
   private let link: ExporterLink
   private var position: Int64
-  /// Where the connection began that is in use. Of a stream, nobody knows more: the other side's kernel may have rows that its program
-  /// never reads.
+  /// The position at which the current connection began. Of a stream, nothing beyond it is certain: the receiver's kernel may have
+  /// rows that its program never reads.
   private var connectedAt: Int64
-  /// Whether the receiver ends a stream that we have ended; one that does not is not asked again.
+  /// Whether the receiver ends a stream that the exporter has ended; one that does not is not asked again.
   private var confirms = true
   private var failures = 0
   private var isSending = false
@@ -50,10 +50,10 @@ actor AuditExporter {
     link = ExporterLink(target, vaultId: store.vaultId)
   }
 
-  /// The last row that can be known to have come; of UDP, that was sent.
+  /// The last row that is known to have arrived; for UDP, the last one sent.
   var received: Int64 { target.isStream ? connectedAt : position }
 
-  /// What `vault agent status` says of it: what is known, and no more.
+  /// The state in `vault agent status`: only what is known.
   var state: String {
     let known =
       switch target {
@@ -66,7 +66,7 @@ actor AuditExporter {
     return known + (trouble.map { "; \($0)" } ?? "")
   }
 
-  /// Sends what there is, unless that failed a moment ago.
+  /// Sends the pending rows, unless an attempt has just failed.
   func send() async {
     guard retry == nil else { return }
     hasMore = true
@@ -80,7 +80,7 @@ actor AuditExporter {
     watchStream()
   }
 
-  /// Looks at the stream in a while, and again, for as long as it is not known whether what was sent has come.
+  /// Checks the stream after a while, repeatedly, until the arrival of its rows is known.
   private func watchStream() {
     watch?.cancel()
     watch = nil
@@ -133,10 +133,10 @@ actor AuditExporter {
     }
   }
 
-  /// Makes sure, as far as that can be done, that what was sent has come.
+  /// Confirms the arrival of the rows, as far as possible.
   func settle() async {
     guard target.isStream, confirms, position > connectedAt, trouble == nil, !isSending else { return }
-    // Nothing is sent meanwhile: the next connection's start is what this one is known to have brought.
+    // Nothing is sent meanwhile: the rows before the next connection's start are those that this one is known to have delivered.
     isSending = true
     await confirm()
     isSending = false
@@ -144,13 +144,13 @@ actor AuditExporter {
     if hasMore { await send() }
   }
 
-  /// Ends the stream, to know whether what was sent over it has come.
+  /// Ends the stream, in order to learn whether its rows have arrived.
   private func confirm() async {
     let outcome = await Thread.run { [link] in Result { try link.confirm() } }
     switch outcome {
     case .success(true): connectedAt = position
     case .success(false), .success(nil):
-      // It is not known, and so all of it is sent again, once.
+      // The arrival is unknown, so all of them are sent again, once.
       confirms = false
       position = connectedAt
       hasMore = true
@@ -160,7 +160,7 @@ actor AuditExporter {
     }
   }
 
-  /// Tries again later, each time later than before, up to a minute; a part is left to chance, for a team's laptops whose receiver was away.
+  /// Retries later, with growing pauses of up to a minute. A part is random, for a team's laptops whose receiver was away.
   private func pause(_ why: String) {
     if failures == 0 { AgentLog.write("audit_\(target.name): \(why); rows are kept and sent later") }
     trouble = why
@@ -178,7 +178,7 @@ actor AuditExporter {
     await send()
   }
 
-  /// Ends it, after one more try for what there is; a receiver that takes its time gets the rest at the next start.
+  /// Ends it, after one more attempt to send the rest; a slow receiver gets the remaining rows at the next start.
   func end() async {
     retry?.cancel()
     watch?.cancel()
@@ -201,7 +201,7 @@ actor AuditExporter {
 
   private func finish() async {
     await send()
-    // What began before may be under way still.
+    // An earlier attempt may still be running.
     while isSending, !Task.isCancelled { try? await clock.sleep(until: clock.now().adding(milliseconds: 10)) }
     await settle()
   }

@@ -7,7 +7,7 @@ actor AuditExporters {
   private let store: VaultStore
   private let clock: any WallClock
   private var exporters: [AuditExporter] = []
-  /// Whether rows are being gathered. Asked on every row, and so beside the actor.
+  /// Whether rows are being collected. Read for every row, and therefore outside the actor.
   private nonisolated let isGathering = Mutex(false)
   private nonisolated let isWanted = Mutex(false)
 
@@ -16,12 +16,12 @@ actor AuditExporters {
     self.clock = clock
   }
 
-  /// Has these sinks from now on. One that is new begins behind the row `head`; one that was there before goes on from where it was.
+  /// Uses these sinks from now on. A new one begins after the row `head`; an existing one continues from its position.
   func use(_ targets: [ExporterTarget], from head: Int64) async throws {
     for exporter in exporters where !targets.contains(exporter.target) { await exporter.end() }
     exporters.removeAll { !targets.contains($0.target) }
     for target in targets where !exporters.contains(where: { $0.target == target }) {
-      // A copy of the database that was put back may end before.
+      // A database that was restored from a backup may end earlier.
       let known = try await store.exporterCursor(target.name) ?? head
       let cursor = min(known, await store.headSequence)
       if try await store.exporterCursor(target.name) != cursor { try await store.setExporterCursor(target.name, cursor) }
@@ -31,7 +31,7 @@ actor AuditExporters {
     recordRows()
   }
 
-  /// Rows were added: they are sent soon, once for many.
+  /// Rows were added: they are sent soon, many at a time.
   nonisolated func recordRows() {
     guard isWanted.withLock({ $0 }),
       !isGathering.withLock({ old in
@@ -39,7 +39,7 @@ actor AuditExporters {
         return old
       })
     else { return }
-    // Awaited by nobody: what added the rows does not wait for it.
+    // Not awaited: the work that added the rows does not wait for it.
     Task(executorPreference: AgentExecutor.current) {
       try? await self.clock.sleep(until: self.clock.now().adding(milliseconds: AuditExporter.gathering))
       self.isGathering.withLock { $0 = false }
@@ -47,7 +47,7 @@ actor AuditExporters {
     }
   }
 
-  /// The last row that every receiver has, as far as that can be known; nil without any.
+  /// The last row that every receiver is known to have; nil if there are none.
   var received: Int64? {
     get async {
       var least: Int64?
@@ -60,7 +60,7 @@ actor AuditExporters {
     }
   }
 
-  /// Each sink's name and how far it is.
+  /// Each sink's name and progress.
   var states: [(name: String, state: String)] {
     get async {
       var states: [(String, String)] = []
@@ -69,7 +69,7 @@ actor AuditExporters {
     }
   }
 
-  /// Ends them, after one more try.
+  /// Ends them, after one more attempt.
   func end() async {
     for exporter in exporters { await exporter.end() }
     exporters.removeAll()

@@ -2,9 +2,9 @@ import Synchronization
 import VaultModel
 import VaultStore
 
-/// Writes the rows of deliveries that the disk did not take, as soon as it takes them (`audit_failure = deliver`).
+/// Writes deferred rows as soon as the disk has room (`audit_failure = deliver`).
 final class DeferredRowWriter: Sendable {
-  /// Seconds between two tries. Whatever else is logged meanwhile takes them along.
+  /// Seconds between two attempts. Any other row written meanwhile takes them along.
   static let pause: Int64 = 2
   private let store: VaultStore
   private let clock: any WallClock
@@ -15,7 +15,7 @@ final class DeferredRowWriter: Sendable {
     self.clock = clock
   }
 
-  /// A row is late.
+  /// A row was deferred.
   func begin() {
     let isFirst = isTrying.withLock { isTrying in
       defer { isTrying = true }
@@ -23,7 +23,7 @@ final class DeferredRowWriter: Sendable {
     }
     guard isFirst else { return }
     AgentLog.write("the disk takes no audit rows; sessions in hand are handed out, and logged later (audit_failure = deliver)")
-    // Awaited by nobody: it ends with the last late row.
+    // Not awaited: it ends with the last deferred row.
     Task(executorPreference: AgentExecutor.current) {
       repeat {
         try? await self.clock.sleep(until: self.clock.now().adding(seconds: Self.pause))

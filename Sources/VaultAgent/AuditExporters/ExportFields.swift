@@ -1,9 +1,9 @@
 import VaultBytes
 import VaultModel
 
-/// An audit row as the live sinks tell it: the fields of `vault audit --format json`, those that have a value, flat.
+/// An audit row for the live sinks: the fields of `vault audit --format json` that have a value, flat.
 struct ExportFields {
-  /// As in JSON, as in the journal, and the value.
+  /// The name in JSON, the name in the journal, and the value.
   typealias Field = (name: StaticString, journal: StaticString, value: String)
 
   let fields: [Field]
@@ -38,7 +38,7 @@ struct ExportFields {
     fields = all.compactMap { name, journal, value in value.map { (name, journal, $0) } }
   }
 
-  /// What a person reads: one line, whatever the row holds.
+  /// One line for people, whatever the row contains.
   var summary: String {
     let event = record.event
     var text = "\(event.action.rawValue) \(event.outcome.rawValue)"
@@ -49,7 +49,7 @@ struct ExportFields {
     return safeText(text)
   }
 
-  /// RFC 5424, table 2: informational, or a warning for what did not go well.
+  /// RFC 5424, table 2: informational, or a warning for a failure or a refusal.
   var severity: Int {
     switch record.event.outcome {
     case .success, .intent: 6

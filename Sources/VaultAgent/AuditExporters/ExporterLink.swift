@@ -1,15 +1,15 @@
 import Synchronization
 import VaultModel
 
-/// Where one sink's rows go.
+/// The destination of a sink's rows.
 enum ExporterTarget: Sendable, Hashable {
   case journald(JournalAddress)
   case syslog(SyslogAddress)
 
-  /// Whether a receiver that goes away may leave unread what its kernel took.
+  /// Whether a receiver that goes away may leave rows unread that its kernel took.
   var isStream: Bool { if case .syslog(.tcp) = self { true } else { false } }
 
-  /// The setting that names it, and its cursor.
+  /// The name of its setting and of its cursor.
   var name: String {
     switch self {
     case .journald: "journald"
@@ -18,12 +18,12 @@ enum ExporterTarget: Sendable, Hashable {
   }
 }
 
-/// Sends rows to a sink, over a connection that is made when there is something to send. For one thread at a time.
+/// Sends rows to a sink, over a connection that is opened when there is something to send. For one thread at a time.
 final class ExporterLink: Sendable {
   struct Outcome: Sendable {
-    /// How many of the rows the sink has taken.
+    /// The number of rows that the sink has taken.
     var sent = 0
-    /// Whether it had to be connected first.
+    /// Whether a new connection was opened.
     var isNew = false
     var failure: ExporterSocket.Broken?
   }
@@ -41,7 +41,7 @@ final class ExporterLink: Sendable {
     socket.withLock { socket in
       var outcome = Outcome()
       do {
-        // One that was ended in good order, as receivers do that hear nothing for a while, is made anew.
+        // Receivers close an idle connection in good order; it is then opened again.
         if let known = socket, try !known.isOpen() { socket = nil }
         let link: ExporterSocket
         if let socket {
@@ -64,9 +64,9 @@ final class ExporterLink: Sendable {
     }
   }
 
-  /// Ends the connection so that it is known whether everything that was sent over it has come.
+  /// Ends the connection in order to learn whether everything sent over it has arrived.
   ///
-  /// - Returns: nil where that cannot be known.
+  /// - Returns: nil if that cannot be known.
   func confirm() throws(ExporterSocket.Broken) -> Bool? {
     let link = socket.withLock { socket in
       defer { socket = nil }
@@ -75,7 +75,7 @@ final class ExporterLink: Sendable {
     return try link?.end() ?? nil
   }
 
-  /// Looks whether the connection, where there is one, has broken; false where the other side has ended it in good order.
+  /// Checks whether the connection, if there is one, has broken; returns false if the other side has ended it in good order.
   func check() throws(ExporterSocket.Broken) -> Bool {
     let link = socket.withLock { $0 }
     guard let link else { return true }
@@ -102,7 +102,7 @@ final class ExporterLink: Sendable {
     case .syslog(.tcp): try link.send(SyslogMessage.counted(SyslogMessage.bytes(of: row)))
     case .syslog:
       try link.send(SyslogMessage.bytes(of: row))
-      // A port that nobody listens at is told of a moment after the message, and only at the next call (udp(7)).
+      // A port without a listener is reported a moment after the message, and only at the next call (udp(7)).
       try link.settle()
     }
   }

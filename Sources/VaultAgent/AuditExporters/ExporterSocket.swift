@@ -2,18 +2,18 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// A connection to a receiver of log messages. Its calls block, for some seconds at most: they are for a thread of their own.
+/// A connection to a receiver of log messages. Its calls block for up to some seconds, so they need their own thread.
 final class ExporterSocket: Sendable {
-  /// Seconds that a receiver may keep a connection or a message waiting.
+  /// Timeout in seconds for a connection or a message.
   static let timeouts = 5
-  /// Seconds for which its end of a stream is waited for.
+  /// Seconds to wait for the other side to end a stream.
   private static let farewell = 2
 
   private enum Kind { case unixDatagram, datagram, stream }
   private let kind: Kind
   private let descriptor: Int32
 
-  /// It did not take what was sent. `isDoubtful`: what was sent shortly before may be lost, too.
+  /// The receiver did not take the message. `isDoubtful`: messages sent shortly before may be lost, too.
   struct Broken: Error {
     let why: String
     var isDoubtful = false
@@ -46,7 +46,7 @@ final class ExporterSocket: Sendable {
 
   deinit { close(descriptor) }
 
-  /// The first address of the host that takes the connection. The send time-out bounds `connect(2)` too (socket(7)).
+  /// The first address of the host that accepts the connection. The send timeout also limits `connect(2)` (socket(7)).
   private static func connect(_ host: String, _ port: UInt16, _ type: Int32, _ address: SyslogAddress) throws(Broken) -> Int32 {
     var hints = addrinfo()
     hints.ai_socktype = type
@@ -86,7 +86,7 @@ final class ExporterSocket: Sendable {
 
   /// Sends a message: as a datagram, or as bytes of a stream.
   ///
-  /// - Parameter inFile: whether one that is too long for a datagram may go as a file in memory.
+  /// - Parameter inFile: whether a message that is too long for a datagram may be sent as a file in memory.
   func send(_ bytes: [UInt8], inFile: Bool = false) throws(Broken) {
     var offset = 0
     repeat {
@@ -105,7 +105,8 @@ final class ExporterSocket: Sendable {
     } while kind == .stream && offset < bytes.count
   }
 
-  /// Whether the other side has not ended the connection. One that ends it without having read everything says so by a reset (RFC 2525, 2.17).
+  /// Whether the other side has not ended the connection. A side that ends it without having read everything sends a reset (RFC
+  /// 2525, 2.17).
   func isOpen() throws(Broken) -> Bool {
     guard kind == .stream else {
       try checkError()
@@ -117,10 +118,10 @@ final class ExporterSocket: Sendable {
     return got != 0
   }
 
-  /// Ends a stream in good order, and waits for the other side to end it, too: it does so once it has read everything, and resets it where
-  /// it goes away without (RFC 2525, 2.17).
+  /// Ends a stream in good order, and waits for the other side to end it: it does so once it has read everything, or resets it if
+  /// it goes away before (RFC 2525, 2.17).
   ///
-  /// - Returns: nil where it is not known, because the other side goes on.
+  /// - Returns: nil if that is unknown, because the other side keeps the stream open.
   func end() throws(Broken) -> Bool? {
     guard kind == .stream else { return true }
     sys_end_sending(descriptor)
@@ -140,7 +141,7 @@ final class ExporterSocket: Sendable {
     guard kind == .stream else { return try checkError() }
     for _ in 0..<(Self.timeouts * 200) {
       var waiting: Int32 = 0
-      // SIOCOUTQ (tcp(7)): what was sent and not acknowledged.
+      // SIOCOUTQ (tcp(7)): bytes that were sent and not acknowledged.
       guard ioctl(descriptor, 0x5411, &waiting) == 0, waiting > 0 else { return try checkError() }
       try checkError()
       usleep(5_000)
@@ -148,7 +149,7 @@ final class ExporterSocket: Sendable {
     throw Broken(why: "the receiver takes nothing", isDoubtful: true)
   }
 
-  /// What the network told of an earlier message.
+  /// Throws the error that the network reported for an earlier message.
   private func checkError() throws(Broken) {
     var code: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)

@@ -2,7 +2,7 @@ import VaultModel
 
 /// An audit row in journald's native protocol (systemd, "Native Journal Protocol").
 ///
-/// A value that may hold anything is written with its length, so that no line break in it begins a field.
+/// A value that may contain anything is written with its length, so that a line break in it cannot begin a field.
 enum JournalEntry {
   static func bytes(of row: ExportFields) -> [UInt8] {
     var bytes: [UInt8] = []

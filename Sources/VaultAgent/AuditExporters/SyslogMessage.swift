@@ -3,14 +3,16 @@ import VaultModel
 
 /// An audit row as a message of RFC 5424.
 ///
-/// Everything of the row is in the structured data. No byte below 0x20 is ever sent, whatever the row holds: a line break in a value is
-/// `\n` there, as in C, and a backslash `\\`; what RFC 5424 itself wants escaped (`"`, `\`, `]`) is escaped after that.
+/// The structured data has all of the row. No byte below 0x20 is ever sent, whatever the row contains: a line break in a value is
+/// sent as `\n`, as in C, and a backslash as `\\`; the characters that RFC 5424 itself requires to be escaped (`"`, `\`, `]`) are
+/// escaped after that.
 enum SyslogMessage {
-  /// 32473 is the number that RFC 5612 keeps for examples: the vault has no private enterprise number, and this one is nobody else's.
+  /// RFC 5612 reserves the number 32473 for examples: the vault has no private enterprise number, and this one is nobody else's.
   static let structuredDataId = "vault@32473"
-  /// What every receiver of today takes (rsyslog's `maxMessageSize`). Longer values are cut then, and `cut` names them.
+  /// A length that every current receiver takes (rsyslog's `maxMessageSize`). Values in a longer message are cut, and `cut` names
+  /// them.
   static let longest = 8_000
-  /// Bytes of one value in a message that would be too long; all of them together then fit.
+  /// Bytes per value in a message that would be too long; all values together then fit.
   static let maxFieldBytes = 192
 
   static func bytes(of row: ExportFields) -> [UInt8] {
@@ -40,13 +42,13 @@ enum SyslogMessage {
     bytes += "] ".utf8
     var summary = Substring(row.summary).unicodeScalars
     if limit != nil { summary = summary.prefix(maxFieldBytes) }
-    // RFC 5424, 6.4: a text that is more than ASCII begins with the mark of UTF-8.
+    // RFC 5424, 6.4: text that is not pure ASCII begins with the UTF-8 byte order mark.
     if summary.contains(where: { !$0.isASCII }) { bytes += [0xEF, 0xBB, 0xBF] }
     bytes += String(String.UnicodeScalarView(summary)).utf8
     return bytes
   }
 
-  /// - Returns: false where the value had to be cut to `limit` bytes.
+  /// - Returns: false if the value was cut to `limit` bytes.
   private static func append(_ value: String, to bytes: inout [UInt8], limit: Int?) -> Bool {
     let start = bytes.count
     for scalar in value.unicodeScalars {
@@ -73,12 +75,12 @@ enum SyslogMessage {
     return true
   }
 
-  /// A word of the header: printable ASCII without blanks.
+  /// A word of the header: printable ASCII without spaces.
   private static func word(_ text: String, longest: Int) -> String {
     let word = text.utf8.prefix(longest).map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "_") }
     return word.isEmpty ? "-" : String(decoding: word, as: UTF8.self)
   }
 
-  /// The frame of a stream: the length in decimal, a blank, the message (RFC 6587, 3.4.1).
+  /// The frame of a stream: the length in decimal, a space, the message (RFC 6587, 3.4.1).
   static func counted(_ message: [UInt8]) -> [UInt8] { Array("\(message.count) ".utf8) + message }
 }

@@ -2,37 +2,37 @@ import Glibc
 import VaultBytes
 import VaultModel
 
-/// What can go wrong in the agent itself.
+/// Errors of the agent itself.
 public enum AgentError: ReportableError {
   case system(what: String, code: Int32)
   case foreignSocket(path: String)
   case anotherAgent(pid: String)
-  /// An agent of another vault, with the same runtime folder.
+  /// An agent of another vault that has the same runtime folder.
   case socketTaken(path: String)
   case noLocks(path: String, code: Int32)
   case insecure(path: String, why: String, remedy: String)
-  /// What is served would not be there for who asks.
+  /// The requester cannot reach what would be served.
   case outOfReach(why: String)
   case noHome
-  /// A client of another vault has come to this agent's socket.
+  /// A client of another vault has connected to this agent's socket.
   case otherVault(asked: String, own: String)
   case unknownProfile(name: String, suggestion: String?, count: Int)
   case noKeyForProfile(profile: String, key: String)
   case locked
   case screenLocked
   case nobodyToAsk(question: String)
-  /// Somebody is there, and is silent.
+  /// A person is there, but does not answer.
   case unanswered(question: String)
   case badMFACode
   case badRequest(String)
   case unknownRequest
   case otherVersion(client: UInt16, agent: UInt16)
-  /// Who asks is not who connected, or no longer the same.
+  /// The requester is not the process that connected, or no longer the same.
   case unprovenAsker(why: String)
   case unknownSession(profile: String)
   case tooLong(profile: String)
   case otherPartition(profile: String, partition: Partition)
-  /// A program that a profile names waits for the profile itself.
+  /// A program that a profile names waits for that profile.
   case circle(profiles: [String])
   case profileExists(name: String)
   case notOurs(profile: String, file: String)

@@ -1,14 +1,14 @@
 import Synchronization
 import VaultStore
 
-/// Where the agent's tasks run: all on the store's own thread, whose work most of them wait for anyway.
+/// Runs all of the agent's tasks on the store's thread, since most of them wait for the store anyway.
 ///
-/// Without it they would run on libdispatch's threads, which cost memory and a switch at each hop, and whose monitor wakes up every second
-/// for good. What blocks has a thread of its own (``Thread/run(_:)``).
+/// On libdispatch's threads they would cost memory and a context switch per hop, and libdispatch's monitor wakes up every second
+/// for good. Blocking work has its own thread (``Thread/run(_:)``).
 enum AgentExecutor {
   private static let lane = Mutex<StoreExecutor?>(nil)
 
-  /// Nil, for the standard executor, unless an agent runs in this process.
+  /// Nil, for the standard executor, unless an agent is running in this process.
   static var current: (any TaskExecutor)? { lane.withLock { $0 } }
 
   static func begin() -> StoreExecutor {

@@ -3,20 +3,20 @@ import Glibc
 import VaultModel
 import VaultWire
 
-/// The lock that makes an agent the only one of its vault, held as long as the process lives.
+/// The lock that makes an agent the only one of its vault, held for the life of the process.
 ///
-/// The kernel lets it go however the process ends, so a lock never has to be judged stale (flock(2)).
+/// The kernel releases it however the process ends, so a lock is never stale (flock(2)).
 final class AgentLock: Sendable {
   private let descriptor: Int32
 
-  /// How long an agent that is ending may keep its successor waiting.
+  /// Milliseconds that an agent that is ending may keep its successor waiting.
   static let timeouts: Int64 = 10_000
 
-  /// Takes the lock, once an agent that is ending has let it go.
+  /// Takes the lock, once an agent that is ending has released it.
   ///
-  /// An agent removes its socket before its lock, and the kernel closes a killed one's connections before its files; so who is told that
-  /// the old agent is gone may come too early. An agent that listens is no such case.
-  /// - Throws: `anotherAgent` where one listens at `socket`, or holds the lock for longer than ``timeouts`` milliseconds.
+  /// An agent removes its socket before its lock, and the kernel closes a killed agent's connections before its files; so a
+  /// successor may come too early. If an agent is listening, the lock is not waited for.
+  /// - Throws: `anotherAgent` if one is listening at `socket`, or holds the lock for longer than ``timeouts`` milliseconds.
   init(path: String, socket: String) throws(AgentError) {
     descriptor = sys_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .system(what: "open \(path)", code: errno) }
@@ -35,7 +35,7 @@ final class AgentLock: Sendable {
       usleep(5_000)
       waited += 5
     }
-    // Where it listens, for clients that would look elsewhere.
+    // The socket's path, for clients that would look elsewhere.
     let text = "\(getpid())\n\(socket)\n"
     ftruncate(descriptor, 0)
     _ = pwrite(descriptor, text, text.utf8.count, 0)

@@ -16,13 +16,13 @@ public struct AgentProcess: Sendable {
   private let readyDescriptor: Int32?
   private let shutdown: ShutdownSignal
 
-  /// The agent's whole life: the main thread waits for signals, everything else runs in tasks.
+  /// Runs the agent: the main thread waits for signals, everything else runs in tasks.
   ///
-  /// - Parameter readyDescriptor: where to say that the agent listens, or why it does not.
+  /// - Parameter readyDescriptor: where to report that the agent is listening, or why it is not.
   public static func main(readyDescriptor: Int32?) -> Never {
     ShutdownSignal.blockSignals()
     let shutdown = ShutdownSignal()
-    // Awaited by `exit`: the process ends with it.
+    // Not awaited: it ends with the process, by `exit`.
     _ = Task(executorPreference: AgentExecutor.begin()) {
       do {
         try await AgentProcess(environment: processEnvironment(), readyDescriptor: readyDescriptor, shutdown: shutdown).run()
@@ -49,7 +49,7 @@ public struct AgentProcess: Sendable {
   private func run() async throws {
     for folder in [paths.dataDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     try PrivateDirectory.check(file: paths.agentLock)
-    // Held until the process is gone, and not only until this returns.
+    // Held until the process ends, not only until this returns.
     _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock, socket: paths.socket))
     let clock = try AlarmClock()
     let inspector = PeerInspector()
@@ -109,7 +109,7 @@ public struct AgentProcess: Sendable {
       scheduler: scheduler, notifier: notifier, redirect: redirect, settings: live, exporters: exporters, autoLock: autoLock,
       inspector: inspector, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
       exitWithLastProgram: exitWithLastProgram, stop: { shutdown.request(by: $0) })
-    // What an agent that was killed left in files is taken out; the first unlocking fills them again.
+    // Removes the keys that a killed agent left in files; the first unlock writes them again.
     await broker.clearFiles()
     await broker.endExpired()
     for pid in try await broker.resumeLeases() { exitWithLastProgram?.began(pid) }
@@ -143,8 +143,8 @@ public struct AgentProcess: Sendable {
     AgentLog.write("vaultd ends")
   }
 
-  /// Tells a service manager that asked for it (`WATCHDOG_USEC`, sd_notify(3)) that requests are still answered: the word comes from the
-  /// very lane on which they run.
+  /// Tells a service manager that asks for it (`WATCHDOG_USEC`, sd_notify(3)) that requests are still answered: the notification is
+  /// sent from the same lane on which requests run.
   private static func watchdog(_ environment: [String: String], _ clock: any WallClock) -> Task<Void, Never>? {
     guard let text = environment["WATCHDOG_USEC"], let microseconds = Int64(text), microseconds >= 2_000 else { return nil }
     return Task(executorPreference: AgentExecutor.current) {
@@ -171,7 +171,7 @@ public struct AgentProcess: Sendable {
     }
   }
 
-  /// Says one thing to who started us, and lets it go.
+  /// Sends one frame to the process that started the agent, and closes the descriptor.
   private static func tell(_ frame: WireBuffer, on descriptor: Int32) {
     _ = frame.withBytes { write(descriptor, $0.baseAddress!, $0.count) }
     close(descriptor)
@@ -191,7 +191,7 @@ public struct AgentProcess: Sendable {
   }
 }
 
-/// The agent's log: standard error, which is a file or the journal. One line an event, control characters escaped, never a secret.
+/// The agent's log: standard error, which is a file or the journal. One line per event, control characters escaped, never a secret.
 enum AgentLog {
   static func write(_ text: String) {
     var line = "\(SystemClock().now().iso8601) \(safeText(text))\n"

@@ -3,25 +3,26 @@ import VaultKeys
 import VaultModel
 import VaultStore
 
-/// The agent's settings: the files `/etc/vault/config` and `~/.config/vault/config`, in the grammar of the AWS config file, and the environment.
+/// The agent's settings: the files `/etc/vault/config` and `~/.config/vault/config`, in the syntax of the AWS config file, and the
+/// environment.
 struct AgentSettings: Sendable {
   /// Where a new master key is kept.
   let keyStore: KeyStoreKind
-  /// Whether the agent ends with the last program that it gave credentials: for jobs that are to leave nothing running.
+  /// Whether the agent ends with the last program that got credentials from it: for jobs that must leave nothing running.
   let endsWithPrograms: Bool
-  /// Where live copies of the audit log go.
+  /// The destinations of live copies of the audit log.
   let exporters: [ExporterTarget]
-  /// Whether sessions in hand are handed out while no audit row can be written.
+  /// Whether cached sessions are handed out while no audit row can be written.
   let failureRule: AuditFailureRule
-  /// When the key is forgotten by itself.
+  /// When the vault locks itself.
   let lockRule: LockRule
   let lockEvents: LockEvents
-  /// The address of the bus on which the login manager is.
+  /// The address of the login manager's bus.
   let loginBus: String
-  /// What is logged of them when it changes: each setting's name, its value, and what it is where nobody set one.
+  /// The values that are logged when they change: each setting's name, its value, and its default.
   let logged: [(name: String, value: String, standard: String)]
 
-  /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for a value that makes no sense.
+  /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for an invalid value.
   init(files: [String], environment: [String: String]) throws {
     let values = try SharedConfig.ownSettings(of: files)
     func value(_ setting: OwnSetting, fromVariable: Bool = true) throws -> String {
@@ -47,7 +48,8 @@ struct AgentSettings: Sendable {
     lockRule = LockRule(lockAfter) ?? .never
     lockEvents = LockEvents(lockOn) ?? .none
     loginBus = try value(.loginBus)
-    // What a job's environment says for one agent is no change of the settings; where the log goes is one, whoever says it.
+    // A job's environment for one agent is not a change of the settings. A change of the log's destination is one, whatever its
+    // source.
     logged =
       [
         (OwnSetting.keyStore, try value(.keyStore, fromVariable: false)),
@@ -56,7 +58,7 @@ struct AgentSettings: Sendable {
       ].map { ($0.0.name, $0.1, $0.0.standard) } + (try Self.trust(of: files).logged)
   }
 
-  /// - Throws: configuration, for a name that no key store has.
+  /// - Throws: configuration, for an unknown key store.
   static func keyStore(_ name: String) throws(Failure) -> KeyStoreKind {
     guard let kind = KeyStoreKind(rawValue: name) else {
       throw Failure(

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Ends the agent with the last program that it gave credentials (`VAULT_AGENT_LIFE=programs`): for CI, where nothing may stay behind.
+/// Ends the agent with the last program that got credentials from it (`VAULT_AGENT_LIFE=programs`): for CI, where nothing may be
+/// left running.
 final class ExitWithLastProgram: Sendable {
   private let watch: ProcessWatch
   private let stop: @Sendable () -> Void
@@ -11,7 +12,7 @@ final class ExitWithLastProgram: Sendable {
     self.stop = stop
   }
 
-  /// A program has credentials; it is the process that asked, which becomes it.
+  /// A program has got credentials. It is the process that asked, since that process becomes the program.
   func began(_ pid: Int32) {
     running.withLock { $0 += 1 }
     watch.watch(pid) { [self] in

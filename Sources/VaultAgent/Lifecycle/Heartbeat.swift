@@ -2,16 +2,16 @@ import CSystem
 import Synchronization
 import VaultWire
 
-/// Tells clients that wait long that the agent lives: a word every few seconds, from a thread of its own, also while the lane is busy or
-/// a person takes their time. A client that hears nothing knows that the agent was stopped.
+/// Tells waiting clients every few seconds that the agent is alive. It has its own thread, so it works even while the lane is busy
+/// or a person takes their time. A client that receives nothing knows that the agent was stopped.
 ///
-/// Most requests are over long before that and cost nobody anything: the timer is set at most once in each pause.
+/// Most requests end long before the first heartbeat and cost nothing: the timer is set at most once in each pause.
 final class Heartbeat: Sendable {
-  /// Milliseconds. A client hears the first word after one to two of them, and gives up after many (`AgentClient.timeouts`).
+  /// Milliseconds. A client gets the first heartbeat after one to two of them, and gives up after many (`AgentClient.timeouts`).
   static let pause: Int64 = 5_000
 
   private struct State {
-    /// With how often the timer has gone off since they began.
+    /// The waiting connections, each with the number of timer events since its request began.
     var waiting: [ObjectIdentifier: (connection: ClientConnection, beats: Int)] = [:]
     var isSet = false
   }

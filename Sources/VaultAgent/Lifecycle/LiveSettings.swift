@@ -1,7 +1,7 @@
 import VaultModel
 import VaultStore
 
-/// The settings that a running agent goes by, and their way into the audit log.
+/// The settings of a running agent, whose changes go into the audit log.
 actor LiveSettings {
   private let files: [String]
   private let environment: [String: String]
@@ -17,13 +17,13 @@ actor LiveSettings {
     self.exporters = exporters
   }
 
-  /// Reads the files, logs what is another value than before, and goes by it.
+  /// Reads the files, logs the values that changed, and applies them.
   ///
   /// - Parameter requester: who changed them; the agent itself, at its start.
-  /// - Throws: where a file makes no sense, or a change cannot be logged; the settings stay as they were then.
+  /// - Throws: if a file is invalid, or a change cannot be logged; the settings then stay as they were.
   func take(requester: Requester, trigger: AuditTrigger) async throws {
     let settings = try AgentSettings(files: files, environment: environment)
-    // A sink that is new begins with the row that says so.
+    // A new sink begins with the row that records its addition.
     let head = await store.headSequence
     try await store.recordSettings(settings.logged, requester: requester, trigger: trigger)
     await store.setFailureRule(settings.failureRule)

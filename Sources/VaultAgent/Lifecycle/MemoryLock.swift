@@ -1,13 +1,14 @@
 import Glibc
 
-/// Whether what is secret can be kept out of the swap file.
+/// Whether secrets can be kept out of the swap file.
 ///
-/// libsodium locks its memory where it may, and goes on without where it may not (`RLIMIT_MEMLOCK`, mlock(2)); so that is tried and told.
+/// libsodium locks its memory if it may, and continues without the lock if it may not (`RLIMIT_MEMLOCK`, mlock(2)); so this is
+/// tested and reported.
 enum MemoryLock {
   /// Enough for the secrets of hundreds of sessions.
   private static let length = 256 << 10
 
-  /// Why memory cannot be locked; nil where it can.
+  /// Why memory cannot be locked; nil if it can.
   static let fault: String? = {
     guard let memory = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), memory != MAP_FAILED else {
       return "no memory to try it with"

@@ -2,22 +2,22 @@ import Synchronization
 import VaultBytes
 import VaultModel
 
-/// Tells the person at the desktop what only they can do: once for each cause, until it has been done. Fifty roles behind one sign-in that
-/// has ended are one cause.
+/// Notifies the person at the desktop of things that only they can do: once for each cause, until it is resolved. Fifty roles that
+/// depend on one expired sign-in are one cause.
 final class Notifier: Sendable {
-  /// Seconds after which a cause that is still there is told again.
+  /// Seconds after which an unresolved cause is reported again.
   private static let pause: Int64 = 8 * 3_600
   private let session: PersonSession
   private let clock: any WallClock
   private let told = Mutex<[String: Timestamp]>([:])
 
-  /// - Parameter session: without a display in it there is nobody to tell.
+  /// - Parameter session: without a display in it, nobody can be notified.
   init(session: PersonSession, clock: any WallClock) {
     self.session = session
     self.clock = clock
   }
 
-  /// The person has acted: what is the matter after that is news.
+  /// The person has acted: any problem after that is new.
   func forget() { told.withLock { $0.removeAll() } }
 
   func announce(_ profile: String, _ attention: SessionState, _ failure: Failure) async {
@@ -25,7 +25,7 @@ final class Notifier: Sendable {
     guard let desktop = session.desktop, isNews(failure.message) else { return }
     let title = "vault: \(profile) \(attention == .failing ? "cannot be renewed" : "needs you")"
     let text = safeText(failure.message + (failure.hint.map { "\n" + $0 } ?? ""))
-    // The freedesktop notification service, by its own client; where it is missing, the list still says so.
+    // Uses the client of the freedesktop notification service. If it is missing, the list still shows the cause.
     _ = try? await ProgramRunner(limit: 5).run(
       words: ["notify-send", "--app-name=vault", "--", safeText(title), text], setting: "notify-send",
       in: desktop

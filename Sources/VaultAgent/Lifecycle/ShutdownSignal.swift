@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import VaultModel
 
-/// How the agent is told to end: by a signal or by a client. The first word counts.
+/// Ends the agent on a signal or a client's request, whichever comes first.
 final class ShutdownSignal: Sendable {
   private struct State {
     var isRequested = false
@@ -13,7 +13,7 @@ final class ShutdownSignal: Sendable {
   }
   private let state = Mutex(State())
 
-  /// What to do when the end is asked for; at once, if it was already.
+  /// Sets the action for the agent's end; it runs at once if the end was already requested.
   func onRequest(_ action: @escaping @Sendable () -> Void) {
     let now = state.withLock { state in
       state.action = action
@@ -22,7 +22,7 @@ final class ShutdownSignal: Sendable {
     if now { action() }
   }
 
-  /// What to do when a client finds no socket (SIGUSR1).
+  /// Sets the action for a client that finds no socket (SIGUSR1).
   func onLostSocket(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.onLostSocket = action } }
 
   /// - Parameter requester: nil for a signal, and for the agent itself.
@@ -36,17 +36,18 @@ final class ShutdownSignal: Sendable {
     action?()
   }
 
-  /// Who asked.
+  /// The requester of the end.
   var requester: Requester? { state.withLock { $0.requester } }
 
-  /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and every one that is made from now on. Call it first, on the main thread.
+  /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and in every one created afterwards. Call it first, on the main
+  /// thread.
   static func blockSignals() {
     var signals = Self.signals
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     signal(SIGPIPE, SIG_IGN)
   }
 
-  /// Waits for the signals, forever. The main thread has nothing else to do.
+  /// Waits for signals forever. The main thread has no other work.
   func watchSignals() -> Never {
     var signals = Self.signals
     var which: Int32 = 0
@@ -64,7 +65,7 @@ final class ShutdownSignal: Sendable {
   }
 }
 
-/// A thread of our own, for what blocks.
+/// Threads for blocking work.
 enum Thread {
   private final class Body: Sendable {
     let run: @Sendable () -> Void
@@ -86,7 +87,7 @@ enum Thread {
     pthread_detach(thread)
   }
 
-  /// Runs `body` on a new thread and waits for its result without holding up a cooperative one.
+  /// Runs `body` on a new thread and waits for its result without blocking a cooperative one.
   static func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in detach { continuation.resume(returning: body()) } }
   }

@@ -2,7 +2,7 @@ import CSystem
 import Glibc
 import Synchronization
 
-/// Says when a process ends, by its descriptor (`pidfd_open(2)`), which no other process can take over as it can a number.
+/// Reports when a process ends, by its descriptor (`pidfd_open(2)`), which unlike a process ID is never reused.
 final class ProcessWatch: Sendable {
   private struct State {
     var endings: [Int32: @Sendable () -> Void] = [:]
@@ -16,7 +16,7 @@ final class ProcessWatch: Sendable {
     guard poller >= 0 else { throw .system(what: "watch processes", code: sys_errno()) }
   }
 
-  /// - Parameter ended: called once, on a thread of the watch's own; at once where the process has gone already.
+  /// - Parameter ended: called once, on the watch's own thread; at once if the process has already ended.
   func watch(_ pid: Int32, ended: @escaping @Sendable () -> Void) {
     let process = sys_pidfd_open(pid)
     guard process >= 0 else { return ended() }

@@ -3,29 +3,29 @@ import Glibc
 import VaultModel
 import VaultSecrets
 
-/// Runs a program that a profile names (`credential_process`, `mfa_process`, …) for what it prints.
+/// Runs a program that a profile names (`credential_process`, `mfa_process`, …) and returns its output.
 ///
-/// Without a shell, in a session of its own without a terminal and with nothing on its standard input. It has `limit` seconds and may
-/// print 128 KiB; then it and its children are killed.
+/// The program runs without a shell, in its own session without a terminal, and with nothing on its standard input. It has a
+/// timeout of `limit` seconds and may print 128 KiB; beyond either limit it and its children are killed.
 ///
-/// Its environment, and the `PATH` in which it is looked for, are those of who asks (``ClientEnvironments``).
+/// The requester supplies the environment, and the `PATH` in which the program is looked up (``ClientEnvironments``).
 struct ProgramRunner: Sendable {
   /// Seconds.
   var limit = 60.0
   let environments = ClientEnvironments()
   let waits = ProgramWaits()
-  /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), and line ends.
+  /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), plus line ends.
   static let maxOutputBytes = 128 * 1_024
-  /// What of its standard error reaches the person.
+  /// The part of its standard error that reaches the person.
   static let maxErrorBytes = 4 * 1_024
 
   init(limit: Double = 60) { self.limit = limit }
 
   /// - Parameters:
-  ///   - setting: the setting that names it, for errors.
+  ///   - setting: the setting that names the program, for errors.
   ///   - chain: the profiles for which it runs, the outermost first.
-  ///   - prompter: who asks, and reads what it writes on its standard error.
-  /// - Returns: what it printed, in guarded memory.
+  ///   - prompter: the requester, who also gets its standard error.
+  /// - Returns: its output, in guarded memory.
   func run(_ command: String, setting: String, chain: [String] = [], for prompter: any Prompter) async throws -> SecretBytes {
     let words: [String]
     do { words = try ShellWords.split(command) } catch {
@@ -41,18 +41,18 @@ struct ProgramRunner: Sendable {
 
   /// - Parameters:
   ///   - words: the program and its arguments.
-  ///   - environment: entries, each with a zero behind it; nil for the agent's own.
-  ///   - complain: is given each line of its standard error.
+  ///   - environment: entries, each followed by a zero; nil for the agent's own.
+  ///   - complain: called with each line of its standard error.
   func run(
     words: [String], setting: String, in environment: SecretBytes?, chain: [String] = [],
     complain: @escaping @Sendable (String) -> Void
   ) async throws -> SecretBytes {
     let limit = limit
-    // One thread apiece: it waits for the program, and programs are few.
+    // One thread per program: it waits for the program, and programs are few.
     let result = await Thread.run { Result { try Self.wait(words, setting, environment, chain, limit) } }
     let (output, errors) = try result.get()
     for line in errors.split(separator: "\n").prefix(20) {
-      // Most programs say their name themselves.
+      // Most programs print their name themselves.
       let name = words[0].split(separator: "/").last ?? ""
       complain(line.hasPrefix("\(name): ") ? String(line) : "\(words[0]): \(line)")
     }
@@ -88,7 +88,7 @@ struct ProgramRunner: Sendable {
   enum End { case closed, deferred, flooded }
 }
 
-/// A program under way.
+/// A running program.
 private struct Running: ~Copyable {
   private let pid: Int32
   private let output: Int32
@@ -112,7 +112,7 @@ private struct Running: ~Copyable {
     var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     let child = ProgramEnvironment.with(environment) { environment -> Int32 in
       guard let file = environment.file(of: words[0]) else { return -ENOENT }
-      // Before the nil at the end.
+      // Inserted before the nil at the end.
       let entry = strdup("\(profileChainVariable)=\(chain.joined(separator: "\n"))")
       defer { free(entry) }
       environment.entries.insert(entry, at: 0)
@@ -134,7 +134,7 @@ private struct Running: ~Copyable {
   }
 
   deinit {
-    // The whole session, so that no child of it stays behind.
+    // Kills the whole session, so that no child of the program is left behind.
     if !isReaped {
       kill(-pid, SIGKILL)
       var status: Int32 = 0
@@ -162,7 +162,7 @@ private struct Running: ~Copyable {
       _ = poll(&waits, 3, Int32(clamping: left))
       guard drain(into: buffer) else { return .flooded }
       drainErrors(into: &complaints)
-      // What it leaves behind in the background may hold the pipes open; the program itself is what counts.
+      // Its background processes may hold the pipes open; only the program itself counts.
       if waits[2].revents != 0 || process < 0, waitpid(pid, &status, process < 0 ? 0 : WNOHANG) == pid {
         isReaped = true
         guard drain(into: buffer) else { return .flooded }
@@ -173,7 +173,7 @@ private struct Running: ~Copyable {
     }
   }
 
-  /// - Returns: false where there is more than fits.
+  /// - Returns: false if there is more than fits.
   private mutating func drain(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
     while printed < buffer.count {
       let got = read(output, buffer.baseAddress! + printed, buffer.count - printed)
@@ -202,7 +202,7 @@ private struct Running: ~Copyable {
   }
 }
 
-/// What can go wrong with a program that a profile names.
+/// Errors of a program that a profile names.
 enum ProgramError: ReportableError, Hashable {
   case malformed(setting: String, why: String)
   case cannotStart(program: String, setting: String, code: Int32)

@@ -1,33 +1,34 @@
 import Synchronization
 import VaultModel
 
-/// Finds profiles that wait for themselves: a program that a profile names asks the vault for that profile, itself or over others.
+/// Detects profiles that wait for themselves: a program that a profile names asks the vault for that profile, directly or through
+/// others.
 ///
-/// A program is told for which profiles it runs (``profileChainVariable``, as `_AWS_CLI_PROFILE_CHAIN` of the AWS CLI), and its request says so. Two circles can
-/// also close each other where each of two programs waits for what the other one's profile is being given; so it counts too what programs
-/// wait for.
+/// A program is told for which profiles it runs (``profileChainVariable``, as `_AWS_CLI_PROFILE_CHAIN` of the AWS CLI), and its
+/// request repeats that. A circle can also arise when two programs each wait for the profile that the other one's request is for,
+/// so this also records what programs wait for.
 final class ProgramWaits: Sendable {
   private struct State {
-    /// How many programs run for a profile.
+    /// The number of programs that run for each profile.
     var running: [String: Int] = [:]
-    /// What programs have asked for: the profile whose program it is, and the profiles that it needs.
+    /// The requests of programs: the profile that names the program, and the profiles that the request needs.
     var asked: [Int: (by: String, needs: Set<String>)] = [:]
     var next = 0
-    /// The circles that were found, by the profiles whose programs fail because of them.
+    /// The circles found, keyed by the profiles whose programs fail because of them.
     var circles: [String: [String]] = [:]
   }
   private let state = Mutex(State())
 
-  /// A request begins, and ``end(_:)`` ends it.
+  /// Records a request, until ``end(_:)``.
   ///
   /// - Parameters:
   ///   - chain: the profiles whose programs wait for it, the outermost first.
-  ///   - needs: the profiles over which `profile` is reached, itself among them.
-  /// - Returns: nil where no program waits for it.
+  ///   - needs: the profiles through which `profile` is reached, including itself.
+  /// - Returns: nil if no program waits for it.
   /// - Throws: `AgentError.circle`.
   func begin(_ profile: String, chain: [String], needs: Set<String>) throws(AgentError) -> Int? {
     try state.withLock { state throws(AgentError) in
-      // A chain may be another agent's, or of a program that was left behind.
+      // A chain may be from another agent, or from a program that was left behind.
       guard let by = chain.last, state.running[by] != nil else { return nil }
       let chain = chain.filter { state.running[$0] != nil }
       if let circle = Self.circle(profile, chain, needs, state) {
@@ -61,7 +62,7 @@ final class ProgramWaits: Sendable {
     return nil
   }
 
-  /// Runs a profile's program. Where it fails because of a circle that was found meanwhile, that is what is told.
+  /// Runs a profile's program. If it fails because of a circle found meanwhile, the circle is the error.
   func run<Result>(for profile: String, _ body: () async throws -> Result) async throws -> Result {
     state.withLock { state in
       state.running[profile, default: 0] += 1

@@ -3,21 +3,21 @@ import VaultModel
 import VaultSecrets
 import VaultWire
 
-/// What a person is asked.
+/// A question for the person or the client.
 enum Question: Sendable, Hashable {
   case mfaCode(serial: String, profile: String)
   case passphrase(vault: String)
   case newPassphrase(vault: String, minimumLength: Int)
-  /// For a copy of the master key that is being made, and for one that is to be opened.
+  /// For a backup of the master key that is being made, and for one that is to be opened.
   case backupPassphrase(key: String, minimumLength: Int)
   case copyPassphrase(path: String)
   /// An identity provider's SAML response.
   case assertion(profile: String)
-  /// Variables of the asker's environment; no person is asked.
+  /// Variables of the requester's environment; no person is asked.
   case variables([String])
-  /// Whether a place may be sent what the vault holds, from now on. Who agrees writes the setting that says so.
+  /// Whether the vault may send secrets to a place from now on. The person who agrees writes the setting that says so.
   case trust(UntrustedPlace, sending: String)
-  /// The asker's environment, for a program that runs for them; no person is asked.
+  /// The requester's environment, for a program that runs for them; no person is asked.
   case environment
 
   var text: String {
@@ -37,7 +37,7 @@ enum Question: Sendable, Hashable {
     }
   }
 
-  /// What the client is told, so that it knows whether to echo and where an answer may already be.
+  /// Tells the client whether to echo, and where an answer may already be.
   var kind: String {
     switch self {
     case .mfaCode: "mfa"
@@ -51,17 +51,17 @@ enum Question: Sendable, Hashable {
   }
 }
 
-/// The person who waits, as a seam: a client's terminal in life, a script in tests.
+/// The person who waits: a client's terminal in production, a script in tests.
 protocol Prompter: Sendable {
-  /// Whether there is a client at the other end, whose environment counts and whose person can be asked.
+  /// Whether there is a client, whose environment can be read and whose person can be asked.
   var isInteractive: Bool { get }
-  /// - Throws: where nobody answers.
+  /// - Throws: if nobody answers.
   func ask(_ question: Question) async throws -> SecretBytes
-  /// A line worth reading; more follows.
+  /// Shows a line; more follows.
   func notice(_ text: String)
-  /// What the work waits for, shown only when the wait is long.
+  /// Shows what the work is waiting for, if the wait is long.
   func progress(_ text: String)
-  /// A page to which the person must go.
+  /// Shows a page that the person must open.
   func show(_ page: SignInPage)
 }
 
@@ -103,12 +103,12 @@ struct ConnectionPrompter: Prompter {
   private func say(_ kind: MessageKind, _ text: String) {
     let writer = MessageWriter(kind)
     writer.add(.text, text)
-    // A client that has gone needs no word.
+    // If the client has gone, nobody needs the message.
     if let frame = try? writer.frame() { try? connection.send(frame) }
   }
 }
 
-/// Nobody: for what the agent does unasked.
+/// Nobody: for work that the agent starts itself.
 struct NonInteractivePrompter: Prompter {
   var isInteractive: Bool { false }
   func ask(_ question: Question) async throws -> SecretBytes { throw AgentError.nobodyToAsk(question: question.text) }
@@ -117,9 +117,9 @@ struct NonInteractivePrompter: Prompter {
   func show(_ page: SignInPage) {}
 }
 
-/// Who is asked in the task at hand; for parts such as the key store that are built before anybody asks.
+/// The prompter of the current task, for parts such as the key store that are built before any request.
 enum CurrentPrompter {
   @TaskLocal static var value: any Prompter = NonInteractivePrompter()
-  /// The asker's environment, as far as it was sent along.
+  /// The requester's environment, as far as it was sent.
   @TaskLocal static var environment: [String: String] = [:]
 }

@@ -3,21 +3,21 @@ import Glibc
 import VaultModel
 
 extension ProcessIdentity {
-  /// The process that has the number now; nil where none runs. One that has ended and was not waited for does not run.
+  /// The process that has this ID now; nil if none runs. A process that has ended and was not waited for does not count.
   init?(running pid: Int32) {
-    // The fields are counted behind the command's name, which may hold anything (proc(5)).
+    // The fields are counted after the command's name, which may contain any character (proc(5)).
     guard pid > 0, let text = Self.read("/proc/\(pid)/stat"), let end = text.lastIndex(of: UInt8(ascii: ")")),
       let boot = Self.read("/proc/sys/kernel/random/boot_id")
     else { return nil }
     let fields = text[(end + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
-    // The third field is the state, the twenty-second the start.
+    // The third field is the state, the twenty-second the start time.
     guard fields.count > 19, let state = fields[0].first, state != UInt8(ascii: "Z"), state != UInt8(ascii: "X"),
       let started = Int64(String(decoding: fields[19], as: UTF8.self))
     else { return nil }
     self.init(pid: pid, started: started, boot: String(decoding: boot.prefix { $0 > 32 }, as: UTF8.self))
   }
 
-  /// Whether it is still this process that has the number.
+  /// Whether the ID still belongs to this process.
   var isRunning: Bool { ProcessIdentity(running: pid) == self }
 
   private static func read(_ path: String) -> [UInt8]? {

@@ -1,8 +1,8 @@
-/// Splits a command line of a config file into words, as a shell would, without being one: quotes and backslashes only.
+/// Splits a command line of a config file into words as a shell does, but with quotes and backslashes only.
 ///
-/// The SDKs split `credential_process` so (botocore, `compat_shell_split`: Python's `shlex.split`).
+/// The SDKs split `credential_process` in the same way (botocore, `compat_shell_split`: Python's `shlex.split`).
 enum ShellWords {
-  /// Not a command line.
+  /// The text is not a command line.
   enum Malformed: Error { case openQuote, loneBackslash, empty }
 
   static func split(_ line: String) throws(Malformed) -> [String] {
@@ -23,7 +23,7 @@ enum ShellWords {
         isInWord = true
       case (UInt8(ascii: "\\"), UInt8(ascii: "\"")):
         guard let next = bytes.next() else { throw .openQuote }
-        // Between double quotes a backslash stands for itself before anything but these two.
+        // Between double quotes, a backslash is literal unless one of these two follows.
         if next != UInt8(ascii: "\""), next != UInt8(ascii: "\\") { word.append(byte) }
         word.append(next)
       case (0x20, 0), (0x09...0x0A, 0), (0x0D, 0):

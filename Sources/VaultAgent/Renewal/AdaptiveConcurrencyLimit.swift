@@ -1,7 +1,7 @@
 import Synchronization
 
-/// How many questions may be under way: halved when a service asks to slow down, and won back by successes, one more for each round of
-/// them (as TCP does, RFC 5681, 3.1).
+/// Limits concurrent calls: the limit is halved when a service throttles, and grows with successes, by one for each round of them
+/// (as in TCP, RFC 5681, 3.1).
 final class AdaptiveConcurrencyLimit: Sendable {
   private let most: Double
   private let now: Mutex<Double>

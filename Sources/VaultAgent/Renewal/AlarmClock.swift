@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import VaultModel
 
-/// The machine's wall clock, with alarms that also go off after a suspend and when somebody sets the clock (`timerfd_create(2)`,
+/// The machine's wall clock, with alarms that also fire after a suspend and when the clock is set (`timerfd_create(2)`,
 /// `TFD_TIMER_CANCEL_ON_SET`). Nothing wakes up in between.
 final class AlarmClock: WallClock {
   private struct Sleeper {
@@ -58,7 +58,7 @@ final class AlarmClock: WallClock {
 
   private func watch() { while sys_alarm_wait(alarm) == 0 { settle() } }
 
-  /// Wakes whose moment has come, and sets the alarm for the next one.
+  /// Resumes the sleepers that are due, and sets the alarm for the next one.
   private func settle() {
     let now = now()
     let due = state.withLock { state in

@@ -1,15 +1,15 @@
 import VaultModel
 
-/// When each session is due, and which of the due ones wait for their endpoint.
+/// When each session is due, and which due sessions wait for their endpoint.
 ///
-/// Both are heaps, so that ten thousand sessions cost no more to look after than ten. What is put off, taken out or put in anew leaves its old
-/// place behind, which is known by its ticket and passed over.
+/// Both are heaps, so that ten thousand sessions cost no more to manage than ten. A session that is postponed, removed or inserted
+/// again leaves its old place behind; an outdated place is recognized by its generation and skipped.
 struct RenewalQueue {
   /// A session's place in one of the heaps.
   struct Place: Comparable {
-    /// Those that a running program is served come first.
+    /// Sessions that serve a running program come first.
     let tier: Int
-    /// In the agenda when it is due; in an endpoint's line when it ends.
+    /// In the agenda, when the session is due; in an endpoint's line, when it expires.
     let moment: Timestamp
     let generation: Int
     let key: Scheduler.Key
@@ -17,8 +17,8 @@ struct RenewalQueue {
     static func < (a: Place, b: Place) -> Bool { (a.tier, a.moment, a.generation) < (b.tier, b.moment, b.generation) }
   }
 
-  /// Milliseconds before the end of a session that a running program is served, from which on it waits for no token: botocore and the Java
-  /// SDK ask for a new one from then on.
+  /// Milliseconds before a served session expires at which it stops waiting for a token: from then on, botocore and the Java SDK
+  /// ask for a new one.
   static let urgency: Int64 = 15 * 60_000
 
   /// The due sessions of one endpoint.
@@ -26,12 +26,12 @@ struct RenewalQueue {
     let endpoint: String
     var bucket: TokenBucket
     var waiting = PriorityQueue<Place>()
-    /// Calls without an answer since the last one that had one.
+    /// Unanswered calls since the last answer.
     var silences = 0
-    /// Those that will be tried again after a pause.
+    /// Sessions that are retried after a pause.
     var pausing: [Scheduler.Key] = []
 
-    /// Whether nobody has answered for a while.
+    /// Whether the endpoint has not answered for a while.
     var isDown: Bool { silences >= 3 }
   }
 
@@ -39,11 +39,11 @@ struct RenewalQueue {
   /// In the order of their first use.
   private(set) var lines: [EndpointQueue] = []
   private var numbers: [String: Int] = [:]
-  /// Each session's valid place.
+  /// The generation of each session's valid place.
   private var generations: [Scheduler.Key: Int] = [:]
   private var lastGeneration = 0
 
-  /// The endpoint's number in ``lines``.
+  /// The endpoint's index in ``lines``.
   mutating func line(_ endpoint: String, at now: Timestamp) -> Int {
     if let number = numbers[endpoint] { return number }
     lines.append(EndpointQueue(endpoint: endpoint, bucket: TokenBucket(at: now)))
@@ -51,45 +51,46 @@ struct RenewalQueue {
     return lines.count - 1
   }
 
-  /// Does something with an endpoint's line.
+  /// Runs `body` on an endpoint's line.
   mutating func withLine(_ line: Int, _ body: (inout EndpointQueue) -> Void) { body(&lines[line]) }
 
-  /// Does something with an endpoint's bucket.
+  /// Runs `body` on an endpoint's bucket.
   mutating func withBucket(_ line: Int, _ body: (inout TokenBucket) -> Void) { body(&lines[line].bucket) }
 
-  /// Puts a session where it is due at a moment.
+  /// Schedules a session for a moment.
   mutating func put(_ key: Scheduler.Key, due moment: Timestamp) {
     due.insert(Place(tier: 0, moment: moment, generation: generation(for: key), key: key))
   }
 
-  /// Puts a due session into its endpoint's line, which goes by what ends first.
+  /// Puts a due session into its endpoint's line, ordered by expiry.
   mutating func queue(_ key: Scheduler.Key, in line: Int, served: Bool, endsAt: Timestamp) {
     lines[line].waiting.insert(Place(tier: served ? 0 : 1, moment: endsAt, generation: generation(for: key), key: key))
   }
 
-  /// Takes a session out of wherever it is.
+  /// Removes a session, wherever it is.
   mutating func withdraw(_ key: Scheduler.Key) { generations[key] = nil }
 
-  /// Takes out every session. The lines stay, since calls that are under way will speak of theirs.
+  /// Removes every session. The lines stay, since running calls still refer to theirs.
   mutating func removeAll() {
     generations.removeAll()
     due = PriorityQueue()
     for line in lines.indices { lines[line].waiting = PriorityQueue() }
   }
 
-  /// Takes out the next session that is due by now.
+  /// Removes and returns the next session that is due.
   mutating func nextDue(at now: Timestamp) -> Scheduler.Key? {
     guard let moment = firstDue(), moment <= now else { return nil }
     return taken(due.removeFirst())
   }
 
-  /// When the next one is due.
+  /// When the next session is due.
   mutating func firstDue() -> Timestamp? {
     while let place = due.first, generations[place.key] != place.generation { due.removeFirst() }
     return due.first?.moment
   }
 
-  /// Takes out the next session of a line for which there is a token, or which is too urgent to wait for one and pays for it afterwards.
+  /// Removes and returns the next session of a line that has a token, or that is too urgent to wait for one and pays for it
+  /// afterwards.
   mutating func next(in line: Int, at now: Timestamp) -> Scheduler.Key? {
     guard let place = first(in: line) else { return nil }
     if let urgent = urgentAt(place, in: line), urgent <= now {
@@ -100,7 +101,7 @@ struct RenewalQueue {
     return taken(lines[line].waiting.removeFirst())
   }
 
-  /// When the first line can go on.
+  /// When the first line can continue.
   mutating func nextToken(at now: Timestamp) -> Timestamp? {
     var next: Timestamp?
     for line in lines.indices {
@@ -111,7 +112,7 @@ struct RenewalQueue {
     return next
   }
 
-  /// When a session waits no longer for a token; nil where it always does, as all do in an outage.
+  /// When a session stops waiting for a token; nil if it always waits, as all do in an outage.
   private func urgentAt(_ place: Place, in line: Int) -> Timestamp? {
     place.tier == 0 && !lines[line].isDown ? place.moment.adding(milliseconds: -Self.urgency) : nil
   }

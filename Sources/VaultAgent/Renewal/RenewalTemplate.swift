@@ -1,11 +1,12 @@
-/// What the schedule keeps of a wish. Most are the same but for the profile, and ten thousand of them lie in memory once.
+/// The part of a request that the schedule keeps. Most requests differ only in the profile, so ten thousand of them share one
+/// template.
 final class RenewalTemplate: Sendable {
-  /// As the agent has it when it renews unasked; the profile is whosoever's came first.
+  /// The request for a renewal by the agent; the profile is that of the first request.
   let request: CredentialRequest
 
   init(_ request: CredentialRequest) { self.request = request.forRenewal }
 
-  /// Whether another profile's wish is this one when it is renewed.
+  /// Whether a renewal of another profile's request can use this template.
   func serves(_ other: CredentialRequest) -> Bool {
     request.server == other.server && request.tokenFile == other.tokenFile && request.duration == other.duration
       && request.region == other.region && request.keyUse == other.keyUse

@@ -1,9 +1,9 @@
 import AWSClient
 import VaultModel
 
-// What the schedule does when its alarm goes off.
+// The schedule's work when its alarm fires.
 extension Scheduler {
-  /// Gives an entry its place for the session that it has got.
+  /// Schedules an entry for its new session.
   func schedule(_ key: Key, _ session: SessionRecord) {
     guard var entry = entries[key] else { return }
     let demand = 1_000 / Double(max(1_000, session.renewsAt.since(session.issuedAt)))
@@ -15,14 +15,14 @@ extension Scheduler {
     entries[key] = entry
     let life = session.expiresAt.since(session.issuedAt)
     let early = session.renewsAt.adding(milliseconds: -Int64(random() * Double(life) / 10))
-    // Never in the past of its own beginning, however short it is.
+    // Never before it was issued, however short the session is.
     agenda.put(key, due: max(early, session.issuedAt))
   }
 
-  /// Sets the alarm for the next thing that can be done.
+  /// Sets the alarm for the next possible action.
   func arm() {
     var next = agenda.firstDue()
-    // With all calls under way, the end of one of them goes on with the lines.
+    // If the maximum of calls is running, the end of one of them continues the lines.
     if underWay < Self.most, let token = agenda.nextToken(at: clock.now()) { next = min(next ?? token, token) }
     guard alarm?.moment != next else { return }
     alarm?.task.cancel()
@@ -36,13 +36,13 @@ extension Scheduler {
   }
 
   private func wake(at moment: Timestamp) {
-    // Another may have been set while this one was on its way.
+    // Another alarm may have been set meanwhile.
     guard alarm?.moment == moment else { return }
     alarm = nil
     ring()
   }
 
-  /// Lines up what is due, and calls as much of it as may be called now.
+  /// Queues the due sessions, and starts as many calls as are allowed now.
   private func ring() {
     let now = clock.now()
     while let key = agenda.nextDue(at: now) {
@@ -59,7 +59,7 @@ extension Scheduler {
       while underWay < Self.most, let key = agenda.next(in: line, at: now) {
         underWay += 1
         entries[key]?.isUnderWay = true
-        // It ends with its own work, and takes the next one then.
+        // It ends with its own work, and then takes the next session.
         Task(executorPreference: lane) { await self.renew(key) }
       }
     }
@@ -91,19 +91,19 @@ extension Scheduler {
     await deliver(key, entry.request)
   }
 
-  /// Gives a new session to the programs that are served it.
+  /// Delivers a new session to the programs that it serves.
   func deliver(_ key: Key, _ request: CredentialRequest) async {
     for (lease, requester) in entries[key]?.leases ?? [:] {
       do {
         try await work.deliver(request, lease, requester)
       } catch {
-        // The new session exists, and could not be logged as handed out: the lease keeps the old one and the next turn tries again.
+        // The new session exists, but its delivery could not be logged: the lease keeps the old one, and the next turn tries again.
         agenda.put(key, due: clock.now().adding(seconds: 1))
       }
     }
   }
 
-  /// An endpoint has answered. After an outage, what pauses there is due now, at the bucket's pace.
+  /// An endpoint has answered. After an outage, its paused sessions are due now, at the bucket's pace.
   func recordAnswer(in line: Int) {
     let now = clock.now()
     let wasDown = agenda.lines[line].isDown
@@ -120,9 +120,9 @@ extension Scheduler {
     }
   }
 
-  /// What a call's failure says of its endpoint.
+  /// Records the failure of a call to an endpoint.
   ///
-  /// - Parameter paid: tokens that were taken for it.
+  /// - Parameter paid: tokens that were taken for the call.
   func record(_ error: any Error, in line: Int, paid: Int) {
     let now = clock.now()
     let calls = (error as? AWSError)?.attempts ?? paid
@@ -138,11 +138,11 @@ extension Scheduler {
     }
   }
 
-  /// - Parameter entry: as it was when the call began.
+  /// - Parameter entry: its value when the call began.
   private func fail(_ key: Key, _ entry: Entry, _ error: any Error) async {
-    // One who asked got a new session meanwhile, which has its own place.
+    // A request got a new session meanwhile, which has its own place.
     guard let now = entries[key], now.endsAt == entry.endsAt else { return }
-    // Taken back meanwhile.
+    // The session was taken back meanwhile.
     if now.waits, !entry.waits { return }
     let failure = Failure(error)
     let attention: SessionState?
@@ -153,7 +153,7 @@ extension Scheduler {
     }
     if let attention {
       entries[key]?.waits = true
-      // What AWS refuses it may grant again without anybody's doing here, and a program that is served has no other way to hear of it.
+      // AWS may grant later what it refuses now, without any action here, and a served program has no other way to learn of it.
       if attention == .failing, !now.leases.isEmpty {
         agenda.put(key, due: clock.now().adding(seconds: Self.refusedPause))
       } else {
@@ -175,7 +175,7 @@ extension Scheduler {
   private func recordPause(of key: Key, in line: Int) {
     agenda.withLine(line) { line in
       line.pausing.append(key)
-      // Only the end of an outage empties the list: what has recovered by itself is taken out here.
+      // The list is emptied only at the end of an outage, so recovered sessions are removed here.
       guard line.pausing.count > 2 * entries.count + 64 else { return }
       var seen: Set<Key> = []
       line.pausing = line.pausing.filter { (entries[$0]?.failures ?? 0) > 0 && seen.insert($0).inserted }

@@ -2,13 +2,13 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// Renews sessions before they end, for as long as somebody wants them.
+/// Renews sessions before they expire, for as long as they are wanted.
 ///
-/// Each is renewed when its record says, less a random part of a tenth of its life, so that a team's laptops do not call in step. Nothing
-/// wakes up in between. No endpoint is called faster than its ``TokenBucket`` allows, and only a few calls are under way at one time. What
-/// fails is tried again with full jitter; what needs a person is announced once, and waits.
+/// Each session is renewed at the moment in its record, less a random part of a tenth of its lifetime, so that a team's laptops do
+/// not call at the same time. Nothing wakes up in between. No endpoint is called faster than its ``TokenBucket`` allows, and only a
+/// few calls run at one time. Failures are retried with full jitter; a session that needs a person is announced once, and waits.
 package actor Scheduler {
-  /// A profile's session, as it was asked for.
+  /// A profile's session, identified by its request.
   package struct Key: Hashable, Sendable {
     package let profile: String
     package let fingerprint: String
@@ -19,13 +19,13 @@ package actor Scheduler {
     }
   }
 
-  /// What the schedule needs of the rest, so that it can be run in virtual time.
+  /// The functions that the schedule calls, so that it can run in virtual time.
   package struct Work: Sendable {
-    /// Makes a new session. Returns when it is to be renewed and when it ends.
+    /// Makes a new session, and returns when to renew it and when it expires.
     let renew: @Sendable (CredentialRequest) async throws -> SessionRecord
-    /// Hands a new session to a lease.
+    /// Delivers a new session to a lease.
     let deliver: @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void
-    /// Tells the person, once, what a profile waits for.
+    /// Tells the person, once, what a profile is waiting for.
     let announce: @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
 
     package init(
@@ -43,15 +43,15 @@ package actor Scheduler {
     let standing: RenewalTemplate
     let profile: String
     var rule: RotationRule
-    /// Its endpoint's, in the agenda.
+    /// The index of its endpoint's line in the agenda.
     var line: Int
-    /// Calls a second that it needs.
+    /// The calls per second that it needs.
     var demand = 0.0
     var endsAt: Timestamp
     var leases: [String: Requester] = [:]
-    /// Since the last success.
+    /// Failures since the last success.
     var failures = 0
-    /// Nothing is tried until a person has done something.
+    /// No attempt is made until a person acts.
     var waits = false
     var isUnderWay = false
 
@@ -65,11 +65,11 @@ package actor Scheduler {
     return new
   }
 
-  /// Renewals under way at one time.
+  /// Maximum number of concurrent renewals.
   static let most = 8
-  /// Seconds of the longest pause between two tries, and of the longest where a running program is served the session.
+  /// The longest pause between two attempts in seconds: usually, and when the session serves a running program.
   static let maxDelay = (usual: 300.0, served: 30.0)
-  /// Seconds between two tries of what AWS refuses a running program.
+  /// Seconds between two attempts when AWS refuses a session that serves a running program.
   static let refusedPause: Int64 = 900
 
   let clock: any WallClock
@@ -78,17 +78,17 @@ package actor Scheduler {
   let work: Work
   var entries: [Key: Entry] = [:]
   var agenda = RenewalQueue()
-  /// The keys whose entries wait for a person, in the order in which they began to.
+  /// The keys of entries that wait for a person, in the order in which they began to wait.
   var waiting: [Key] = []
-  /// Whose session each lease has.
+  /// The session of each lease.
   private var leases: [String: Key] = [:]
   var alarm: (task: Task<Void, Never>, moment: Timestamp)?
   var underWay = 0
   private var lastWish: RenewalTemplate?
-  /// When each was used last; read and written on every delivery, and so beside the actor.
+  /// When each session was last used; outside the actor, because every delivery reads and writes it.
   nonisolated let uses = Mutex<[Key: Timestamp]>([:])
 
-  /// - Parameter lane: where its tasks run; nil for the standard executor.
+  /// - Parameter lane: the executor of its tasks; nil for the standard executor.
   package init(
     clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
     lane: (any TaskExecutor)? = nil, work: Work
@@ -99,9 +99,9 @@ package actor Scheduler {
     self.work = work
   }
 
-  /// A session was handed out.
+  /// Records that a session was handed out.
   ///
-  /// - Returns: whether it has a place in the schedule already; else ``add(_:_:_:rule:at:)`` it.
+  /// - Returns: whether it is already in the schedule; if not, ``add(_:_:_:rule:at:)`` it.
   package nonisolated func touch(_ key: Key) -> Bool {
     let now = clock.now()
     return uses.withLock { uses in
@@ -111,9 +111,9 @@ package actor Scheduler {
     }
   }
 
-  /// Gives a session a place in the schedule, or the session that has come after it.
+  /// Adds a session to the schedule, or replaces its predecessor there.
   ///
-  /// - Parameter endpoint: who issues it.
+  /// - Parameter endpoint: the endpoint that issues it.
   package func add(_ key: Key, _ request: CredentialRequest, _ session: SessionRecord, rule: RotationRule, at endpoint: String)
     async
   {
@@ -132,11 +132,11 @@ package actor Scheduler {
     entries[key] = entry
     schedule(key, session)
     arm()
-    // The schedule will not renew it soon: who is served gets what another one has asked for.
+    // The schedule will not renew it soon, so served programs get the session that another request has obtained.
     if let old, old.waits || old.endsAt != session.expiresAt { await deliver(key, old.request) }
   }
 
-  /// A session was made in the place of one that may be in the schedule, and no program asked for it.
+  /// Replaces a session that may be in the schedule, when no program asked for the new one.
   package func replace(_ key: Key, by session: SessionRecord) async {
     guard let entry = entries[key] else { return }
     schedule(key, session)
@@ -144,7 +144,7 @@ package actor Scheduler {
     await deliver(key, entry.request)
   }
 
-  /// A program wants a session for as long as it runs.
+  /// Keeps a session for a program for as long as it runs.
   package func open(
     _ lease: String, _ key: Key, _ request: CredentialRequest, _ session: SessionRecord, _ requester: Requester,
     at endpoint: String
@@ -159,8 +159,8 @@ package actor Scheduler {
     entries[key]?.leases[lease] = nil
   }
 
-  /// Sessions were taken back. Those that no program or file has are renewed no more; the others once somebody asks, or a person has done
-  /// something.
+  /// Sessions were taken back. Those without a program or a file are no longer renewed; the others are renewed once a request
+  /// comes, or a person acts.
   ///
   /// - Returns: the leases that have them.
   package func takeBack(_ keys: Set<Key>) -> [String] {
@@ -181,9 +181,9 @@ package actor Scheduler {
     return leases.filter { keys.contains($0.value) }.map(\.key)
   }
 
-  /// An endpoint was called for somebody who asked: at once, and so what is not asked for pays for it.
+  /// Records a call to an endpoint for a request. Such a call does not wait, so scheduled renewals pay for it.
   ///
-  /// - Parameter error: what came of it; nil for a success.
+  /// - Parameter error: the call's error; nil for a success.
   package func called(_ endpoint: String, _ error: (any Error)?) {
     let now = clock.now()
     let line = agenda.line(endpoint, at: now)
@@ -194,13 +194,13 @@ package actor Scheduler {
     arm()
   }
 
-  /// Whether an endpoint has been silent of late, so that trying several times in a row only keeps people waiting.
+  /// Whether an endpoint has recently been silent, so that several attempts in a row would only keep people waiting.
   package func isDown(_ endpoint: String) -> Bool {
     let line = agenda.line(endpoint, at: clock.now())
     return agenda.lines[line].isDown
   }
 
-  /// A person has done something (a login, an unlock): what waited is tried now.
+  /// A person has acted (a login, an unlock): waiting sessions are tried now.
   package func resume() {
     let now = clock.now()
     for key in waiting where entries[key]?.waits == true {
@@ -212,7 +212,7 @@ package actor Scheduler {
     arm()
   }
 
-  /// Ends all of it.
+  /// Stops all renewals.
   package func stop() {
     alarm?.task.cancel()
     alarm = nil
@@ -223,6 +223,6 @@ package actor Scheduler {
     uses.withLock { $0.removeAll() }
   }
 
-  /// Profiles that are being renewed, for reports and tests.
+  /// The profiles that are being renewed, for reports and tests.
   var profiles: [String] { Set(entries.keys.map(\.profile)).sorted() }
 }

@@ -2,16 +2,16 @@ import AWSClient
 import VaultModel
 import VaultSecrets
 
-/// Lists every account and permission set of a sign-in: several questions at a time, fewer where AWS asks to slow down.
+/// Lists every account and permission set of a sign-in, with several concurrent calls, fewer when AWS throttles.
 struct AccountDiscovery: Sendable {
   struct Found: Sendable {
     let account: SSOAccount
     let roles: [String]
   }
 
-  /// Questions under way at one time.
+  /// Maximum number of concurrent calls.
   static let most = 8
-  /// How often an account is asked for again after the retries of a call are used up by throttling.
+  /// How often an account is requested again after throttling has used up the retries of a call.
   static let timeouts = 6
 
   let portal: SSOPortalClient
@@ -25,7 +25,7 @@ struct AccountDiscovery: Sendable {
     return try await portal.listAccounts(token: token, at: endpoint, via: route)
   }
 
-  /// - Parameter report: is given each account as soon as its permission sets are known.
+  /// - Parameter report: called with each account as soon as its permission sets are known.
   func run(_ accounts: [SSOAccount], _ prompter: any Prompter, report: (Found) throws -> Void) async throws {
     let concurrency = AdaptiveConcurrencyLimit(most: Self.most)
     try await withThrowingTaskGroup(of: Found.self) { group in

@@ -1,12 +1,12 @@
 import CSystem
 import Glibc
 
-/// Who is at the other end of a connection on loopback, by the kernel's word.
+/// The peer of a loopback connection, as the kernel reports it.
 struct LoopbackPeer: Sendable, Hashable {
   /// 127.0.0.1, as a number.
   static let loopback: UInt32 = 0x7f00_0001
 
-  /// The user's number; nil where no process had the connection any more when it was taken.
+  /// The user's ID; nil if no process had the connection any more when it was accepted.
   let user: UInt32?
   private let address: UInt32
 
@@ -16,13 +16,13 @@ struct LoopbackPeer: Sendable, Hashable {
     self.address = address
   }
 
-  /// Whether it is our own user's from 127.0.0.1 itself; or root's, as which programs run in many containers, and who could read all
-  /// that we have anyway.
+  /// Whether it is the agent's own user from 127.0.0.1 itself; or root, under which programs run in many containers, and which
+  /// could read all of the user's data anyway.
   func isOwn(rootToo: Bool) -> Bool {
     address == Self.loopback && (user == geteuid() || (rootToo && user == 0))
   }
 
-  /// For the log; nil for who had gone before the kernel could say whose it was, which is nothing to tell.
+  /// For the log; nil if the peer had gone before the kernel could name its user, which is nothing to report.
   var name: String? {
     let source = address == Self.loopback ? "" : " from \(dotted)"
     if let user { return "a connection of user \(user)\(source)" }

@@ -2,8 +2,8 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// Leads the person's browser to a URL that is a secret, without that URL on any command line, which every user of the machine can read:
-/// the browser is given an address on loopback, which leads this user's programs alone, and for a while.
+/// Opens a secret URL in the person's browser without putting it on a command line, which every user of the machine can read: the
+/// browser gets a loopback address that redirects only this user's programs, and for a limited time.
 final class OneTimeRedirect: Sendable {
   /// Seconds.
   static let timeouts: Int64 = 60
@@ -12,15 +12,15 @@ final class OneTimeRedirect: Sendable {
   private let rejections: RejectionMonitor
   private let servers = Mutex<[String: LoopbackServer]>([:])
 
-  /// - Parameter rejections: told of other users' connections.
+  /// - Parameter rejections: records other users' connections.
   init(clock: any WallClock, rejections: RejectionMonitor) {
     self.clock = clock
     self.rejections = rejections
   }
 
   /// - Parameters:
-  ///   - once: whether who comes a second time finds nothing.
-  ///   - seconds: how long the address leads anywhere.
+  ///   - once: whether the address stops working after the first visit.
+  ///   - seconds: how long the address works.
   /// - Returns: the address for the browser.
   func open(_ url: SecretBytes, once: Bool = true, for seconds: Int64 = timeouts) throws -> String {
     let path = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }.withBytes {
@@ -39,7 +39,7 @@ final class OneTimeRedirect: Sendable {
       })
     let address = "http://127.0.0.1:\(server.port)\(path)"
     servers.withLock { $0[address] = server }
-    // Ends by itself after its time; nobody waits for it.
+    // Ends by itself after the timeout; nobody waits for it.
     Task(executorPreference: AgentExecutor.current) { [weak self, clock] in
       try? await clock.sleep(until: clock.now().adding(seconds: seconds))
       self?.close(address)
@@ -47,10 +47,10 @@ final class OneTimeRedirect: Sendable {
     return address
   }
 
-  /// Leads nobody from that address any more.
+  /// The address stops working.
   func close(_ address: String) {
     let over = servers.withLock { $0.removeValue(forKey: address) }
-    // The last reference: it waits for its thread.
+    // Releasing the last reference waits for the server's thread.
     _ = over
   }
 

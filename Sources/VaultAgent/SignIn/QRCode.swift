@@ -2,7 +2,7 @@ import CQRCode
 
 /// QR codes, by libqrencode.
 enum QRCode {
-  /// - Returns: a row of `0` and `1` (dark) for each line of the code, without a margin; nothing for a text that does not fit.
+  /// - Returns: a row of `0` and `1` (dark) for each line of the code, without a margin; empty for a text that does not fit.
   static func rows(_ text: String) -> [String] {
     guard let code = QRcode_encodeString(text, 0, QR_ECLEVEL_L, QR_MODE_8, 1) else { return [] }
     defer { QRcode_free(code) }

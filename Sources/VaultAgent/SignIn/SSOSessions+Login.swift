@@ -5,13 +5,13 @@ import VaultStore
 
 // Signing in, with a person.
 extension SSOSessions {
-  /// Seconds that a person has to come back from the browser: as long as a device code lives.
+  /// Seconds that a person has to return from the browser: the lifetime of a device code.
   static let timeouts: Int64 = 600
 
-  /// Signs in to a place, in place of the sign-in that there was. Who asks for one of the same kind while it is under way waits for the
-  /// same; it ends where nobody waits for it any more (Ctrl-C).
+  /// Signs in to a place, and replaces its earlier sign-in. Concurrent requests for a sign-in of the same kind share it; it ends
+  /// when nobody waits for it any more (Ctrl-C).
   func signIn(_ place: SSOSessionConfig, flow: SignInFlow, _ context: NetworkTrust.Context) async throws -> SignInRecord {
-    // The older form of configuration has no scopes, without which there is no authorization code.
+    // The older form of configuration has no scopes, which an authorization code requires.
     let flow = place.scopes.isEmpty ? .device : flow
     return try await signingIn.share("\(flow) \(place.name)", for: context.prompter, endsAlone: true) { prompter in
       let context = context.asked(by: prompter)
@@ -71,17 +71,17 @@ extension SSOSessions {
     }
   }
 
-  /// Shows a page to sign in at.
+  /// Shows a page for signing in.
   ///
-  /// - Returns: the address that leads the person's browser to it until the sign-in is over: the page's own is for who signs in alone, and
-  ///   what stands on the browser's command line is everybody's. Nil where no port could be had.
+  /// - Returns: the address that redirects the person's browser to the page until the sign-in ends. The page's own URL is for the
+  ///   person who signs in, and every user can read the browser's command line. Nil if no port was free.
   private func show(_ url: String, code: String?, _ context: NetworkTrust.Context) -> String? {
     let address = try? redirect.open(SecretBytes(url), once: false, for: Self.timeouts)
     context.prompter.show(SignInPage(url: url, code: code, address: address))
     return address
   }
 
-  /// Lends a registration: the one that is kept while it lives, else a new one; a new one too where the server has forgotten it.
+  /// Lends a client registration: the stored one while it is valid, else a new one; also a new one if the server has forgotten it.
   private func withClient<Result>(
     _ place: SSOSessionConfig, _ flow: SignInFlow, _ context: NetworkTrust.Context,
     _ body: (SSOClientRegistration) async throws -> Result
@@ -96,7 +96,7 @@ extension SSOSessions {
           SSOClientRegistration(
             clientId: kept.record.clientId, clientSecret: kept.secret, expiresAt: kept.record.expiresAt))
       } catch let error as SSOOIDCError where error.reason == .invalidClient {
-        // Goes on with a new one.
+        // Continues with a new one.
       }
     }
     return try await body(try await register(place, flow, scopes, context))
@@ -125,11 +125,11 @@ extension SSOSessions {
   }
 }
 
-/// Where a person goes to sign in.
+/// The page on which a person signs in.
 struct SignInPage: Sendable, Hashable {
   let url: String
-  /// What the page asks for, to be compared by the person; nil where the browser comes back by itself.
+  /// The code that the page shows, for the person to compare; nil if the browser returns by itself.
   let code: String?
-  /// What the browser is started with instead, and leads there; nil where there is none.
+  /// The address that the browser is started with instead, and that redirects to the page; nil if there is none.
   let address: String?
 }

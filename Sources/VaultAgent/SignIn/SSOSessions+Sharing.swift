@@ -3,18 +3,18 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-// Sign-ins that the vault and the AWS CLI have in common.
+// Sign-ins that the vault shares with the AWS CLI.
 extension SSOSessions {
-  /// The setting that says for which home directory a sign-in's token is written out.
+  /// The setting that names the home directory for which a sign-in's token is written.
   private static func setting(_ name: String) -> String { "share-token.\(name)" }
 
-  /// From now on each access token of a sign-in is written for the SDKs too.
+  /// From now on, each access token of a sign-in is also written for the SDKs.
   func share(_ name: String, home: String, requester: Requester) async throws {
     try await store.setSetting(Self.setting(name), home, requester: requester)
     try await writeShared(name)
   }
 
-  /// Writes the token of a sign-in that is shared; nothing happens for another.
+  /// Writes the token of a shared sign-in; does nothing for another.
   func writeShared(_ name: String) async throws {
     guard let home = try await store.setting(Self.setting(name)), let kept = try await store.openSignIn(named: name) else {
       return
@@ -22,18 +22,18 @@ extension SSOSessions {
     try TokenCache(home: home).write(kept.tokens.accessToken, kept.record)
   }
 
-  /// Takes the shared token away, at the end of a sign-in.
+  /// Removes the shared token at the end of a sign-in.
   func unshare(_ name: String, requester: Requester) async throws {
     do {
       guard let home = try await store.setting(Self.setting(name)) else { return }
       TokenCache(home: home).remove(name)
     } catch RowError.setting {
-      // Another program's: there is nothing of ours where it says.
+      // The file belongs to another program: the vault has nothing there.
     }
     try await store.setSetting(Self.setting(name), nil, requester: requester)
   }
 
-  /// Takes over the sign-in that the AWS CLI has, for as long as its access token lives.
+  /// Adopts the AWS CLI's sign-in for as long as its access token is valid.
   func adopt(_ place: SSOSessionConfig, home: String, _ context: NetworkTrust.Context) async throws -> SignInRecord {
     let file = try TokenCache(home: home).read(place.name)
     let cached: CachedToken

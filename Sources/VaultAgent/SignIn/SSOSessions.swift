@@ -3,7 +3,7 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// Keeps the sign-ins to IAM Identity Center: signing in, renewing silently, signing out.
+/// Manages the sign-ins to IAM Identity Center: signing in, silent renewal, signing out.
 struct SSOSessions: Sendable {
   /// An access token is renewed once it has less than this left, in seconds (botocore, `SSOTokenProvider`: 15 minutes).
   static let lead: Int64 = 15 * 60
@@ -12,7 +12,7 @@ struct SSOSessions: Sendable {
   let clients: Clients
   let clock: any WallClock
   let redirect: OneTimeRedirect
-  /// Told of other users' connections.
+  /// Records other users' connections.
   let rejections: RejectionMonitor
   let renewing: SingleFlightGroup<Bool>
   let signingIn: SingleFlightGroup<SignInRecord>
@@ -27,9 +27,9 @@ struct SSOSessions: Sendable {
     signingIn = SingleFlightGroup(clock: clock)
   }
 
-  /// An access token that is alive, renewed without a person where it is near its end.
+  /// A valid access token, renewed without a person if it is near its end.
   ///
-  /// - Throws: ``SignInError/needed(name:)`` where a person must sign in.
+  /// - Throws: ``SignInError/needed(name:)`` if a person must sign in.
   func token(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SecretBytes {
     try await requireTrust(in: place, context)
     guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else {
@@ -43,7 +43,7 @@ struct SSOSessions: Sendable {
     return fresh.tokens.accessToken
   }
 
-  /// Where a place is not AWS's own, it must be trusted before it is asked whether the tokens are for it: who is refused is told why.
+  /// A place that is not AWS's own must be trusted before its tokens are checked, so that a refused request gets the reason.
   private func requireTrust(in place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws {
     guard place.foreignHosts != nil else { return }
     for (service, settings) in [(AWSService.oidc, place.oidc), (.portal, place.portal)] {
@@ -52,12 +52,13 @@ struct SSOSessions: Sendable {
     }
   }
 
-  /// The token in place of one that AWS no longer takes before its time: one that came meanwhile, else what the refresh token brings.
+  /// The replacement of a token that AWS no longer accepts before its expiry: a token that came meanwhile, else one from the
+  /// refresh token.
   ///
-  /// - Throws: ``SignInError/needed(name:)`` where a person must sign in; AWS's own error where that cannot be known now.
+  /// - Throws: ``SignInError/needed(name:)`` if a person must sign in; AWS's own error if that cannot be known now.
   func replacement(of token: SecretBytes, _ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SecretBytes
   {
-    // The first turn may be spent on a renewal that others began for a token near its end, and that has let an outage pass.
+    // The first attempt may join a renewal that others began for a token near its end, and that tolerated an outage.
     for _ in 0..<2 {
       guard let kept = try await store.openSignIn(named: place.name), Self.fits(kept, place) else { break }
       guard kept.tokens.accessToken.equals(token) else { return kept.tokens.accessToken }
@@ -69,9 +70,9 @@ struct SSOSessions: Sendable {
     return kept.tokens.accessToken
   }
 
-  /// Renews a sign-in, once for all who want it.
+  /// Renews a sign-in, once for all waiters.
   ///
-  /// - Parameter isOver: AWS no longer takes the access token, whatever its end.
+  /// - Parameter isOver: AWS no longer accepts the access token, whatever its expiry.
   private func renew(_ place: SSOSessionConfig, _ context: NetworkTrust.Context, after record: SignInRecord, isOver: Bool)
     async throws
   {
@@ -81,8 +82,8 @@ struct SSOSessions: Sendable {
     }
   }
 
-  /// A sign-in is for one start URL in one region, at the hosts that gave it; where the config or an environment says others by now, its
-  /// tokens go nowhere.
+  /// A sign-in is for one start URL in one region, at the hosts that issued it. If the config or an environment now names others,
+  /// its tokens are sent nowhere.
   private static func fits(_ kept: (record: SignInRecord, tokens: SignInTokens), _ place: SSOSessionConfig) -> Bool {
     kept.record.startURL == place.startURL && kept.record.region == place.region && kept.tokens.hosts == place.foreignHosts
   }
@@ -104,7 +105,7 @@ struct SSOSessions: Sendable {
     do {
       try await take(.refreshToken(refreshToken), as: client, place, context, how: "renewed", renewing: record)
     } catch let error as SSOOIDCError where error.exitStatus != .temporary {
-      // The session in the portal is over, or was ended there; the access token may still serve for its last minutes.
+      // The portal session has expired or was ended there; the access token may still work for its last minutes.
       guard isOver || [.invalidGrant, .invalidClient, .expiredToken].contains(error.reason) else { return }
       try await end(record, context)
     } catch {
@@ -113,12 +114,12 @@ struct SSOSessions: Sendable {
     }
   }
 
-  /// Asks for a token and keeps it, between an intent and its outcome.
+  /// Requests a token and stores it, between an intent and its outcome.
   ///
   /// - Parameters:
   ///   - how: for the log.
-  ///   - before: the sign-in that is renewed; what comes of it counts only while that is there.
-  ///   - wait: what to do where the grant is not ready yet; nil where it must be.
+  ///   - before: the sign-in that is renewed; the result is valid only while it exists.
+  ///   - wait: the action while the grant is not ready yet; nil if it must be ready.
   @discardableResult
   func take(
     _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOSessionConfig, _ context: NetworkTrust.Context, how: String,
@@ -129,7 +130,7 @@ struct SSOSessions: Sendable {
     let (record, _) = try await audited(context.event(.createToken, place, how: how, at: endpoint, by: route), in: store) {
       event in
       let token = try await poll(wait) { try await clients.oidc.createToken(grant, for: client, at: endpoint, via: route) }
-      // A renewal need not bring another refresh token: the one that there is goes on then (RFC 6749, 6).
+      // A renewal need not return another refresh token: the existing one then stays in use (RFC 6749, 6).
       var refreshToken = token.refreshToken
       if refreshToken == nil, case .refreshToken(let old) = grant { refreshToken = old }
       let record = SignInRecord(
@@ -164,9 +165,9 @@ struct SSOSessions: Sendable {
     }
   }
 
-  /// AWS no longer takes this sign-in. One that a person has begun meanwhile in its place stays, and serves who waited.
+  /// AWS no longer accepts this sign-in. A sign-in that a person has begun in its place meanwhile stays, and serves the waiters.
   ///
-  /// - Throws: ``SignInError/needed(name:)`` where there is no other.
+  /// - Throws: ``SignInError/needed(name:)`` if there is no other.
   private func end(_ record: SignInRecord, _ context: NetworkTrust.Context) async throws {
     let name = record.name
     guard try await store.endSignIn(name, id: record.id, as: .expired, trigger: context.trigger, requester: context.requester)
@@ -177,20 +178,20 @@ struct SSOSessions: Sendable {
     throw SignInError.needed(name: name)
   }
 
-  /// Signs out: on the server as far as it can be reached, and here in any case. The sessions that the sign-in brought go with it.
+  /// Signs out: on the server if it can be reached, and here in any case. The sessions from the sign-in are removed with it.
   ///
-  /// - Returns: false where nobody was signed in.
+  /// - Returns: false if nobody was signed in.
   func signOut(_ name: String, _ context: NetworkTrust.Context, place: SSOSessionConfig?) async throws -> Bool {
     guard let kept = try await store.openSignIn(named: name) else { return false }
     do {
-      // Where the place is not the one that gave the token, nobody is told.
+      // If the place is not the one that issued the token, no server is told.
       guard kept.tokens.hosts == place?.foreignHosts else { throw SignInError.elsewhere(name: name) }
       let settings = place?.portal ?? EndpointSettings()
       let endpoint = try ServiceEndpoint(.portal, region: kept.record.region, settings: settings)
       try await clients.portal.logout(
         token: kept.tokens.accessToken, at: endpoint, via: try await context.route(to: endpoint, settings, by: clients.trust))
     } catch let error as SSOPortalError where error.reason == .signInAgain {
-      // It is what was wanted.
+      // This is the wanted result.
     } catch {
       context.prompter.notice("IAM Identity Center was not told: \(Failure(error).message)")
     }

@@ -2,13 +2,13 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// Waits on a port of this machine for the browser to come back with the authorization code (RFC 8252, 7.3).
+/// Waits on a port of this machine for the browser to return with the authorization code (RFC 8252, 7.3).
 ///
-/// Other users' connections are closed without an answer. What does not carry the state that was sent out is answered with an error, and
-/// waited past: any page can make a browser come here.
+/// Other users' connections are closed without a response. A request without the expected state gets an error, and the wait
+/// continues: any web page can make a browser send one.
 final class SignInCallback: Sendable {
   static let path = "/oauth/callback"
-  /// As it is registered: the port may be any (RFC 8252, 7.3).
+  /// As registered: the port may be any (RFC 8252, 7.3).
   static let registeredURL = "http://127.0.0.1" + path
 
   private struct State {
@@ -34,13 +34,13 @@ final class SignInCallback: Sendable {
   var redirectURL: String { "http://127.0.0.1:\(server.port)\(Self.path)" }
 
   /// - Parameters:
-  ///   - state: what the browser must bring back.
-  ///   - turnedAway: told of another user's connection.
+  ///   - state: the state that the browser must return.
+  ///   - turnedAway: called for another user's connection.
   init(state expected: SecretBytes, turnedAway: @escaping @Sendable (LoopbackPeer) -> Void) throws(AgentError) {
     server = try LoopbackServer(turnedAway: turnedAway) { [box] request, port in Self.answer(request, port, expected, box) }
   }
 
-  /// The code; where nobody waits any longer, cancellation.
+  /// The code. If nobody waits any longer, this throws a cancellation.
   func code() async throws -> SecretBytes {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
@@ -55,7 +55,7 @@ final class SignInCallback: Sendable {
     }
   }
 
-  /// It took too long.
+  /// The timeout has passed.
   func giveUp() { box.settle(.failure(SignInError.tooLate)) }
 
   private static func answer(_ request: LoopbackServer.Request, _ port: Int, _ expected: SecretBytes, _ box: Box)
@@ -63,7 +63,7 @@ final class SignInCallback: Sendable {
   {
     guard request.path == path else { return page(404, "Nothing is here.") }
     guard request.method == "GET" else { return page(405, "Only GET is taken here.") }
-    // A name that some page made point here (DNS rebinding) is no address of ours.
+    // A host name that a web page made point here (DNS rebinding) is not the vault's address.
     guard request.values(of: "host") == ["127.0.0.1:\(port)"] else {
       return page(400, "This address is for the sign-in alone.")
     }
@@ -97,12 +97,12 @@ final class SignInCallback: Sendable {
   }
 }
 
-/// What can go wrong with a sign-in.
+/// Errors of a sign-in.
 package enum SignInError: ReportableError, Hashable {
   case needed(name: String)
   case tooLate
   case refused
-  /// The tokens are for other hosts than the ones that the config or an environment names now.
+  /// The tokens are for other hosts than the config or an environment now names.
   case elsewhere(name: String)
   case failed(String)
 
