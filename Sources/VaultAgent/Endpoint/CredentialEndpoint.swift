@@ -13,7 +13,7 @@ import VaultSecrets
 final class CredentialEndpoint: Sendable {
   static let path = "/credentials"
 
-  /// What a program needs in order to ask.
+  /// The values that a program needs in order to ask.
   struct Lease: Sendable {
     let id: String
     let url: String

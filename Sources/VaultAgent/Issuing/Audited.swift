@@ -2,11 +2,11 @@ import AWSClient
 import VaultModel
 import VaultStore
 
-/// Runs one call between the row that says that it is tried and the row that says how it ended.
+/// Runs one call between its intent row and its outcome row.
 ///
 /// - Parameters:
-///   - body: the call; puts into the event what the log is to know of the answer.
-///   - keep: writes the row of a success, given the intent's id, in one transaction with what is kept; nil where nothing is.
+///   - body: the call; adds the facts of the response to the event for the log.
+///   - keep: writes the row of a success, given the intent's ID, in one transaction with the result; nil if nothing is stored.
 func audited<Result>(
   _ intent: AuditEvent, in store: VaultStore, isolation: isolated (any Actor)? = #isolation,
   _ body: (inout AuditEvent) async throws -> Result, keep: ((String, Result, AuditEvent) async throws -> Void)? = nil
@@ -27,7 +27,7 @@ func audited<Result>(
 }
 
 extension AuditEvent {
-  /// Says why what was tried came to nothing.
+  /// Records why the attempt failed.
   mutating func fail(_ error: any Error) {
     let failure = Failure(error)
     outcome = failure.exitStatus == .refused ? .refused : .failure
@@ -36,7 +36,7 @@ extension AuditEvent {
       (error as? AWSError)?.requestId ?? (error as? SSOPortalError)?.requestId ?? (error as? SSOOIDCError)?.requestId ?? requestId
   }
 
-  /// Says where a call goes, and how, where the way is not AWS's own.
+  /// Records the destination of a call and its route, if the route is not AWS's own.
   mutating func go(to place: some NetworkPlace, by route: NetworkSettings) {
     endpoint = place.address.hostHeader
     let way = [place.address.scheme == "https" ? nil : "by plain http", route.detail].compactMap { $0 }

@@ -1,9 +1,9 @@
 import VaultModel
 import VaultStore
 
-// Sessions whose time is over.
+// Expired sessions.
 extension Broker {
-  /// Ends them, with their sealed secrets, now and each time that one more is over.
+  /// Ends expired sessions, with their sealed secrets, now and whenever another one expires.
   func endExpired() async {
     do { _ = try await store.endExpired(requester: requesterOfFiles) } catch {
       AgentLog.write("sessions that are over could not be ended: \(Failure(error).message)")
@@ -11,7 +11,8 @@ extension Broker {
     await observeExpiry()
   }
 
-  /// Waits for the end of the next session. Those that end within a minute are ended together, and what fails is tried again then.
+  /// Waits for the next session to expire. Sessions that expire within a minute are ended together; failures are retried at that
+  /// time.
   func observeExpiry() async {
     guard let next = try? await store.nextExpiry() else { return }
     let moment = max(next, clock.now()).adding(seconds: 60)

@@ -3,7 +3,7 @@ import VaultStore
 
 // Profiles whose keys are kept fresh in a credentials file.
 extension Broker {
-  /// Puts a profile's keys in a file, and keeps them fresh there until ``unlink(_:requester:)``.
+  /// Writes a profile's keys to a file, and keeps them fresh there until ``unlink(_:requester:)``.
   func link(_ link: CredentialsLink, _ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws {
     let issued = try await issue(request, to: requester, prompter: prompter)
     let region = try? await catalog.region(of: link.profile, request.environment)
@@ -24,12 +24,12 @@ extension Broker {
     guard let session = issued.session else { return }
     let lease = CredentialFiles.lease(link)
     await scheduler?.open(lease, session.key, request, session.record, requester, at: session.endpoint)
-    // It may have been unlinked, or the vault locked, meanwhile.
+    // The link may have been removed, or the vault locked, meanwhile.
     if await !files.has(lease) { await scheduler?.close(lease) }
     await retract(lease, ifForgotten: session.record)
   }
 
-  /// Fills the files again, after a start or an unlocking.
+  /// Fills the files again, after a start or an unlock.
   func openFiles() async {
     guard await store.isUnlocked else { return }
     do {
@@ -43,7 +43,7 @@ extension Broker {
     }
   }
 
-  /// Says that rows are another program's, and that nothing is done on their word.
+  /// Reports that rows are from another program, and that nothing is done because of them.
   func report(_ fault: RowError) async throws {
     AgentLog.write(fault.message)
     try await catalog.log(fault, requesterOfFiles)
@@ -51,12 +51,12 @@ extension Broker {
 
   private func expect(_ links: [CredentialsLink]) async {
     for link in links where await files.expect(link) {
-      // Awaited by nobody: it ends with the link, or once the file has its keys.
+      // Not awaited: it ends with the link, or once the file has its keys.
       Task(executorPreference: AgentExecutor.current) { await self.fill(link) }
     }
   }
 
-  /// Tries until there are keys to be had: a laptop may be started without a network, or before anybody has signed in.
+  /// Retries until keys are available: a laptop may start without a network, or before anybody has signed in.
   private func fill(_ link: CredentialsLink) async {
     let lease = CredentialFiles.lease(link)
     let request: CredentialRequest
@@ -83,7 +83,7 @@ extension Broker {
     }
   }
 
-  /// Takes the keys out of the files, for as long as the vault is locked or no agent runs.
+  /// Removes the keys from the files while the vault is locked or no agent is running.
   func clearFiles() async {
     for lease in await files.clear((try? await store.credentialsLinks()) ?? []) { await scheduler?.close(lease) }
   }

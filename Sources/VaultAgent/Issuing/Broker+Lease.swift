@@ -2,16 +2,16 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-// Programs that are served on loopback, and what the schedule does for them.
+// Programs that are served on loopback, and the schedule's work for them.
 extension Broker {
-  /// Opens a lease that ends with the program: its process is the client's own, which becomes it.
+  /// Opens a lease that ends with the program: the client's own process becomes the program.
   func openLease(
     _ credential: Credential, _ session: IssuedCredentials.Session, _ request: CredentialRequest, _ requester: Requester
   ) async throws
     -> CredentialEndpoint.Lease
   {
     let lease = try endpoint.open(credential, renewsAt: session.record.renewsAt, inFile: request.tokenFile)
-    // Nil where the program has gone already.
+    // Nil if the program has already ended.
     if let process = ProcessIdentity(running: requester.pid) {
       do {
         try await store.keep(
@@ -31,10 +31,10 @@ extension Broker {
     return lease
   }
 
-  /// Ends a lease with its process.
+  /// Ends a lease when its process ends.
   func observe(_ lease: String, _ pid: Int32) {
     watch.watch(pid) { [weak self] in
-      // Awaited by nobody: the program has gone, and the row of its end is written when it can be.
+      // Not awaited: the program has ended, and the row of its end is written when possible.
       Task(executorPreference: AgentExecutor.current) { await self?.closeLease(lease) }
     }
   }
@@ -56,10 +56,10 @@ extension Broker {
     }
   }
 
-  /// Logs who was turned away where programs are served.
+  /// Logs rejected requests at the credential endpoint.
   func observeRejections() {
     endpoint.rejections.observe { [weak self] detail in
-      // Awaited by nobody: the row is written when it can be.
+      // Not awaited: the row is written when possible.
       Task(executorPreference: AgentExecutor.current) { await self?.logRefusal(detail) }
     }
   }
@@ -73,7 +73,7 @@ extension Broker {
     }
   }
 
-  /// What the schedule does, by this broker.
+  /// The schedule's functions, performed by this broker.
   ///
   /// - Parameter requester: the agent itself.
   nonisolated func scheduledWork(_ requester: Requester, _ notifier: Notifier) -> Scheduler.Work {
@@ -91,12 +91,12 @@ extension Broker {
         do { try await self.store.setAttention(attention, of: profile) } catch {
           AgentLog.write("\(profile): \(Failure(error).message)")
         }
-        // Whoever locked the vault knows.
+        // A person who locked the vault knows that.
         if failure.message != Failure(AgentError.locked).message { await notifier.announce(profile, attention, failure) }
       })
   }
 
-  /// Hands a profile's new session to a lease, once that is logged.
+  /// Delivers a profile's new session to a lease, once that is logged.
   func serve(_ request: CredentialRequest, _ lease: String, _ requester: Requester) async throws {
     let plan = try await catalog.plan(
       for: request.profile, duration: request.duration, sessionName: request.sessionName, environment: request.environment,
@@ -115,8 +115,8 @@ extension Broker {
     await retract(lease, ifForgotten: fresh.session)
   }
 
-  /// Goes on where the agent before this one ended: with every live session that was used of late, and with those that are always to be
-  /// there, as far as they are still what their profiles ask for.
+  /// Continues where the previous agent ended: with every valid session that was used recently, and with those that are always
+  /// renewed, if they still match their profiles.
   func pickUpSchedule() async {
     let now = clock.now()
     let since = now.adding(seconds: -RotationRule.standard.idle)
@@ -139,7 +139,7 @@ extension Broker {
 }
 
 extension Requester {
-  /// For what needs one and logs nothing.
+  /// A requester for calls that need one and log nothing.
   static let nobody = Requester(
     user: "", uid: 0, pid: 0, program: "", executable: "", directory: "", parent: "", host: "")
 }

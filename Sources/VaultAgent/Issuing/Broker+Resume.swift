@@ -7,16 +7,16 @@ struct ServedProgram: Sendable {
   let request: CredentialRequest
   let roleARN: String?
   let requester: Requester
-  /// What the agent before this one wrote of it, until that is known to be its word.
+  /// The record that the previous agent wrote of it, until that is proven to be the agent's own.
   var unproven: LeaseRecord?
 }
 
-// Programs outlive an agent, and a lock of the vault: they are served again afterwards, at the same port and by the same token.
+// Programs outlive an agent, and a lock of the vault: they are served again afterwards, at the same port and with the same token.
 extension Broker {
-  /// Seconds between two tries to serve a program again, at first and at most. An unlocking or a login is not waited for.
+  /// Seconds between two attempts to serve a program again: at first, and at most. An unlock or a login causes an attempt at once.
   private static let pauses: (first: Int64, longest: Int64) = (2, 300)
 
-  /// Takes over the programs of the agent before this one. What has ended meanwhile is logged as that.
+  /// Takes over the programs of the previous agent. Programs that have ended meanwhile are logged as ended.
   ///
   /// - Returns: their processes.
   func resumeLeases() async throws -> [Int32] {
@@ -25,7 +25,7 @@ extension Broker {
       served[lease.id] = ServedProgram(
         request: CredentialRequest(lease), roleARN: lease.roleARN, requester: lease.requester, unproven: lease)
       if lease.process.isRunning { observe(lease.id, lease.process.pid) }
-      // Looked at again: the watch has this process now, or another one that has got its number between the two.
+      // Checked again: the watch now has this process, or another one that got its ID between the two.
       if lease.process.isRunning {
         running.append(lease)
       } else if let one = served.removeValue(forKey: lease.id) {
@@ -34,7 +34,7 @@ extension Broker {
     }
     for (port, leases) in Dictionary(grouping: running, by: \.port) {
       let isOpen = reopen(leases, port)
-      // Awaited by nobody: it ends with the programs, or once they are served.
+      // Not awaited: it ends with the programs, or once they are served.
       Task(executorPreference: AgentExecutor.current) { await self.resume(leases, port, isOpen: isOpen) }
     }
     endpoint.removeTokenFiles(except: Set(served.keys))
@@ -66,7 +66,7 @@ extension Broker {
     }
   }
 
-  /// Gives a program that has nothing to be served a session, as if it had asked anew.
+  /// Gives a session to a program that has none to be served, as if it had asked again.
   private func serveAgain(_ lease: String) async throws {
     guard let one = served[lease], try await isProven(lease, one) else { return }
     let issued = try await issue(one.request.again, to: one.requester, prompter: NonInteractivePrompter())
@@ -75,13 +75,13 @@ extension Broker {
     if let session = issued.session {
       await scheduler?.open(lease, session.key, one.request, session.record, one.requester, at: session.endpoint)
     }
-    // It may have ended, or the vault been locked, meanwhile.
+    // The program may have ended, or the vault been locked, meanwhile.
     if served[lease] == nil { await scheduler?.close(lease) }
     if await !store.isUnlocked { endpoint.sleep() }
     if let session = issued.session { await retract(lease, ifForgotten: session.record) }
   }
 
-  /// Whether it was this vault that served a program before; one that another program wrote down is let go.
+  /// Whether this vault wrote the record of a served program; a record from another program is dropped.
   private func isProven(_ lease: String, _ one: ServedProgram) async throws -> Bool {
     guard let record = one.unproven else { return true }
     guard await store.isUnlocked else {
@@ -97,13 +97,13 @@ extension Broker {
     return false
   }
 
-  /// Serves nothing until the vault is unlocked: what the key sealed lies nowhere else.
+  /// Serves nothing until the vault is unlocked: credentials that the key sealed are kept nowhere else.
   func sleepLeases() {
     endpoint.sleep()
     issuer.programs.environments.forget()
   }
 
-  /// Locks the vault without a person's word: nothing is served or kept in files until somebody's request fetches the key again.
+  /// Locks the vault automatically: nothing is served or kept in files until a request fetches the key again.
   func lockItself(_ cause: LockCause) async {
     guard await store.isUnlocked else { return }
     do { try await masterKeys.lockItself(cause, requester: requesterOfFiles) } catch {
@@ -114,7 +114,7 @@ extension Broker {
     AgentLog.write("locked: \(cause.rawValue)")
   }
 
-  /// Serves again after an unlocking or a login.
+  /// Serves again after an unlock or a login.
   func wakeLeases() async {
     // Side by side, since one may wait for an AWS that does not answer; not all at once, since each needs memory meanwhile.
     await withTaskGroup(of: Void.self) { group in
@@ -136,24 +136,24 @@ extension Broker {
     }
   }
 
-  // MARK: what is due
+  // MARK: sessions that are due
 
-  /// Has a request that finds its session due, or none, bring a new one, as `vault exec` would: after a suspend or an outage the schedule
-  /// takes its time over all of them, and a program that asks does not have it.
+  /// Renews the session for a request that finds it due or missing, as `vault exec` would: after a suspend or an outage the
+  /// schedule takes its time over all sessions, but a program that asks cannot wait that long.
   func observeDue() {
     endpoint.observeDue { [weak self] lease in
-      // Awaited by nobody: it ends with the call, and the requests that wait for it are told.
+      // Not awaited: it ends with the call, and the waiting requests are notified.
       Task(executorPreference: AgentExecutor.current) { await self?.freshen(lease) }
     }
   }
 
   private func freshen(_ lease: String) async {
-    // What fails is in the audit log, and the schedule says it too.
+    // Failures are in the audit log, and the schedule reports them too.
     try? await bring(lease) { try await renewServed(lease) }
   }
 
-  /// Brings a lease its next session; requests for it wait a moment meanwhile. Not twice at one time: who unlocks the vault by asking for
-  /// one is not to be given it again for the unlocking, and whoever comes second leaves it to the first.
+  /// Brings a lease its next session; its requests wait briefly meanwhile. Only one runs at a time: a request that unlocks the
+  /// vault must not cause a second session because of the unlock, and a concurrent request leaves the work to the first.
   private func bring(_ lease: String, _ body: () async throws -> Void) async throws {
     guard waking.insert(lease).inserted else { return }
     endpoint.begin(lease)
@@ -176,7 +176,7 @@ extension Broker {
   private func renewServed(_ lease: String) async throws {
     guard let one = served[lease] else { return }
     if endpoint.isAsleep(lease) {
-      // A program that polls is not to have the person asked for a passphrase each time.
+      // A program that polls must not cause a passphrase prompt each time.
       guard await store.isUnlocked else { throw AgentError.locked }
       return try await serveAgain(lease)
     }
@@ -194,7 +194,7 @@ extension Broker {
     }
   }
 
-  /// Ends the leases of programs that have ended, before the agent does; the others are the next agent's.
+  /// Ends the leases of programs that have ended, before the agent ends; the next agent takes over the others.
   func endLeases() async {
     for (id, one) in served where ProcessIdentity(running: one.requester.pid) == nil { await closeLease(id) }
   }

@@ -2,9 +2,9 @@ import VaultModel
 import VaultStore
 
 extension Broker {
-  /// Makes new sessions now. Programs that are being served get them, and nobody else.
+  /// Makes new sessions now. They are delivered to the programs that are being served, and to nobody else.
   ///
-  /// - Returns: for each profile the new session, or why there is none. One profile that fails does not keep the others from theirs.
+  /// - Returns: for each profile the new session, or why there is none. A profile that fails does not affect the others.
   func rotate(_ request: CredentialRequest, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     guard all else {
@@ -14,7 +14,7 @@ extension Broker {
     return await withTaskGroup(of: Rotated.self) { group in
       var rotated: [Rotated] = []
       for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
-        // As many calls at one time as the schedule makes.
+        // As many concurrent calls as the schedule makes.
         if number >= Scheduler.most, let one = await group.next() { rotated.append(one) }
         group.addTask { await self.rotated(request.for(profile), requester, prompter) }
       }
@@ -54,7 +54,7 @@ extension Broker {
   }
 }
 
-/// What came of renewing one profile's session.
+/// The result of renewing one profile's session.
 struct Rotated: Sendable {
   let profile: String
   let result: Result<SessionRecord, Failure>

@@ -1,19 +1,19 @@
 import VaultModel
 import VaultStore
 
-// Sessions that were forgotten, signed out of, or whose profile was removed: nothing that is served or lies in a file outlives them here.
+// Sessions that were forgotten or signed out of, or whose profile was removed: no served program or file keeps them.
 extension Broker {
-  /// Takes back what was forgotten since the last time. A program that asks again gets a new session where there is one to be had; a
-  /// credentials file has the next one that somebody asks for.
+  /// Takes back the sessions that were forgotten since the last time. A program that asks again gets a new session if there is one;
+  /// a credentials file gets the next one that somebody requests.
   func takeBack() async {
     let keys = Set(await store.takeForgotten().map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
     guard !keys.isEmpty else { return }
     for lease in await scheduler?.takeBack(keys) ?? [] { await retract(lease) }
   }
 
-  /// What was on its way to a lease may have been forgotten before it was there.
+  /// A session on its way to a lease may have been forgotten before it arrived.
   func retract(_ lease: String, ifForgotten session: SessionRecord) async {
-    // A database that cannot be asked has just answered for the session itself; nothing is served beside a doubt.
+    // The database has just answered for the session itself, so an error here is a doubt, and in doubt nothing is served.
     if (try? await store.isForgotten(session)) != false { await retract(lease) }
   }
 

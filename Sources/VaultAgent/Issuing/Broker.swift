@@ -4,20 +4,20 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// What a program is given.
+/// The credentials that a program gets.
 struct IssuedCredentials: Sendable {
   let credential: Credential
-  /// What the credentials are of; nil for some that are not kept.
+  /// The session of the credentials; nil if they are not stored.
   let session: Session?
   let region: String?
-  /// Where the program is served, in place of the credentials themselves.
+  /// The lease through which the program is served, instead of the credentials themselves.
   var lease: CredentialEndpoint.Lease?
 
   /// A session and its place in the schedule.
   struct Session: Sendable {
     let key: Scheduler.Key
     let record: SessionRecord
-    /// Who issues it.
+    /// The endpoint that issues it.
     let endpoint: String
 
     init(_ record: SessionRecord, _ target: (profile: String, fingerprint: String), _ plan: CredentialPlan) {
@@ -28,10 +28,10 @@ struct IssuedCredentials: Sendable {
   }
 }
 
-/// Gives programs the credentials of a profile: a cached session where there is a good one, else a new one that STS issues once for all
-/// who ask.
+/// Gives programs the credentials of a profile: a cached session if a good one exists, else a new one that STS issues once for all
+/// requesters.
 ///
-/// Nothing leaves here before the transaction that holds its audit row has committed.
+/// Nothing is handed out before the transaction with its audit row has committed.
 actor Broker {
   let store: VaultStore
   let catalog: ProfileCatalog
@@ -46,11 +46,11 @@ actor Broker {
   private(set) var scheduler: Scheduler?
   let clock: any WallClock
   private let minting: SingleFlightGroup<Credential?>
-  /// The programs that are served on loopback, by their leases.
+  /// The programs that are served on loopback, keyed by lease.
   var served: [String: ServedProgram] = [:]
-  /// Waits for the end of the next session.
+  /// Waits for the next session to expire.
   var expiry: (task: Task<Void, Never>, moment: Timestamp)?
-  /// Those of them that are being given something to serve again.
+  /// The leases that are being brought a session.
   var waking: Set<String> = []
 
   init(
@@ -70,12 +70,12 @@ actor Broker {
     minting = SingleFlightGroup(clock: clock)
   }
 
-  /// The credentials for what a client wishes.
+  /// The credentials for a client's request.
   func issue(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws -> IssuedCredentials {
     do {
       return try await issueUnlocked(request, to: requester, prompter: prompter)
     } catch StoreError.locked {
-      // The way of an agent's first request; a warm one spares the question.
+      // Needed for an agent's first request only; a warm one skips it.
       try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
       return try await issueUnlocked(request, to: requester, prompter: prompter)
     }
@@ -97,7 +97,7 @@ actor Broker {
     }
     var event = Self.deliverEvent(request, requester)
     guard let target = plan.delivered else {
-      // Only where that was asked for have keys no session, and the log says so.
+      // Keys have no session only if that was requested, and the log says so.
       event.detail = "the access key itself, without a session"
       return try await deliver(try await plan.keys(in: store), event, region)
     }
@@ -112,13 +112,13 @@ actor Broker {
         return try await deliver(passing, event, region)
       }
     } catch {
-      // The note is lost where the disk takes nothing; the session in hand need not be.
+      // The note is lost if the disk is full; the cached session need not be.
       do { try await record(error, of: request.profile) } catch {
         guard await store.canDeliverUnlogged(after: error) else { throw error }
       }
       return try await fallBackToCachedSession(after: error, request, plan, target, event, requester, region, prompter)
     }
-    // A client that left while it waited gets nothing, and no row says that it did.
+    // A client that left while it waited gets nothing, and no row records a delivery.
     try Task.checkCancellation()
     guard
       let fresh = try await store.deliver(
@@ -130,9 +130,9 @@ actor Broker {
     return try await issued(fresh, plan, target, request, requester, region, isNew: true)
   }
 
-  /// A session's credentials on their way out, and its place in the schedule.
+  /// Hands out a session's credentials, and gives the session its place in the schedule.
   ///
-  /// - Parameter isNew: it is another one than the schedule knows.
+  /// - Parameter isNew: whether the session is not the one in the schedule.
   private func issued(
     _ delivery: Delivery, _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
     _ requester: Requester,
@@ -150,10 +150,10 @@ actor Broker {
 
   func observe(_ scheduler: Scheduler) { self.scheduler = scheduler }
 
-  /// Makes a new session. Those who wish for the very same share one call; but what a call came to that was begun before, when AWS could
-  /// perhaps not be reached yet, is no answer to one who asks now.
+  /// Makes a new session. Identical requests share one call. But if a call that began earlier fails, perhaps because AWS was not
+  /// yet reachable, a request that joined it tries again.
   ///
-  /// - Returns: credentials without an end, which are not kept.
+  /// - Returns: credentials without an expiry, which are not stored.
   func issue(
     _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
     _ requester: Requester, _ prompter: any Prompter
@@ -172,7 +172,7 @@ actor Broker {
     _ prompter: any Prompter,
     begin: @escaping @Sendable () -> Void
   ) async throws -> Credential? {
-    // What the schedule itself calls for has waited for its token.
+    // Calls by the schedule have already waited for their token.
     let toldTo = request.trigger == .rotation ? nil : scheduler
     let isDown = await scheduler?.isDown(plan.endpoint) ?? false
     let mayWait = request.trigger != .rotation && !isDown
@@ -190,7 +190,7 @@ actor Broker {
     }
   }
 
-  /// Hands out credentials that are not kept, once that is logged.
+  /// Hands out credentials that are not stored, once that is logged.
   private func deliver(_ credential: Credential, _ event: AuditEvent, _ region: String?) async throws -> IssuedCredentials {
     try Task.checkCancellation()
     var event = event
@@ -199,7 +199,7 @@ actor Broker {
     return IssuedCredentials(credential: credential, session: nil, region: region)
   }
 
-  /// Says in `vault list` what the profile waits for.
+  /// Records what the profile is waiting for, for `vault list`.
   func record(_ error: any Error, of profile: String) async throws {
     switch error {
     case SignInError.needed(let name):
@@ -211,7 +211,7 @@ actor Broker {
     }
   }
 
-  /// AWS cannot be reached: a session that still lives is better than none. What AWS refused stays refused.
+  /// If AWS is unreachable, fall back to the cached session while it is valid. Never after a refusal.
   private func fallBackToCachedSession(
     after error: any Error, _ request: CredentialRequest, _ plan: CredentialPlan,
     _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
@@ -236,12 +236,12 @@ actor Broker {
 }
 
 extension Failure {
-  /// Whether trying again later may help.
+  /// Whether a later retry may succeed.
   var isRetryable: Bool { exitStatus == .unavailable || exitStatus == .temporary }
 }
 
 extension CredentialRequest {
-  /// What a cached session must be like to be handed out for this.
+  /// The condition for handing out a cached session for this request.
   func freshness(at now: Timestamp) -> Freshness {
     if let minimumRemaining { return .livesUntil(now.adding(seconds: Int64(minimumRemaining)), at: now) }
     return .notDue(at: now)

@@ -3,15 +3,15 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// Walks a plan: from the identity over each role to the session that was asked for, an audit row before and after every call.
+/// Resolves a plan: from the identity through each role to the requested session, with an audit row before and after every call.
 struct CredentialIssuer: Sendable {
   let store: VaultStore
   let clients: Clients
   let ssoSessions: SSOSessions
   let clock: any WallClock
   let programs = ProgramRunner()
-  /// One call for a link of a chain, however many chains lead over it. What it brings is in the store, but for credentials without an
-  /// end, which are not kept.
+  /// One call for each link of a chain, however many chains share it. The result is in the store, except for credentials without an
+  /// expiry, which are not stored.
   private let links: SingleFlightGroup<Credential?>
 
   init(store: VaultStore, clients: Clients, ssoSessions: SSOSessions, clock: any WallClock) {
@@ -24,8 +24,8 @@ struct CredentialIssuer: Sendable {
 
   /// Makes a new session for the plan's last link.
   ///
-  /// - Parameter mayWait: whether a call for a role is tried again at once where that may help.
-  /// - Returns: the credentials, where they have no end and are not kept; else nil.
+  /// - Parameter mayWait: whether a call for a role is retried at once if that may help.
+  /// - Returns: the credentials, if they have no expiry and are not stored; else nil.
   func issue(
     _ plan: CredentialPlan, _ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter, mayWait: Bool
   ) async throws
@@ -47,7 +47,7 @@ struct CredentialIssuer: Sendable {
     do {
       try await assumeRole(index, signedBy: try await source(before: index, context), context)
     } catch let error as AWSError where error.saysSourceIsOver {
-      // A source session that AWS no longer takes (revoked, or its clock is not ours) is dropped, once, and made anew.
+      // A source session that AWS no longer accepts (revoked, or its clock differs) is dropped, once, and requested again.
       guard try await dropSource(before: index, context) else { throw error }
       try await assumeRole(index, signedBy: try await source(before: index, context), context)
     }
@@ -110,7 +110,8 @@ struct CredentialIssuer: Sendable {
         "\(link.profile): a role that is assumed with temporary credentials lives one hour at most; "
           + "\(asked.seconds / 60) min were cut to 60")
     }
-    // The keys' own session has the code already; any other caller has to give it here, keys that have no session of their own too.
+    // The session of the access keys has used the code already; any other caller must give it here, including keys without their
+    // own session.
     let hasCode = index == 0 && context.plan.own?.mfa != nil && source.expiresAt != nil
     let device = link.mfaSerial.flatMap { serial in
       hasCode ? nil : CredentialPlan.Device(serial: serial, process: link.mfaProcess, owner: link.profile)

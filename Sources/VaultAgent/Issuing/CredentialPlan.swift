@@ -4,24 +4,24 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// A chain made ready to be walked: every parameter decided, every session's name and digest known.
+/// A chain with every parameter decided, and every session's name and fingerprint known.
 struct CredentialPlan: Sendable {
   /// One `AssumeRole`.
   struct Step: Sendable {
     let link: RoleLink
     let sessionName: RoleSessionName
     let duration: SessionDuration
-    /// What was asked, where a chained role gets less.
+    /// The requested duration, if a chained role gets less.
     let cutFrom: SessionDuration?
     let chained: Bool
     /// The digest of this call and all before it.
     let fingerprint: String
   }
 
-  /// The identity's own temporary credentials. Access keys need them for MFA, or where the keys themselves are what was asked for;
-  /// every other identity has no other.
+  /// The identity's own temporary credentials. Access keys need them for MFA, or if the keys themselves were requested; every other
+  /// identity always has them.
   struct IdentityStep: Sendable {
-    /// The profile whose session they are.
+    /// The profile that owns the session.
     var owner: String
     var mfa: Device?
     var duration: SessionDuration
@@ -43,23 +43,23 @@ struct CredentialPlan: Sendable {
   }
 
   let profile: String
-  /// Those over which it is reached, itself among them.
+  /// The profiles through which it is reached, including itself.
   var profiles: Set<String> { Set([profile] + steps.map(\.link.profile) + (own.map { [$0.owner] } ?? [])) }
   let source: any IdentitySource
-  /// Nil where access keys sign the first role's call themselves.
+  /// Nil if access keys sign the first role's call themselves.
   let own: IdentityStep?
   let steps: [Step]
   let region: String?
   let partition: Partition?
   let rotation: RotationRule
-  /// The host that issues the session that is delivered: what goes there has one pace. Empty where no host is called.
+  /// The host that issues the delivered session; calls to it share one rate limit. Empty if no host is called.
   let endpoint: String
 
   /// - Parameters:
-  ///   - duration, sessionName: what the person asked for this once, for the last role.
-  ///   - defaultSessionName: the session name where the profile has none.
-  ///   - keyUse: what access keys are wanted for.
-  ///   - proxy: which the calls go through, without its password.
+  ///   - duration, sessionName: the person's values for this request, for the last role.
+  ///   - defaultSessionName: the session name if the profile has none.
+  ///   - keyUse: the requested use of access keys.
+  ///   - proxy: the proxy for the calls, without its password.
   init(
     _ chain: CredentialChain, duration: SessionDuration?, sessionName: RoleSessionName?, defaultSessionName: RoleSessionName,
     keyUse: KeyUse = .session, proxy: String? = nil
@@ -70,10 +70,10 @@ struct CredentialPlan: Sendable {
     partition = chain.partition
     rotation = chain.rotation
     var digest = PlanDigest()
-    // What came by another way than AWS's own is not what is asked for by this one.
+    // A session that was obtained by another route does not match this request.
     if let proxy { digest.add("proxy", proxy) }
     if let caBundle = chain.endpoint.caBundle { digest.add("certificates", caBundle) }
-    // Longer than the hour is had with the long-lived key alone, which gives the code in the role's own call.
+    // Only the long-lived key can get more than an hour, with the code in the role's own call.
     let first = (chain.roles.count == 1 ? duration : nil) ?? chain.roles.first?.duration ?? .standard
     let use = first == first.limited(chained: true) ? keyUse : .themselves
     let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
@@ -100,12 +100,12 @@ struct CredentialPlan: Sendable {
     } else {
       let region = link.map { $0.region } ?? own?.region
       let settings = link?.endpoint ?? own?.endpoint
-      // An endpoint that can't be called fails where it is called, and says why there.
+      // An invalid endpoint fails at the call, and reports the reason there.
       endpoint = settings.flatMap { try? STSEndpoint(region: region ?? chain.region, settings: $0) }?.host ?? ""
     }
   }
 
-  /// The profile and digest by which the session that is delivered is found; nil where there is none (credentials used as they are).
+  /// The profile and fingerprint of the delivered session; nil if there is none (credentials used as they are).
   var delivered: (profile: String, fingerprint: String)? {
     if let last = steps.last { return (profile, last.fingerprint) }
     if let own { return (own.owner, own.fingerprint) }
@@ -117,7 +117,7 @@ extension CredentialPlan {
   private static func identityStep(
     _ source: any IdentitySource, _ request: IdentityRequest, _ defaultSessionName: RoleSessionName, _ digest: inout PlanDigest
   ) -> IdentityStep? {
-    // An identity that is no profile's of the config file is its first role's.
+    // An identity that has no profile in the config file belongs to its first role.
     var step = IdentityStep(
       owner: request.role?.profile ?? request.chain.profile, duration: request.duration ?? .standard,
       sessionName: defaultSessionName, region: request.role?.region ?? request.chain.region,
@@ -136,7 +136,7 @@ extension CredentialPlan {
     return credential
   }
 
-  /// One line that names the options without an effect here, and why they have none; nil where there is none.
+  /// One line that names the options without an effect here, with the reason; nil if there are none.
   func withoutEffect(_ request: CredentialRequest) -> String? {
     var options: [String] = []
     if request.duration != nil, steps.isEmpty, !source.takesDuration { options.append("--duration (its source decides that)") }
@@ -151,7 +151,7 @@ extension CredentialPlan {
   }
 }
 
-/// A running digest over length-prefixed pieces, so that no two lists of pieces are alike.
+/// An incremental digest of length-prefixed pieces, so that no two lists of pieces give the same input.
 struct PlanDigest {
   private var bytes: [UInt8] = []
 

@@ -4,31 +4,31 @@ import VaultSecrets
 import VaultStore
 import VaultWire
 
-/// What a client asks of a profile, read from its message.
+/// A client's request for a profile's credentials, read from its message.
 package struct CredentialRequest: Sendable {
   package private(set) var profile: String
   private(set) var trigger: AuditTrigger
   private(set) var duration: SessionDuration?
-  /// Seconds that the session must still live; nil where any session that need not be renewed yet will do.
+  /// Seconds for which the session must still be valid; nil if any session that is not yet due will do.
   private(set) var minimumRemaining: Int?
   private(set) var refresh: Bool
   /// Serve the credentials on loopback for as long as the program runs.
   private(set) var server: Bool
-  /// The token for it in a file.
+  /// Put its token in a file.
   let tokenFile: Bool
   let region: String?
   private(set) var keyUse = KeyUse.session
   private(set) var sessionName: RoleSessionName?
   private(set) var reason: String?
-  /// The code that came with the request: it answers, whatever asks for one.
+  /// The code that came with the request: it answers any question for one.
   private(set) var mfaCode: SecretBytes?
-  /// The profiles whose programs wait for this, the outermost first.
+  /// The profiles whose programs wait for this request, the outermost first.
   private(set) var chain: [String] = []
-  /// The AWS inputs of the client's environment.
+  /// The AWS variables of the client's environment.
   private(set) var environment: [String: String]
 
-  /// - Parameter environment: what the message says of it, where that is known already.
-  /// - Throws: `AgentError.badRequest` for what a client of ours would not send.
+  /// - Parameter environment: the message's environment, if already read.
+  /// - Throws: `AgentError.badRequest` for a request that the vault's client would not send.
   init(_ message: Message, environment known: [String: String]? = nil) throws(AgentError) {
     guard let profile = message.text(.profile), !profile.isEmpty else { throw .badRequest("no profile") }
     guard let trigger = AuditTrigger(rawValue: message.text(.trigger) ?? "") else { throw .badRequest("no trigger") }
@@ -63,7 +63,7 @@ package struct CredentialRequest: Sendable {
     }
   }
 
-  /// The same wish as the agent has it when it renews unasked.
+  /// The same request for a renewal by the agent.
   var forRenewal: CredentialRequest {
     var request = self
     request.trigger = .rotation
@@ -74,7 +74,7 @@ package struct CredentialRequest: Sendable {
     return request
   }
 
-  /// What a program that is served is to be given anew, after a start or an unlocking: it has its endpoint and its token.
+  /// The request to serve a program again, after a start or an unlock: it already has its endpoint and its token.
   var again: CredentialRequest {
     var request = self
     request.server = false
@@ -85,7 +85,7 @@ package struct CredentialRequest: Sendable {
     return request
   }
 
-  /// The wish of a program that an agent before this one served.
+  /// The request of a program that an earlier agent served.
   init(_ lease: LeaseRecord) {
     self.init(rotating: lease.profile)
     trigger = .server
@@ -96,9 +96,9 @@ package struct CredentialRequest: Sendable {
     environment = lease.environment
   }
 
-  /// What the agent wishes of itself, after a start.
+  /// A request by the agent itself, after a start.
   ///
-  /// - Parameter environment: of who wished it of an agent before this one.
+  /// - Parameter environment: that of the request to an earlier agent.
   package init(rotating profile: String, in environment: [String: String] = [:]) {
     self.profile = profile
     trigger = .rotation
@@ -114,14 +114,14 @@ package struct CredentialRequest: Sendable {
     minimumRemaining = nil
   }
 
-  /// The same wish for another profile.
+  /// The same request for another profile.
   func `for`(_ profile: String) -> CredentialRequest {
     var request = self
     request.profile = profile
     return request
   }
 
-  /// The environment that was sent last, and the fields that it was made of: one request after the other has the same.
+  /// The last environment, and the fields from which it was read: successive requests mostly have the same.
   private static let last = Mutex<(fields: [UInt8], environment: [String: String])>(([], [:]))
 
   /// `NAME=value` fields as a dictionary.
@@ -130,7 +130,7 @@ package struct CredentialRequest: Sendable {
     if let known { return known }
     let entries = message.texts(.environment)
     let environment = environment(of: entries)
-    // A zero within a field would make two out of one.
+    // A zero within a field would split it in two.
     if !entries.contains(where: { $0.utf8.contains(0) }) {
       var fields: [UInt8] = []
       for entry in entries { fields += Array(entry.utf8) + [0] }

@@ -3,7 +3,7 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// What the calls of one walk have in common.
+/// The values that the calls for one request share.
 struct IssueContext: Sendable {
   let plan: CredentialPlan
   let request: CredentialRequest
@@ -16,7 +16,7 @@ struct IssueContext: Sendable {
   let clock: any WallClock
   var mayWait = true
 
-  /// The same, for other ears.
+  /// The same context with another prompter.
   func asked(by prompter: any Prompter) -> IssueContext {
     var context = self
     context.prompter = prompter
@@ -29,8 +29,8 @@ struct IssueContext: Sendable {
     return event
   }
 
-  /// The six digits of an MFA device: from the command line, from the device that the vault itself is, from the profile's command, else
-  /// from the person.
+  /// The six digits of an MFA device: from the command line, from a device whose secret the vault holds, from the profile's
+  /// command, else from the person.
   func code(_ device: CredentialPlan.Device) async throws -> SecretBytes {
     let code: SecretBytes
     if let given = request.mfaCode {
@@ -51,7 +51,8 @@ struct IssueContext: Sendable {
     try await programs.run(command, setting: setting, chain: request.chain + [profile], for: prompter)
   }
 
-  /// Lends a code of a device, or none where there is no device. A person who mistyped it is asked again, three times in all.
+  /// Runs `body` with a code of a device, or with nil if there is no device. A person who mistypes it is asked again, three times
+  /// in all.
   func withCode<Result>(_ device: CredentialPlan.Device?, _ body: (SecretBytes?) async throws -> Result) async throws -> Result {
     guard let device else { return try await body(nil) }
     var tries = 1
@@ -66,7 +67,7 @@ struct IssueContext: Sendable {
     }
   }
 
-  /// Whether the code comes from a person, who may mistype it.
+  /// Whether a person types the code, and may mistype it.
   private func isTyped(_ device: CredentialPlan.Device) async throws -> Bool {
     guard request.mfaCode == nil, device.process == nil else { return false }
     return try await store.openMFASecret(serial: device.serial) == nil
@@ -79,7 +80,7 @@ struct IssueContext: Sendable {
 
   // MARK: calls
 
-  /// Who asks, and how AWS is reached for them.
+  /// The requester, and their route to AWS.
   var asker: NetworkTrust.Context {
     NetworkTrust.Context(
       requester: requester, trigger: request.trigger, environment: request.environment, prompter: prompter)
@@ -89,9 +90,9 @@ struct IssueContext: Sendable {
     try await clients.trust.route(to: place, settings, sending: what, for: asker)
   }
 
-  /// Where a call to STS goes, and how.
+  /// The endpoint for a call to STS, and the route to it.
   ///
-  /// - Parameter what: what it is signed or proven with, and so sends.
+  /// - Parameter what: the credentials or proof that the call sends.
   func sts(region: String?, _ settings: EndpointSettings, sending what: String) async throws -> (STSEndpoint, NetworkSettings) {
     let endpoint = try STSEndpoint(region: region ?? plan.region, settings: settings)
     return (endpoint, try await route(to: endpoint, settings, sending: what))
@@ -100,8 +101,8 @@ struct IssueContext: Sendable {
   /// A call to STS that issues credentials.
   ///
   /// - Parameters:
-  ///   - what: what it is signed or proven with, and so sends.
-  ///   - goal: what is asked for, as the person is told.
+  ///   - what: the credentials or proof that the call sends.
+  ///   - goal: the aim of the call, as shown to the person.
   ///   - session: see ``issue(_:keeping:_:)``.
   func sts(
     _ intent: AuditEvent, region: String?, _ settings: EndpointSettings, sending what: String, for goal: String,
@@ -119,8 +120,8 @@ struct IssueContext: Sendable {
 
   /// Intent, call, outcome. The credentials are stored, and leave the agent, only once the outcome's row has committed.
   ///
-  /// - Parameter session: what the credentials are stored as, for the event's profile and role; nil where they are not kept.
-  /// - Returns: credentials that are not kept, such as those without an end; else nil.
+  /// - Parameter session: how the credentials are stored, for the event's profile and role; nil if they are not stored.
+  /// - Returns: credentials that are not stored, such as those without an expiry; else nil.
   func issue(
     _ intent: AuditEvent, keeping session: (kind: SessionKind, fingerprint: String)?, _ call: () async throws -> IssueResult
   ) async throws -> Credential? {
@@ -145,5 +146,5 @@ struct IssueContext: Sendable {
   }
 }
 
-/// What a call or a program brought.
+/// The result of a call or a program.
 typealias IssueResult = (credential: Credential, requestId: String?, sourceIdentity: String?)

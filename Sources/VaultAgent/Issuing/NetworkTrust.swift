@@ -4,19 +4,20 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// Decides where the vault may send what it holds: to AWS's own endpoints, and to what the vault's settings or the person's AWS files name.
+/// Decides where the vault may send secrets: to AWS's own endpoints, and to places that the vault's settings or the person's AWS
+/// files name.
 ///
-/// The settings are read anew at each decision, so that what a person takes back is taken back at once.
+/// The settings are read again for each decision, so that a withdrawn trust ends at once.
 struct NetworkTrust: Sendable {
-  /// In the order in which they are read; what any of them trusts is trusted.
+  /// In the order in which they are read; a place that any of them trusts is trusted.
   let settingsFiles: [String]
   /// Logs each new trust; nil for parts that are tested without a store.
   let store: VaultStore?
 
-  /// Nothing but AWS's own and what a file names.
+  /// Trusts only AWS's own endpoints and places that a file names.
   static let standard = NetworkTrust(settingsFiles: [], store: nil)
 
-  /// Who asks, and what their environment wishes.
+  /// The requester, and the settings in their environment.
   struct Context: Sendable {
     let requester: Requester
     let trigger: AuditTrigger
@@ -24,10 +25,10 @@ struct NetworkTrust: Sendable {
     let prompter: any Prompter
   }
 
-  /// The way to a place. Where only the asker's environment names it, the person is asked, once for all.
+  /// The route to a place. If only the requester's environment names it, the person is asked, once for all.
   ///
-  /// - Parameter what: what would be sent: `your sign-in's token`.
-  /// - Throws: `UntrustedPlace` where the person does not agree, or nobody is there.
+  /// - Parameter what: the secret that would be sent: `your sign-in's token`.
+  /// - Throws: `UntrustedPlace` if the person does not agree, or nobody is there.
   func route(to place: some NetworkPlace, _ settings: EndpointSettings, sending what: String, for context: Context) async throws
     -> NetworkSettings
   {
@@ -39,7 +40,7 @@ struct NetworkTrust: Sendable {
       } catch {
         throw untrusted
       }
-      // What counts is what the settings say now, and not the answer.
+      // The current settings decide, not the answer.
       return try await decide(place, settings, context)
     }
   }
@@ -62,13 +63,13 @@ struct NetworkTrust: Sendable {
 }
 
 extension AgentSettings {
-  /// What the files trust, each list joined over all of them.
+  /// The places that the files trust, each list joined over all files.
   struct Trust {
     var endpoints = ""
     var digests = ""
     var caBundle: String?
 
-    /// For the audit log: each setting's name, its value, and what it is where nobody set one.
+    /// For the audit log: each setting's name, its value, and its default.
     var logged: [(name: String, value: String, standard: String)] {
       [
         (OwnSetting.trustedEndpoints.name, endpoints, ""), (OwnSetting.trustedCABundles.name, digests, ""),

@@ -2,56 +2,57 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// One piece of work for however many want its result, and one prompt for all of them.
+/// Coalesces concurrent requests for the same work (single flight); all waiters share one prompt.
 ///
-/// A question goes to the first waiter that can answer; where that one leaves (Ctrl-C), to the next, and where it stays and is silent, to
-/// the next as well after a while. The first answer counts. The work itself goes on when a waiter leaves, since what it brings is kept; work that is a person's alone ends with the last one that waits for it.
+/// A question goes to the first waiter that can answer. If that waiter leaves (Ctrl-C), it goes to the next; if it does not answer
+/// for a while, to the next as well. The first answer counts. The work continues when a waiter leaves, since its result is stored;
+/// work for one person alone ends with its last waiter.
 final class SingleFlight<Value: Sendable>: Prompter {
   private struct State {
     var waiters: [any Prompter] = []
-    /// How many have left.
+    /// The number of waiters that have left.
     var left = 0
     var task: Task<Value, any Error>?
-    /// Shown to those who join later, too.
+    /// Also shown to waiters that join later.
     var page: SignInPage?
-    /// How many of them were asked the last question that nobody could answer; nil where there is none.
+    /// The number of waiters that were asked the last question that nobody could answer; nil if there is none.
     var refusedBy: Int?
   }
   private let state: Mutex<State>
   private let endsAlone: Bool
   private let clock: any WallClock
-  /// After how many seconds without an answer the next one is asked as well.
+  /// Seconds without an answer after which the next waiter is asked as well.
   static var timeouts: Int64 { 30 }
-  /// How often, until the question is given up.
+  /// The number of such periods after which the question is given up.
   static var turns: Int { 20 }
 
   /// - Parameters:
-  ///   - first: waits from before the work begins, so that there is somebody to ask from its first moment on.
-  ///   - endsAlone: whether the work ends where nobody waits for it any more.
+  ///   - first: waits from before the work begins, so that somebody can be asked from the start.
+  ///   - endsAlone: whether the work ends when nobody waits for it any more.
   init(_ first: any Prompter, endsAlone: Bool = false, clock: any WallClock) {
     state = Mutex(State(waiters: [first]))
     self.endsAlone = endsAlone
     self.clock = clock
   }
 
-  /// Whether anybody who waits can be asked.
+  /// Whether any waiter can be asked.
   var isInteractive: Bool { state.withLock { $0.waiters }.contains { $0.isInteractive } }
 
-  /// How many wait.
+  /// The number of waiters.
   var waiting: Int { state.withLock { $0.waiters.count } }
 
   /// Starts the work. Call it once, before ``value()``.
   func start(_ work: @escaping @Sendable (SingleFlight<Value>) async throws -> Value) {
-    // A task inherits what is local to the one that makes it: the environment is the first asker's.
+    // A task inherits its creator's task-local values: the environment is the first requester's.
     let task = Task(executorPreference: AgentExecutor.current) {
       try await CurrentPrompter.$value.withValue(self) { try await work(self) }
     }
     state.withLock { $0.task = task }
   }
 
-  /// Waits with the others from now on.
+  /// Adds a waiter.
   ///
-  /// - Returns: the place among them; nil where all others have left, and the work with them.
+  /// - Returns: its position; nil if all others have left, and the work has ended with them.
   func join(_ prompter: any Prompter) -> Int? {
     let (place, page) = state.withLock { state -> (Int?, SignInPage?) in
       if endsAlone, state.left == state.waiters.count { return (nil, nil) }
@@ -62,10 +63,10 @@ final class SingleFlight<Value: Sendable>: Prompter {
     return place
   }
 
-  /// Whether the work ended for want of an answer before the one at this place could be asked.
+  /// Whether the work ended without an answer before the waiter at this position could be asked.
   func hasPassedOver(_ place: Int) -> Bool { state.withLock { $0.refusedBy.map { $0 <= place } ?? false } }
 
-  /// The result, for one who waits.
+  /// The result, for one waiter.
   func value() async throws -> Value {
     guard let task = state.withLock({ $0.task }) else { throw CancellationError() }
     return try await withTaskCancellationHandler {
@@ -85,13 +86,13 @@ final class SingleFlight<Value: Sendable>: Prompter {
     case silence
   }
 
-  /// - Throws: what the last one who was asked said; `AgentError.unanswered` after ten minutes.
+  /// - Throws: the error of the last waiter that was asked; `AgentError.unanswered` after ten minutes.
   func ask(_ question: Question) async throws -> SecretBytes {
     try await withThrowingTaskGroup(of: Heard.self) { group in
       defer { group.cancelAll() }
       var (asked, open, silences) = (0, 0, 0)
       func askNext(_ group: inout ThrowingTaskGroup<Heard, any Error>) {
-        // Those who join while one is being asked come after it.
+        // Waiters that join during a question come after it.
         guard let next = state.withLock({ asked < $0.waiters.count ? $0.waiters[asked] : nil }) else { return }
         (asked, open) = (asked + 1, open + 1)
         group.addTask { do { return .answer(try await next.ask(question)) } catch { return .nothing(error) } }
@@ -136,16 +137,16 @@ final class SingleFlight<Value: Sendable>: Prompter {
   func progress(_ text: String) { for waiter in state.withLock({ $0.waiters }) { waiter.progress(text) } }
 }
 
-/// The flights that are under way, by what they are for.
+/// The running flights, by key.
 actor SingleFlightGroup<Value: Sendable> {
   private let clock: any WallClock
   private var underWay: [String: SingleFlight<Value>] = [:]
 
   init(clock: any WallClock) { self.clock = clock }
 
-  /// The result of `work`, which runs once for all who ask for `key` before it ends.
+  /// The result of `work`, which runs once for all requests for `key` before it ends.
   ///
-  /// - Parameter endsAlone: whether the work is cancelled where all who asked for it have left.
+  /// - Parameter endsAlone: whether the work is cancelled when all waiters have left.
   func share(
     _ key: String, for prompter: any Prompter, endsAlone: Bool = false,
     _ work: @escaping @Sendable (any Prompter) async throws -> Value
@@ -154,7 +155,7 @@ actor SingleFlightGroup<Value: Sendable> {
       do {
         return try await singleFlight.value()
       } catch {
-        // Whoever was asked left or had no answer, and this one came a moment too late to be asked.
+        // The waiters that were asked left or had no answer, and this one came too late to be asked.
         guard singleFlight.hasPassedOver(place), !Task.isCancelled else { throw error }
       }
     }
@@ -173,11 +174,11 @@ actor SingleFlightGroup<Value: Sendable> {
     return try await singleFlight.value()
   }
 
-  /// How many wait for `key`.
+  /// The number of waiters for `key`.
   func waiting(_ key: String) -> Int { underWay[key]?.waiting ?? 0 }
 
   private func land(_ key: String, _ singleFlight: SingleFlight<Value>) {
-    // Another may have begun since all left this one.
+    // Another flight may have begun since all waiters left this one.
     if underWay[key] === singleFlight { underWay[key] = nil }
   }
 }

@@ -1,38 +1,38 @@
 import VaultModel
 
-/// How fast an endpoint may be called unasked.
+/// Limits the rate of scheduled calls to an endpoint.
 ///
-/// The bucket fills in step with what its sessions need, a quarter faster, so that what an outage or a suspend has put off is made up for
-/// over a good part of an hour and not in one second by every laptop of a team. Nobody waits for those: what a program asks for is called at
-/// once, and paid for here afterwards. An endpoint that throttles halves the rate; each success wins a part of it back (the SDKs' adaptive
-/// mode has the same shape: AWS SDKs and Tools Reference Guide, "Retry behavior").
+/// The bucket fills a quarter faster than its sessions need, so that the backlog of an outage or a suspend is worked off over a
+/// good part of an hour, and not in one second by every laptop of a team. Nobody waits for scheduled calls; a program's request is
+/// called at once, and charged here afterwards. An endpoint that throttles halves the rate, and each success restores a part of it
+/// (the SDKs' adaptive mode works in the same way: AWS SDKs and Tools Reference Guide, "Retry behavior").
 struct TokenBucket {
   /// Calls that may be made at once after a quiet time.
   static let burst = 2.0
-  /// How much faster than in its steady state it fills.
+  /// The factor by which it fills faster than its steady state needs.
   static let haste = 1.25
-  /// Calls a second for those who have few sessions.
+  /// Minimum calls per second, for a vault with few sessions.
   static let least = 1.0 / 30
-  /// The smallest part of the rate that throttling leaves.
+  /// The smallest fraction of the rate that throttling leaves.
   static let smallestShare = 1.0 / 16
-  /// The part of the rate at which an endpoint that is silent is looked for. One answer is enough to find it, and whoever asks meanwhile
-  /// calls as well.
+  /// The fraction of the rate at which a silent endpoint is probed. One answer is enough to find it available, and requests
+  /// meanwhile call it as well.
   static let searching = 1.0 / 2
-  /// The part of the rate that a success wins back.
+  /// The fraction of the rate that a success restores.
   static let recovery = 1.0 / 64
 
-  /// Calls a second that the endpoint's sessions need in their steady state.
+  /// Calls per second that the endpoint's sessions need in their steady state.
   private(set) var demand = 0.0
-  /// The part of the rate that throttling has left.
+  /// The fraction of the rate that throttling has left.
   private(set) var share = 1.0
   private var isDown = false
-  /// Below nothing after calls that were asked for.
+  /// Negative after calls for requests.
   private var tokens = TokenBucket.burst
   private var filledAt: Timestamp
 
   init(at now: Timestamp) { filledAt = now }
 
-  /// Calls a second.
+  /// Calls per second.
   var rate: Double { max(Self.least, demand * Self.haste) * share * (isDown ? Self.searching : 1) }
 
   /// Takes a token for a call.
@@ -45,14 +45,14 @@ struct TokenBucket {
     return true
   }
 
-  /// When there is a token, if nothing is taken until then.
+  /// When the next token is available, if none is taken until then.
   mutating func nextToken(at now: Timestamp) -> Timestamp {
     fill(at: now)
     guard tokens < 1 else { return now }
     return now.adding(milliseconds: Int64(((1 - tokens) / rate * 1_000).rounded(.up)))
   }
 
-  /// Pays for calls that did not wait. The debt is bounded, so that the schedule is only put off.
+  /// Charges calls that did not wait. The debt is limited, so that the schedule is only delayed.
   mutating func charge(_ calls: Int, at now: Timestamp) {
     fill(at: now)
     tokens = max(-Self.burst, tokens - Double(calls))
@@ -77,14 +77,14 @@ struct TokenBucket {
     share = min(1, share + Self.recovery)
   }
 
-  /// Its sessions need so many calls a second more, or fewer.
+  /// The endpoint's sessions need this many calls per second more, or fewer.
   mutating func change(demand change: Double, at now: Timestamp) {
     fill(at: now)
     demand = max(0, demand + change)
   }
 
   private mutating func fill(at now: Timestamp) {
-    // A clock that was set back fills nothing.
+    // A clock that was set back adds no tokens.
     let passed = max(0, now.since(filledAt))
     filledAt = now
     tokens = min(Self.burst, tokens + Double(passed) / 1_000 * rate)

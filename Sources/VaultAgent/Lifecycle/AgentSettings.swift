@@ -6,7 +6,7 @@ import VaultStore
 /// The agent's settings: the files `/etc/vault/config` and `~/.config/vault/config`, in the syntax of the AWS config file, and the
 /// environment.
 struct AgentSettings: Sendable {
-  /// Where a new master key is kept.
+  /// The key store for a new master key.
   let keyStore: KeyStoreKind
   /// Whether the agent ends with the last program that got credentials from it: for jobs that must leave nothing running.
   let endsWithPrograms: Bool

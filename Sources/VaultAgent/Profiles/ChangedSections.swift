@@ -3,35 +3,35 @@ import VaultDatabase
 import VaultModel
 import VaultStore
 
-/// What followed files said when they were read last, so that a section that says the same is not read again.
+/// The contents of the watched files at the last read, so that an unchanged section is not read again.
 struct SectionMarks: Sendable {
   fileprivate(set) var digests: [SectionKey: SectionDigest] = [:]
   /// For each name, the profiles that refer to it, or did.
   fileprivate(set) var referrers: [String: Set<String>] = [:]
-  /// Of the rows that it is about: any other change of rows makes it worthless.
+  /// The generation of the rows that the marks describe: any other change of rows invalidates them.
   fileprivate(set) var generation: UInt64 = 0
-  /// By name; they are a part of what a profile says.
+  /// Keyed by name; the keys are part of a profile's contents.
   fileprivate(set) var held: [String: AccessKeyRecord]
 }
 
-/// What followed files are compared with.
+/// The state with which the watched files are compared.
 struct KnownSections {
-  /// Profiles of the vault's own, which those of the files do not touch.
+  /// Vault-managed profiles, which those of the files do not change.
   let own: Set<String>
   let held: [String: AccessKeyRecord]
   let rows: KnownFileRows
-  /// Nil where the rows have changed since, or keys.
+  /// Nil if the rows or the keys have changed since.
   let marks: SectionMarks?
 }
 
-/// Finds which sections of followed files are to be taken in: those that do not say what they said, and profiles that lead there.
+/// Finds the sections of watched files to take in: those that have changed, and the profiles that lead to them.
 struct ChangedSections {
   private let known: KnownSections
   private(set) var marks: SectionMarks
   var unchanged: UnchangedSections
   private var changed: Set<String> = []
 
-  /// Profiles whose summary may be another one than before.
+  /// Profiles whose summary may have changed.
   private(set) var affected: Set<String> = []
 
   init(_ known: KnownSections) {
@@ -41,12 +41,12 @@ struct ChangedSections {
     if let old = known.marks { marks.digests.reserveCapacity(old.digests.count) }
   }
 
-  /// Whether what the store decides by is not in the file alone: a profile of the vault's own is in the way, or a key belongs to it.
+  /// Whether the store's decision depends on more than the file: a vault-managed profile hides this one, or a key belongs to it.
   private func isShared(_ key: SectionKey) -> Bool {
     key.kind == .profile && (known.own.contains(key.name) || known.held[key.name] != nil)
   }
 
-  /// Whether a section, which was not read, is to be left out.
+  /// Whether to skip a section that was not parsed.
   mutating func isUnchanged(_ key: SectionKey, _ digest: SectionDigest) throws -> Bool {
     marks.digests[key] = digest
     guard let old = known.marks else { return false }
@@ -57,7 +57,7 @@ struct ChangedSections {
     return !isShared(key) && leave(key)
   }
 
-  /// Whether a section is to be left out.
+  /// Whether to skip a section.
   mutating func isUnchanged(_ section: ConfigSection, hasSecrets: Bool) throws -> Bool {
     let key = SectionKey(section)
     guard known.marks == nil else { return false }
@@ -70,7 +70,8 @@ struct ChangedSections {
     return !hasSecrets && !isShared(key) && leave(key)
   }
 
-  /// - Throws: `RowsMoved` for so many that it costs less to read the files as a whole: after a new line at the top of a long file.
+  /// - Throws: `RowsMoved` if there are so many that reading the whole files costs less: after a new line at the top of a long
+  ///   file.
   private mutating func add(_ name: String) throws {
     changed.insert(name)
     if changed.count > 1_000 { throw RowsMoved() }
@@ -81,10 +82,10 @@ struct ChangedSections {
     return true
   }
 
-  /// Adds what went, and finds who leads to what changed, over any number of profiles.
+  /// Adds removed sections, and finds the profiles that lead to a change, through any number of profiles.
   ///
-  /// - Parameter sections: those that are taken in.
-  /// - Returns: the names of all that.
+  /// - Parameter sections: the sections that are taken in.
+  /// - Returns: the names of all these.
   mutating func spread(_ reader: VaultReader, from sections: [ConfigSection]) throws -> Set<String> {
     if let old = known.marks {
       for key in old.digests.keys where marks.digests[key] == nil { unchanged.gone.insert(key) }
@@ -92,7 +93,7 @@ struct ChangedSections {
     } else {
       for key in known.rows.keys where marks.digests[key] == nil { unchanged.gone.insert(key) }
       for (name, profiles) in try reader.referrers() { marks.referrers[name] = Set(profiles) }
-      // Of what stands in no file it is not known whether it was there, and said the same, when the summaries were made.
+      // If no file has a name, it is unknown whether it existed, with the same contents, when the summaries were made.
       for name in marks.referrers.keys where !marks.names(name) { changed.insert(name) }
     }
     for key in unchanged.gone { changed.insert(key.name) }
@@ -109,7 +110,7 @@ struct ChangedSections {
     return affected
   }
 
-  /// Whether the keys are those that the files were compared with.
+  /// Whether the keys are those with which the files were compared.
   func stands(with held: [AccessKeyRecord]) -> Bool {
     held.count == known.held.count && held.allSatisfy { known.held[$0.name] == $0 }
   }

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// What a client asks to be imported: absolute paths, as the client's environment and arguments say.
+/// A client's import request: absolute paths, from its environment and arguments.
 struct ImportRequest: Sendable {
   var config: String?
   var credentials: String?
@@ -10,13 +10,13 @@ struct ImportRequest: Sendable {
   var once: Bool
 }
 
-/// What an import did, in lines for the person.
+/// The result of an import, in lines for the person.
 struct ImportOutcome: Sendable {
   var lines: [String]
   var warnings: [String]
 }
 
-/// A change to a profile that the vault keeps itself.
+/// A change to a vault-managed profile.
 struct ProfileChange: Sendable {
   let name: String
   /// `name=value`
@@ -27,7 +27,7 @@ struct ProfileChange: Sendable {
 
   /// The settings after the change.
   ///
-  /// - Throws: `AgentError.badRequest` for a name that no profile or setting may have.
+  /// - Throws: `AgentError.badRequest` for an invalid name of a profile or setting.
   func applied(to settings: [Setting]) throws(AgentError) -> [Setting] {
     var result = settings
     for name in unset {
@@ -55,7 +55,7 @@ struct ProfileChange: Sendable {
     return result
   }
 
-  /// Whether a profile may have this name: as in a file, but for a first “-”, which the command line takes for an option.
+  /// Whether a profile may have this name: as in a file, but without a leading “-”, which the command line takes for an option.
   static func isProfileName(_ name: String) -> Bool {
     (1...256).contains(name.utf8.count) && !name.hasPrefix("-")
       && !name.unicodeScalars.contains { $0.properties.generalCategory == .control }

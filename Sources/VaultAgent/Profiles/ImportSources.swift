@@ -4,24 +4,25 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// The AWS files that are followed, read together: each config file with the credentials file that was imported beside it.
+/// The watched AWS files, read together: each config file with the credentials file that was imported with it.
 struct ImportSources: Sendable {
   private(set) var files: [WatchedFile] = []
   private(set) var warnings: [String] = []
   private(set) var keys: [ImportedKey] = []
   private var merged: [ConfigSection] = []
-  /// What was left out, where only what changed was read.
+  /// The skipped sections, if only the changes were read.
   private(set) var changes: ChangedSections?
 
-  /// Reads files that are followed already. A stamp is taken before its file is read, so that a change meanwhile is seen the next time.
+  /// Reads files that are already watched. A stamp is taken before its file is read, so that a change meanwhile is seen the next
+  /// time.
   init(followed: [WatchedFile]) throws {
     for pair in Self.pairs(of: followed) { try add(config: pair.config, credentials: pair.credentials, home: pair.home) }
   }
 
-  /// Reads of the followed files what is not as it is known.
+  /// Reads the changed parts of the watched files.
   ///
-  /// - Returns: nil where the files are to be read as a whole.
-  /// - Throws: `RowsMoved` where it costs less to do so.
+  /// - Returns: nil if the files must be read as a whole.
+  /// - Throws: `RowsMoved` if that costs less.
   init?(changedIn followed: [WatchedFile], known: KnownSections, reader: VaultReader) throws {
     var pairs: [SharedPieces] = []
     for pair in Self.pairs(of: followed) {
@@ -65,7 +66,7 @@ struct ImportSources: Sendable {
     }
   }
 
-  /// These and one import more.
+  /// These and one more import.
   func adding(_ request: ImportRequest) throws -> ImportSources {
     let known = Set(files.map(\.path))
     let config = request.config.flatMap { known.contains($0) ? nil : $0 }
@@ -111,10 +112,10 @@ struct ImportSources: Sendable {
         origin: secrets.origin.file))
   }
 
-  /// The files that hold keys in plain text.
+  /// The files that have keys in plain text.
   var keyFiles: [String] { Set(keys.map(\.origin)).sorted() }
 
-  /// The sections, and with them the keys that the vault holds for profiles whose plain text has gone from the files.
+  /// The sections, including the keys that the vault holds for profiles whose plain text has gone from the files.
   func sections(holding keys: [AccessKeyRecord]) -> [ConfigSection] {
     var sections = merged
     var places: [String: Int] = [:]
@@ -136,13 +137,13 @@ struct ImportSources: Sendable {
 enum KeySettings {
   static let names: Set<String> = ["aws_access_key_id", "aws_secret_access_key", "aws_session_token"]
 
-  /// Whether a profile of the vault's own says nothing but that there is a key: `access-key add` has made it.
+  /// Whether a vault-managed profile has only a key: `access-key add` has made it.
   static func isStub(_ section: ConfigSection, _ keys: [AccessKeyRecord]) -> Bool {
     section.kind == .profile && keys.contains { $0.name == section.name }
       && section.settings.allSatisfy { names.contains($0.name) || $0.name == "mfa_serial" }
   }
 
-  /// Says that the vault holds the profile's key, where the file says none.
+  /// Adds the setting for a key that the vault holds, if the file has none.
   static func add(_ key: AccessKeyRecord, to section: inout ConfigSection) {
     if section.text("aws_access_key_id") == nil { section.settings += make(key) }
   }

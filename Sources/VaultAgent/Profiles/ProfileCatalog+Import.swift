@@ -4,9 +4,9 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-// How AWS's files come into the vault, and stay followed.
+// Importing AWS files, and following them.
 extension ProfileCatalog {
-  /// Reads the followed files again if one of them is not as it was.
+  /// Reads the watched files again if one of them has changed.
   func observeChanges(_ prompter: any Prompter, _ requester: Requester) async throws {
     let known: [WatchedFile]
     do {
@@ -24,9 +24,9 @@ extension ProfileCatalog {
     }
   }
 
-  /// Takes in what changed in followed files.
+  /// Takes in the changes in watched files.
   ///
-  /// - Returns: nil where they are to be taken in as a whole.
+  /// - Returns: nil if they must be taken in as a whole.
   private func takeChanges(_ followed: [WatchedFile], _ prompter: any Prompter, _ requester: Requester) async throws
     -> ImportOutcome?
   {
@@ -41,17 +41,17 @@ extension ProfileCatalog {
     } catch is RowsMoved {
       return nil
     } catch is ConfigError {
-      // Of several faults in a file the first is told.
+      // Of several faults in a file, the first is reported.
       return nil
     }
   }
 
-  /// Reads the followed files again, since what the vault holds beside them has changed.
+  /// Reads the watched files again, since the vault's own data for them has changed.
   func retake(_ prompter: any Prompter, _ requester: Requester) async throws {
     _ = try await take(try ImportSources(followed: try await store.watchedFiles()), trigger: .manual, prompter, requester)
   }
 
-  /// Takes the profiles of files that a person names.
+  /// Imports the profiles of files that a person names.
   func importFiles(_ request: ImportRequest, requester: Requester, prompter: any Prompter) async throws -> ImportOutcome {
     if request.once {
       let sources = try ImportSources(followed: []).adding(request)
@@ -61,29 +61,29 @@ extension ProfileCatalog {
     var sources = try ImportSources(followed: known).adding(request)
     if await !store.isUnlocked {
       try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-      // A locked vault believes what stands in its list.
+      // A locked vault trusts its list unverified.
       let proven = try await store.watchedFiles()
       if proven != known { sources = try ImportSources(followed: proven).adding(request) }
     }
     return try await take(sources, trigger: .manual, prompter, requester)
   }
 
-  /// Takes what the files say now as what the followed profiles are.
+  /// Replaces the followed profiles by the current contents of the files.
   ///
-  /// - Parameter fault: what another program changed of what they said.
+  /// - Parameter fault: the fault in their rows that another program caused.
   func take(
     _ sources: ImportSources, trigger: AuditTrigger, _ prompter: any Prompter, _ requester: Requester,
     after fault: RowError? = nil
   ) async throws -> ImportOutcome {
-    // The key is made before anything is taken, so that a vault is whole from its first import on; where it is locked, only files
-    // without secrets can be followed.
+    // The key is created before anything is taken in, so that a vault is complete from its first import on. If the vault is locked,
+    // only files without secrets can be followed.
     if !sources.keys.isEmpty || trigger == .manual { try await masterKeys.ensureUnlocked(for: prompter, requester: requester) }
     let held = try await store.accessKeys()
     let changes = sources.changes
     if let changes, !changes.stands(with: held) { throw RowsMoved() }
     let sections = sources.sections(holding: held)
     let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })
-    // A key that was added by hand is the file's profile's, as it is where the file came first.
+    // A key that was added by hand belongs to the file's profile, as it does if the file came first.
     let all = try await store.ownSections()
     let stubs = Set(all.filter { KeySettings.isStub($0, held) && index[SectionKey($0)] != nil }.map(\.name))
     let own = all.filter { $0.kind != .profile || !stubs.contains($0.name) }
@@ -99,7 +99,7 @@ extension ProfileCatalog {
       sources.files, sections: sections, summaries: summaries, keys: sources.keys, unchanged: changes?.unchanged,
       yielding: stubs, requester: requester, trigger: trigger, after: fault)
     for key in held where summary.removed.contains(key.name) && key.origin == SettingOrigin.vault.file {
-      // The key stays, and so does a way to it.
+      // The key stays, and so does a profile for it.
       try await store.putProfiles(
         [(key.name, KeySettings.make(key), ProfileSummary(name: key.name, kind: .keys))], requester: requester)
     }
@@ -114,7 +114,7 @@ extension ProfileCatalog {
     return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings + hidden)
   }
 
-  /// Copies the profiles into the vault, as its own.
+  /// Copies the profiles into the vault as vault-managed profiles.
   private func copy(_ sources: ImportSources, _ prompter: any Prompter, _ requester: Requester) async throws -> ImportOutcome {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     let sections = sources.sections(holding: [])
@@ -128,7 +128,7 @@ extension ProfileCatalog {
     return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings)
   }
 
-  /// Works out anew what `vault list` says of the profiles that the vault keeps itself.
+  /// Updates the summaries of vault-managed profiles for `vault list`.
   func summarizeOwn() async throws {
     forgetPlans()
     let resolver = resolver([:])

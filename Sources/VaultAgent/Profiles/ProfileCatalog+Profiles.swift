@@ -4,9 +4,9 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-// What a person changes in the profiles and keys that the vault keeps itself.
+// A person's changes to vault-managed profiles and keys.
 extension ProfileCatalog {
-  /// Adds or changes a profile of the vault's own.
+  /// Adds or changes a vault-managed profile.
   func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
     try await observeChanges(prompter, requester)
     var written: [VaultStore.WrittenProfile] = []
@@ -15,7 +15,7 @@ extension ProfileCatalog {
     forgetPlans()
   }
 
-  /// What a change makes of a profile. What cannot lead to credentials is refused here, where the person can mend it.
+  /// The profile after a change. A profile that cannot lead to credentials is refused here, where the person can correct it.
   private func checked(_ change: ProfileChange, _ prompter: any Prompter, _ requester: Requester) async throws
     -> VaultStore.WrittenProfile
   {
@@ -27,7 +27,7 @@ extension ProfileCatalog {
     if change.mustExist {
       try requireProfile(change.name)
       try await requireOwn(change.name)
-      // A change keeps the rest, and so must not take over another program's.
+      // A change keeps the rest, and so must not adopt another program's data.
       section = try await proven(prompter, requester) { $0(.profile, change.name) }
     } else if section != nil {
       throw AgentError.profileExists(name: change.name)
@@ -47,11 +47,11 @@ extension ProfileCatalog {
     let hasHidden = try reader.shadowedSections().contains { $0.profile == name }
     try await store.removeProfile(name, requester: requester)
     forgetPlans()
-    // The profile of a followed file that it had hidden comes in with the next request, as if the file had changed.
+    // The profile of a watched file that it had hidden is taken in with the next request, as if the file had changed.
     if hasHidden { stamps = try await store.watchedFiles().map(\.asChanged) }
   }
 
-  /// - Throws: where the profile comes from a followed file, which is the place to change it.
+  /// - Throws: if the profile comes from a watched file, where it must be changed.
   private func requireOwn(_ name: String) async throws {
     guard try await isOwn(name) else {
       let file = try reader.section(.profile, name)?.settings.first?.origin.description
@@ -63,7 +63,7 @@ extension ProfileCatalog {
     try await store.ownSections().contains { $0.kind == .profile && $0.name == name }
   }
 
-  /// Seals an access key, and makes the profile that hands out its sessions where there is none of that name.
+  /// Seals an access key, and creates the profile that hands out its sessions if none has that name.
   func addAccessKey(_ name: String, _ credential: Credential, mfaSerial: String?, replace: Bool, requester: Requester)
     async throws
   {
@@ -77,20 +77,20 @@ extension ProfileCatalog {
       isOwn ? try await proven(NonInteractivePrompter(), requester) { $0(.profile, name) } : try reader.section(.profile, name)
     try await store.addAccessKey(name: name, credential: credential, mfaSerial: mfaSerial, requester: requester)
     if section != nil, !isOwn { return try await retake(NonInteractivePrompter(), requester) }
-    // A profile of the vault's own says that it has the key.
+    // A vault-managed profile says that it has the key.
     var settings =
       section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
     settings += KeySettings.make(accessKeyId: credential.accessKeyId, mfaSerial: mfaSerial)
     try await rewrite(name, settings, requester)
   }
 
-  /// Writes a profile's settings and works out anew what follows from them.
+  /// Writes a profile's settings and updates everything that depends on them.
   private func rewrite(_ name: String, _ settings: [Setting], _ requester: Requester) async throws {
     try await store.putProfiles([(name, settings, ProfileSummary(name: name, kind: nil))], requester: requester)
     try await summarizeOwn()
   }
 
-  /// Where the calls for an access key go, and the chain of the profile that hands out its sessions.
+  /// The endpoints for an access key's calls, and the chain of the profile that hands out its sessions.
   func keyPlace(_ name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws -> (
     CredentialChain, iam: EndpointSettings
   ) {
@@ -103,7 +103,7 @@ extension ProfileCatalog {
     return try await resolved(environment, prompter, requester) { (try $0.chain(for: name), try $0.endpoint(of: name, .iam)) }
   }
 
-  /// A key has another id: its profile says so, where the vault keeps it.
+  /// A key has a new ID: its profile is updated, if the vault manages it.
   func keyChanged(_ name: String, accessKeyId: String, requester: Requester) async throws {
     guard try await isOwn(name), let section = try await proven(NonInteractivePrompter(), requester, { $0(.profile, name) })
     else {

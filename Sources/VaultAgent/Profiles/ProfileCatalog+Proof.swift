@@ -3,15 +3,15 @@ import VaultDatabase
 import VaultModel
 import VaultStore
 
-// Nothing is sent, run or written on the word of rows that this vault did not write.
+// Nothing is sent, run or written because of rows that this vault did not write.
 extension ProfileCatalog {
   typealias Lookup = (SectionKind, String) -> ConfigSection?
 
-  /// Runs `body` with the profiles and sections that the vault itself wrote. What another program changed of those that come from followed
-  /// files is read from them again first.
+  /// Runs `body` with the profiles and sections that the vault itself wrote. Rows of watched files that another program changed are
+  /// first read from the files again.
   ///
-  /// - Throws: `RowError` for the vault's own; `StoreError.locked` once `body` finds nothing else wrong, since what is wrong with a
-  ///   profile can be said without a key.
+  /// - Throws: `RowError` for vault-managed profiles; `StoreError.locked` once `body` finds nothing else wrong, since a profile's
+  ///   faults can be reported without a key.
   func proven<Value>(_ prompter: any Prompter, _ requester: Requester, _ body: (@escaping Lookup) throws -> Value) async throws
     -> Value
   {
@@ -42,7 +42,7 @@ extension ProfileCatalog {
       if let fault = sections.fault { throw fault }
       return value
     } catch {
-      // A section that is not lent looks missing.
+      // A section that is withheld looks missing.
       throw sections.fault ?? error
     }
   }
@@ -56,7 +56,7 @@ extension ProfileCatalog {
     }
   }
 
-  /// Reads the followed files again, where their rows were taken in while the vault was locked, or are not all there any more.
+  /// Reads the watched files again if their rows were taken in while the vault was locked, or some are missing.
   private func repairFileRows(_ prompter: any Prompter, _ requester: Requester) async throws {
     _ = try await store.authenticRows()
     switch await store.fileRows {
@@ -66,7 +66,7 @@ extension ProfileCatalog {
     }
   }
 
-  /// - Parameter fault: nil where it is not known which row is wrong.
+  /// - Parameter fault: nil if it is unknown which row is wrong.
   private func readAgain(_ fault: RowError?, _ prompter: any Prompter, _ requester: Requester) async throws {
     prompter.notice("\(fault?.message ?? VaultStore.changedFileRows); the followed files are read again")
     try await readFiles(fault, prompter, requester)
@@ -79,7 +79,7 @@ extension ProfileCatalog {
     }
   }
 
-  /// Logs rows that are another program's, each once.
+  /// Logs rows from another program, each once.
   func log(_ fault: RowError, _ requester: Requester) async throws {
     guard told.insert(fault).inserted else { return }
     var event = AuditEvent(action: .databaseChanged, outcome: .refused, trigger: .start, requester: requester)

@@ -2,16 +2,16 @@ import AWSConfig
 import VaultDatabase
 import VaultModel
 
-// Where a person can sign in.
+// Places for signing in.
 extension ProfileCatalog {
-  /// - Parameter name: of an `sso-session`, of a profile that comes from one, or a start URL as older profiles say it.
+  /// - Parameter name: the name of an `sso-session`, or of a profile that uses one; or a start URL, as in older profiles.
   func signInPlace(
     named name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester
   ) async throws -> SSOSessionConfig {
     if try reader.section(.ssoSession, name) != nil || reader.section(.profile, name) != nil {
       return try await resolved(environment, prompter, requester) { try $0.signInPlace(named: name) }
     }
-    // A sign-in of the older form is named for its URL.
+    // A sign-in of the older form is named after its URL.
     if let profile = try reader.profiles(ofSignIn: name).first {
       let place = try await resolved(environment, prompter, requester) { try $0.signInPlace(named: profile) }
       if place.name == name { return place }
@@ -20,7 +20,7 @@ extension ProfileCatalog {
     throw AgentError.unknownSignIn(name: name, suggestion: Suggestion.nearest(to: name, in: try names + reader.profileNames()))
   }
 
-  /// The one place that there is.
+  /// The sign-in place, if there is only one.
   func onlySignInPlace(environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws
     -> SSOSessionConfig
   {

@@ -5,9 +5,9 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// The profiles as they are now: follows the AWS files, and turns a profile's name into a plan.
+/// The current profiles: follows the AWS files, and resolves a profile's name to a plan.
 ///
-/// Whether a followed file has changed is seen by one `stat` at each request, so that nothing has to watch or wake up.
+/// One `stat` per request detects a change of a watched file, so that nothing has to watch or wake up.
 actor ProfileCatalog {
   let store: VaultStore
   let masterKeys: MasterKeyService
@@ -15,20 +15,20 @@ actor ProfileCatalog {
   private let defaultSessionName: RoleSessionName
   var stamps: [WatchedFile]?
   var marks: SectionMarks?
-  /// What is known, and logged, to be another program's.
+  /// Rows that are known, and logged, to be from another program.
   var told: Set<RowError> = []
   private var plans: [PlanKey: CredentialPlan] = [:]
-  /// What plans were made for, each once: a thousand of them mostly have one environment.
+  /// The environments of the cached plans, each once: a thousand plans mostly share one.
   private var environments: [[String: String]] = []
   let importing: SingleFlightGroup<ImportOutcome>
 
-  /// All that a plan depends on besides the profiles.
+  /// The inputs of a plan besides the profiles.
   private struct PlanKey: Hashable {
     let profile: String
     let duration: SessionDuration?
     let sessionName: RoleSessionName?
     let keyUse: KeyUse
-    /// Its place among the environments.
+    /// Its index among the environments.
     let environment: Int
   }
 
@@ -45,7 +45,7 @@ actor ProfileCatalog {
 
   /// The plan for a profile.
   ///
-  /// - Throws: `AgentError.unknownProfile`, or what is wrong with the profile's configuration.
+  /// - Throws: `AgentError.unknownProfile`, or the fault in the profile's configuration.
   func plan(
     for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, keyUse: KeyUse = .session,
     environment: [String: String], prompter: any Prompter, requester: Requester
@@ -63,7 +63,7 @@ actor ProfileCatalog {
       chain, duration: duration, sessionName: sessionName, defaultSessionName: defaultSessionName, keyUse: keyUse,
       proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
-    // Meanwhile the environments may have been counted anew.
+    // The environments may have been renumbered meanwhile.
     let place = self.place(of: environment)
     plans[PlanKey(profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place)] = plan
     return plan
@@ -89,12 +89,12 @@ actor ProfileCatalog {
     return .unknownProfile(name: profile, suggestion: Suggestion.nearest(to: profile, in: names), count: names.count)
   }
 
-  /// Where a service is for a profile.
+  /// The endpoint of a service for a profile.
   func endpoint(of profile: String, _ service: AWSConfig.Service, environment: [String: String]) throws -> EndpointSettings {
     try resolver(environment).endpoint(of: profile, service)
   }
 
-  /// The region of a profile where nothing but files has one: its own, else that of its nearest source, else its partition's.
+  /// A profile's region from files alone: its own, else that of its nearest source, else its partition's.
   func region(of profile: String, _ environment: [String: String]) throws -> String? {
     var files = environment
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] { files[name] = nil }

@@ -2,11 +2,11 @@ import VaultDatabase
 import VaultModel
 import VaultStore
 
-/// Looks sections up for one plan, and lends none that the vault did not write itself.
+/// Looks up sections for one plan, and withholds any that the vault did not write itself.
 final class ProvenSections {
   private let reader: VaultReader
   private let codes: RowMACs
-  /// The first that was not as the vault wrote it, or could not be read.
+  /// The fault of the first section that the vault did not write, or that could not be read.
   private(set) var fault: (any Error)?
 
   init(reader: VaultReader, codes: RowMACs) {

@@ -6,19 +6,19 @@ import VaultModel
 import VaultStore
 import VaultWire
 
-/// The agent's one door: a Unix socket that takes connections of its own user only.
+/// The agent's only entrance: a Unix socket that accepts only connections of the agent's own user.
 ///
-/// It is what the lane watches while it has nothing to do, so that a request is read, answered and let go by one thread, which nobody has
-/// to wake. Nothing wakes the lane here but the clients, save while a frame is awaited: then it looks once a second whether its time
-/// is up. Who connects and asks nothing keeps nobody out: such connections have a time, and beyond a number the oldest goes.
+/// The lane polls it when idle, so one thread reads, answers and closes a request without a wake-up. Only clients wake the lane
+/// here; while a frame is awaited, it also checks the timeout once per second. Idle connections keep nobody out: they have a
+/// timeout, and beyond a maximum number the oldest is closed.
 ///
-/// `@unchecked Sendable`: what changes is touched by the lane's thread alone, save `isStopping`, which has a lock.
+/// `@unchecked Sendable`: only the lane's thread touches mutable state, except `isStopping`, which has a lock.
 final class AgentListener: EventSource, @unchecked Sendable {
-  /// How long a frame may take from its first byte to its last, and the first one from the connection on; seconds.
+  /// Timeout of a frame in seconds, from its first byte to its last; for the first frame, from the connection on.
   static let frameDeadline: Int64 = 10
-  /// Connections that have not asked anything yet.
+  /// Maximum number of connections that have not sent a request yet.
   static let maxSilentConnections = 256
-  /// Connections at one time; more wait in the socket's queue.
+  /// Maximum number of connections; more wait in the socket's queue.
   static let maxConnections = 1_000
   private static let maxEvents = 64
 
@@ -26,29 +26,29 @@ final class AgentListener: EventSource, @unchecked Sendable {
   private let poller: Int32
   private let wakeUp: Int32
   private let path: String
-  /// A service manager's socket is its own to remove.
+  /// A service manager removes its own socket.
   private var isInherited: Bool
-  /// The socket's file, by which one that was put in its place is told.
+  /// Identifies the socket's file, in order to detect a replacement.
   private var file: UInt64?
   private let mustListenAgain = Mutex(false)
-  /// Where requests run.
+  /// The executor on which requests run.
   private let lane: StoreExecutor
   private let handle: @Sendable (ClientConnection, Message) async -> Void
   private let isStopping = Mutex(false)
 
   private var clients: [Int32: Client] = [:]
-  /// Those that came last: whoever is answered at once is let go without having been watched.
+  /// The newest connections: one that is answered at once is closed without having been watched.
   private var newcomers: [Int32] = []
   private var isListening = true
-  /// There was no descriptor left for a connection, and none to let go.
+  /// There was no descriptor left for a connection, and none to close.
   private var isExhausted = false
-  /// How many came.
+  /// The number of connections so far.
   private var count = 0
   private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: maxEvents)
   private var ended: CheckedContinuation<Void, Never>?
 
-  /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed on. Call it under the
-  /// agent's lock.
+  /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed. Call it under
+  /// the agent's lock.
   init(path: String, lane: StoreExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
     throws(AgentError)
   {
@@ -59,7 +59,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
       var status = stat()
       if lstat(path, &status) == 0 {
         guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { throw .foreignSocket(path: path) }
-        // An agent of another vault, which has the same runtime folder. One that was killed a moment ago takes connections a moment longer.
+        // An agent of another vault that has the same runtime folder. A killed agent still accepts connections for a moment.
         var turns = 0
         while Channel.connect(to: path) != nil {
           turns += 1
@@ -105,18 +105,18 @@ final class AgentListener: EventSource, @unchecked Sendable {
   private struct Client {
     let connection: ClientConnection
     var reader = FrameReader()
-    /// Its place in the order in which they came.
+    /// Its position in the order of connections.
     let number: Int
-    /// Seconds on the monotonic clock since when a frame is awaited: the first one since the connection, another since its first byte;
+    /// Monotonic time in seconds since which a frame is awaited: the first one since the connection, another since its first byte;
     /// 0 between frames.
     var awaitedSince: Int64
     var hasAsked = false
   }
 
-  // MARK: its life
+  // MARK: life cycle
 
-  /// Serves until ``stop()``. The socket's file is removed first, so that newcomers start a new agent; open connections are closed last.
-  /// Call it on the lane.
+  /// Serves until ``stop()``. The socket's file is removed first, so that new clients start a new agent; open connections are
+  /// closed last. Call it on the lane.
   func run() async {
     await withCheckedContinuation { continuation in
       ended = continuation
@@ -133,7 +133,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
   func interrupt() {
     var one: UInt64 = 1
     var attempts = 0
-    // Who is not woken sleeps for good, and everybody waits for him. A counter that is full (EAGAIN) wakes as well.
+    // A lane that is not woken sleeps for good, and everybody waits for it. A full counter (EAGAIN) wakes it as well.
     while write(wakeUp, &one, 8) != 8, errno != EAGAIN, attempts < 3 { attempts += 1 }
   }
 
@@ -145,8 +145,8 @@ final class AgentListener: EventSource, @unchecked Sendable {
     ended = nil
   }
 
-  /// Sees to it that the socket is where clients look for it: a logout or a cleaner of temporary files may have taken it away. From any
-  /// thread.
+  /// Makes sure that the socket is where clients look for it: a logout or a cleaner of temporary files may have removed it. Can be
+  /// called from any thread.
   func listenAgain() {
     mustListenAgain.withLock { $0 = true }
     interrupt()
@@ -159,7 +159,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     } catch {
       return AgentLog.write("the socket cannot be made again: \(error.message)")
     }
-    // What is there and takes connections is somebody else's.
+    // A socket there that accepts connections belongs to another process.
     if Channel.connect(to: path) == nil { unlink(path) }
     let next = sys_unix_listen(path, 512)
     guard next >= 0 else { return AgentLog.write("the socket cannot be made again at \(path) (errno \(sys_errno()))") }
@@ -177,7 +177,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     return lstat(path, &status) == 0 ? UInt64(status.st_ino) : nil
   }
 
-  // MARK: what happens
+  // MARK: events
 
   func watch(mayWait: Bool) {
     resolveNewcomers()
@@ -207,12 +207,12 @@ final class AgentListener: EventSource, @unchecked Sendable {
     if isStopping.withLock({ $0 }) { end() }
   }
 
-  /// Those who wait, so that they are answered together. More of them make epoll_wait return again.
+  /// Accepts the waiting connections, so that they are answered together. If there are more, epoll_wait returns again.
   private func acceptAll() {
     for _ in 0..<Self.maxEvents where clients.count < Self.maxConnections { guard accept() else { return } }
   }
 
-  /// - Returns: false where nobody waits.
+  /// - Returns: false if no connection is waiting.
   private func accept() -> Bool {
     let descriptor = sys_accept(listener)
     if descriptor < 0 {
@@ -223,7 +223,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     var pid: Int32 = 0
     var uid: UInt32 = 0
     var gid: UInt32 = 0
-    // Another user gets no byte of an answer, whatever the socket's mode has become.
+    // Another user gets no byte of a response, whatever the socket's mode is now.
     guard sys_peer_credentials(descriptor, &pid, &uid, &gid) == 0, uid == geteuid() else {
       close(descriptor)
       return true
@@ -234,7 +234,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
       connection: ClientConnection(descriptor: descriptor, pid: pid, uid: uid), number: count,
       awaitedSince: Self.monotonicSeconds())
     newcomers.append(descriptor)
-    // What it asks has mostly come with it.
+    // The request has usually arrived with the connection.
     serve(descriptor)
     return true
   }
@@ -255,7 +255,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
       client.awaitedSince = 0
       client.hasAsked = true
       clients[descriptor] = client
-      // Whatever else is there already makes epoll_wait return again.
+      // If more has arrived, epoll_wait returns again.
       if !client.connection.take(message, on: lane, handle: handle) { drop(descriptor) }
     case .later:
       let isAwaited = client.reader.isHalfway || !client.hasAsked
@@ -278,7 +278,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
     }
   }
 
-  /// Lets the oldest go of those that have asked nothing, where there are more than `count`. Most often there are none at all.
+  /// Closes the oldest connection without a request if there are more than `count`. Usually there are none.
   private func dropOldestSilent(beyond count: Int) -> Bool {
     guard clients.count > count else { return false }
     var silent = 0

@@ -1,12 +1,12 @@
 import CSystem
 import Glibc
 
-/// The file of a program, told apart from every other that stands now or stood at its path.
+/// The file of a program, distinct from every other file that is or was at its path.
 struct ProgramFile: Hashable, Sendable {
   private let device: UInt64
   private let number: UInt64
 
-  /// Nil where there is none, or it may not be looked at.
+  /// Nil if there is none, or it cannot be read.
   init?(_ path: String) {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
@@ -15,14 +15,14 @@ struct ProgramFile: Hashable, Sendable {
   }
 }
 
-/// The process at the other end of a connection, by the kernel's word, held so that no other can take its number: read when it asks, and
-/// looked at again before it is answered.
+/// The process at the other end of a connection, as the kernel reports it. It is held so that its ID cannot be reused: it is read
+/// when a request arrives, and checked again before the response.
 final class Asker: Sendable {
   enum Fault: Equatable {
-    /// Another process than the one that connected has sent what came.
+    /// Another process than the one that connected has sent the request.
     case sender(pid: Int32)
     case ended
-    /// It runs another program than when it asked.
+    /// It runs another program than at the time of the request.
     case program
 
     var text: String {
@@ -34,10 +34,10 @@ final class Asker: Sendable {
     }
   }
 
-  /// 0 for one that this process has no number for: it lives in another namespace.
+  /// 0 for a process that has no ID here: it is in another namespace.
   let pid: Int32
   private let connection: ClientConnection
-  /// Its descriptor; `SYS_UNKNOWN` where the kernel gives none, `SYS_GONE` where it had ended.
+  /// Its descriptor; `SYS_UNKNOWN` if the kernel gives none, `SYS_GONE` if it had ended.
   private let process: Int32
   private let program: ProgramFile?
 
@@ -50,23 +50,23 @@ final class Asker: Sendable {
 
   deinit { if process >= 0 { close(process) } }
 
-  /// Its parent's number, where the kernel tells it of the process itself.
+  /// Its parent's ID, if the kernel reports it for the process itself.
   var parent: Int32? {
     let parent = process >= 0 ? sys_process_parent(process) : -1
     return parent >= 0 ? parent : nil
   }
 
-  /// The file that it runs, where that can be proven: the process is held, and the file is what stands at its path for the agent, too, and
-  /// not only in a namespace of the asker's own making.
+  /// The file that it runs, if that can be proven: the process is held, and the agent sees the same file at that path, so the path
+  /// is not one in a namespace of the requester's making.
   var provenExecutable: String? {
     guard process >= 0, connection.namesSenders, let program else { return nil }
     let path = PeerInspector.link("/proc/\(pid)/exe")
     return ProgramFile(path) == program ? path : nil
   }
 
-  /// Looks at it again.
+  /// Checks the process again.
   ///
-  /// - Returns: why it is not to be answered; nil also where its end of the connection is closed, and nobody is there to be answered.
+  /// - Returns: why it must not be answered; nil also if its end of the connection is closed, and nobody is left to be answered.
   var fault: Fault? {
     if let sender = connection.stranger { return .sender(pid: sender) }
     guard pid > 0, process != SYS_UNKNOWN else { return nil }

@@ -1,16 +1,16 @@
 import Glibc
 import VaultModel
 
-/// Whether what is opened for a program on this machine is there for that program: it may live in namespaces of its own, as in a container.
+/// Whether a program on this machine can reach what is opened for it: it may have its own namespaces, as in a container.
 enum AskerReach {
-  /// - Parameter folder: where its token is to be found; nil where that is not in a file.
+  /// - Parameter folder: the folder of its token; nil if the token is not in a file.
   static func require(_ requester: Requester, folder: String?) throws(AgentError) {
-    // The kernel has no number of it for us, so its end would never be seen.
+    // The process has no ID in the agent's namespace, so its end would never be seen.
     guard requester.pid > 0 else {
       throw .outOfReach(why: "in another process namespace than the agent, which could not see its end")
     }
     let process = "/proc/\(requester.pid)"
-    // What may not be looked at is not held against anybody.
+    // A namespace that cannot be read is no reason to refuse.
     if let own = namespace("/proc/self"), let theirs = namespace(process), own != theirs {
       throw .outOfReach(why: "in another network namespace than the agent, whose loopback it does not reach")
     }

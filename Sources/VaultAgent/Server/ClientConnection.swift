@@ -6,24 +6,25 @@ import VaultWire
 
 /// One client at the agent's socket.
 ///
-/// The gate reads, tasks write, and after the answer to its one request it is over. The descriptor is closed with the last reference and
-/// not before, so that its number is never another connection's; until then a connection that is over is only shut down.
+/// The listener reads, tasks write, and the connection ends after the response to its one request. The descriptor is closed with
+/// the last reference and not before, so that its number is never reused for another connection; until then, an ended connection is
+/// only shut down.
 final class ClientConnection: Sendable {
   private struct State {
     var answer: CheckedContinuation<Message, any Error>?
     var task: Task<Void, Never>?
     var isOpen = true
     var isWatched = false
-    /// Who sent something here and is not the peer.
+    /// A process that sent something here and is not the peer.
     var stranger: Int32?
-    /// The kernel said of all that came who sent it.
+    /// The kernel named the sender of everything received.
     var namesSenders = true
   }
   private let descriptor: Int32
   private let state = Mutex(State())
-  /// Frames of two threads are not to run into each other.
+  /// Keeps the frames of two threads apart.
   private let sending = Mutex(())
-  /// The peer, by the kernel's word.
+  /// The peer, as the kernel reports it.
   let pid: Int32
   let uid: UInt32
 
@@ -38,22 +39,22 @@ final class ClientConnection: Sendable {
   /// A descriptor of the very process that connected, which the caller closes; `SYS_GONE` or `SYS_UNKNOWN`.
   func peerProcess() -> Int32 { sys_peer_process(descriptor, pid) }
 
-  /// The number of a process that sent something here and is not the one that connected.
+  /// The ID of a process that sent something here and is not the one that connected.
   var stranger: Int32? { state.withLock { $0.stranger } }
 
   var namesSenders: Bool { state.withLock { $0.namesSenders } }
 
-  /// Whether nobody has the other end any more.
+  /// Whether the other end is closed.
   var isHungUp: Bool {
     var end = pollfd(fd: descriptor, events: 0, revents: 0)
     return poll(&end, 1, 0) > 0
   }
 
   var isOpen: Bool { state.withLock { $0.isOpen } }
-  /// Whether the gate is told of what comes.
+  /// Whether the listener polls it.
   var isWatched: Bool { state.withLock { $0.isWatched } }
 
-  /// - Returns: false where the connection is over, and nobody needs to watch it.
+  /// - Returns: false if the connection has ended, and nobody needs to watch it.
   func beginWatch() -> Bool {
     state.withLock { state in
       state.isWatched = state.isOpen
@@ -61,9 +62,9 @@ final class ClientConnection: Sendable {
     }
   }
 
-  /// Sends a frame. A peer that does not read what it asked for is let go.
+  /// Sends a frame. A peer that does not read its response is disconnected.
   ///
-  /// - Throws: ``WireError/closed`` where the peer has gone.
+  /// - Throws: ``WireError/closed`` if the peer has gone.
   func send(_ frame: WireBuffer) throws(WireError) {
     guard isOpen else { throw .closed }
     guard put(frame) else {
@@ -79,7 +80,7 @@ final class ClientConnection: Sendable {
     return sent == frame.count
   }
 
-  /// Tells a client that waits that the agent lives. One that is asked itself, or that has not read what it was told, needs no word.
+  /// Tells a waiting client that the agent is alive. A client that is being asked, or that has unread frames, needs no heartbeat.
   func beat(_ frame: WireBuffer) {
     guard state.withLock({ $0.isOpen && $0.task != nil && $0.answer == nil }), sys_unread(descriptor) == 0 else { return }
     _ = put(frame)
@@ -113,14 +114,14 @@ final class ClientConnection: Sendable {
     waiting?.resume(throwing: error)
   }
 
-  /// A message came: an answer wakes who asked; a request, of which there is one at a time, is handed to `handle`.
+  /// Handles a message: an answer resumes the waiting question; a request, of which there is one at a time, is passed to `handle`.
   ///
-  /// - Returns: false where the message has no place in the conversation.
+  /// - Returns: false if the message is not valid at this point.
   func take(_ message: Message, on lane: any TaskExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
     -> Bool
   {
     if message.kind == .answer {
-      // What a person was asked, the asker itself answers.
+      // A person's question must be answered by the requester itself.
       guard stranger == nil else { return false }
       let waiting = state.withLock { state in
         defer { state.answer = nil }
@@ -139,18 +140,18 @@ final class ClientConnection: Sendable {
     }
   }
 
-  /// The answer has gone.
+  /// The response has been sent.
   private func finish() {
     let mustTell = state.withLock { state in
       defer { state.isOpen = false }
       state.task = nil
       return state.isOpen && state.isWatched
     }
-    // The gate sees the end, and lets go.
+    // The listener notices the end, and closes the connection.
     if mustTell { sys_end_connection(descriptor) }
   }
 
-  /// Reads what is there into `buffer`.
+  /// Reads the available bytes into `buffer`.
   ///
   /// - Returns: the number of bytes; 0 at the end, -1 with `errno` as `read(2)`.
   func read(into buffer: WireBuffer, atMost length: Int) -> Int {
@@ -162,7 +163,7 @@ final class ClientConnection: Sendable {
     return got
   }
 
-  /// The peer has gone, or must: whatever was being done for it alone is cancelled.
+  /// The peer has gone, or must be disconnected: work for it alone is cancelled.
   func close() {
     let (waiting, task) = state.withLock { state in
       defer {

@@ -1,11 +1,11 @@
 import VaultModel
 import VaultSecrets
 
-/// Variables of the asker's environment, fetched when they are needed and never before, since some of them are secret.
+/// Variables of the requester's environment, fetched only when they are needed, since some of them are secret.
 struct ClientEnvironment: Sendable {
   private let values: [String: SecretBytes]
 
-  /// - Parameter answer: `NAME=value`, a zero between two of them.
+  /// - Parameter answer: `NAME=value`, separated by zeros.
   init(_ answer: SecretBytes, names: [String]) {
     var values: [String: SecretBytes] = [:]
     var start = 0
@@ -16,13 +16,13 @@ struct ClientEnvironment: Sendable {
       let equals = entry.withBytes { $0.firstIndex(of: UInt8(ascii: "=")) }
       guard let equals else { continue }
       let name = entry.part(0..<equals).withBytes { String(decoding: $0, as: UTF8.self) }
-      // An empty variable is as none, as the SDKs have it.
+      // An empty variable counts as unset, as in the SDKs.
       if names.contains(name), equals + 1 < entry.count { values[name] = entry.part(equals + 1..<entry.count) }
     }
     self.values = values
   }
 
-  /// None are set.
+  /// No variables are set.
   init() { values = [:] }
 
   subscript(_ name: String) -> SecretBytes? { values[name] }
@@ -30,9 +30,10 @@ struct ClientEnvironment: Sendable {
 }
 
 extension IssueContext {
-  /// Variables of who asks; for a renewal that nobody waits for, those of who asked last.
+  /// Variables of the requester; for an automatic renewal, those of the last requester.
   ///
-  /// - Parameter isKept: whether such a renewal may have them: not where they are themselves what is asked for. They are forgotten when the vault is locked.
+  /// - Parameter isKept: whether an automatic renewal may use them: not if they are themselves the requested credentials. They are
+  ///   forgotten when the vault is locked.
   func asked(_ names: [String], isKept: Bool = true) async throws -> ClientEnvironment {
     let key = isKept ? "\(plan.profile)\n\(names.joined(separator: " "))" : nil
     guard let answer = try await programs.environments.answer(to: .variables(names), for: key, prompter) else {

@@ -4,21 +4,21 @@ import Synchronization
 import VaultModel
 import VaultSecrets
 
-/// What of their environments those who asked have sent when they were asked for it: all of it for a program that a profile names, which runs as
-/// if the asker ran it; the ways in which SDKs are given an identity, for a profile that takes one of them.
+/// The environments that requesters have sent when asked: all of it for a program that a profile names, which runs as if the
+/// requester ran it; the variables that give an SDK its identity, for a profile that uses one of them.
 ///
-/// The agent's own environment would be that of nobody in particular. A renewal that nobody waits for goes by who asked last for the same
-/// thing. It may be secret, and so lies in guarded memory.
+/// The agent's own environment belongs to no requester in particular. An automatic renewal uses the last requester's environment
+/// for the same purpose. It may be secret, and is therefore in guarded memory.
 final class ClientEnvironments: Sendable {
-  /// Things that are remembered: the commands and identities of profiles are few.
+  /// Maximum number of remembered answers: profiles have few commands and identities.
   private static let most = 64
   private let last = Mutex<[String: SecretBytes]>([:])
 
-  /// Forgets all, with the vault's key: there may be credentials among it.
+  /// Forgets all when the vault is locked: there may be credentials among them.
   func forget() { last.withLock { $0.removeAll() } }
 
-  /// - Parameter key: what it is for; nil where it is not to be remembered.
-  /// - Returns: nil where nobody can be asked, and nobody was.
+  /// - Parameter key: its purpose; nil if it is not to be remembered.
+  /// - Returns: nil if nobody can be asked, and nobody was.
   func answer(to question: Question, for key: String?, _ prompter: any Prompter) async throws -> SecretBytes? {
     guard prompter.isInteractive else { return key.flatMap { key in last.withLock { $0[key] } } }
     let answer = try await prompter.ask(question)
@@ -32,9 +32,9 @@ final class ClientEnvironments: Sendable {
   }
 }
 
-/// One environment, as a program is started with it.
+/// The environment with which a program is started.
 struct ProgramEnvironment {
-  /// The credentials and the profile of a shell would decide whose credentials a program brings.
+  /// A shell's credentials and profile would decide whose credentials a program returns.
   private static let notPassedOn: Set<String> = [
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_CREDENTIAL_EXPIRATION",
     "AWS_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_VAULT", "VAULT_PROFILE", profileChainVariable,
@@ -42,7 +42,7 @@ struct ProgramEnvironment {
   /// Ends with nil.
   var entries: [UnsafeMutablePointer<CChar>?]
 
-  /// Lends an asker's environment to `body`; the agent's own where there is none.
+  /// Runs `body` with a requester's environment; with the agent's own if there is none.
   static func with<Result>(_ asked: SecretBytes?, _ body: (inout ProgramEnvironment) throws -> Result) rethrows -> Result {
     guard let asked else {
       var environment = ProgramEnvironment(entries: [])
@@ -72,8 +72,8 @@ struct ProgramEnvironment {
     if !Self.notPassedOn.contains(name) { entries.append(entry) }
   }
 
-  /// The file of a program that is named without a folder, by this environment's `PATH`: the agent's own is another. Folders that are
-  /// not absolute are not looked in, since the agent stands elsewhere.
+  /// The file of a program that is named without a folder, by this environment's `PATH`, since the agent's own differs. Relative
+  /// folders are skipped, since the agent's working directory differs.
   func file(of program: String) -> String? {
     if program.contains("/") { return program }
     let path = entries.lazy.compactMap { $0 }.first { strncmp($0, "PATH=", 5) == 0 }.map { String(cString: $0 + 5) }

@@ -1,7 +1,7 @@
 import AWSClient
 import VaultModel
 
-/// The vault's clients of AWS, over the same connections.
+/// The vault's AWS clients, which share connections.
 struct Clients: Sendable {
   let sts: STSClient
   let oidc: SSOOIDCClient
@@ -11,7 +11,7 @@ struct Clients: Sendable {
   let instance: InstanceMetadataClient
   let gitHub: GitHubTokenClient
   let signIn: SignInClient
-  /// What every call's way is decided by.
+  /// Decides the route of every call.
   let trust: NetworkTrust
 
   init(transport: any HTTPTransport, clock: any WallClock, trust: NetworkTrust = .standard) {
@@ -26,6 +26,6 @@ struct Clients: Sendable {
     gitHub = GitHubTokenClient(transport: transport, clock: clock)
   }
 
-  /// By libcurl.
+  /// Uses libcurl.
   init(clock: any WallClock, trust: NetworkTrust) { self.init(transport: CurlTransport(), clock: clock, trust: trust) }
 }

@@ -1,24 +1,24 @@
 import Glibc
 import VaultWire
 
-/// Puts frames together from what arrives in pieces.
+/// Assembles frames from the pieces that arrive.
 struct FrameReader {
   private var header = WireBuffer(capacity: 16)
   private var payload: WireBuffer?
   private var length = 0
 
-  /// A frame has begun and is not whole.
+  /// A frame has begun and is not complete.
   var isHalfway: Bool { header.count > 0 }
 
   enum Result {
     case message(Message)
     /// Nothing more to read for now.
     case later
-    /// The peer has gone, or what it sends is no frame.
+    /// The peer has gone, or sent something that is not a frame.
     case over
   }
 
-  /// Reads on from `connection` until a message is whole.
+  /// Reads from `connection` until a message is complete.
   mutating func next(from connection: ClientConnection) -> Result {
     while true {
       let buffer = payload ?? header

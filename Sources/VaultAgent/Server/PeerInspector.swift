@@ -2,13 +2,13 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// Finds out who asks, from the kernel: `/proc` of the process at the other end of the socket.
+/// Identifies the requester from the kernel: `/proc` of the process at the other end of the socket.
 struct PeerInspector: Sendable {
   let user: String
   let host: String
-  /// The agent itself, for what it does unasked.
+  /// The agent itself, for its automatic work.
   let agent: Requester
-  /// The client that is installed beside this agent: the one whose word for what it becomes is taken.
+  /// The client that is installed next to this agent: the only one whose word is accepted for the program that it becomes.
   private let client: String
 
   init() {
@@ -21,11 +21,12 @@ struct PeerInspector: Sendable {
       parent: Self.link("/proc/\(getppid())/exe"), host: host)
   }
 
-  /// Who asks. Where it cannot be proven which file the process runs, the executable is empty, and the program what the process says of
-  /// itself.
+  /// The requester. If the file that the process runs cannot be proven, the executable is empty, and the program is the process's
+  /// own claim.
   ///
-  /// - Parameter commandIndex: which word of the process's own command line it is about to become; only a place in the kernel's copy
-  ///   of the line, and only for our own client: a line is of its process's making, and anybody may write "terraform" there.
+  /// - Parameter commandIndex: the index of the word, in the process's own command line, that names the program it is about to
+  ///   become. It is only a position in the kernel's copy of the line, and only for the vault's own client: a process makes its own
+  ///   line, and any process may write "terraform" there.
   func requester(_ asker: Asker, uid: UInt32, commandIndex: Int?) -> Requester {
     let process = "/proc/\(asker.pid)"
     let proven = asker.provenExecutable
@@ -41,7 +42,7 @@ struct PeerInspector: Sendable {
       parent: parent, host: host)
   }
 
-  /// Who sent something over another's connection: nothing of it is proven.
+  /// The process that sent something over another's connection: nothing about it is proven.
   func stranger(_ pid: Int32, uid: UInt32) -> Requester {
     let process = "/proc/\(pid)"
     return Requester(
@@ -50,7 +51,7 @@ struct PeerInspector: Sendable {
       parent: "", host: host)
   }
 
-  /// The file that a process runs; nil where it stands at its path only in a namespace of the process's own.
+  /// The file that a process runs; nil if it is at its path only in the process's own namespace.
   private static func executable(_ pid: Int32) -> String? {
     let link = "/proc/\(pid)/exe"
     let path = Self.link(link)
@@ -88,7 +89,7 @@ struct PeerInspector: Sendable {
     }
   }
 
-  /// The fourth field of `/proc/PID/stat`, counted behind the command's name, which may hold anything (proc(5)).
+  /// The fourth field of `/proc/PID/stat`, counted after the command's name, which may contain any character (proc(5)).
   private static func parent(_ path: String) -> Int32? {
     read(path) { bytes in
       guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }

@@ -3,7 +3,7 @@ import VaultModel
 import VaultStore
 import VaultWire
 
-// What concerns the audit log itself.
+// Requests about the audit log.
 extension RequestHandler {
   func auditCheckpoint(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     if message.has(.refresh) {
@@ -37,11 +37,12 @@ extension RequestHandler {
       throw AgentError.badRequest("an archive without a file or a time")
     }
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    // Rows without a code stay, and the key store knows of none of them.
+    // Rows without a MAC are not archived, and no checkpoint covers them.
     try await store.addMACs()
-    // First, and no row after it goes: an agent that dies then must find the key store's head in the log.
+    // The checkpoint comes first, and no row after it is archived: if the agent dies then, the log must still contain the row of
+    // the anchored checkpoint.
     guard let head = try await masterKeys.putCheckpoint() else { throw AgentError.locked }
-    // Nor one that a live copy has not had yet: it would never get it.
+    // Nor is a row that a live copy has not received yet: it would never get it.
     let received = await exporters.received ?? head
     let segment: AuditKeyRows.Segment
     let left: Int64

@@ -20,7 +20,8 @@ extension RequestHandler {
     event.sourceAccessKeyId = issued.credential.accessKeyId
     event.sessionId = issued.session?.record.id
     event.go(to: hosts, by: route)
-    // No length of the console's session is asked for: AWS refuses one for a chained role, and the credentials' own end is the end.
+    // No duration of the console session is requested: AWS refuses one for a chained role, and the session ends with the
+    // credentials.
     let token = try await audited(event, in: store) { _ in
       try await clients.signIn.getSigninToken(issued.credential, at: hosts, via: route)
     }

@@ -11,7 +11,7 @@ extension RequestHandler {
     return ReplyBuilder(.done)
   }
 
-  /// Without a profile, all of the file.
+  /// Without a profile, unlinks the whole file.
   func unlinkFile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     guard let path = message.text(.credentialsFile) else { throw AgentError.badRequest("no file") }
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
@@ -27,7 +27,7 @@ extension RequestHandler {
     return reply
   }
 
-  /// The client writes the file, which is the person's and not the vault's; this says so first.
+  /// The client writes the file, which is the person's and not the vault's; this records that first.
   func linkProfiles(_ message: Message, _ requester: Requester) async throws -> ReplyBuilder {
     let names = message.texts(.item)
     guard let path = message.text(.configFile), !names.isEmpty else {

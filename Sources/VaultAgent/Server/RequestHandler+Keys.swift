@@ -1,7 +1,7 @@
 import VaultModel
 import VaultWire
 
-// What concerns the master key.
+// Requests about the master key.
 extension RequestHandler {
   func rotateKey(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     let (id, rows) = try await masterKeys.rotate(for: prompter, requester: requester)

@@ -4,7 +4,7 @@ import VaultSecrets
 import VaultStore
 import VaultWire
 
-// Signing in and out of IAM Identity Center, and what a sign-in leads to.
+// Signing in to and out of IAM Identity Center, and the roles that a sign-in offers.
 extension RequestHandler {
   func login(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     let place = try await place(message, requester, prompter)
@@ -26,7 +26,7 @@ extension RequestHandler {
     notifier.forget()
     broker.endpoint.endPauses()
     await scheduler.resume()
-    // Awaited by nobody: it ends by itself.
+    // Not awaited: it ends by itself.
     Task(executorPreference: AgentExecutor.current) { await broker.wakeLeases() }
     let reply = ReplyBuilder(.done)
     reply.add(.name, record.name)
@@ -38,7 +38,7 @@ extension RequestHandler {
   func logout(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     let context = context(message, requester, prompter)
-    // A sign-in can be left although the config no longer names it.
+    // A person can sign out even if the config no longer names the sign-in.
     let known = try await store.signIns().map(\.name)
     if message.has(.all) { return ReplyBuilder(.done, count: try await signOut(known, context)) }
     guard let asked = message.text(.name) else {
@@ -49,7 +49,7 @@ extension RequestHandler {
     return ReplyBuilder(.done, count: try await signOut([name], context))
   }
 
-  /// - Returns: how many there were.
+  /// - Returns: the number of sign-ins.
   private func signOut(_ names: [String], _ context: NetworkTrust.Context) async throws -> Int {
     var count = 0
     for name in names.sorted() {
@@ -61,7 +61,7 @@ extension RequestHandler {
     return count
   }
 
-  /// Sends every account and permission set that the sign-in has, as they are found.
+  /// Sends every account and permission set of the sign-in, as they are found.
   func discover(_ connection: ClientConnection, _ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws
     -> ReplyBuilder
   {

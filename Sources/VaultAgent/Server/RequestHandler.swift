@@ -4,7 +4,7 @@ import VaultSecrets
 import VaultStore
 import VaultWire
 
-/// Answers the clients: a message in, one message out, with notices and prompts between.
+/// Answers clients: one request, one response, with notices and prompts in between.
 struct RequestHandler: Sendable {
   let store: VaultStore
   let broker: Broker
@@ -22,15 +22,15 @@ struct RequestHandler: Sendable {
   let inspector: PeerInspector
   let session: PersonSession
   let paths: VaultPaths
-  /// Which vault this agent keeps, as of its start.
+  /// The vault that this agent serves, as of its start.
   let identity: String
   let startedAt: Timestamp
-  /// Where the agent is to end with its programs.
+  /// Set if the agent ends with its programs.
   let exitWithLastProgram: ExitWithLastProgram?
-  /// Ends the agent, after the answer has gone.
+  /// Ends the agent, after the response has been sent.
   let stop: @Sendable (Requester) -> Void
 
-  /// Handles one request to its end. Never throws: what fails is told to the client.
+  /// Handles one request to its end. Never throws: errors are reported to the client.
   func handle(_ connection: ClientConnection, _ message: Message) async {
     var stopper: Requester?
     let asker = Asker(connection)
@@ -39,7 +39,7 @@ struct RequestHandler: Sendable {
       if let fault = asker.fault { throw await refuse(message, requester, fault) }
       let reply = try await answer(connection, message, requester)
       let frame = try reply.frame()
-      // Nothing is between this and the answer.
+      // Nothing runs between this check and the response.
       if let fault = asker.fault { throw await refuse(message, requester, fault) }
       try connection.send(frame)
       if message.kind == .stop { stopper = requester }
@@ -49,7 +49,7 @@ struct RequestHandler: Sendable {
     if let stopper { stop(stopper) }
   }
 
-  /// Logs a request that is not to be answered.
+  /// Logs a request that must not be answered.
   private func refuse(_ message: Message, _ requester: Requester, _ fault: Asker.Fault) async -> AgentError {
     var who = requester
     if case .sender(let pid) = fault { who = inspector.stranger(pid, uid: requester.uid) }
@@ -65,7 +65,7 @@ struct RequestHandler: Sendable {
   private func answer(_ connection: ClientConnection, _ message: Message, _ requester: Requester) async throws -> ReplyBuilder {
     try requireVault(message)
     session.take(message)
-    // A client of any version may ask how the agent is, and end it.
+    // A client of any version may request the agent's state, and stop it.
     if message.kind == .stop { return ReplyBuilder(.done) }
     if message.kind == .status { return try await status() }
     guard message.version == protocolVersion else {
@@ -108,12 +108,12 @@ struct RequestHandler: Sendable {
     }
   }
 
-  /// Another home or another `XDG_DATA_HOME` means another vault, and both may lead to this agent's socket. A client that is older than this
-  /// says nothing of it.
+  /// Another home or another `XDG_DATA_HOME` means another vault, and both may lead to this agent's socket. A client from before
+  /// this check does not name its vault.
   private func requireVault(_ message: Message) throws(AgentError) {
     guard let asked = message.text(.vault)?.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false),
       asked.count == 2, asked[0] != identity,
-      // Who starts the first agent of a vault had no folder yet when it asked.
+      // A client that starts the first agent of a vault had no folder yet when it asked.
       !(asked[0].isEmpty && asked[1] == paths.dataDirectory)
     else { return }
     throw .otherVault(asked: String(asked[1]), own: paths.dataDirectory)
@@ -169,7 +169,7 @@ struct RequestHandler: Sendable {
     if let profile { try await catalog.requireProfile(profile) }
     let count = try await store.forget(
       profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual, evenUnderWay: true)
-    // There may be credentials in what was asked of people's environments.
+    // The environments that requesters have sent may contain credentials.
     if message.has(.all) { broker.issuer.programs.environments.forget() }
     await broker.takeBack()
     return ReplyBuilder(.done, count: count)
@@ -267,7 +267,7 @@ struct RequestHandler: Sendable {
   // MARK: the vault itself
 
   private func lock(_ requester: Requester) async throws -> ReplyBuilder {
-    // The key goes first: what is under way then has none, and puts nothing in a file that was cleared already.
+    // The key is forgotten first: running work then has none, and writes nothing to a file that was already cleared.
     let result: Result<Void, any Error>
     do { result = .success(try await masterKeys.lock(requester: requester, trigger: .manual)) } catch { result = .failure(error) }
     await broker.sleepLeases()
@@ -303,7 +303,7 @@ struct RequestHandler: Sendable {
   }
 }
 
-/// A reply being put together. A class, so that it can be returned from closures; the frame is taken once.
+/// A response being built. A class, so that closures can return it; the frame is taken once.
 final class ReplyBuilder {
   private var writer: MessageWriter?
 

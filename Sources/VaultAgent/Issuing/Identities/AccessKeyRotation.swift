@@ -3,26 +3,26 @@ import VaultModel
 import VaultSecrets
 import VaultStore
 
-/// Gives a user a new access key in place of the one that the vault holds.
+/// Creates a new access key for a user, in place of the one that the vault holds.
 ///
-/// The order leaves a working key in the vault wherever it ends: the new key is made, proven to work, kept in place of the old one, and
-/// only then is the old one deleted. Where the last step did not happen, the next rotation makes up for it.
+/// The order leaves a working key in the vault wherever it stops: the new key is created, proven to work, and stored in place of
+/// the old one; only then is the old one deleted. If the last step fails, the next rotation makes up for it.
 struct AccessKeyRotation: Sendable {
-  /// Seconds until a new key is believed not to work: IAM's changes take a while to be known everywhere.
+  /// Seconds after which a new key counts as not working: IAM's changes take a while to be known everywhere.
   static let timeouts: Int64 = 60
 
   let store: VaultStore
   let clients: Clients
   let clock: any WallClock
 
-  /// What the calls need to know.
+  /// The parameters of the calls.
   struct Place: Sendable {
     let iam: EndpointSettings
     let sts: EndpointSettings
     let region: String?
   }
 
-  /// - Returns: the ids of the old and the new key.
+  /// - Returns: the IDs of the old and the new key.
   func rotate(_ name: String, at place: Place, _ call: IssueContext) async throws -> (old: String, new: String) {
     guard let old = try await store.openAccessKey(name: name) else { throw AgentError.unknownKey(name: name, suggestion: nil) }
     let iam = try await IAM(place, call)
@@ -44,16 +44,16 @@ struct AccessKeyRotation: Sendable {
         name: name, credential: new, keepingOldAs: Self.replaced(name), leftOver: (Self.leftOver(name), old.accessKeyId),
         requester: call.requester)
     } catch {
-      // Nobody has it: it goes, so that the user is left with one key and can try again.
+      // Nobody has the new key: it is deleted, so that the user keeps one key and can try again.
       try? await clients.iam.deleteAccessKey(new.accessKeyId, signedBy: signer, at: iam.endpoint, via: iam.route)
       throw error
     }
-    // A device's code is good once: the session that it opened serves to the end.
+    // A device's code is valid once, so the session that it opened is used to the end.
     try await delete(old.accessKeyId, of: name, signedBy: signer.sessionToken == nil ? new : signer, iam, sts, call)
     return (old.accessKeyId, new.accessKeyId)
   }
 
-  /// Where IAM is, and the way there.
+  /// IAM's endpoint and the route to it.
   private struct IAM {
     let endpoint: ServiceEndpoint
     let route: NetworkSettings
@@ -64,15 +64,15 @@ struct AccessKeyRotation: Sendable {
     }
   }
 
-  /// What a person is told of when an endpoint is not AWS's own.
+  /// The description in a person's prompt for an endpoint that is not AWS's own.
   private static let sent = "calls signed with an access key, and the word that a new key is good"
 
-  /// The setting that names a key which is still to be deleted.
+  /// The setting that names a key which must still be deleted.
   private static func leftOver(_ name: String) -> String { "access-key.\(name).left-over" }
   /// The name under which the old key is kept until AWS refuses it.
   static func replaced(_ name: String) -> String { name + ".replaced" }
 
-  /// The key itself; where it has an MFA device, a session of it, since policies often want that for IAM.
+  /// The key itself. If it has an MFA device, a session of it, since policies often require that for IAM.
   private func signer(_ name: String, _ key: Credential, _ sts: (STSEndpoint, NetworkSettings), _ call: IssueContext) async throws
     -> Credential
   {
@@ -104,7 +104,7 @@ struct AccessKeyRotation: Sendable {
     }
   }
 
-  /// Waits until STS knows the new key, and knows it as the old one's user's.
+  /// Waits until STS knows the new key, and confirms that it belongs to the old one's user.
   private func prove(_ key: Credential, belongsTo owner: CallerIdentity, _ name: String, _ sts: (STSEndpoint, NetworkSettings))
     async throws
   {
@@ -120,7 +120,7 @@ struct AccessKeyRotation: Sendable {
     }
   }
 
-  /// Deletes an old key, and drops it here once AWS itself refuses it: an answer that says that it is gone is not enough.
+  /// Deletes an old key, and removes it here once AWS itself refuses it: a response that says it is gone is not enough.
   private func delete(
     _ id: String, of name: String, signedBy signer: Credential, _ iam: IAM, _ sts: (STSEndpoint, NetworkSettings),
     _ call: IssueContext
@@ -160,12 +160,12 @@ struct AccessKeyRotation: Sendable {
   }
 }
 
-/// What stands in the way of a new access key.
+/// Errors that prevent a new access key.
 enum KeyRotationError: ReportableError, Hashable {
   case otherKey(name: String, id: String)
-  /// What was made is another user's.
+  /// The new key belongs to another user.
   case foreignKey(name: String, owner: String, found: String)
-  /// The vault follows a file that still says the old key.
+  /// The vault follows a file that still has the old key.
   case inFile(name: String, file: String)
 
   var message: String {

@@ -2,11 +2,11 @@ import AWSClient
 import VaultModel
 import VaultSecrets
 
-/// Long-lived access keys: a session of theirs, or what the console takes of them.
+/// Long-lived access keys: their session, or a federation token for the console.
 struct AccessKeys: IdentitySource {
   let name: String
   let accessKeyId: String?
-  /// Set where the keys' own session asks for a code.
+  /// Set if the keys' own session requires a code.
   let mfaSerial: String?
 
   let action = AuditAction.getSessionToken
@@ -20,7 +20,7 @@ struct AccessKeys: IdentitySource {
     digest.add(identifiers)
     let serial = role == nil ? mfaSerial : role?.mfaSerial
     guard request.keyUse != .themselves, role == nil || serial != nil else { return false }
-    // One working day, so that one code serves it.
+    // One working day, so that one code is enough for it.
     step.duration = request.duration ?? .workingDay
     step.isFederated = role == nil && request.keyUse == .console
     if step.isFederated {
@@ -36,7 +36,7 @@ struct AccessKeys: IdentitySource {
 
   func issue(_ step: CredentialPlan.IdentityStep, _ context: IssueContext) async throws -> Credential? {
     let keys = try await context.plan.keys(in: context.store)
-    // Temporary keys in a file are used as they are: a session gets no session of its own (STS API, `GetSessionToken`).
+    // Temporary keys in a file are used as they are: a session cannot get its own session (STS API, `GetSessionToken`).
     guard keys.sessionToken == nil else { return keys }
     if step.isFederated { return try await getFederationToken(step, keys, context) }
     return try await context.withCode(step.mfa) { code in
@@ -59,8 +59,8 @@ struct AccessKeys: IdentitySource {
     }
   }
 
-  /// `GetFederationToken`: what the console takes of access keys. It takes no code, and is good for one way to the console, so that it is
-  /// not kept.
+  /// `GetFederationToken`: the credentials that the console accepts for access keys. It takes no code, and is used for one visit to
+  /// the console, so it is not stored.
   private func getFederationToken(_ step: CredentialPlan.IdentityStep, _ keys: Credential, _ context: IssueContext) async throws
     -> Credential?
   {

@@ -2,7 +2,7 @@ import AWSClient
 import VaultModel
 import VaultSecrets
 
-/// Keys of the requester's environment (`credential_source = Environment`); a web identity in it where there are none, as in the SDKs.
+/// Keys of the requester's environment (`credential_source = Environment`); a web identity in it if there are none, as in the SDKs.
 struct EnvironmentKeys: IdentitySource {
   let action = AuditAction.environmentCredentials
   let identifiers: [String?] = ["environment"]
@@ -19,7 +19,7 @@ struct EnvironmentKeys: IdentitySource {
       guard end.map({ $0 > context.clock.now() }) ?? true else { throw IdentityError.environmentExpired }
       var event = context.event(action, profile: step.owner)
       event.accessKeyId = id
-      // Never kept, whatever their end: they are the requester's, and may be others the next time.
+      // Never stored, whatever their expiry: they are the requester's, and may differ the next time.
       return try await context.issue(event, keeping: nil) {
         let token = values["AWS_SESSION_TOKEN"]
         return (Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: nil), nil, nil)

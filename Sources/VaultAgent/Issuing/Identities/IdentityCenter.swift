@@ -2,7 +2,7 @@ import AWSClient
 import VaultModel
 import VaultSecrets
 
-/// A permission set of IAM Identity Center, by the token of a sign-in.
+/// A permission set of IAM Identity Center, with the token of a sign-in.
 struct IdentityCenter: IdentitySource {
   let profile: String
   let account: String
@@ -25,7 +25,7 @@ struct IdentityCenter: IdentitySource {
     do {
       return try await issue(step, token, context)
     } catch let error as SSOPortalError where error.reason == .signInAgain {
-      // Revoked before its time: a refresh token may still be good for another.
+      // Revoked before its expiry: a refresh token may still get another one.
       return try await issue(step, try await context.ssoSessions.replacement(of: token, config, context.asker), context)
     }
   }

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// What can be wrong with what an identity is proven by.
+/// Errors in an identity's proof.
 enum IdentityError: ReportableError, Hashable {
   case noGitHubToken
   case badToken(source: String)
@@ -9,7 +9,7 @@ enum IdentityError: ReportableError, Hashable {
   case emptyEnvironment
   case environmentExpired
   case unreadable(path: String, why: String)
-  /// The role that the profile names is none of the assertion's.
+  /// The assertion does not offer the role that the profile names.
   case roleNotOffered(role: String, offered: [String])
 
   var message: String {

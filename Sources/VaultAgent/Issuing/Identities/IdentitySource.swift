@@ -3,24 +3,25 @@ import VaultSecrets
 
 /// A way to prove an identity to AWS: the first link of a chain. `docs/extending.md` says how to add one.
 protocol IdentitySource: Sendable {
-  /// The call that brings the credentials, as the audit log names it.
+  /// The call that gets the credentials, as the audit log names it.
   var action: AuditAction { get }
-  /// The profile whose credentials they are; nil where that is the first role's.
+  /// The profile that owns the credentials; nil if that is the first role's.
   var owner: String? { get }
-  /// Whatever tells these credentials from all others; a session is found again by its digest.
+  /// Values that distinguish these credentials from all others; a session is found again by their digest.
   var identifiers: [String?] { get }
-  /// Completes the plan's step, and adds the identifiers to its digest; for a source whose calls can be told how long and for whom.
+  /// Completes the plan's step, and adds the identifiers to its digest, for a source whose calls take a duration and a session
+  /// name.
   ///
-  /// - Returns: false where no session of this source is needed, because its own keys sign the first role's call.
+  /// - Returns: false if no session of this source is needed, because its own keys sign the first role's call.
   func plan(_ step: inout CredentialPlan.IdentityStep, for request: IdentityRequest, digest: inout PlanDigest) -> Bool
   /// Gets the credentials, between an intent and its outcome (``IssueContext/issue(_:keeping:_:)``).
   ///
-  /// - Returns: credentials that are not kept, such as those without an end; else nil.
+  /// - Returns: credentials that are not stored, such as those without an expiry; else nil.
   func issue(_ step: CredentialPlan.IdentityStep, _ context: IssueContext) async throws -> Credential?
 
   /// The name of the long-lived access key, for the one source that has one.
   var keyName: String? { get }
-  /// The host that issues the credentials, where that is not STS; empty where it cannot be known.
+  /// The host that issues the credentials, if that is not STS; empty if unknown.
   var host: String? { get }
   /// Whether `--duration` and `--session-name` have an effect on its own credentials.
   var takesDuration: Bool { get }
@@ -40,19 +41,19 @@ extension IdentitySource {
   var takesSessionName: Bool { false }
 }
 
-/// What is asked of an identity's own credentials.
+/// The request for an identity's own credentials.
 struct IdentityRequest {
   let chain: CredentialChain
-  /// The role that is assumed with them; nil where they themselves are what is delivered.
+  /// The role that is assumed with them; nil if they themselves are delivered.
   var role: RoleLink? { chain.roles.first }
-  /// What the person asked for this once, where they themselves are delivered.
+  /// The person's value for this request, if the credentials themselves are delivered.
   let duration: SessionDuration?
   let sessionName: RoleSessionName?
   let keyUse: KeyUse
 }
 
 extension IdentityLink {
-  /// The source that gets this identity's credentials: the list of them all.
+  /// The source of this identity's credentials: the list of all sources.
   var source: any IdentitySource {
     switch self {
     case .keys(let name, let id, let serial): AccessKeys(name: name, accessKeyId: id, mfaSerial: serial)

@@ -2,7 +2,7 @@ import AWSClient
 import VaultModel
 import VaultSecrets
 
-/// A role that is assumed with a SAML assertion, which a command prints or the person gives.
+/// A role that is assumed with a SAML assertion, which a command prints or the person enters.
 struct SAML: IdentitySource {
   let role: RoleLink
   let providerARN: String?

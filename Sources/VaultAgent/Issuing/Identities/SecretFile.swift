@@ -3,7 +3,7 @@ import Glibc
 import VaultModel
 import VaultSecrets
 
-/// Reads a file that holds a token, into guarded memory.
+/// Reads a file with a token into guarded memory.
 enum SecretFile {
   /// - Parameters:
   ///   - path: may begin with `~/`.
@@ -15,7 +15,7 @@ enum SecretFile {
       whole = home + path.dropFirst(1)
     }
     guard whole.hasPrefix("/") else { throw .unreadable(path: path, why: "it is no absolute path") }
-    // Without waiting for a writer, should it be a pipe.
+    // Does not wait for a writer if it is a pipe.
     let file = sys_open(whole, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)
     guard file >= 0 else { throw .unreadable(path: path, why: String(cString: strerror(errno))) }
     defer { close(file) }
@@ -40,7 +40,7 @@ enum SecretFile {
 }
 
 extension SecretBytes {
-  /// Without blanks and line ends around it.
+  /// Without surrounding blanks and line ends.
   var trimmed: SecretBytes {
     let range = withBytes { bytes -> Range<Int> in
       let isBlank = { (byte: UInt8) in byte == 32 || (9...13).contains(byte) }

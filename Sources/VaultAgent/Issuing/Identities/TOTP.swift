@@ -21,9 +21,9 @@ enum TOTP {
     return form.part(0..<6)
   }
 
-  /// A secret as AWS shows it: Base32, in any case, blanks and padding allowed (RFC 4648).
+  /// A secret as AWS shows it: Base32, in upper or lower case, blanks and padding allowed (RFC 4648).
   ///
-  /// - Throws: ``TimedCodeError/malformed`` for what is no secret of a device: 16 to 128 bytes.
+  /// - Throws: ``TimedCodeError/malformed`` for an invalid device secret: 16 to 128 bytes are valid.
   static func secret(base32 text: SecretBytes) throws(TimedCodeError) -> SecretBytes {
     guard oath_init() == OATH_OK.rawValue else { throw .unavailable }
     var decoded: UnsafeMutablePointer<CChar>?
@@ -40,7 +40,7 @@ enum TOTP {
   }
 }
 
-/// What can be wrong with the secret of a device.
+/// Errors in the secret of a device.
 enum TimedCodeError: ReportableError, Hashable {
   case malformed
   case unavailable

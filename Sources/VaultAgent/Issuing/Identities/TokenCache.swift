@@ -5,10 +5,11 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// The SDKs' own cache of sign-in tokens, `~/.aws/sso/cache/SHA1.json` (botocore, `SSOTokenLoader`): so that the AWS CLI is signed in
-/// too, or the vault by the AWS CLI.
+/// The SDKs' own cache of sign-in tokens, `~/.aws/sso/cache/SHA1.json` (botocore, `SSOTokenLoader`): the AWS CLI can use the
+/// vault's sign-in, and the vault the AWS CLI's.
 ///
-/// A refresh token is neither given nor taken: each is good once, and two who renew with it would end each other's sign-in.
+/// Refresh tokens are neither written nor read: each is valid once, and two programs that renew with it would end each other's
+/// sign-in.
 struct TokenCache: Sendable {
   let home: String
 
@@ -22,7 +23,7 @@ struct TokenCache: Sendable {
 
   private func path(_ name: String) -> String { "\(home)/.aws/sso/cache/\(Self.fileName(name))" }
 
-  /// Writes an access token, in place of what was there.
+  /// Writes an access token, and replaces the file.
   func write(_ token: SecretBytes, _ record: SignInRecord) throws(IdentityError) {
     for folder in ["/.aws", "/.aws/sso", "/.aws/sso/cache"] { mkdir(home + folder, 0o700) }
     let path = path(record.name)
@@ -47,12 +48,12 @@ struct TokenCache: Sendable {
 
   func remove(_ name: String) { unlink(path(name)) }
 
-  /// What the AWS CLI keeps for a sign-in, whole.
+  /// The AWS CLI's whole file for a sign-in.
   func read(_ name: String) throws(IdentityError) -> SecretBytes {
     try SecretFile.read(path(name), atMost: 64 * 1_024, home: home)
   }
 
-  /// A start URL and a region have passed the config's own checks; what could end the string is escaped all the same.
+  /// A start URL and a region have passed the config's own checks; characters that could end the string are escaped all the same.
   private static func quoted(_ text: String) -> String {
     "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
   }

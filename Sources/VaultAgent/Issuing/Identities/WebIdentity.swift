@@ -7,7 +7,7 @@ import VaultSecrets
 struct WebIdentity: IdentitySource {
   let role: RoleLink
   let token: WebIdentityToken
-  /// Another one than the plan's.
+  /// A session name that differs from the plan's.
   var sessionName: RoleSessionName?
 
   var action: AuditAction { .assumeRoleWithWebIdentity }
@@ -38,10 +38,10 @@ struct WebIdentity: IdentitySource {
     }
   }
 
-  /// The agent's, which is the person's: what a renewal reads unasked must not depend on who asked last.
+  /// The agent's home, which is the person's: an automatic renewal must not depend on the last requester.
   private static var home: String? { getenv("HOME").map { String(cString: $0) } }
 
-  /// The token, again each time: its file is rewritten by its issuer.
+  /// The token, read each time: its issuer rewrites the file.
   private func readToken(of owner: String, _ context: IssueContext) async throws -> SecretBytes {
     let text: SecretBytes
     let name: String
@@ -69,7 +69,7 @@ struct WebIdentity: IdentitySource {
 }
 
 extension CredentialPlan.IdentityStep {
-  /// The credentials are those of a role, which its own profile asks for.
+  /// The credentials are those of a role, which its own profile requests.
   mutating func assume(_ role: RoleLink, for request: IdentityRequest, _ digest: inout PlanDigest) {
     (owner, region, endpoint) = (role.profile, role.region, role.endpoint)
     duration = request.duration ?? role.duration ?? duration
