@@ -109,21 +109,24 @@ final class SecretServiceConnection {
     g_object_unref(UnsafeMutableRawPointer(bus))
   }
 
-  /// The items of a key, or of all keys of the vault, in any collection. Asks the user nothing.
-  func search(vaultId: String, keyId: KeyID?) throws(SecretServiceFailure) -> Found {
-    try search(vault_master_key_attributes(vaultId, keyId?.description))
+  /// The items of a key, or of all keys of the vault, in any collection.
+  ///
+  /// - Parameter mayPrompt: the default collection is locked. A service may ask for its password before it answers (KeePassXC does),
+  ///   so the user's timeout applies.
+  func search(vaultId: String, keyId: KeyID?, mayPrompt: Bool) throws(SecretServiceFailure) -> Found {
+    try search(vault_master_key_attributes(vaultId, keyId?.description), mayPrompt: mayPrompt)
   }
 
   /// The item that holds the vault's anchored checkpoint.
-  func searchCheckpoint(vaultId: String) throws(SecretServiceFailure) -> Found { try search(vault_anchor_attributes(vaultId)) }
+  func searchCheckpoint(vaultId: String, mayPrompt: Bool) throws(SecretServiceFailure) -> Found {
+    try search(vault_anchor_attributes(vaultId), mayPrompt: mayPrompt)
+  }
 
-  /// Takes ownership of the attributes. A service may ask for the password of a locked database before it answers (KeePassXC does);
-  /// in that case the user's timeout applies.
-  private func search(_ attributes: OpaquePointer?) throws(SecretServiceFailure) -> Found {
+  /// Takes ownership of the attributes.
+  private func search(_ attributes: OpaquePointer?, mayPrompt: Bool) throws(SecretServiceFailure) -> Found {
     defer { g_hash_table_unref(attributes) }
-    let collection = try collection(alias: "default")
-    if let collection, try isLocked(collection: collection) { deadline.allow(seconds: timeouts.prompt) }
-    defer { deadline.allow(seconds: timeouts.answer) }
+    if mayPrompt { deadline.allow(seconds: timeouts.prompt) }
+    defer { if mayPrompt { deadline.allow(seconds: timeouts.answer) } }
     var unlocked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var locked: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?
     var error: UnsafeMutablePointer<GError>?

@@ -92,7 +92,8 @@ public struct SecretServiceKeyStore: KeyStore {
 
   public func readCheckpoint() async throws(KeyStoreError) -> String? {
     try await perform { connection throws(SecretServiceFailure) in
-      let found = try connection.searchCheckpoint(vaultId: vaultId)
+      let isLocked = try defaultCollection(connection)?.isLocked ?? false
+      let found = try connection.searchCheckpoint(vaultId: vaultId, mayPrompt: isLocked)
       if let item = found.unlocked.first { return try connection.text(item: item) }
       guard let locked = found.locked.first else { return nil }
       try connection.unlock(locked, collection: connection.parent(locked))
@@ -110,7 +111,7 @@ public struct SecretServiceKeyStore: KeyStore {
       if try connection.isLocked(collection: collection) {
         throw .store(.locked(collection: connection.name(collection: collection)))
       }
-      let found = try connection.searchCheckpoint(vaultId: vaultId)
+      let found = try connection.searchCheckpoint(vaultId: vaultId, mayPrompt: false)
       if let item = found.unlocked.first { return try connection.setCheckpoint(line, item: item) }
       if let item = found.locked.first {
         throw .store(.locked(collection: connection.name(collection: connection.parent(item))))
@@ -208,12 +209,20 @@ public struct SecretServiceKeyStore: KeyStore {
   private func find(_ id: KeyID?, _ connection: SecretServiceConnection) throws(SecretServiceFailure)
     -> SecretServiceConnection.Found
   {
-    let found = try connection.search(vaultId: vaultId, keyId: id)
+    let collection = try defaultCollection(connection)
+    let found = try connection.search(vaultId: vaultId, keyId: id, mayPrompt: collection?.isLocked ?? false)
     guard found.isEmpty else { return found }
-    guard let collection = try connection.collection(alias: "default") else { throw .store(.noDefaultCollection) }
-    guard try connection.isLocked(collection: collection) else { return found }
-    try unlock(collection, connection)
-    return try connection.search(vaultId: vaultId, keyId: id)
+    guard let collection else { throw .store(.noDefaultCollection) }
+    guard collection.isLocked else { return found }
+    try unlock(collection.path, connection)
+    return try connection.search(vaultId: vaultId, keyId: id, mayPrompt: false)
+  }
+
+  private func defaultCollection(_ connection: SecretServiceConnection) throws(SecretServiceFailure)
+    -> (path: String, isLocked: Bool)?
+  {
+    guard let path = try connection.collection(alias: "default") else { return nil }
+    return (path, try connection.isLocked(collection: path))
   }
 
   private func unlock(_ collection: String, _ connection: SecretServiceConnection) throws(SecretServiceFailure) {
