@@ -27,7 +27,7 @@ extension MasterKeyService {
     // Asked before the turn, so that nobody waits while a person thinks of a passphrase.
     let answer = try await passphrase.answer(
       .backupPassphrase(key: id.description, minimumLength: PassphraseKeyStore.minimumLength))
-    return try await inTurn {
+    return try await keyTurns.inTurn {
       let active = try await activeKey()
       guard active.id == id else { throw Self.changedMeanwhile }
       let key = try await keyStore(of: active).read(id)
@@ -82,9 +82,9 @@ extension MasterKeyService {
         hint: "a copy is good until the key is changed (`vault master-key rotate`)", exitStatus: .badData)
     }
     let target = keyStores(try place(for: active))
-    try await inTurn { try await requireLoss(of: active, in: target) }
+    try await keyTurns.inTurn { try await requireLoss(of: active, in: target) }
     let key = try await backup.open(passphrase: passphrase.answer(.copyPassphrase(path: path)))
-    return try await inTurn {
+    return try await keyTurns.inTurn {
       guard try await activeKey().id == active.id else { throw Self.changedMeanwhile }
       // Another request may have restored it during the prompt.
       try await requireLoss(of: active, in: target)

@@ -115,19 +115,16 @@ extension MasterKeyService {
   ///
   /// - Returns: the last row that the key store now covers; nil if the log's keys are not available.
   func putCheckpoint(mayAsk: Bool = false) async throws -> Int64? {
-    // One at a time: the key store may be slow, and an older checkpoint must not follow a newer one.
-    if isPuttingCheckpoint { await withCheckedContinuation { checkpointQueue.append($0) } } else { isPuttingCheckpoint = true }
-    defer { if checkpointQueue.isEmpty { isPuttingCheckpoint = false } else { checkpointQueue.removeFirst().resume() } }
-    guard let head = try await store.signedCheckpoint() else { return nil }
-    try await write(head, mayAsk: mayAsk)
-    return head.sequence
+    try await checkpointTurns.inTurn {
+      guard let head = try await store.signedCheckpoint() else { return nil }
+      try await write(head, mayAsk: mayAsk)
+      return head.sequence
+    }
   }
 
   /// Puts a signed checkpoint in the key store, in its turn.
   func put(_ head: AuditCheckpoint) async throws {
-    if isPuttingCheckpoint { await withCheckedContinuation { checkpointQueue.append($0) } } else { isPuttingCheckpoint = true }
-    defer { if checkpointQueue.isEmpty { isPuttingCheckpoint = false } else { checkpointQueue.removeFirst().resume() } }
-    try await write(head, mayAsk: false)
+    try await checkpointTurns.inTurn { try await write(head, mayAsk: false) }
   }
 
   private func write(_ head: AuditCheckpoint, mayAsk: Bool) async throws {
@@ -165,7 +162,7 @@ extension MasterKeyService {
       if try await store.acceptRows(requester: requester) || isCopy { return await anchorCheckpoint() }
       throw AgentError.badRequest("the log is what the key store knows; there is nothing to accept")
     } catch StoreError.chainBroken {
-      try await inTurn {
+      try await keyTurns.inTurn {
         guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }
         try await store.unlock(key: try await keyStore(of: active).read(active.id), id: active.id)
         do {

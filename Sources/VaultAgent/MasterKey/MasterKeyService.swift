@@ -22,13 +22,12 @@ actor MasterKeyService {
   private var isShut = false
   /// The screen is locked: nothing fetches the key.
   private var isScreenLocked = false
-  /// Whether the key is being fetched or changed, and who waits to do so.
-  private var isBusy = false
-  private var queue: [CheckedContinuation<Void, Never>] = []
+  /// Operations on the keys in the key store. If two changed the key at once, the second would take the first one's new key for the
+  /// remains of an interrupted change, and remove it while everything is being sealed under it.
+  let keyTurns = TurnQueue()
   private var onUnlock: @Sendable () async -> Void = {}
-  /// Whether a checkpoint is being put in the key store, and who waits to do so.
-  var isPuttingCheckpoint = false
-  var checkpointQueue: [CheckedContinuation<Void, Never>] = []
+  /// Checkpoints on their way to the key store, which may be slow: an older one must not follow a newer one.
+  let checkpointTurns = TurnQueue()
   /// When the next checkpoint is put in the key store, and when the last one was.
   nonisolated let anchoring = Mutex<(next: Timestamp?, last: Timestamp?)>((nil, nil))
 
@@ -69,18 +68,10 @@ actor MasterKeyService {
     }
   }
 
-  /// Runs one operation at a time on the keys in the key store. If two changed the key at once, the second would take the first
-  /// one's new key for the remains of an interrupted change, and remove it while everything is being sealed under it.
-  func inTurn<Result>(_ body: () async throws -> Result) async rethrows -> Result {
-    if isBusy { await withCheckedContinuation { queue.append($0) } } else { isBusy = true }
-    defer { if queue.isEmpty { isBusy = false } else { queue.removeFirst().resume() } }
-    return try await body()
-  }
-
   private func fetchKey(_ requester: Requester) async throws {
     // A person can lock the vault while another is being asked for the passphrase.
     let before = locks
-    try await inTurn { try await fetchKey(requester, unlessLockedSince: before) }
+    try await keyTurns.inTurn { try await fetchKey(requester, unlessLockedSince: before) }
   }
 
   private func fetchKey(_ requester: Requester, unlessLockedSince before: Int) async throws {
@@ -143,7 +134,7 @@ actor MasterKeyService {
   func rotate(for prompter: any Prompter, requester: Requester) async throws -> (id: KeyID, rows: Int) {
     try await CurrentPrompter.$value.withValue(prompter) {
       try await ensureUnlocked(for: prompter, requester: requester)
-      return try await inTurn { try await change(requester) }
+      return try await keyTurns.inTurn { try await change(requester) }
     }
   }
 
