@@ -39,12 +39,8 @@ extension Broker {
 
   /// Makes a new session for a profile.
   func renew(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
-    let plan = try await catalog.plan(
-      for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
-      environment: request.environment, prompter: prompter, requester: requester)
-    let waits = issuer.programs.waits
-    let wait = try waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
-    defer { waits.end(wait) }
+    let (plan, wait) = try await begin(request, requester, prompter)
+    defer { issuer.programs.waits.end(wait) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
     _ = try await issue(plan, target, request, requester, prompter)
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {

@@ -81,15 +81,24 @@ actor Broker {
     }
   }
 
-  private func issueUnlocked(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws
-    -> IssuedCredentials
+  /// The plan for a request.
+  ///
+  /// - Returns: also what ``ProgramWaits/end(_:)`` takes once the request has ended.
+  /// - Throws: `AgentError.circle` for a request of a program that the request itself needs.
+  func begin(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws
+    -> (plan: CredentialPlan, wait: Int?)
   {
     let plan = try await catalog.plan(
       for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
       environment: request.environment, prompter: prompter, requester: requester)
-    let waits = issuer.programs.waits
-    let wait = try waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
-    defer { waits.end(wait) }
+    return (plan, try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles))
+  }
+
+  private func issueUnlocked(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws
+    -> IssuedCredentials
+  {
+    let (plan, wait) = try await begin(request, requester, prompter)
+    defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }
     let region = request.region ?? plan.region
     if let asked = request.region, let partition = plan.partition, Partition(region: asked) != partition {
