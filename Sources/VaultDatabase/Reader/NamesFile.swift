@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 
 /// The profile names in a plain file beside the database, for completion: opening SQLite took half of its time.
 ///
@@ -23,7 +24,7 @@ public enum NamesFile {
     guard file >= 0 else { return }
     // The length reveals a file that a power cut left incomplete.
     let all = Array("\(beginning)\(lines.count)\n".utf8) + lines
-    let isWritten = all.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) } == all.count
+    let isWritten = writeAll(all.span.bytes, to: file)
     close(file)
     if !isWritten || rename(draft, path) != 0 { unlink(draft) }
   }

@@ -31,13 +31,13 @@ struct TokenCache: Sendable {
     unlink(temporary)
     let file = sys_open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
     guard file >= 0 else { throw .unreadable(path: path, why: String(cString: strerror(errno))) }
-    let start = #"{"startUrl":\#(Self.quoted(record.startURL)),"region":\#(Self.quoted(record.region)),"accessToken":""#
-    let end = #"","expiresAt":"\#(record.expiresAt.iso8601)"}"#
-    var isWhole = true
-    for piece in [SecretBytes(start), token, SecretBytes(end)] {
-      isWhole = isWhole && piece.withBytes { Glibc.write(file, $0.baseAddress, $0.count) == $0.count }
+    let text = JSONWriter.secret {
+      $0.add("startUrl", record.startURL)
+      $0.add("region", record.region)
+      $0.add("accessToken", token)
+      $0.add("expiresAt", record.expiresAt.iso8601)
     }
-    isWhole = isWhole && fsync(file) == 0
+    let isWhole = text.withBytes { writeAll($0.bytes, to: file) } && fsync(file) == 0
     let code = errno
     close(file)
     guard isWhole, rename(temporary, path) == 0 else {
@@ -51,10 +51,5 @@ struct TokenCache: Sendable {
   /// The AWS CLI's whole file for a sign-in.
   func read(_ name: String) throws(IdentityError) -> SecretBytes {
     try SecretFile.read(path(name), atMost: 64 * 1_024, home: home)
-  }
-
-  /// A start URL and a region have passed the config's own checks; characters that could end the string are escaped all the same.
-  private static func quoted(_ text: String) -> String {
-    "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
   }
 }
