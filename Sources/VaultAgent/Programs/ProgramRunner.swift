@@ -195,11 +195,7 @@ private struct Running: ~Copyable {
     }
   }
 
-  private static func milliseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-  }
+  private static func milliseconds() -> Int64 { monotonicNanoseconds() / 1_000_000 }
 }
 
 /// Errors of a program that a profile names.

@@ -292,9 +292,5 @@ final class AgentListener: EventSource, @unchecked Sendable {
     return true
   }
 
-  private static func monotonicSeconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) + 1
-  }
+  private static func monotonicSeconds() -> Int64 { monotonicNanoseconds() / 1_000_000_000 + 1 }
 }

@@ -135,3 +135,10 @@ package struct AuditQuery {
       """
   }
 }
+
+extension VaultReader {
+  /// The conditions for the rows of `audit_event` that its indexes do not have yet, and for those of `audit_event a` that they have.
+  var indexing: (pending: String, isIndexed: String) {
+    defersIndexes ? (AuditQuery.isPending, "a.pending IS NULL") : ("0", "1")
+  }
+}

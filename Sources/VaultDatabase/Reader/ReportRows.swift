@@ -43,8 +43,7 @@ extension VaultReader {
   public func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
     guard let database else { return [] }
     // The rows that the session index does not have yet, read once for all sessions.
-    let pending = defersIndexes ? AuditQuery.isPending : "0"
-    let isIndexed = defersIndexes ? "a.pending IS NULL" : "1"
+    let (pending, isIndexed) = indexing
     let ofProfile = filter.profile == nil ? "?1 IS NULL" : "s.profile_id = (SELECT id FROM profile WHERE name = ?1)"
     let statement = try database.prepare(
       """

@@ -22,8 +22,7 @@ extension VaultReader {
     guard let database else { return [] }
     // "outcome <> 'success'" and "+profile" make SQLite use the small partial index rather than scan the whole log by profile. The
     // rows that the session index does not have yet are read once for all sessions.
-    let pending = defersIndexes ? AuditQuery.isPending : "0"
-    let isIndexed = defersIndexes ? "a.pending IS NULL" : "1"
+    let (pending, isIndexed) = indexing
     let ofProfile = filter.profile == nil ? "?1 IS NULL" : "o.profile_id = (SELECT id FROM profile WHERE name = ?1)"
     let statement = try database.prepare(
       """

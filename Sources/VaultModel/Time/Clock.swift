@@ -25,3 +25,10 @@ public struct SystemClock: WallClock {
     }
   }
 }
+
+/// Nanoseconds since some moment in the past, by a clock that nobody sets (`CLOCK_MONOTONIC`).
+public func monotonicNanoseconds() -> Int64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}

@@ -89,9 +89,9 @@ extension VaultStore {
     let thread = SideThread()
     var count: Int64 = 32
     while cipher != nil, signing != nil, let last = try archivedRows(most: count) {
-      let start = Self.monotonic()
+      let start = monotonicNanoseconds()
       try takeOut(through: last)
-      let taken = Self.monotonic() - start
+      let taken = monotonicNanoseconds() - start
       if taken > Self.pieceTime {
         count = max(1, count / 2)
       } else if taken < Self.pieceTime / 2 {
@@ -100,12 +100,6 @@ extension VaultStore {
       await step(.clearing)
       await thread.pause(microseconds: Self.pause)
     }
-  }
-
-  private static func monotonic() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
   /// The last of the next archived rows that are still in the table; nil if there are none.

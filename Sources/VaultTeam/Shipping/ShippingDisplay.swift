@@ -8,11 +8,7 @@ struct ShippingDisplay {
   private var shownAt: Int64 = 0
   private var isShown = false
 
-  private static func now() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-  }
+  private static func now() -> Int64 { monotonicNanoseconds() / 1_000_000 }
 
   mutating func show(_ done: Int64, of all: Int64) {
     let now = Self.now()
