@@ -51,9 +51,10 @@ struct TypedStage {
       script += "printf '\\036'\n\(command)\nprintf '\\035%s\\036' $?\n"
     }
     let file = vault.folder.write(script, to: "script")
-    let words = String(decoding: try JSONEncoder().encode(answers), as: UTF8.self)
+    // Not on the command line: the answers hold secrets, and another suite looks through everybody's arguments.
     let result = try await Subprocess.run(
-      try Programs.python, ["-c", Self.terminal, vault.folder.file("work"), file, words], environment: environment, timeout: 150)
+      try Programs.python, ["-c", Self.terminal, vault.folder.file("work"), file], environment: environment,
+      input: Array(try JSONEncoder().encode(answers)), timeout: 150)
     return result.output.split(separator: "\u{1E}").compactMap { piece in
       let parts = piece.split(separator: "\u{1D}", omittingEmptySubsequences: false)
       guard parts.count == 2, let status = Int32(parts[1]) else { return nil }
@@ -84,7 +85,7 @@ struct TypedStage {
   /// A terminal at which a shell runs a script; each question that stands at the end of what is shown is answered.
   private static let terminal = """
     import fcntl, json, os, pty, re, select, struct, sys, termios, time
-    answers = json.loads(sys.argv[3])
+    answers = json.load(sys.stdin)
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(sys.argv[1])
