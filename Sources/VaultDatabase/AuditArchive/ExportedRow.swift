@@ -186,10 +186,13 @@ private struct DayReader {
       text.loadUnaligned(as: UInt64.self),
       UInt32(littleEndian: text.loadUnaligned(fromByteOffset: 8, as: UInt32.self)) & 0x00FF_FFFF
     )
-    if today == date, let seconds = Self.seconds(text) { return start + seconds * 1_000 }
-    guard let time = Timestamp(iso8601: String(decoding: text, as: UTF8.self)) else { return nil }
-    if let seconds = Self.seconds(text) { (date, start) = (today, time.milliseconds - seconds * 1_000) }
-    return time.milliseconds
+    // Only as the vault writes it: a changed letter, as in `…40z`, would be the same time and another file.
+    guard let seconds = Self.seconds(text) else { return nil }
+    if today != date {
+      guard let time = Timestamp(iso8601: String(decoding: text, as: UTF8.self)) else { return nil }
+      (date, start) = (today, time.milliseconds - seconds * 1_000)
+    }
+    return start + seconds * 1_000
   }
 
   /// Seconds of the day; nil unless written in the vault's own format.

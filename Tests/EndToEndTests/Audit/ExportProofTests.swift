@@ -144,6 +144,9 @@ import Testing
     try await expect(
       with(20) { $0.replacingOccurrences(of: "\"mac\":\"", with: "\"mac\":\"00") }, "line 21 has no 64 hexadecimal digits as mac",
       "mac")
+    try await expect(
+      with(20) { $0.replacingOccurrences(of: "Z\",\"action\"", with: "z\",\"action\"") }, "line 21 has no time as time",
+      "letter of a time")
     func flip(_ field: String, _ line: String) -> String {
       guard let range = line.range(of: "\"\(field)\":\"") else { return line }
       let digit = line[range.upperBound]
