@@ -40,16 +40,16 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", path: "Sources/C/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .target(name: "CSystem", path: "Sources/C/CSystem"),
     .target(name: "CWipingHeap", path: "Sources/C/CWipingHeap"),
-    .target(name: "CBlake2", path: "Sources/C/CBlake2"),
 
     // The scanner keeps a span, so that every look at what is scanned is within bounds.
     module("VaultBytes", settings: [.enableExperimentalFeature("Lifetimes")]),
     module("VaultModel", ["VaultBytes"]),
-    module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium", "CBlake2"]),
+    module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
     module("AWSClient", ["VaultBytes", "VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module(
-      "VaultDatabase", ["VaultBytes", "VaultModel", "VaultSecrets", "CSQLite", "CZlib"], resources: [.embedInCode("migrations")]),
+      "VaultDatabase", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem", "CSQLite", "CZlib"],
+      resources: [.embedInCode("migrations")]),
     module("VaultStore", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase"]),
     module(
       "VaultTeam", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "CPostgreSQL"],

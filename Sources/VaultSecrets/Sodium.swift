@@ -165,6 +165,16 @@ public func hmacSHA256(key: UnsafeRawBufferPointer, _ message: [UInt8]) -> [UInt
   return code
 }
 
+/// Hashes bytes in place: BLAKE2b-256.
+public func blake2b256(_ message: UnsafeRawBufferPointer, into digest: UnsafeMutableRawBufferPointer) {
+  requireSodium()
+  precondition(digest.count == 32)
+  let status = crypto_generichash(
+    digest.baseAddress!.assumingMemoryBound(to: UInt8.self), 32, message.baseAddress?.assumingMemoryBound(to: UInt8.self),
+    UInt64(message.count), nil, 0)
+  precondition(status == 0, "BLAKE2b refused its sizes")
+}
+
 /// BLAKE2b (RFC 7693), keyed or not. `length` is 16 to 64 bytes.
 public func blake2b(_ message: [UInt8], key: SecretBytes? = nil, length: Int = 32) -> [UInt8] {
   requireSodium()

@@ -42,29 +42,6 @@ import VaultSecrets
     #expect(blake2b(Array("abc".utf8), length: 64) == bytes(expected))
   }
 
-  @Test("hashes that are computed side by side are those of libsodium, whatever the lengths, in each width that the machine has")
-  func manyHashes() {
-    var random = SeededGenerator(seed: 20_261_127)
-    for round in 0..<400 {
-      let messages = (0..<Int.random(in: 0...70, using: &random)).map { _ in
-        // Those that end with a block, too.
-        let length = Int.random(in: 0...600, using: &random)
-        return (0..<(round % 3 == 0 ? length / 128 * 128 : length)).map { _ in UInt8.random(in: 0...255, using: &random) }
-      }
-      let padded = messages.flatMap { $0 + [UInt8](repeating: 0, count: ManyHashes.room(of: $0.count) - $0.count) }
-      let expected = messages.flatMap { blake2b($0) }
-      for width in ManyHashes.Width.allCases where width.isThere {
-        var digests = [UInt8](repeating: 0, count: expected.count)
-        padded.withUnsafeBytes { padded in
-          digests.withUnsafeMutableBytes {
-            ManyHashes.blake2b256(padded, lengths: messages.map(\.count), into: $0, width: width)
-          }
-        }
-        #expect(digests == expected, "\(width), round \(round)")
-      }
-    }
-  }
-
   @Test("sub-keys are those that another implementation of BLAKE2b derives (Python's hashlib, with salt and person)")
   func subkeys() {
     let master = secret(Array(0..<32))

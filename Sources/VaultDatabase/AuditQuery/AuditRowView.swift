@@ -18,12 +18,12 @@ public enum AuditField: Int32, Sendable, CaseIterable {
 /// An audit row as bytes, valid until the next row: an export makes no `String` of a million rows' texts.
 public struct AuditRowView {
   private enum Row {
-    case stored(VisitedRow)
+    case stored(Statement)
     case shipped(ShippedRow)
   }
   private let row: Row
 
-  init(_ row: VisitedRow) { self.row = .stored(row) }
+  init(_ row: Statement) { self.row = .stored(row) }
   init(_ row: ShippedRow) { self.row = .shipped(row) }
 
   /// The origin of a row in a team's log; nil for a row of this machine.
@@ -33,7 +33,7 @@ public struct AuditRowView {
   @inline(__always)
   public func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) {
     switch row {
-    case .stored(let row): row.withText(Int(field.rawValue), body)
+    case .stored(let row): row.withBytes(field.rawValue, body)
     case .shipped(let row): row.withText(field, body)
     }
   }
@@ -42,7 +42,7 @@ public struct AuditRowView {
   /// Lends the bytes of another blob column (``AuditField/previousHash``, ``AuditField/mac``); empty if there are none.
   public func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) {
     switch row {
-    case .stored(let row): row.withBlob(Int(field.rawValue), body)
+    case .stored(let row): row.withBlob(field.rawValue, body)
     case .shipped(let row): body(field == .hash ? row.hash : UnsafeRawBufferPointer(start: nil, count: 0))
     }
   }
@@ -70,26 +70,9 @@ public struct AuditRowView {
   public func number(_ field: AuditField) -> Int64 { optionalNumber(field) ?? 0 }
   public func optionalNumber(_ field: AuditField) -> Int64? {
     switch row {
-    case .stored(let row): row.isNull(Int(field.rawValue)) ? nil : row.int(Int(field.rawValue))
+    case .stored(let row): row.optionalInt(field.rawValue)
     case .shipped(let row): row.number(field)
     }
-  }
-}
-
-/// Passes on the rows of a scan until one is rejected.
-private final class LineVisitor: RowVisitor {
-  private let body: (AuditRowView) throws -> Void
-  private(set) var failure: (any Error)?
-
-  init(_ body: @escaping (AuditRowView) throws -> Void) { self.body = body }
-
-  override func visit(_ row: VisitedRow) -> Bool {
-    do {
-      try body(AuditRowView(row))
-    } catch {
-      failure = error
-    }
-    return failure == nil
   }
 }
 
@@ -99,19 +82,6 @@ extension VaultReader {
   /// The order is that of ``auditRecords(_:)``.
   public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditRowView) throws -> Void) throws {
     guard let database else { return }
-    if filter.isEveryRow {
-      try withoutActuallyEscaping(body) { body in
-        let visitor = LineVisitor(body)
-        let condition: StaticString = filter.includesIntents ? "1" : AuditQuery.isNoSettledIntent
-        try database.visit(AuditField.columns, in: (filter.after ?? .min, filter.upTo ?? .max, condition), by: visitor)
-        if let failure = visitor.failure { throw failure }
-      }
-    } else {
-      try forEachFilteredLine(filter, in: database, body)
-    }
-  }
-
-  private func forEachFilteredLine(_ filter: AuditFilter, in database: Database, _ body: (AuditRowView) throws -> Void) throws {
     let query = AuditQuery(filter, defers: defersIndexes)
     // The newest rows within the limit, oldest first: the first of them is looked up, so that nothing has to be sorted or kept.
     let first = filter.limit != nil && !filter.reverse ? "sequence >= (SELECT min(sequence) FROM (\(query.newest)))" : nil
@@ -121,8 +91,7 @@ extension VaultReader {
     if filter.limit == nil { try database.readThrough() }
     let statement = try database.prepare(sql).begin()
     for value in query.values { try value.bind(to: statement) }
-    let places = UnsafeMutablePointer<OpaquePointer?>.allocate(capacity: AuditField.allCases.count)
-    defer { places.deallocate() }
-    while try statement.step() { try body(AuditRowView(VisitedRow(statement, columns: AuditField.allCases.count, in: places))) }
+    let row = AuditRowView(statement)
+    while try statement.step() { try body(row) }
   }
 }

@@ -1,87 +1,75 @@
 import VaultModel
 import VaultSecrets
 
-/// The state of a pass over the audit log between two rows, and the first fault found.
-final class VerificationPass: RowVisitor {
+/// The state of a pass over rows of the audit log between two rows.
+struct VerificationPass: ~Copyable {
   /// The last row that the key store knows of; 0 if it knows of none.
   private let anchored: Int64
   private let anchoredCheckpoint: AuditCheckpoint?
+  /// The signed checkpoints of the rows to come.
   let checkpoints: [AuditCheckpoint]
   private var nextCheckpoint = 0
   /// The row of the next checkpoint to check, signed or anchored.
-  private var nextHead: Int64
+  private var nextHead: Int64 = 0
   private var ratchet: Ratchet?
-  private var batch = VerificationBatch()
+  private var form = CanonicalRow()
   /// The number of the last valid row; after a fault, that of the invalid row.
   private(set) var sequence: Int64
-  private var last: VerificationBatch.Hash
-  private(set) var lastTime: Int64 = 0
-  /// The first row without a MAC after one that has one.
-  private var firstWithout: Int64?
-  private var hasSeenMAC = false
-  private(set) var fault: AuditChain.Fault?
+  /// The hash of the last valid row, and the one computed for the next.
+  private(set) var hash: [UInt8]
+  private var computed = [UInt8](repeating: 0, count: 32)
+  private(set) var lastTime: Int64
+  /// The first row that has a MAC, and the first after it that has none.
+  private(set) var firstWith: Int64?
+  private(set) var firstWithout: Int64?
 
-  /// The hash of the last valid row.
-  var hash: [UInt8] { last.bytes }
-
-  /// - Parameter checkpoints: those after `start`, in order.
-  init(start: (sequence: Int64, hash: [UInt8]), verification: VerificationInput, checkpoints: [AuditCheckpoint]) {
+  /// - Parameters:
+  ///   - proven: the rows before.
+  ///   - checkpoints: in order of their rows.
+  init(after proven: VerifiedRange, verification: VerificationInput, checkpoints: [AuditCheckpoint]) {
     anchoredCheckpoint = verification.anchoredCheckpoint
     anchored = verification.anchoredCheckpoint?.sequence ?? 0
-    self.checkpoints = checkpoints
-    nextHead = 0
-    sequence = start.sequence
-    last = VerificationBatch.Hash(bytes: start.hash)
-    super.init()
+    sequence = proven.end.sequence
+    hash = proven.end.hash
+    (lastTime, firstWith, firstWithout) = (proven.lastTime, proven.firstWith, proven.firstWithout)
+    self.checkpoints = checkpoints.filter { $0.sequence > proven.end.sequence }
+    ratchet = verification.key.map { Ratchet(key: $0.key, number: $0.sequence) }
     nextHead = headAhead
-    if let key = verification.key {
-      let ratchet = Ratchet(key: key.key, number: key.sequence)
-      while ratchet.number <= start.sequence { ratchet.skip() }
-      self.ratchet = ratchet
-    }
   }
 
-  override func visit(_ row: VisitedRow) -> Bool {
-    batch.add(row)
-    if batch.isFull { finish() }
-    return fault == nil
-  }
-
-  /// Checks the remaining rows.
-  func finish() {
-    guard fault == nil else { return }
-    batch.computeHashes()
-    for row in batch.rows {
-      fault = fault(in: row)
-      if fault != nil { break }
-    }
-    batch.removeAll()
-  }
-
-  private func fault(in row: VerificationBatch.Row) -> AuditChain.Fault? {
+  /// Checks the next row, of ``AuditRows/columns``.
+  ///
+  /// - Returns: what is wrong with it.
+  mutating func check(_ row: Statement) -> AuditChain.Fault? {
     sequence += 1
-    guard row.sequence == sequence else { return .missing(sequence: sequence) }
-    guard row.hasForm, row.computed == row.hash else { return .changed(sequence: sequence) }
-    guard row.previous == last else { return .unbound(sequence: sequence) }
-    last = row.computed
-    lastTime = row.time
+    guard row.int(0) == sequence else { return .missing(sequence: sequence) }
+    // By the hash that the row itself names: one that was put in place of another is told from one that was changed.
+    row.withBlob(34) { form.begin(after: $0) }
+    guard form.put(row: row) else { return .changed(sequence: sequence) }
+    form.hash(into: &computed)
+    guard row.withBlob(33, { $0.elementsEqual(computed) }) else { return .changed(sequence: sequence) }
+    guard row.withBlob(34, { $0.elementsEqual(hash) }) else { return .unbound(sequence: sequence) }
+    swap(&hash, &computed)
+    lastTime = row.int(2)
     if let fault = macFault(row) { return fault }
     return sequence < nextHead ? nil : checkpointFault()
   }
 
   /// MACs have no gaps: only rows written since the last unlock may lack one.
-  private func macFault(_ row: VerificationBatch.Row) -> AuditChain.Fault? {
-    if row.lacksMAC {
+  private mutating func macFault(_ row: Statement) -> AuditChain.Fault? {
+    let lacksMAC = row.isNull(35)
+    if lacksMAC {
       // A checkpoint is anchored in the key store only once every row has its MAC.
       if sequence <= anchored { return .forged(sequence: sequence) }
-      if hasSeenMAC, firstWithout == nil { firstWithout = sequence }
+      if firstWith != nil, firstWithout == nil { firstWithout = sequence }
     } else {
       if let firstWithout { return .forged(sequence: firstWithout) }
-      hasSeenMAC = true
+      firstWith = firstWith ?? sequence
     }
-    guard let ratchet, ratchet.number == sequence else { return nil }
+    guard let ratchet, ratchet.number <= sequence else { return nil }
+    while ratchet.number < sequence { ratchet.skip() }
     let expected = ratchet.mac(hash)
-    return row.lacksMAC || row.code == VerificationBatch.Hash(bytes: expected) ? nil : .forged(sequence: sequence)
+    return lacksMAC || row.withBlob(35) { $0.elementsEqual(expected) } ? nil : .forged(sequence: sequence)
   }
 
   private var headAhead: Int64 {
@@ -89,7 +77,7 @@ final class VerificationPass: RowVisitor {
     return anchored > sequence ? min(signed, anchored) : signed
   }
 
-  private func checkpointFault() -> AuditChain.Fault? {
+  private mutating func checkpointFault() -> AuditChain.Fault? {
     if nextCheckpoint < checkpoints.count, checkpoints[nextCheckpoint].sequence == sequence {
       guard checkpoints[nextCheckpoint].hash == hash else { return .checkpoint(sequence: sequence) }
       nextCheckpoint += 1

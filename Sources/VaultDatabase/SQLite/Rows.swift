@@ -99,12 +99,5 @@ public struct AuditFilter: Sendable {
   /// Also intents whose outcome is known.
   public var includesIntents = false
 
-  /// Whether only the rows' numbers, and whether an intent is resolved, select them; oldest first.
-  var isEveryRow: Bool {
-    profile == nil && role == nil && outcome == nil && action == nil && user == nil && since == nil && until == nil
-      && session == nil
-      && limit == nil && !reverse
-  }
-
   public init() {}
 }

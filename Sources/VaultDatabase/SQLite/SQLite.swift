@@ -290,9 +290,6 @@ public final class Statement {
     return try step() ? try read(self) : nil
   }
 
-  /// A column of the current row, for ``VisitedRow``.
-  func value(_ column: Int32) -> OpaquePointer? { sqlite3_column_value(handle, column) }
-
   public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
   public func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
   public func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
@@ -314,7 +311,7 @@ public final class Statement {
     body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
   }
 
-  /// Appends the first columns in the hashed form of the audit log, as ``VisitedRow`` does, for scans that stop early.
+  /// Appends the first columns in the hashed form of the audit log (``CanonicalRow``).
   ///
   /// - Returns: false if a column is neither NULL, nor text, nor integer.
   func appendForm(columns: Int, to buffer: inout ByteBuffer) -> Bool {

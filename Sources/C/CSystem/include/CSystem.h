@@ -142,3 +142,6 @@ int sys_unix_is_ours(const char *name);
 /// Whether anybody has a file open for writing: 1 or 0, and -1 where the file system does not say (fcntl(2), F_SETLEASE). `fd` is open for
 /// reading only.
 int sys_is_written(int fd);
+
+/// The number of cores that this process may use (sched_getaffinity(2)); at least 1.
+int sys_available_cores(void);
