@@ -47,26 +47,28 @@ let package = Package(
     module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
     module("AWSClient", ["VaultBytes", "VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
+    module("VaultDatabase", ["VaultBytes", "VaultModel", "CSQLite"], resources: [.embedInCode("migrations")]),
+    module("VaultAudit", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "CSystem", "CZlib"]),
+    module("VaultStore", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "VaultAudit"]),
     module(
-      "VaultDatabase", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem", "CSQLite", "CZlib"],
-      resources: [.embedInCode("migrations")]),
-    module("VaultStore", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase"]),
-    module(
-      "VaultTeam", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "CPostgreSQL"],
+      "VaultTeam", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "VaultAudit", "CPostgreSQL"],
       resources: [.embedInCode("postgresql/vault_audit.sql")]),
     module("VaultKeys", ["VaultBytes", "VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
     module("VaultWire", ["VaultBytes", "VaultModel", "CSystem"]),
     module(
       "VaultAgent",
       [
-        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultStore", "VaultKeys",
+        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultAudit", "VaultStore",
+        "VaultKeys",
         "VaultWire",
         "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd",
       ]),
 
     .executableTarget(
       name: "vault",
-      dependencies: ["VaultBytes", "VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultWire", "CSystem"],
+      dependencies: [
+        "VaultBytes", "VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire", "CSystem",
+      ],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
       name: "vaultd", dependencies: ["VaultModel", "VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict),
@@ -77,7 +79,9 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "bench-inside",
-      dependencies: ["VaultModel", "VaultSecrets", "VaultDatabase", "VaultStore", "VaultWire", "CSystem", "CMicrohttpd"],
+      dependencies: [
+        "VaultModel", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultStore", "VaultWire", "CSystem", "CMicrohttpd",
+      ],
       path: "bench/Inside",
       swiftSettings: strict),
     .target(name: "SimulatorModel", path: "Tests/Support/SimulatorModel", swiftSettings: strict),
@@ -97,7 +101,7 @@ let package = Package(
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
     tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
-    tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultSecrets", "TestSupport"]),
+    tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultAudit", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
@@ -112,7 +116,8 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultKeys", "VaultStore",
+        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultAudit", "VaultKeys",
+        "VaultStore",
         "VaultWire",
         "VaultAgent",
       ], path: "Tests/Fuzz", exclude: ["Seeds"], swiftSettings: strict))

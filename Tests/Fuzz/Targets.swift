@@ -5,7 +5,7 @@ import VaultSecrets
 @testable import AWSClient
 @testable import AWSConfig
 @testable import VaultAgent
-@testable import VaultDatabase
+@testable import VaultAudit
 @testable import VaultKeys
 @testable import VaultStore
 @testable import VaultWire

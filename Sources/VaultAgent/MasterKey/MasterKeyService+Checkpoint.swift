@@ -1,5 +1,5 @@
 import CSystem
-import VaultDatabase
+import VaultAudit
 import VaultKeys
 import VaultModel
 import VaultStore

@@ -1,4 +1,4 @@
-import VaultDatabase
+import VaultAudit
 import VaultModel
 import VaultStore
 import VaultWire

@@ -6,11 +6,11 @@ import VaultModel
 /// Works while an agent runs, without one, and after one was killed. If there is no vault yet, every report is empty. Not for use
 /// by two threads at once.
 public final class VaultReader {
-  let database: Database?
+  package let database: Database?
   /// Whether it reads an archived part of a log.
-  let isArchive: Bool
+  package let isArchive: Bool
   /// Whether the log has rows that are indexed later.
-  let defersIndexes: Bool
+  package let defersIndexes: Bool
 
   /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are mapped rather than copied one by one, and count
   ///   as its memory.
@@ -33,25 +33,10 @@ public final class VaultReader {
   }
 
   /// Reads over an open connection, including its uncommitted changes.
-  package init(over database: Database) {
+  package init(over database: Database, isArchive: Bool = false) throws {
     self.database = database
-    isArchive = false
-    defersIndexes = true
-  }
-
-  /// Reads an archived part of an audit log.
-  ///
-  /// - Parameter digest: the file's expected digest (BLAKE2b-256); nil to accept any.
-  /// - Throws: `DatabaseError`, and `AuditArchive.Damage` if the file is not an archive.
-  public init(archive path: String, digest: [UInt8]? = nil) throws {
-    isArchive = true
-    let database = try AuditArchive.open(path, digest: digest)
-    try Schema.requireKnown(database)
-    // Made by a vault of its time: the log's tables have not changed since there are archives.
-    let version = try Schema.currentVersion(database)
-    guard version >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
-    self.database = database
-    defersIndexes = version >= Schema.deferredIndexes
+    self.isArchive = isArchive
+    defersIndexes = try Schema.currentVersion(database) >= Schema.deferredIndexes
   }
 
   private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row)
@@ -237,41 +222,5 @@ public final class VaultReader {
   /// Whether one of them differs from what the vault last saw.
   public func watchedFilesChanged() throws -> Bool {
     try watchedFiles().contains { FileIdentity(path: $0.path) != $0.stamp }
-  }
-
-  // MARK: audit
-
-  /// The rows that match a filter, oldest first unless it says otherwise. An intent is left out once its outcome is known.
-  public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
-    guard let database else { return [] }
-    let query = AuditQuery(filter, defers: defersIndexes)
-    let statement = try database.prepare(query.sql).begin()
-    for value in query.values { try value.bind(to: statement) }
-    let records = try statement.rows(AuditRows.read)
-    return query.isNewestFirst == filter.reverse ? records : records.reversed()
-  }
-
-  /// The key that signs checkpoints; nil if there is none yet.
-  public func auditPublicKey() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.publicKey(in: $0) } }
-
-  /// The signed checkpoints in the database, oldest first.
-  public func auditCheckpoints() throws -> [AuditCheckpoint] { try database.map { try AuditKeyRows.checkpoints(in: $0) } ?? [] }
-
-  /// Archived rows, oldest first.
-  public func auditSegments() throws -> [AuditKeyRows.Segment] {
-    guard let database else { return [] }
-    return try AuditKeyRows.segments(in: database)
-  }
-
-  /// The first row in the table; 0 if it is empty.
-  public func firstSequence() throws -> Int64 {
-    try rows("SELECT coalesce(min(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0
-  }
-
-  /// The key with which the newest checkpoint in the file claims to be signed; nil if there is none.
-  public func auditSigner() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.newestSigner(in: $0) } }
-
-  public func lastSequence() throws -> Int64 {
-    try rows("SELECT coalesce(max(sequence), 0) FROM audit_event") { $0.int(0) }.first ?? 0
   }
 }

@@ -1,7 +1,7 @@
 import Glibc
 
 /// The database file, checked before SQLite opens it.
-enum DatabaseFile {
+package enum DatabaseFile {
   /// - Returns: whether the file exists.
   /// - Throws: `DatabaseError.insecure` unless it is a regular file that belongs to this user alone.
   static func check(_ path: String) throws(DatabaseError) -> Bool {
@@ -28,7 +28,7 @@ enum DatabaseFile {
 
   /// Creates an empty file for this user alone, whatever umask other threads set at the moment; SQLite gives its own files beside
   /// it the same mode.
-  static func make(_ path: String) {
+  package static func make(_ path: String) {
     let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else {
       // SQLite reports better what is wrong with the path.

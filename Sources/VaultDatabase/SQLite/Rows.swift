@@ -77,27 +77,3 @@ public struct WatchedFile: Sendable, Hashable {
     self.stamp = stamp
   }
 }
-
-/// Selects rows of the audit log.
-public struct AuditFilter: Sendable {
-  public var profile: String?
-  /// The role's full ARN, or its name.
-  public var role: String?
-  public var outcome: AuditOutcome?
-  public var action: AuditAction?
-  public var user: String?
-  public var since: Timestamp?
-  public var until: Timestamp?
-  public var session: String?
-  /// Only this many rows, the newest.
-  public var limit: Int?
-  public var reverse = false
-  /// Only rows after this sequence number.
-  public var after: Int64?
-  /// Only rows up to this sequence number.
-  public var upTo: Int64?
-  /// Also intents whose outcome is known.
-  public var includesIntents = false
-
-  public init() {}
-}

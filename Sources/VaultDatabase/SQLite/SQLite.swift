@@ -64,7 +64,7 @@ public final class Database {
   }
 
   /// An empty database, to use SQLite's own functions on texts of up to 256 MiB.
-  init() throws(DatabaseError) {
+  package init() throws(DatabaseError) {
     var handle: OpaquePointer?
     let code = sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
     guard code == SQLITE_OK, let handle else {
@@ -121,7 +121,7 @@ public final class Database {
 
   /// Call before a full scan: pages are then copied one by one rather than mapped. A page that is needed once costs more to map
   /// than to copy, and truncating the file meanwhile then causes an error rather than a crash.
-  func readThrough() throws(DatabaseError) { try execute("PRAGMA mmap_size = 0") }
+  package func readThrough() throws(DatabaseError) { try execute("PRAGMA mmap_size = 0") }
 
   /// Runs `body` in a transaction that holds the write lock from its start; commits when it returns, rolls back when it throws.
   public func transaction<Result>(_ body: () throws -> Result) throws -> Result {
@@ -229,7 +229,7 @@ public final class Statement {
 
   /// Binds the bytes of a text, which SQLite copies.
   @discardableResult
-  func bind(text bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
+  package func bind(text bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
     let start = (bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!).assumingMemoryBound(to: CChar.self)
     try check(sqlite3_bind_text64(handle, next, start, UInt64(bytes.count), transient, UInt8(SQLITE_UTF8)))
     next += 1
@@ -238,7 +238,7 @@ public final class Statement {
 
   /// Binds a blob, which SQLite copies.
   @discardableResult
-  func bind(blob bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
+  package func bind(blob bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
     try check(
       bytes.isEmpty
         ? sqlite3_bind_zeroblob(handle, next, 0)
@@ -290,6 +290,18 @@ public final class Statement {
     return try step() ? try read(self) : nil
   }
 
+  /// The type of a value, as it is stored.
+  public enum ValueType { case null, integer, text, other }
+
+  public func type(_ column: Int32) -> ValueType {
+    switch sqlite3_column_type(handle, column) {
+    case SQLITE_NULL: .null
+    case SQLITE_INTEGER: .integer
+    case SQLITE_TEXT: .text
+    default: .other
+    }
+  }
+
   public func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
   public func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
   public func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
@@ -309,21 +321,6 @@ public final class Statement {
   public func withBytes(_ column: Int32, _ body: (UnsafeRawBufferPointer?) -> Void) {
     guard let start = sqlite3_column_text(handle, column) else { return body(nil) }
     body(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(handle, column))))
-  }
-
-  /// Appends the first columns in the hashed form of the audit log (``CanonicalRow``).
-  ///
-  /// - Returns: false if a column is neither NULL, nor text, nor integer.
-  func appendForm(columns: Int, to buffer: inout ByteBuffer) -> Bool {
-    for column in 0..<Int32(columns) {
-      switch sqlite3_column_type(handle, column) {
-      case SQLITE_NULL: buffer.append(0)
-      case SQLITE_TEXT: withBytes(column) { buffer.append(text: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
-      case SQLITE_INTEGER: buffer.append(number: sqlite3_column_int64(handle, column))
-      default: return false
-      }
-    }
-    return true
   }
 
   /// Lends a blob in place until the next step.

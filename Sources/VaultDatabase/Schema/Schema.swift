@@ -9,7 +9,7 @@ public enum Schema {
     PackageResources._006_row_codes_sql, PackageResources._007_deferred_indexes_sql,
   ]
   /// From this version on, the newest audit rows are not indexed yet.
-  static let deferredIndexes: Int64 = 7
+  package static let deferredIndexes: Int64 = 7
   /// The value of `PRAGMA user_version` after the last migration.
   public static var version: Int64 { Int64(migrations.count) }
 
@@ -46,7 +46,7 @@ public enum Schema {
   }
 
   /// - Throws: if a newer program wrote the file, or it is not a database.
-  static func requireKnown(_ database: Database) throws {
+  package static func requireKnown(_ database: Database) throws {
     let found = try currentVersion(database)
     guard found >= 0 else { throw DatabaseError.foreignSchema(path: database.path, what: "its version is \(found)") }
     guard found <= version else { throw DatabaseError.newerSchema(path: database.path, found: found, known: version) }
@@ -58,12 +58,12 @@ public enum Schema {
     try check(database)
   }
 
-  static func currentVersion(_ database: Database) throws -> Int64 {
+  package static func currentVersion(_ database: Database) throws -> Int64 {
     try database.prepare("PRAGMA user_version").begin().first { $0.int(0) } ?? 0
   }
 
   /// Creates the tables in an empty database.
-  static func make(in database: Database) throws {
+  package static func make(in database: Database) throws {
     for number in 1...migrations.count { try migrate(database, to: number) }
   }
 

@@ -1,4 +1,5 @@
 import VaultBytes
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultSecrets

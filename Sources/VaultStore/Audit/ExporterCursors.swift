@@ -1,3 +1,4 @@
+import VaultAudit
 import VaultDatabase
 import VaultModel
 

@@ -1,5 +1,5 @@
 import Glibc
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// The options that `vault` passes to this program, each `--name=value`.

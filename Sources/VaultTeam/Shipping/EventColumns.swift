@@ -1,4 +1,4 @@
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// The columns beside the canonical row, for filters and joins: its fields, as far as PostgreSQL's types can hold them.

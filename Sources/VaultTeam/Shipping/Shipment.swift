@@ -1,4 +1,4 @@
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// Some thousand rows to be shipped, with one array per column.

@@ -1,4 +1,5 @@
 import Glibc
+import VaultAudit
 import VaultDatabase
 import VaultModel
 

@@ -1,4 +1,4 @@
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// The whole team's rows that match a filter, as stored on the server.

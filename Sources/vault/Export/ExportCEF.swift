@@ -1,5 +1,5 @@
 import VaultBytes
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// Rows in ArcSight's Common Event Format (Implementing ArcSight CEF, version 25): a header separated by `|`, then `key=value`

@@ -1,5 +1,5 @@
 import VaultBytes
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// Rows as `vault audit --format csv` writes them.

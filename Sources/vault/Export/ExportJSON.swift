@@ -1,5 +1,5 @@
 import VaultBytes
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// Rows as JSON Lines, straight from the database's bytes, with the data that `vault audit verify` needs to verify them

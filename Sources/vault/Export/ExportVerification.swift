@@ -1,5 +1,5 @@
 import VaultBytes
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// The result of `vault audit verify` for an exported file.

@@ -1,4 +1,4 @@
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// Names by number, as the page's filters refer to them. All names after the first two hundred are combined as "others", so that a

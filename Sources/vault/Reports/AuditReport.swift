@@ -1,5 +1,6 @@
 import Glibc
 import VaultBytes
+import VaultAudit
 import VaultDatabase
 import VaultModel
 

@@ -1,4 +1,4 @@
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// The totals of a group of rows.

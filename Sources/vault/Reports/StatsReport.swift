@@ -1,5 +1,5 @@
 import VaultBytes
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 /// `vault audit stats`: the log in numbers.

@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultAudit
 import VaultDatabase
 import VaultModel
 

@@ -1,6 +1,7 @@
 import AWSConfig
 import CSystem
 import Glibc
+import VaultAudit
 import VaultDatabase
 import VaultModel
 

@@ -2,6 +2,7 @@ import Foundation
 import Synchronization
 import TestSupport
 import Testing
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultSecrets

@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VaultAudit
 import VaultDatabase
 import VaultModel
 

@@ -2,6 +2,7 @@ import TestSupport
 import Testing
 import VaultModel
 
+@testable import VaultAudit
 @testable import VaultDatabase
 
 /// Rows that come from elsewhere: nothing of them is believed.

@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
 import VaultBytes
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultSecrets

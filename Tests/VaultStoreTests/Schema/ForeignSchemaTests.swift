@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import VaultModel
 
+@testable import VaultAudit
 @testable import VaultDatabase
 @testable import VaultStore
 

@@ -1,6 +1,7 @@
 import Foundation
 import TestSupport
 import Testing
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultSecrets

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import TestSupport
 import Testing
-import VaultDatabase
+import VaultAudit
 import VaultModel
 
 @testable import VaultStore

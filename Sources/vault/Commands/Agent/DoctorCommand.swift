@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import VaultBytes
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultWire

@@ -2,6 +2,7 @@ import AWSConfig
 import CSystem
 import Glibc
 import VaultBytes
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultSecrets

@@ -1,6 +1,7 @@
 import AWSConfig
 import Glibc
 import VaultBytes
+import VaultAudit
 import VaultDatabase
 import VaultModel
 import VaultWire

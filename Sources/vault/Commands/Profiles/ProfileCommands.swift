@@ -1,6 +1,6 @@
 import AWSConfig
 import Glibc
-import VaultDatabase
+import VaultAudit
 import VaultModel
 import VaultWire
 

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// A session as a span of time.

@@ -1,5 +1,6 @@
 import CZlib
 import Glibc
+import VaultDatabase
 import VaultModel
 
 /// Reads a text file line by line, compressed (RFC 1952) or not; memory use does not depend on its length.

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// How well a profile's sessions were renewed.

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// The query for a filter. Names and values are bound; the SQL consists of fixed pieces.

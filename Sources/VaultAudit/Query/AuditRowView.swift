@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// A column of the audit log, as exports read it.

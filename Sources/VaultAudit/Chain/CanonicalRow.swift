@@ -1,4 +1,5 @@
 import VaultBytes
+import VaultDatabase
 import VaultModel
 import VaultSecrets
 
@@ -43,7 +44,17 @@ struct CanonicalRow: ~Copyable {
   /// Puts a whole row of ``AuditRows/columns``.
   ///
   /// - Returns: false if a column holds a value that no version of the vault writes.
-  mutating func put(row: Statement) -> Bool { row.appendForm(columns: Self.count, to: &buffer) }
+  mutating func put(row: Statement) -> Bool {
+    for column in 0..<Int32(Self.count) {
+      switch row.type(column) {
+      case .null: buffer.append(0)
+      case .text: row.withBytes(column) { buffer.append(text: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
+      case .integer: buffer.append(number: row.int(column))
+      case .other: return false
+      }
+    }
+    return true
+  }
 
   func hash() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// The part of a team's rows that reports need besides the counts: sessions, and how they were renewed. Only rows that issue or end
@@ -151,7 +152,7 @@ public final class TeamLog {
     try writeUses()
     try database.execute("COMMIT")
     try database.execute(Self.sessions)
-    return VaultReader(over: database)
+    return try VaultReader(over: database)
   }
 
   /// A session for each call that issued one. It is ended by the row that says so, and replaced by the next one of the same user of

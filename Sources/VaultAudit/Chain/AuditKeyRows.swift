@@ -1,4 +1,5 @@
 import VaultBytes
+import VaultDatabase
 import VaultModel
 
 /// The tables beside the audit log: its keys, signed checkpoints and archived segments.

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 import VaultSecrets
 

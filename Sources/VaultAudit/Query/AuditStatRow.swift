@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// The fields of a row for statistics, with texts as numbers in ``AuditNames``.

@@ -1,4 +1,5 @@
 import Glibc
+import VaultDatabase
 import VaultModel
 
 /// The result of comparing the audit log with CloudTrail.

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// The part of an AWS CloudTrail event that says who had credentials, and from where (CloudTrail User Guide, "Record contents").

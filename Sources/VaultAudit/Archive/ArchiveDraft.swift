@@ -1,4 +1,5 @@
 import Glibc
+import VaultDatabase
 import VaultModel
 
 /// An archive in the making: rows of a vault's log in a database of their own, each proven to follow the one before as it is

@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// The audit table: its columns in one order, for writing and reading.

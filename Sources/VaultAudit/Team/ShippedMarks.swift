@@ -1,3 +1,4 @@
+import VaultDatabase
 import VaultModel
 
 /// The statistics of a team's rows, one after another, in any order.

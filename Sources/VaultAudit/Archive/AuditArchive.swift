@@ -1,5 +1,6 @@
 import CZlib
 import Glibc
+import VaultDatabase
 import VaultModel
 import VaultSecrets
 

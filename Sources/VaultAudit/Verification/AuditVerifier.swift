@@ -1,4 +1,5 @@
 import CSystem
+import VaultDatabase
 import VaultModel
 import VaultSecrets
 

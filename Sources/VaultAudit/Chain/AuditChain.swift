@@ -1,4 +1,5 @@
 import VaultBytes
+import VaultDatabase
 import VaultModel
 import VaultSecrets
 

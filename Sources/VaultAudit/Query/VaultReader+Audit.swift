@@ -1,0 +1,50 @@
+import VaultDatabase
+import VaultModel
+
+extension VaultReader {
+  /// Reads an archived part of an audit log.
+  ///
+  /// - Parameter digest: the file's expected digest (BLAKE2b-256); nil to accept any.
+  /// - Throws: `DatabaseError`, and `AuditArchive.Damage` if the file is not an archive.
+  public convenience init(archive path: String, digest: [UInt8]? = nil) throws {
+    let database = try AuditArchive.open(path, digest: digest)
+    try Schema.requireKnown(database)
+    // Made by a vault of its time: the log's tables have not changed since there are archives.
+    guard try Schema.currentVersion(database) >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
+    try self.init(over: database, isArchive: true)
+  }
+
+  /// The rows that match a filter, oldest first unless it says otherwise. An intent is left out once its outcome is known.
+  public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
+    guard let database else { return [] }
+    let query = AuditQuery(filter, defers: defersIndexes)
+    let statement = try database.prepare(query.sql).begin()
+    for value in query.values { try value.bind(to: statement) }
+    let records = try statement.rows(AuditRows.read)
+    return query.isNewestFirst == filter.reverse ? records : records.reversed()
+  }
+
+  /// The key that signs checkpoints; nil if there is none yet.
+  public func auditPublicKey() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.publicKey(in: $0) } }
+
+  /// The signed checkpoints in the database, oldest first.
+  public func auditCheckpoints() throws -> [AuditCheckpoint] { try database.map { try AuditKeyRows.checkpoints(in: $0) } ?? [] }
+
+  /// Archived rows, oldest first.
+  public func auditSegments() throws -> [AuditKeyRows.Segment] {
+    guard let database else { return [] }
+    return try AuditKeyRows.segments(in: database)
+  }
+
+  /// The first row in the table; 0 if it is empty.
+  public func firstSequence() throws -> Int64 {
+    try database?.prepare("SELECT coalesce(min(sequence), 0) FROM audit_event").begin().first { $0.int(0) } ?? 0
+  }
+
+  /// The key with which the newest checkpoint in the file claims to be signed; nil if there is none.
+  public func auditSigner() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.newestSigner(in: $0) } }
+
+  public func lastSequence() throws -> Int64 {
+    try database?.prepare("SELECT coalesce(max(sequence), 0) FROM audit_event").begin().first { $0.int(0) } ?? 0
+  }
+}
