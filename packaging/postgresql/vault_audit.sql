@@ -109,7 +109,7 @@ CREATE INDEX IF NOT EXISTS audit_event_role ON vault_audit.audit_event (role_arn
 CREATE INDEX IF NOT EXISTS audit_event_key ON vault_audit.audit_event (access_key_id) WHERE access_key_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS audit_event_intent ON vault_audit.audit_event (vault_id, intent_id) WHERE intent_id IS NOT NULL;
 
--- Signed heads: which row, its hash, when, by which key (docs/audit-log.md, "Heads"). One can only be of a row that is there.
+-- Signed checkpoints: which row, its hash, when, by which key (docs/audit-log.md, "Checkpoints"). The row must exist.
 CREATE TABLE IF NOT EXISTS vault_audit.audit_checkpoint (
   vault_id   text   NOT NULL,
   sequence   bigint NOT NULL,

@@ -37,7 +37,7 @@ extension VaultReader {
     ).begin().bind(sequence).first { $0.blob(0) }
   }
 
-  /// The last row that will not change any more: the one before the first that has no MAC yet (docs/audit-log.md, "The codes").
+  /// The last row that will not change any more: the one before the first that has no MAC yet (docs/audit-log.md, "MACs").
   public func lastBoundSequence() throws -> Int64 {
     guard let database else { return 0 }
     return try database.statement(

@@ -40,7 +40,7 @@ struct ServerStanding {
         "rows were added to this log on the server by somebody without this vault's key: "
           + (isOurs ? "it did not sign the heads there" : "rows \(first) to \(end.sequence) are not its own"),
         hint:
-          "whoever has this login's password can; the server's owner takes them out (docs/team-audit.md, \"Rows of somebody else\")",
+          "whoever has this login's password can; the server's owner takes them out (docs/team-audit.md, \"Rows added by someone else\")",
         exitStatus: .badData)
     }
   }
