@@ -134,13 +134,13 @@ class Log:
     def name(self, prefix):
         return prefix + "_" + "".join(self.chance.choices("abcdefghijkmnpqrstuvwxyz23456789", k=16))
 
-    def add(self, at, action, outcome="success", cause="exec", who=USERS[0], program="aws", **more):
+    def add(self, at, action, outcome="success", trigger="exec", who=USERS[0], program="aws", **more):
         if self.sequence == self.most:
             raise Full
         self.sequence += 1
         user, uid, host = who[:3]
         row = dict(
-            self.empty, sequence=self.sequence, id=self.name("evt"), time=int(at), action=action, outcome=outcome, cause=cause, mfa=0,
+            self.empty, sequence=self.sequence, id=self.name("evt"), time=int(at), action=action, outcome=outcome, trigger=trigger, mfa=0, form_version=2,
             user=user, uid=uid, pid=self.chance.randrange(2_000, 90_000), program=program, executable="/usr/local/bin/vault",
             directory=f"/home/{user}/src/my-application", parent="/usr/bin/bash", host=host)
         row.update(more)
@@ -172,8 +172,8 @@ class Log:
 
 
 NOT_TEXT = {
-    "sequence", "id", "time", "action", "outcome", "cause", "issued_at", "expires_at", "duration_seconds", "mfa", "uid", "pid", "hash",
-    "previous_hash", "mac", "pending", "subject", "subject_version", "intent_id",
+    "sequence", "id", "time", "action", "outcome", "trigger", "issued_at", "expires_at", "duration_seconds", "mfa", "uid", "pid", "hash",
+    "previous_hash", "mac", "pending", "form_version", "subject", "subject_version", "intent_id",
 }
 
 
@@ -200,10 +200,10 @@ class Life:
         program = chance.choices([p[0] for p in PROGRAMS], [p[1] for p in PROGRAMS])[0]
         self.end(at)
         if chance.random() < 0.004:
-            log.add(at, "Locked", cause="manual", who=who, program="vault")
-            log.add(at + 9_000, "Unlocked", cause="manual", who=who, program="vault")
+            log.add(at, "Locked", trigger="manual", who=who, program="vault")
+            log.add(at + 9_000, "Unlocked", trigger="manual", who=who, program="vault")
         if chance.random() < 0.01:
-            log.add(at, "CreateToken", cause="manual", who=who, program="vault", endpoint="oidc.eu-west-1.amazonaws.com", detail="my-sso")
+            log.add(at, "CreateToken", trigger="manual", who=who, program="vault", endpoint="oidc.eu-west-1.amazonaws.com", detail="my-sso")
         session = self.live.get(which)
         if session is None or session["renews"] <= at:
             renews = session is not None and chance.random() < 0.8
@@ -213,15 +213,15 @@ class Life:
         session["deliveries"] += chance.random() < 0.95
         _, name, arn = self.ids[which]
         log.add(
-            at + 200, "Deliver", cause="exec", who=who, program=program, profile=name, role_arn=arn, session_id=session["id"],
+            at + 200, "Deliver", trigger="exec", who=who, program=program, profile=name, role_arn=arn, session_id=session["id"],
             role_session_name=f"{who[0]}@{who[2]}", access_key_id=session["key"], issued_at=session["issued"], expires_at=session["expires"])
 
-    def assume(self, which, at, who, program, cause):
+    def assume(self, which, at, who, program, trigger):
         chance, log = self.chance, self.log
         number, name, arn = self.ids[which]
         action = "AssumeRole" if arn else "GetSessionToken"
         common = dict(
-            cause=cause, who=who, program=program, profile=name, role_arn=arn, role_session_name=f"{who[0]}@{who[2]}",
+            trigger=trigger, who=who, program=program, profile=name, role_arn=arn, role_session_name=f"{who[0]}@{who[2]}",
             source_access_key_id="AKIAIOSFODNN7EXAMPLE", duration_seconds=3_600, endpoint="sts.us-east-1.amazonaws.com",
             mfa=int(name == "app-prod"))
         intent = log.add(at, action, "intent", **common)

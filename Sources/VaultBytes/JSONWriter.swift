@@ -38,18 +38,18 @@ public struct JSONWriter: ~Copyable {
 
   public mutating func field(_ name: String, _ value: Bool) {
     key(name)
-    raw { $0.append(string: value ? "true" : "false") }
+    self.value { $0.append(string: value ? "true" : "false") }
   }
 
-  public mutating func null() { raw { $0.append("null") } }
-  public mutating func number(_ value: Int64) { raw { $0.append(decimal: value) } }
+  public mutating func null() { value { $0.append("null") } }
+  public mutating func number(_ value: Int64) { self.value { $0.append(decimal: value) } }
 
   public mutating func string(_ text: String) {
     var text = text
     text.withUTF8 { string(utf8: UnsafeRawBufferPointer($0)) }
   }
 
-  public mutating func string(utf8 text: UnsafeRawBufferPointer) { raw { $0.append(json: text) } }
+  public mutating func string(utf8 text: UnsafeRawBufferPointer) { value { $0.append(json: text) } }
 
   /// A line break between the rows of an array, so that large reports stay readable and line-oriented tools work.
   public mutating func newLine() {
@@ -66,7 +66,8 @@ public struct JSONWriter: ~Copyable {
     needsComma = true
   }
 
-  private mutating func raw(_ write: (inout ByteBuffer) -> Void) {
+  /// Writes a value that is already JSON.
+  public mutating func value(_ write: (inout ByteBuffer) -> Void) {
     separate()
     write(&buffer)
     needsComma = true

@@ -286,17 +286,14 @@ struct AuditHead: Sendable {
   /// - Throws: `StoreError.chainBroken` if the last row does not match its hash; nothing is appended to such a log.
   init(database: Database, vaultId: String) throws {
     let last = try database.prepare("SELECT \(AuditRows.columns) FROM audit_event ORDER BY sequence DESC LIMIT 1").begin().first {
-      row in
-      (record: try AuditRows.read(row), previous: AuditRows.previousHash(row))
+      (sequence: $0.int(AuditField.sequence.rawValue), hash: $0.blob(AuditField.hash.rawValue), isTrue: AuditRows.hasTrueHash($0))
     }
     guard let last else {
       let archived = try AuditKeyRows.segments(in: database).last
       self.init(sequence: archived?.last ?? 0, hash: archived?.lastHash ?? AuditChain.root(vaultId: vaultId))
       return
     }
-    guard AuditChain.hash(of: last.record, after: last.previous) == last.record.hash else {
-      throw StoreError.chainBroken("row \(last.record.sequence) was changed")
-    }
-    self.init(sequence: last.record.sequence, hash: last.record.hash)
+    guard last.isTrue else { throw StoreError.chainBroken("row \(last.sequence) was changed") }
+    self.init(sequence: last.sequence, hash: last.hash)
   }
 }

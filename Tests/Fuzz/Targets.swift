@@ -138,7 +138,7 @@ private let cipher = EnvelopeCipher(
   var digest = [UInt8](repeating: 0, count: 32)
   bytes.withUnsafeBytes { line in
     guard row.read(line) == nil else { return }
-    row.computeHash(after: row.hash, into: &digest)
+    guard row.computeHash(after: row.hash, into: &digest) else { return }
     must(digest.contains { $0 != 0 } && row.hash.count == 32, "\(bytes)")
     _ = row.checkpoint
   }
@@ -163,19 +163,20 @@ private let cipher = EnvelopeCipher(
   var fields = CanonicalRowFields()
   func look(_ bytes: UnsafeRawBufferPointer) {
     guard fields.read(bytes) else { return }
-    var form = CanonicalRow()
-    form.begin(after: [UInt8](repeating: 0, count: 32))
-    for column in 0..<CanonicalRowFields.count {
-      switch fields[column] {
-      case .none: form.put(.none)
-      case .number(let number): form.put(.number(number))
+    var values: [AuditValue] = []
+    for field in AuditField.hashed {
+      switch fields[field] {
+      case .none: values.append(.none)
+      case .number(let number): values.append(.number(number))
       case .text(let range):
         let text = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
         // What is not UTF-8 is repaired in a `String`.
         guard text.utf8.elementsEqual(bytes[range]) else { return }
-        form.put(.text(text))
+        values.append(.text(text))
       }
     }
+    var form = CanonicalRow()
+    form.put(values, after: [UInt8](repeating: 0, count: 32))
     must(form.bytes.elementsEqual(bytes), "\(Array(bytes))")
   }
   bytes.withUnsafeBytes { look($0) }

@@ -11,8 +11,8 @@ enum JournalEntry {
       bytes += line.utf8
       bytes.append(10)
     }
-    func counted(_ name: StaticString, _ value: String) {
-      name.withUTF8Buffer { bytes += $0 }
+    func counted(_ name: String, _ value: String) {
+      bytes += name.utf8
       bytes.append(10)
       withUnsafeBytes(of: UInt64(value.utf8.count).littleEndian) { bytes += $0 }
       bytes += value.utf8

@@ -33,9 +33,9 @@ enum SyslogMessage {
     var cut: [String] = []
     for field in row.fields {
       bytes.append(0x20)
-      field.name.withUTF8Buffer { bytes += $0 }
+      bytes += field.name.utf8
       bytes += "=\"".utf8
-      if !append(field.value, to: &bytes, limit: limit) { cut.append(field.name.description) }
+      if !append(field.value, to: &bytes, limit: limit) { cut.append(field.name) }
       bytes.append(UInt8(ascii: "\""))
     }
     if !cut.isEmpty { bytes += " cut=\"\(cut.joined(separator: ","))\"".utf8 }

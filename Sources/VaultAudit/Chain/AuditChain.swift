@@ -11,11 +11,10 @@ public enum AuditChain {
   /// The hash before the first row of a vault's log.
   public static func root(vaultId: String) -> [UInt8] { blake2b(Array("vault-audit-2\n\(vaultId)".utf8)) }
 
-  /// A row's hash. `record.hash` is ignored.
+  /// A new row's hash. `record.hash` is ignored.
   public static func hash(of record: AuditRecord, after previous: [UInt8]) -> [UInt8] {
     var form = CanonicalRow()
-    form.begin(after: previous)
-    for value in AuditRows.values(record) { form.put(value) }
+    form.put(AuditField.hashed.map { record[$0] }, after: previous)
     return form.hash()
   }
 

@@ -5,8 +5,7 @@ import VaultSecrets
 
 /// The canonical form of an audit row, which is hashed.
 ///
-/// One byte, the version (2); then every column except the last three (hash, previous hash, MAC), in the order of
-/// ``AuditRows/columns``:
+/// One byte, the version of the form; then the columns of that version (``AuditTable``):
 ///
 /// | column | bytes |
 /// | --- | --- |
@@ -16,36 +15,41 @@ import VaultSecrets
 ///
 /// No two rows have the same form. A number stored as text has a different form.
 struct CanonicalRow: ~Copyable {
-  static let version: UInt8 = 2
-  /// The number of columns in the form.
-  static let count = 33
-
+  private let table: AuditTable
   /// The previous row's hash, followed by the form.
   private var buffer = ByteBuffer()
 
-  init() {}
+  init(_ table: AuditTable = .current) { self.table = table }
 
-  mutating func begin(after previous: [UInt8]) { previous.withUnsafeBytes { begin(after: $0) } }
-
-  mutating func begin(after previous: UnsafeRawBufferPointer) {
+  private mutating func begin(after previous: UnsafeRawBufferPointer, version: UInt8) {
     buffer.removeAll()
     buffer.append(previous)
-    buffer.append(Self.version)
+    buffer.append(version)
   }
 
-  mutating func put(_ value: AuditValue) {
-    switch value {
-    case .none: buffer.append(0)
-    case .text(var text): text.withUTF8 { buffer.append(text: UnsafeRawBufferPointer($0)) }
-    case .number(let number): buffer.append(number: number)
+  /// Puts a new row.
+  mutating func put(_ values: [AuditValue], after previous: [UInt8]) {
+    previous.withUnsafeBytes { begin(after: $0, version: table.version) }
+    for value in values {
+      switch value {
+      case .none: buffer.append(0)
+      case .text(var text): text.withUTF8 { buffer.append(text: UnsafeRawBufferPointer($0)) }
+      case .number(let number): buffer.append(number: number)
+      }
     }
   }
 
-  /// Puts a whole row of ``AuditRows/columns``.
+  /// Puts a row of ``AuditTable/selection(at:)``.
   ///
+  /// - Parameter number: hashed in place of the row's own number.
   /// - Returns: false if a column holds a value that no version of the vault writes.
-  mutating func put(row: Statement) -> Bool {
-    for column in 0..<Int32(Self.count) {
+  mutating func put(_ row: Statement, after previous: UnsafeRawBufferPointer, as number: Int64? = nil) -> Bool {
+    let version = row.int(AuditField.formVersion.rawValue)
+    guard let count = table.count(of: version) else { return false }
+    begin(after: previous, version: UInt8(version))
+    if let number { buffer.append(number: number) }
+    let first = Int32(AuditField.unhashed)
+    for column in (number == nil ? first : first + 1)..<first + Int32(count) {
       switch row.type(column) {
       case .null: buffer.append(0)
       case .text: row.withBytes(column) { buffer.append(text: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
@@ -62,19 +66,9 @@ struct CanonicalRow: ~Copyable {
     return digest
   }
 
-  /// The form alone, without the preceding hash; valid until the next `begin`.
+  /// The form alone, without the preceding hash; valid until the next row.
   var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer.bytes[32...]) }
 
   /// Writes the hash into an existing buffer.
   func hash(into digest: inout [UInt8]) { digest.withUnsafeMutableBytes { blake2b256(buffer.bytes, into: $0) } }
-}
-
-/// A column of an audit row.
-public enum AuditValue: Sendable, Hashable {
-  case none
-  case text(String)
-  case number(Int64)
-
-  init(_ text: String?) { self = text.map { .text($0) } ?? .none }
-  init(_ number: Int64?) { self = number.map { .number($0) } ?? .none }
 }

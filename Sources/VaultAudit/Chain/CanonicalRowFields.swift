@@ -11,26 +11,25 @@ public struct CanonicalRowFields {
 
   /// The longest form accepted from outside: 1 MiB.
   public static let longest = 1 << 20
-  /// The shortest form: the version and one byte per column.
-  public static let shortest = 1 + count
-  static let count = Int(CanonicalRow.count)
 
-  private var fields: [Field]
+  private var fields = [Field](repeating: .none, count: AuditField.hashed.count)
 
-  public init() { fields = [Field](repeating: .none, count: Self.count) }
+  public init() {}
 
-  /// The columns in table order, from `sequence` to `subject_version`.
-  public subscript(_ column: Int) -> Field { fields[column] }
-  /// - Parameter field: any except `hash`, which is not in the form.
-  public subscript(_ field: AuditField) -> Field { fields[Int(field.rawValue)] }
+  /// None for a field that is not in the form, or not in the row's version of it.
+  public subscript(_ field: AuditField) -> Field {
+    let place = Int(field.rawValue) - AuditField.unhashed
+    return place < 0 ? .none : fields[place]
+  }
 
   /// Parses a form.
   ///
-  /// - Returns: false if it does not have this version, or anything follows it.
+  /// - Returns: false if it has an unknown version, or anything follows it.
   public mutating func read(_ form: UnsafeRawBufferPointer) -> Bool {
-    guard (Self.shortest...Self.longest).contains(form.count), form[0] == CanonicalRow.version else { return false }
+    guard (1...Self.longest).contains(form.count), let count = AuditTable.current.count(of: Int64(form[0])) else { return false }
     var place = 1
-    for column in 0..<Self.count {
+    for column in count..<fields.count { fields[column] = .none }
+    for column in 0..<count {
       guard place < form.count else { return false }
       let kind = form[place]
       place += 1

@@ -57,23 +57,19 @@ extension VaultReader {
   ) throws -> AuditChain.Fault? {
     guard let database else { return nil }
     let statement = try database.prepare(
-      "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
+      "SELECT \(auditColumns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ?"
     ).begin().bind(place.sequence).bind(last).bind(Int64(limit))
     var place = place
     var form = CanonicalRow()
     while try statement.step() {
       let next = place.sequence + 1
-      guard statement.int(0) == next else { return .missing(sequence: next) }
-      guard statement.withBlob(34, { claimed in place.hash.withUnsafeBytes { $0.elementsEqual(claimed) } }) else {
-        return .unbound(sequence: next)
-      }
-      form.begin(after: place.hash)
-      guard form.put(row: statement) else { return .changed(sequence: next) }
+      guard statement.int(AuditField.sequence.rawValue) == next else { return .missing(sequence: next) }
+      let isNext = statement.withBlob(AuditField.previousHash.rawValue) { $0.elementsEqual(place.hash) }
+      guard isNext else { return .unbound(sequence: next) }
+      guard place.hash.withUnsafeBytes({ form.put(statement, after: $0) }) else { return .changed(sequence: next) }
       let hash = form.hash()
-      guard statement.withBlob(33, { stated in hash.withUnsafeBytes { $0.elementsEqual(stated) } }) else {
-        return .changed(sequence: next)
-      }
-      let goesOn: Bool? = try statement.withBlob(35) { mac in
+      guard statement.withBlob(AuditField.hash.rawValue, { $0.elementsEqual(hash) }) else { return .changed(sequence: next) }
+      let goesOn: Bool? = try statement.withBlob(AuditField.mac.rawValue) { mac in
         guard mac.count == 32 else { return nil }
         return try place.hash.withUnsafeBytes { previous in
           try body(CanonicalRowHash(sequence: next, form: form.bytes, previousHash: previous, hash: hash, mac: mac))

@@ -120,14 +120,14 @@ public struct ExportedLog {
       if proof.rows > 0, !follows, !isPart { return .removed(sequence: proof.last + 1) }
       if follows {
         if let stated = row.previousHash, !Self.isSame(stated, hash) { return .unbound(sequence: sequence) }
-        hash.withUnsafeBytes { row.computeHash(after: $0, into: &computed) }
+        guard hash.withUnsafeBytes({ row.computeHash(after: $0, into: &computed) }) else { return .changed(sequence: sequence) }
       } else {
         // The next row contains the hash of a row that was left out of the file; a row without it was removed.
         guard let stated = row.previousHash else {
           return sequence > 1 ? .removed(sequence: sequence - 1) : .changed(sequence: 1)
         }
         if sequence == 1 { root = Array(stated) }
-        row.computeHash(after: stated, into: &computed)
+        guard row.computeHash(after: stated, into: &computed) else { return .changed(sequence: sequence) }
       }
       guard Self.isSame(row.hash, computed) else { return .changed(sequence: sequence) }
       if proof.rows == 0 { proof.first = sequence }

@@ -19,7 +19,7 @@ struct ExportedRow: ~Copyable {
 
   private let values = UnsafeMutablePointer<Value>.allocate(capacity: Proof.count)
   /// The fields that were present, one bit each.
-  private var isSet: UInt64 = 0
+  private var isSet: UInt128 = 0
   private var text = ByteBuffer()
   private var name = ByteBuffer()
   private var form = ByteBuffer()
@@ -44,7 +44,7 @@ struct ExportedRow: ~Copyable {
     if let missing = ExportedField.needed.first(where: { if case .none = values[$0.place] { true } else { false } }) {
       return "has no \(missing.name)"
     }
-    if let proven = number(Proof.proven), (proven == 1) == (bytes(27)?.isEmpty ?? true) {
+    if let proven = number(Proof.proven), (proven == 1) == (bytes(.executable)?.isEmpty ?? true) {
       return "says of its executable what it is not"
     }
     return addMillis()
@@ -68,7 +68,6 @@ struct ExportedRow: ~Copyable {
         expected = found + 1
       } else if isTop, isName("requester") {
         if let fault = object(ExportedField.requester, &scanner, isTop: false) { return fault }
-        expected = fields.firstIndex { $0.place == 21 } ?? 0
       } else if isTop, isName("head"), !hasCheckpoint {
         hasCheckpoint = true
         if let fault = object(ExportedField.head, &scanner, isTop: false) { return fault }
@@ -85,7 +84,7 @@ struct ExportedRow: ~Copyable {
   }
 
   private mutating func value(of field: Field, _ scanner: inout JSONScanner) -> String? {
-    let bit: UInt64 = 1 << UInt64(field.place)
+    let bit: UInt128 = 1 << UInt128(field.place)
     guard isSet & bit == 0 else { return "has \(field.name) twice" }
     isSet |= bit
     if scanner.take(word: "null") { return nil }
@@ -120,9 +119,14 @@ struct ExportedRow: ~Copyable {
     return nil
   }
 
+  private static let times = [
+    (AuditField.time, Proof.timeMillis), (.issuedAt, Proof.issuedAtMillis), (.expiresAt, Proof.expiresAtMillis),
+  ]
+
   /// Combines the text of a time with the part that it leaves out.
   private func addMillis() -> String? {
-    for (place, millis) in [(2, Proof.timeMillis), (12, Proof.issuedAtMillis), (13, Proof.expiresAtMillis)] {
+    for (field, millis) in Self.times {
+      let place = Int(field.rawValue)
       guard case .number(let more) = values[millis] else { continue }
       guard (0..<1_000).contains(more), case .number(let time) = values[place] else { return "has milliseconds of no time" }
       values[place] = .number(time + more)
@@ -130,12 +134,12 @@ struct ExportedRow: ~Copyable {
     return nil
   }
 
-  var sequence: Int64 { number(0) ?? 0 }
+  var sequence: Int64 { number(Int(AuditField.sequence.rawValue)) ?? 0 }
 
   /// The hash of the row, and the one it states for its predecessor; valid until the next line.
-  var hash: UnsafeRawBufferPointer { bytes(Proof.hash) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
-  var previousHash: UnsafeRawBufferPointer? { bytes(Proof.previousHash) }
-  var mac: UnsafeRawBufferPointer? { bytes(Proof.mac) }
+  var hash: UnsafeRawBufferPointer { bytes(.hash) ?? UnsafeRawBufferPointer(start: nil, count: 0) }
+  var previousHash: UnsafeRawBufferPointer? { bytes(.previousHash) }
+  var mac: UnsafeRawBufferPointer? { bytes(.mac) }
 
   /// The signed checkpoint at the row, and its vault; nil if it is missing or invalid.
   var checkpoint: (head: AuditCheckpoint, vaultId: String)? {
@@ -153,16 +157,21 @@ struct ExportedRow: ~Copyable {
   var claimsCheckpoint: Bool { hasCheckpoint }
 
   private func number(_ place: Int) -> Int64? { if case .number(let number) = values[place] { number } else { nil } }
+  private func bytes(_ field: AuditField) -> UnsafeRawBufferPointer? { bytes(Int(field.rawValue)) }
   private func bytes(_ place: Int) -> UnsafeRawBufferPointer? {
     if case .text(let range) = values[place] { UnsafeRawBufferPointer(rebasing: text.bytes[range]) } else { nil }
   }
 
   /// The hash of the predecessor's hash followed by the canonical form of the row (``CanonicalRow``).
-  mutating func computeHash(after previous: UnsafeRawBufferPointer, into digest: inout [UInt8]) {
+  ///
+  /// - Returns: false if this version does not know the form.
+  mutating func computeHash(after previous: UnsafeRawBufferPointer, into digest: inout [UInt8]) -> Bool {
+    let version = number(Int(AuditField.formVersion.rawValue)) ?? Int64(AuditTable.firstVersion)
+    guard let count = AuditTable.current.count(of: version) else { return false }
     form.removeAll()
     form.append(previous)
-    form.append(CanonicalRow.version)
-    for place in 0..<CanonicalRow.count {
+    form.append(UInt8(version))
+    for place in AuditField.unhashed..<AuditField.unhashed + count {
       switch values[place] {
       case .none: form.append(0)
       case .text(let range): form.append(text: UnsafeRawBufferPointer(rebasing: text.bytes[range]))
@@ -170,6 +179,7 @@ struct ExportedRow: ~Copyable {
       }
     }
     digest.withUnsafeMutableBytes { blake2b256(form.bytes, into: $0) }
+    return true
   }
 }
 

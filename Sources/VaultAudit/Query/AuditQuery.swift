@@ -28,7 +28,7 @@ package struct AuditQuery {
   private let parts: [String]
   /// The values of the conditions, by number, then the limit.
   private(set) var values: [Value] = []
-  /// The order of ``sql``.
+  /// The order of ``select(_:)``.
   private let order: String
   let limit: String
   /// A limit selects the newest rows, so they come in reverse order.
@@ -94,7 +94,7 @@ package struct AuditQuery {
   }
 
   /// The rows as ``VaultReader/auditRecords(_:)`` reads them.
-  var sql: String { select("\(AuditRows.columns)", order: order + limit) }
+  func select(_ columns: String) -> String { select(columns, order: order + limit) }
   /// The numbers of the newest rows within the limit.
   var newest: String { select("sequence", order: " ORDER BY sequence DESC" + limit) }
 

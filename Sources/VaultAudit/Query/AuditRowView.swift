@@ -1,31 +1,18 @@
 import VaultDatabase
 import VaultModel
 
-/// A column of the audit log, as exports read it.
-public enum AuditField: Int32, Sendable, CaseIterable {
-  case sequence, id, time, action, outcome, trigger, profile, roleARN, roleSessionName, sourceIdentity, sourceAccessKeyId
-  case accessKeyId, issuedAt, expiresAt, durationSeconds, mfa, requestId, endpoint, reason, error, detail, sessionId, intentId
-  case user, uid, pid, program, executable, directory, parent, host, hash
-  case subject, subjectVersion, previousHash, mac
-
-  /// The table's columns in the order of the cases.
-  static let columns: StaticString = """
-    sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, \
-    access_key_id, issued_at, expires_at, duration_seconds, mfa, request_id, endpoint, reason, error, detail, session_id, intent_id, \
-    user, uid, pid, program, executable, directory, parent, host, hash, subject, subject_version, previous_hash, mac
-    """
-}
-
 /// An audit row as bytes, valid until the next row: an export makes no `String` of a million rows' texts.
 public struct AuditRowView {
   private enum Row {
     case stored(Statement)
     case shipped(ShippedRow)
+    case copied(AuditRecord)
   }
   private let row: Row
 
   init(_ row: Statement) { self.row = .stored(row) }
   init(_ row: ShippedRow) { self.row = .shipped(row) }
+  public init(_ record: AuditRecord) { row = .copied(record) }
 
   /// The origin of a row in a team's log; nil for a row of this machine.
   public var origin: RowOrigin? { if case .shipped(let row) = row { row.origin } else { nil } }
@@ -36,6 +23,9 @@ public struct AuditRowView {
     switch row {
     case .stored(let row): row.withBytes(field.rawValue, body)
     case .shipped(let row): row.withText(field, body)
+    case .copied(let record):
+      guard case .text(var text) = record[field] else { return body(nil) }
+      text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
     }
   }
   /// Lends the row's hash until `body` returns.
@@ -45,8 +35,18 @@ public struct AuditRowView {
     switch row {
     case .stored(let row): row.withBlob(field.rawValue, body)
     case .shipped(let row): body(field == .hash ? row.hash : UnsafeRawBufferPointer(start: nil, count: 0))
+    case .copied(let record): (field == .hash ? record.hash : []).withUnsafeBytes { body($0) }
     }
   }
+
+  /// Whether a blob column is empty.
+  public func isMissing(_ field: AuditField) -> Bool {
+    var isEmpty = true
+    withBlob(field) { isEmpty = $0.isEmpty }
+    return isEmpty
+  }
+  /// Whether the row is hashed by the first version of the canonical form, which an export does not name.
+  public var isFirstForm: Bool { number(.formVersion) == Int64(AuditTable.firstVersion) }
 
   /// Whether the kernel vouched for the file that the requesting process ran.
   public var isProven: Bool {
@@ -73,6 +73,7 @@ public struct AuditRowView {
     switch row {
     case .stored(let row): row.optionalInt(field.rawValue)
     case .shipped(let row): row.number(field)
+    case .copied(let record): if case .number(let number) = record[field] { number } else { nil }
     }
   }
 }
@@ -87,7 +88,7 @@ extension VaultReader {
     // The newest rows within the limit, oldest first: the first of them is looked up, so that nothing has to be sorted or kept.
     let first = filter.limit != nil && !filter.reverse ? "sequence >= (SELECT min(sequence) FROM (\(query.newest)))" : nil
     let sql = query.select(
-      "\(AuditField.columns)", bound: first ?? (filter.limit == nil ? query.scanStart : nil),
+      auditColumns, bound: first ?? (filter.limit == nil ? query.scanStart : nil),
       order: filter.reverse ? " ORDER BY sequence DESC" + query.limit : " ORDER BY sequence")
     if filter.limit == nil { try database.readThrough() }
     let statement = try database.prepare(sql).begin()

@@ -64,7 +64,8 @@ extension VaultReader {
     // As in ``Requester/shownProgram``.
     let program = "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END"
     let sql = query.select(
-      "time, outcome, action, cause, profile, role_arn, user, \(program), error, sequence", bound: query.scanStart,
+      "time, outcome, action, \(AuditTable.name("trigger", at: schema)), profile, role_arn, user, \(program), error, sequence",
+      bound: query.scanStart,
       order: " ORDER BY sequence")
     let statement = try database.prepare(sql).begin()
     for value in query.values { try value.bind(to: statement) }

@@ -25,15 +25,16 @@ extension VaultReader {
     // rows that the session index does not have yet are read once for all sessions.
     let (pending, isIndexed) = indexing
     let ofProfile = filter.profile == nil ? "?1 IS NULL" : "o.profile_id = (SELECT id FROM profile WHERE name = ?1)"
+    let trigger = AuditTable.name("trigger", at: schema)
     let statement = try database.prepare(
       """
       WITH newest AS MATERIALIZED ( \
-        SELECT session_id, cause, min(sequence) FROM audit_event \
+        SELECT session_id, \(trigger), min(sequence) FROM audit_event \
         WHERE \(pending) AND session_id IS NOT NULL AND action <> 'Deliver' GROUP BY session_id \
       ), wanted AS MATERIALIZED ( \
         SELECT p.name, o.*, n.issued_at AS next_at, \
-          coalesce((SELECT cause FROM audit_event a WHERE a.session_id = n.id AND a.action <> 'Deliver' AND \(isIndexed) \
-            ORDER BY sequence LIMIT 1), (SELECT cause FROM newest WHERE session_id = n.id)) AS next_cause \
+          coalesce((SELECT \(trigger) FROM audit_event a WHERE a.session_id = n.id AND a.action <> 'Deliver' AND \(isIndexed) \
+            ORDER BY sequence LIMIT 1), (SELECT \(trigger) FROM newest WHERE session_id = n.id)) AS next_trigger \
         FROM session o JOIN profile p ON p.id = o.profile_id LEFT JOIN session n ON n.id = o.replaced_by \
         WHERE \(ofProfile) AND (?2 IS NULL OR o.role_arn = ?2 OR substr(o.role_arn, -length(?2) - 1) = '/' || ?2) \
           AND o.expires_at >= ?3 AND o.issued_at < ?4 \
@@ -41,12 +42,12 @@ extension VaultReader {
         SELECT source_access_key_id AS id FROM audit_event WHERE action = 'AssumeRole' AND action <> 'Deliver' AND source_access_key_id IS NOT NULL \
       ), failures AS MATERIALIZED ( \
         SELECT profile, count(*) AS failed FROM audit_event \
-        WHERE outcome <> 'success' AND outcome <> 'intent' AND cause = 'rotation' AND time >= ?3 AND time < ?4 \
+        WHERE outcome <> 'success' AND outcome <> 'intent' AND \(trigger) = 'rotation' AND time >= ?3 AND time < ?4 \
           AND (?1 IS NULL OR profile = ?1) AND (?2 IS NULL OR role_arn = ?2 OR substr(role_arn, -length(?2) - 1) = '/' || ?2) \
         GROUP BY +profile \
       ) \
-      SELECT w.name, count(*) FILTER (WHERE next_cause = 'rotation' AND next_at < expires_at), \
-        count(*) FILTER (WHERE next_cause = 'rotation' AND next_at >= expires_at), count(*) FILTER (WHERE next_cause <> 'rotation'), \
+      SELECT w.name, count(*) FILTER (WHERE next_trigger = 'rotation' AND next_at < expires_at), \
+        count(*) FILTER (WHERE next_trigger = 'rotation' AND next_at >= expires_at), count(*) FILTER (WHERE next_trigger <> 'rotation'), \
         coalesce((SELECT failed FROM failures f WHERE f.profile = w.name), 0), count(ended_at), \
         count(*) FILTER (WHERE ended_at IS NOT NULL AND deliveries = 0 AND access_key_id NOT IN (SELECT id FROM sources)) \
       FROM wanted w GROUP BY w.name ORDER BY count(*) DESC, w.name

@@ -9,16 +9,18 @@ extension VaultReader {
   public convenience init(archive path: String, digest: [UInt8]? = nil) throws {
     let database = try AuditArchive.open(path, digest: digest)
     try Schema.requireKnown(database)
-    // Made by a vault of its time: the log's tables have not changed since there are archives.
     guard try Schema.currentVersion(database) >= AuditArchive.firstSchema else { throw AuditArchive.Damage(path: path) }
     try self.init(over: database, isArchive: true)
   }
+
+  /// The columns of a row for a SELECT.
+  var auditColumns: String { AuditTable.current.selection(at: schema) }
 
   /// The rows that match a filter, oldest first unless it says otherwise. An intent is left out once its outcome is known.
   public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
     guard let database else { return [] }
     let query = AuditQuery(filter, defers: defersIndexes)
-    let statement = try database.prepare(query.sql).begin()
+    let statement = try database.prepare(query.select(auditColumns)).begin()
     for value in query.values { try value.bind(to: statement) }
     let records = try statement.rows(AuditRows.read)
     return query.isNewestFirst == filter.reverse ? records : records.reversed()

@@ -34,24 +34,13 @@ struct ShippedRow {
 
   @inline(__always)
   func withText<Result>(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
-    guard let place = Self.place(of: field), case .text(let range) = fields[place] else { return body(nil) }
+    guard case .text(let range) = fields[field] else { return body(nil) }
     return body(UnsafeRawBufferPointer(rebasing: form[range]))
   }
 
   func number(_ field: AuditField) -> Int64? {
     if field == .sequence { return sequence }
-    guard let place = Self.place(of: field), case .number(let number) = fields[place] else { return nil }
-    return number
-  }
-
-  /// The position of a column in the form, which does not include the hash; nil if the form does not have it.
-  @inline(__always)
-  private static func place(of field: AuditField) -> Int? {
-    switch field {
-    case .hash, .previousHash, .mac: nil
-    case .subject, .subjectVersion: Int(field.rawValue) - 1
-    default: Int(field.rawValue)
-    }
+    return fields.number(field)
   }
 }
 
@@ -104,41 +93,5 @@ extension AuditRowView {
       isIt = bytes.elementsEqual(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
     return isIt
-  }
-}
-
-extension AuditRecord {
-  /// A copy of a lent row.
-  public init?(_ line: AuditRowView) {
-    guard let action = AuditAction(rawValue: line.text(.action)), let outcome = AuditOutcome(rawValue: line.text(.outcome)),
-      let trigger = AuditTrigger(rawValue: line.text(.trigger)), let uid = UInt32(exactly: line.number(.uid)),
-      let pid = Int32(exactly: line.number(.pid))
-    else { return nil }
-    let requester = Requester(
-      user: line.text(.user), uid: uid, pid: pid, program: line.text(.program), executable: line.text(.executable),
-      directory: line.text(.directory), parent: line.text(.parent), host: line.text(.host))
-    var event = AuditEvent(
-      action: action, outcome: outcome, trigger: trigger, profile: line.optionalText(.profile), requester: requester)
-    event.roleARN = line.optionalText(.roleARN)
-    event.roleSessionName = line.optionalText(.roleSessionName)
-    event.sourceIdentity = line.optionalText(.sourceIdentity)
-    event.sourceAccessKeyId = line.optionalText(.sourceAccessKeyId)
-    event.accessKeyId = line.optionalText(.accessKeyId)
-    event.issuedAt = line.optionalNumber(.issuedAt).map { Timestamp(stored: $0) }
-    event.expiresAt = line.optionalNumber(.expiresAt).map { Timestamp(stored: $0) }
-    event.durationSeconds = line.optionalNumber(.durationSeconds).map { Int(truncatingIfNeeded: $0) }
-    event.mfa = line.number(.mfa) != 0
-    event.requestId = line.optionalText(.requestId)
-    event.endpoint = line.optionalText(.endpoint)
-    event.reason = line.optionalText(.reason)
-    event.error = line.optionalText(.error)
-    event.detail = line.optionalText(.detail)
-    event.sessionId = line.optionalText(.sessionId)
-    event.intentId = line.optionalText(.intentId)
-    var hash: [UInt8] = []
-    line.withHash { hash = Array($0) }
-    self.init(
-      id: line.text(.id), sequence: line.number(.sequence), time: Timestamp(stored: line.number(.time)), event: event,
-      subject: line.optionalText(.subject), subjectVersion: line.optionalNumber(.subjectVersion), hash: hash)
   }
 }

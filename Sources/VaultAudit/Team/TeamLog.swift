@@ -41,7 +41,7 @@ public final class TeamLog {
       """)
     insert = try database.prepare(
       """
-      INSERT INTO audit_event (sequence, id, time, action, outcome, cause, profile, role_arn, role_session_name, source_identity, \
+      INSERT INTO audit_event (sequence, id, time, action, outcome, trigger, profile, role_arn, role_session_name, source_identity, \
       source_access_key_id, access_key_id, issued_at, expires_at, mfa, session_id, user, uid, pid, program, executable, directory, parent, \
       host, hash, previous_hash) \
       VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14, ?15, 0, 0, '', '', '', '', ?16, zeroblob(32), zeroblob(32))

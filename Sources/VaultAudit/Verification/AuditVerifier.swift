@@ -11,9 +11,16 @@ struct AuditVerifier {
   private let vaultId: String
   private let verification: VerificationInput
   private let isArchive: Bool
+  private let table: AuditTable
+  /// The columns of a row in this database.
+  private let columns: String
 
   /// - Parameter isArchive: only its own checkpoints say where it ends, so the last row must have one.
-  init(_ database: Database, vaultId: String, _ verification: VerificationInput, isArchive: Bool) {
+  init(
+    _ database: Database, vaultId: String, _ verification: VerificationInput, isArchive: Bool, table: AuditTable = .current
+  ) throws {
+    self.table = table
+    columns = try table.selection(at: Schema.currentVersion(database))
     self.database = database
     self.vaultId = vaultId
     self.verification = verification
@@ -34,8 +41,8 @@ struct AuditVerifier {
     }
     // Rows that were added since, and every row where a range has a fault: a pass in order finds the first one.
     let proven = try inRanges(from: start, later) ?? VerifiedRange(at: start)
-    var pass = VerificationPass(after: proven, verification: verification, checkpoints: later)
-    if let fault = try Self.check(&pass, in: database) { return .broken(try diagnose(fault, pass.sequence, pass.hash)) }
+    var pass = VerificationPass(after: proven, verification: verification, checkpoints: later, table: table)
+    if let fault = try Self.check(&pass, columns, in: database) { return .broken(try diagnose(fault, pass.sequence, pass.hash)) }
     if let fault = try end(pass) ?? keysMadeAgain() { return .broken(fault) }
     if verification.isThorough || pass.sequence - start.sequence <= VerificationInput.maxIndexed, let fault = try indexes() {
       return .broken(fault)
@@ -55,12 +62,19 @@ struct AuditVerifier {
     let count = isArchive ? 1 : min(Int64(sys_available_cores()), (last - start.sequence) / Self.leastRange)
     guard count > 1 else { return nil }
     let rows = (last - start.sequence) / count
-    let (path, verification) = (database.path, verification)
+    let (path, columns, table, verification) = (database.path, columns, table, verification)
     let ranges = Cores.each(Int(count)) { number -> VerifiedRange? in
       let first = start.sequence + Int64(number) * rows
-      return try? Self.range(
-        after: number == 0 ? start : nil, at: first, through: number == count - 1 ? last : first + rows, in: path, verification,
-        checkpoints)
+      let end = number == count - 1 ? last : first + rows
+      do {
+        let database = try Database(path: path, access: .readOnly)
+        guard let start = try number == 0 ? start : Self.position(of: first, in: database) else { return nil }
+        var pass = VerificationPass(
+          after: VerifiedRange(at: start), verification: verification, checkpoints: checkpoints.filter { $0.sequence <= end },
+          table: table)
+        let fault = try Self.check(&pass, columns, through: end, in: database)
+        return fault == nil && pass.sequence == end ? VerifiedRange(pass, from: start) : nil
+      } catch { return nil }
     }
     var proven = VerifiedRange(at: start)
     for range in ranges {
@@ -69,26 +83,22 @@ struct AuditVerifier {
     return proven
   }
 
-  private static func range(
-    after start: ChainPosition?, at first: Int64, through last: Int64, in path: String, _ verification: VerificationInput,
-    _ checkpoints: [AuditCheckpoint]
-  ) throws -> VerifiedRange? {
-    let database = try Database(path: path, access: .readOnly)
-    let stated = try database.prepare("SELECT hash FROM audit_event WHERE sequence = ?").begin().bind(first).first { $0.blob(0) }
-    guard let start = start ?? stated.map({ ChainPosition(sequence: first, hash: $0) }) else { return nil }
-    var pass = VerificationPass(
-      after: VerifiedRange(at: start), verification: verification, checkpoints: checkpoints.filter { $0.sequence <= last })
-    guard try check(&pass, through: last, in: database) == nil, pass.sequence == last else { return nil }
-    return VerifiedRange(pass, from: start)
+  /// A row's number, and the hash that it states.
+  private static func position(of sequence: Int64, in database: Database) throws -> ChainPosition? {
+    try database.prepare("SELECT hash FROM audit_event WHERE sequence = ?").begin().bind(sequence).first {
+      ChainPosition(sequence: sequence, hash: $0.blob(0))
+    }
   }
 
   /// Checks the rows after the last one of the pass.
-  private static func check(_ pass: inout VerificationPass, through last: Int64 = .max, in database: Database) throws
+  private static func check(
+    _ pass: inout VerificationPass, _ columns: String, through last: Int64 = .max, in database: Database
+  ) throws
     -> AuditChain.Fault?
   {
     try database.readThrough()
     let rows = try database.prepare(
-      "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
+      "SELECT \(columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence"
     ).begin().bind(pass.sequence).bind(last)
     while try rows.step() {
       if let fault = pass.check(rows) { return fault }
@@ -209,26 +219,30 @@ struct AuditVerifier {
     case .changed, .missing: break
     default: return fault
     }
-    do {
-      let here = try row("sequence >= ? ORDER BY sequence", .number(sequence))
-      guard let here else { return fault }
-      // A row's hash reveals its true number.
-      let own = (max(1, sequence - 64)...sequence + 64).first { number in
-        var record = here.record
-        record.sequence = number
-        return AuditChain.hash(of: record, after: here.previous) == record.hash
-      }
-      guard let own else { return .changed(sequence: sequence) }
-      if own < sequence { return .inserted(sequence: own) }
-      guard var rightful = try row("previous_hash = ? AND sequence <> \(here.record.sequence)", .bytes(last)) else {
-        return .missing(sequence: sequence)
-      }
-      let place = rightful.record.sequence
-      rightful.record.sequence = sequence
-      return AuditChain.hash(of: rightful.record, after: last) == rightful.record.hash
-        ? .reordered(sequence: sequence, standsAt: place) : .missing(sequence: sequence)
-    } catch DatabaseError.badRow {
-      return fault
+    guard let here = try row("sequence >= ? ORDER BY sequence", .number(sequence)) else { return fault }
+    // A row's hash reveals its true number.
+    guard let own = (max(1, sequence - 64)...sequence + 64).first(where: { here.isTrue(as: $0) }) else {
+      return .changed(sequence: sequence)
+    }
+    if own < sequence { return .inserted(sequence: own) }
+    guard let rightful = try row("previous_hash = ? AND sequence <> \(here.sequence)", .bytes(last)) else {
+      return .missing(sequence: sequence)
+    }
+    return rightful.isTrue(as: sequence)
+      ? .reordered(sequence: sequence, standsAt: rightful.sequence) : .missing(sequence: sequence)
+  }
+
+  /// A row of the table, which stays at it as long as it is referenced.
+  private struct Row {
+    let statement: Statement
+    let table: AuditTable
+    var sequence: Int64 { statement.int(AuditField.sequence.rawValue) }
+
+    /// Whether its hash is that of its values with another number.
+    func isTrue(as number: Int64) -> Bool {
+      var form = CanonicalRow(table)
+      return statement.withBlob(AuditField.previousHash.rawValue) { form.put(statement, after: $0, as: number) }
+        && form.hash() == statement.blob(AuditField.hash.rawValue)
     }
   }
 
@@ -237,14 +251,13 @@ struct AuditVerifier {
     case bytes([UInt8])
   }
 
-  private func row(_ condition: String, _ key: Key) throws -> (record: AuditRecord, previous: [UInt8])? {
+  private func row(_ condition: String, _ key: Key) throws -> Row? {
     // Consists of fixed pieces; values are bound.
-    let sql = "SELECT \(AuditRows.columns) FROM audit_event WHERE \(condition) LIMIT 1"
-    let statement = try database.prepare(sql).begin()
+    let statement = try database.prepare("SELECT \(columns) FROM audit_event WHERE \(condition) LIMIT 1").begin()
     switch key {
     case .number(let number): try statement.bind(number)
     case .bytes(let bytes): try statement.bind(bytes)
     }
-    return try statement.first { (try AuditRows.read($0), AuditRows.previousHash($0)) }
+    return try statement.step() ? Row(statement: statement, table: table) : nil
   }
 }

@@ -13,7 +13,7 @@ struct VerificationPass: ~Copyable {
   /// The row of the next checkpoint to check, signed or anchored.
   private var nextHead: Int64 = 0
   private var ratchet: Ratchet?
-  private var form = CanonicalRow()
+  private var form: CanonicalRow
   /// The number of the last valid row; after a fault, that of the invalid row.
   private(set) var sequence: Int64
   /// The hash of the last valid row, and the one computed for the next.
@@ -27,7 +27,9 @@ struct VerificationPass: ~Copyable {
   /// - Parameters:
   ///   - proven: the rows before.
   ///   - checkpoints: in order of their rows.
-  init(after proven: VerifiedRange, verification: VerificationInput, checkpoints: [AuditCheckpoint]) {
+  init(after proven: VerifiedRange, verification: VerificationInput, checkpoints: [AuditCheckpoint], table: AuditTable = .current)
+  {
+    form = CanonicalRow(table)
     anchoredCheckpoint = verification.anchoredCheckpoint
     anchored = verification.anchoredCheckpoint?.sequence ?? 0
     sequence = proven.end.sequence
@@ -38,27 +40,28 @@ struct VerificationPass: ~Copyable {
     nextHead = headAhead
   }
 
-  /// Checks the next row, of ``AuditRows/columns``.
+  /// Checks the next row, of ``AuditTable/selection(at:)``.
   ///
   /// - Returns: what is wrong with it.
   mutating func check(_ row: Statement) -> AuditChain.Fault? {
     sequence += 1
-    guard row.int(0) == sequence else { return .missing(sequence: sequence) }
+    guard row.int(AuditField.sequence.rawValue) == sequence else { return .missing(sequence: sequence) }
     // By the hash that the row itself names: one that was put in place of another is told from one that was changed.
-    row.withBlob(34) { form.begin(after: $0) }
-    guard form.put(row: row) else { return .changed(sequence: sequence) }
+    guard row.withBlob(AuditField.previousHash.rawValue, { form.put(row, after: $0) }) else {
+      return .changed(sequence: sequence)
+    }
     form.hash(into: &computed)
-    guard row.withBlob(33, { $0.elementsEqual(computed) }) else { return .changed(sequence: sequence) }
-    guard row.withBlob(34, { $0.elementsEqual(hash) }) else { return .unbound(sequence: sequence) }
+    guard row.withBlob(AuditField.hash.rawValue, { $0.elementsEqual(computed) }) else { return .changed(sequence: sequence) }
+    guard row.withBlob(AuditField.previousHash.rawValue, { $0.elementsEqual(hash) }) else { return .unbound(sequence: sequence) }
     swap(&hash, &computed)
-    lastTime = row.int(2)
+    lastTime = row.int(AuditField.time.rawValue)
     if let fault = macFault(row) { return fault }
     return sequence < nextHead ? nil : checkpointFault()
   }
 
   /// MACs have no gaps: only rows written since the last unlock may lack one.
   private mutating func macFault(_ row: Statement) -> AuditChain.Fault? {
-    let lacksMAC = row.isNull(35)
+    let lacksMAC = row.isNull(AuditField.mac.rawValue)
     if lacksMAC {
       // A checkpoint is anchored in the key store only once every row has its MAC.
       if sequence <= anchored { return .forged(sequence: sequence) }
@@ -70,7 +73,7 @@ struct VerificationPass: ~Copyable {
     guard let ratchet, ratchet.number <= sequence else { return nil }
     while ratchet.number < sequence { ratchet.skip() }
     let expected = ratchet.mac(hash)
-    return lacksMAC || row.withBlob(35) { $0.elementsEqual(expected) } ? nil : .forged(sequence: sequence)
+    return lacksMAC || row.withBlob(AuditField.mac.rawValue) { $0.elementsEqual(expected) } ? nil : .forged(sequence: sequence)
   }
 
   private var headAhead: Int64 {

@@ -9,8 +9,10 @@ public final class VaultReader {
   package let database: Database?
   /// Whether it reads an archived part of a log.
   package let isArchive: Bool
+  /// The version of the tables, which may be older than this program's.
+  package let schema: Int64
   /// Whether the log has rows that are indexed later.
-  package let defersIndexes: Bool
+  package var defersIndexes: Bool { schema >= Schema.deferredIndexes }
 
   /// - Parameter isBrief: it reads much and ends soon, as a command does: pages are mapped rather than copied one by one, and count
   ///   as its memory.
@@ -20,23 +22,22 @@ public final class VaultReader {
     let folder = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
     guard try PrivateDirectory.check(String(folder)), try DatabaseFile.check(path) else {
       database = nil
-      defersIndexes = false
+      schema = 0
       return
     }
     let database = try Database(path: path, access: .readOnly)
     try database.execute(isBrief ? "PRAGMA mmap_size = 2147418112" : "PRAGMA cache_size = -128")
     try Schema.requireKnown(database)
     // A database whose creation was interrupted has no tables yet.
-    let version = try Schema.currentVersion(database)
-    self.database = version == 0 ? nil : database
-    defersIndexes = version >= Schema.deferredIndexes
+    schema = try Schema.currentVersion(database)
+    self.database = schema == 0 ? nil : database
   }
 
   /// Reads over an open connection, including its uncommitted changes.
   package init(over database: Database, isArchive: Bool = false) throws {
     self.database = database
     self.isArchive = isArchive
-    defersIndexes = try Schema.currentVersion(database) >= Schema.deferredIndexes
+    schema = try Schema.currentVersion(database)
   }
 
   private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row)

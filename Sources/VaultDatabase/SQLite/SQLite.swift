@@ -9,6 +9,7 @@ public final class Database {
   let handle: OpaquePointer
   /// By the address of their SQL in the program.
   private var statements: [UnsafePointer<UInt8>: Statement] = [:]
+  private var madeStatements: [String: Statement] = [:]
 
   public enum Access: Sendable { case readOnly, readWrite }
 
@@ -81,6 +82,7 @@ public final class Database {
 
   deinit {
     statements.removeAll()
+    madeStatements.removeAll()
     sqlite3_close_v2(handle)
   }
 
@@ -95,6 +97,14 @@ public final class Database {
     if let known = statements[sql.utf8Start] { return known }
     let statement = try prepare(sql.description)
     statements[sql.utf8Start] = statement
+    return statement
+  }
+
+  /// The same for SQL that is made of parts once.
+  package func statement(cached sql: String) throws(DatabaseError) -> Statement {
+    if let known = madeStatements[sql] { return known }
+    let statement = try prepare(sql)
+    madeStatements[sql] = statement
     return statement
   }
 

@@ -7,6 +7,7 @@ public enum Schema {
     PackageResources._001_vault_sql, PackageResources._002_sign_ins_sql, PackageResources._003_audit_evidence_sql,
     PackageResources._004_credentials_links_sql, PackageResources._005_leases_sql,
     PackageResources._006_row_codes_sql, PackageResources._007_deferred_indexes_sql,
+    PackageResources._008_audit_forms_sql,
   ]
   /// From this version on, the newest audit rows are not indexed yet.
   package static let deferredIndexes: Int64 = 7

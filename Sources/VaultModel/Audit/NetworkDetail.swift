@@ -16,7 +16,7 @@ public struct NetworkDetail: Sendable, Hashable {
   }
 
   /// - Returns: nil for a detail that does not mention the network path.
-  init?(detail: String) {
+  public init?(detail: String) {
     guard let way = detail.split(separator: ";").map({ $0.trimmingPrefix(" ") }).last, way.hasPrefix("via ") else { return nil }
     var proxy: String?
     var caBundle: String?

@@ -89,7 +89,7 @@ extension VaultStore {
       let record = try AuditRows.read(rows)
       let claimed = AuditRows.previousHash(rows)
       guard record.sequence == rest.ratchet.number, rest.previous == nil || rest.previous == claimed,
-        AuditChain.hash(of: record, after: claimed) == record.hash
+        AuditRows.hasTrueHash(rows)
       else { throw StoreError.chainBroken(AuditChain.Fault.changed(sequence: record.sequence).description) }
       rest.previous = record.hash
       let code = rest.ratchet.mac(record.hash)

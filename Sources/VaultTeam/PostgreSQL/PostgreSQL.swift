@@ -73,12 +73,12 @@ final class Server {
   /// - Returns: the number of affected rows.
   @discardableResult
   func run(_ sql: StaticString, _ values: [ServerValue] = []) throws -> Int {
-    try begin(sql, values)
+    try begin(sql.description, values)
     return try finish()
   }
 
   /// Sends a statement; ``finish()`` waits for its end.
-  func begin(_ sql: StaticString, _ values: [ServerValue]) throws { try send(sql.description, values) }
+  func begin(_ sql: String, _ values: [ServerValue]) throws { try send(sql, values) }
 
   /// Waits for the end of the statement sent by ``begin(_:_:)``.
   ///

@@ -8,17 +8,13 @@ import VaultModel
 enum EventColumns {
   static let maxTextLength = 1_024
 
-  /// The server's columns, in the order of ``names``.
-  static let all: [(field: AuditField, isTime: Bool)] = [
-    (.time, true), (.id, false), (.action, false), (.outcome, false), (.trigger, false), (.profile, false), (.roleARN, false),
-    (.roleSessionName, false), (.sourceIdentity, false), (.sourceAccessKeyId, false), (.accessKeyId, false), (.issuedAt, true),
-    (.expiresAt, true), (.requestId, false), (.error, false), (.sessionId, false), (.intentId, false), (.user, false),
-    (.program, false), (.host, false),
-  ]
-  static let names: StaticString = """
-    "time", id, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
-    issued_at, expires_at, request_id, error, session_id, intent_id, user_name, program, host
-    """
+  /// The server's columns.
+  static let all = AuditColumn.all.compactMap { column in
+    column.server.map { name in
+      (field: column.field, name: "\"\(name)\"", isTime: column.isTime)
+    }
+  }
+  static let names = all.map(\.name).joined(separator: ", ")
 
   /// A canonical row, or nothing if it is longer than any valid one: the server's owner controls what the server sends.
   static let form: StaticString = "CASE WHEN octet_length(e.form) > 1048576 THEN '' ELSE e.form END"

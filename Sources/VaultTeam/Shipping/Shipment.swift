@@ -44,20 +44,22 @@ struct Shipment {
 
   /// One statement, and so one transaction: the checkpoints of these rows, and the rows. The server checks row by row that each
   /// follows the one before.
-  static let sql: StaticString = """
-    WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
-    SELECT $1, r.s, r.h, r.t, r.k, r.g FROM unnest($27::bigint[], $28::bytea[], $29::bigint[], $30::bytea[], $31::bytea[]) \
-    AS r (s, h, t, k, g) ON CONFLICT DO NOTHING) \
-    INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, \
-    "time", id, action, outcome, cause, profile, role_arn, role_session_name, source_identity, source_access_key_id, access_key_id, \
-    issued_at, expires_at, request_id, error, session_id, intent_id, user_name, program, host) \
-    SELECT $1, r.s, r.h, r.s - 1, r.p, r.m, r.f, r.c1, r.c2, r.c3, r.c4, r.c5, r.c6, r.c7, r.c8, r.c9, r.c10, r.c11, r.c12, r.c13, r.c14, \
-    r.c15, r.c16, r.c17, r.c18, r.c19, r.c20 \
-    FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::timestamptz[], $8::text[], $9::text[], $10::text[], \
-    $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::timestamptz[], $19::timestamptz[], \
-    $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[]) \
-    AS r (s, h, p, m, f, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, c19, c20)
-    """
+  static let sql = {
+    let own = [("s", "bigint"), ("h", "bytea"), ("p", "bytea"), ("m", "bytea"), ("f", "bytea")]
+    let columns = EventColumns.all.enumerated().map { ("c\($0.offset)", $0.element.isTime ? "timestamptz" : "text") }
+    func unnest(_ arrays: [(name: String, type: String)], from first: Int) -> String {
+      let values = arrays.enumerated().map { "$\(first + $0.offset)::\($0.element.type)[]" }
+      return "unnest(\(values.joined(separator: ", "))) AS r (\(arrays.map(\.name).joined(separator: ", ")))"
+    }
+    let heads = [("s", "bigint"), ("h", "bytea"), ("t", "bigint"), ("k", "bytea"), ("g", "bytea")]
+    return """
+      WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
+      SELECT $1, r.s, r.h, r.t, r.k, r.g FROM \(unnest(heads, from: 2 + own.count + columns.count)) ON CONFLICT DO NOTHING) \
+      INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, \(EventColumns.names)) \
+      SELECT $1, r.s, r.h, r.s - 1, r.p, r.m, r.f, \(columns.map { "r." + $0.0 }.joined(separator: ", ")) \
+      FROM \(unnest(own + columns, from: 2))
+      """
+  }()
 }
 
 /// Checkpoints to be shipped, with one array per column.

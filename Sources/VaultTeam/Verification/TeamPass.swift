@@ -125,7 +125,7 @@ struct TeamPass {
       return "the columns of row \(next) do not say what the row says"
     }
     // Both as the server counts: microseconds.
-    if let received = try row.number(6), let time = try row.number(7),
+    if let received = try row.number(6), let time = fields.number(.time).map(EventColumns.time),
       time > received.addingReportingOverflow(Self.clockSkew * 1_000).partialValue
     {
       ahead = (ahead.count + 1, ahead.count == 0 ? next : ahead.first)

@@ -10,10 +10,13 @@ protocol AuditLineWriter {
   /// Writes the text before the first row.
   func begin(_ exporter: inout ByteBuffer)
   mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer)
+  /// Writes the text after the last row.
+  func end(_ exporter: inout ByteBuffer)
 }
 
 extension AuditLineWriter {
   func begin(_ exporter: inout ByteBuffer) {}
+  func end(_ exporter: inout ByteBuffer) {}
 }
 
 /// `vault audit export`: the log for other programs, one row at a time, whatever its length.
@@ -42,14 +45,20 @@ enum AuditExport {
     let head = arguments.has("whole") ? try bound(&filter, arguments, paths) : nil
     let isTeam = arguments["from"] != nil
     switch format {
-    case "jsonl":
-      let reader = isTeam ? nil : try VaultReader(path: paths.database)
-      let checkpoints = try (reader?.auditCheckpoints() ?? []) + (head.map { [$0] } ?? [])
-      try export(arguments, filter, paths, ExportJSON(vaultId: reader?.vaultId(), checkpoints: checkpoints, proves: !isTeam))
+    case "jsonl": try export(arguments, filter, paths, json(paths, isTeam: isTeam, end: head))
     case "csv": try export(arguments, filter, paths, ExportCSV(isTeam: isTeam))
     case "ocsf": try export(arguments, filter, paths, ExportOCSF())
     default: try export(arguments, filter, paths, ExportCEF())
     }
+  }
+
+  /// JSON Lines that prove themselves, unless they are a team's.
+  ///
+  /// - Parameter end: the checkpoint that ends the file.
+  static func json(_ paths: VaultPaths, isTeam: Bool, end: AuditCheckpoint? = nil) throws -> ExportJSON {
+    if isTeam { return ExportJSON() }
+    let reader = try VaultReader(path: paths.database)
+    return try ExportJSON(vaultId: reader.vaultId(), checkpoints: reader.auditCheckpoints() + (end.map { [$0] } ?? []))
   }
 
   /// Restricts the filter to a part of the log without gaps.
@@ -103,6 +112,7 @@ enum AuditExport {
     if try !TeamSource.forEachLine(arguments, filter, paths, add) {
       try VaultReader(path: paths.database).forEachAuditLine(filter, add)
     }
+    writer.end(&exporter.bytes)
     try exporter.flush()
   }
 }

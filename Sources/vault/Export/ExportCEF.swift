@@ -7,6 +7,18 @@ import VaultModel
 ///
 /// Fields without a key in CEF's dictionary have a custom key, which begins with `vault`.
 struct ExportCEF: AuditLineWriter {
+  private static let mapped: Set<AuditField> = [
+    .id, .sequence, .time, .action, .outcome, .trigger, .user, .uid, .pid, .program, .host, .endpoint, .error, .detail, .profile,
+    .roleARN, .accessKeyId, .sourceAccessKeyId, .requestId, .sessionId, .durationSeconds,
+  ]
+  /// The other columns, each with its key.
+  private static let custom = AuditColumn.all.filter {
+    ($0.part != .proof || $0.field == .intentId) && !mapped.contains($0.field)
+  }
+  .map { column in
+    let name = column.json.description
+    return (key: " vault\(name.prefix(1).uppercased())\(name.dropFirst())=", column: column)
+  }
   private static let header = "CEF:0|vault|vault|\(vaultVersion)|"
 
   func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
@@ -43,19 +55,19 @@ struct ExportCEF: AuditLineWriter {
     text(" cs5Label=requestId cs5=", .requestId, line, &exporter)
     text(" cs6Label=sessionId cs6=", .sessionId, line, &exporter)
     number(" cn2Label=durationSeconds cn2=", .durationSeconds, line, &exporter)
-    text(" vaultRoleSessionName=", .roleSessionName, line, &exporter)
-    text(" vaultSourceIdentity=", .sourceIdentity, line, &exporter)
-    number(" vaultIssuedAt=", .issuedAt, line, &exporter)
-    number(" vaultExpiresAt=", .expiresAt, line, &exporter)
-    if line.number(.mfa) != 0 { exporter.append(" vaultMfa=true") } else { exporter.append(" vaultMfa=false") }
-    text(" vaultReason=", .reason, line, &exporter)
-    text(" vaultIntentId=", .intentId, line, &exporter)
-    text(" vaultExecutable=", .executable, line, &exporter)
-    text(" vaultDirectory=", .directory, line, &exporter)
-    text(" vaultParent=", .parent, line, &exporter)
+    for (key, column) in Self.custom {
+      switch column.kind {
+      case .text: text(key, column.field, line, &exporter)
+      case .number, .time: number(key, column.field, line, &exporter)
+      case .flag:
+        exporter.append(string: key)
+        if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+      case .bytes:
+        exporter.append(string: key)
+        line.withBlob(column.field) { exporter.append(hex: $0) }
+      }
+    }
     if line.isProven { exporter.append(" vaultProven=true") } else { exporter.append(" vaultProven=false") }
-    exporter.append(" vaultHash=")
-    line.withHash { exporter.append(hex: $0) }
     if let origin = line.origin {
       exporter.append(" vaultId=")
       exporter.append(cef: origin.vault, separator: UInt8(ascii: "="))
@@ -68,17 +80,17 @@ struct ExportCEF: AuditLineWriter {
   }
 
   /// An empty value is omitted, as CEF requires.
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func text(_ name: String, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     line.withBytes(field) { bytes in
       guard let bytes, !bytes.isEmpty else { return }
-      exporter.append(name)
+      exporter.append(string: name)
       exporter.append(cef: bytes, separator: UInt8(ascii: "="))
     }
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func number(_ name: String, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     guard let number = line.optionalNumber(field) else { return }
-    exporter.append(name)
+    exporter.append(string: name)
     exporter.append(decimal: number)
   }
 }

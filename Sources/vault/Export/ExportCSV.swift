@@ -2,7 +2,7 @@ import VaultBytes
 import VaultAudit
 import VaultModel
 
-/// Rows as `vault audit --format csv` writes them.
+/// Rows as comma-separated values (RFC 4180).
 struct ExportCSV: AuditLineWriter {
   private var days = DayCache()
   private let isTeam: Bool
@@ -10,28 +10,23 @@ struct ExportCSV: AuditLineWriter {
   /// - Parameter isTeam: adds the origin of each row.
   init(isTeam: Bool) { self.isTeam = isTeam }
 
-  /// In the order of `AuditFormat.columns`.
-  private static let fields: [AuditField] = [
-    .id, .sequence, .time, .action, .outcome, .trigger, .profile, .roleARN, .roleSessionName, .sourceIdentity, .sourceAccessKeyId,
-    .accessKeyId, .issuedAt, .expiresAt, .durationSeconds, .mfa, .requestId, .endpoint, .reason, .user, .uid, .pid, .program,
-    .directory, .host, .executable, .parent, .sessionId, .error, .detail, .hash,
-  ]
+  private static let columns = AuditColumn.all.filter { $0.part != .proof }
 
   func begin(_ exporter: inout ByteBuffer) {
-    exporter.append(string: (AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ","))
-    exporter.append(UInt8(ascii: "\n"))
+    let names = Self.columns.map(\.json.description) + (isTeam ? ["vault", "login", "receivedAt"] : [])
+    exporter.append(string: names.joined(separator: ",") + "\n")
   }
 
   mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
-    for (place, field) in Self.fields.enumerated() {
+    for (place, column) in Self.columns.enumerated() {
       if place > 0 { exporter.append(UInt8(ascii: ",")) }
-      switch field {
-      case .time, .issuedAt, .expiresAt: if let moment = line.optionalNumber(field) { days.append(moment, to: &exporter) }
-      case .sequence, .durationSeconds, .uid, .pid: if let number = line.optionalNumber(field) { self.number(number, &exporter) }
-      case .mfa: if line.number(.mfa) != 0 { exporter.append("true") } else { exporter.append("false") }
-      case .hash: line.withHash { exporter.append(hex: $0) }
-      case .program: line.withShownProgram { exporter.append(cell: $0) }
-      default: line.withBytes(field) { if let bytes = $0 { exporter.append(cell: bytes) } }
+      switch column.kind {
+      case .time: if let moment = line.optionalNumber(column.field) { days.append(moment, to: &exporter) }
+      case .number: if let number = line.optionalNumber(column.field) { self.number(number, &exporter) }
+      case .flag: if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+      case .bytes: line.withBlob(column.field) { exporter.append(hex: $0) }
+      case .text where column.field == .program: line.withShownProgram { exporter.append(cell: $0) }
+      case .text: line.withBytes(column.field) { if let bytes = $0 { exporter.append(cell: bytes) } }
       }
     }
     if let origin = line.origin {

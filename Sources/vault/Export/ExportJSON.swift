@@ -1,65 +1,143 @@
-import VaultBytes
 import VaultAudit
+import VaultBytes
 import VaultModel
 
-/// Rows as JSON Lines, straight from the database's bytes, with the data that `vault audit verify` needs to verify them
-/// (docs/audit-log.md).
+/// Rows as JSON objects, straight from the database's bytes: for reports, or with the data that `vault audit verify` needs to verify
+/// them (docs/audit-log.md).
 struct ExportJSON: AuditLineWriter {
+  /// What follows the fields of the table, besides the origin of a team's row.
+  enum Purpose {
+    /// The network path and the intent's id.
+    case report
+    /// The other hashed fields, the chain and the checkpoints of a vault's log.
+    case proof(vaultId: String, [Int64: AuditCheckpoint])
+  }
+
   private var days = DayCache()
-  private let vaultId: String
-  private let checkpoints: [Int64: AuditCheckpoint]
-  private let proves: Bool
+  private let purpose: Purpose
   /// The previous row; if a row does not follow it directly, the hash of that row's predecessor is written too.
   private var last: Int64?
 
-  /// - Parameters:
-  ///   - checkpoints: the checkpoints; each is written with its row.
-  ///   - proves: rows of a whole team are renumbered, and prove nothing by themselves (`vault audit verify --from`).
-  init(vaultId: String?, checkpoints: [AuditCheckpoint], proves: Bool) {
-    self.proves = proves
-    self.vaultId = vaultId ?? ""
-    self.checkpoints = Dictionary(checkpoints.map { ($0.sequence, $0) }) { $1 }
+  /// A writer for reports. The rows of a whole team are renumbered, and prove nothing by themselves (`vault audit verify --from`).
+  init() { purpose = .report }
+
+  /// A writer for a log that proves itself.
+  ///
+  /// - Parameter checkpoints: each is written with its row.
+  init(vaultId: String?, checkpoints: [AuditCheckpoint]) {
+    purpose = .proof(vaultId: vaultId ?? "", Dictionary(checkpoints.map { ($0.sequence, $0) }) { $1 })
   }
 
+  /// A member of an object: a column, and the text before its value.
+  private struct Member {
+    let key: [UInt8]
+    let field: AuditField
+    let kind: AuditColumn.Kind
+  }
+
+  /// - Parameter isFirst: nothing precedes them in their object.
+  private static func members(isFirst: Bool = false, _ columns: some Collection<AuditColumn>) -> [Member] {
+    columns.enumerated().map { place, column in
+      Member(key: Array("\(isFirst && place == 0 ? "" : ",")\"\(column.json)\":".utf8), field: column.field, kind: column.kind)
+    }
+  }
+
+  private static let beforeRequester = members(isFirst: true, AuditColumn.all.prefix { $0.part == .row })
+  private static let requester = members(isFirst: true, AuditColumn.all.filter { $0.part == .requester })
+  private static let afterRequester = members(
+    AuditColumn.all.dropFirst(beforeRequester.count + requester.count).filter { $0.part == .row })
+  private static let times = AuditColumn.all.filter(\.isTime).map {
+    Member(key: Array(",\"\($0.json)Millis\":".utf8), field: $0.field, kind: .number)
+  }
+  private static let proof = members(AuditColumn.all.filter { $0.part == .proof })
+
   mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
-    text("{\"id\":", .id, line, &exporter)
-    exporter.append(",\"sequence\":")
-    exporter.append(decimal: line.number(.sequence))
-    time(",\"time\":", .time, line, &exporter)
-    text(",\"action\":", .action, line, &exporter)
-    text(",\"outcome\":", .outcome, line, &exporter)
-    text(",\"trigger\":", .trigger, line, &exporter)
-    text(",\"profile\":", .profile, line, &exporter)
-    text(",\"roleArn\":", .roleARN, line, &exporter)
-    text(",\"roleSessionName\":", .roleSessionName, line, &exporter)
-    text(",\"sourceIdentity\":", .sourceIdentity, line, &exporter)
-    text(",\"sourceAccessKeyId\":", .sourceAccessKeyId, line, &exporter)
-    text(",\"accessKeyId\":", .accessKeyId, line, &exporter)
-    time(",\"issuedAt\":", .issuedAt, line, &exporter)
-    time(",\"expiresAt\":", .expiresAt, line, &exporter)
-    number(",\"durationSeconds\":", .durationSeconds, line, &exporter)
-    if line.number(.mfa) != 0 { exporter.append(",\"mfa\":true") } else { exporter.append(",\"mfa\":false") }
-    text(",\"requestId\":", .requestId, line, &exporter)
-    text(",\"endpoint\":", .endpoint, line, &exporter)
-    text(",\"reason\":", .reason, line, &exporter)
-    text(",\"requester\":{\"user\":", .user, line, &exporter)
-    number(",\"uid\":", .uid, line, &exporter)
-    number(",\"pid\":", .pid, line, &exporter)
-    text(",\"program\":", .program, line, &exporter)
-    text(",\"directory\":", .directory, line, &exporter)
-    text(",\"host\":", .host, line, &exporter)
-    text(",\"executable\":", .executable, line, &exporter)
-    text(",\"parent\":", .parent, line, &exporter)
-    if line.isProven { exporter.append(",\"proven\":true") } else { exporter.append(",\"proven\":false") }
-    text("},\"sessionId\":", .sessionId, line, &exporter)
-    text(",\"error\":", .error, line, &exporter)
-    text(",\"detail\":", .detail, line, &exporter)
-    exporter.append(",\"hash\":\"")
-    line.withHash { exporter.append(hex: $0) }
-    exporter.append("\"")
-    if proves { proof(line, &exporter) }
+    object(line, to: &exporter)
+    exporter.append("\n")
+  }
+
+  mutating func object(_ line: AuditRowView, to exporter: inout ByteBuffer) {
+    exporter.append("{")
+    for member in Self.beforeRequester { write(member, of: line, &exporter) }
+    exporter.append(",\"requester\":{")
+    for member in Self.requester { write(member, of: line, &exporter) }
+    if line.isProven { exporter.append(",\"proven\":true}") } else { exporter.append(",\"proven\":false}") }
+    for member in Self.afterRequester { write(member, of: line, &exporter) }
+    switch purpose {
+    case .report: report(line, &exporter)
+    case .proof(let vaultId, let checkpoints): proof(line, vaultId, checkpoints, &exporter)
+    }
     if let origin = line.origin { self.origin(origin, of: line, &exporter) }
-    exporter.append("}\n")
+    exporter.append("}")
+  }
+
+  private mutating func write(_ member: Member, of line: AuditRowView, _ exporter: inout ByteBuffer) {
+    exporter.append(member.key.span.bytes)
+    switch member.kind {
+    case .text:
+      line.withBytes(member.field) { if let bytes = $0 { exporter.append(json: bytes) } else { exporter.append("null") } }
+    case .flag: if line.number(member.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+    case .bytes:
+      exporter.append("\"")
+      line.withBlob(member.field) { exporter.append(hex: $0) }
+      exporter.append("\"")
+    case .number, .time:
+      guard let number = line.optionalNumber(member.field) else { return exporter.append("null") }
+      guard case .time = member.kind else { return exporter.append(decimal: number) }
+      exporter.append("\"")
+      days.append(number, to: &exporter)
+      exporter.append("\"")
+    }
+  }
+
+  private func report(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.field("intentId", line.optionalText(.intentId))
+      guard let network = line.optionalText(.detail).flatMap({ NetworkDetail(detail: $0) }) else { return }
+      writer.key("network")
+      writer.object { writer in
+        writer.field("proxy", network.proxy)
+        writer.field("caBundle", network.caBundle)
+      }
+    }
+    exporter.append(",")
+    writer.buffer.withBytes { exporter.append(UnsafeRawBufferPointer(rebasing: $0[1..<$0.count - 1])) }
+  }
+
+  /// The hashed fields that readers do not need, the chain, the MAC, and this row's checkpoint.
+  private mutating func proof(
+    _ line: AuditRowView, _ vaultId: String, _ checkpoints: [Int64: AuditCheckpoint], _ exporter: inout ByteBuffer
+  ) {
+    // The milliseconds that a time's text omits, unless they are zero.
+    for member in Self.times {
+      guard let moment = line.optionalNumber(member.field), moment % 1_000 != 0 else { continue }
+      exporter.append(member.key.span.bytes)
+      exporter.append(decimal: (moment % 1_000 + 1_000) % 1_000)
+    }
+    let sequence = line.number(.sequence)
+    let follows = last.map { $0 &+ 1 == sequence } ?? false
+    last = sequence
+    for member in Self.proof {
+      switch member.field {
+      case .previousHash: if follows { continue }
+      case .mac: if line.isMissing(.mac) { continue }
+      // A row of the first form does not say so.
+      case .formVersion: if line.isFirstForm { continue }
+      default: break
+      }
+      write(member, of: line, &exporter)
+    }
+    guard let head = checkpoints[sequence] else { return }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.field("vault", vaultId)
+      writer.field("signedAt", head.signedAt.milliseconds)
+      writer.field("publicKey", hex(head.publicKey))
+      writer.field("signature", hex(head.signature))
+    }
+    exporter.append(",\"head\":")
+    writer.buffer.withBytes { exporter.append($0) }
   }
 
   /// The origin of a team's row, as the server reports it.
@@ -80,64 +158,20 @@ struct ExportJSON: AuditLineWriter {
       exporter.append("\",\"datedAhead\":false")
     }
   }
+}
 
-  /// The hashed fields that readers do not need, the chain, the MAC, and this row's checkpoint.
-  private mutating func proof(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    millis(",\"timeMillis\":", .time, line, &exporter)
-    millis(",\"issuedAtMillis\":", .issuedAt, line, &exporter)
-    millis(",\"expiresAtMillis\":", .expiresAt, line, &exporter)
-    text(",\"intentId\":", .intentId, line, &exporter)
-    text(",\"subject\":", .subject, line, &exporter)
-    number(",\"subjectVersion\":", .subjectVersion, line, &exporter)
-    let sequence = line.number(.sequence)
-    if last.map({ $0 &+ 1 != sequence }) ?? true { blob(",\"previousHash\":\"", .previousHash, line, &exporter) }
-    last = sequence
-    blob(",\"mac\":\"", .mac, line, &exporter)
-    guard let head = checkpoints[sequence] else { return }
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.field("vault", vaultId)
-      writer.field("signedAt", head.signedAt.milliseconds)
-      writer.field("publicKey", hex(head.publicKey))
-      writer.field("signature", hex(head.signature))
-    }
-    exporter.append(",\"head\":")
-    writer.buffer.withBytes { exporter.append($0) }
+/// Rows as one array of objects, for reports.
+struct JSONArray: AuditLineWriter {
+  private var rows = ExportJSON()
+  private var isEmpty = true
+
+  func begin(_ exporter: inout ByteBuffer) { exporter.append("[") }
+
+  mutating func write(_ line: AuditRowView, to exporter: inout ByteBuffer) {
+    exporter.append(isEmpty ? "\n" : ",\n")
+    isEmpty = false
+    rows.object(line, to: &exporter)
   }
 
-  /// The milliseconds that a time's text omits; nothing if they are zero.
-  private func millis(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    guard let moment = line.optionalNumber(field), moment % 1_000 != 0 else { return }
-    exporter.append(name)
-    exporter.append(decimal: (moment % 1_000 + 1_000) % 1_000)
-  }
-
-  private func blob(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    line.withBlob(field) { bytes in
-      guard !bytes.isEmpty else { return }
-      exporter.append(name)
-      exporter.append(hex: bytes)
-      exporter.append("\"")
-    }
-  }
-
-  private func text(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    exporter.append(name)
-    line.withBytes(field) { bytes in
-      if let bytes { exporter.append(json: bytes) } else { exporter.append("null") }
-    }
-  }
-
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    exporter.append(name)
-    if let number = line.optionalNumber(field) { exporter.append(decimal: number) } else { exporter.append("null") }
-  }
-
-  private mutating func time(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    exporter.append(name)
-    guard let moment = line.optionalNumber(field) else { return exporter.append("null") }
-    exporter.append(UInt8(ascii: "\""))
-    days.append(moment, to: &exporter)
-    exporter.append(UInt8(ascii: "\""))
-  }
+  func end(_ exporter: inout ByteBuffer) { exporter.append("]\n") }
 }

@@ -119,29 +119,30 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append("\"}")
   }
 
+  private static let mapped: Set<AuditField> = [
+    .id, .sequence, .time, .action, .error, .user, .uid, .pid, .program, .host, .endpoint, .sourceAccessKeyId,
+  ]
+  /// The other columns, each with its key.
+  private static let others = AuditColumn.all.filter { $0.part != .proof && !mapped.contains($0.field) }.map { column in
+    (key: ",\"\(column.sql)\":", column: column)
+  }
+
   private func unmapped(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    text(",\"unmapped\":{\"outcome\":", .outcome, line, orElse: ",\"unmapped\":{\"outcome\":\"\"", &exporter)
-    text(",\"trigger\":", .trigger, line, &exporter)
-    text(",\"profile\":", .profile, line, &exporter)
-    text(",\"role_arn\":", .roleARN, line, &exporter)
-    text(",\"role_session_name\":", .roleSessionName, line, &exporter)
-    text(",\"source_identity\":", .sourceIdentity, line, &exporter)
-    text(",\"session_id\":", .sessionId, line, &exporter)
-    text(",\"access_key_id\":", .accessKeyId, line, &exporter)
-    number(",\"issued_at\":", .issuedAt, line, &exporter)
-    number(",\"expires_at\":", .expiresAt, line, &exporter)
-    number(",\"duration_seconds\":", .durationSeconds, line, &exporter)
-    if line.number(.mfa) != 0 { exporter.append(",\"mfa\":true") } else { exporter.append(",\"mfa\":false") }
-    text(",\"request_id\":", .requestId, line, &exporter)
-    text(",\"reason\":", .reason, line, &exporter)
-    text(",\"detail\":", .detail, line, &exporter)
-    text(",\"executable\":", .executable, line, &exporter)
-    text(",\"directory\":", .directory, line, &exporter)
-    text(",\"parent\":", .parent, line, &exporter)
-    if line.isProven { exporter.append(",\"proven\":true") } else { exporter.append(",\"proven\":false") }
-    exporter.append(",\"hash\":\"")
-    line.withHash { exporter.append(hex: $0) }
-    exporter.append("\"")
+    exporter.append(",\"unmapped\":{")
+    if line.isProven { exporter.append("\"proven\":true") } else { exporter.append("\"proven\":false") }
+    for (key, column) in Self.others {
+      switch column.kind {
+      case .text: text(key, column.field, line, &exporter)
+      case .number, .time: number(key, column.field, line, &exporter)
+      case .flag:
+        exporter.append(string: key)
+        if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+      case .bytes:
+        exporter.append(string: key + "\"")
+        line.withBlob(column.field) { exporter.append(hex: $0) }
+        exporter.append("\"")
+      }
+    }
     if let origin = line.origin {
       exporter.append(",\"vault\":")
       exporter.append(json: origin.vault)
@@ -156,21 +157,21 @@ struct ExportOCSF: AuditLineWriter {
   /// Writes a field that has a value; for a field without one, writes `orElse` alone.
   @discardableResult
   private func text(
-    _ name: StaticString, _ field: AuditField, _ line: AuditRowView, orElse: StaticString = "", _ exporter: inout ByteBuffer
+    _ name: String, _ field: AuditField, _ line: AuditRowView, orElse: String = "", _ exporter: inout ByteBuffer
   ) -> Bool {
     var isThere = false
     line.withBytes(field) { bytes in
-      guard let bytes else { return exporter.append(orElse) }
+      guard let bytes else { return exporter.append(string: orElse) }
       isThere = true
-      exporter.append(name)
+      exporter.append(string: name)
       exporter.append(json: bytes)
     }
     return isThere
   }
 
-  private func number(_ name: StaticString, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func number(_ name: String, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
     guard let number = line.optionalNumber(field) else { return }
-    exporter.append(name)
+    exporter.append(string: name)
     exporter.append(decimal: number)
   }
 }

@@ -36,13 +36,18 @@ enum AuditReport {
     let now = SystemClock().now()
     var filter = try filter(arguments, now: now)
     let isTeam = arguments["from"] != nil
-    var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
-    if format == .jsonl, !follows {
+    if !follows {
+      switch format {
       // As in the export.
-      let reader = isTeam ? nil : try VaultReader(path: paths.database)
-      let writer = try ExportJSON(vaultId: reader?.vaultId(), checkpoints: reader?.auditCheckpoints() ?? [], proves: !isTeam)
-      return try AuditExport.write(arguments, filter, paths, writer)
+      case .jsonl: return try AuditExport.write(arguments, filter, paths, AuditExport.json(paths, isTeam: isTeam))
+      case .csv: return try AuditExport.write(arguments, filter, paths, ExportCSV(isTeam: isTeam))
+      case .json: return try AuditExport.write(arguments, filter, paths, JSONArray())
+      case .table: break
+      }
     }
+    // Of the rows that follow; nil for a table.
+    var lines: (any AuditLineWriter)? = format == .jsonl ? ExportJSON() : format == .csv ? ExportCSV(isTeam: false) : nil
+    var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
     var records: [Shown] = []
     let fetched = try TeamSource.forEachLine(arguments, filter, paths) { line in
       if let record = AuditRecord(line) { records.append((record, TeamOrigin(line))) }
@@ -53,7 +58,10 @@ enum AuditReport {
     // Before the rows are read: rows written meanwhile are shown next.
     var last = try follows ? reader?.lastSequence() ?? 0 : 0
     if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }
-    write(records, format, now, isFirst: true, isTeam: isTeam, &table, &output)
+    var bytes = ByteBuffer()
+    lines?.begin(&bytes)
+    output.write(bytes: bytes.withBytes { Array($0) })
+    write(records, now, &lines, &table, &output)
     if records.isEmpty, !follows, format == .table { Diagnostics.notice("no such row in the audit log") }
     output.flush()
     guard follows, let reader else { return }
@@ -64,7 +72,7 @@ enum AuditReport {
       usleep(250_000)
       filter.after = last
       let more = try reader.auditRecords(filter)
-      write(more.map { ($0, nil) }, format, SystemClock().now(), isFirst: false, isTeam: false, &table, &output)
+      write(more.map { ($0, nil) }, SystemClock().now(), &lines, &table, &output)
       output.flush()
       last = more.last?.sequence ?? last
     }
@@ -115,46 +123,24 @@ enum AuditReport {
   private typealias Shown = (record: AuditRecord, origin: TeamOrigin?)
 
   private static func write(
-    _ records: [Shown], _ format: ReportFormat, _ now: Timestamp, isFirst: Bool, isTeam: Bool, _ table: inout Table,
-    _ output: inout Output
+    _ records: [Shown], _ now: Timestamp, _ lines: inout (any AuditLineWriter)?, _ table: inout Table, _ output: inout Output
   ) {
-    switch format {
-    case .table:
-      for (record, origin) in records {
-        let event = record.event
-        // An impossible time is marked, and the row is sorted by when it was received.
-        let time = ReportCommands.time(record.time, now: now) + (origin?.isAhead == true ? " (ahead)" : "")
-        let login = origin.map { [$0.login + ($0.isEnrolled ? "" : " (not enrolled)")] } ?? []
-        table.add(
-          [time, event.action.rawValue, event.outcome.rawValue, event.profile ?? "-", event.requester.user] + login + [
-            event.requester.shownProgram, event.accessKeyId ?? "-",
-            event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
-          ])
+    var bytes = ByteBuffer()
+    for (record, origin) in records {
+      if lines != nil {
+        lines?.write(AuditRowView(record), to: &bytes)
+        continue
       }
-      table.write(to: &output)
-    case .csv:
-      if isFirst { output.line((AuditFormat.columns + (isTeam ? AuditFormat.teamColumns : [])).joined(separator: ",")) }
-      for (record, origin) in records {
-        output.line(csvRow(AuditFormat.cells(record) + (origin.map { [$0.vault, $0.login, $0.receivedAt.iso8601] } ?? [])))
-      }
-    case .jsonl:
-      var writer = JSONWriter()
-      for (record, origin) in records {
-        AuditFormat.write(record, origin, to: &writer)
-        output.write(bytes: writer.take())
-        output.write("\n")
-        writer = JSONWriter()
-      }
-    case .json:
-      var writer = JSONWriter()
-      writer.array { writer in
-        for (record, origin) in records {
-          writer.newLine()
-          AuditFormat.write(record, origin, to: &writer)
-        }
-      }
-      output.write(bytes: writer.take())
-      output.write("\n")
+      let event = record.event
+      // An impossible time is marked, and the row is sorted by when it was received.
+      let time = ReportCommands.time(record.time, now: now) + (origin?.isAhead == true ? " (ahead)" : "")
+      let login = origin.map { [$0.login + ($0.isEnrolled ? "" : " (not enrolled)")] } ?? []
+      table.add(
+        [time, event.action.rawValue, event.outcome.rawValue, event.profile ?? "-", event.requester.user] + login + [
+          event.requester.shownProgram, event.accessKeyId ?? "-",
+          event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
+        ])
     }
+    if lines == nil { table.write(to: &output) } else { output.write(bytes: bytes.withBytes { Array($0) }) }
   }
 }

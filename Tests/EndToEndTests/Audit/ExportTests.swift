@@ -143,8 +143,8 @@ import Testing
   @Test("times that no clock shows, in a file that somebody wrote to, stop no report", arguments: [Int64.min, Int64.max])
   func hostileTimes(time: Int64) async throws {
     let log = try await GeneratedLog(rows: 100)
-    let copied = "SELECT sequence + 1, 'evt_hostile', \(time), action, 'success', cause, \(time), \(time), mfa, user, uid, pid"
-    let columns = "sequence, id, time, action, outcome, cause, issued_at, expires_at, mfa, user, uid, pid"
+    let copied = "SELECT sequence + 1, 'evt_hostile', \(time), action, 'success', trigger, \(time), \(time), mfa, user, uid, pid"
+    let columns = "sequence, id, time, action, outcome, trigger, issued_at, expires_at, mfa, user, uid, pid"
     let rest = "program, executable, directory, parent, host, previous_hash, hash"
     try await log.change(
       """

@@ -26,6 +26,9 @@ import Testing
     #expect(after.succeeded && after.output.contains("chain intact"), "\(after.output) \(after.errors)")
     let reportAfter = try await vault.mustRun("audit", "export", "--format", "csv")
     #expect(reportAfter.hasPrefix(report) && reportAfter.utf8.count > report.utf8.count)
+    // The agent migrated it: no earlier version opens it any more, and what was there before is kept.
+    let kept = try FileManager.default.contentsOfDirectory(atPath: vault.vaultHome).filter { $0.contains(".before-") }
+    #expect(kept.count == 1)
   }
 
   @Test("an archive and an export of form 2 verify, and with one letter changed they do not")

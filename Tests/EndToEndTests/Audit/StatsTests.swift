@@ -51,8 +51,8 @@ import Testing
     let health = try #require(report["rotation"] as? [[String: Any]])
     let causes = try await log.query(
       """
-      SELECT p.name, sum(a.cause = 'rotation' AND n.issued_at < o.expires_at) AS onTime, sum(a.cause = 'rotation' AND n.issued_at >= o.expires_at) \
-      AS late, sum(a.cause <> 'rotation') AS onRequest FROM session o JOIN session n ON n.id = o.replaced_by JOIN profile p ON p.id = o.profile_id \
+      SELECT p.name, sum(a.trigger = 'rotation' AND n.issued_at < o.expires_at) AS onTime, sum(a.trigger = 'rotation' AND n.issued_at >= o.expires_at) \
+      AS late, sum(a.trigger <> 'rotation') AS onRequest FROM session o JOIN session n ON n.id = o.replaced_by JOIN profile p ON p.id = o.profile_id \
       JOIN audit_event a ON a.session_id = n.id AND a.action <> 'Deliver' AND a.outcome = 'success' GROUP BY 1
       """)
     #expect(!causes.isEmpty)
@@ -61,7 +61,7 @@ import Testing
       for key in ["onTime", "late", "onRequest"] { #expect(found[key] as? Int == row[key] as? Int, "\(row) \(key)") }
     }
     let failed = try await log.query(
-      "SELECT count(*) AS n FROM audit_event WHERE outcome IN ('failure', 'refused') AND cause = 'rotation'")
+      "SELECT count(*) AS n FROM audit_event WHERE outcome IN ('failure', 'refused') AND trigger = 'rotation'")
     #expect(health.reduce(0) { $0 + ($1["failed"] as? Int ?? 0) } == failed[0]["n"] as? Int)
     let unused = try await log.query("SELECT count(*) AS n FROM session WHERE ended_at IS NOT NULL AND deliveries = 0")
     #expect(health.reduce(0) { $0 + ($1["endedUnused"] as? Int ?? 0) } == unused[0]["n"] as? Int)

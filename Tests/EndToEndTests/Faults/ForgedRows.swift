@@ -21,9 +21,10 @@ extension GeneratedLog {
           if sys.argv[4] != "-": last["time"] = int(sys.argv[4])
           form = audit_log.form(last[c] for c in columns[: columns.index("subject_version") + 1])
           previous, head = head, hashlib.blake2b(head + form, digest_size=32).digest()
-          texts = {c: last[c] for c in ("id", "action", "outcome", "cause", "profile", "role_arn", "role_session_name", "source_identity",
+          texts = {c: last[c] for c in ("id", "action", "outcome", "profile", "role_arn", "role_session_name", "source_identity",
               "source_access_key_id", "access_key_id", "request_id", "error", "session_id", "intent_id", "program", "host")}
           texts["user_name"] = last["user"]
+          texts["cause"] = last["trigger"]
           texts = {c: t for c, t in texts.items() if t is not None}
           times = {c: last[c] for c in ("time", "issued_at", "expires_at") if last[c] is not None}
           print(f"INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, "

@@ -50,6 +50,7 @@ import VaultSecrets
     arguments: [
       ("A new identity source", #"instanceCredentials|Ec2InstanceMetadata"|\bInstanceMetadata\b"#),
       ("A new export format", #"\bExportCEF\b"#),
+      ("A new audit field", #"\bsubjectVersion\b"#),
       ("A new command", #"\bConsoleCommand\b|case console = |case \.console:|func console\("#),
     ])
   func lists(heading: String, example: String) throws {

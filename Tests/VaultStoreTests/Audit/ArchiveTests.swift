@@ -160,7 +160,11 @@ import VaultSecrets
     let other = opened.folder.file("other.db")
     try await unpack(file, to: other)
     chmod(other, 0o600)
-    try Tampering.run("DROP TABLE lease; PRAGMA user_version = \(version)", on: other)
+    try Tampering.run(
+      """
+      DROP TABLE lease; DROP TRIGGER audit_event_never_changed; ALTER TABLE audit_event RENAME COLUMN trigger TO cause;
+      ALTER TABLE audit_event DROP COLUMN form_version; PRAGMA user_version = \(version)
+      """, on: other)
     if version < 99 {
       #expect(try AuditChain.verify(VaultReader(archive: other)) == .whole(rows: segment.last))
     } else {

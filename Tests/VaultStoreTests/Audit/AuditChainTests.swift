@@ -40,7 +40,10 @@ import VaultModel
     let numbers = ["time", "issued_at", "expires_at", "duration_seconds", "uid", "pid", "subject_version"]
     let changes =
       texts.map { ($0, "coalesce(\($0), '') || 'x'") } + numbers.map { ($0, "coalesce(\($0), 0) + 1000") }
-      + [("mfa", "1 - mfa"), ("outcome", "'failure'"), ("cause", "'manual'"), ("action", "'Locked'"), ("reason", "''")]
+      + [
+        ("mfa", "1 - mfa"), ("outcome", "'failure'"), ("trigger", "'manual'"), ("form_version", "form_version + 1"),
+        ("action", "'Locked'"), ("reason", "''"),
+      ]
     for (column, value) in changes {
       let copy = TemporaryDirectory()
       try Tampering.copy(opened.path, to: copy.file("vault.db"))

@@ -181,25 +181,26 @@ struct DeferredIndexTests {
     do {
       let old = try Database(path: path, access: .readWrite)
       for number in 1...6 { try Schema.migrate(old, to: number) }
-      let columns = "\(AuditRows.columns)"
       let rows = try Database(path: opened.path, access: .readOnly).prepare("SELECT \(AuditRows.columns) FROM audit_event")
-        .begin().rows {
-          (try AuditRows.read($0), AuditRows.previousHash($0))
-        }
-      let places = Array(repeating: "?", count: 35).joined(separator: ", ")
-      let names = columns.replacingOccurrences(of: ", mac", with: "")
-      let sql = "INSERT INTO audit_event (\(names)) VALUES (\(places))"
-      let insert = try old.prepare(sql)
-      for (record, previous) in rows {
+        .begin()
+      // The columns of then: without a version of the form.
+      let fields = AuditField.allCases.filter { $0 != .formVersion }
+      let names = fields.map { field in
+        AuditTable.name(AuditColumn.all.first { $0.field == field }?.sql.description ?? "", at: 6)
+      }
+      let insert = try old.prepare(
+        "INSERT INTO audit_event (\(names.joined(separator: ", "))) VALUES (\(fields.map { _ in "?" }.joined(separator: ", ")))")
+      while try rows.step() {
         insert.begin()
-        for value in AuditRows.values(record) {
-          switch value {
-          case .none: try insert.bind(nil as Int64?)
-          case .text(let text): try insert.bind(text)
-          case .number(let number): try insert.bind(number)
+        for field in fields {
+          switch rows.type(field.rawValue) {
+          case .null: try insert.bind(nil as Int64?)
+          case .text: try insert.bind(rows.text(field.rawValue))
+          case .integer: try insert.bind(rows.int(field.rawValue))
+          case .other: try insert.bind(rows.blob(field.rawValue))
           }
         }
-        try insert.bind(record.hash).bind(previous).runOnce()
+        try insert.runOnce()
       }
     }
     try compare(VaultReader(path: path))

@@ -136,27 +136,28 @@ import VaultModel
     let opened = try await OpenedStore()
     var rows = ShippedRows()
     let records = try opened.reader().auditRecords(AuditFilter())
-    var values = AuditRows.values(try #require(records.first))
+    let record = try #require(records.first)
+    var values = AuditField.hashed.map { record[$0] }
+    func set(_ field: AuditField, _ value: AuditValue) { values[Int(field.rawValue) - AuditField.unhashed] = value }
     var taken = 0
     func add(_ values: [AuditValue]) {
       var form = CanonicalRow()
-      form.begin(after: [UInt8](repeating: 0, count: 32))
-      for value in values { form.put(value) }
+      form.put(values, after: [UInt8](repeating: 0, count: 32))
       Self.withOrigin { origin in
         form.hash().withUnsafeBytes { rows.take(form.bytes, hash: $0, from: origin) { _ in taken += 1 } }
       }
     }
     add(values)
     #expect(rows.leftOut == 0)
-    values[3] = .text("InventedLater")
+    set(.action, .text("InventedLater"))
     add(values)
-    values[3] = .text("Locked")
-    values[25] = .number(1 << 40)
+    set(.action, .text("Locked"))
+    set(.pid, .number(1 << 40))
     add(values)
-    values[25] = .text("pid")
+    set(.pid, .text("pid"))
     add(values)
-    values[25] = .number(1)
-    values[2] = .text("yesterday")
+    set(.pid, .number(1))
+    set(.time, .text("yesterday"))
     add(values)
     #expect(rows.leftOut == 4 && taken == 1)
   }

@@ -11,7 +11,7 @@ import VaultSecrets
 /// A log that is changed in one place, again and again.
 @Suite struct MutationTests {
   private static let texts = [
-    "id", "action", "outcome", "cause", "profile", "role_arn", "role_session_name", "source_identity", "source_access_key_id",
+    "id", "action", "outcome", "trigger", "profile", "role_arn", "role_session_name", "source_identity", "source_access_key_id",
     "access_key_id", "request_id", "endpoint", "reason", "error", "detail", "session_id", "intent_id", "user", "program",
     "executable", "directory", "parent", "host", "subject",
   ]

@@ -94,7 +94,10 @@ enum ReconcileCommand {
         }
       }
       writer.key("unseen")
-      writer.array { writer in for record in result.unseen { AuditFormat.write(record, to: &writer) } }
+      writer.array { writer in
+        var rows = ExportJSON()
+        for record in result.unseen { writer.value { rows.object(AuditRowView(record), to: &$0) } }
+      }
     }
     output.write(bytes: writer.take())
     output.write("\n")

@@ -1,0 +1,225 @@
+import VaultModel
+
+/// The fields of an audit row: first those that are not hashed, then those of the canonical form, in its order.
+///
+/// A new hashed field goes to the end, with the next version of the form (docs/extending.md).
+public enum AuditField: Int32, Sendable, CaseIterable {
+  case hash, previousHash, mac, formVersion
+  case sequence, id, time, action, outcome, trigger, profile, roleARN, roleSessionName, sourceIdentity, sourceAccessKeyId
+  case accessKeyId, issuedAt, expiresAt, durationSeconds, mfa, requestId, endpoint, reason, error, detail, sessionId, intentId
+  case user, uid, pid, program, executable, directory, parent, host, subject, subjectVersion
+
+  /// The number of fields that are not hashed.
+  static let unhashed = Int(sequence.rawValue)
+  static let hashed = Array(allCases.dropFirst(unhashed))
+}
+
+/// A column of the audit log, by which the table, the canonical form, reports, exports and the team's server name and read a field.
+public struct AuditColumn: Sendable {
+  public enum Kind: Sendable {
+    case text, number, time, flag
+    /// That many bytes.
+    case bytes(Int)
+  }
+
+  /// The part of a row in JSON that has the column. CSV has all but the proof.
+  public enum Part: Sendable { case row, requester, proof }
+
+  public let field: AuditField
+  public let sql: StaticString
+  /// The name in JSON, CSV and syslog.
+  public let json: StaticString
+  public let kind: Kind
+  public let part: Part
+  /// Whether every row has a value.
+  public let isRequired: Bool
+  /// The name of the column that the team's PostgreSQL has for filters and joins; nil if it has none.
+  public let server: StaticString?
+  /// The first version of the canonical form with the field.
+  let form: UInt8
+
+  init(
+    _ field: AuditField, _ sql: StaticString, _ json: StaticString, _ kind: Kind = .text, in part: Part = .row,
+    isRequired: Bool = false,
+    server: StaticString? = nil, form: UInt8 = 2
+  ) {
+    (self.field, self.sql, self.json, self.kind, self.part) = (field, sql, json, kind, part)
+    (self.isRequired, self.server, self.form) = (isRequired, server, form)
+  }
+
+  public var isTime: Bool { if case .time = kind { true } else { false } }
+
+  /// Every column, in the order of reports and exports.
+  public static let all = [
+    AuditColumn(.id, "id", "id", isRequired: true, server: "id"),
+    AuditColumn(.sequence, "sequence", "sequence", .number, isRequired: true),
+    AuditColumn(.time, "time", "time", .time, isRequired: true, server: "time"),
+    AuditColumn(.action, "action", "action", isRequired: true, server: "action"),
+    AuditColumn(.outcome, "outcome", "outcome", isRequired: true, server: "outcome"),
+    // The server keeps the name that laptops with earlier versions know.
+    AuditColumn(.trigger, "trigger", "trigger", isRequired: true, server: "cause"),
+    AuditColumn(.profile, "profile", "profile", server: "profile"),
+    AuditColumn(.roleARN, "role_arn", "roleArn", server: "role_arn"),
+    AuditColumn(.roleSessionName, "role_session_name", "roleSessionName", server: "role_session_name"),
+    AuditColumn(.sourceIdentity, "source_identity", "sourceIdentity", server: "source_identity"),
+    AuditColumn(.sourceAccessKeyId, "source_access_key_id", "sourceAccessKeyId", server: "source_access_key_id"),
+    AuditColumn(.accessKeyId, "access_key_id", "accessKeyId", server: "access_key_id"),
+    AuditColumn(.issuedAt, "issued_at", "issuedAt", .time, server: "issued_at"),
+    AuditColumn(.expiresAt, "expires_at", "expiresAt", .time, server: "expires_at"),
+    AuditColumn(.durationSeconds, "duration_seconds", "durationSeconds", .number),
+    AuditColumn(.mfa, "mfa", "mfa", .flag, isRequired: true),
+    AuditColumn(.requestId, "request_id", "requestId", server: "request_id"),
+    AuditColumn(.endpoint, "endpoint", "endpoint"),
+    AuditColumn(.reason, "reason", "reason"),
+    AuditColumn(.user, "user", "user", in: .requester, isRequired: true, server: "user_name"),
+    AuditColumn(.uid, "uid", "uid", .number, in: .requester, isRequired: true),
+    AuditColumn(.pid, "pid", "pid", .number, in: .requester, isRequired: true),
+    AuditColumn(.program, "program", "program", in: .requester, isRequired: true, server: "program"),
+    AuditColumn(.directory, "directory", "directory", in: .requester, isRequired: true),
+    AuditColumn(.host, "host", "host", in: .requester, isRequired: true, server: "host"),
+    AuditColumn(.executable, "executable", "executable", in: .requester, isRequired: true),
+    AuditColumn(.parent, "parent", "parent", in: .requester, isRequired: true),
+    AuditColumn(.sessionId, "session_id", "sessionId", server: "session_id"),
+    AuditColumn(.error, "error", "error", server: "error"),
+    AuditColumn(.detail, "detail", "detail"),
+    AuditColumn(.hash, "hash", "hash", .bytes(32), isRequired: true),
+    AuditColumn(.intentId, "intent_id", "intentId", in: .proof, server: "intent_id"),
+    AuditColumn(.subject, "subject", "subject", in: .proof),
+    AuditColumn(.subjectVersion, "subject_version", "subjectVersion", .number, in: .proof),
+    AuditColumn(.formVersion, "form_version", "formVersion", .number, in: .proof),
+    AuditColumn(.previousHash, "previous_hash", "previousHash", .bytes(32), in: .proof),
+    AuditColumn(.mac, "mac", "mac", .bytes(32), in: .proof),
+  ]
+}
+
+/// The columns of the audit log in the order of ``AuditField``, and the versions of the canonical form.
+struct AuditTable: Sendable {
+  /// The version that the first logs have.
+  static let firstVersion: UInt8 = 2
+  static let current = AuditTable(
+    AuditColumn.all.sorted { $0.field.rawValue < $1.field.rawValue }.map { (name: $0.sql.description, form: $0.form) })
+
+  private let names: [String]
+  /// The number of hashed columns of each version, from the first on.
+  private let counts: [Int]
+
+  /// - Parameter columns: each with the first version of the form that has it.
+  init(_ columns: [(name: String, form: UInt8)]) {
+    names = columns.map(\.name)
+    let forms = columns.dropFirst(AuditField.unhashed).map(\.form)
+    counts = (Self.firstVersion...(forms.max() ?? Self.firstVersion)).map { version in forms.count { $0 <= version } }
+  }
+
+  /// The version of new rows.
+  var version: UInt8 { Self.firstVersion + UInt8(counts.count - 1) }
+
+  /// The number of columns in a version of the form; nil for an unknown one.
+  func count(of version: Int64) -> Int? {
+    let place = version &- Int64(Self.firstVersion)
+    return place >= 0 && place < counts.count ? counts[Int(place)] : nil
+  }
+
+  /// The columns for a SELECT.
+  ///
+  /// - Parameter schema: the version of the database, whose log may be older than this program.
+  func selection(at schema: Int64 = .max) -> String { names.map { Self.name($0, at: schema) }.joined(separator: ", ") }
+
+  /// The first version of the schema with the columns `trigger` and `form_version`.
+  private static let formsSchema: Int64 = 8
+
+  static func name(_ name: String, at schema: Int64) -> String {
+    guard schema < formsSchema else { return name }
+    return switch name {
+    case "trigger": "cause"
+    case "form_version": String(firstVersion)
+    default: name
+    }
+  }
+}
+
+extension AuditRecord {
+  /// A field's value; none for those that only the chain has.
+  public subscript(field: AuditField) -> AuditValue {
+    let who = event.requester
+    return switch field {
+    case .hash, .previousHash, .mac, .formVersion: .none
+    case .sequence: .number(sequence)
+    case .id: .text(id)
+    case .time: .number(time.milliseconds)
+    case .action: .text(event.action.rawValue)
+    case .outcome: .text(event.outcome.rawValue)
+    case .trigger: .text(event.trigger.rawValue)
+    case .profile: AuditValue(event.profile)
+    case .roleARN: AuditValue(event.roleARN)
+    case .roleSessionName: AuditValue(event.roleSessionName)
+    case .sourceIdentity: AuditValue(event.sourceIdentity)
+    case .sourceAccessKeyId: AuditValue(event.sourceAccessKeyId)
+    case .accessKeyId: AuditValue(event.accessKeyId)
+    case .issuedAt: AuditValue(event.issuedAt?.milliseconds)
+    case .expiresAt: AuditValue(event.expiresAt?.milliseconds)
+    case .durationSeconds: AuditValue(event.durationSeconds.map { Int64($0) })
+    case .mfa: .number(event.mfa ? 1 : 0)
+    case .requestId: AuditValue(event.requestId)
+    case .endpoint: AuditValue(event.endpoint)
+    case .reason: AuditValue(event.reason)
+    case .error: AuditValue(event.error)
+    case .detail: AuditValue(event.detail)
+    case .sessionId: AuditValue(event.sessionId)
+    case .intentId: AuditValue(event.intentId)
+    case .user: .text(who.user)
+    case .uid: .number(Int64(who.uid))
+    case .pid: .number(Int64(who.pid))
+    case .program: .text(who.program)
+    case .executable: .text(who.executable)
+    case .directory: .text(who.directory)
+    case .parent: .text(who.parent)
+    case .host: .text(who.host)
+    case .subject: AuditValue(subject)
+    case .subjectVersion: AuditValue(subjectVersion)
+    }
+  }
+
+  /// A copy of a lent row; nil if it holds a value that no version of the vault writes.
+  public init?(_ row: AuditRowView) {
+    guard let action = AuditAction(rawValue: row.text(.action)), let outcome = AuditOutcome(rawValue: row.text(.outcome)),
+      let trigger = AuditTrigger(rawValue: row.text(.trigger)), let uid = UInt32(exactly: row.number(.uid)),
+      let pid = Int32(exactly: row.number(.pid))
+    else { return nil }
+    let requester = Requester(
+      user: row.text(.user), uid: uid, pid: pid, program: row.text(.program), executable: row.text(.executable),
+      directory: row.text(.directory), parent: row.text(.parent), host: row.text(.host))
+    var event = AuditEvent(
+      action: action, outcome: outcome, trigger: trigger, profile: row.optionalText(.profile), requester: requester)
+    event.roleARN = row.optionalText(.roleARN)
+    event.roleSessionName = row.optionalText(.roleSessionName)
+    event.sourceIdentity = row.optionalText(.sourceIdentity)
+    event.sourceAccessKeyId = row.optionalText(.sourceAccessKeyId)
+    event.accessKeyId = row.optionalText(.accessKeyId)
+    event.issuedAt = row.optionalNumber(.issuedAt).map { Timestamp(stored: $0) }
+    event.expiresAt = row.optionalNumber(.expiresAt).map { Timestamp(stored: $0) }
+    event.durationSeconds = row.optionalNumber(.durationSeconds).map { Int(truncatingIfNeeded: $0) }
+    event.mfa = row.number(.mfa) != 0
+    event.requestId = row.optionalText(.requestId)
+    event.endpoint = row.optionalText(.endpoint)
+    event.reason = row.optionalText(.reason)
+    event.error = row.optionalText(.error)
+    event.detail = row.optionalText(.detail)
+    event.sessionId = row.optionalText(.sessionId)
+    event.intentId = row.optionalText(.intentId)
+    var hash: [UInt8] = []
+    row.withHash { hash = Array($0) }
+    self.init(
+      id: row.text(.id), sequence: row.number(.sequence), time: Timestamp(stored: row.number(.time)), event: event,
+      subject: row.optionalText(.subject), subjectVersion: row.optionalNumber(.subjectVersion), hash: hash)
+  }
+}
+
+/// A value of an audit row.
+public enum AuditValue: Sendable, Hashable {
+  case none
+  case text(String)
+  case number(Int64)
+
+  init(_ text: String?) { self = text.map { .text($0) } ?? .none }
+  init(_ number: Int64?) { self = number.map { .number($0) } ?? .none }
+}
