@@ -6,13 +6,19 @@ public struct AuditRowView {
   private enum Row {
     case stored(Statement)
     case shipped(ShippedRow)
-    case copied(AuditRecord)
+    case copied(Copy)
   }
   private let row: Row
 
   init(_ row: Statement) { self.row = .stored(row) }
   init(_ row: ShippedRow) { self.row = .shipped(row) }
-  public init(_ record: AuditRecord) { row = .copied(record) }
+  public init(_ record: AuditRecord) { row = .copied(Copy(record)) }
+
+  /// A reference, so that a view is small: reports and exports pass it on for every field of a million rows.
+  private final class Copy {
+    let record: AuditRecord
+    init(_ record: AuditRecord) { self.record = record }
+  }
 
   /// The origin of a row in a team's log; nil for a row of this machine.
   public var origin: RowOrigin? { if case .shipped(let row) = row { row.origin } else { nil } }
@@ -23,8 +29,8 @@ public struct AuditRowView {
     switch row {
     case .stored(let row): row.withBytes(field.rawValue, body)
     case .shipped(let row): row.withText(field, body)
-    case .copied(let record):
-      guard case .text(var text) = record[field] else { return body(nil) }
+    case .copied(let copy):
+      guard case .text(var text) = copy.record[field] else { return body(nil) }
       text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
     }
   }
@@ -35,7 +41,7 @@ public struct AuditRowView {
     switch row {
     case .stored(let row): row.withBlob(field.rawValue, body)
     case .shipped(let row): body(field == .hash ? row.hash : UnsafeRawBufferPointer(start: nil, count: 0))
-    case .copied(let record): (field == .hash ? record.hash : []).withUnsafeBytes { body($0) }
+    case .copied(let copy): (field == .hash ? copy.record.hash : []).withUnsafeBytes { body($0) }
     }
   }
 
@@ -73,7 +79,7 @@ public struct AuditRowView {
     switch row {
     case .stored(let row): row.optionalInt(field.rawValue)
     case .shipped(let row): row.number(field)
-    case .copied(let record): if case .number(let number) = record[field] { number } else { nil }
+    case .copied(let copy): if case .number(let number) = copy.record[field] { number } else { nil }
     }
   }
 }

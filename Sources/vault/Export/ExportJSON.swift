@@ -29,16 +29,23 @@ struct ExportJSON: AuditLineWriter {
   }
 
   /// A member of an object: a column, and the text before its value.
-  private struct Member {
-    let key: [UInt8]
+  private struct Member: @unchecked Sendable {
+    /// Lives as long as the process: a million rows would count references to it 37 million times.
+    let key: UnsafeRawBufferPointer
     let field: AuditField
     let kind: AuditColumn.Kind
+
+    init(key: String, _ column: AuditColumn, _ kind: AuditColumn.Kind? = nil) {
+      let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: key.utf8.count, alignment: 1)
+      bytes.copyBytes(from: key.utf8)
+      (self.key, field, self.kind) = (UnsafeRawBufferPointer(bytes), column.field, kind ?? column.kind)
+    }
   }
 
   /// - Parameter isFirst: nothing precedes them in their object.
   private static func members(isFirst: Bool = false, _ columns: some Collection<AuditColumn>) -> [Member] {
     columns.enumerated().map { place, column in
-      Member(key: Array("\(isFirst && place == 0 ? "" : ",")\"\(column.json)\":".utf8), field: column.field, kind: column.kind)
+      Member(key: "\(isFirst && place == 0 ? "" : ",")\"\(column.json)\":", column)
     }
   }
 
@@ -47,7 +54,7 @@ struct ExportJSON: AuditLineWriter {
   private static let afterRequester = members(
     AuditColumn.all.dropFirst(beforeRequester.count + requester.count).filter { $0.part == .row })
   private static let times = AuditColumn.all.filter(\.isTime).map {
-    Member(key: Array(",\"\($0.json)Millis\":".utf8), field: $0.field, kind: .number)
+    Member(key: ",\"\($0.json)Millis\":", $0, .number)
   }
   private static let proof = members(AuditColumn.all.filter { $0.part == .proof })
 
@@ -72,7 +79,7 @@ struct ExportJSON: AuditLineWriter {
   }
 
   private mutating func write(_ member: Member, of line: AuditRowView, _ exporter: inout ByteBuffer) {
-    exporter.append(member.key.span.bytes)
+    exporter.append(member.key)
     switch member.kind {
     case .text:
       line.withBytes(member.field) { if let bytes = $0 { exporter.append(json: bytes) } else { exporter.append("null") } }
@@ -112,7 +119,7 @@ struct ExportJSON: AuditLineWriter {
     // The milliseconds that a time's text omits, unless they are zero.
     for member in Self.times {
       guard let moment = line.optionalNumber(member.field), moment % 1_000 != 0 else { continue }
-      exporter.append(member.key.span.bytes)
+      exporter.append(member.key)
       exporter.append(decimal: (moment % 1_000 + 1_000) % 1_000)
     }
     let sequence = line.number(.sequence)
