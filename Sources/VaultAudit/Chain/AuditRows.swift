@@ -56,7 +56,7 @@ public enum AuditRows {
 
   /// - Throws: `DatabaseError.badRow` for a value that no version of the vault writes.
   public static func read(_ row: Statement) throws -> AuditRecord {
-    guard let record = AuditRecord(AuditRowView(row)) else {
+    guard let record = AuditRecord(StoredRow(row)) else {
       throw DatabaseError.badRow(table: "audit_event", what: "sequence \(row.int(AuditField.sequence.rawValue))")
     }
     return record

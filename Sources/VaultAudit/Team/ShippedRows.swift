@@ -25,23 +25,32 @@ public struct RowOrigin {
 }
 
 /// A row whose columns are in its form; valid until the next row.
-struct ShippedRow {
-  let sequence: Int64
-  let fields: CanonicalRowFields
-  let form: UnsafeRawBufferPointer
-  let hash: UnsafeRawBufferPointer
-  let origin: RowOrigin
+private final class ShippedRow: AuditRowView {
+  private let sequence: Int64
+  private let fields: CanonicalRowFields
+  private let form: UnsafeRawBufferPointer
+  private let hash: UnsafeRawBufferPointer
+  private let source: RowOrigin
 
-  @inline(__always)
-  func withText<Result>(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+  init(
+    sequence: Int64, _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer,
+    from origin: RowOrigin
+  ) {
+    (self.sequence, self.fields, self.form, self.hash, source) = (sequence, fields, form, hash, origin)
+  }
+
+  override var origin: RowOrigin? { source }
+
+  override func withBytes(_ field: AuditField, _ body: (UnsafeRawBufferPointer?) -> Void) {
     guard case .text(let range) = fields[field] else { return body(nil) }
-    return body(UnsafeRawBufferPointer(rebasing: form[range]))
+    body(UnsafeRawBufferPointer(rebasing: form[range]))
   }
 
-  func number(_ field: AuditField) -> Int64? {
-    if field == .sequence { return sequence }
-    return fields.number(field)
+  override func withBlob(_ field: AuditField, _ body: (UnsafeRawBufferPointer) -> Void) {
+    body(field == .hash ? hash : UnsafeRawBufferPointer(start: nil, count: 0))
   }
+
+  override func optionalNumber(_ field: AuditField) -> Int64? { field == .sequence ? sequence : fields.number(field) }
 }
 
 /// Rows from elsewhere, of any number of vaults: nothing in them is trusted. They are renumbered in order of arrival.
@@ -66,7 +75,7 @@ public struct ShippedRows {
       return
     }
     count += 1
-    try body(AuditRowView(ShippedRow(sequence: count, fields: fields, form: form, hash: hash, origin: origin)))
+    try body(ShippedRow(sequence: count, fields, of: form, hash: hash, from: origin))
   }
 
   /// Whether the table of a vault accepts it.

@@ -128,7 +128,7 @@ enum AuditReport {
     var bytes = ByteBuffer()
     for (record, origin) in records {
       if lines != nil {
-        lines?.write(AuditRowView(record), to: &bytes)
+        lines?.write(CopiedRow(record), to: &bytes)
         continue
       }
       let event = record.event

@@ -96,7 +96,7 @@ enum ReconcileCommand {
       writer.key("unseen")
       writer.array { writer in
         var rows = ExportJSON()
-        for record in result.unseen { writer.value { rows.object(AuditRowView(record), to: &$0) } }
+        for record in result.unseen { writer.value { rows.object(CopiedRow(record), to: &$0) } }
       }
     }
     output.write(bytes: writer.take())
