@@ -44,23 +44,23 @@ let package = Package(
     // The scanner keeps a span, so that every look at what is scanned is within bounds.
     module("VaultBytes", settings: [.enableExperimentalFeature("Lifetimes")]),
     module("VaultModel", ["VaultBytes"]),
+    module("VaultConcurrency", ["VaultModel", "CSystem"]),
     module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
-    module("AWSClient", ["VaultBytes", "VaultModel", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
+    module("AWSClient", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultBytes", "VaultModel", "CSQLite"], resources: [.embedInCode("migrations")]),
     module("VaultAudit", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "CSystem", "CZlib"]),
-    module("VaultStore", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "VaultAudit"]),
+    module("VaultStore", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "VaultDatabase", "VaultAudit"]),
     module(
       "VaultTeam", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "VaultAudit", "CPostgreSQL"],
       resources: [.embedInCode("postgresql/vault_audit.sql")]),
-    module("VaultKeys", ["VaultBytes", "VaultModel", "VaultSecrets", "CSecret", "CSystem"]),
+    module("VaultKeys", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "CSecret", "CSystem"]),
     module("VaultWire", ["VaultBytes", "VaultModel", "CSystem"]),
     module(
       "VaultAgent",
       [
-        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultAudit", "VaultStore",
-        "VaultKeys",
-        "VaultWire",
+        "VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultAudit",
+        "VaultStore", "VaultKeys", "VaultWire",
         "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd",
       ]),
 
@@ -87,7 +87,7 @@ let package = Package(
     .target(name: "SimulatorModel", path: "Tests/Support/SimulatorModel", swiftSettings: strict),
     .target(name: "VirtualTime", path: "Tests/Support/VirtualTime", swiftSettings: strict),
     .executableTarget(
-      name: "RotationSimulation", dependencies: ["VaultModel", "AWSClient", "VaultAgent", "VirtualTime"],
+      name: "RotationSimulation", dependencies: ["VaultModel", "VaultConcurrency", "AWSClient", "VaultAgent", "VirtualTime"],
       path: "Tests/Support/RotationSimulation", swiftSettings: strict),
 
     .target(
@@ -98,13 +98,15 @@ let package = Package(
       swiftSettings: strict),
     tests("VaultBytesTests", ["VaultBytes", "TestSupport"]),
     tests("VaultModelTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"]),
+    tests("VaultConcurrencyTests", ["VaultConcurrency", "VaultModel", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
     tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultAudit", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
-    tests("VaultAgentTests", ["VaultAgent", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
+    tests(
+      "VaultAgentTests", ["VaultAgent", "VaultConcurrency", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
@@ -126,8 +128,8 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
 // What a sanitizer is to see, without the programs and their tests, whose build takes longest (scripts/sanitize.sh).
 if Context.environment["VAULT_SANITIZED"] != nil {
   let seen = [
-    "VaultBytesTests", "VaultModelTests", "VaultSecretsTests", "AWSConfigTests", "AWSClientTests", "VaultStoreTests",
-    "VaultAgentTests",
+    "VaultBytesTests", "VaultModelTests", "VaultConcurrencyTests", "VaultSecretsTests", "AWSConfigTests", "AWSClientTests",
+    "VaultStoreTests", "VaultAgentTests",
     "RotationSimulation",
   ]
   package.products = []

@@ -8,7 +8,7 @@
 # must fail under it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tests=${TESTS:-VaultBytesTests VaultModelTests VaultSecretsTests AWSConfigTests AWSClientTests VaultStoreTests VaultAgentTests}
+tests=${TESTS:-VaultBytesTests VaultModelTests VaultConcurrencyTests VaultSecretsTests AWSConfigTests AWSClientTests VaultStoreTests VaultAgentTests}
 agent_tests=${AGENT_TESTS:-EndToEndTests}
 agent_skips='Torture|MemoryTests|ManualTests|HostileFileTests/summaries'
 for name in $(compgen -e | grep -E '^(AWS_|VAULT_(HOME|KEYSTORE|PASSPHRASE)|DBUS_|XDG_|https?_proxy|HTTPS?_PROXY|CURL_CA_BUNDLE)' || true); do

@@ -1,4 +1,5 @@
 import VaultAudit
+import VaultConcurrency
 import VaultDatabase
 import VaultModel
 import VaultSecrets

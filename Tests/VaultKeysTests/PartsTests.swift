@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 import VaultModel
 import VaultSecrets
@@ -32,42 +31,6 @@ extension VaultKeysTests {
           #expect((text.withUnsafeBytes { HexKey.decode($0) } != nil) == digits.contains(character), "\(character) at \(place)")
         }
       }
-    }
-
-    @Test("work runs one after the other in the order in which it came, and its error comes back")
-    func serial() async throws {
-      let thread = SerialThread()
-      let log = Mutex<[Int]>([])
-      for round in 0..<200 {
-        let result = try await thread.run { () -> Result<Int, KeyStoreError> in
-          log.withLock { $0.append(round) }
-          return .success(round)
-        }
-        #expect(result == round)
-      }
-      #expect(log.withLock { $0 } == Array(0..<200))
-      await #expect(throws: KeyStoreError.noService) {
-        try await thread.run { () -> Result<Int, KeyStoreError> in .failure(.noService) }
-      }
-    }
-
-    @Test("work from many tasks at once never overlaps and is all done")
-    func serialUnderLoad() async {
-      let thread = SerialThread()
-      let tally = Tally()
-      await withTaskGroup(of: Void.self) { group in
-        for _ in 0..<500 {
-          group.addTask {
-            await thread.run { () -> Result<Void, Never> in
-              if tally.inside.add(1, ordering: .relaxed).newValue > 1 { tally.overlaps.add(1, ordering: .relaxed) }
-              tally.done.add(1, ordering: .relaxed)
-              tally.inside.subtract(1, ordering: .relaxed)
-              return .success(())
-            }
-          }
-        }
-      }
-      #expect(tally.done.load(ordering: .relaxed) == 500 && tally.overlaps.load(ordering: .relaxed) == 0)
     }
 
     @Test(
@@ -105,10 +68,4 @@ extension VaultKeysTests {
       #expect(Set(table.map { $0.0.message }).count == table.count)
     }
   }
-}
-
-private final class Tally: Sendable {
-  let inside = Atomic(0)
-  let done = Atomic(0)
-  let overlaps = Atomic(0)
 }

@@ -2,6 +2,7 @@ import CCurl
 import Glibc
 import Synchronization
 import VaultBytes
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 

@@ -1,3 +1,4 @@
+import VaultConcurrency
 import VaultModel
 import VaultStore
 

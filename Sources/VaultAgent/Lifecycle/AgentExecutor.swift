@@ -1,4 +1,5 @@
 import Synchronization
+import VaultConcurrency
 import VaultStore
 
 /// Runs all of the agent's tasks on the store's thread, since most of them wait for the store anyway.

@@ -1,5 +1,6 @@
 import CSystem
 import Synchronization
+import VaultConcurrency
 import VaultWire
 
 /// Tells waiting clients every few seconds that the agent is alive. It has its own thread, so it works even while the lane is busy

@@ -1,4 +1,5 @@
 import Synchronization
+import VaultConcurrency
 import VaultDatabase
 import VaultKeys
 import VaultModel

@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import VaultConcurrency
 
 /// Reports when a process ends, by its descriptor (`pidfd_open(2)`), which unlike a process ID is never reused.
 final class ProcessWatch: Sendable {

@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 

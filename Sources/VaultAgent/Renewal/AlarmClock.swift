@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import VaultConcurrency
 import VaultModel
 
 /// The machine's wall clock, with alarms that also fire after a suspend and when the clock is set (`timerfd_create(2)`,

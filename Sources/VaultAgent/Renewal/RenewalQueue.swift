@@ -1,3 +1,4 @@
+import VaultConcurrency
 import VaultModel
 
 /// When each session is due, and which due sessions wait for their endpoint.

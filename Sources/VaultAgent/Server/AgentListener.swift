@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import Synchronization
+import VaultConcurrency
 import VaultDatabase
 import VaultModel
 import VaultStore

@@ -1,4 +1,5 @@
 import Glibc
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 

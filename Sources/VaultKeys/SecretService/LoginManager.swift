@@ -1,6 +1,7 @@
 import CSecret
 import Glibc
 import Synchronization
+import VaultConcurrency
 
 /// Listens to the login manager (logind, org.freedesktop.login1(5)) for locked screens, a machine that goes to sleep, and sessions
 /// that end.

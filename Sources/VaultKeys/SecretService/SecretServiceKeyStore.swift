@@ -1,5 +1,6 @@
 import Synchronization
 import VaultBytes
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 

@@ -1,5 +1,6 @@
 import Glibc
 import VaultAudit
+import VaultConcurrency
 import VaultDatabase
 import VaultModel
 

@@ -1,4 +1,5 @@
 import VaultAgent
+import VaultConcurrency
 import VaultModel
 import VirtualTime
 

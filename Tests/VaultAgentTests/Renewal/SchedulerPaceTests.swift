@@ -1,6 +1,7 @@
 import Synchronization
 import TestSupport
 import Testing
+import VaultConcurrency
 import VaultModel
 import VirtualTime
 

@@ -1,8 +1,7 @@
 import Glibc
 import Synchronization
 import Testing
-
-@testable import AWSClient
+import VaultConcurrency
 
 struct WorkerThreadsTests {
   /// How many are inside, and how many were at most.

@@ -18,7 +18,7 @@ public protocol EventSource: AnyObject, Sendable {
 ///
 /// `@unchecked Sendable`: the mutex and condition are made in `init` and used only through their C functions, and the queue is used
 /// only under the mutex.
-final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
+package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var waiting: [Work] = []
@@ -33,7 +33,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   private var left = 0
 
   /// Runs its jobs on a new thread until ``end()``.
-  init() {
+  package init() {
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(condition, nil)
     let context = Unmanaged.passRetained(self).toOpaque()
@@ -61,7 +61,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     case ofTask(UnownedJob, UnownedTaskExecutor)
   }
 
-  func enqueue(_ job: consuming ExecutorJob) { add(.ofActor(UnownedJob(job))) }
+  package func enqueue(_ job: consuming ExecutorJob) { add(.ofActor(UnownedJob(job))) }
 
   fileprivate func enqueue(_ job: consuming ExecutorJob, for lane: UnownedTaskExecutor) { add(.ofTask(UnownedJob(job), lane)) }
 
@@ -80,7 +80,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   /// Whether other jobs wait for the running one, which asks.
-  var isBusy: Bool {
+  package var isBusy: Bool {
     if left > 0 { return true }
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -96,7 +96,7 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   }
 
   /// Ends the thread once its queue is empty. Jobs queued afterwards never run, so its actor calls this in its own `deinit`.
-  func end() {
+  package func end() {
     pthread_mutex_lock(mutex)
     isEnding = true
     wake()
@@ -146,10 +146,11 @@ final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 
 /// Lets tasks run on the store's own thread, so that a request that only reads and logs a session wakes just one thread.
 public final class StoreExecutor: TaskExecutor {
-  let thread: ThreadExecutor
+  /// The thread.
+  package let thread: ThreadExecutor
 
   /// Whether other jobs on the executor wait for the running one, which asks.
-  var isBusy: Bool { thread.isBusy }
+  package var isBusy: Bool { thread.isBusy }
 
   /// Starts a thread, which lasts as long as the process, unless a store that created it for itself ends it.
   public init() { thread = ThreadExecutor() }

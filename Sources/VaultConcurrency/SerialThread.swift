@@ -4,7 +4,7 @@ import Synchronization
 /// Runs blocking work off the cooperative threads: one item at a time, in order of arrival.
 ///
 /// The thread exists only while there is work, so that an unused store costs nothing and needs no shutdown.
-final class SerialThread: Sendable {
+package final class SerialThread: Sendable {
   private struct State {
     var waiting: [@Sendable () -> Void] = []
     var isRunning = false
@@ -12,8 +12,11 @@ final class SerialThread: Sendable {
 
   private let state = Mutex(State())
 
+  /// Starts no thread until there is work.
+  package init() {}
+
   /// Runs the work and returns its result. The work may block; the task's cancellation does not interrupt it.
-  func run<Value: Sendable, Failure: Error>(
+  package func run<Value: Sendable, Failure: Error>(
     _ work: @escaping @Sendable () -> Result<Value, Failure>
   ) async throws(Failure) -> Value {
     let result = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, Failure>, Never>) in
@@ -23,7 +26,7 @@ final class SerialThread: Sendable {
   }
 
   /// Enqueues work without waiting for it.
-  func begin(_ work: @escaping @Sendable () -> Void) {
+  package func begin(_ work: @escaping @Sendable () -> Void) {
     let mustStart = state.withLock { state in
       state.waiting.append(work)
       defer { state.isRunning = true }

@@ -1,7 +1,6 @@
 import Testing
+import VaultConcurrency
 import VaultModel
-
-@testable import VaultAgent
 
 @Suite struct TokenBucketTests {
   private let start = Timestamp(seconds: 1_795_435_200)

@@ -6,39 +6,39 @@ import VaultModel
 /// good part of an hour, and not in one second by every laptop of a team. Nobody waits for scheduled calls; a program's request is
 /// called at once, and charged here afterwards. An endpoint that throttles halves the rate, and each success restores a part of it
 /// (the SDKs' adaptive mode works in the same way: AWS SDKs and Tools Reference Guide, "Retry behavior").
-struct TokenBucket {
+package struct TokenBucket {
   /// Calls that may be made at once after a quiet time.
-  static let burst = 2.0
+  package static let burst = 2.0
   /// The factor by which it fills faster than its steady state needs.
-  static let haste = 1.25
+  package static let haste = 1.25
   /// Minimum calls per second, for a vault with few sessions.
-  static let least = 1.0 / 30
+  package static let least = 1.0 / 30
   /// The smallest fraction of the rate that throttling leaves.
-  static let smallestShare = 1.0 / 16
+  package static let smallestShare = 1.0 / 16
   /// The fraction of the rate at which a silent endpoint is probed. One answer is enough to find it available, and requests
   /// meanwhile call it as well.
-  static let searching = 1.0 / 2
+  package static let searching = 1.0 / 2
   /// The fraction of the rate that a success restores.
-  static let recovery = 1.0 / 64
+  package static let recovery = 1.0 / 64
 
   /// Calls per second that the endpoint's sessions need in their steady state.
-  private(set) var demand = 0.0
+  package private(set) var demand = 0.0
   /// The fraction of the rate that throttling has left.
-  private(set) var share = 1.0
+  package private(set) var share = 1.0
   private var isDown = false
   /// Negative after calls for requests.
   private var tokens = TokenBucket.burst
   private var filledAt: Timestamp
 
-  init(at now: Timestamp) { filledAt = now }
+  package init(at now: Timestamp) { filledAt = now }
 
   /// Calls per second.
-  var rate: Double { max(Self.least, demand * Self.haste) * share * (isDown ? Self.searching : 1) }
+  package var rate: Double { max(Self.least, demand * Self.haste) * share * (isDown ? Self.searching : 1) }
 
   /// Takes a token for a call.
   ///
   /// - Returns: whether there was one.
-  mutating func take(at now: Timestamp) -> Bool {
+  package mutating func take(at now: Timestamp) -> Bool {
     fill(at: now)
     guard tokens >= 1 else { return false }
     tokens -= 1
@@ -46,39 +46,39 @@ struct TokenBucket {
   }
 
   /// When the next token is available, if none is taken until then.
-  mutating func nextToken(at now: Timestamp) -> Timestamp {
+  package mutating func nextToken(at now: Timestamp) -> Timestamp {
     fill(at: now)
     guard tokens < 1 else { return now }
     return now.adding(milliseconds: Int64(((1 - tokens) / rate * 1_000).rounded(.up)))
   }
 
   /// Charges calls that did not wait. The debt is limited, so that the schedule is only delayed.
-  mutating func charge(_ calls: Int, at now: Timestamp) {
+  package mutating func charge(_ calls: Int, at now: Timestamp) {
     fill(at: now)
     tokens = max(-Self.burst, tokens - Double(calls))
   }
 
   /// The endpoint throttled a call.
-  mutating func slowDown(at now: Timestamp) {
+  package mutating func slowDown(at now: Timestamp) {
     fill(at: now)
     share = max(Self.smallestShare, share / 2)
     tokens = min(tokens, 0)
   }
 
   /// The endpoint is silent, or answers again.
-  mutating func setDown(_ down: Bool, at now: Timestamp) {
+  package mutating func setDown(_ down: Bool, at now: Timestamp) {
     fill(at: now)
     isDown = down
   }
 
   /// The endpoint answered a call.
-  mutating func recover(at now: Timestamp) {
+  package mutating func recover(at now: Timestamp) {
     fill(at: now)
     share = min(1, share + Self.recovery)
   }
 
   /// The endpoint's sessions need this many calls per second more, or fewer.
-  mutating func change(demand change: Double, at now: Timestamp) {
+  package mutating func change(demand change: Double, at now: Timestamp) {
     fill(at: now)
     demand = max(0, demand + change)
   }

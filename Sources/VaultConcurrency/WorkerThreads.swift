@@ -5,7 +5,7 @@ import Glibc
 /// Work beyond the number of threads waits in order.
 ///
 /// `@unchecked Sendable`: `waiting`, `threads` and `idle` are used only while `mutex` is held; the two pointers never change.
-final class WorkerThreads: @unchecked Sendable {
+package final class WorkerThreads: @unchecked Sendable {
   private let most: Int
   private let idleSeconds: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -17,7 +17,7 @@ final class WorkerThreads: @unchecked Sendable {
   /// - Parameters:
   ///   - most: the maximum number of threads.
   ///   - idleSeconds: how long a thread waits for more work before it ends.
-  init(most: Int, idleSeconds: Int) {
+  package init(most: Int, idleSeconds: Int) {
     self.most = most
     self.idleSeconds = idleSeconds
     pthread_mutex_init(mutex, nil)
@@ -33,7 +33,7 @@ final class WorkerThreads: @unchecked Sendable {
   }
 
   /// The current number of threads.
-  var count: Int {
+  package var count: Int {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     return threads
@@ -42,7 +42,7 @@ final class WorkerThreads: @unchecked Sendable {
   /// Runs `work` on one of the threads.
   ///
   /// - Returns: false if no thread at all could be started; `work` is then not run.
-  func run(_ work: @escaping @Sendable () -> Void) -> Bool {
+  package func run(_ work: @escaping @Sendable () -> Void) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     if idle <= waiting.count, threads < most {
