@@ -71,7 +71,9 @@ let package = Package(
       ],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
-      name: "vaultd", dependencies: ["VaultModel", "VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict),
+      name: "vaultd", dependencies: ["VaultModel", "VaultAgent", "CSystem", "CWipingHeap"], swiftSettings: strict,
+      // Bound when it starts: a first call would leave pieces of secrets on a stack (docs/decisions/0010-wiping-heap.md).
+      linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
     .executableTarget(name: "vault-team", dependencies: ["VaultTeam"], swiftSettings: strict),
     .executableTarget(
       name: "STSSimulator", dependencies: ["VaultBytes", "VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"],
