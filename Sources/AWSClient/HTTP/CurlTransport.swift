@@ -29,13 +29,11 @@ public final class CurlTransport: HTTPTransport {
   }
 
   private let limits: Limits
-  private let threads: WorkerThreads
+  /// One transfer per thread.
+  private let transfers = BlockingQueue(width: 8)
   private let idle = Mutex<[EasyHandle]>([])
 
-  public init(limits: Limits = .standard) {
-    self.limits = limits
-    threads = WorkerThreads(most: 8, idleSeconds: 30)
-  }
+  public init(limits: Limits = .standard) { self.limits = limits }
 
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
     guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
@@ -46,14 +44,10 @@ public final class CurlTransport: HTTPTransport {
     guard curlIsReady else { throw .cannotStart }
     let transfer = Transfer(request: request, address: address, limits: limits)
     let result = await withTaskCancellationHandler {
-      await withCheckedContinuation { (done: CheckedContinuation<Result<HTTPResponse, TransportError>, Never>) in
-        let isTaken = threads.run { [self] in
-          let handle = idle.withLock { $0.popLast() } ?? EasyHandle()
-          let result = transfer.perform(on: handle)
-          idle.withLock { $0.append(handle) }
-          done.resume(returning: result)
-        }
-        if !isTaken { done.resume(returning: .failure(.cannotStart)) }
+      await transfers.run { [self] in
+        let handle = idle.withLock { $0.popLast() } ?? EasyHandle()
+        defer { idle.withLock { $0.append(handle) } }
+        return transfer.perform(on: handle)
       }
     } onCancel: {
       transfer.cancel()

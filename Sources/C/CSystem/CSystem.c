@@ -106,6 +106,8 @@ int sys_open_standard(void) {
 
 int sys_set_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
+void sys_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
 int sys_forbid_core(void) {
   struct rlimit none = {0, 0};
   return setrlimit(RLIMIT_CORE, &none);

@@ -98,7 +98,7 @@ actor AuditExporter {
     if confirms {
       await settle()
     } else {
-      let outcome = await Thread.run { [link] in Result { try link.check() } }
+      let outcome = await BlockingPool.shared.run { [link] in Result { try link.check() } }
       switch outcome {
       case _ where isSending: break
       case .success(let isOpen): if !isOpen { connectedAt = position }
@@ -118,7 +118,7 @@ actor AuditExporter {
         AgentLog.write(
           "audit_\(target.name): rows \(position + 1) to \(first.sequence - 1) were archived before they could be sent")
       }
-      let outcome = await Thread.run { [link] in link.send(rows) }
+      let outcome = await BlockingPool.shared.run { [link] in link.send(rows) }
       if outcome.isNew { connectedAt = position }
       if outcome.sent > 0 { position = rows[outcome.sent - 1].sequence }
       if let failure = outcome.failure {
@@ -147,7 +147,7 @@ actor AuditExporter {
 
   /// Ends the stream, in order to learn whether its rows have arrived.
   private func confirm() async {
-    let outcome = await Thread.run { [link] in Result { try link.confirm() } }
+    let outcome = await BlockingPool.shared.run { [link] in Result { try link.confirm() } }
     switch outcome {
     case .success(true): connectedAt = position
     case .success(false), .success(nil):

@@ -5,7 +5,7 @@ import VaultStore
 /// Runs all of the agent's tasks on the store's thread, since most of them wait for the store anyway.
 ///
 /// On libdispatch's threads they would cost memory and a context switch per hop, and libdispatch's monitor wakes up every second
-/// for good. Blocking work has its own thread (``Thread/run(_:)``).
+/// for good. Blocking work is done by the ``BlockingPool``.
 enum AgentExecutor {
   private static let lane = Mutex<StoreExecutor?>(nil)
 

@@ -23,7 +23,7 @@ final class Heartbeat: Sendable {
     timer = sys_timer_create()
     guard timer >= 0 else { throw .system(what: "make a timer", code: sys_errno()) }
     // It lives as long as the agent.
-    Thread.detach { [self] in run() }
+    _ = BlockingPool.shared.begin { [self] in run() }
   }
 
   func began(_ connection: ClientConnection) {

@@ -30,7 +30,7 @@ final class ProcessWatch: Sendable {
     event.events = EPOLLIN.rawValue | EPOLLONESHOT.rawValue
     event.data.fd = process
     epoll_ctl(poller, EPOLL_CTL_ADD, process, &event)
-    if starts { Thread.detach { [self] in run() } }
+    if starts { _ = BlockingPool.shared.begin { [self] in run() } }
   }
 
   private func run() {

@@ -49,8 +49,8 @@ struct ProgramRunner: Sendable {
     complain: @escaping @Sendable (String) -> Void
   ) async throws -> SecretBytes {
     let limit = limit
-    // One thread per program: it waits for the program, and programs are few.
-    let result = await Thread.run { Result { try Self.wait(words, setting, environment, chain, limit) } }
+    // A thread per program: it waits for the program, and programs are few.
+    let result = await BlockingPool.shared.run { Result { try Self.wait(words, setting, environment, chain, limit) } }
     let (output, errors) = try result.get()
     for line in errors.split(separator: "\n").prefix(20) {
       // Most programs print their name themselves.

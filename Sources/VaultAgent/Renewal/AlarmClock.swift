@@ -39,7 +39,7 @@ final class AlarmClock: WallClock {
           state.sleepers[id] = Sleeper(moment: moment, wake: wake)
           if !state.isWatched {
             state.isWatched = true
-            Thread.detach { [self] in watch() }
+            _ = BlockingPool.shared.begin { [self] in watch() }
           }
           return false
         }

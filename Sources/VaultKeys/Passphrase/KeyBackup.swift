@@ -30,10 +30,7 @@ public struct KeyBackup: Sendable {
   /// - Throws: `wrongPassphrase`, `noMemory`.
   public func open(passphrase: SecretBytes) async throws(KeyStoreError) -> SecretBytes {
     let file = try file()
-    let opening = await SerialThread().run { () -> Result<KeyFile.Opening, Never> in
-      .success(file.open(passphrase: passphrase, vaultId: vaultId))
-    }
-    switch opening {
+    switch await BlockingPool.shared.run({ file.open(passphrase: passphrase, vaultId: vaultId) }) {
     case .key(let key): return key
     case .wrongPassphrase: throw .wrongPassphrase(path: path)
     case .noMemory: throw .noMemory(bytes: Int(file.cost.kibibytes) << 10)
@@ -64,7 +61,7 @@ public struct KeyBackup: Sendable {
     // Checked before a second is spent on the key derivation.
     guard try !PrivateFile.exists(path) else { throw .fileExists(path: path) }
     let cost = PassphraseCost.moderate
-    try await SerialThread().run { () -> Result<Void, KeyStoreError> in
+    try await BlockingPool.shared.run { () -> Result<Void, KeyStoreError> in
       guard let file = KeyFile(sealing: key, passphrase: passphrase, vaultId: vaultId, keyId: id, cost: cost) else {
         return .failure(.noMemory(bytes: Int(cost.kibibytes) << 10))
       }
@@ -77,7 +74,7 @@ public struct KeyBackup: Sendable {
       } catch {
         return .failure(error)
       }
-    }
+    }.get()
   }
 }
 

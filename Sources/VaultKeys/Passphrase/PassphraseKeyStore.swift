@@ -19,7 +19,7 @@ public struct PassphraseKeyStore: KeyStore {
   private let directory: String
   private let cost: PassphraseCost
   private let passphrase: @Sendable (PassphraseRequest) async throws -> SecretBytes
-  private let thread = SerialThread()
+  private let queue = BlockingQueue()
 
   /// - Parameters:
   ///   - vaultId: the vault; another vault's file is not opened.
@@ -139,9 +139,9 @@ public struct PassphraseKeyStore: KeyStore {
   private func off<Value: Sendable>(_ work: @escaping @Sendable () throws(KeyStoreError) -> Value) async throws(KeyStoreError)
     -> Value
   {
-    try await thread.run { () -> Result<Value, KeyStoreError> in
+    try await queue.run { () -> Result<Value, KeyStoreError> in
       do throws(KeyStoreError) { return .success(try work()) } catch { return .failure(error) }
-    }
+    }.get()
   }
 
   private func exists(_ id: KeyID) async throws(KeyStoreError) -> Bool {

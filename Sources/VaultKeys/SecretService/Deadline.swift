@@ -1,7 +1,8 @@
 import CSecret
 import Glibc
+import VaultConcurrency
 
-/// Cancels operations that wait on ``cancellable`` after a timeout, from its own thread.
+/// Cancels operations that wait on ``cancellable`` after a timeout, from a thread of the pool.
 ///
 /// Some of GLib's calls take a timeout, but connecting to a bus and starting a proxy do not; cancelling ends them all.
 ///
@@ -38,24 +39,13 @@ final class Deadline: @unchecked Sendable {
   static func within<Result, Failure: Error>(seconds: Int, _ body: (Deadline) throws(Failure) -> Result) throws(Failure) -> Result
   {
     let deadline = Deadline(seconds: seconds)
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<Deadline>.fromOpaque(context).takeUnretainedValue().watch()
-        return nil
-      }, Unmanaged.passUnretained(deadline).toOpaque())
     // Without a watching thread, no work is started, since it might never end.
-    guard status == 0 else {
+    guard BlockingPool.shared.begin({ deadline.watch() }) else {
       deadline.isPassed = true
       g_cancellable_cancel(deadline.cancellable)
       return try body(deadline)
     }
-    defer {
-      deadline.locked { deadline.isOver = true }
-      pthread_join(thread, nil)
-    }
+    defer { deadline.locked { deadline.isOver = true } }
     return try body(deadline)
   }
 

@@ -6,7 +6,7 @@ import VaultConcurrency
 /// Listens to the login manager (logind, org.freedesktop.login1(5)) for locked screens, a machine that goes to sleep, and sessions
 /// that end.
 ///
-/// It listens on its own thread and reconnects if the bus is lost; without a login manager no event ever arrives.
+/// It keeps a thread of the pool while it listens, and reconnects if the bus is lost; without a login manager no event ever arrives.
 public final class LoginManager: Sendable {
   public enum Event: Sendable, Hashable { case screenLocked, screenUnlocked, suspending, loggedOut }
 
@@ -19,7 +19,8 @@ public final class LoginManager: Sendable {
   ///   - onEvent: called on the listening thread.
   public init(address: String, onEvent: @escaping @Sendable (Event) -> Void) {
     let thread = Listening(address: address, onEvent: onEvent, isOver: { [weak self] in self?.isOver.withLock { $0 } ?? true })
-    SerialThread().begin { thread.run() }
+    let isBegun = BlockingPool.shared.begin { thread.run() }
+    precondition(isBegun, "cannot make a thread")
   }
 
   deinit { isOver.withLock { $0 = true } }

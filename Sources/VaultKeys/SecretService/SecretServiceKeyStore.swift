@@ -18,7 +18,7 @@ public struct SecretServiceKeyStore: KeyStore {
   /// The bus that has the keyring, once found.
   private let working = WorkingBus()
   private let timeouts: SecretServiceConnection.Timeouts
-  private let thread = SerialThread()
+  private let queue = BlockingQueue()
   private let kept = KeptConnection()
 
   /// - Parameters:
@@ -151,7 +151,7 @@ public struct SecretServiceKeyStore: KeyStore {
     at address: String, _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
     let (timeouts, kept) = (timeouts, kept)
-    return try await thread.run { () -> Result<Value, KeyStoreError> in
+    return try await queue.run { () -> Result<Value, KeyStoreError> in
       Deadline.within(seconds: timeouts.answer) { deadline in
         for _ in 1...3 {
           let isUsed = kept.has(address)
@@ -177,7 +177,7 @@ public struct SecretServiceKeyStore: KeyStore {
         }
         return .failure(.other("the service ended during the call"))
       }
-    }
+    }.get()
   }
 
   /// The key, after unlocking as needed; nil only if it is certainly missing.
@@ -244,7 +244,7 @@ public struct SecretServiceKeyStore: KeyStore {
 
 /// The connection that is kept between operations.
 ///
-/// `@unchecked Sendable`: it is accessed only by the operations on a key store's ``SerialThread``, one at a time.
+/// `@unchecked Sendable`: it is accessed only by the operations on a key store's ``BlockingQueue``, one at a time.
 private final class KeptConnection: @unchecked Sendable {
   private var kept: (address: String, connection: SecretServiceConnection)?
 

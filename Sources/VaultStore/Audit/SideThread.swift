@@ -4,12 +4,10 @@ import VaultConcurrency
 import VaultDatabase
 import VaultModel
 
-/// A thread beside the store's executor, for work that takes seconds; it ends with the last reference.
+/// Work beside the store's executor that takes seconds.
 actor SideThread {
-  private let executor = ThreadExecutor()
+  private let executor = BlockingQueue()
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-
-  deinit { executor.end() }
 
   /// Leaves the executor to others for a moment, at least until its queue is empty.
   func pause(microseconds: UInt32) { usleep(microseconds) }

@@ -38,6 +38,9 @@ int sys_open_standard(void);
 /// Forbids ptrace, /proc/PID/mem and core dumps of this process (prctl(2), PR_SET_DUMPABLE); exec resets it.
 int sys_set_not_dumpable(void);
 
+/// Names the calling thread, in 15 bytes at most; threads that it makes inherit the name (PR_SET_NAME).
+void sys_name_thread(const char *name);
+
 /// No core file, whatever the limits were.
 int sys_forbid_core(void);
 

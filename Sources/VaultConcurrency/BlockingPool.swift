@@ -1,11 +1,17 @@
+import CSystem
 import Glibc
 
-/// A small pool of threads for blocking work: started on demand, ended after a time without work.
+/// Threads for work that blocks: started when there is work, reused, and ended after a time without any.
 ///
 /// Work beyond the number of threads waits in order.
 ///
 /// `@unchecked Sendable`: `waiting`, `threads` and `idle` are used only while `mutex` is held; the two pointers never change.
-package final class WorkerThreads: @unchecked Sendable {
+package final class BlockingPool: @unchecked Sendable {
+  /// The process's pool. Programs may wait for one another, each on a thread, so it has room for as many as the agent has clients.
+  package static let shared = BlockingPool(most: 1_024, idleSeconds: 5)
+  /// As `/proc/PID/task/TID/comm` shows it, also for a thread that a library makes in turn (a resolver's).
+  package static let threadName = "blocking"
+
   private let most: Int
   private let idleSeconds: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -39,10 +45,10 @@ package final class WorkerThreads: @unchecked Sendable {
     return threads
   }
 
-  /// Runs `work` on one of the threads.
+  /// Runs `work` on one of the threads, without waiting for it.
   ///
   /// - Returns: false if no thread at all could be started; `work` is then not run.
-  package func run(_ work: @escaping @Sendable () -> Void) -> Bool {
+  package func begin(_ work: @escaping @Sendable () -> Void) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     if idle <= waiting.count, threads < most {
@@ -53,13 +59,21 @@ package final class WorkerThreads: @unchecked Sendable {
     return true
   }
 
+  /// The result of `work`, which may block and is not interrupted by the task's cancellation.
+  package func run<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { done in
+      // Without a thread: blocking the caller's is slow, but never answering would be wrong.
+      if !begin({ done.resume(returning: work()) }) { done.resume(returning: work()) }
+    }
+  }
+
   private func start() -> Bool {
     var thread = pthread_t()
     let me = Unmanaged.passRetained(self)
     let status = pthread_create(
       &thread, nil,
       { context in
-        if let context { Unmanaged<WorkerThreads>.fromOpaque(context).takeRetainedValue().serve() }
+        if let context { Unmanaged<BlockingPool>.fromOpaque(context).takeRetainedValue().serve() }
         return nil
       }, me.toOpaque())
     guard status == 0 else {
@@ -71,6 +85,7 @@ package final class WorkerThreads: @unchecked Sendable {
   }
 
   private func serve() {
+    sys_name_thread(Self.threadName)
     while let work = next() { work() }
   }
 

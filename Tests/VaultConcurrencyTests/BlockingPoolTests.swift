@@ -1,0 +1,65 @@
+import Glibc
+import Synchronization
+import Testing
+import VaultConcurrency
+
+/// How many are inside, how many were at most, and how many came.
+final class Gauge: Sendable {
+  private let state = Mutex((now: 0, most: 0, all: 0))
+  var most: Int { state.withLock { $0.most } }
+  var all: Int { state.withLock { $0.all } }
+
+  func enter() { state.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1), $0.all + 1) } }
+  func leave() { state.withLock { $0.now -= 1 } }
+}
+
+@Suite struct BlockingPoolTests {
+  @Test("no more work is done at once than there may be threads, and all of it is done")
+  func bound() async {
+    let threads = BlockingPool(most: 3, idleSeconds: 600)
+    let gauge = Gauge()
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<200 {
+        group.addTask {
+          await withCheckedContinuation { done in
+            let isTaken = threads.begin {
+              gauge.enter()
+              sched_yield()
+              gauge.leave()
+              done.resume()
+            }
+            #expect(isTaken)
+          }
+        }
+      }
+    }
+    #expect(gauge.most <= 3)
+    #expect((1...3).contains(threads.count))
+  }
+
+  @Test("a thread without work ends, and a new one is made for new work", .timeLimit(.minutes(1)))
+  func idle() async {
+    let threads = BlockingPool(most: 2, idleSeconds: 0)
+    for _ in 0..<3 {
+      await withCheckedContinuation { done in #expect(threads.begin { done.resume() }) }
+      while threads.count > 0 { await Task.yield() }
+    }
+  }
+
+  @Test("work that waits for other work gets it, since it is given a thread of its own")
+  func waiting() async {
+    let threads = BlockingPool(most: 64, idleSeconds: 0)
+    let gauge = Gauge()
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<32 {
+        group.addTask {
+          await threads.run {
+            gauge.enter()
+            while gauge.all < 32 { sched_yield() }
+          }
+        }
+      }
+    }
+    #expect(gauge.all == 32)
+  }
+}
