@@ -100,7 +100,7 @@ let package = Package(
       swiftSettings: strict),
     tests("VaultBytesTests", ["VaultBytes", "TestSupport"]),
     tests("VaultModelTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"]),
-    tests("VaultConcurrencyTests", ["VaultConcurrency", "VaultModel", "TestSupport"]),
+    tests("VaultConcurrencyTests", ["VaultConcurrency", "VaultModel", "CSystem", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
     tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),

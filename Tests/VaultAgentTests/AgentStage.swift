@@ -46,7 +46,7 @@ struct AgentStage {
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     broker = Broker(
-      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, watch: try ProcessWatch(),
+      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: store.lane.loop,
       files: CredentialFiles(clock: clock), agent: Self.me, clock: clock)
     let key = Credential(
       accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: SecretBytes("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

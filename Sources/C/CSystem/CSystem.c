@@ -26,6 +26,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -289,26 +290,32 @@ int sys_spawn(const char *program, char *const arguments[], char *const environm
   return code == 0 ? child : -code;
 }
 
-int sys_alarm_create(void) { return timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC); }
+int sys_timer_create(int is_wall) {
+  return timerfd_create(is_wall ? CLOCK_REALTIME : CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+}
 
-int sys_alarm_set(int alarm, int64_t milliseconds) {
-  // Zero would switch it off; the first millisecond of 1970 has passed just the same.
+int sys_timer_set(int timer, int is_wall, int64_t milliseconds) {
+  // Zero would switch it off; the first millisecond has passed just the same.
   int64_t moment = milliseconds > 0 ? milliseconds : 1;
   struct itimerspec when = {{0, 0}, {moment / 1000, (moment % 1000) * 1000000}};
-  return timerfd_settime(alarm, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+  return timerfd_settime(timer, TFD_TIMER_ABSTIME | (is_wall ? TFD_TIMER_CANCEL_ON_SET : 0), &when, NULL);
 }
 
-int sys_timer_create(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); }
-
-int sys_timer_set(int timer, int64_t milliseconds) {
-  struct itimerspec when = {{0, 0}, {milliseconds / 1000, (milliseconds % 1000) * 1000000}};
-  return timerfd_settime(timer, 0, &when, NULL);
-}
-
-int sys_alarm_wait(int alarm) {
+void sys_timer_clear(int timer) {
   uint64_t times;
-  ssize_t got = read(alarm, &times, sizeof times);
-  return got == sizeof times || errno == ECANCELED || errno == EINTR ? 0 : -1;
+  (void)!read(timer, &times, sizeof times);
+}
+
+int sys_signals_open(const int32_t *signals, int count) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int32_t sys_signal_next(int descriptor) {
+  struct signalfd_siginfo signal;
+  return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int32_t)signal.ssi_signo : 0;
 }
 
 int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port) {

@@ -12,11 +12,10 @@ enum AgentExecutor {
   /// Nil, for the standard executor, unless an agent is running in this process.
   static var current: (any TaskExecutor)? { lane.withLock { $0 } }
 
+  /// Makes it the executor of every task of this process. A thread must run it.
   static func begin() -> StoreExecutor {
-    lane.withLock { lane in
-      let begun = lane ?? StoreExecutor()
-      lane = begun
-      return begun
-    }
+    let begun = StoreExecutor(isRunByCaller: ())
+    lane.withLock { $0 = begun }
+    return begun
   }
 }

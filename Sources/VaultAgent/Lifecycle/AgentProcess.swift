@@ -2,6 +2,7 @@ import AWSClient
 import CSystem
 import Glibc
 import VaultBytes
+import VaultConcurrency
 import VaultDatabase
 import VaultKeys
 import VaultModel
@@ -15,17 +16,22 @@ public struct AgentProcess: Sendable {
   private let environment: [String: String]
   private let readyDescriptor: Int32?
   private let shutdown: ShutdownSignal
+  private let lane: StoreExecutor
 
-  /// Runs the agent: the main thread waits for signals, everything else runs in tasks.
+  /// Runs the agent: the main thread is its executor's, on which every task runs.
   ///
   /// - Parameter readyDescriptor: where to report that the agent is listening, or why it is not.
   public static func main(readyDescriptor: Int32?) -> Never {
     ShutdownSignal.blockSignals()
     let shutdown = ShutdownSignal()
+    let lane = AgentExecutor.begin()
+    shutdown.observeSignals(on: lane.loop)
     // Not awaited: it ends with the process, by `exit`.
-    _ = Task(executorPreference: AgentExecutor.begin()) {
+    _ = Task(executorPreference: lane) {
       do {
-        try await AgentProcess(environment: processEnvironment(), readyDescriptor: readyDescriptor, shutdown: shutdown).run()
+        try await AgentProcess(
+          environment: processEnvironment(), readyDescriptor: readyDescriptor, shutdown: shutdown, lane: lane
+        ).run()
         exit(ExitStatus.success.rawValue)
       } catch {
         let failure = Failure(error)
@@ -34,15 +40,16 @@ public struct AgentProcess: Sendable {
         exit(failure.exitStatus.rawValue)
       }
     }
-    shutdown.watchSignals()
+    lane.run()
   }
 
-  private init(environment: [String: String], readyDescriptor: Int32?, shutdown: ShutdownSignal) throws {
+  private init(environment: [String: String], readyDescriptor: Int32?, shutdown: ShutdownSignal, lane: StoreExecutor) throws {
     guard let paths = VaultPaths(environment: { environment[$0] }) else { throw AgentError.noHome }
     self.paths = paths
     self.environment = environment
     self.readyDescriptor = readyDescriptor
     self.shutdown = shutdown
+    self.lane = lane
   }
 
   /// Runs until SIGTERM, SIGINT or a client's `stop`.
@@ -51,10 +58,10 @@ public struct AgentProcess: Sendable {
     try PrivateDirectory.check(file: paths.agentLock)
     // Held until the process ends, not only until this returns.
     _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock, socket: paths.socket))
-    let clock = try AlarmClock()
+    let clock = lane.loop
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
-    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: AgentExecutor.begin())
+    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: lane)
     let session = PersonSession()
     let masterKeys = MasterKeyService(
       store: store, standard: settings.keyStore, clock: clock, keyStores: keyStores(store.vaultId, session))
@@ -78,9 +85,9 @@ public struct AgentProcess: Sendable {
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     let broker = Broker(
-      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, watch: try ProcessWatch(),
+      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: lane.loop,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
-    let autoLock = AutoLock(clock: clock, lane: AgentExecutor.current, isUnlocked: { await store.isUnlocked }) { cause in
+    let autoLock = AutoLock(clock: clock, lane: lane, isUnlocked: { await store.isUnlocked }) { cause in
       await broker.lockItself(cause)
     } shutOut: {
       await masterKeys.shutOut($0)
@@ -90,7 +97,7 @@ public struct AgentProcess: Sendable {
     try await live.take(requester: inspector.agent, trigger: .start)
     let notifier = Notifier(session: session, clock: clock)
     let scheduler = Scheduler(
-      clock: clock, lane: AgentExecutor.current, work: broker.scheduledWork(inspector.agent, notifier))
+      clock: clock, lane: lane, work: broker.scheduledWork(inspector.agent, notifier))
     await broker.observe(scheduler)
     await broker.observeRejections()
     await broker.observeDue()
@@ -102,7 +109,7 @@ public struct AgentProcess: Sendable {
       await broker.openFiles()
     }
     let exitWithLastProgram =
-      settings.endsWithPrograms ? ExitWithLastProgram(watch: try ProcessWatch()) { shutdown.request() } : nil
+      settings.endsWithPrograms ? ExitWithLastProgram(loop: lane.loop) { shutdown.request() } : nil
     let service = RequestHandler(
       store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
       clock: clock,
@@ -113,7 +120,7 @@ public struct AgentProcess: Sendable {
     await broker.clearFiles()
     await broker.endExpired()
     for pid in try await broker.resumeLeases() { exitWithLastProgram?.began(pid) }
-    let listener = try AgentListener(path: paths.socket, lane: store.lane) { connection, message in
+    let listener = try AgentListener(path: paths.socket, lane: lane) { connection, message in
       await service.handle(connection, message)
     }
     shutdown.onRequest { listener.stop() }

@@ -1,21 +1,22 @@
 import Synchronization
+import VaultConcurrency
 
 /// Ends the agent with the last program that got credentials from it (`VAULT_AGENT_LIFE=programs`): for CI, where nothing may be
 /// left running.
 final class ExitWithLastProgram: Sendable {
-  private let watch: ProcessWatch
+  private let loop: EventLoop
   private let stop: @Sendable () -> Void
   private let running = Mutex(0)
 
-  init(watch: ProcessWatch, stop: @escaping @Sendable () -> Void) {
-    self.watch = watch
+  init(loop: EventLoop, stop: @escaping @Sendable () -> Void) {
+    self.loop = loop
     self.stop = stop
   }
 
   /// A program has got credentials. It is the process that asked, since that process becomes the program.
   func began(_ pid: Int32) {
     running.withLock { $0 += 1 }
-    watch.watch(pid) { [self] in
+    loop.onExit(of: pid) { [self] in
       let isLast = running.withLock { running in
         running -= 1
         return running == 0

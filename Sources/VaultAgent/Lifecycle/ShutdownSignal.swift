@@ -1,6 +1,6 @@
-import CSystem
 import Glibc
 import Synchronization
+import VaultConcurrency
 import VaultModel
 
 /// Ends the agent on a signal or a client's request, whichever comes first.
@@ -39,28 +39,21 @@ final class ShutdownSignal: Sendable {
   /// The requester of the end.
   var requester: Requester? { state.withLock { $0.requester } }
 
+  private static let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+
   /// Blocks SIGTERM, SIGINT, SIGHUP and SIGUSR1 in this thread and in every one created afterwards. Call it first, on the main
   /// thread.
   static func blockSignals() {
-    var signals = Self.signals
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for signal in Self.signals { sigaddset(&signals, signal) }
     pthread_sigmask(SIG_BLOCK, &signals, nil)
     signal(SIGPIPE, SIG_IGN)
   }
 
-  /// Waits for signals forever. The main thread has no other work.
-  func watchSignals() -> Never {
-    var signals = Self.signals
-    var which: Int32 = 0
-    while true {
-      guard sigwait(&signals, &which) == 0 else { continue }
-      if which == SIGUSR1 { state.withLock { $0.onLostSocket }() } else { request() }
+  func observeSignals(on loop: EventLoop) {
+    loop.onSignals(Self.signals) { [self] in
+      if $0 == SIGUSR1 { state.withLock { $0.onLostSocket }() } else { request() }
     }
-  }
-
-  private static var signals: sigset_t {
-    var signals = sigset_t()
-    sigemptyset(&signals)
-    for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1] { sigaddset(&signals, signal) }
-    return signals
   }
 }

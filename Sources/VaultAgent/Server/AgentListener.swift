@@ -1,6 +1,5 @@
 import CSystem
 import Glibc
-import Synchronization
 import VaultConcurrency
 import VaultDatabase
 import VaultModel
@@ -9,33 +8,31 @@ import VaultWire
 
 /// The agent's only entrance: a Unix socket that accepts only connections of the agent's own user.
 ///
-/// The lane polls it when idle, so one thread reads, answers and closes a request without a wake-up. Only clients wake the lane
+/// The lane's event loop watches it, so one thread reads, answers and closes a request without a wake-up. Only clients wake the lane
 /// here; while a frame is awaited, it also checks the timeout once per second. Idle connections keep nobody out: they have a
 /// timeout, and beyond a maximum number the oldest is closed.
 ///
-/// `@unchecked Sendable`: only the lane's thread touches mutable state, except `isStopping`, which has a lock.
-final class AgentListener: EventSource, @unchecked Sendable {
+/// `@unchecked Sendable`: once it is initialized, only the lane's thread touches mutable state.
+final class AgentListener: @unchecked Sendable {
   /// Timeout of a frame in seconds, from its first byte to its last; for the first frame, from the connection on.
   static let frameDeadline: Int64 = 10
   /// Maximum number of connections that have not sent a request yet.
   static let maxSilentConnections = 256
   /// Maximum number of connections; more wait in the socket's queue.
   static let maxConnections = 1_000
-  private static let maxEvents = 64
+  /// Maximum number of connections that are accepted together.
+  private static let maxAccepted = 64
 
   private var listener: Int32
-  private let poller: Int32
-  private let wakeUp: Int32
   private let path: String
   /// A service manager removes its own socket.
   private var isInherited: Bool
   /// Identifies the socket's file, in order to detect a replacement.
   private var file: UInt64?
-  private let mustListenAgain = Mutex(false)
   /// The executor on which requests run.
   private let lane: StoreExecutor
   private let handle: @Sendable (ClientConnection, Message) async -> Void
-  private let isStopping = Mutex(false)
+  private var isStopping = false
 
   private var clients: [Int32: Client] = [:]
   /// The newest connections: one that is answered at once is closed without having been watched.
@@ -43,9 +40,10 @@ final class AgentListener: EventSource, @unchecked Sendable {
   private var isListening = true
   /// There was no descriptor left for a connection, and none to close.
   private var isExhausted = false
+  /// The timeouts are checked in a second.
+  private var isTicking = false
   /// The number of connections so far.
   private var count = 0
-  private let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: maxEvents)
   private var ended: CheckedContinuation<Void, Never>?
 
   /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed. Call it under
@@ -53,7 +51,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
   init(path: String, lane: StoreExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
     throws(AgentError)
   {
-    let heartbeat = try Heartbeat()
+    let heartbeat = Heartbeat(loop: lane.loop)
     let inherited = sys_inherited_listener()
     isInherited = inherited >= 0
     if !isInherited {
@@ -72,9 +70,6 @@ final class AgentListener: EventSource, @unchecked Sendable {
     }
     listener = isInherited ? inherited : sys_unix_listen(path, 512)
     guard listener >= 0 else { throw .system(what: "listen at \(path)", code: sys_errno()) }
-    poller = epoll_create1(Int32(EPOLL_CLOEXEC))
-    wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
-    guard poller >= 0, wakeUp >= 0 else { throw .system(what: "make an epoll descriptor", code: sys_errno()) }
     self.path = path
     self.lane = lane
     self.handle = { connection, message in
@@ -83,25 +78,9 @@ final class AgentListener: EventSource, @unchecked Sendable {
       heartbeat.ended(connection)
     }
     file = Self.file(path)
-    watch(listener)
-    watch(wakeUp)
   }
 
-  deinit {
-    close(listener)
-    close(poller)
-    close(wakeUp)
-    events.deallocate()
-  }
-
-  private func watch(_ descriptor: Int32) {
-    var event = epoll_event()
-    event.events = EPOLLIN.rawValue | EPOLLRDHUP.rawValue
-    event.data.fd = descriptor
-    epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event)
-  }
-
-  private func forget(_ descriptor: Int32) { epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, nil) }
+  deinit { close(listener) }
 
   private struct Client {
     let connection: ClientConnection
@@ -117,29 +96,32 @@ final class AgentListener: EventSource, @unchecked Sendable {
   // MARK: life cycle
 
   /// Serves until ``stop()``. The socket's file is removed first, so that new clients start a new agent; open connections are
-  /// closed last. Call it on the lane.
+  /// closed last.
   func run() async {
     await withCheckedContinuation { continuation in
-      ended = continuation
-      lane.wait(in: self)
+      lane.loop.perform { [self] in
+        ended = continuation
+        lane.loop.beforeWait { [self] in prepare() }
+        watchListener()
+        if isStopping { end() }
+      }
     }
   }
 
   /// Ends ``run()``, from any thread.
   func stop() {
-    isStopping.withLock { $0 = true }
-    interrupt()
+    lane.loop.perform { [self] in
+      isStopping = true
+      end()
+    }
   }
 
-  func interrupt() {
-    var one: UInt64 = 1
-    var attempts = 0
-    // A lane that is not woken sleeps for good, and everybody waits for it. A full counter (EAGAIN) wakes it as well.
-    while write(wakeUp, &one, 8) != 8, errno != EAGAIN, attempts < 3 { attempts += 1 }
-  }
+  private func watchListener() { lane.loop.watch(listener) { [self] in acceptAll() } }
 
   private func end() {
-    lane.wait(in: nil)
+    guard ended != nil else { return }
+    lane.loop.beforeWait(nil)
+    if isListening { lane.loop.forget(listener) }
     if !isInherited { unlink(path) }
     for descriptor in Array(clients.keys) { drop(descriptor) }
     ended?.resume()
@@ -148,10 +130,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
 
   /// Makes sure that the socket is where clients look for it: a logout or a cleaner of temporary files may have removed it. Can be
   /// called from any thread.
-  func listenAgain() {
-    mustListenAgain.withLock { $0 = true }
-    interrupt()
-  }
+  func listenAgain() { lane.loop.perform { [self] in replaceListener() } }
 
   private func replaceListener() {
     if let file, Self.file(path) == file { return }
@@ -164,12 +143,12 @@ final class AgentListener: EventSource, @unchecked Sendable {
     if Channel.connect(to: path) == nil { unlink(path) }
     let next = sys_unix_listen(path, 512)
     guard next >= 0 else { return AgentLog.write("the socket cannot be made again at \(path) (errno \(sys_errno()))") }
-    if isListening { forget(listener) }
+    if isListening { lane.loop.forget(listener) }
     close(listener)
     listener = next
     isInherited = false
     file = Self.file(path)
-    if isListening { watch(listener) }
+    if isListening { watchListener() }
     AgentLog.write("the socket was gone, and is made again at \(path)")
   }
 
@@ -180,37 +159,25 @@ final class AgentListener: EventSource, @unchecked Sendable {
 
   // MARK: events
 
-  func watch(mayWait: Bool) {
+  /// Called before each wait.
+  private func prepare() {
     resolveNewcomers()
-    let isAwaiting = clients.values.contains { $0.awaitedSince > 0 }
-    let ready = epoll_wait(poller, events, Int32(Self.maxEvents), !mayWait ? 0 : isAwaiting || isExhausted ? 1_000 : -1)
-    isExhausted = false
-    for event in UnsafeBufferPointer(start: events, count: max(0, Int(ready))) {
-      switch event.data.fd {
-      case listener: acceptAll()
-      case wakeUp:
-        var count: UInt64 = 0
-        _ = read(wakeUp, &count, 8)
-      case let descriptor: serve(descriptor)
-      }
-    }
-    if isAwaiting { dropSlow() }
     if isListening != (clients.count < Self.maxConnections && !isExhausted) {
       isListening.toggle()
-      if isListening { watch(listener) } else { forget(listener) }
+      if isListening { watchListener() } else { lane.loop.forget(listener) }
     }
-    if mustListenAgain.withLock({ again in
-      defer { again = false }
-      return again
-    }) {
-      replaceListener()
+    guard !isTicking, isExhausted || clients.values.contains(where: { $0.awaitedSince > 0 }) else { return }
+    isTicking = true
+    lane.loop.after(milliseconds: 1_000) { [self] in
+      isTicking = false
+      isExhausted = false
+      dropSlow()
     }
-    if isStopping.withLock({ $0 }) { end() }
   }
 
-  /// Accepts the waiting connections, so that they are answered together. If there are more, epoll_wait returns again.
+  /// Accepts the waiting connections, so that they are answered together. If there are more, it is called again.
   private func acceptAll() {
-    for _ in 0..<Self.maxEvents where clients.count < Self.maxConnections { guard accept() else { return } }
+    for _ in 0..<Self.maxAccepted where clients.count < Self.maxConnections { guard accept() else { return } }
   }
 
   /// - Returns: false if no connection is waiting.
@@ -244,7 +211,11 @@ final class AgentListener: EventSource, @unchecked Sendable {
     guard !newcomers.isEmpty else { return }
     for descriptor in newcomers {
       guard let client = clients[descriptor] else { continue }
-      if client.connection.beginWatch() { watch(descriptor) } else { clients[descriptor] = nil }
+      if client.connection.beginWatch() {
+        lane.loop.watch(descriptor) { [self] in serve(descriptor) }
+      } else {
+        clients[descriptor] = nil
+      }
     }
     newcomers.removeAll(keepingCapacity: true)
   }
@@ -256,7 +227,7 @@ final class AgentListener: EventSource, @unchecked Sendable {
       client.awaitedSince = 0
       client.hasAsked = true
       clients[descriptor] = client
-      // If more has arrived, epoll_wait returns again.
+      // If more has arrived, this is called again.
       if !client.connection.take(message, on: lane, handle: handle) { drop(descriptor) }
     case .later:
       let isAwaited = client.reader.isHalfway || !client.hasAsked
@@ -268,8 +239,9 @@ final class AgentListener: EventSource, @unchecked Sendable {
 
   private func drop(_ descriptor: Int32) {
     guard let client = clients.removeValue(forKey: descriptor) else { return }
-    if client.connection.isWatched { forget(descriptor) }
+    if client.connection.isWatched { lane.loop.forget(descriptor) }
     client.connection.close()
+    isExhausted = false
   }
 
   private func dropSlow() {

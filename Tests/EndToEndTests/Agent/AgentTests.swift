@@ -57,6 +57,39 @@ import VaultWire
     #expect(once.succeeded && vault.agentPID != nil, "\(once.errors)")
   }
 
+  @Test("the agent has its executor's thread, the endpoint's and those of the pool for blocking work, and no others")
+  func threads() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    vault.folder.write("#!/bin/sh\nsleep 2\nexit 1\n", to: "slow.sh")
+    chmod(vault.folder.file("slow.sh"), 0o700)
+    vault.config(TestVault.standardConfig + "\n[profile slow]\ncredential_process = \(vault.folder.file("slow.sh"))\n")
+    let pid = try #require(vault.agentPID)
+    func names() throws -> [String] {
+      try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").compactMap {
+        try? String(contentsOfFile: "/proc/\(pid)/task/\($0)/comm", encoding: .utf8).trimmingCharacters(in: .newlines)
+      }.sorted()
+    }
+    // A program that is served, a request that waits for a program, calls to AWS, and a passphrase.
+    let served = try RunningProgram(
+      Programs.vault, ["exec", "--server", "app-dev", "--", "sh", "-c", "echo served; read line"], environment: vault.environment)
+    #expect(try await served.readLine() == "served")
+    let waiting = try RunningProgram(Programs.vault, ["exec", "slow", "--", "true"], environment: vault.environment)
+    try await vault.mustRun("lock")
+    try await vault.mustRun("unlock")
+    try await vault.mustRun("exec", "app-chained", "--", "true")
+    // Named by the pool, by libmicrohttpd, and by the program.
+    let kinds = try names()
+    #expect(Set(kinds) == ["MHD-single", "blocking", "vaultd"], "\(kinds)")
+    #expect(kinds.count { $0 == "vaultd" } == 1 && kinds.count { $0 == "MHD-single" } == 1, "\(kinds)")
+    served.send("\n")
+    #expect(try await served.wait(timeout: 30).succeeded)
+    #expect(try await !waiting.wait(timeout: 30).succeeded)
+    // The endpoint's ends with its last program, the pool's after five seconds without work.
+    for _ in 0..<300 where try names() != ["vaultd"] { try await Task.sleep(for: .milliseconds(100)) }
+    #expect(try names() == ["vaultd"])
+  }
+
   @Test("the agent cannot be traced, its memory not read, and it writes no core")
   func untraceable() async throws {
     let vault = TestVault()

@@ -19,7 +19,7 @@ import VaultStore
       defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), clock: stage.clock)
     return Broker(
       store: stage.store, catalog: catalog, masterKeys: masterKeys, issuer: stage.issuer,
-      endpoint: CredentialEndpoint(clock: stage.clock, tokenFolder: stage.folder.path), watch: try ProcessWatch(),
+      endpoint: CredentialEndpoint(clock: stage.clock, tokenFolder: stage.folder.path), loop: stage.store.lane.loop,
       files: CredentialFiles(clock: stage.clock), agent: StoreStage.me, clock: stage.clock)
   }
 

@@ -101,20 +101,21 @@ int sys_pidfd_open(int32_t pid);
 /// program expects it, and no descriptor of ours but the two. `directory` may be null. The child's id, or minus an error number.
 int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors);
 
-/// An alarm by the wall clock that also goes off after a suspend and when the clock is set (timerfd_create(2)), or -1 with errno.
-int sys_alarm_create(void);
+/// A timer that is readable once it has gone off (timerfd_create(2)), or -1 with errno: by the wall clock, also after a suspend and when
+/// the clock is set; or by one that nobody sets and that does not run while the machine is suspended.
+int sys_timer_create(int is_wall);
 
-/// Sets an alarm to milliseconds since 1970. 0, or -1 with errno.
-int sys_alarm_set(int alarm, int64_t milliseconds);
+/// Has a timer go off once, at so many milliseconds of its clock. 0, or -1 with errno.
+int sys_timer_set(int timer, int is_wall, int64_t milliseconds);
 
-/// A timer that does not run while the machine is suspended, or -1 with errno; `sys_alarm_wait` waits for it.
-int sys_timer_create(void);
+/// A timer that has gone off is no longer readable.
+void sys_timer_clear(int timer);
 
-/// Has a timer go off once, so many milliseconds from now. 0, or -1 with errno.
-int sys_timer_set(int timer, int64_t milliseconds);
+/// A descriptor that is readable while one of these signals, which must be blocked, waits (signalfd(2)), or -1 with errno.
+int sys_signals_open(const int32_t *signals, int count);
 
-/// Waits until the alarm goes off or the clock is set. 0, or -1 where there is no alarm any more.
-int sys_alarm_wait(int alarm);
+/// Takes the next signal from the descriptor; 0 where there is none.
+int32_t sys_signal_next(int descriptor);
 
 /// The user who owns the socket at the far end of an established TCP connection to 127.0.0.1, by all four of its addresses and ports
 /// (sock_diag(7)); -1 where no process has it. The source's address is a number, first byte highest.

@@ -33,7 +33,7 @@ extension Broker {
 
   /// Ends a lease when its process ends.
   func observe(_ lease: String, _ pid: Int32) {
-    watch.watch(pid) { [weak self] in
+    loop.onExit(of: pid) { [weak self] in
       // Not awaited: the program has ended, and the row of its end is written when possible.
       Task(executorPreference: AgentExecutor.current) { await self?.closeLease(lease) }
     }

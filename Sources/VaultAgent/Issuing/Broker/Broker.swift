@@ -1,5 +1,6 @@
 import AWSClient
 import Synchronization
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -37,7 +38,7 @@ actor Broker {
   let catalog: ProfileCatalog
   let masterKeys: MasterKeyService
   let endpoint: CredentialEndpoint
-  let watch: ProcessWatch
+  let loop: EventLoop
   let files: CredentialFiles
   /// The agent itself, which keeps files fresh.
   let requesterOfFiles: Requester
@@ -55,13 +56,13 @@ actor Broker {
 
   init(
     store: VaultStore, catalog: ProfileCatalog, masterKeys: MasterKeyService, issuer: CredentialIssuer,
-    endpoint: CredentialEndpoint, watch: ProcessWatch,
+    endpoint: CredentialEndpoint, loop: EventLoop,
     files: CredentialFiles, agent: Requester, clock: any WallClock
   ) {
     self.files = files
     requesterOfFiles = agent
     self.endpoint = endpoint
-    self.watch = watch
+    self.loop = loop
     self.store = store
     self.catalog = catalog
     self.masterKeys = masterKeys
