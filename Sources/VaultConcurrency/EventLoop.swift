@@ -101,6 +101,14 @@ package final class EventLoop: Sendable {
     }
   }
 
+  /// Blocks signals in this thread and in every one that it makes afterwards.
+  package static func block(_ signals: [Int32]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+  }
+
   /// Calls `body` for each of these signals, which must be blocked in every thread (signalfd(2)).
   package func onSignals(_ signals: [Int32], _ body: @escaping @Sendable (Int32) -> Void) {
     let descriptor = sys_signals_open(signals, Int32(signals.count))

@@ -4,6 +4,14 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
+/// What a store reports of its log.
+public enum StoreEvent: Sendable {
+  /// A transaction has added rows; `isDelivery` if nothing was issued or changed.
+  case rowsAdded(isDelivery: Bool)
+  /// A delivery could not be logged yet.
+  case rowDeferred
+}
+
 /// The only writer of a vault: profiles, sealed secrets, sessions and the audit log, over one connection on a thread of its own.
 ///
 /// The creator of a store holds the agent's lock: SQLite 3.40 cannot be trusted with two writers on one file (security page, 1).
@@ -36,13 +44,11 @@ public actor VaultStore {
   /// Rows that have no MAC yet and are to get one; nil if all have theirs.
   var uncoded: UncodedRows?
   var isArchiving = false
-  /// Called after each transaction that added rows.
-  private var onRows: @Sendable (_ isDelivery: Bool) -> Void = { _ in }
+  let report: @Sendable (StoreEvent) -> Void
   var deferred = DeferredAuditRows()
   var deliveries = WaitingDeliveries()
   /// Whether the file of profile names exists and is correct; one from before this agent may belong to another database.
   var hasNames = false
-  var onLate: @Sendable () -> Void = {}
   /// The agent's start, until its row is written: before the first other row, so that a log that turns out to be an old copy has
   /// none.
   private var opening: (event: AuditEvent, time: Timestamp)?
@@ -64,13 +70,18 @@ public actor VaultStore {
   /// - Parameters:
   ///   - requester: the agent, for the rows that it writes automatically.
   ///   - lane: the executor; nil for a thread of its own, which ends with the store.
-  public init(path: String, clock: any WallClock, host requester: Requester, lane given: StoreExecutor? = nil) async throws {
+  ///   - report: called on the executor's thread.
+  public init(
+    path: String, clock: any WallClock, host requester: Requester, lane given: StoreExecutor? = nil,
+    report: @escaping @Sendable (StoreEvent) -> Void = { _ in }
+  ) async throws {
     lane = given ?? StoreExecutor()
     executor = lane.thread
     ownsThread = given == nil
     self.clock = clock
     self.path = path
     agent = requester
+    self.report = report
     do {
       let opened = try Schema.openForWriting(path: path, now: clock.now())
       database = opened.database
@@ -158,7 +169,7 @@ public actor VaultStore {
         return try body(self)
       }
       deferred.removeAll()
-      if head.sequence != before.sequence { onRows(durability == .process) }
+      if head.sequence != before.sequence { report(.rowsAdded(isDelivery: durability == .process)) }
       return result
     } catch {
       // Read again: if another program (an sqlite3 shell) wrote a row, every later one would fail otherwise.
@@ -177,9 +188,6 @@ public actor VaultStore {
     try Schema.check(database)
     knownSchema = version
   }
-
-  /// Sets the handler called after each transaction that added rows to the log; `isDelivery` if nothing was issued or changed.
-  public func observeRows(_ body: @escaping @Sendable (_ isDelivery: Bool) -> Void) { onRows = body }
 
   /// Adds a row to the audit log. Call only within ``change(_:_:)``.
   @discardableResult

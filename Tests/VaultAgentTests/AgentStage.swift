@@ -16,6 +16,7 @@ struct AgentStage {
   let folder = TemporaryDirectory()
   let clock = FakeClock()
   let keys = CountingKeyStore()
+  let events = AgentEvents()
   let aws: FakeAWS
   let store: VaultStore
   let masterKeys: MasterKeyService
@@ -31,22 +32,25 @@ struct AgentStage {
   static let role = "arn:aws:iam::123456789012:role/dev"
 
   init() async throws {
-    let (clock, keys) = (clock, keys)
+    let (clock, keys, events) = (clock, keys, events)
     aws = FakeAWS(clock: clock)
-    store = try await VaultStore(path: folder.file("vault.db"), clock: clock, host: Self.me)
-    masterKeys = MasterKeyService(store: store, standard: .passphrase, clock: clock) { _ in keys }
+    store = try await VaultStore(path: folder.file("vault.db"), clock: clock, host: Self.me) {
+      events.report(.store($0))
+    }
+    masterKeys = MasterKeyService(store: store, standard: .passphrase, clock: clock, events: events) { _ in keys }
     try await masterKeys.ensureUnlocked(for: NonInteractivePrompter(), requester: Self.me)
     catalog = ProfileCatalog(
       store: store, masterKeys: masterKeys, reader: try VaultReader(path: folder.file("vault.db"), isBrief: false),
       defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), clock: clock)
     clients = Clients(transport: aws, clock: clock)
-    endpoint = CredentialEndpoint(clock: clock, tokenFolder: folder.path)
+    endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: folder.path)
     redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: store.lane.loop,
+      events: events,
       files: CredentialFiles(clock: clock), agent: Self.me, clock: clock)
     let key = Credential(
       accessKeyId: "AKIAIOSFODNN7EXAMPLE", secretAccessKey: SecretBytes("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),

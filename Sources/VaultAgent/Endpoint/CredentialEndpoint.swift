@@ -73,20 +73,17 @@ final class CredentialEndpoint: Sendable {
   private let limits = LoopbackServer.Limits(connections: 512, idle: 10, memory: 16 * 1_024)
 
   private let tokenFolder: String
-  /// Renews the session of a lease, and ends with ``settle(_:)``.
-  private let renew = Mutex<(@Sendable (_ lease: String) -> Void)?>(nil)
+  private let events: AgentEvents
 
   /// - Parameter tokenFolder: the folder for token files: in memory (`XDG_RUNTIME_DIR`) and private to the vault.
-  init(clock: any WallClock, tokenFolder: String) {
+  init(clock: any WallClock, events: AgentEvents, tokenFolder: String) {
     self.clock = clock
-    rejections = RejectionMonitor(clock: clock)
+    self.events = events
+    rejections = RejectionMonitor(clock: clock, events: events)
     self.tokenFolder = tokenFolder
   }
 
   var count: Int { state.withLock { $0.entries.count } }
-
-  /// Sets the action for a request that finds its session due.
-  func observeDue(_ renew: @escaping @Sendable (_ lease: String) -> Void) { self.renew.withLock { $0 = renew } }
 
   /// Opens a lease, and the port with the first one.
   ///
@@ -253,7 +250,7 @@ final class CredentialEndpoint: Sendable {
       return .now(error.isHostile ? deny(error.status, error.text) : Self.refusal(error.status, error.code, error.text))
     }
     guard let (entry, wait, begins) = find(hash, hasWaited) else { return .now(deny(403, "unknown token")) }
-    if begins { renew.withLock { $0 }?(entry.id) }
+    if begins { events.report(.sessionDue(lease: entry.id)) }
     if let wait { return .later(wait) }
     return .now(answer(entry))
   }

@@ -23,25 +23,25 @@ final class RejectionMonitor: Sendable {
     var requests = Count()
     /// When a connection of another user was last reported, per user and place.
     var guests: [Guest: Timestamp] = [:]
-    var tell: (@Sendable (String) -> Void)?
   }
   private let state = Mutex(State())
   private let clock: any WallClock
+  private let events: AgentEvents
 
-  init(clock: any WallClock) { self.clock = clock }
-
-  /// Sets the receiver of reports.
-  func observe(_ tell: @escaping @Sendable (String) -> Void) { state.withLock { $0.tell = tell } }
+  init(clock: any WallClock, events: AgentEvents) {
+    self.clock = clock
+    self.events = events
+  }
 
   /// - Parameter why: the reason of the last rejection, for the log.
   func record(_ why: String) {
     let now = clock.now()
-    let tell = state.withLock { state -> (@Sendable (String) -> Void)? in
+    let isMany = state.withLock { state in
       if Self.isOver(state.requests.since, now) { state.requests = Count(since: now) }
       state.requests.number += 1
-      return state.requests.number == Self.many ? state.tell : nil
+      return state.requests.number == Self.many
     }
-    tell?("\(Self.many) requests were refused within a minute (\(why))")
+    if isMany { events.report(.requestsRefused("\(Self.many) requests were refused within a minute (\(why))")) }
   }
 
   /// - Parameter place: where the connection was rejected, if not at the credential endpoint.
@@ -49,13 +49,13 @@ final class RejectionMonitor: Sendable {
     guard let name = peer.name else { return }
     let now = clock.now()
     let guest = Guest(user: peer.user, place: place)
-    let tell = state.withLock { state -> (@Sendable (String) -> Void)? in
+    let isNew = state.withLock { state in
       state.guests = state.guests.filter { !Self.isOver($0.value, now) }
-      guard state.guests[guest] == nil, state.guests.count < Self.many else { return nil }
+      guard state.guests[guest] == nil, state.guests.count < Self.many else { return false }
       state.guests[guest] = now
-      return state.tell
+      return true
     }
-    tell?("\(name) was refused\(place.isEmpty ? "" : " at \(place)")")
+    if isNew { events.report(.requestsRefused("\(name) was refused\(place.isEmpty ? "" : " at \(place)")")) }
   }
 
   /// True also if the clock was set back.

@@ -15,22 +15,24 @@ public struct AgentProcess: Sendable {
   private let paths: VaultPaths
   private let environment: [String: String]
   private let readyDescriptor: Int32?
-  private let shutdown: ShutdownSignal
+  private let events: AgentEvents
   private let lane: StoreExecutor
 
   /// Runs the agent: the main thread is its executor's, on which every task runs.
   ///
   /// - Parameter readyDescriptor: where to report that the agent is listening, or why it is not.
   public static func main(readyDescriptor: Int32?) -> Never {
-    ShutdownSignal.blockSignals()
-    let shutdown = ShutdownSignal()
-    let lane = AgentExecutor.begin()
-    shutdown.observeSignals(on: lane.loop)
+    // First, so that no thread takes one.
+    let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+    EventLoop.block(signals)
+    signal(SIGPIPE, SIG_IGN)
+    let (events, lane) = (AgentEvents(), AgentExecutor.begin())
+    lane.loop.onSignals(signals) { events.report($0 == SIGUSR1 ? .socketLost : .stopRequested(by: nil)) }
     // Not awaited: it ends with the process, by `exit`.
     _ = Task(executorPreference: lane) {
       do {
         try await AgentProcess(
-          environment: processEnvironment(), readyDescriptor: readyDescriptor, shutdown: shutdown, lane: lane
+          environment: processEnvironment(), readyDescriptor: readyDescriptor, events: events, lane: lane
         ).run()
         exit(ExitStatus.success.rawValue)
       } catch {
@@ -43,12 +45,12 @@ public struct AgentProcess: Sendable {
     lane.run()
   }
 
-  private init(environment: [String: String], readyDescriptor: Int32?, shutdown: ShutdownSignal, lane: StoreExecutor) throws {
+  private init(environment: [String: String], readyDescriptor: Int32?, events: AgentEvents, lane: StoreExecutor) throws {
     guard let paths = VaultPaths(environment: { environment[$0] }) else { throw AgentError.noHome }
     self.paths = paths
     self.environment = environment
     self.readyDescriptor = readyDescriptor
-    self.shutdown = shutdown
+    self.events = events
     self.lane = lane
   }
 
@@ -61,10 +63,12 @@ public struct AgentProcess: Sendable {
     let clock = lane.loop
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
-    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: lane)
+    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: lane) { [events] in
+      events.report(.store($0))
+    }
     let session = PersonSession()
     let masterKeys = MasterKeyService(
-      store: store, standard: settings.keyStore, clock: clock, keyStores: keyStores(store.vaultId, session))
+      store: store, standard: settings.keyStore, clock: clock, events: events, keyStores: keyStores(store.vaultId, session))
     let catalog = ProfileCatalog(
       store: store, masterKeys: masterKeys, reader: try VaultReader(path: paths.database, isBrief: false),
       defaultSessionName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
@@ -72,20 +76,16 @@ public struct AgentProcess: Sendable {
     started.detail = "vaultd \(vaultVersion)"
     await store.begin(with: started)
     let exporters = AuditExporters(store: store, clock: clock)
-    await store.observeRows { isDelivery in
-      masterKeys.recordRows(isDelivery: isDelivery, clock: clock)
-      exporters.recordRows()
-    }
     let deferredRows = DeferredRowWriter(store: store, clock: clock)
-    await store.observeDeferredRows { deferredRows.begin() }
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
-    let endpoint = CredentialEndpoint(clock: clock, tokenFolder: paths.runtimeDirectory)
+    let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory)
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     let ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     let broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: lane.loop,
+      events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
     let autoLock = AutoLock(clock: clock, lane: lane, isUnlocked: { await store.isUnlocked }) { cause in
       await broker.lockItself(cause)
@@ -96,26 +96,14 @@ public struct AgentProcess: Sendable {
       files: paths.settingsFiles, environment: environment, store: store, exporters: exporters, autoLock: autoLock)
     try await live.take(requester: inspector.agent, trigger: .start)
     let notifier = Notifier(session: session, clock: clock)
-    let scheduler = Scheduler(
-      clock: clock, lane: lane, work: broker.scheduledWork(inspector.agent, notifier))
-    await broker.observe(scheduler)
-    await broker.observeRejections()
-    await broker.observeDue()
-    await masterKeys.observeUnlocking {
-      await autoLock.unlocked()
-      await broker.wakeLeases()
-      await broker.pickUpSchedule()
-      await broker.endExpired()
-      await broker.openFiles()
-    }
-    let exitWithLastProgram =
-      settings.endsWithPrograms ? ExitWithLastProgram(loop: lane.loop) { shutdown.request() } : nil
+    let scheduler = await broker.beginSchedule(lane: lane, notifier)
+    let exitWithLastProgram = settings.endsWithPrograms ? ExitWithLastProgram(loop: lane.loop, events: events) : nil
     let service = RequestHandler(
       store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
       clock: clock,
       scheduler: scheduler, notifier: notifier, redirect: redirect, settings: live, exporters: exporters, autoLock: autoLock,
       inspector: inspector, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
-      exitWithLastProgram: exitWithLastProgram, stop: { shutdown.request(by: $0) })
+      exitWithLastProgram: exitWithLastProgram, stop: { [events] in events.report(.stopRequested(by: $0)) })
     // Removes the keys that a killed agent left in files; the first unlock writes them again.
     await broker.clearFiles()
     await broker.endExpired()
@@ -123,23 +111,45 @@ public struct AgentProcess: Sendable {
     let listener = try AgentListener(path: paths.socket, lane: lane) { connection, message in
       await service.handle(connection, message)
     }
-    shutdown.onRequest { listener.stop() }
-    shutdown.onLostSocket { listener.listenAgain() }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let fault = MemoryLock.fault { AgentLog.write("secrets could be swapped out: memory cannot be locked (\(fault))") }
     if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     let watchdog = Self.watchdog(environment, clock)
     defer { watchdog?.cancel() }
-    await listener.run()
+    async let serving: Void = listener.run()
+    var stopper: Requester?
+    acting: for await event in events.all {
+      switch event {
+      case .store(.rowsAdded(let isDelivery)):
+        masterKeys.recordRows(isDelivery: isDelivery, clock: clock)
+        exporters.recordRows()
+      case .store(.rowDeferred): deferredRows.begin()
+      // Not awaited, those that wait for AWS or the store: other events do not wait for them.
+      case .unlocked:
+        Task(executorPreference: lane) {
+          await autoLock.unlocked()
+          await broker.unlocked()
+        }
+      case .sessionDue(let lease): Task(executorPreference: lane) { await broker.freshen(lease) }
+      case .programEnded(let lease): Task(executorPreference: lane) { await broker.closeLease(lease) }
+      case .requestsRefused(let detail): Task(executorPreference: lane) { await broker.logRefusal(detail) }
+      case .socketLost: listener.listenAgain()
+      case .stopRequested(let requester):
+        stopper = requester
+        break acting
+      }
+    }
+    listener.stop()
+    await serving
     _ = sys_notify("STOPPING=1")
     await broker.clearFiles()
     await scheduler.stop()
     await broker.endLeases()
     endpoint.closeAll()
     var ended = AuditEvent(
-      action: .agentStopped, outcome: .success, trigger: .manual, requester: shutdown.requester ?? inspector.agent)
-    ended.detail = shutdown.requester == nil ? "by a signal, or with its last program" : nil
+      action: .agentStopped, outcome: .success, trigger: .manual, requester: stopper ?? inspector.agent)
+    ended.detail = stopper == nil ? "by a signal, or with its last program" : nil
     do { try await store.end(with: ended) } catch { AgentLog.write("the end could not be logged: \(Failure(error).message)") }
     await masterKeys.anchorCheckpoint(within: 3, clock: clock)
     await exporters.end()

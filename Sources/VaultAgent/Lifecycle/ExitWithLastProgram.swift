@@ -5,12 +5,12 @@ import VaultConcurrency
 /// left running.
 final class ExitWithLastProgram: Sendable {
   private let loop: EventLoop
-  private let stop: @Sendable () -> Void
+  private let events: AgentEvents
   private let running = Mutex(0)
 
-  init(loop: EventLoop, stop: @escaping @Sendable () -> Void) {
+  init(loop: EventLoop, events: AgentEvents) {
     self.loop = loop
-    self.stop = stop
+    self.events = events
   }
 
   /// A program has got credentials. It is the process that asked, since that process becomes the program.
@@ -21,7 +21,7 @@ final class ExitWithLastProgram: Sendable {
         running -= 1
         return running == 0
       }
-      if isLast { stop() }
+      if isLast { events.report(.stopRequested(by: nil)) }
     }
   }
 }

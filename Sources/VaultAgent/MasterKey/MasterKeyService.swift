@@ -26,28 +26,24 @@ actor MasterKeyService {
   /// Operations on the keys in the key store. If two changed the key at once, the second would take the first one's new key for the
   /// remains of an interrupted change, and remove it while everything is being sealed under it.
   let keyTurns = TurnQueue()
-  private var onUnlock: @Sendable () async -> Void = {}
+  private let events: AgentEvents
   /// Checkpoints on their way to the key store, which may be slow: an older one must not follow a newer one.
   let checkpointTurns = TurnQueue()
   /// When the next checkpoint is put in the key store, and when the last one was.
   nonisolated let anchoring = Mutex<(next: Timestamp?, last: Timestamp?)>((nil, nil))
 
   init(
-    store: VaultStore, standard: KeyStoreKind, clock: any WallClock, keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore
+    store: VaultStore, standard: KeyStoreKind, clock: any WallClock, events: AgentEvents,
+    keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore
   ) {
     self.store = store
+    self.events = events
     unlocking = SingleFlightGroup(clock: clock)
     self.standard = standard
     self.keyStores = keyStores
   }
 
-  /// Sets the action to run after each unlock, in addition to whatever waited for it.
-  func observeUnlocking(_ body: @escaping @Sendable () async -> Void) { onUnlock = body }
-
-  func tellUnlocked() {
-    // Not awaited: requests that wait for the key do not wait for this.
-    Task(executorPreference: AgentExecutor.current) { [onUnlock] in await onUnlock() }
-  }
+  func tellUnlocked() { events.report(.unlocked) }
 
   /// Makes sure that the store can seal and open. A vault that a person locked stays locked.
   func ensureUnlocked(for prompter: any Prompter, requester: Requester) async throws {

@@ -42,9 +42,6 @@ extension VaultStore {
   /// The number of deliveries that are not logged yet.
   public var deferredRows: Int { deferred.rows.count }
 
-  /// Sets the handler for deliveries that could not be logged.
-  public func observeDeferredRows(_ body: @escaping @Sendable () -> Void) { onLate = body }
-
   /// Whether a session may be delivered although logging failed with this error.
   public func canDeliverUnlogged(after error: any Error) -> Bool { deferred.allows(error) }
 

@@ -56,7 +56,7 @@ extension VaultStore {
     } catch  where deferred.allows(error) {
       guard let found = try openSession(for: request) else { return nil }
       deferred.add(Self.event(request.event, of: found.session), at: clock.now(), because: error)
-      onLate()
+      report(.rowDeferred)
       return found
     }
   }

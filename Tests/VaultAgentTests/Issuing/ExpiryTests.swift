@@ -11,7 +11,7 @@ import VaultStore
 
 @Suite struct ExpiryTests {
   private func broker(_ stage: StoreStage) throws -> Broker {
-    let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock) { _ in
+    let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock, events: stage.events) { _ in
       EphemeralKeyStore(hasOwnFolder: true)
     }
     let catalog = ProfileCatalog(
@@ -19,7 +19,8 @@ import VaultStore
       defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), clock: stage.clock)
     return Broker(
       store: stage.store, catalog: catalog, masterKeys: masterKeys, issuer: stage.issuer,
-      endpoint: CredentialEndpoint(clock: stage.clock, tokenFolder: stage.folder.path), loop: stage.store.lane.loop,
+      endpoint: CredentialEndpoint(clock: stage.clock, events: stage.events, tokenFolder: stage.folder.path),
+      loop: stage.store.lane.loop, events: stage.events,
       files: CredentialFiles(clock: stage.clock), agent: StoreStage.me, clock: stage.clock)
   }
 

@@ -26,7 +26,9 @@ private final class CountingStore: KeyStore {
   func gathered() async throws {
     let stage = try await StoreStage(profiles: ["a"], AnsweringTransport { _ in "" })
     let keys = CountingStore()
-    let masterKeys = MasterKeyService(store: stage.store, standard: .passphrase, clock: stage.clock) { _ in keys }
+    let masterKeys = MasterKeyService(store: stage.store, standard: .passphrase, clock: stage.clock, events: stage.events) { _ in
+      keys
+    }
     try await stage.store.resumeAudit(anchoredCheckpoint: nil, requester: StoreStage.me)
     func pass(_ seconds: Int64, _ count: Int) async {
       while stage.clock.sleeping == 0 { await Task.yield() }

@@ -11,6 +11,7 @@ import VaultStore
 struct StoreStage {
   let folder = TemporaryDirectory()
   let clock = FakeClock()
+  let events = AgentEvents()
   let store: VaultStore
   let issuer: CredentialIssuer
 
@@ -25,7 +26,7 @@ struct StoreStage {
     try await store.putProfiles(
       profiles.map { ($0, [], ProfileSummary(name: $0, kind: .assumeRole)) }, requester: Self.me)
     let clients = Clients(transport: transport, clock: clock)
-    let rejections = RejectionMonitor(clock: clock)
+    let rejections = RejectionMonitor(clock: clock, events: events)
     let ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: OneTimeRedirect(clock: clock, rejections: rejections),
       rejections: rejections)

@@ -28,7 +28,7 @@ extension VaultStore {
     init(_ config: String, credentials: String = "") async throws {
       let stage = try await StoreStage(profiles: [], AnsweringTransport { _ in "" })
       self.stage = stage
-      let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock) { _ in
+      let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock, events: stage.events) { _ in
         EphemeralKeyStore(hasOwnFolder: true)
       }
       catalog = ProfileCatalog(

@@ -21,9 +21,12 @@ import VaultSecrets
     }
 
     init() throws {
-      endpoint = CredentialEndpoint(clock: clock, tokenFolder: NSTemporaryDirectory())
+      let events = AgentEvents()
+      endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: NSTemporaryDirectory())
       begun = Begun()
-      endpoint.observeDue { [begun] _ in begun.count.add(1, ordering: .relaxed) }
+      Task { [begun] in
+        for await event in events.all { if case .sessionDue = event { begun.count.add(1, ordering: .relaxed) } }
+      }
       lease = try endpoint.open(Self.credential("OLD", clock), renewsAt: clock.now().adding(seconds: 60))
     }
 

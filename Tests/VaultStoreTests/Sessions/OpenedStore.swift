@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import VaultDatabase
 import VaultModel
@@ -13,6 +14,12 @@ final class OpenedStore: Sendable {
   let store: VaultStore
   let key: SecretBytes
   let keyId = KeyID.random()
+  /// Transactions that added rows.
+  let commits = Counter()
+
+  final class Counter: Sendable {
+    let value = Atomic(0)
+  }
 
   static let me = Requester(
     user: "alice", uid: 1_000, pid: 42, program: "./run", executable: "/usr/bin/vault", directory: "/home/alice/app",
@@ -25,7 +32,9 @@ final class OpenedStore: Sendable {
 
   init(profiles: [String] = ["app-dev", "app-prod"]) async throws {
     key = SecretBytes.random(count: 32)
-    store = try await VaultStore(path: folder.file("vault.db"), clock: clock, host: Self.me)
+    store = try await VaultStore(path: folder.file("vault.db"), clock: clock, host: Self.me) { [commits] in
+      if case .rowsAdded = $0 { commits.value.add(1, ordering: .relaxed) }
+    }
     try await store.create(key: key, id: keyId, store: "passphrase", requester: Self.me)
     let region = Setting(name: "region", value: .text("us-east-1"), origin: .vault)
     try await store.putProfiles(

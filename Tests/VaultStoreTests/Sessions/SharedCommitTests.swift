@@ -26,15 +26,14 @@ struct SharedCommitTests {
     let opened = try await OpenedStore()
     let sessions = ["app-dev": try await opened.issue("app-dev"), "app-prod": try await opened.issue("app-prod")]
     let before = await opened.store.headSequence
-    let commits = Mutex(0)
-    await opened.store.observeRows { _ in commits.withLock { $0 += 1 } }
+    let commits = opened.commits.value.load(ordering: .relaxed)
     let asked = (0..<20).map { $0 % 2 == 0 ? "app-dev" : "app-prod" }
     let tasks = await opened.store.ask(asked.map { ($0, opened.event(.deliver, profile: $0)) })
     for (profile, task) in zip(asked, tasks) {
       let delivery = try #require(try await task.value)
       #expect(delivery.session.id == sessions[profile]?.id)
     }
-    #expect(commits.withLock { $0 } == 1)
+    #expect(opened.commits.value.load(ordering: .relaxed) == commits + 1)
     #expect(await opened.store.headSequence == before + 20)
     var filter = AuditFilter()
     filter.action = .deliver

@@ -31,14 +31,7 @@ extension Broker {
     return lease
   }
 
-  /// Ends a lease when its process ends.
-  func observe(_ lease: String, _ pid: Int32) {
-    loop.onExit(of: pid) { [weak self] in
-      // Not awaited: the program has ended, and the row of its end is written when possible.
-      Task(executorPreference: AgentExecutor.current) { await self?.closeLease(lease) }
-    }
-  }
-
+  /// Its program has ended.
   func closeLease(_ id: String) async {
     guard let one = served.removeValue(forKey: id) else { return }
     await scheduler?.close(id)
@@ -56,15 +49,8 @@ extension Broker {
     }
   }
 
-  /// Logs rejected requests at the credential endpoint.
-  func observeRejections() {
-    endpoint.rejections.observe { [weak self] detail in
-      // Not awaited: the row is written when possible.
-      Task(executorPreference: AgentExecutor.current) { await self?.logRefusal(detail) }
-    }
-  }
-
-  private func logRefusal(_ detail: String) async {
+  /// Logs rejected requests on loopback.
+  func logRefusal(_ detail: String) async {
     var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
     event.detail = detail
     AgentLog.write("on loopback, \(detail)")
@@ -113,6 +99,14 @@ extension Broker {
       endpoint.update(lease, fresh.credential, renewsAt: fresh.session.renewsAt)
     }
     await retract(lease, ifForgotten: fresh.session)
+  }
+
+  /// Serves again after an unlock, and continues the schedule.
+  func unlocked() async {
+    await wakeLeases()
+    await pickUpSchedule()
+    await endExpired()
+    await openFiles()
   }
 
   /// Continues where the previous agent ended: with every valid session that was used recently, and with those that are always

@@ -140,14 +140,7 @@ extension Broker {
 
   /// Renews the session for a request that finds it due or missing, as `vault exec` would: after a suspend or an outage the
   /// schedule takes its time over all sessions, but a program that asks cannot wait that long.
-  func observeDue() {
-    endpoint.observeDue { [weak self] lease in
-      // Not awaited: it ends with the call, and the waiting requests are notified.
-      Task(executorPreference: AgentExecutor.current) { await self?.freshen(lease) }
-    }
-  }
-
-  private func freshen(_ lease: String) async {
+  func freshen(_ lease: String) async {
     // Failures are in the audit log, and the schedule reports them too.
     try? await bring(lease) { try await renewServed(lease) }
   }

@@ -38,12 +38,12 @@ actor Broker {
   let catalog: ProfileCatalog
   let masterKeys: MasterKeyService
   let endpoint: CredentialEndpoint
-  let loop: EventLoop
+  private let loop: EventLoop
+  private let events: AgentEvents
   let files: CredentialFiles
   /// The agent itself, which keeps files fresh.
   let requesterOfFiles: Requester
   let issuer: CredentialIssuer
-  /// Set once, before the first request.
   private(set) var scheduler: Scheduler?
   let clock: any WallClock
   private let minting: SingleFlightGroup<Credential?>
@@ -56,13 +56,14 @@ actor Broker {
 
   init(
     store: VaultStore, catalog: ProfileCatalog, masterKeys: MasterKeyService, issuer: CredentialIssuer,
-    endpoint: CredentialEndpoint, loop: EventLoop,
+    endpoint: CredentialEndpoint, loop: EventLoop, events: AgentEvents,
     files: CredentialFiles, agent: Requester, clock: any WallClock
   ) {
     self.files = files
     requesterOfFiles = agent
     self.endpoint = endpoint
     self.loop = loop
+    self.events = events
     self.store = store
     self.catalog = catalog
     self.masterKeys = masterKeys
@@ -158,7 +159,17 @@ actor Broker {
     return IssuedCredentials(credential: delivery.credential, session: session, region: region, lease: lease)
   }
 
-  func observe(_ scheduler: Scheduler) { self.scheduler = scheduler }
+  /// Makes the schedule, whose work this broker does. Call it once, before the first request.
+  func beginSchedule(lane: any TaskExecutor, _ notifier: Notifier) -> Scheduler {
+    let scheduler = Scheduler(clock: clock, lane: lane, work: scheduledWork(requesterOfFiles, notifier))
+    self.scheduler = scheduler
+    return scheduler
+  }
+
+  /// Has the end of a lease's program reported.
+  func observe(_ lease: String, _ pid: Int32) {
+    loop.onExit(of: pid) { [events] in events.report(.programEnded(lease: lease)) }
+  }
 
   /// Makes a new session. Identical requests share one call. But if a call that began earlier fails, perhaps because AWS was not
   /// yet reachable, a request that joined it tries again.

@@ -1,0 +1,30 @@
+import VaultModel
+import VaultStore
+
+/// What a part of the agent reports for others to act on.
+enum AgentEvent: Sendable {
+  case store(StoreEvent)
+  /// The key was fetched: programs and files can be served again.
+  case unlocked
+  /// A request at the credential endpoint found its session due or missing.
+  case sessionDue(lease: String)
+  case programEnded(lease: String)
+  /// Requests on loopback were refused; the text is for the audit log.
+  case requestsRefused(String)
+  /// A client finds no socket (SIGUSR1).
+  case socketLost
+  /// The requester is nil for a signal, and for the agent itself.
+  case stopRequested(by: Requester?)
+}
+
+/// The one stream of events: parts report to it and do not know who acts, so that no part needs another that is made later.
+final class AgentEvents: Sendable {
+  /// In the order in which they were reported. Only one task can read them; they wait until it does.
+  let all: AsyncStream<AgentEvent>
+  private let continuation: AsyncStream<AgentEvent>.Continuation
+
+  init() { (all, continuation) = AsyncStream.makeStream() }
+
+  /// Any thread may call it.
+  func report(_ event: AgentEvent) { continuation.yield(event) }
+}
