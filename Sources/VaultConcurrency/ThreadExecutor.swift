@@ -30,19 +30,10 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   /// Jobs wait for a thread that runs them.
   package init() {}
 
-  /// Runs the jobs on a new thread until ``end()``.
+  /// Runs the jobs on a thread of the pool until ``end()``.
   package func start() {
-    var thread = pthread_t()
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let status = pthread_create(
-      &thread, nil,
-      { context in
-        guard let context else { return nil }
-        Unmanaged<ThreadExecutor>.fromOpaque(context).takeRetainedValue().run()
-        return nil
-      }, context)
-    precondition(status == 0, "cannot make a thread (errno \(status))")
-    pthread_detach(thread)
+    let isBegun = BlockingPool.shared.begin { [self] in run() }
+    precondition(isBegun, "cannot make a thread")
   }
 
   package func enqueue(_ job: consuming ExecutorJob) { add(.ofActor(UnownedJob(job))) }
