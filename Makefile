@@ -33,7 +33,7 @@ test: ## every test, on real parts
 torture: ## the long tests: killing the agent 1,000 times, failing every file system call
 	@scripts/setup.sh build test
 	@scripts/build.sh
-	@VAULT_TORTURE=1 scripts/test.sh --filter Torture
+	@VAULT_TORTURE=1 VAULT_TEST_TAGS=torture scripts/test.sh --filter EndToEndTests
 
 fuzz: ## every parser against random input, a minute each (SECONDS_EACH)
 	@scripts/setup.sh build

@@ -3,17 +3,17 @@
 #
 # usage: sanitize.sh [thread|address …]      (TESTS: which test targets, default all that are listed here)
 #
-# Then the agent, under the same sanitizer, serves the tests that run the programs, but for those that look at its memory or its time
-# (AGENT_TESTS: which; the client is static, and stays as it is). Before a sanitizer's word counts, a program that does what it is to find
+# Tests that measure memory or time are left out. Then the agent, under the same sanitizer, serves the tests that run the programs, but for
+# those that install them (AGENT_TESTS: which; the client is static, and stays as it is). Before a sanitizer's word counts, a program that does what it is to find
 # must fail under it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=${TESTS:-VaultBytesTests VaultModelTests VaultConcurrencyTests VaultSecretsTests AWSConfigTests AWSClientTests VaultStoreTests VaultAgentTests}
 agent_tests=${AGENT_TESTS:-EndToEndTests}
-agent_skips='Torture|MemoryTests|ManualTests|HostileFileTests/summaries'
 for name in $(compgen -e | grep -E '^(AWS_|VAULT_(HOME|KEYSTORE|PASSPHRASE)|DBUS_|XDG_|https?_proxy|HTTPS?_PROXY|CURL_CA_BUNDLE)' || true); do
   unset "$name"
 done
+export VAULT_TEST_TAGS='-torture -measures'
 export VAULT_SANITIZED=1 VAULT_PROGRAMS=${VAULT_PROGRAMS:-$PWD/.build/programs} VAULT_TEST_VENV=${VAULT_TEST_VENV:-$PWD/.tools}
 # The test library itself leaks; a report ends a test's process with a status of its own.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 TSAN_OPTIONS=halt_on_error=0:exitcode=66
@@ -51,8 +51,8 @@ END
   chmod +x "$programs/vaultd"
   env -u VAULT_SANITIZED scripts/swift.sh build --build-tests >".build/sanitize/build-tests.log" 2>&1 \
     || { tail -30 .build/sanitize/build-tests.log >&2; return 1; }
-  if env -u VAULT_SANITIZED VAULT_PROGRAMS="$programs" SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=3 scripts/swift.sh test --skip-build \
-    --filter "$agent_tests" --skip "$agent_skips" >"$log" 2>&1 && [ -z "$(ls "$found")" ]; then
+  if env -u VAULT_SANITIZED VAULT_PROGRAMS="$programs" VAULT_TEST_WIDTH=3 scripts/swift.sh test --skip-build \
+    --filter "$agent_tests" --skip ManualTests >"$log" 2>&1 && [ -z "$(ls "$found")" ]; then
     echo "$sanitizer: the agent under $agent_tests: $(grep -oE '(Test run with|Executed) [0-9]+ tests?' "$log" | tail -1), nothing found"
   else
     echo "$sanitizer: the agent under $agent_tests: FAILED, see $log and $found" >&2
@@ -85,7 +85,7 @@ for sanitizer in "$@"; do
   for target in $tests; do
     log=.build/sanitize/$sanitizer-$target.log
     if LD_PRELOAD=$preload scripts/swift.sh test --skip-build "${build[@]}" \
-      --filter "^$target\." --skip 'HostileFileTests/summaries' >"$log" 2>&1 \
+      --filter "^$target\." >"$log" 2>&1 \
       && ! grep -qE '(Thread|Address)Sanitizer:' "$log"; then
       echo "$sanitizer: $target: $(grep -oE '(Test run with|Executed) [0-9]+ tests?' "$log" | tail -1), nothing found"
     else

@@ -8,13 +8,8 @@ for name in $(compgen -e | grep -E '^(AWS_|VAULT_(HOME|KEYSTORE|PASSPHRASE)|DBUS
   unset "$name"
 done
 export VAULT_PROGRAMS=$PWD/.build/programs VAULT_TEST_VENV=$PWD/.tools
-if [ $# -gt 0 ]; then
-  # Whatever is named, it may start agents (below).
-  export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
-  exec scripts/swift.sh test "$@"
-fi
-# One after the other, since a machine that is busy with killing agents makes real deadlines (a keyring's 3 s) pass elsewhere; and of what
-# starts agents, which each derive a key from a passphrase in 256 MiB, only a few at one time.
+[ $# -eq 0 ] || exec scripts/swift.sh test "$@"
+# One part after the other: on a machine that is busy with killing agents, real timeouts pass elsewhere, such as a keyring's 3 seconds.
 scripts/swift.sh build --build-tests
 
 # One part of the tests. What failed is said once more at its end, where thousands of lines do not hide it.
@@ -26,6 +21,5 @@ part() {
   return 1
 }
 part --skip EndToEndTests
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
-part --filter EndToEndTests --skip TortureTests
-part --filter TortureTests
+VAULT_TEST_TAGS=-torture part --filter EndToEndTests
+VAULT_TEST_TAGS=torture part --filter EndToEndTests

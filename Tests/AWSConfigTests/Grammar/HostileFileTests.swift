@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VaultModel
 
@@ -71,7 +72,8 @@ struct HostileFileTests {
   }
 
   @Test(
-    "thousands of profiles are summed up, however they lead to each other", arguments: ["sources", "ring", "includes", "common"])
+    "thousands of profiles are summed up, however they lead to each other", .tags(.measures), .selectedByTag,
+    arguments: ["sources", "ring", "includes", "common"])
   func summaries(shape: String) throws {
     let count = shape == "common" ? 500 : 5_000
     let profiles = (0..<count).map { number in

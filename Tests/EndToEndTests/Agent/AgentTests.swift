@@ -5,7 +5,7 @@ import Testing
 import VaultWire
 
 /// The agent's life, and how it is shared.
-@Suite struct AgentTests {
+@Suite(.endToEnd) struct AgentTests {
   @Test("fifty programs that start at once on a cold vault make one call and get the same key")
   func singleFlight() async throws {
     let simulator = try await STSSimulatorProcess()

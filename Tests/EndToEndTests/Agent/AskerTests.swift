@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Who asks at the agent's socket: what a row says of it, and who is not answered. The clients are in Python, and lie.
-@Suite struct AskerTests {
+@Suite(.endToEnd) struct AskerTests {
   /// A client of the protocol: `ask`, `answer`, and waiting for what another process does.
   private static let client = """
     import json, os, signal, socket, struct, sys, time

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A copy of the master key, and what it is for.
-@Suite struct BackupTests {
+@Suite(.endToEnd) struct BackupTests {
   private static let words = "nine words that nobody would think of in order"
 
   private func vault(_ keyring: KeyringSession, _ simulator: STSSimulatorProcess) async throws -> TestVault {

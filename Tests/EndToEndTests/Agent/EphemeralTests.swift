@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A vault whose master key is in its agent's memory alone.
-@Suite struct EphemeralTests {
+@Suite(.endToEnd) struct EphemeralTests {
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
     try await TestVault(simulator, environment: ["VAULT_KEYSTORE": "ephemeral", "VAULT_PASSPHRASE_FILE": ""])
   }

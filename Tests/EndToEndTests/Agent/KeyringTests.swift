@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The main job with the key in a real gnome-keyring, and what its weather does to it.
-@Suite struct KeyringTests {
+@Suite(.endToEnd) struct KeyringTests {
   private func vault(_ keyring: KeyringSession, _ simulator: STSSimulatorProcess) async throws -> TestVault {
     try await TestVault(
       simulator, environment: ["VAULT_KEYSTORE": "secret-service", "DBUS_SESSION_BUS_ADDRESS": keyring.busAddress])

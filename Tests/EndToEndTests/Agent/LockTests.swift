@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A vault that is locked by the login: a fake logind (python-dbusmock) on a bus of its own.
-@Suite struct LockTests {
+@Suite(.endToEnd) struct LockTests {
   /// logind's signals, as a desktop causes them.
   private struct Login {
     let bus: KeyringSession

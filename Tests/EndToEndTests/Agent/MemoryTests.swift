@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What the agent's memory holds once the vault is locked.
-@Suite struct MemoryTests {
+@Suite(.endToEnd, .tags(.measures)) struct MemoryTests {
   /// Reads the writable memory of a process, and names the texts of which 32 bytes in a row are in it. Pages of zeros are passed over.
   private static let scan = """
     import json, sys

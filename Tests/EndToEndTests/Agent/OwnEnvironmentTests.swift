@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The agent is its own, whichever shell started it.
-@Suite struct OwnEnvironmentTests {
+@Suite(.endToEnd) struct OwnEnvironmentTests {
   /// A library that leaves the program's name in a file wherever it is loaded.
   private func planted(_ vault: TestVault) async throws -> (library: String, mark: String) {
     let mark = vault.folder.file("loaded")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The passphrase on its way from the person to the agent, and to nobody else.
-@Suite struct PassphraseTests {
+@Suite(.endToEnd) struct PassphraseTests {
   /// A vault whose agent has ended, so that the passphrase is asked for next; no file holds it.
   private func closedVault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
     let vault = try await TestVault(simulator)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What belongs to a person's session is taken from who asks, and not from who happened to start the agent.
-@Suite struct PersonSessionTests {
+@Suite(.endToEnd) struct PersonSessionTests {
   private func vault(_ simulator: STSSimulatorProcess) -> TestVault {
     let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url, "VAULT_KEYSTORE": "secret-service"])
     vault.config(TestVault.standardConfig)

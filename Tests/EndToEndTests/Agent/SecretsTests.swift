@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// No secret stands in the clear where it has no business.
-@Suite struct SecretsTests {
+@Suite(.endToEnd) struct SecretsTests {
   @Test("no secret is in any file of the vault, in argv, in the agent's environment, or in what is printed")
   func nowhere() async throws {
     let simulator = try await STSSimulatorProcess()

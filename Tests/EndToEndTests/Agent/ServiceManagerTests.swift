@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The agent under a service manager, by the manager's side of the protocols alone (sd_listen_fds(3), sd_notify(3)).
-@Suite struct ServiceManagerTests {
+@Suite(.endToEnd) struct ServiceManagerTests {
   /// Listens, passes the socket on as systemd does, and prints what the agent notifies; then a request, a stop, and whether the socket is there.
   private static let manager = """
     import os, socket, subprocess, sys

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Clients that say nothing, and an agent that says nothing.
-@Suite struct SilenceTests {
+@Suite(.endToEnd, .tags(.slow)) struct SilenceTests {
   /// Connects so often, says so much each time, and then says how many of them the agent has kept whenever it is asked.
   private static let holding = """
     import os, select, socket, sys

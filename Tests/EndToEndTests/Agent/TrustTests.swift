@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Where a secret may be sent: what only an environment names gets nothing.
-@Suite struct TrustTests {
+@Suite(.endToEnd) struct TrustTests {
   /// A vault that is signed in and trusts `simulator` alone; `stranger` would answer every question as well.
   private static func signedIn() async throws -> (vault: TestVault, simulator: STSSimulatorProcess, stranger: STSSimulatorProcess)
   {

@@ -5,7 +5,7 @@ import Testing
 import VaultModel
 
 /// Every command that hands something out or changes the vault, and the rows that it leaves.
-@Suite struct CompletenessTests {
+@Suite(.endToEnd) struct CompletenessTests {
   /// A command, and the rows that must be new after it: `Action/outcome/trigger`.
   private struct Step {
     let words: [String]

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The audit log against somebody who has the files, with the head in a real keyring.
-@Suite struct EvidenceTests {
+@Suite(.endToEnd) struct EvidenceTests {
   private func copyDatabase(_ vault: TestVault, to name: String) throws {
     for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: vault.database + suffix) {
       try Data(contentsOf: URL(fileURLWithPath: vault.database + suffix))

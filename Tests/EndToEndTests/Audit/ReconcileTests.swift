@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `vault audit reconcile` over events as CloudTrail writes them.
-@Suite struct ReconcileTests {
+@Suite(.endToEnd) struct ReconcileTests {
   /// An event of a call that the vault logged.
   private func event(_ row: [String: Any], address: String = "203.0.113.7") -> [String: Any] {
     [

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Live copies of the audit log, by real programs over real sockets.
-@Suite struct SinkTests {
+@Suite(.endToEnd) struct SinkTests {
   /// What a receiver has of the log: the row of each number, however often it came.
   private static func rows(_ records: [[UInt8]]) -> [Int: SyslogRecord] {
     var rows: [Int: SyslogRecord] = [:]

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What only a person can do: said once, and mended by itself once it is done.
-@Suite struct AnnouncementTests {
+@Suite(.endToEnd, .tags(.slow)) struct AnnouncementTests {
   /// A desktop, as far as the agent sees one: a display, and a `notify-send` that keeps what it is told.
   private func desktop(_ folder: TemporaryDirectory) -> (environment: [String: String], said: () -> [String]) {
     let file = folder.file("notifications")

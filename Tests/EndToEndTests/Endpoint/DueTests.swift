@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Programs that are served, and ask when their session is due: after an outage or a suspend the schedule needs a while for all of them.
-@Suite struct DueTests {
+@Suite(.endToEnd, .tags(.slow)) struct DueTests {
   /// A served program whose session is due and could not be renewed.
   private func overdue(_ simulator: STSSimulatorProcess, _ vault: TestVault) async throws -> (ServedProgram, first: String) {
     try await simulator.set(STSSettings(lifetimeSeconds: 24))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What the endpoint on loopback bears, and whom it turns away.
-@Suite struct EndpointTests {
+@Suite(.endToEnd) struct EndpointTests {
   /// Connections that are opened, hold on, and say this and no more.
   private static func hold(_ count: Int, _ port: UInt16, saying bytes: String) throws -> [Int32] {
     try (0..<count).map { _ in

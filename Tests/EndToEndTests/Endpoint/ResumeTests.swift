@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Programs that are served outlive their agent, and a lock of the vault.
-@Suite struct ResumeTests {
+@Suite(.endToEnd) struct ResumeTests {
   private func rows(_ vault: TestVault, _ action: String, atLeast count: Int = 1) async throws -> [[String: Any]] {
     let deadline = Date().addingTimeInterval(20)
     while true {
@@ -152,7 +152,9 @@ import Testing
     try await other.end()
   }
 
-  @Test("a program that is started while AWS is away is served all the same, with the session in hand and then with fresh ones")
+  @Test(
+    "a program that is started while AWS is away is served all the same, with the session in hand and then with fresh ones",
+    .tags(.slow))
   func startedOffline() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 20))

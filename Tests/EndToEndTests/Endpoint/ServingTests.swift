@@ -4,7 +4,7 @@ import Testing
 import VaultModel
 
 /// Credentials that stay fresh while a program runs, and the other ways in which programs take them.
-@Suite struct ServingTests {
+@Suite(.endToEnd) struct ServingTests {
   private static let roleConfig = """
     [profile alice]
     region = us-east-1
@@ -179,7 +179,9 @@ import VaultModel
     #expect(try await vault.rows("list").first { $0["profile"] as? String == "app" }?["rotation"] as? String == "on")
   }
 
-  @Test("`rotation = off` renews nothing unasked; `always` also what an agent before this one made, and what has ended since")
+  @Test(
+    "`rotation = off` renews nothing unasked; `always` also what an agent before this one made, and what has ended since",
+    .tags(.slow))
   func rotationRules() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 4))

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What `forget`, `logout`, `remove` and `lock` take back, by the real programs: from programs that are served, from files, from what is under way.
-@Suite struct TakeBackTests {
+@Suite(.endToEnd) struct TakeBackTests {
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
     let vault = try await TestVault(simulator)
     // What an agent does unasked it does with the files' endpoints: nobody's environment is there.

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `vault exec` where people use it: under make, cron and nohup, in a shell with job control, inside itself.
-@Suite struct DailyLifeTests {
+@Suite(.endToEnd) struct DailyLifeTests {
   @Test("make -j runs its recipes at once with one call, and its job server still works under vault")
   func make() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Jobs of CI: no desktop, no person, nothing that stays behind.
-@Suite struct JobTests {
+@Suite(.endToEnd) struct JobTests {
   private func page() throws -> String { try Repository.text("docs/ci.md") }
 
   /// The shell part of an example of docs/ci.md: the indented lines from the first `export VAULT_HOME` behind a heading.

@@ -4,7 +4,7 @@ import Testing
 import VaultModel
 
 /// The main job, by the real programs against the strict simulator.
-@Suite struct MainJobTests {
+@Suite(.endToEnd) struct MainJobTests {
   /// What `env` printed, as a dictionary.
   private func environment(_ output: String) -> [String: String] {
     Dictionary(

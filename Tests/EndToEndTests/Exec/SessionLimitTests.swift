@@ -4,7 +4,7 @@ import Testing
 import VaultModel
 
 /// What AWS gives a session, and what it does not: by the real programs against the strict simulator.
-@Suite struct SessionLimitTests {
+@Suite(.endToEnd) struct SessionLimitTests {
   private func vault(_ simulator: STSSimulatorProcess, _ config: String, credentials: String = TestVault.standardCredentials)
     async throws -> TestVault
   {
@@ -175,7 +175,7 @@ extension TestVault {
 }
 
 /// Parts of AWS beside the commercial one.
-@Suite struct PartitionTests {
+@Suite(.endToEnd) struct PartitionTests {
   @Test(
     "a role of another partition is called there, and its console is that partition's; a region elsewhere is refused before any call"
   )

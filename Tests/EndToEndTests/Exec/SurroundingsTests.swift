@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Machines that lack something: what can't work is said, and is not tried.
-@Suite struct SurroundingsTests {
+@Suite(.endToEnd) struct SurroundingsTests {
   private func shell(_ script: String, _ environment: [String: String]) async throws -> Subprocess.Result {
     try await Subprocess.run(
       "/bin/sh", ["-c", script], environment: environment.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { $1 }, timeout: 60)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Which vault a client means, and where its agent is found.
-@Suite struct WhichVaultTests {
+@Suite(.endToEnd) struct WhichVaultTests {
   /// Vaults in the XDG folders of some home, with one runtime folder for all, as a snap or `sudo -E` has it.
   private func xdg(_ vault: TestVault, _ home: String) -> [String: String] {
     mkdir(vault.folder.file("run"), 0o700)

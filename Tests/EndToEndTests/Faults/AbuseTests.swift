@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Requests that no program of ours makes, byte for byte, at the endpoint of `vault exec --server`.
-@Suite struct AbuseTests {
+@Suite(.endToEnd) struct AbuseTests {
   /// What is sent, with HOST, TOKEN and PORT in their places and `|` for the end of a line, and the statuses that may be answered; 0 is no answer.
   private struct Case {
     let request: String
@@ -145,7 +145,7 @@ import Testing
     try await served.end()
   }
 
-  @Test("requests that follow one another on one connection, half of one, and an end in the midst are borne")
+  @Test("requests that follow one another on one connection, half of one, and an end in the midst are borne", .tags(.slow))
   func connections() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Kills at each call by which a delivery, an archiving and a shipment change what is kept: no row is lost, and none is there twice.
-@Suite(.serialized) struct EvidenceTortureTests {
+@Suite(.endToEnd, .serialized, .tags(.torture)) struct EvidenceTortureTests {
   private static let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != nil
 
   /// What changes files. Who is killed as he enters one of them leaves what the one before left; so calls that only read add nothing.

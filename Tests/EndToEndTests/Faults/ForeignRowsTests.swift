@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Another program, with SQLite's shell and without a key, changes what leads to a secret: nothing is sent, run or written on its word.
-@Suite struct ForeignRowsTests {
+@Suite(.endToEnd) struct ForeignRowsTests {
   private func change(_ vault: TestVault, _ sql: String) async throws {
     let result = try await Subprocess.run(try Programs.onPath("sqlite3"), ["-bail", vault.database, sql], environment: [:])
     try #require(result.succeeded, "\(result.errors)")

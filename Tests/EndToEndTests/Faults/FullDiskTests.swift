@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Deliveries while the vault's disk takes nothing, by the real programs on a real disk that is full.
-@Suite struct FullDiskTests {
+@Suite(.endToEnd) struct FullDiskTests {
   /// A vault with one session in hand, whose disk is full from then on until `body` makes room.
   private func onFullDisk(
     _ rule: String, _ body: (TestVault, _ makeRoom: () -> Void) async throws -> Void

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Shipping over connections that break: what the server has committed it has once, and the chains stay whole.
-@Suite(.serialized) struct TeamTortureTests {
+@Suite(.endToEnd, .serialized, .tags(.torture)) struct TeamTortureTests {
   private static let isLong = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != nil
 
   @Test(

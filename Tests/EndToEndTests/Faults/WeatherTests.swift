@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Bad input and bad weather, on real parts.
-@Suite struct WeatherTests {
+@Suite(.endToEnd) struct WeatherTests {
   @Test("an unknown profile is named with the one that was probably meant")
   func unknownProfile() async throws {
     let simulator = try await STSSimulatorProcess()
@@ -94,7 +94,7 @@ import Testing
     #expect(last["outcome"] as? String == "failure" && (last["error"] as? String)?.isEmpty == false)
   }
 
-  @Test("with AWS away, a session that is due but lives is served with a word; one that is over is not")
+  @Test("with AWS away, a session that is due but lives is served with a word; one that is over is not", .tags(.slow))
   func offline() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)

@@ -4,7 +4,7 @@ import Testing
 import VaultModel
 
 /// The files as people have them, by the real programs.
-@Suite struct FileTests {
+@Suite(.endToEnd) struct FileTests {
   private static let keys =
     "aws_access_key_id = \(STSWorld.aliceAccessKeyId)\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n"
 

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Files that somebody hands to `verify` and `reconcile`: memory does not grow with them, and nothing waits for them.
-@Suite struct GivenFileTests {
+@Suite(.endToEnd) struct GivenFileTests {
   /// Runs `vault` in so much address space: some tens of megabytes are in use.
   private func run(_ vault: TestVault, megabytes: Int = 400, _ words: String...) async throws -> Subprocess.Result {
     try await Subprocess.run(
@@ -20,7 +20,7 @@ import Testing
     return path
   }
 
-  @Test("a gzip bomb is no archive, whatever it begins with, and takes neither memory nor the disk")
+  @Test("a gzip bomb is no archive, whatever it begins with, and takes neither memory nor the disk", .tags(.slow))
   func bombs() async throws {
     let vault = TestVault()
     for (name, start) in [("plain.gz", "b''"), ("sqlite.gz", "b'SQLite format 3\\0'"), ("line.gz", "b'{'")] {
@@ -63,7 +63,7 @@ import Testing
   }
 
   @Test(
-    "140 MB of CloudTrail's events are read in the memory of a few, in each of its forms",
+    "140 MB of CloudTrail's events are read in the memory of a few, in each of its forms", .tags(.slow),
     arguments: ["Records", "lines", "array"])
   func events(form: String) async throws {
     let vault = TestVault()

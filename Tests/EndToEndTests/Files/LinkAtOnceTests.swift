@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Files that are not ours, changed by several at once.
-@Suite struct LinkAtOnceTests {
+@Suite(.endToEnd) struct LinkAtOnceTests {
   private static let names = (1...24).map { "p\($0)" }
 
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `vault link`, `vault unlink` and `vault console`, with the real clients.
-@Suite struct LinkTests {
+@Suite(.endToEnd) struct LinkTests {
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
     let vault = TestVault(environment: simulator.environment)
     vault.config(TestVault.standardConfig)

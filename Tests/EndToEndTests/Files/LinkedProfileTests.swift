@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What stands beside the keys of a linked profile, and where they come from after a lock.
-@Suite struct LinkedProfileTests {
+@Suite(.endToEnd) struct LinkedProfileTests {
   @Test("a linked profile has its region, its own or its source's, in either file, and the AWS CLI needs no more")
   func region() async throws {
     let simulator = try await STSSimulatorProcess()

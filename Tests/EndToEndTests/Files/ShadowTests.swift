@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A profile of the vault's own, and a file's of the same name.
-@Suite struct ShadowTests {
+@Suite(.endToEnd) struct ShadowTests {
   private static let role =
     "[profile home]\nrole_arn = \(STSWorld.mfaRole)\nsource_profile = home\nmfa_serial = \(STSWorld.aliceMFASerial)\nregion = eu-west-1\n"
   private static let key = "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n"

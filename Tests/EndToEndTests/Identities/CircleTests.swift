@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Programs that profiles name and that ask the vault themselves.
-@Suite struct CircleTests {
+@Suite(.endToEnd) struct CircleTests {
   private static let role = "role_arn = \(STSWorld.devRole)"
 
   private func vault(_ config: String) async throws -> TestVault {

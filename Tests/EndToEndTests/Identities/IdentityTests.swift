@@ -4,7 +4,7 @@ import Testing
 import VaultModel
 
 /// Every other source of an identity, by the real programs against the strict simulator: each is the first link of a chain.
-@Suite struct IdentityTests {
+@Suite(.endToEnd) struct IdentityTests {
   static let ciRole = "arn:aws:iam::123456789012:role/ci"
 
   /// A vault with a profile `ci` of these settings, and a role over it.

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `vault access-key rotate`, by the real programs against the strict simulator.
-@Suite struct KeyRotationTests {
+@Suite(.endToEnd) struct KeyRotationTests {
   private func actions(_ simulator: STSSimulatorProcess) async throws -> [String] {
     try await simulator.report().requests.map(\.action)
   }
@@ -38,7 +38,7 @@ import Testing
     try await vault.mustRun("exec", "--refresh", "app", "--", "true")
   }
 
-  @Test("an agent that is killed at any step of a key's rotation leaves a key that works")
+  @Test("an agent that is killed at any step of a key's rotation leaves a key that works", .tags(.slow))
   func rotationKilled() async throws {
     var ends: Set<Bool> = []
     for milliseconds in stride(from: 20, through: 720, by: 100) {

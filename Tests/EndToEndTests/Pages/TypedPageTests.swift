@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// README.md and docs/, typed line by line at a terminal, against the strict simulator.
-@Suite struct TypedPageTests {
+@Suite(.endToEnd) struct TypedPageTests {
   @Test("what a page shows can be typed as it stands, and shows what the page shows", arguments: TypedPage.names)
   func typed(name: String) async throws {
     let page = try TypedPage(name)

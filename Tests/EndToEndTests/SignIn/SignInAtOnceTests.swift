@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Sign-ins that others cross: from another terminal, by strangers on this machine, or by AWS in the middle of things.
-@Suite struct SignInAtOnceTests {
+@Suite(.endToEnd) struct SignInAtOnceTests {
   /// A browser that only says where it was sent.
   private func browser(_ vault: TestVault) -> [String: String] {
     let file = vault.folder.file("page")

@@ -4,7 +4,7 @@ import Testing
 import VaultModel
 
 /// IAM Identity Center, by the real programs against the strict simulator.
-@Suite struct SignInTests {
+@Suite(.endToEnd) struct SignInTests {
   static let config = """
     [sso-session corp]
     sso_start_url = \(STSWorld.center.startURL)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// IAM Identity Center where its region is away, or the clock is off.
-@Suite struct SignInWeatherTests {
+@Suite(.endToEnd) struct SignInWeatherTests {
   /// Two organizations, each in a region of its own, which two simulators play.
   private static func config(_ near: STSSimulatorProcess, _ far: STSSimulatorProcess) -> String {
     func part(_ name: String, _ region: String, _ url: String) -> String {

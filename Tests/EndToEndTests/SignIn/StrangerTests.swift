@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Another user of the machine at each port that is opened on loopback.
-@Suite(.enabled(if: geteuid() == 0, "only root can be another user")) struct StrangerTests {
+@Suite(.endToEnd, .enabled(if: geteuid() == 0, "only root can be another user")) struct StrangerTests {
   /// Asks by HTTP from a source address of its choice: "own" is the server's own port there. Says the status, or "refused".
   private static let asking = """
     import socket, sys

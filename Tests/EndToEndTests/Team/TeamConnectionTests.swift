@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The way to the team's server: who is let in, and who is believed to be it.
-@Suite struct TeamConnectionTests {
+@Suite(.endToEnd) struct TeamConnectionTests {
   /// An authority of our own, and a server's certificate of its making for one name.
   private struct Certificates {
     let authority: String

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What agents wrote and signed, on the team's server: heads, and rows that were archived before they were shipped.
-@Suite struct TeamEvidenceTests {
+@Suite(.endToEnd) struct TeamEvidenceTests {
   @Test("a head that the agent signs for the shipment proves it up to its row, and a cut end is found by it")
   func checkpoints() async throws {
     let server = try await TeamServer()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Where a log and a password go: by the address and the vault's settings, and never by the folder one stands in.
-@Suite struct TeamPlaceTests {
+@Suite(.endToEnd) struct TeamPlaceTests {
   /// A port that tells whether anybody came.
   private struct Trap {
     let listener = try? LoopbackListener()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Reports over a team's rows: whose they are by the server's word, and in which order.
-@Suite struct TeamReportTests {
+@Suite(.endToEnd) struct TeamReportTests {
   @Test(
     "a user's name is told apart by the login that shipped it, in figures, pages and rows, and rows are chosen by login and vault"
   )

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `vault audit ship` and `--from`, with a real PostgreSQL.
-@Suite struct TeamTests {
+@Suite(.endToEnd) struct TeamTests {
   @Test("what two laptops ship is there once, is whole, and the team's reports say what the laptops' own say")
   func reports() async throws {
     let server = try await TeamServer()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A login of the team's database that wants to harm the others, and an owner who wants to change what was.
-@Suite struct TeamTrustTests {
+@Suite(.endToEnd) struct TeamTrustTests {
   private static let event = "vault_audit.audit_event"
 
   @Test("rows that somebody adds behind a laptop's last head are unsigned, not whole, and its owner is told whose they are not")
@@ -39,7 +39,8 @@ import Testing
   }
 
   @Test(
-    "numbers that no log reaches, a gap of 2⁶² and a head of neither are refused by the server, and named where its owner lets them in"
+    "numbers that no log reaches, a gap of 2⁶² and a head of neither are refused by the server, and named where its owner lets them in",
+    .tags(.slow)
   )
   func numbers() async throws {
     let server = try await TeamServer(laptops: 3)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The browser that a person names.
-@Suite struct BrowserTests {
+@Suite(.endToEnd) struct BrowserTests {
   /// A vault whose console is the simulator's, too.
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
     try await TestVault(simulator, environment: simulator.environment)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `vault doctor` and `vault config`.
-@Suite struct DoctorTests {
+@Suite(.endToEnd) struct DoctorTests {
   @Test("a sound vault is found sound; what is wrong is told with its remedy")
   func doctor() async throws {
     let fresh = TestVault()

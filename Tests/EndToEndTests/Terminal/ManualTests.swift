@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// vault(1), the completions, and what `make install` puts where.
-@Suite struct ManualTests {
+@Suite(.endToEnd) struct ManualTests {
   @Test("the manual page has every command and option of --help, and groff finds nothing wrong with it")
   func page() async throws {
     let page = try await Subprocess.run(try Programs.vault, ["--man"], environment: [:])

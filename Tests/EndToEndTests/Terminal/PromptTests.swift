@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Questions that reach the person: at a terminal, at the desktop, or not at all.
-@Suite struct PromptTests {
+@Suite(.endToEnd) struct PromptTests {
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault { try await TestVault(simulator) }
 
   /// Runs `vault` at a pseudo-terminal of its own and types each line at the next prompt; prints what was shown, and the status.
