@@ -3,17 +3,22 @@ import TestSupport
 import Testing
 
 /// An exported log in the hands of somebody who was given the file, and a key or the public key.
-@Suite struct ExportProofTests {
-  private struct Given {
+@Suite(.endToEnd, .sharesFixtures) struct ExportProofTests {
+  private struct Given: SharedFixture {
+    let simulator: STSSimulatorProcess
     let vault: TestVault
     let file: String
     let key: String
     let publicKey: String
-    var lines: [String]
+    let lines: [String]
+
+    func state() async throws -> String { try String(contentsOfFile: file, encoding: .utf8) }
   }
 
   /// A log with a few hundred rows, some of them hostile, a signed head in its midst and one at its end.
-  private func given() async throws -> Given {
+  private func given() async throws -> Given { try await .shared { try await Self.make() } }
+
+  private static func make() async throws -> Given {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     let key = vault.folder.write(try await vault.mustRun("audit", "key", "--new"), to: "auditor.key")
@@ -30,13 +35,17 @@ import Testing
     #expect(made.succeeded && made.errors.isEmpty, "\(made.errors)")
     let publicKey = try await vault.mustRun("audit", "key").trimmingCharacters(in: .whitespacesAndNewlines)
     let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").map(String.init)
-    return Given(vault: vault, file: file, key: key, publicKey: publicKey, lines: lines)
+    return Given(simulator: simulator, vault: vault, file: file, key: key, publicKey: publicKey, lines: lines)
   }
 
-  private func verify(_ given: Given, _ lines: [String], _ words: String..., name: String = "changed.jsonl") async throws
-    -> Subprocess.Result
-  {
-    let file = given.vault.folder.write(lines.map { $0 + "\n" }.joined(), to: name)
+  private func verify(_ given: Given, _ lines: [String], _ words: String...) async throws -> Subprocess.Result {
+    try await verify(given, lines, words)
+  }
+
+  private func verify(_ given: Given, _ lines: [String], _ words: [String]) async throws -> Subprocess.Result {
+    let folder = TemporaryDirectory()
+    defer { withExtendedLifetime(folder) {} }
+    let file = folder.write(lines.map { $0 + "\n" }.joined(), to: "changed.jsonl")
     return try await given.vault.run(words: ["audit", "verify", file] + words)
   }
 
@@ -60,13 +69,21 @@ import Testing
     // Whitespace is not what is proven.
     let pretty = given.lines.map { $0.replacingOccurrences(of: ",\"sequence\":", with: " , \"sequence\" : ") }
     #expect(try await verify(given, pretty).succeeded)
-    // An agent that does not run signs nothing, and that is said.
-    try await vault.mustRun("agent", "stop")
-    let unsigned = try await vault.run("audit", "export", "--format", "jsonl", "--whole", "--output", given.file)
+  }
+
+  @Test("an agent that does not run signs nothing, and that is said")
+  func unsigned() async throws {
+    let vault = TestVault()
+    mkdir(vault.vaultHome, 0o700)
+    let copied = try await Subprocess.run(
+      "/usr/bin/sqlite3", ["-readonly", try await given().vault.database, ".backup '\(vault.database)'"], environment: [:])
+    #expect(copied.succeeded && chmod(vault.database, 0o600) == 0, "\(copied.errors)")
+    let file = vault.folder.file("log.jsonl")
+    let unsigned = try await vault.run("audit", "export", "--format", "jsonl", "--whole", "--output", file)
     #expect(unsigned.succeeded && unsigned.errors.contains("not signed: no agent runs"))
-    let tail = try await vault.run("audit", "verify", given.file)
+    let tail = try await vault.run("audit", "verify", file)
     #expect(tail.end == .exit(65) && tail.errors.contains("behind the last signed head"), "\(tail.errors)")
-    let part = try await vault.run("audit", "verify", "--partial", given.file)
+    let part = try await vault.run("audit", "verify", "--partial", file)
     #expect(part.succeeded && part.errors.contains("behind the last signed head"))
   }
 
@@ -76,8 +93,7 @@ import Testing
     let lines = given.lines
     let count = lines.count
     func expect(_ changed: [String], _ words: String, _ what: String, with options: [String] = []) async throws {
-      let file = given.vault.folder.write(changed.map { $0 + "\n" }.joined(), to: "changed.jsonl")
-      let result = try await given.vault.run(words: ["audit", "verify", file] + options)
+      let result = try await verify(given, changed, options)
       #expect(
         result.end == .exit(65) && result.errors.contains(words), "\(what): \(result.end) \(result.output) \(result.errors)")
     }
@@ -164,12 +180,13 @@ import Testing
   func bytes(seed: UInt64) async throws {
     let given = try await given()
     var random = SeededGenerator(seed: seed)
+    let folder = TemporaryDirectory()
     let text = Array((given.lines.joined(separator: "\n") + "\n").utf8)
     for _ in 0..<150 {
       var changed = text
       let place = Int.random(in: 0..<changed.count, using: &random)
       changed[place] ^= UInt8(1) << UInt8.random(in: 0..<8, using: &random)
-      let file = given.vault.folder.file("bytes.jsonl")
+      let file = folder.file("bytes.jsonl")
       try Data(changed).write(to: URL(fileURLWithPath: file))
       let result = try await given.vault.run("audit", "verify", file, "--key", given.key, "--public-key", given.publicKey)
       guard result.succeeded else {

@@ -3,10 +3,10 @@ import TestSupport
 import Testing
 
 /// `vault audit export`, by the real program over logs of believable and of hostile life.
-@Suite struct ExportTests {
+@Suite(.endToEnd, .sharesFixtures) struct ExportTests {
   @Test("an export is what `vault audit` prints, byte for byte", arguments: ["jsonl", "csv"], [false, true])
   func same(format: String, hostile: Bool) async throws {
-    let log = try await GeneratedLog(rows: 2_000, hostile: hostile)
+    let log = try await GeneratedLog.shared(rows: 3_000, hostile: hostile)
     for filters in [
       [], ["--limit", "7"], ["--limit", "7", "--reverse"], ["--action", "AssumeRole", "--outcome", "intent"], ["--user", "bob"],
     ] {
@@ -48,7 +48,7 @@ import Testing
 
   @Test("hostile text in every column reads back from JSON as it stands in the database")
   func hostileJSON() async throws {
-    let log = try await GeneratedLog(rows: 300, hostile: true)
+    let log = try await GeneratedLog.shared(rows: 300, hostile: true)
     let rows = try await log.query("SELECT id, program, profile, role_arn, directory, reason, error, detail, host \(Self.shown)")
     let lines = try await log.export("--format", "jsonl")
     let objects = try await log.objects("--format", "jsonl")
@@ -69,7 +69,7 @@ import Testing
 
   @Test("hostile text is a cell of CSV that no spreadsheet runs, by a parser that is not ours")
   func hostileCSV() async throws {
-    let log = try await GeneratedLog(rows: 300, hostile: true)
+    let log = try await GeneratedLog.shared(rows: 300, hostile: true)
     let count = try await log.query("SELECT id \(Self.shown)").count
     let text = try await log.vault.mustRun("audit", "export", "--format", "csv")
     #expect(UnsafeCharacters.areMissing(in: text))
@@ -88,7 +88,7 @@ import Testing
 
   @Test("hostile text is a value of CEF that forges no field and no event")
   func hostileCEF() async throws {
-    let log = try await GeneratedLog(rows: 300, hostile: true)
+    let log = try await GeneratedLog.shared(rows: 300, hostile: true)
     let rows = try await log.query("SELECT id, user, host, detail, sequence \(Self.shown)")
     let lines = try await log.export("--format", "cef")
     #expect(lines.count == rows.count && lines.allSatisfy { UnsafeCharacters.areMissing(in: $0) })
@@ -112,7 +112,7 @@ import Testing
   @Test("every OCSF event has what its class requires, in the pinned version", arguments: [false, true])
   func ocsf(hostile: Bool) async throws {
     let schema = try OCSFSchema()
-    let log = try await GeneratedLog(rows: 3_000, hostile: hostile)
+    let log = try await GeneratedLog.shared(rows: 3_000, hostile: hostile)
     let count = try await log.query("SELECT id \(Self.shown)").count
     let events = try await log.objects("--format", "ocsf")
     #expect(events.count == count)
@@ -126,15 +126,16 @@ import Testing
 
   @Test("a file is written whole, for its owner alone, in the place of the old one")
   func file() async throws {
-    let log = try await GeneratedLog(rows: 500)
-    let file = log.vault.folder.write("old", to: "log.jsonl", mode: 0o644)
+    let log = try await GeneratedLog.shared(rows: 3_000)
+    let folder = TemporaryDirectory()
+    let file = folder.write("old", to: "log.jsonl", mode: 0o644)
     try await log.vault.mustRun("audit", "export", "--format", "jsonl", "--output", file)
     #expect(
       try String(contentsOfFile: file, encoding: .utf8) == (try await log.vault.mustRun("audit", "export", "--format", "jsonl")))
     let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
     #expect(mode == 0o600)
     #expect(try await log.vault.run("audit", "export", "--format", "jsonl", "--output", "/dev/full").end == .exit(73))
-    #expect(try FileManager.default.contentsOfDirectory(atPath: log.vault.folder.path).allSatisfy { !$0.contains(".vault-") })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.contains(".vault-") })
     let full = try await Subprocess.run(
       "/bin/sh", ["-c", "exec \(try Programs.vault) audit export --format jsonl > /dev/full"], environment: log.vault.environment)
     #expect(full.end == .exit(74) && full.errors.contains("No space left"))

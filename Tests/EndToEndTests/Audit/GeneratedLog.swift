@@ -2,8 +2,18 @@ import Foundation
 import TestSupport
 
 /// A vault that `bench/audit_log.py` made: an audit log of so many rows, and no agent.
-struct GeneratedLog {
+struct GeneratedLog: SharedFixture {
   let vault = TestVault()
+
+  /// The log that the tests of a suite share.
+  static func shared(rows: Int, hostile: Bool = false) async throws -> GeneratedLog {
+    try await shared("\(rows) \(hostile)") { try await GeneratedLog(rows: rows, hostile: hostile) }
+  }
+
+  /// Every row of every table.
+  func state() async throws -> String {
+    try await Subprocess.run("/usr/bin/sqlite3", ["-readonly", vault.database, ".sha3sum"], environment: [:]).output
+  }
 
   /// - Parameters:
   ///   - hostile: every text is one that attacks terminals, spreadsheets, browsers or parsers.

@@ -4,14 +4,18 @@ import TestSupport
 /// A page that `vault audit report` wrote.
 struct ReportPage {
   let html: String
-  private let folder: TemporaryDirectory
+  private let folder = TemporaryDirectory()
 
   init(_ vault: TestVault, _ filters: String...) async throws {
-    folder = vault.folder
     let file = folder.file("report.html")
     let result = try await vault.run(words: ["audit", "report", "--html", file] + filters)
     guard result.succeeded else { throw GeneratedLog.Failed(end: result.end, errors: result.errors) }
     html = try String(contentsOfFile: file, encoding: .utf8)
+  }
+
+  /// The permissions of the file.
+  var mode: Int? {
+    get throws { try FileManager.default.attributesOfItem(atPath: folder.file("report.html"))[.posixPermissions] as? Int }
   }
 
   /// What Python's html.parser, which is not ours, finds in the page.

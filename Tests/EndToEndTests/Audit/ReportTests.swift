@@ -3,12 +3,12 @@ import TestSupport
 import Testing
 
 /// `vault audit report`: the page, read by a parser and shown by a browser that are not ours.
-@Suite struct ReportTests {
+@Suite(.endToEnd, .sharesFixtures) struct ReportTests {
   @Test(
     "the page is well formed, names its own style and script in a strict policy, and has a caption for every table",
     arguments: [false, true])
   func form(hostile: Bool) async throws {
-    let log = try await GeneratedLog(rows: 800, hostile: hostile)
+    let log = try await GeneratedLog.shared(rows: 800, hostile: hostile)
     let reading = try await ReportPage(log.vault).read()
     #expect(reading.faults == [])
     let count = try await log.query("SELECT sum(action = 'Deliver') AS n FROM audit_event")
@@ -17,7 +17,7 @@ import Testing
 
   @Test("hostile names are text and nothing else, in the page and in a browser")
   func hostile() async throws {
-    let log = try await GeneratedLog(rows: 800, hostile: true)
+    let log = try await GeneratedLog.shared(rows: 800, hostile: true)
     let page = try await ReportPage(log.vault)
     let reading = try await page.read()
     let name = "<img src=x onerror=alert(1)>"
@@ -33,7 +33,7 @@ import Testing
 
   @Test("a script that got into the page all the same would not run")
   func policy() async throws {
-    let log = try await GeneratedLog(rows: 200)
+    let log = try await GeneratedLog.shared(rows: 800)
     let page = try await ReportPage(log.vault)
     let attack = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title = 'owned'\"></body>"
     let shown = try await page.inBrowser { $0.replacingOccurrences(of: "</body>", with: attack) }
@@ -47,7 +47,7 @@ import Testing
 
   @Test("a chosen profile leaves its bars and rows alone, and the sums are those of the database")
   func filters() async throws {
-    let log = try await GeneratedLog(rows: 2_000)
+    let log = try await GeneratedLog.shared(rows: 2_000)
     let page = try await ReportPage(log.vault)
     let choose = """
       <script>
@@ -76,7 +76,7 @@ import Testing
 
   @Test("what is never used is told: profiles, and roles that no session ever had")
   func unused() async throws {
-    let log = try await GeneratedLog(rows: 2_000)
+    let log = try await GeneratedLog.shared(rows: 2_000)
     let reading = try await ReportPage(log.vault).read()
     let start = try #require(reading.texts.firstIndex(of: "Unused profiles"))
     for name in ["audit-archive", "old-sandbox", "partner"] { #expect(reading.texts[start...].contains { $0.contains(name) }) }
@@ -101,12 +101,12 @@ import Testing
 
   @Test("filters narrow the page, an empty vault has one too, and the file is for its owner alone")
   func file() async throws {
-    let log = try await GeneratedLog(rows: 500)
-    let reading = try await ReportPage(log.vault, "--profile", "app-dev", "--since", "2026-11-01").read()
+    let log = try await GeneratedLog.shared(rows: 800)
+    let page = try await ReportPage(log.vault, "--profile", "app-dev", "--since", "2026-11-01")
+    let reading = try await page.read()
     #expect(reading.faults == [] && reading.data.profiles == ["app-dev"])
     #expect(reading.texts.contains("--profile app-dev --since 2026-11-01"))
-    let mode = try FileManager.default.attributesOfItem(atPath: log.vault.folder.file("report.html"))[.posixPermissions] as? Int
-    #expect(mode == 0o600)
+    #expect(try page.mode == 0o600)
     let empty = try await ReportPage(TestVault()).read()
     #expect(empty.faults == [] && empty.texts.contains("No session in this time."))
     #expect(try await log.vault.run("audit", "report").end == .exit(64))

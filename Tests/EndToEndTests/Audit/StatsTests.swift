@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `vault audit stats`, held to sums that SQLite's own shell makes of the same log.
-@Suite struct StatsTests {
+@Suite(.endToEnd, .sharesFixtures) struct StatsTests {
   private struct Group: Hashable {
     let name: String
     let calls, deliveries, failures: Int
@@ -25,7 +25,7 @@ import Testing
 
   @Test("every group is counted as SQL counts it", arguments: [false, true])
   func groups(hostile: Bool) async throws {
-    let log = try await GeneratedLog(rows: 5_000, hostile: hostile)
+    let log = try await GeneratedLog.shared(rows: 5_000, hostile: hostile)
     let report = try #require(try await log.vault.json("audit", "stats") as? [String: Any])
     for (key, column) in [("profiles", "profile"), ("roles", "role_arn"), ("users", "user"), ("programs", Self.program)] {
       let rows = try await log.query("SELECT \(column) AS name, \(Self.counts) AND \(column) IS NOT NULL GROUP BY 1")
@@ -46,7 +46,7 @@ import Testing
 
   @Test("renewals are on time, late or failed by the agent's own, and what ended unused is told")
   func rotation() async throws {
-    let log = try await GeneratedLog(rows: 5_000)
+    let log = try await GeneratedLog.shared(rows: 5_000)
     let report = try #require(try await log.vault.json("audit", "stats") as? [String: Any])
     let health = try #require(report["rotation"] as? [[String: Any]])
     let causes = try await log.query(
@@ -69,7 +69,7 @@ import Testing
 
   @Test("filters narrow the sums, and an empty log says so")
   func filters() async throws {
-    let log = try await GeneratedLog(rows: 3_000)
+    let log = try await GeneratedLog.shared(rows: 5_000)
     let report = try #require(
       try await log.vault.json("audit", "stats", "--profile", "app-dev", "--user", "bob") as? [String: Any])
     #expect((report["profiles"] as? [[String: Any]])?.count == 1 && (report["users"] as? [[String: Any]])?.count == 1)
@@ -80,7 +80,7 @@ import Testing
 
   @Test("the table shows hostile names escaped, a line a row")
   func hostileTable() async throws {
-    let log = try await GeneratedLog(rows: 1_000, hostile: true)
+    let log = try await GeneratedLog.shared(rows: 5_000, hostile: true)
     let text = try await log.vault.mustRun("audit", "stats")
     #expect(UnsafeCharacters.areMissing(in: text.replacingOccurrences(of: "\t", with: "")))
     #expect(text.contains("<img src=x onerror=alert(1)>"))

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What the environment says of the profile, the region and the shell, and what the vault leaves in it.
-@Suite struct EnvironmentTests {
+@Suite(.endToEnd, .sharesFixtures) struct EnvironmentTests {
   private func run(_ vault: TestVault, _ shell: [String], environment: [String: String] = [:]) async throws -> Subprocess.Result {
     try await Subprocess.run(
       shell[0].contains("/") ? shell[0] : try Programs.onPath(shell[0]), Array(shell.dropFirst()),
@@ -62,8 +62,7 @@ import Testing
       ("fish", #"eval (VAULT env app-dev); echo "$AWS_ACCESS_KEY_ID "(set -q AWS_SECURITY_TOKEN; and echo old; or echo none)"#),
     ])
   func shells(shell: String, script: String) async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator)
+    let vault = try await SimulatedVault.shared().vault
     let key = try await vault.mustRun("exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID").dropLast()
     for login in ["/usr/bin/fish", "/bin/bash", ""] {
       let old = ["SHELL": login, "AWS_ACCESS_KEY_ID": "OLD", "AWS_SECURITY_TOKEN": "OLD"]
@@ -74,8 +73,7 @@ import Testing
 
   @Test("a shell is known by its program, also under another name of its process, and PowerShell too")
   func programs() async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator)
+    let vault = try await SimulatedVault.shared().vault
     let shell = vault.folder.file("pwsh")
     try FileManager.default.copyItem(atPath: "/usr/bin/dash", toPath: shell)
     let text = "\(try Programs.vault) env app-dev; true"

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What `vault completion` gives the shells, asked of the shells themselves.
-@Suite struct CompletionTests {
+@Suite(.endToEnd, .sharesFixtures) struct CompletionTests {
   /// Command lines to be completed, with what must be among what the shell offers; `|` stands where bash parts a word.
   static let lines: [(typed: String, offered: String)] = [
     ("vault ex", "exec"), ("vault exec app-c", "app-chained"), ("vault env app-c", "app-chained"),
@@ -16,21 +16,24 @@ import Testing
     ("vault exec team|:|dev-of-", "dev-of-all"), ("vault exec team|:|dev-of|:|al", "all-in"),
   ]
 
-  private func vault() async throws -> (TestVault, path: String) {
-    let simulator = try await STSSimulatorProcess()
-    let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
-    var config = TestVault.standardConfig
-    for name in ["team:dev-of-all", "team:dev-of:all-in", "x$(id>pwned)"] {
-      config += "\n[profile \(name)]\nrole_arn = \(STSWorld.devRole)\nsource_profile = alice\n"
-    }
-    vault.config(config)
-    vault.credentials(TestVault.standardCredentials)
-    try await vault.mustRun("import")
-    return (vault, URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path + ":/usr/bin:/bin")
+  private static func vault() async throws -> TestVault {
+    try await SimulatedVault.shared {
+      let simulator = try await STSSimulatorProcess()
+      let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
+      var config = TestVault.standardConfig
+      for name in ["team:dev-of-all", "team:dev-of:all-in", "x$(id>pwned)"] {
+        config += "\n[profile \(name)]\nrole_arn = \(STSWorld.devRole)\nsource_profile = alice\n"
+      }
+      vault.config(config)
+      vault.credentials(TestVault.standardCredentials)
+      try await vault.mustRun("import")
+      return SimulatedVault(simulator: simulator, vault: vault)
+    }.vault
   }
 
   private func ask(_ shell: String, _ script: String, _ words: [String]) async throws -> [String] {
-    let (vault, path) = try await vault()
+    let vault = try await Self.vault()
+    let path = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path + ":/usr/bin:/bin"
     let run = try await Subprocess.run(
       try Programs.onPath(shell), ["-c", script, shell] + words, environment: vault.environment.merging(["PATH": path]) { $1 },
       directory: vault.folder.path, timeout: 120)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Tables on a terminal, longer and shorter than it.
-@Suite struct PagerTests {
+@Suite(.endToEnd, .sharesFixtures) struct PagerTests {
   /// Runs `vault` at a pseudo-terminal of so many rows and types what is given; prints the status, and what was shown to standard error.
   private static let terminal = """
     import fcntl, os, pty, struct, sys, termios
@@ -42,7 +42,7 @@ import Testing
 
   @Test("a table that is longer than the terminal goes through the pager, a short one and a pipe do not")
   func length() async throws {
-    let log = try await GeneratedLog(rows: 2_000)
+    let log = try await GeneratedLog.shared(rows: 2_000)
     let vault = log.vault
     for words in [["audit", "--limit", "100"], ["audit", "stats"], ["sessions", "--all"], ["list"]] {
       let paged = try await show(vault, rows: 5, words)
@@ -69,7 +69,7 @@ import Testing
 
   @Test("rows are counted as the screen has them, where a line takes several")
   func wrapped() async throws {
-    let log = try await GeneratedLog(rows: 2_000)
+    let log = try await GeneratedLog.shared(rows: 2_000)
     // 24 lines with titles; each is wider than 40 columns, none than 300.
     for (columns, isPaged) in [(40, true), (300, false)] {
       let shown = try await show(log.vault, rows: 40, columns: columns, ["audit", "--limit", "23"])
@@ -80,7 +80,7 @@ import Testing
 
   @Test("a pager that ends early, is not there, or is less, leaves the status and the rows as they are")
   func endings() async throws {
-    let log = try await GeneratedLog(rows: 5_000)
+    let log = try await GeneratedLog.shared(rows: 2_000)
     let vault = log.vault
     let early = try await show(vault, rows: 5, ["audit"], ["VAULT_PAGER": "head -n 3"])
     #expect(early.status == 0 && early.lines.count == 3)

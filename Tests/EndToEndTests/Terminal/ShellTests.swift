@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What `vault env` prints, read by the shells themselves.
-@Suite struct ShellTests {
+@Suite(.endToEnd, .sharesFixtures) struct ShellTests {
   /// A region as nobody has one: whatever a shell could take for more than text.
   private static let hostile =
     #"a'b"c\d\\'e$(touch pwned)`touch pwned`$HOME;touch pwned;#&|<> ${IFS}!!~*?[x]{a,b}%PATH%^ é’‘"# + "\nz=1 #'"
@@ -29,26 +29,25 @@ import Testing
       ),
     ])
   func evaluated(shell: String, format: String, script: String) async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator)
+    let vault = try await SimulatedVault.shared().vault
     let key = try await vault.mustRun("exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID").dropLast()
     let text = try await vault.run(
       "env", "app-dev", "--format", format, "--region", Self.hostile, environment: ["AWS_PROFILE": "x"])
     try #require(text.succeeded, "\(text.errors)")
-    let file = vault.folder.write(text.output, to: "variables")
-    let work = vault.folder.file("work")
+    let folder = TemporaryDirectory()
+    let file = folder.write(text.output, to: "variables")
+    let work = folder.file("work")
     mkdir(work, 0o700)
     let run = try await Subprocess.run(
       try Programs.onPath(shell), ["-c", script, shell, file],
       environment: ["PATH": "/usr/bin:/bin", "HOME": work, "AWS_PROFILE": "x", "LANG": "C.UTF-8"], directory: work)
     #expect(run.output == "\(Self.hostile)|none|\(key)", "\(run.output) \(run.errors)")
-    #expect(try !FileManager.default.contentsOfDirectory(atPath: work).contains("pwned"))
+    #expect(try !FileManager.default.contentsOfDirectory(atPath: folder.file("work")).contains("pwned"))
   }
 
   @Test("PowerShell's literal holds every quote doubled, the typographic ones among them")
   func powershell() async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator)
+    let vault = try await SimulatedVault.shared().vault
     let text = try await vault.mustRun("env", "app-dev", "--format", "powershell", "--region", Self.hostile)
     let start = try #require(text.firstRange(of: "$Env:AWS_REGION = '")).upperBound
     let end = try #require(text.firstRange(of: "'\n$Env:AWS_DEFAULT_REGION")).lowerBound
@@ -64,8 +63,7 @@ import Testing
 
   @Test("what a file of variables cannot hold is refused, and not written as something else", arguments: ["docker", "dotenv"])
   func files(format: String) async throws {
-    let simulator = try await STSSimulatorProcess()
-    let vault = try await TestVault(simulator)
+    let vault = try await SimulatedVault.shared().vault
     for region in ["a b", "a#b", "a'b", "a\"b", "$a", "a\\b", "a\nLD_PRELOAD=/x", "é"] {
       let refused = try await vault.run("env", "app-dev", "--format", format, "--region", region)
       #expect(refused.end == .exit(65) && refused.output.isEmpty, "\(region): \(refused.output)")
