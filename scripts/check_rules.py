@@ -37,6 +37,13 @@ def check_swift(allowed, text):
             yield number, f"Package.swift does not let this target import {match[1]}"
 
 
+def check_suites(text):
+    """Tests that start agents run a few at one time, and can be chosen by tag."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("@Suite") and not line.startswith("@Suite(.endToEnd"):
+            yield number, "a suite of programs without the trait .endToEnd"
+
+
 def dependencies(root):
     """What each target under Sources may import, as Package.swift says."""
     package = subprocess.run(["scripts/swift.sh", "package", "dump-package"], cwd=root, check=True, capture_output=True, text=True).stdout
@@ -62,6 +69,8 @@ def check_tree(root, files, targets):
             allowed = targets[parts[1]] if parts[0] == "Sources" else None
             for number, problem in check_swift(allowed, text):
                 yield name, number, problem
+            for number, problem in check_suites(text) if parts[:2] == ("Tests", "EndToEndTests") else []:
+                yield name, number, problem
 
 
 def self_test():
@@ -70,6 +79,7 @@ def self_test():
         "Sources/vault/A.swift": ["import CCurl", "import Foundation", "import VaultModel"],
         "Sources/VaultAgent/B.swift": ["let y = try! z()", "final class C: @unchecked Sendable {}"],
         "Sources/VaultStore/D.swift": ['try database.execute("DELETE FROM t WHERE a = \\(b)")', "// /root/" + "secret"],
+        "Tests/EndToEndTests/E.swift": ["@Suite struct E {}", "@Suite(.endToEnd) struct F {}"],
     }
     targets = {"vault": {"VaultModel"}, "VaultAgent": set(), "VaultStore": set()}
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +89,8 @@ def self_test():
             (root / name).write_text("\n".join(lines) + "\n")
         found = list(check_tree(root, planted, targets))
     wanted = {("Sources/vault/A.swift", 1), ("Sources/vault/A.swift", 2), ("Sources/VaultAgent/B.swift", 1),
-              ("Sources/VaultAgent/B.swift", 2), ("Sources/VaultStore/D.swift", 1), ("Sources/VaultStore/D.swift", 2)}
+              ("Sources/VaultAgent/B.swift", 2), ("Sources/VaultStore/D.swift", 1), ("Sources/VaultStore/D.swift", 2),
+              ("Tests/EndToEndTests/E.swift", 1)}
     missed = wanted ^ {(name, number) for name, number, _ in found}
     if missed:
         sys.exit(f"vault: the rules' own check is wrong about {sorted(missed)}")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Logs that an earlier version wrote (Fixtures/form-2): they verify for good, whatever columns and forms are added.
-@Suite struct FormerFormTests {
+@Suite(.endToEnd) struct FormerFormTests {
   private static func fixture(_ name: String) -> String {
     Repository.root.appending(path: "Tests/EndToEndTests/Fixtures/form-2/\(name)").path
   }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Each core verifies a range of the log's rows.
-@Suite struct RangeTests {
+@Suite(.endToEnd) struct RangeTests {
   private static let rows = 25_000
   /// The last row of the first range of two.
   private static let end = rows / 2
