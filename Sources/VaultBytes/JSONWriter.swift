@@ -15,8 +15,8 @@ public struct JSONWriter: ~Copyable {
     return Array(buffer.bytes)
   }
 
-  public mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows { try nest("{", "}", body) }
-  public mutating func array(_ body: (inout JSONWriter) throws -> Void) rethrows { try nest("[", "]", body) }
+  public mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows { try nest("{", "}", body: body) }
+  public mutating func array(_ body: (inout JSONWriter) throws -> Void) rethrows { try nest("[", "]", body: body) }
 
   public mutating func key(_ name: String) {
     string(name)
@@ -57,8 +57,7 @@ public struct JSONWriter: ~Copyable {
     buffer.append(10)
   }
 
-  private mutating func nest(_ open: Unicode.Scalar, _ close: Unicode.Scalar, _ body: (inout JSONWriter) throws -> Void) rethrows
-  {
+  private mutating func nest(_ open: Unicode.Scalar, _ close: Unicode.Scalar, body: (inout JSONWriter) throws -> Void) rethrows {
     separate()
     buffer.append(UInt8(ascii: open))
     try body(&self)
