@@ -30,7 +30,7 @@ public struct OwnSetting: Sendable {
     self.check = check
   }
 
-  private static func choice(_ name: String, _ values: [String], _ help: String, isLive: Bool = false, takesVariable: Bool = true)
+  private static func choice(_ name: String, values: [String], help: String, isLive: Bool = false, takesVariable: Bool = true)
     -> OwnSetting
   {
     OwnSetting(
@@ -40,9 +40,9 @@ public struct OwnSetting: Sendable {
   }
 
   public static let keyStore = choice(
-    "keystore", ["secret-service", "passphrase", "ephemeral"], "where a new vault's master key is kept")
+    "keystore", values: ["secret-service", "passphrase", "ephemeral"], help: "where a new vault's master key is kept")
   public static let agentLife = choice(
-    "agent_life", ["login", "programs"], "whether the agent ends with the last program it served")
+    "agent_life", values: ["login", "programs"], help: "whether the agent ends with the last program it served")
   public static let auditJournald = OwnSetting(
     "audit_journald", standard: "off", values: "on, off, or the path of a socket of journald's",
     help: "whether the journal gets every audit row", isLive: true, takesVariable: false
@@ -52,8 +52,8 @@ public struct OwnSetting: Sendable {
     help: "a syslog receiver that gets every audit row (RFC 5424)", isLive: true, takesVariable: false
   ) { $0 == "off" || SyslogAddress($0) != nil }
   public static let auditFailure = choice(
-    "audit_failure", ["refuse", "deliver"],
-    "whether sessions in hand are handed out while the disk takes no audit row; the rows are written later", isLive: true,
+    "audit_failure", values: ["refuse", "deliver"],
+    help: "whether sessions in hand are handed out while the disk takes no audit row; the rows are written later", isLive: true,
     takesVariable: false)
 
   public static let auditShipTo = OwnSetting(
