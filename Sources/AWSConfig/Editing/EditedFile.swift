@@ -166,7 +166,7 @@ public struct EditedFile {
     isGone = true
     let ours = identity(temporary)
     do throws(Failure) {
-      let isInPlace = try swap(temporary, target, before)
+      let isInPlace = try swap(temporary, with: target, expecting: before)
       // Either the new file, which was not placed, or the file that it replaced.
       unlink(temporary)
       return isInPlace
@@ -179,15 +179,15 @@ public struct EditedFile {
   /// Replaces the file that was read with the new one.
   ///
   /// - Returns: false if that file is no longer there; whatever is there stays, and `temporary` is the new file.
-  private func swap(_ temporary: String, _ target: String, _ before: Content) throws(Failure) -> Bool {
-    guard before.stamp != nil else { return try place(temporary, target, before) }
+  private func swap(_ temporary: String, with target: String, expecting before: Content) throws(Failure) -> Bool {
+    guard before.stamp != nil else { return try place(temporary, at: target, expecting: before) }
     var now = stat()
     guard stat(target, &now) == 0, before.stamp == Stamp(now) else { return false }
     let ours = identity(temporary)
     guard sys_exchange(temporary, target) == 0 else {
       if errno == ENOENT { return false }
       guard errno == EINVAL || errno == ENOSYS || errno == ENOTSUP else { throw cannotReplace(errno) }
-      return try place(temporary, target, before)
+      return try place(temporary, at: target, expecting: before)
     }
     if isUnchanged(temporary, before) { return true }
     // The swap returned another program's newer file. Put it back, and any that is placed meanwhile, until the swap returns the new
@@ -205,7 +205,7 @@ public struct EditedFile {
   }
 
   /// For a file that did not exist, or a file system that cannot swap. Another program's change in a short window is lost.
-  private func place(_ temporary: String, _ target: String, _ before: Content) throws(Failure) -> Bool {
+  private func place(_ temporary: String, at target: String, expecting before: Content) throws(Failure) -> Bool {
     if before.stamp == nil {
       if sys_rename_new(temporary, target) == 0 { return true }
       if errno == EEXIST { return false }

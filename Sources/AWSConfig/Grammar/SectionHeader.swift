@@ -23,9 +23,9 @@ enum SectionHeader: Equatable {
     case (.credentials, .some):
       self = .ignored(why: "section ignored: in the credentials file a section is the profile's bare name")
     case (.credentials, nil):
-      self = Self.named(.profile, text) { Array(text) }
+      self = Self.named(.profile, header: text) { Array(text) }
     case (.config, .some(let kind)):
-      self = Self.named(kind, rest) { Self.unquoted(rest) }
+      self = Self.named(kind, header: rest) { Self.unquoted(rest) }
     case (.config, nil) where text.elementsEqual("default".utf8):
       self = .section(.profile, name: "default", bare: true)
     case (.config, nil):
@@ -39,7 +39,7 @@ enum SectionHeader: Equatable {
     return prefix.elementsEqual("services".utf8) ? .services : nil
   }
 
-  private static func named(_ kind: SectionKind, _ text: UnsafeRawBufferPointer, _ name: () -> [UInt8]?) -> SectionHeader {
+  private static func named(_ kind: SectionKind, header text: UnsafeRawBufferPointer, name: () -> [UInt8]?) -> SectionHeader {
     guard text.count <= ConfigLimits.nameBytes + 2 else { return .ignored(why: tooLong) }
     guard let name = name(), !name.isEmpty else {
       return .ignored(why: "section ignored: a name with blanks, quotes or \\ in it stands in quotes")

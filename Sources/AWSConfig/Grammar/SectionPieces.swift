@@ -76,7 +76,7 @@ struct SectionPieces {
     var next = ends[key]?.first
     while let index = next {
       let piece = pieces[index]
-      digest.add(UnsafeRawBufferPointer(rebasing: file.bytes[piece.range]), kind == .config ? 0 : 1, piece.line)
+      digest.add(UnsafeRawBufferPointer(rebasing: file.bytes[piece.range]), file: kind == .config ? 0 : 1, line: piece.line)
       next = piece.next
     }
   }
@@ -102,7 +102,7 @@ public struct SectionDigest: Hashable, Sendable {
   /// - Parameter place: which pair of files it is.
   public init(place: Int) { words = (UInt64(place), 0, 0, 0) }
 
-  mutating func add(_ bytes: UnsafeRawBufferPointer, _ file: Int, _ line: Int) {
+  mutating func add(_ bytes: UnsafeRawBufferPointer, file: Int, line: Int) {
     withUnsafeTemporaryAllocation(byteCount: 80, alignment: 8) { room in
       room.storeBytes(of: words, as: (UInt64, UInt64, UInt64, UInt64).self)
       room.storeBytes(of: UInt64(file), toByteOffset: 32, as: UInt64.self)

@@ -41,16 +41,16 @@ struct EndpointResolver {
 
   func settings(_ profile: ProfileSettings, _ service: Service = .sts) throws(ConfigError) -> EndpointSettings {
     let url = try url(profile, service)
-    let caBundle = value("ca_bundle", "AWS_CA_BUNDLE", profile)
+    let caBundle = value("ca_bundle", variable: "AWS_CA_BUNDLE", of: profile)
     return EndpointSettings(
-      url: url?.text, useFIPS: try flag("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT", profile),
-      useDualStack: try flag("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT", profile),
+      url: url?.text, useFIPS: try flag("use_fips_endpoint", variable: "AWS_USE_FIPS_ENDPOINT", of: profile),
+      useDualStack: try flag("use_dualstack_endpoint", variable: "AWS_USE_DUALSTACK_ENDPOINT", of: profile),
       legacyGlobal: try isLegacy(profile), caBundle: caBundle?.text, urlVariable: Self.variable(url),
       caBundleVariable: Self.variable(caBundle))
   }
 
   func ignoresURLs(_ profile: ProfileSettings) throws(ConfigError) -> Bool {
-    try flag("ignore_configured_endpoint_urls", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", profile)
+    try flag("ignore_configured_endpoint_urls", variable: "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", of: profile)
   }
 
   /// The URL that wins, and its origin.
@@ -89,8 +89,8 @@ struct EndpointResolver {
   /// The variable that a setting comes from; nil if it comes from a file.
   private static func variable(_ setting: Setting?) -> String? { setting?.origin == environmentOrigin ? setting?.name : nil }
 
-  private func flag(_ name: String, _ variable: String, _ profile: ProfileSettings) throws(ConfigError) -> Bool {
-    guard let setting = value(name, variable, profile) else { return false }
+  private func flag(_ name: String, variable: String, of profile: ProfileSettings) throws(ConfigError) -> Bool {
+    guard let setting = value(name, variable: variable, of: profile) else { return false }
     switch setting.text?.lowercased() {
     case "true": return true
     case "false": return false
@@ -99,7 +99,7 @@ struct EndpointResolver {
   }
 
   private func isLegacy(_ profile: ProfileSettings) throws(ConfigError) -> Bool {
-    guard let setting = value("sts_regional_endpoints", "AWS_STS_REGIONAL_ENDPOINTS", profile) else { return false }
+    guard let setting = value("sts_regional_endpoints", variable: "AWS_STS_REGIONAL_ENDPOINTS", of: profile) else { return false }
     switch setting.text?.lowercased() {
     case "legacy": return true
     case "regional": return false
@@ -107,7 +107,7 @@ struct EndpointResolver {
     }
   }
 
-  private func value(_ name: String, _ variable: String, _ profile: ProfileSettings) -> Setting? {
+  private func value(_ name: String, variable: String, of profile: ProfileSettings) -> Setting? {
     guard let named = named(variable) else { return profile[name] }
     return named.text == profile[name]?.text ? profile[name] : named
   }

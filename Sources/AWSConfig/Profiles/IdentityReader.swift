@@ -13,16 +13,17 @@ struct IdentityReader {
     if let command = profile.text("credential_process") { return .process(profile: profile.name, command: command) }
     if profile.saysSSO {
       throw incomplete(
-        profile, "has SSO settings, but no account and role", "add sso_account_id and sso_role_name", at: "sso_session")
+        profile, "has SSO settings, but no account and role", expected: "add sso_account_id and sso_role_name", at: "sso_session")
     }
     if profile.text("login_session") != nil {
       throw incomplete(
         profile, "is signed in by `aws login` (login_session), which vault cannot do",
-        "give another profile credential_process = aws configure export-credentials --profile \(profile.name) --format process",
+        expected:
+          "give another profile credential_process = aws configure export-credentials --profile \(profile.name) --format process",
         at: "login_session")
     }
     if let name = Self.waysToARole.first(where: { profile.text($0) != nil }) {
-      throw incomplete(profile, "has \(name), but no role_arn", "add role_arn, or take \(name) out", at: name)
+      throw incomplete(profile, "has \(name), but no role_arn", expected: "add role_arn, or take \(name) out", at: name)
     }
     throw .settingsOnly(profile: profile.name, origin: profile.origin("region"))
   }
@@ -35,10 +36,10 @@ struct IdentityReader {
 
   func keys(of profile: ProfileSettings) throws(ConfigError) -> IdentityLink {
     guard let id = profile.text("aws_access_key_id") else {
-      throw incomplete(profile, "has half a key pair", "add aws_access_key_id", at: "aws_secret_access_key")
+      throw incomplete(profile, "has half a key pair", expected: "add aws_access_key_id", at: "aws_secret_access_key")
     }
     guard profile.text("aws_secret_access_key") != nil else {
-      throw incomplete(profile, "has half a key pair", "add aws_secret_access_key", at: "aws_access_key_id")
+      throw incomplete(profile, "has half a key pair", expected: "add aws_secret_access_key", at: "aws_access_key_id")
     }
     return .keys(name: profile.name, accessKeyId: id, mfaSerial: try RoleParameters(profile: profile).mfaSerial())
   }
@@ -112,7 +113,8 @@ struct IdentityReader {
     for key in ["sso_start_url", "sso_region"] {
       if let own = profile[key], let common = session[key], own.value != common.value {
         throw incomplete(
-          profile, "contradicts \(key) of its sso_session (\(common.origin))", "remove \(key) from the profile", at: key)
+          profile, "contradicts \(key) of its sso_session (\(common.origin))", expected: "remove \(key) from the profile", at: key
+        )
       }
     }
     return try place(of: session, profile: profile, at: named.origin)
@@ -172,7 +174,7 @@ struct IdentityReader {
     return (text, setting.origin)
   }
 
-  private func incomplete(_ profile: ProfileSettings, _ problem: String, _ expected: String, at name: String) -> ConfigError {
+  private func incomplete(_ profile: ProfileSettings, _ problem: String, expected: String, at name: String) -> ConfigError {
     .incomplete(profile: profile.name, origin: profile.origin(name), problem: problem, expected: expected)
   }
 }

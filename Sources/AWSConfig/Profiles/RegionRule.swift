@@ -22,19 +22,20 @@ struct RegionRule {
     for index in chain.roles.indices {
       let link = chain.roles[index]
       guard let profile = profiles.first(where: { $0.name == link.profile }) else { continue }
-      chain.roles[index] = try placed(link, region, profile, leaf)
+      chain.roles[index] = try placed(link, in: region, of: profile, leaf: leaf)
       guard Partition(rawValue: link.roleARN.partition) == partition else {
         throw incomplete(
-          profile, profile["role_arn"], "has a role of another partition than its source", "a chain cannot leave its partition")
+          profile, at: profile["role_arn"], problem: "has a role of another partition than its source",
+          expected: "a chain cannot leave its partition")
       }
     }
     if let profile = profiles.last, let link = chain.identity.role {
-      chain.identity.role = try placed(link, region, profile, leaf)
+      chain.identity.role = try placed(link, in: region, of: profile, leaf: leaf)
     }
     return chain
   }
 
-  private func placed(_ link: RoleLink, _ region: String?, _ profile: ProfileSettings, _ leaf: ProfileSettings)
+  private func placed(_ link: RoleLink, in region: String?, of profile: ProfileSettings, leaf: ProfileSettings)
     throws(ConfigError) -> RoleLink
   {
     var link = link
@@ -43,12 +44,12 @@ struct RegionRule {
       Partition(region: region) != partition
     else { return link }
     throw incomplete(
-      profile, endpoints.regionSetting(profile, leaf: leaf) ?? profile["role_arn"],
-      "has a role of the partition \(partition.rawValue) and a region of \(Partition(region: region).rawValue)",
-      "name a region of \(partition.rawValue), such as \(partition.globalRegion)")
+      profile, at: endpoints.regionSetting(profile, leaf: leaf) ?? profile["role_arn"],
+      problem: "has a role of the partition \(partition.rawValue) and a region of \(Partition(region: region).rawValue)",
+      expected: "name a region of \(partition.rawValue), such as \(partition.globalRegion)")
   }
 
-  private func incomplete(_ profile: ProfileSettings, _ setting: Setting?, _ problem: String, _ expected: String) -> ConfigError {
+  private func incomplete(_ profile: ProfileSettings, at setting: Setting?, problem: String, expected: String) -> ConfigError {
     .incomplete(profile: profile.name, origin: setting?.origin, problem: problem, expected: expected)
   }
 }
