@@ -98,7 +98,7 @@ final class AWSCaller: Sendable {
     while true {
       let failure: AWSError
       let serverDelay: Double?
-      switch await once(call, form, attempt) {
+      switch await once(call, as: form, attempt: attempt) {
       case .answer(let answer):
         quota.giveBack(paid)
         return answer
@@ -126,7 +126,7 @@ final class AWSCaller: Sendable {
     case failure(AWSError, retryAfter: Double?)
   }
 
-  private func once<Document>(_ call: AWSCall, _ form: ResponseDecoder<Document>, _ attempt: Int) async -> Outcome<Document> {
+  private func once<Document>(_ call: AWSCall, as form: ResponseDecoder<Document>, attempt: Int) async -> Outcome<Document> {
     let response: HTTPResponse
     do throws(TransportError) {
       response = try await transport.send(call.request(clock.now().adding(seconds: offset.withLock { $0 })))

@@ -29,24 +29,26 @@ public struct ServiceEndpoint: Sendable, Hashable {
     guard Partition.isRegion(region) else { throw .badURL("\(service.rawValue).\(region)") }
     let partition = Partition(region: region)
     signingRegion = service == .iam ? Self.iamRegion(partition, settings) : region
-    let url = settings.url ?? "https://\(Self.host(service, region, partition, settings))"
+    let url = settings.url ?? "https://\(Self.host(service, region: region, of: partition, settings: settings))"
     guard let address = WebAddress(url) else { throw .badURL(url) }
     guard address.scheme == "https" || address.isLoopback else { throw .insecure(host: address.host) }
     self.address = address
-    isAWS = EndpointSettings.variants.contains { address.origin == "https://" + Self.host(service, region, partition, $0) }
+    isAWS = EndpointSettings.variants.contains {
+      address.origin == "https://" + Self.host(service, region: region, of: partition, settings: $0)
+    }
   }
 
   /// The address of a path under the endpoint's own path, which an override may have.
   func address(_ path: String) -> WebAddress { address.appending(path) }
 
-  private static func host(_ service: AWSService, _ region: String, _ partition: Partition, _ settings: EndpointSettings)
+  private static func host(_ service: AWSService, region: String, of partition: Partition, settings: EndpointSettings)
     -> String
   {
     let isPlain = !settings.useFIPS && !settings.useDualStack
     let suffix = settings.useDualStack ? partition.dualStackSuffix : partition.suffix
     let fips = settings.useFIPS ? "-fips" : ""
     switch service {
-    case .iam: return iamHost(partition, settings, fips, suffix)
+    case .iam: return iamHost(partition, settings: settings, fips: fips, suffix: suffix)
     case .signIn:
       switch partition {
       case .aws where isPlain: return "\(region).signin.aws.amazon.com"
@@ -62,7 +64,7 @@ public struct ServiceEndpoint: Sendable, Hashable {
   }
 
   /// One endpoint per partition. The names of its region and of `global` follow no single rule.
-  private static func iamHost(_ partition: Partition, _ settings: EndpointSettings, _ fips: String, _ suffix: String) -> String {
+  private static func iamHost(_ partition: Partition, settings: EndpointSettings, fips: String, suffix: String) -> String {
     switch (partition, settings.useFIPS, settings.useDualStack) {
     case (.usGov, _, _): "iam.us-gov.\(suffix)"
     case (.aws, _, true), (.china, false, true): "iam\(fips).global.\(suffix)"

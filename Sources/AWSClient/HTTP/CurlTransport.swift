@@ -121,7 +121,7 @@ private final class Transfer: @unchecked Sendable {
       }
     }
     let code = request.body.withBytes { bytes in
-      configure(handle, list, bytes)
+      configure(handle, headers: list, body: bytes)
       return curl_easy_perform(handle)
     }
     if isTooLarge { return .failure(.tooLarge(host: address.host)) }
@@ -131,7 +131,7 @@ private final class Transfer: @unchecked Sendable {
   }
 
   private func configure(
-    _ handle: UnsafeMutableRawPointer, _ list: UnsafeMutablePointer<curl_slist>?, _ bytes: UnsafeRawBufferPointer
+    _ handle: UnsafeMutableRawPointer, headers list: UnsafeMutablePointer<curl_slist>?, body bytes: UnsafeRawBufferPointer
   ) {
     let me = Unmanaged.passUnretained(self).toOpaque()
     setURL(handle)

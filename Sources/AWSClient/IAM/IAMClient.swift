@@ -47,7 +47,7 @@ public final class IAMClient: Sendable {
   ) async throws -> NewAccessKey {
     var form = FormBody(action: "CreateAccessKey", version: Self.version)
     form.add("UserName", user)
-    let query = query(form.finish(), credential, endpoint, route)
+    let query = query(form.finish(), signedBy: credential, at: endpoint, via: route)
     let call = AWSCall(action: "CreateAccessKey", host: endpoint.host, retries: .unlessDone, request: query.request(at:))
     let answer = try await caller.call(call, .xml)
     return try answer.read { elements throws(MalformedResponse) in
@@ -70,7 +70,7 @@ public final class IAMClient: Sendable {
     form.add("UserName", user)
     form.add("AccessKeyId", accessKeyId)
     do {
-      _ = try await call("DeleteAccessKey", form.finish(), credential, endpoint, route)
+      _ = try await call("DeleteAccessKey", form.finish(), signedBy: credential, at: endpoint, via: route)
     } catch let error as AWSError where error.code == "NoSuchEntity" && error.attempts > 1 {}
   }
 
@@ -83,7 +83,7 @@ public final class IAMClient: Sendable {
     form.add("UserName", user)
     form.add("AccessKeyId", accessKeyId)
     form.add("Status", (isActive ? AccessKeyInfo.Status.active : .inactive).rawValue)
-    _ = try await call("UpdateAccessKey", form.finish(), credential, endpoint, route)
+    _ = try await call("UpdateAccessKey", form.finish(), signedBy: credential, at: endpoint, via: route)
   }
 
   /// A user's keys.
@@ -96,7 +96,7 @@ public final class IAMClient: Sendable {
       var form = FormBody(action: "ListAccessKeys", version: Self.version)
       form.add("UserName", user)
       form.add("Marker", marker)
-      let answer = try await call("ListAccessKeys", form.finish(), credential, endpoint, route)
+      let answer = try await call("ListAccessKeys", form.finish(), signedBy: credential, at: endpoint, via: route)
       marker = try answer.read { elements throws(MalformedResponse) in
         for member in elements.members("AccessKeyMetadata") { keys.append(try Self.info(member)) }
         guard elements.text("ListAccessKeysResult/IsTruncated") == "true" else { return nil }
@@ -120,7 +120,7 @@ public final class IAMClient: Sendable {
   }
 
   private func query(
-    _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: NetworkSettings
+    _ form: SecretBytes, signedBy credential: Credential, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) -> QueryRequest {
     QueryRequest(
       form: form, address: endpoint.address,
@@ -128,9 +128,10 @@ public final class IAMClient: Sendable {
   }
 
   private func call(
-    _ action: String, _ form: SecretBytes, _ credential: Credential, _ endpoint: ServiceEndpoint, _ route: NetworkSettings
+    _ action: String, _ form: SecretBytes, signedBy credential: Credential, at endpoint: ServiceEndpoint,
+    via route: NetworkSettings
   ) async throws -> AWSResponse<XMLElements> {
-    let query = query(form, credential, endpoint, route)
+    let query = query(form, signedBy: credential, at: endpoint, via: route)
     return try await caller.call(AWSCall(action: action, host: endpoint.host, request: query.request(at:)), .xml)
   }
 }

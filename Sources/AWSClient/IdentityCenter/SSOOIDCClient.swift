@@ -38,7 +38,7 @@ public final class SSOOIDCClient: Sendable {
       body.add("redirectUris", redirectURIs.isEmpty ? nil : redirectURIs)
       body.add("issuerUrl", issuerURL)
     }
-    return try await call("RegisterClient", "/client/register", body, endpoint, route).read {
+    return try await call("RegisterClient", path: "/client/register", body: body, at: endpoint, via: route).read {
       json throws(MalformedResponse) in
       guard let id = json.text("clientId")?.plain(1...2_048) else { throw MalformedResponse(what: "no client id") }
       guard let secret = json.secret("clientSecret")?.plain(1...16_384) else { throw MalformedResponse(what: "no client secret") }
@@ -58,7 +58,7 @@ public final class SSOOIDCClient: Sendable {
       body.add("clientSecret", registration.clientSecret)
       body.add("startUrl", startURL)
     }
-    let answer = try await call("StartDeviceAuthorization", "/device_authorization", body, endpoint, route)
+    let answer = try await call("StartDeviceAuthorization", path: "/device_authorization", body: body, at: endpoint, via: route)
     return try answer.read { json throws(MalformedResponse) in
       guard let deviceCode = json.secret("deviceCode")?.plain(1...16_384) else { throw MalformedResponse(what: "no device code") }
       guard let userCode = json.text("userCode")?.plain(1...64) else { throw MalformedResponse(what: "no user code") }
@@ -88,7 +88,8 @@ public final class SSOOIDCClient: Sendable {
       case .refreshToken(let token): body.add("refreshToken", token)
       }
     }
-    return try await call("CreateToken", "/token", body, endpoint, route).read { json throws(MalformedResponse) in
+    return try await call("CreateToken", path: "/token", body: body, at: endpoint, via: route).read {
+      json throws(MalformedResponse) in
       guard let access = json.secret("accessToken")?.plain(1...65_536) else { throw MalformedResponse(what: "no access token") }
       let refresh = json.secret("refreshToken")
       if let refresh, refresh.plain(1...65_536) == nil { throw MalformedResponse(what: "no refresh token") }
@@ -105,7 +106,7 @@ public final class SSOOIDCClient: Sendable {
   }
 
   private func call(
-    _ action: String, _ path: String, _ body: SecretBytes, _ endpoint: ServiceEndpoint, _ route: NetworkSettings
+    _ action: String, path: String, body: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> AWSResponse<JSONDocument> {
     let request = JSONRequest(address: endpoint.address(path), body: body, route: route).request
     do {

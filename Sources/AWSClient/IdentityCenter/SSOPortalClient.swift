@@ -34,7 +34,8 @@ public final class SSOPortalClient: Sendable {
     query.add("account_id", account)
     let portal = Portal(token: token, endpoint: endpoint, route: route)
     let answer = try await call(
-      "GetRoleCredentials", portal.get("/federation/credentials", query.finish()), portal, .json, subject: "\(role) in \(account)"
+      "GetRoleCredentials", portal.get("/federation/credentials", query.finish()), at: portal, as: .json,
+      subject: "\(role) in \(account)"
     )
     return try answer.read { json throws(MalformedResponse) in
       guard let keys = json.object("roleCredentials") else { throw MalformedResponse(what: "no credentials") }
@@ -52,7 +53,8 @@ public final class SSOPortalClient: Sendable {
     -> [SSOAccount]
   {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
-    return try await pages("ListAccounts", "/assignment/accounts", "accountList", nil, portal) { json throws(MalformedResponse) in
+    return try await pages("ListAccounts", path: "/assignment/accounts", list: "accountList", account: nil, at: portal) {
+      json throws(MalformedResponse) in
       guard let id = json.text("accountId"), Self.isAccount(id) else {
         throw MalformedResponse(what: "an account without a number")
       }
@@ -65,7 +67,7 @@ public final class SSOPortalClient: Sendable {
     account: String, token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings
   ) async throws -> [String] {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
-    return try await pages("ListAccountRoles", "/assignment/roles", "roleList", account, portal) {
+    return try await pages("ListAccountRoles", path: "/assignment/roles", list: "roleList", account: account, at: portal) {
       json throws(MalformedResponse) in
       guard let name = json.text("roleName"), Self.isRole(name) else { throw MalformedResponse(what: "a role without a name") }
       return name
@@ -75,7 +77,7 @@ public final class SSOPortalClient: Sendable {
   /// Ends the sign-in on the server: the token, and the portal sessions made with it.
   public func logout(token: SecretBytes, at endpoint: ServiceEndpoint, via route: NetworkSettings) async throws {
     let portal = Portal(token: token, endpoint: endpoint, route: route)
-    _ = try await call("Logout", portal.request("POST", "/logout", nil), portal, .text, subject: nil)
+    _ = try await call("Logout", portal.request("POST", "/logout", query: nil), at: portal, as: .text, subject: nil)
   }
 
   // MARK: calls
@@ -86,9 +88,9 @@ public final class SSOPortalClient: Sendable {
     let endpoint: ServiceEndpoint
     let route: NetworkSettings
 
-    func get(_ path: String, _ query: SecretBytes) -> HTTPRequest { request("GET", path, query) }
+    func get(_ path: String, _ query: SecretBytes) -> HTTPRequest { request("GET", path, query: query) }
 
-    func request(_ method: String, _ path: String, _ query: SecretBytes?) -> HTTPRequest {
+    func request(_ method: String, _ path: String, query: SecretBytes?) -> HTTPRequest {
       let bearer = token.withBytes { String(decoding: $0, as: UTF8.self) }
       return JSONRequest(
         method: method, address: endpoint.address(path), query: query, headers: [("x-amz-sso_bearer_token", bearer)], route: route
@@ -97,7 +99,7 @@ public final class SSOPortalClient: Sendable {
   }
 
   private func call<Document>(
-    _ action: String, _ request: HTTPRequest, _ portal: Portal, _ form: ResponseDecoder<Document>, subject: String?
+    _ action: String, _ request: HTTPRequest, at portal: Portal, as form: ResponseDecoder<Document>, subject: String?
   ) async throws -> AWSResponse<Document> {
     do {
       return try await caller.call(AWSCall(action: action, host: portal.endpoint.host, request: { _ in request }), form)
@@ -108,8 +110,8 @@ public final class SSOPortalClient: Sendable {
   }
 
   private func pages<Item>(
-    _ action: String, _ path: String, _ list: String, _ account: String?, _ portal: Portal,
-    _ read: (JSONDocument) throws(MalformedResponse) -> Item
+    _ action: String, path: String, list: String, account: String?, at portal: Portal,
+    read: (JSONDocument) throws(MalformedResponse) -> Item
   ) async throws -> [Item] {
     var items: [Item] = []
     var next: String?
@@ -118,7 +120,7 @@ public final class SSOPortalClient: Sendable {
       query.add("next_token", next)
       query.add("max_result", Self.pageLength)
       query.add("account_id", account)
-      let answer = try await call(action, portal.get(path, query.finish()), portal, .json, subject: account)
+      let answer = try await call(action, portal.get(path, query.finish()), at: portal, as: .json, subject: account)
       let last = next
       next = try answer.read { json throws(MalformedResponse) in
         guard let objects = json.objects(list) else { throw MalformedResponse(what: "no \(list)") }

@@ -51,7 +51,8 @@ public struct CredentialProcessAnswer: Sendable {
   public init(_ text: SecretBytes, now: Timestamp) throws(CredentialProcessError) {
     guard let json = JSONDocument(text) else { throw .notJSON }
     guard json.int("Version") == 1 else { throw .version(json.int("Version")) }
-    guard let id = try Self.secret("AccessKeyId", 1...128, json), let secret = try Self.secret("SecretAccessKey", 1...1_024, json)
+    guard let id = try Self.secret("AccessKeyId", length: 1...128, in: json),
+      let secret = try Self.secret("SecretAccessKey", length: 1...1_024, in: json)
     else { throw .missing(json.has("AccessKeyId") ? "SecretAccessKey" : "AccessKeyId") }
     var expiresAt: Timestamp?
     if json.has("Expiration") {
@@ -66,13 +67,13 @@ public struct CredentialProcessAnswer: Sendable {
     }
     credential = Credential(
       accessKeyId: id.withBytes { String(decoding: $0, as: UTF8.self) }, secretAccessKey: secret,
-      sessionToken: json.text("SessionToken") == "" ? nil : try Self.secret("SessionToken", 1...16_384, json),
+      sessionToken: json.text("SessionToken") == "" ? nil : try Self.secret("SessionToken", length: 1...16_384, in: json),
       expiresAt: expiresAt, accountId: account)
   }
 
   /// - Returns: nil if there is none.
   private static func secret(
-    _ key: String, _ length: ClosedRange<Int>, _ json: JSONDocument
+    _ key: String, length: ClosedRange<Int>, in json: JSONDocument
   ) throws(CredentialProcessError) -> SecretBytes? {
     guard json.has(key) else { return nil }
     guard let value = json.secret(key)?.plain(length) else { throw .malformed(key) }

@@ -57,15 +57,17 @@ public final class InstanceMetadataClient: Sendable {
   /// - Throws: `AWSError`.
   public func getCredentials(from endpoint: InstanceMetadataEndpoint) async throws -> IssuedCredential {
     let life = ("X-aws-ec2-metadata-token-ttl-seconds", String(Self.tokenLife))
-    let token = try await call(endpoint, "PUT", "/latest/api/token", life, .text).read { text throws(MalformedResponse) in
+    let token = try await call(endpoint, "PUT", path: "/latest/api/token", header: life, as: .text).read {
+      text throws(MalformedResponse) in
       guard let token = text.plain(1...4_096) else { throw MalformedResponse(what: "no token") }
       return token.withBytes { String(decoding: $0, as: UTF8.self) }
     }
     let proof = ("X-aws-ec2-metadata-token", token)
-    let role = try await call(endpoint, "GET", Self.rolePath, proof, .text).read { text throws(MalformedResponse) in
+    let role = try await call(endpoint, "GET", path: Self.rolePath, header: proof, as: .text).read {
+      text throws(MalformedResponse) in
       try Self.roleName(text)
     }
-    let answer = try await call(endpoint, "GET", Self.rolePath + SigV4.encoded(role), proof, .json)
+    let answer = try await call(endpoint, "GET", path: Self.rolePath + SigV4.encoded(role), header: proof, as: .json)
     // A role that EC2 may not assume is reported with status 200.
     if let code = answer.document.text("Code"), code != "Success" {
       throw AWSError(
@@ -90,8 +92,8 @@ public final class InstanceMetadataClient: Sendable {
   }
 
   private func call<Document>(
-    _ endpoint: InstanceMetadataEndpoint, _ method: String, _ path: String, _ header: (name: String, value: String),
-    _ form: ResponseDecoder<Document>
+    _ endpoint: InstanceMetadataEndpoint, _ method: String, path: String, header: (name: String, value: String),
+    as form: ResponseDecoder<Document>
   ) async throws -> AWSResponse<Document> {
     var request = HTTPRequest(
       method: method, url: endpoint.address.appending(path).text, headers: [("Host", endpoint.host), header],

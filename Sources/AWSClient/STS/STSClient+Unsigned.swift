@@ -41,7 +41,7 @@ extension STSClient {
     form.add("RoleSessionName", sessionName.text)
     form.add("WebIdentityToken", token)
     request.add(to: &form)
-    return try await mint(action, form.finish(), nil, endpoint, route, for: (request.roleARN, sessionName))
+    return try await mint(action, form.finish(), signedBy: nil, at: endpoint, via: route, for: (request.roleARN, sessionName))
   }
 
   /// `AssumeRoleWithSAML`: unsigned.
@@ -58,6 +58,7 @@ extension STSClient {
     form.add("PrincipalArn", principalARN)
     form.add("SAMLAssertion", assertion.encoded)
     request.add(to: &form)
-    return try await mint("AssumeRoleWithSAML", form.finish(), nil, endpoint, route, for: (request.roleARN, nil))
+    return try await mint(
+      "AssumeRoleWithSAML", form.finish(), signedBy: nil, at: endpoint, via: route, for: (request.roleARN, nil))
   }
 }

@@ -99,7 +99,7 @@ public final class STSClient: Sendable {
       form.add("TokenCode", code)
     }
     return try await mint(
-      "AssumeRole", form.finish(), credential, endpoint, route, mayWait ? .standard : .never,
+      "AssumeRole", form.finish(), signedBy: credential, at: endpoint, via: route, retries: mayWait ? .standard : .never,
       for: (link.roleARN, request.sessionName))
   }
 
@@ -114,7 +114,7 @@ public final class STSClient: Sendable {
       form.add("SerialNumber", mfa.serial)
       form.add("TokenCode", mfa.code)
     }
-    return try await mint("GetSessionToken", form.finish(), credential, endpoint, route)
+    return try await mint("GetSessionToken", form.finish(), signedBy: credential, at: endpoint, via: route)
   }
 
   public func getFederationToken(
@@ -124,7 +124,7 @@ public final class STSClient: Sendable {
     form.add("Name", String(request.name.text.prefix(FederationRequest.maxNameLength)))
     form.add("Policy", FederationRequest.policy)
     form.add("DurationSeconds", String(request.duration.seconds))
-    return try await mint("GetFederationToken", form.finish(), credential, endpoint, route)
+    return try await mint("GetFederationToken", form.finish(), signedBy: credential, at: endpoint, via: route)
   }
 
   public func getCallerIdentity(signedBy credential: Credential, at endpoint: STSEndpoint, via route: NetworkSettings)
@@ -132,7 +132,7 @@ public final class STSClient: Sendable {
     -> CallerIdentity
   {
     let form = FormBody(action: "GetCallerIdentity")
-    let answer = try await call("GetCallerIdentity", form.finish(), credential, endpoint, route)
+    let answer = try await call("GetCallerIdentity", form.finish(), signedBy: credential, at: endpoint, via: route)
     return try answer.read { elements throws(MalformedResponse) in
       guard let arn = elements.text("GetCallerIdentityResult/Arn"),
         let account = elements.text("GetCallerIdentityResult/Account"),
@@ -146,10 +146,10 @@ public final class STSClient: Sendable {
   ///   - credential: nil for a call whose content proves who is calling.
   ///   - asked: the role and session name that the response must have; nil for a call that names none.
   func mint(
-    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: NetworkSettings,
-    _ retries: RetryRule = .standard, for asked: (role: RoleARN, sessionName: RoleSessionName?)? = nil
+    _ action: String, _ form: SecretBytes, signedBy credential: Credential?, at endpoint: STSEndpoint, via route: NetworkSettings,
+    retries: RetryRule = .standard, for asked: (role: RoleARN, sessionName: RoleSessionName?)? = nil
   ) async throws -> STSResult {
-    let answer = try await call(action, form, credential, endpoint, route, retries)
+    let answer = try await call(action, form, signedBy: credential, at: endpoint, via: route, retries: retries)
     return try answer.read { elements throws(MalformedResponse) in
       let result = try CredentialParser.read(
         elements, action: action, from: caller, requestId: answer.requestId, attempts: answer.attempts)
@@ -159,8 +159,8 @@ public final class STSClient: Sendable {
   }
 
   private func call(
-    _ action: String, _ form: SecretBytes, _ credential: Credential?, _ endpoint: STSEndpoint, _ route: NetworkSettings,
-    _ retries: RetryRule = .standard
+    _ action: String, _ form: SecretBytes, signedBy credential: Credential?, at endpoint: STSEndpoint, via route: NetworkSettings,
+    retries: RetryRule = .standard
   ) async throws -> AWSResponse<XMLElements> {
     let signer = credential.map { QueryRequest.Signer(credential: $0, region: endpoint.signingRegion, service: "sts") }
     let query = QueryRequest(form: form, address: endpoint.address, signer: signer, route: route)
