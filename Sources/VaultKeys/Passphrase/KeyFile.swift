@@ -49,7 +49,7 @@ struct KeyFile {
     self.header = header
     self.cost = cost
     let associated = Self.associatedData(header, vaultId)
-    guard let wrapping = Self.derive(passphrase, Array(header[41..<57]), cost) else { return nil }
+    guard let wrapping = Self.derive(passphrase, salt: Array(header[41..<57]), cost: cost) else { return nil }
     sealed = key.withBytes {
       XChaCha20Poly1305.seal($0, associatedData: associated, nonce: Array(header[57..<81]), key: wrapping)
     }
@@ -86,13 +86,13 @@ struct KeyFile {
   }
 
   func open(passphrase: SecretBytes, vaultId: String) -> Opening {
-    guard let wrapping = Self.derive(passphrase, salt, cost) else { return .noMemory }
+    guard let wrapping = Self.derive(passphrase, salt: salt, cost: cost) else { return .noMemory }
     let associated = Self.associatedData(header, vaultId)
     let key = XChaCha20Poly1305.open(sealed, associatedData: associated, nonce: nonce, key: wrapping)
     return key.map { .key($0) } ?? .wrongPassphrase
   }
 
-  private static func derive(_ passphrase: SecretBytes, _ salt: [UInt8], _ cost: PassphraseCost) -> SecretBytes? {
+  private static func derive(_ passphrase: SecretBytes, salt: [UInt8], cost: PassphraseCost) -> SecretBytes? {
     Argon2id.deriveKey(
       passphrase: passphrase, salt: salt, passes: UInt64(cost.passes), memory: Int(cost.kibibytes) * 1_024)
   }

@@ -49,7 +49,7 @@ public struct PassphraseKeyStore: KeyStore {
     // A missing or damaged file is reported before the user types anything.
     let file = try await off { () throws(KeyStoreError) in try load(id) }
     let passphrase = try await ask(.existing(id))
-    return try await off { () throws(KeyStoreError) in try open(file, id, passphrase) }
+    return try await off { () throws(KeyStoreError) in try open(file, id: id, passphrase: passphrase) }
   }
 
   /// Asks for a new passphrase; for the current one if the key is already stored.
@@ -71,7 +71,7 @@ public struct PassphraseKeyStore: KeyStore {
       guard try PrivateFile.create(folder: directory, name: name(id), temporary: temporary(id), file.bytes) else {
         throw .keyExists(id)
       }
-      guard try open(try load(id), id, passphrase).equals(key) else {
+      guard try open(try load(id), id: id, passphrase: passphrase).equals(key) else {
         throw .damaged(id, path: path(id), reason: "what was read back is not what was written")
       }
     }
@@ -170,7 +170,7 @@ public struct PassphraseKeyStore: KeyStore {
     }
   }
 
-  private func open(_ file: KeyFile, _ id: KeyID, _ passphrase: SecretBytes) throws(KeyStoreError) -> SecretBytes {
+  private func open(_ file: KeyFile, id: KeyID, passphrase: SecretBytes) throws(KeyStoreError) -> SecretBytes {
     switch file.open(passphrase: passphrase, vaultId: vaultId) {
     case .key(let key): return key
     case .wrongPassphrase: throw .wrongPassphrase(path: path(id))

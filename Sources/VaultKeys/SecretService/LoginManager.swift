@@ -72,7 +72,7 @@ public final class LoginManager: Sendable {
           { _, _, path, _, member, parameters, me in
             guard let me, let path, let member else { return }
             Unmanaged<Listening>.fromOpaque(me).takeUnretainedValue().heard(
-              String(cString: member), String(cString: path), parameters)
+              String(cString: member), path: String(cString: path), parameters: parameters)
           }, me, nil)
       }
       // Wakes at most twice a second, and only while `lock_on` is set, to check whether listening has ended.
@@ -81,7 +81,7 @@ public final class LoginManager: Sendable {
       }
     }
 
-    private func heard(_ member: String, _ path: String, _ parameters: OpaquePointer?) {
+    private func heard(_ member: String, path: String, parameters: OpaquePointer?) {
       switch member {
       case "Lock" where isOwn(path): onEvent(.screenLocked)
       case "Unlock" where isOwn(path): onEvent(.screenUnlocked)

@@ -72,7 +72,7 @@ final class SecretServiceConnection {
         }
         guard let service = vault_secret_service_new(bus, deadline.cancellable, &error) else {
           close(bus)
-          throw failure(&error, deadline, timeouts)
+          throw failure(&error, deadline: deadline, timeouts: timeouts)
         }
         return SecretServiceConnection(service: service, bus: bus, context: context, deadline: deadline, timeouts: timeouts)
       }
@@ -287,11 +287,11 @@ final class SecretServiceConnection {
       g_clear_error(&error)
       return .store(.locked(collection: item.map { name(collection: parent($0)) } ?? "default"))
     }
-    return Self.failure(&error, deadline, timeouts)
+    return Self.failure(&error, deadline: deadline, timeouts: timeouts)
   }
 
   private static func failure(
-    _ error: inout UnsafeMutablePointer<GError>?, _ deadline: Deadline, _ timeouts: Timeouts
+    _ error: inout UnsafeMutablePointer<GError>?, deadline: Deadline, timeouts: Timeouts
   ) -> SecretServiceFailure {
     let kind = error.map { vault_dbus_failure($0) } ?? VAULT_DBUS_OTHER
     let text = takeText(&error)

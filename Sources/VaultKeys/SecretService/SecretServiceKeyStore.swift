@@ -156,7 +156,8 @@ public struct SecretServiceKeyStore: KeyStore {
         for _ in 1...3 {
           let isUsed = kept.has(address)
           do throws(SecretServiceFailure) {
-            return .success(try kept.connection(address, deadline, timeouts).perform(within: deadline, work))
+            return .success(
+              try kept.connection(to: address, deadline: deadline, timeouts: timeouts).perform(within: deadline, work))
           } catch {
             switch error {
             case .gone: kept.drop()
@@ -253,7 +254,7 @@ private final class KeptConnection: @unchecked Sendable {
   func has(_ address: String) -> Bool { kept?.address == address }
 
   /// The kept connection, or a new one.
-  func connection(_ address: String, _ deadline: Deadline, _ timeouts: SecretServiceConnection.Timeouts)
+  func connection(to address: String, deadline: Deadline, timeouts: SecretServiceConnection.Timeouts)
     throws(SecretServiceFailure) -> SecretServiceConnection
   {
     if let kept, kept.address == address { return kept.connection }
