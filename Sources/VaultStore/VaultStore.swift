@@ -255,11 +255,11 @@ public actor VaultStore {
   /// - Parameter value: nil removes the setting.
   public func setSetting(_ name: String, _ value: String?, requester: Requester) throws {
     if Self.leads(name) { _ = try authenticRows() }
-    try change { try $0.write(name, value, requester) }
+    try change { try $0.write(name, value, requester: requester) }
   }
 
   /// Call within a transaction.
-  func write(_ name: String, _ value: String?, _ requester: Requester) throws {
+  func write(_ name: String, _ value: String?, requester: Requester) throws {
     try set(name, value)
     var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .manual, requester: requester)
     event.detail = value.map { "\(name) = \($0)" } ?? "\(name) removed"

@@ -71,7 +71,7 @@ extension VaultStore {
       try store.put(
         name: name, accessKeyId: credential.accessKeyId, credential: credential, mfaSerial: known?.mfaSerial,
         origin: "vault", trigger: .manual, requester)
-      try store.write(leftOver.setting, leftOver.id, requester)
+      try store.write(leftOver.setting, leftOver.id, requester: requester)
     }
   }
 

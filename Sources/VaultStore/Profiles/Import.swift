@@ -65,11 +65,14 @@ extension VaultStore {
         try store.append(event)
       }
       var summary = try store.take(
-        sections, summaries, keys, unchanged: unchanged, yielding: yielding, isOwn: false, trigger, requester, codes,
+        sections, summaries: summaries, keys: keys, unchanged: unchanged, yielding: yielding, isOwn: false, trigger: trigger,
+        requester: requester, codes: codes,
         isForced: isForced)
       try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
       let isLonger = try store.observe(files, codes, mayAdd: trigger == .manual)
-      let event = summary.isNothing && !isLonger ? nil : store.event(summary, files: files.map(\.path), trigger, requester)
+      let event =
+        summary.isNothing && !isLonger
+        ? nil : store.event(summary, files: files.map(\.path), trigger: trigger, requester: requester)
       if codes == nil {
         try store.forgetFileRows()
         if let event { try store.append(event) }
@@ -115,13 +118,14 @@ extension VaultStore {
   {
     let codes = try authenticRows()
     return try change { store in
-      let summary = try store.take(sections, summaries, keys, isOwn: true, .manual, requester, codes)
-      try store.bindRows(summary.isNothing ? nil : store.event(summary, files: [], .manual, requester))
+      let summary = try store.take(
+        sections, summaries: summaries, keys: keys, isOwn: true, trigger: .manual, requester: requester, codes: codes)
+      try store.bindRows(summary.isNothing ? nil : store.event(summary, files: [], trigger: .manual, requester: requester))
       return summary
     }
   }
 
-  private func event(_ summary: ImportSummary, files: [String], _ trigger: AuditTrigger, _ requester: Requester) -> AuditEvent {
+  private func event(_ summary: ImportSummary, files: [String], trigger: AuditTrigger, requester: Requester) -> AuditEvent {
     var event = AuditEvent(action: .profilesImported, outcome: .success, trigger: trigger, requester: requester)
     event.detail =
       "\(summary.added.count) added, \(summary.changed.count) changed, \(summary.removed.count) removed"
@@ -131,9 +135,9 @@ extension VaultStore {
   }
 
   private func take(
-    _ sections: [ConfigSection], _ summaries: [ProfileSummary], _ keys: [ImportedKey],
-    unchanged: UnchangedSections? = nil, yielding: Set<String> = [], isOwn: Bool, _ trigger: AuditTrigger, _ requester: Requester,
-    _ codes: RowMACs?,
+    _ sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
+    unchanged: UnchangedSections? = nil, yielding: Set<String> = [], isOwn: Bool, trigger: AuditTrigger, requester: Requester,
+    codes: RowMACs?,
     isForced: Bool = false
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
@@ -169,12 +173,12 @@ extension VaultStore {
     }
     outcome.sectionsChanged = try replaceShared(
       sections.filter { $0.kind != .profile }, unchanged: unchanged, isOwn: isOwn, codes)
-    outcome.keysChanged = try take(keys, trigger, requester)
+    outcome.keysChanged = try take(keys, trigger: trigger, requester: requester)
     return outcome
   }
 
   /// Seals the keys that the vault does not hold yet in this form.
-  private func take(_ keys: [ImportedKey], _ trigger: AuditTrigger, _ requester: Requester) throws -> [String] {
+  private func take(_ keys: [ImportedKey], trigger: AuditTrigger, requester: Requester) throws -> [String] {
     var changed: [String] = []
     for key in keys {
       if let known = try openAccessKey(name: key.profile), known.accessKeyId == key.credential.accessKeyId,

@@ -20,7 +20,7 @@ public struct KnownFileRows: Sendable {
     func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
   }
 
-  fileprivate init(_ generation: UInt64, _ codes: RowMACs, _ stored: [SectionKey: RowMAC]) {
+  fileprivate init(generation: UInt64, codes: RowMACs, stored: [SectionKey: RowMAC]) {
     self.generation = generation
     self.codes = codes
     self.stored = stored
@@ -63,7 +63,7 @@ extension VaultStore {
     guard isUnlocked else { return nil }
     let codes = try authenticRows()
     guard trust.files == .asWritten else { return nil }
-    guard generation != rowGeneration else { return KnownFileRows(rowGeneration, codes, [:]) }
+    guard generation != rowGeneration else { return KnownFileRows(generation: rowGeneration, codes: codes, stored: [:]) }
     var stored: [SectionKey: KnownFileRows.RowMAC] = [:]
     for sql in [
       "SELECT 'profile', name, mac FROM profile WHERE is_own = 0 AND removed_at IS NULL",
@@ -76,7 +76,7 @@ extension VaultStore {
         statement.withBlob(2) { stored[SectionKey(kind, name)] = KnownFileRows.RowMAC($0) }
       }
     }
-    return KnownFileRows(rowGeneration, codes, stored)
+    return KnownFileRows(generation: rowGeneration, codes: codes, stored: stored)
   }
 
   /// The file that a section's rows name; nil unless it is a profile.

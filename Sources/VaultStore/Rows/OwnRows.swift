@@ -32,10 +32,10 @@ extension VaultStore {
   func eachOwnRow(_ body: (OwnRow) throws -> Void) throws {
     let profiles = try database.statement("SELECT name FROM profile WHERE is_own = 1 AND removed_at IS NULL ORDER BY name")
       .begin().rows { $0.text(0) }
-    for name in profiles { try section(.profile, name, body) }
+    for name in profiles { try section(.profile, name, body: body) }
     let sections = try database.statement("SELECT kind, name FROM shared_section WHERE is_own = 1 ORDER BY kind, name").begin()
       .rows { (SectionKind(rawValue: $0.text(0)), $0.text(1)) }
-    for case (let kind?, let name) in sections { try section(kind, name, body) }
+    for case (let kind?, let name) in sections { try section(kind, name, body: body) }
     for file in try watchedRows() {
       try body(OwnRow(key: .followedFile(file.file.path), form: RowForm(file.file, position: file.position), code: file.code))
     }
@@ -49,7 +49,7 @@ extension VaultStore {
     for (link, code) in try linkRows() { try body(OwnRow(key: .link(link), form: RowForm(link), code: code)) }
   }
 
-  private func section(_ kind: SectionKind, _ name: String, _ body: (OwnRow) throws -> Void) throws {
+  private func section(_ kind: SectionKind, _ name: String, body: (OwnRow) throws -> Void) throws {
     guard let stored = try SettingRows.stored(kind, name, in: database), stored.isOwn else { return }
     try body(
       OwnRow(

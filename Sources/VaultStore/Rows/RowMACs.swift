@@ -61,7 +61,7 @@ public struct RowMACs: Sendable {
   public func code(_ table: StaticString, _ pieces: [String?]) -> [UInt8] { code(RowForm(table, pieces)) }
 
   /// Whether a MAC is valid for the row. A row without a MAC is never valid.
-  public func fits(_ code: [UInt8]?, _ table: StaticString, _ pieces: [String?]) -> Bool { fits(code, RowForm(table, pieces)) }
+  public func fits(_ code: [UInt8]?, table: StaticString, pieces: [String?]) -> Bool { fits(code, RowForm(table, pieces)) }
 
   /// Whether the vault itself wrote the section in this form.
   public func vouch(for stored: StoredSection) -> Bool {

@@ -119,13 +119,13 @@ extension VaultStore {
     rowGeneration += 1
     let codes = try rowMACs()
     let version = try self.version(of: Self.rowSubject) + (event == nil ? 0 : 1)
-    if event != nil { try put("own", codes.code(Self.form(own: try ownMACs(), version)), version) }
+    if event != nil { try put("own", code: codes.code(Self.form(own: try ownMACs(), version)), version: version) }
     // Rows that must be read again stay so.
-    if trust.files == .asWritten { try put("files", codes.code(try fileForm(version)), version) }
+    if trust.files == .asWritten { try put("files", code: codes.code(try fileForm(version)), version: version) }
     if let event { try append(event, subject: (Self.rowSubject, version)) }
   }
 
-  private func put(_ name: String, _ code: [UInt8], _ version: Int64) throws {
+  private func put(_ name: String, code: [UInt8], version: Int64) throws {
     try database.statement(
       """
       INSERT INTO row_set (name, version, mac) VALUES (?, ?, ?) \

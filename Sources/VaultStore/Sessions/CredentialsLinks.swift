@@ -68,7 +68,7 @@ extension VaultStore {
         .bind(codes.code(RowForm(link))).run()
       let variables = Self.text(of: environment.filter { $0.key.hasPrefix("AWS_") })
       try store.set(Self.variables(of: link), variables.isEmpty ? nil : variables)
-      try store.bindRows(Self.event(.credentialsLinked, link, requester))
+      try store.bindRows(Self.event(.credentialsLinked, of: link, requester: requester))
     }
   }
 
@@ -80,11 +80,11 @@ extension VaultStore {
         .bind(link.section).run()
       guard store.database.changes > 0 else { return }
       try store.set(Self.variables(of: link), nil)
-      try store.bindRows(Self.event(.credentialsUnlinked, link, requester))
+      try store.bindRows(Self.event(.credentialsUnlinked, of: link, requester: requester))
     }
   }
 
-  private static func event(_ action: AuditAction, _ link: CredentialsLink, _ requester: Requester) -> AuditEvent {
+  private static func event(_ action: AuditAction, of link: CredentialsLink, requester: Requester) -> AuditEvent {
     var event = AuditEvent(action: action, outcome: .success, trigger: .manual, profile: link.profile, requester: requester)
     event.detail = "[\(link.section)] in \(link.path)"
     return event

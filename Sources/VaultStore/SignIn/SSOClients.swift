@@ -34,11 +34,12 @@ extension VaultStore {
     -> (record: SSOClientRecord, secret: SecretBytes)?
   {
     guard cipher != nil else { throw StoreError.locked }
-    guard let record = try ssoClient(startURL, region, scopes, flow), record.expiresAt > moment else { return nil }
+    guard let record = try ssoClient(startURL: startURL, region: region, scopes: scopes, flow: flow), record.expiresAt > moment
+    else { return nil }
     return (record, try open(SecretIdentity(record)))
   }
 
-  private func ssoClient(_ startURL: String, _ region: String, _ scopes: String, _ flow: SignInFlow) throws -> SSOClientRecord? {
+  private func ssoClient(startURL: String, region: String, scopes: String, flow: SignInFlow) throws -> SSOClientRecord? {
     try database.statement(
       "SELECT id, client_id, expires_at FROM sso_client WHERE start_url = ? AND region = ? AND scopes = ? AND flow = ?"
     ).begin().bind(startURL).bind(region).bind(scopes).bind(flow.rawValue).first { row in
@@ -53,7 +54,9 @@ extension VaultStore {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     try change { store in
       var record = client
-      if let known = try store.ssoClient(record.startURL, record.region, record.scopes, record.flow) {
+      if let known = try store.ssoClient(
+        startURL: record.startURL, region: record.region, scopes: record.scopes, flow: record.flow)
+      {
         record.id = known.id
         try store.database.statement("UPDATE sso_client SET client_id = ?, expires_at = ? WHERE id = ?").begin()
           .bind(record.clientId).bind(record.expiresAt.milliseconds).bind(record.id).run()

@@ -15,19 +15,19 @@ struct RowCodeTests {
       ["x", "yz"], ["xyz"], ["xy", "z", ""], ["xy", "z", nil], ["xy", nil], ["xy", ""], ["z", "xy"], [],
     ] as [[String?]])
   func otherRows(pieces: [String?]) {
-    #expect(codes.fits(codes.code("profile", ["xy", "z"]), "profile", ["xy", "z"]))
-    #expect(!codes.fits(codes.code("profile", ["xy", "z"]), "profile", pieces))
+    #expect(codes.fits(codes.code("profile", ["xy", "z"]), table: "profile", pieces: ["xy", "z"]))
+    #expect(!codes.fits(codes.code("profile", ["xy", "z"]), table: "profile", pieces: pieces))
   }
 
   @Test("a code is no other table's, vault's or key's")
   func otherPlaces() {
     let code = codes.code("profile", ["x"])
-    #expect(!codes.fits(code, "lease", ["x"]))
-    #expect(!RowMACs(key: key, vaultId: "vlt_b").fits(code, "profile", ["x"]))
-    #expect(!RowMACs(key: .random(count: 32), vaultId: "vlt_a").fits(code, "profile", ["x"]))
-    #expect(!codes.fits(nil, "profile", ["x"]))
-    #expect(!codes.fits([], "profile", ["x"]))
-    #expect(!codes.fits(Array(code.prefix(16)), "profile", ["x"]))
+    #expect(!codes.fits(code, table: "lease", pieces: ["x"]))
+    #expect(!RowMACs(key: key, vaultId: "vlt_b").fits(code, table: "profile", pieces: ["x"]))
+    #expect(!RowMACs(key: .random(count: 32), vaultId: "vlt_a").fits(code, table: "profile", pieces: ["x"]))
+    #expect(!codes.fits(nil, table: "profile", pieces: ["x"]))
+    #expect(!codes.fits([], table: "profile", pieces: ["x"]))
+    #expect(!codes.fits(Array(code.prefix(16)), table: "profile", pieces: ["x"]))
   }
 
   @Test("a locked vault makes no codes")
