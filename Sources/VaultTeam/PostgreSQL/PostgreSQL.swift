@@ -96,7 +96,7 @@ final class Server {
   /// Runs a query and lends its rows one at a time as they arrive, however many there are.
   ///
   /// - Parameter sql: assembled from fixed pieces; search values are in `values`.
-  func forEachRow(_ sql: String, _ values: [ServerValue] = [], _ body: (ServerRow) throws -> Void) throws {
+  func forEachRow(_ sql: String, _ values: [ServerValue] = [], body: (ServerRow) throws -> Void) throws {
     try send(sql, values)
     guard PQsetSingleRowMode(handle) == 1 else { throw lost() }
     while let result = try next() {

@@ -100,16 +100,18 @@ struct TeamPass {
     }
     guard sequence <= Self.lastNumber else { return "it has a row numbered \(sequence), which no log reaches" }
     guard let before = try row.number(2), let previous = row.bytes(3) else { return text(.unbound(sequence: sequence)) }
-    guard row.withBytes(5, { $0 != nil }) else { return gap(sequence, hash, before, previous) }
+    guard row.withBytes(5, { $0 != nil }) else { return gap(sequence, hash: hash, after: before, previous: previous) }
     guard sequence == place.sequence + 1 else { return text(.missing(sequence: place.sequence + 1)) }
-    let fault = try row.withBytes(5) { form in try form.map { try self.fault(in: row, $0, hash, previous) } ?? nil }
+    let fault = try row.withBytes(5) { form in
+      try form.map { try self.fault(in: row, form: $0, hash: hash, previous: previous) } ?? nil
+    }
     if let fault { return fault }
     place = ChainPosition(sequence: sequence, hash: hash)
     rows += 1
     return macFault(row) ?? checkpointFault()
   }
 
-  private mutating func fault(in row: ServerRow, _ form: UnsafeRawBufferPointer, _ hash: [UInt8], _ previous: [UInt8]) throws
+  private mutating func fault(in row: ServerRow, form: UnsafeRawBufferPointer, hash: [UInt8], previous: [UInt8]) throws
     -> String?
   {
     let next = place.sequence + 1
@@ -148,7 +150,7 @@ struct TeamPass {
   }
 
   /// Rows that were archived before they were shipped: a checkpoint must confirm where they end.
-  private mutating func gap(_ sequence: Int64, _ hash: [UInt8], _ before: Int64, _ previous: [UInt8]) -> String? {
+  private mutating func gap(_ sequence: Int64, hash: [UInt8], after before: Int64, previous: [UInt8]) -> String? {
     guard before == place.sequence, previous == place.hash, sequence > before else { return text(.unbound(sequence: sequence)) }
     guard checkpoints[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
       return text(.segment(sequence: sequence))
