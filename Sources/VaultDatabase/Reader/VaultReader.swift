@@ -40,7 +40,7 @@ public final class VaultReader {
     schema = try Schema.currentVersion(database)
   }
 
-  private func rows<Row>(_ sql: StaticString, _ bind: (Statement) throws -> Void = { _ in }, _ read: (Statement) throws -> Row)
+  private func rows<Row>(_ sql: StaticString, bind: (Statement) throws -> Void = { _ in }, read: (Statement) throws -> Row)
     throws -> [Row]
   {
     guard let database else { return [] }
@@ -88,13 +88,13 @@ public final class VaultReader {
       SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
       s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at FROM session s \
       WHERE s.id = (SELECT session_id FROM profile WHERE name = ?)
-      """, { try $0.bind(profile) }
+      """, bind: { try $0.bind(profile) }
     ) { try SessionRows.read($0, from: 0, profile: profile) }.first
   }
 
   /// The file of a profile, as shown; `vault` for a vault-managed one.
   public func origin(of profile: String) throws -> String? {
-    try rows("SELECT origin FROM profile WHERE name = ?", { try $0.bind(profile) }) { $0.text(0) }.first
+    try rows("SELECT origin FROM profile WHERE name = ?", bind: { try $0.bind(profile) }) { $0.text(0) }.first
   }
 
   /// Every profile as the plain cells of piped output, by name: name, kind, role or problem, source or origin; and the session's
@@ -155,7 +155,7 @@ public final class VaultReader {
 
   /// The names of the sections of a kind.
   public func sectionNames(_ kind: SectionKind) throws -> [String] {
-    try rows("SELECT name FROM shared_section WHERE kind = ? ORDER BY name", { try $0.bind(kind.rawValue) }) { $0.text(0) }
+    try rows("SELECT name FROM shared_section WHERE kind = ? ORDER BY name", bind: { try $0.bind(kind.rawValue) }) { $0.text(0) }
   }
 
   // MARK: sign-ins
@@ -176,7 +176,7 @@ public final class VaultReader {
   }
 
   public func profiles(ofSignIn name: String) throws -> [String] {
-    try rows("SELECT name FROM profile WHERE sign_in = ? AND removed_at IS NULL ORDER BY name", { try $0.bind(name) }) {
+    try rows("SELECT name FROM profile WHERE sign_in = ? AND removed_at IS NULL ORDER BY name", bind: { try $0.bind(name) }) {
       $0.text(0)
     }
   }
@@ -190,7 +190,7 @@ public final class VaultReader {
         SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
         s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
         FROM session s JOIN profile p ON p.id = s.profile_id WHERE ?1 OR s.ended_at IS NULL ORDER BY s.issued_at, s.rowid
-        """, { try $0.bind(includingEnded ? 1 : 0) }
+        """, bind: { try $0.bind(includingEnded ? 1 : 0) }
       ) { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
     }
     // Uses the index of a profile's sessions, however many others there are.
@@ -199,7 +199,7 @@ public final class VaultReader {
       SELECT id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, \
       expires_at, ended_at, end_reason, replaced_by, deliveries, last_used_at FROM session \
       WHERE profile_id = (SELECT id FROM profile WHERE name = ?1) AND (?2 OR ended_at IS NULL) ORDER BY issued_at, rowid
-      """, { try $0.bind(profile).bind(includingEnded ? 1 : 0) }
+      """, bind: { try $0.bind(profile).bind(includingEnded ? 1 : 0) }
     ) { try SessionRows.read($0, from: 0, profile: profile) }
   }
 
