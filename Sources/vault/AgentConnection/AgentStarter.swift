@@ -21,13 +21,15 @@ struct AgentStarter {
     for folder in [paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     for file in [paths.startLock, paths.agentLock, paths.log] { try PrivateDirectory.check(file: file) }
     let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else { throw Self.failure("make \(paths.startLock)", errno, .cannotCreate) }
+    guard lock >= 0 else { throw Self.failure("make \(paths.startLock)", code: errno, otherwise: .cannotCreate) }
     defer { close(lock) }
     // Clients that arrive while another starts the agent wait here, and then find it running. The wait is limited, in case the
     // other client was stopped.
     var tries = 0
     while sys_flock(lock, LOCK_EX | LOCK_NB) != 0 {
-      guard errno == EWOULDBLOCK || errno == EINTR else { throw Self.failure("lock \(paths.startLock)", errno, .inputOutput) }
+      guard errno == EWOULDBLOCK || errno == EINTR else {
+        throw Self.failure("lock \(paths.startLock)", code: errno, otherwise: .inputOutput)
+      }
       tries += 1
       guard tries < Self.maxAttempts else {
         throw Failure(
@@ -72,7 +74,7 @@ struct AgentStarter {
 
   private func spawn(_ program: String, readyDescriptor: Int32) throws(Failure) -> pid_t {
     let log = sys_open(paths.log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600)
-    guard log >= 0 else { throw Self.failure("write \(paths.log)", errno, .cannotCreate) }
+    guard log >= 0 else { throw Self.failure("write \(paths.log)", code: errno, otherwise: .cannotCreate) }
     defer { close(log) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -94,7 +96,7 @@ struct AgentStarter {
   }
 
   /// A full or read-only disk is reported as such, not as a missing permission.
-  private static func failure(_ what: String, _ code: Int32, _ otherwise: ExitStatus) -> Failure {
+  private static func failure(_ what: String, code: Int32, otherwise: ExitStatus) -> Failure {
     let isDisk = code == ENOSPC || code == EDQUOT || code == EROFS || code == EIO
     return Failure("cannot \(what): \(String(cString: strerror(code)))", exitStatus: isDisk ? .inputOutput : otherwise)
   }

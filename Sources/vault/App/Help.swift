@@ -34,19 +34,23 @@ enum Help {
   }
 
   static func exec() -> String {
-    page("exec", "[options] PROFILE [--] COMMAND [ARG …]", "Run a command with the profile's credentials.", ExecCommand.options)
-      + """
+    page(
+      "exec", usage: "[options] PROFILE [--] COMMAND [ARG …]", summary: "Run a command with the profile's credentials.",
+      options: ExecCommand.options)
+        + """
 
-      The command replaces vault: signals, job control and the exit status are its own. Without a command, your shell is started.
+        The command replaces vault: signals, job control and the exit status are its own. Without a command, your shell is started.
 
-      """
+        """
   }
 
   static func command(_ command: Command) -> String {
-    page(command.name, command.usage, command.summary.prefix(1).uppercased() + command.summary.dropFirst() + ".", command.options)
+    page(
+      command.name, usage: command.usage, summary: command.summary.prefix(1).uppercased() + command.summary.dropFirst() + ".",
+      options: command.options)
   }
 
-  private static func page(_ name: String, _ usage: String, _ summary: String, _ options: [OptionSpec]) -> String {
+  private static func page(_ name: String, usage: String, summary: String, options: [OptionSpec]) -> String {
     var text = "usage: vault \(name)\(usage.isEmpty ? "" : " " + usage)\n\n\(summary)\n"
     if !options.isEmpty { text += "\n" }
     for option in options {

@@ -18,11 +18,14 @@ enum ManPage {
         + "end, and writes a row in a tamper-evident log for each that is made or handed out.")
     page.section("COMMANDS")
     page.command(
-      "exec", "[options] PROFILE [--] COMMAND [ARG ...]", "run a command with the profile's credentials", ExecCommand.options)
+      "exec", usage: "[options] PROFILE [--] COMMAND [ARG ...]", summary: "run a command with the profile's credentials",
+      options: ExecCommand.options)
     page.text(
       "The command replaces vault: signals, job control and the exit status are its own. Without a command, your shell is started."
     )
-    for command in Commands.all { page.command(command.name, command.usage, command.summary, command.options) }
+    for command in Commands.all {
+      page.command(command.name, usage: command.usage, summary: command.summary, options: command.options)
+    }
     page.section("EXIT STATUS")
     page.text("For exec, the command's own once it runs. Else:")
     for (status, meaning) in statuses { page.item(status, meaning) }
@@ -73,7 +76,7 @@ private struct Roff {
 
   mutating func item(_ name: String, _ meaning: String) { line(".TP\n.B \(Self.escaped(name))\n\(Self.escaped(meaning))") }
 
-  mutating func command(_ name: String, _ usage: String, _ summary: String, _ options: [OptionSpec]) {
+  mutating func command(_ name: String, usage: String, summary: String, options: [OptionSpec]) {
     line(".SS \"vault \(Self.escaped(name + (usage.isEmpty ? "" : " " + usage)))\"")
     line(Self.escaped(summary.prefix(1).uppercased() + summary.dropFirst() + "."))
     for option in options {

@@ -12,15 +12,15 @@ enum HTMLReportCharts {
     let sum = data.buckets.reduce(into: Tally()) { $0.add($1) }
     html.markup(
       "<section aria-labelledby=\"numbers\">\n<h2 id=\"numbers\" class=\"unseen\">In numbers</h2>\n<dl class=\"numbers\">\n")
-    number("handed out", "deliveries", sum.deliveries, &html)
-    number("calls for credentials", "calls", sum.calls, &html)
-    number("failed or refused", "failures", sum.failures, &html)
-    number("sessions", "sessions", data.bars.count, &html)
-    number("profiles without use", "unused", data.unusedProfiles.count, &html)
+    number("handed out", name: "deliveries", value: sum.deliveries, &html)
+    number("calls for credentials", name: "calls", value: sum.calls, &html)
+    number("failed or refused", name: "failures", value: sum.failures, &html)
+    number("sessions", name: "sessions", value: data.bars.count, &html)
+    number("profiles without use", name: "unused", value: data.unusedProfiles.count, &html)
     html.markup("</dl>\n</section>\n")
   }
 
-  private static func number(_ words: String, _ name: String, _ value: Int, _ html: inout HTMLWriter) {
+  private static func number(_ words: String, name: String, value: Int, _ html: inout HTMLWriter) {
     html.markup("<div class=\"")
     html.text(name)
     html.markup("\"><dt>")
@@ -46,9 +46,9 @@ enum HTMLReportCharts {
   private static func plots(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"over-time\">\n<h2 id=\"over-time\">Over time</h2>\n<div class=\"plots\">\n")
     let buckets = data.buckets
-    plot("Handed out", "deliveries", buckets.map(\.deliveries), data, &html)
-    plot("Calls for credentials", "calls", buckets.map(\.calls), data, &html)
-    plot("Failed or refused", "failures", buckets.map(\.failures), data, &html)
+    plot("Handed out", name: "deliveries", values: buckets.map(\.deliveries), of: data, &html)
+    plot("Calls for credentials", name: "calls", values: buckets.map(\.calls), of: data, &html)
+    plot("Failed or refused", name: "failures", values: buckets.map(\.failures), of: data, &html)
     axis(data, &html)
     html.markup("</div>\n<details>\n<summary>Show as table</summary>\n")
     html.markup(
@@ -75,7 +75,7 @@ enum HTMLReportCharts {
     html.markup("</tbody>\n</table>\n</div>\n</details>\n</section>\n")
   }
 
-  private static func plot(_ title: String, _ name: String, _ values: [Int], _ data: HTMLReportData, _ html: inout HTMLWriter) {
+  private static func plot(_ title: String, name: String, values: [Int], of data: HTMLReportData, _ html: inout HTMLWriter) {
     let most = values.max() ?? 0
     html.markup("<figure>\n<figcaption><span>")
     html.text(title)
@@ -136,13 +136,13 @@ enum HTMLReportCharts {
     html.markup("pale ones were never handed out</caption>\n<thead role=\"rowgroup\" class=\"unseen\"><tr role=\"row\">")
     html.markup("<th role=\"columnheader\" scope=\"col\">Role</th><th role=\"columnheader\" scope=\"col\">Sessions</th>")
     html.markup("<th role=\"columnheader\" scope=\"col\">In time</th></tr></thead>\n<tbody role=\"rowgroup\">\n")
-    for (role, bars) in byRole { lane(data.roleNames.names[role], bars, data, &html) }
+    for (role, bars) in byRole { lane(data.roleNames.names[role], bars: bars, of: data, &html) }
     html.markup("</tbody>\n<tfoot aria-hidden=\"true\"><tr><td></td><td></td><td>")
     axis(data, &html)
     html.markup("</td></tr></tfoot>\n</table>\n</section>\n")
   }
 
-  private static func lane(_ role: String, _ bars: [HTMLReportData.Bar], _ data: HTMLReportData, _ html: inout HTMLWriter) {
+  private static func lane(_ role: String, bars: [HTMLReportData.Bar], of data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<tr role=\"row\"><th role=\"rowheader\" scope=\"row\">")
     HTMLReportTables.role(role, &html)
     html.markup("</th><td role=\"cell\" class=\"n\"><span data-count>")

@@ -2,7 +2,7 @@ import VaultModel
 
 /// The page's tables.
 enum HTMLReportTables {
-  static func write(_ data: HTMLReportData, _ now: Timestamp, _ html: inout HTMLWriter) {
+  static func write(_ data: HTMLReportData, at now: Timestamp, _ html: inout HTMLWriter) {
     html.markup("<div class=\"columns\">\n")
     longest(data, &html)
     failures(data, &html)
@@ -26,7 +26,7 @@ enum HTMLReportTables {
     html.markup("</small>")
   }
 
-  private static func begin(_ id: StaticString, _ title: StaticString, _ caption: StaticString, _ html: inout HTMLWriter) {
+  private static func begin(_ id: StaticString, title: StaticString, caption: StaticString, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"")
     html.markup(id)
     html.markup("\">\n<h2 id=\"")
@@ -60,7 +60,8 @@ enum HTMLReportTables {
 
   private static func longest(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin(
-      "longest", "Longest-lived sessions", "The longest of each profile, from its issue to its end, or to the end that AWS set",
+      "longest", title: "Longest-lived sessions",
+      caption: "The longest of each profile, from its issue to its end, or to the end that AWS set",
       &html)
     column("Profile", &html)
     column("Lived", isNumber: true, &html)
@@ -88,7 +89,8 @@ enum HTMLReportTables {
   }
 
   private static func failures(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("failures", "Why it failed", "AWS's code where it gave one; all profiles, whatever is chosen above", &html)
+    begin(
+      "failures", title: "Why it failed", caption: "AWS's code where it gave one; all profiles, whatever is chosen above", &html)
     column("Cause", &html)
     column("Times", isNumber: true, &html)
     column("Last", &html)
@@ -108,7 +110,7 @@ enum HTMLReportTables {
   }
 
   private static func unused(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("unused", "Unused profiles", "No credentials were delivered in this period", &html)
+    begin("unused", title: "Unused profiles", caption: "No credentials were delivered in this period", &html)
     column("Profile", &html)
     column("Role", &html)
     column("Last used", &html)
@@ -130,7 +132,7 @@ enum HTMLReportTables {
   }
 
   private static func neverAssumed(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("never", "Roles never assumed", "A profile leads to them, and there never was a session", &html)
+    begin("never", title: "Roles never assumed", caption: "A profile leads to them, and there never was a session", &html)
     column("Role", &html)
     column("By profile", &html)
     html.markup("</tr></thead>\n<tbody>\n")

@@ -34,7 +34,7 @@ enum HTMLReport {
     asked(arguments, &html)
     html.markup("<div id=\"filters\"></div>\n</header>\n<main>\n")
     HTMLReportCharts.write(data, &html)
-    HTMLReportTables.write(data, now, &html)
+    HTMLReportTables.write(data, at: now, &html)
     html.markup("</main>\n<script type=\"application/json\" id=\"data\">")
     html.json(json(data))
     html.markup("</script>\n<script>")
