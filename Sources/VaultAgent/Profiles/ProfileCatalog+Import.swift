@@ -18,16 +18,16 @@ extension ProfileCatalog {
     stamps = known
     guard known.contains(where: { FileIdentity(path: $0.path) != $0.stamp }) else { return }
     _ = try await importing.share("follow", for: prompter) { [self] prompter in
-      if let outcome = try await takeChanges(known, prompter, requester) { return outcome }
+      if let outcome = try await takeChanges(known, prompter: prompter, requester: requester) { return outcome }
       let sources = try ImportSources(followed: known)
-      return try await take(sources, trigger: .start, prompter, requester)
+      return try await take(sources, trigger: .start, prompter: prompter, requester: requester)
     }
   }
 
   /// Takes in the changes in watched files.
   ///
   /// - Returns: nil if they must be taken in as a whole.
-  private func takeChanges(_ followed: [WatchedFile], _ prompter: any Prompter, _ requester: Requester) async throws
+  private func takeChanges(_ followed: [WatchedFile], prompter: any Prompter, requester: Requester) async throws
     -> ImportOutcome?
   {
     let held = Dictionary(try await store.accessKeys().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -37,7 +37,7 @@ extension ProfileCatalog {
       own: try await store.ownProfileNames(), held: held, rows: rows, marks: marks?.generation == rows.generation ? marks : nil)
     do {
       guard let sources = try ImportSources(changedIn: followed, known: known, reader: reader) else { return nil }
-      return try await take(sources, trigger: .start, prompter, requester)
+      return try await take(sources, trigger: .start, prompter: prompter, requester: requester)
     } catch is RowsMoved {
       return nil
     } catch is ConfigError {
@@ -48,14 +48,15 @@ extension ProfileCatalog {
 
   /// Reads the watched files again, since the vault's own data for them has changed.
   func retake(_ prompter: any Prompter, _ requester: Requester) async throws {
-    _ = try await take(try ImportSources(followed: try await store.watchedFiles()), trigger: .manual, prompter, requester)
+    _ = try await take(
+      try ImportSources(followed: try await store.watchedFiles()), trigger: .manual, prompter: prompter, requester: requester)
   }
 
   /// Imports the profiles of files that a person names.
   func importFiles(_ request: ImportRequest, requester: Requester, prompter: any Prompter) async throws -> ImportOutcome {
     if request.once {
       let sources = try ImportSources(followed: []).adding(request)
-      return try await copy(sources, prompter, requester)
+      return try await copy(sources, prompter: prompter, requester: requester)
     }
     let known = try await store.watchedFiles()
     var sources = try ImportSources(followed: known).adding(request)
@@ -65,14 +66,14 @@ extension ProfileCatalog {
       let proven = try await store.watchedFiles()
       if proven != known { sources = try ImportSources(followed: proven).adding(request) }
     }
-    return try await take(sources, trigger: .manual, prompter, requester)
+    return try await take(sources, trigger: .manual, prompter: prompter, requester: requester)
   }
 
   /// Replaces the followed profiles by the current contents of the files.
   ///
   /// - Parameter fault: the fault in their rows that another program caused.
   func take(
-    _ sources: ImportSources, trigger: AuditTrigger, _ prompter: any Prompter, _ requester: Requester,
+    _ sources: ImportSources, trigger: AuditTrigger, prompter: any Prompter, requester: Requester,
     after fault: RowError? = nil
   ) async throws -> ImportOutcome {
     // The key is created before anything is taken in, so that a vault is complete from its first import on. If the vault is locked,
@@ -115,7 +116,7 @@ extension ProfileCatalog {
   }
 
   /// Copies the profiles into the vault as vault-managed profiles.
-  private func copy(_ sources: ImportSources, _ prompter: any Prompter, _ requester: Requester) async throws -> ImportOutcome {
+  private func copy(_ sources: ImportSources, prompter: any Prompter, requester: Requester) async throws -> ImportOutcome {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     let sections = sources.sections(holding: [])
     let index = Dictionary(sections.map { (SectionKey($0), $0) }, uniquingKeysWith: { first, _ in first })

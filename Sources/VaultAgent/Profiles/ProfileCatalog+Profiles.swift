@@ -10,13 +10,13 @@ extension ProfileCatalog {
   func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
     try await observeChanges(prompter, requester)
     var written: [VaultStore.WrittenProfile] = []
-    for change in changes { written.append(try await checked(change, prompter, requester)) }
+    for change in changes { written.append(try await checked(change, prompter: prompter, requester: requester)) }
     try await store.putProfiles(written, requester: requester)
     forgetPlans()
   }
 
   /// The profile after a change. A profile that cannot lead to credentials is refused here, where the person can correct it.
-  private func checked(_ change: ProfileChange, _ prompter: any Prompter, _ requester: Requester) async throws
+  private func checked(_ change: ProfileChange, prompter: any Prompter, requester: Requester) async throws
     -> VaultStore.WrittenProfile
   {
     guard ProfileChange.isProfileName(change.name) else {
@@ -81,17 +81,17 @@ extension ProfileCatalog {
     var settings =
       section?.settings.filter { !KeySettings.names.contains($0.name) && (mfaSerial == nil || $0.name != "mfa_serial") } ?? []
     settings += KeySettings.make(accessKeyId: credential.accessKeyId, mfaSerial: mfaSerial)
-    try await rewrite(name, settings, requester)
+    try await rewrite(name, settings: settings, requester: requester)
   }
 
   /// Writes a profile's settings and updates everything that depends on them.
-  private func rewrite(_ name: String, _ settings: [Setting], _ requester: Requester) async throws {
+  private func rewrite(_ name: String, settings: [Setting], requester: Requester) async throws {
     try await store.putProfiles([(name, settings, ProfileSummary(name: name, kind: nil))], requester: requester)
     try await summarizeOwn()
   }
 
   /// The endpoints for an access key's calls, and the chain of the profile that hands out its sessions.
-  func keyPlace(_ name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester) async throws -> (
+  func keyPlace(_ name: String, environment: [String: String], prompter: any Prompter, requester: Requester) async throws -> (
     CredentialChain, iam: EndpointSettings
   ) {
     if let setting = try reader.section(.profile, name)?["aws_secret_access_key"]
@@ -100,12 +100,14 @@ extension ProfileCatalog {
     {
       throw KeyRotationError.inFile(name: name, file: setting.origin.description)
     }
-    return try await resolved(environment, prompter, requester) { (try $0.chain(for: name), try $0.endpoint(of: name, .iam)) }
+    return try await resolved(environment, prompter: prompter, requester: requester) {
+      (try $0.chain(for: name), try $0.endpoint(of: name, .iam))
+    }
   }
 
   /// A key has a new ID: its profile is updated, if the vault manages it.
   func keyChanged(_ name: String, accessKeyId: String, requester: Requester) async throws {
-    guard try await isOwn(name), let section = try await proven(NonInteractivePrompter(), requester, { $0(.profile, name) })
+    guard try await isOwn(name), let section = try await proven(NonInteractivePrompter(), requester, body: { $0(.profile, name) })
     else {
       return forgetPlans()
     }
@@ -113,7 +115,7 @@ extension ProfileCatalog {
       setting.name == "aws_access_key_id"
         ? Setting(name: setting.name, value: .text(accessKeyId), origin: setting.origin) : setting
     }
-    try await rewrite(name, settings, requester)
+    try await rewrite(name, settings: settings, requester: requester)
   }
 
   func removeAccessKey(_ name: String, requester: Requester) async throws {
@@ -137,7 +139,7 @@ extension ProfileCatalog {
       try await store.removeProfile(name, requester: requester)
       try await summarizeOwn()
     } else {
-      try await rewrite(name, left, requester)
+      try await rewrite(name, settings: left, requester: requester)
     }
   }
 }

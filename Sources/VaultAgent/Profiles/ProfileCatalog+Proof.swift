@@ -12,7 +12,7 @@ extension ProfileCatalog {
   ///
   /// - Throws: `RowError` for vault-managed profiles; `StoreError.locked` once `body` finds nothing else wrong, since a profile's
   ///   faults can be reported without a key.
-  func proven<Value>(_ prompter: any Prompter, _ requester: Requester, _ body: (@escaping Lookup) throws -> Value) async throws
+  func proven<Value>(_ prompter: any Prompter, _ requester: Requester, body: (@escaping Lookup) throws -> Value) async throws
     -> Value
   {
     guard await store.isUnlocked else {
@@ -21,10 +21,10 @@ extension ProfileCatalog {
     }
     do {
       do {
-        return try await provenOnce(prompter, requester, body)
+        return try await provenOnce(prompter, requester, body: body)
       } catch let fault as RowError where fault.isOfFile {
-        try await readAgain(fault, prompter, requester)
-        return try await provenOnce(prompter, requester, body)
+        try await readAgain(fault, prompter: prompter, requester: requester)
+        return try await provenOnce(prompter, requester, body: body)
       }
     } catch let fault as RowError {
       try await log(fault, requester)
@@ -33,7 +33,7 @@ extension ProfileCatalog {
   }
 
   private func provenOnce<Value>(
-    _ prompter: any Prompter, _ requester: Requester, _ body: (@escaping Lookup) throws -> Value
+    _ prompter: any Prompter, _ requester: Requester, body: (@escaping Lookup) throws -> Value
   ) async throws -> Value {
     try await repairFileRows(prompter, requester)
     let sections = ProvenSections(reader: reader, codes: try await store.authenticRows())
@@ -47,9 +47,9 @@ extension ProfileCatalog {
     }
   }
 
-  /// A chain resolver over proven sections; see ``proven(_:_:_:)``.
+  /// A chain resolver over proven sections; see ``proven(_:_:body:)``.
   func resolved<Value>(
-    _ environment: [String: String], _ prompter: any Prompter, _ requester: Requester, _ body: (ChainResolver) throws -> Value
+    _ environment: [String: String], prompter: any Prompter, requester: Requester, body: (ChainResolver) throws -> Value
   ) async throws -> Value {
     try await proven(prompter, requester) { lookup in
       try body(ChainResolver(lookup: lookup, environment: { environment[$0] }))
@@ -61,21 +61,21 @@ extension ProfileCatalog {
     _ = try await store.authenticRows()
     switch await store.fileRows {
     case .asWritten: return
-    case .pending: try await readFiles(nil, prompter, requester)
-    case .changed: try await readAgain(nil, prompter, requester)
+    case .pending: try await readFiles(nil, prompter: prompter, requester: requester)
+    case .changed: try await readAgain(nil, prompter: prompter, requester: requester)
     }
   }
 
   /// - Parameter fault: nil if it is unknown which row is wrong.
-  private func readAgain(_ fault: RowError?, _ prompter: any Prompter, _ requester: Requester) async throws {
+  private func readAgain(_ fault: RowError?, prompter: any Prompter, requester: Requester) async throws {
     prompter.notice("\(fault?.message ?? VaultStore.changedFileRows); the followed files are read again")
-    try await readFiles(fault, prompter, requester)
+    try await readFiles(fault, prompter: prompter, requester: requester)
   }
 
-  private func readFiles(_ fault: RowError?, _ prompter: any Prompter, _ requester: Requester) async throws {
+  private func readFiles(_ fault: RowError?, prompter: any Prompter, requester: Requester) async throws {
     _ = try await importing.share(fault?.what ?? "follow", for: prompter) { [self] prompter in
       let sources = try ImportSources(followed: try await store.watchedFiles())
-      return try await take(sources, trigger: .start, prompter, requester, after: fault)
+      return try await take(sources, trigger: .start, prompter: prompter, requester: requester, after: fault)
     }
   }
 

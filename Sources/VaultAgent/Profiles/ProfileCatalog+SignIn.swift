@@ -9,11 +9,11 @@ extension ProfileCatalog {
     named name: String, environment: [String: String], _ prompter: any Prompter, _ requester: Requester
   ) async throws -> SSOSessionConfig {
     if try reader.section(.ssoSession, name) != nil || reader.section(.profile, name) != nil {
-      return try await resolved(environment, prompter, requester) { try $0.signInPlace(named: name) }
+      return try await resolved(environment, prompter: prompter, requester: requester) { try $0.signInPlace(named: name) }
     }
     // A sign-in of the older form is named after its URL.
     if let profile = try reader.profiles(ofSignIn: name).first {
-      let place = try await resolved(environment, prompter, requester) { try $0.signInPlace(named: profile) }
+      let place = try await resolved(environment, prompter: prompter, requester: requester) { try $0.signInPlace(named: profile) }
       if place.name == name { return place }
     }
     let names = try reader.sectionNames(.ssoSession)

@@ -55,7 +55,7 @@ actor ProfileCatalog {
       profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place(of: environment))
     if let plan = plans[key] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
-    let chain = try await resolved(environment, prompter, requester) { try $0.chain(for: profile) }
+    let chain = try await resolved(environment, prompter: prompter, requester: requester) { try $0.chain(for: profile) }
     if let duration, !duration.isForRole {
       guard chain.roles.isEmpty, case .keys = chain.identity else { throw AgentError.tooLong(profile: profile) }
     }

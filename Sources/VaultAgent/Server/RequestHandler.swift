@@ -240,7 +240,8 @@ struct RequestHandler: Sendable {
       throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
     }
     let request = try CredentialRequest(message)
-    let (chain, iam) = try await catalog.keyPlace(name, environment: request.environment, prompter, requester)
+    let (chain, iam) = try await catalog.keyPlace(
+      name, environment: request.environment, prompter: prompter, requester: requester)
     let plan = CredentialPlan(
       chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: requester.user))
     let call = IssueContext(
