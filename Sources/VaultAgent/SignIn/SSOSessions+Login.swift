@@ -23,7 +23,7 @@ extension SSOSessions {
   }
 
   private func signInByBrowser(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
-    try await withClient(place, .browser, context) { client in
+    try await withClient(place, flow: .browser, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let pkce = PKCE()
       let state = PKCE.newState()
@@ -47,13 +47,13 @@ extension SSOSessions {
         throw SignInError.tooLate
       }
       return try await take(
-        .authorizationCode(code, verifier: pkce.verifier, redirectURI: callback.redirectURL), as: client, place, context,
+        .authorizationCode(code, verifier: pkce.verifier, redirectURI: callback.redirectURL), as: client, in: place, context,
         how: "browser")
     }
   }
 
   private func signInByDevice(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
-    try await withClient(place, .device, context) { client in
+    try await withClient(place, flow: .device, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let device = try await clients.oidc.startDeviceAuthorization(
         client, startURL: place.startURL, at: endpoint,
@@ -63,7 +63,7 @@ extension SSOSessions {
       context.prompter.progress("waiting until you have signed in …")
       var interval = Int64(device.interval)
       try await clock.sleep(until: clock.now().adding(seconds: interval))
-      return try await take(.deviceCode(device.deviceCode), as: client, place, context, how: "device") { error in
+      return try await take(.deviceCode(device.deviceCode), as: client, in: place, context, how: "device") { error in
         if error.reason == .slowDown { interval += 5 }
         guard device.expiresAt > clock.now() else { throw SignInError.tooLate }
         try await clock.sleep(until: clock.now().adding(seconds: interval))
@@ -83,8 +83,8 @@ extension SSOSessions {
 
   /// Lends a client registration: the stored one while it is valid, else a new one; also a new one if the server has forgotten it.
   private func withClient<Result>(
-    _ place: SSOSessionConfig, _ flow: SignInFlow, _ context: NetworkTrust.Context,
-    _ body: (SSOClientRegistration) async throws -> Result
+    _ place: SSOSessionConfig, flow: SignInFlow, _ context: NetworkTrust.Context,
+    body: (SSOClientRegistration) async throws -> Result
   ) async throws -> Result {
     let scopes = place.scopes.joined(separator: " ")
     let kept = try await store.ssoClient(
@@ -99,10 +99,10 @@ extension SSOSessions {
         // Continues with a new one.
       }
     }
-    return try await body(try await register(place, flow, scopes, context))
+    return try await body(try await register(place, flow: flow, scopes: scopes, context))
   }
 
-  private func register(_ place: SSOSessionConfig, _ flow: SignInFlow, _ scopes: String, _ context: NetworkTrust.Context)
+  private func register(_ place: SSOSessionConfig, flow: SignInFlow, scopes: String, _ context: NetworkTrust.Context)
     async throws
     -> SSOClientRegistration
   {

@@ -103,7 +103,7 @@ struct SSOSessions: Sendable {
     let client = SSOClientRegistration(
       clientId: kept.tokens.clientId, clientSecret: kept.tokens.clientSecret, expiresAt: record.clientEndsAt)
     do {
-      try await take(.refreshToken(refreshToken), as: client, place, context, how: "renewed", renewing: record)
+      try await take(.refreshToken(refreshToken), as: client, in: place, context, how: "renewed", renewing: record)
     } catch let error as SSOOIDCError where error.exitStatus != .temporary {
       // The portal session has expired or was ended there; the access token may still work for its last minutes.
       guard isOver || [.invalidGrant, .invalidClient, .expiredToken].contains(error.reason) else { return }
@@ -122,7 +122,7 @@ struct SSOSessions: Sendable {
   ///   - wait: the action while the grant is not ready yet; nil if it must be ready.
   @discardableResult
   func take(
-    _ grant: SSOGrant, as client: SSOClientRegistration, _ place: SSOSessionConfig, _ context: NetworkTrust.Context, how: String,
+    _ grant: SSOGrant, as client: SSOClientRegistration, in place: SSOSessionConfig, _ context: NetworkTrust.Context, how: String,
     renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
     let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)

@@ -37,7 +37,9 @@ final class SignInCallback: Sendable {
   ///   - state: the state that the browser must return.
   ///   - turnedAway: called for another user's connection.
   init(state expected: SecretBytes, turnedAway: @escaping @Sendable (LoopbackPeer) -> Void) throws(AgentError) {
-    server = try LoopbackServer(turnedAway: turnedAway) { [box] request, port in Self.answer(request, port, expected, box) }
+    server = try LoopbackServer(turnedAway: turnedAway) { [box] request, port in
+      Self.answer(request, port: port, expecting: expected, box: box)
+    }
   }
 
   /// The code. If nobody waits any longer, this throws a cancellation.
@@ -58,7 +60,7 @@ final class SignInCallback: Sendable {
   /// The timeout has passed.
   func giveUp() { box.settle(.failure(SignInError.tooLate)) }
 
-  private static func answer(_ request: LoopbackServer.Request, _ port: Int, _ expected: SecretBytes, _ box: Box)
+  private static func answer(_ request: LoopbackServer.Request, port: Int, expecting expected: SecretBytes, box: Box)
     -> LoopbackServer.Response
   {
     guard request.path == path else { return page(404, "Nothing is here.") }
