@@ -27,7 +27,7 @@ struct CredentialIssuer: Sendable {
   /// - Parameter mayWait: whether a call for a role is retried at once if that may help.
   /// - Returns: the credentials, if they have no expiry and are not stored; else nil.
   func issue(
-    _ plan: CredentialPlan, _ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter, mayWait: Bool
+    _ plan: CredentialPlan, request: CredentialRequest, requester: Requester, prompter: any Prompter, mayWait: Bool
   ) async throws
     -> Credential?
   {

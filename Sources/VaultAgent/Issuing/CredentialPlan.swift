@@ -78,7 +78,8 @@ struct CredentialPlan: Sendable {
     let use = first == first.limited(chained: true) ? keyUse : .themselves
     let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
     own = Self.identityStep(
-      source, IdentityRequest(chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use), defaultSessionName, &digest)
+      source, for: IdentityRequest(chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use),
+      defaultSessionName: defaultSessionName, digest: &digest)
     var chained = chain.identity.isRole
     var steps: [Step] = []
     for (index, link) in chain.roles.enumerated() {
@@ -115,7 +116,7 @@ struct CredentialPlan: Sendable {
 
 extension CredentialPlan {
   private static func identityStep(
-    _ source: any IdentitySource, _ request: IdentityRequest, _ defaultSessionName: RoleSessionName, _ digest: inout PlanDigest
+    _ source: any IdentitySource, for request: IdentityRequest, defaultSessionName: RoleSessionName, digest: inout PlanDigest
   ) -> IdentityStep? {
     // An identity that has no profile in the config file belongs to its first role.
     var step = IdentityStep(

@@ -106,7 +106,7 @@ struct IssueContext: Sendable {
   ///   - session: see ``issue(_:keeping:_:)``.
   func sts(
     _ intent: AuditEvent, region: String?, _ settings: EndpointSettings, sending what: String, for goal: String,
-    keeping session: (kind: SessionKind, fingerprint: String)?, _ call: (STSEndpoint, NetworkSettings) async throws -> STSResult
+    keeping session: (kind: SessionKind, fingerprint: String)?, call: (STSEndpoint, NetworkSettings) async throws -> STSResult
   ) async throws -> Credential? {
     var event = intent
     let (endpoint, route) = try await sts(region: region, settings, sending: what)

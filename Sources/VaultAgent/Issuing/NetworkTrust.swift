@@ -33,7 +33,7 @@ struct NetworkTrust: Sendable {
     -> NetworkSettings
   {
     do {
-      return try await decide(place, settings, context)
+      return try await decide(place, settings, for: context)
     } catch let untrusted as UntrustedPlace {
       do { _ = try await context.prompter.ask(.trust(untrusted, sending: what)) } catch is CancellationError {
         throw CancellationError()
@@ -41,11 +41,11 @@ struct NetworkTrust: Sendable {
         throw untrusted
       }
       // The current settings decide, not the answer.
-      return try await decide(place, settings, context)
+      return try await decide(place, settings, for: context)
     }
   }
 
-  private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, _ context: Context) async throws
+  private func decide(_ place: some NetworkPlace, _ settings: EndpointSettings, for context: Context) async throws
     -> NetworkSettings
   {
     let values = try AgentSettings.trust(of: settingsFiles)

@@ -63,7 +63,8 @@ import VaultStore
     for asker: any Prompter in [Shell(variables: Self.variables), NonInteractivePrompter(), NonInteractivePrompter()] {
       // As the broker does it: behind a flight. Unasked, the agent goes by what who asked last had.
       _ = try await singleFlights.share("app", for: asker) { prompter in
-        try await stage.issuer.issue(plan, CredentialRequest(rotating: "app"), StoreStage.me, prompter, mayWait: false)
+        try await stage.issuer.issue(
+          plan, request: CredentialRequest(rotating: "app"), requester: StoreStage.me, prompter: prompter, mayWait: false)
       }
       let session = try await stage.store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
       #expect(session.map { $0.expiresAt > stage.clock.now() } == true)

@@ -8,7 +8,7 @@ extension Broker {
     let issued = try await issue(request, to: requester, prompter: prompter)
     let region = try? await catalog.region(of: link.profile, request.environment)
     try await files.add(link, issued.credential, region: region, request)
-    await keepFresh(link, issued, request, requester)
+    await keepFresh(link, issued: issued, request: request, requester: requester)
     try await store.add(link, environment: request.environment, requester: requester)
   }
 
@@ -19,7 +19,7 @@ extension Broker {
   }
 
   private func keepFresh(
-    _ link: CredentialsLink, _ issued: IssuedCredentials, _ request: CredentialRequest, _ requester: Requester
+    _ link: CredentialsLink, issued: IssuedCredentials, request: CredentialRequest, requester: Requester
   ) async {
     guard let session = issued.session else { return }
     let lease = CredentialFiles.lease(link)
@@ -74,7 +74,7 @@ extension Broker {
       do {
         let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter())
         await files.fill(link, issued.credential, region: try? await catalog.region(of: link.profile, request.environment))
-        return await keepFresh(link, issued, request, requesterOfFiles)
+        return await keepFresh(link, issued: issued, request: request, requester: requesterOfFiles)
       } catch {
         AgentLog.write("\(link.path): \(Failure(error).message)")
         if case SignInError.needed = error {} else { pause = min(2 * pause, 3_600) }

@@ -6,7 +6,7 @@ import VaultStore
 extension Broker {
   /// Opens a lease that ends with the program: the client's own process becomes the program.
   func openLease(
-    _ credential: Credential, _ session: IssuedCredentials.Session, _ request: CredentialRequest, _ requester: Requester
+    _ credential: Credential, session: IssuedCredentials.Session, request: CredentialRequest, requester: Requester
   ) async throws
     -> CredentialEndpoint.Lease
   {
@@ -36,10 +36,10 @@ extension Broker {
     guard let one = served.removeValue(forKey: id) else { return }
     await scheduler?.close(id)
     let requests = endpoint.close(id) ?? 0
-    await logEnd(id, one, requests == 1 ? "1 request" : "\(requests) requests")
+    await logEnd(id, of: one, detail: requests == 1 ? "1 request" : "\(requests) requests")
   }
 
-  func logEnd(_ id: String, _ one: ServedProgram, _ detail: String) async {
+  func logEnd(_ id: String, of one: ServedProgram, detail: String) async {
     var event = AuditEvent(
       action: .leaseEnded, outcome: .success, trigger: .server, profile: one.request.profile, requester: one.requester)
     event.roleARN = one.roleARN
@@ -66,13 +66,13 @@ extension Broker {
     Scheduler.Work(
       renew: { request in
         do {
-          return try await self.renew(request, requester, NonInteractivePrompter())
+          return try await self.renew(request, requester: requester, prompter: NonInteractivePrompter())
         } catch {
           AgentLog.write("\(request.profile): \(Failure(error).message)")
           throw error
         }
       },
-      deliver: { request, lease, requester in try await self.serve(request, lease, requester) },
+      deliver: { request, lease, requester in try await self.serve(request, to: lease, requester: requester) },
       announce: { profile, attention, failure in
         do { try await self.store.setAttention(attention, of: profile) } catch {
           AgentLog.write("\(profile): \(Failure(error).message)")
@@ -83,7 +83,7 @@ extension Broker {
   }
 
   /// Delivers a profile's new session to a lease, once that is logged.
-  func serve(_ request: CredentialRequest, _ lease: String, _ requester: Requester) async throws {
+  func serve(_ request: CredentialRequest, to lease: String, requester: Requester) async throws {
     let plan = try await catalog.plan(
       for: request.profile, duration: request.duration, sessionName: request.sessionName, environment: request.environment,
       prompter: NonInteractivePrompter(), requester: requester)

@@ -29,7 +29,7 @@ extension Broker {
       if lease.process.isRunning {
         running.append(lease)
       } else if let one = served.removeValue(forKey: lease.id) {
-        await logEnd(lease.id, one, "ended while no agent ran")
+        await logEnd(lease.id, of: one, detail: "ended while no agent ran")
       }
     }
     for (port, leases) in Dictionary(grouping: running, by: \.port) {
@@ -181,9 +181,9 @@ extension Broker {
     let live = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
     if let live, live.renewsAt > clock.now() {
       // Another program's request has brought it.
-      try await serve(one.request, lease, one.requester)
+      try await serve(one.request, to: lease, requester: one.requester)
     } else {
-      _ = try await renewAtOnce(one.request.again, one.requester, NonInteractivePrompter())
+      _ = try await renewAtOnce(one.request.again, requester: one.requester, prompter: NonInteractivePrompter())
     }
   }
 

@@ -8,7 +8,10 @@ extension Broker {
   func rotate(_ request: CredentialRequest, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     guard all else {
-      return [Rotated(profile: request.profile, result: .success(try await renewAtOnce(request, requester, prompter)))]
+      return [
+        Rotated(
+          profile: request.profile, result: .success(try await renewAtOnce(request, requester: requester, prompter: prompter)))
+      ]
     }
     let live = try await store.liveSessions().filter { $0.kind == .role }
     return await withTaskGroup(of: Rotated.self) { group in
@@ -16,33 +19,34 @@ extension Broker {
       for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
         // As many concurrent calls as the schedule makes.
         if number >= Scheduler.most, let one = await group.next() { rotated.append(one) }
-        group.addTask { await self.rotated(request.for(profile), requester, prompter) }
+        group.addTask { await self.rotated(request.for(profile), requester: requester, prompter: prompter) }
       }
       for await one in group { rotated.append(one) }
       return rotated.sorted { $0.profile < $1.profile }
     }
   }
 
-  private func rotated(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async -> Rotated {
+  private func rotated(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async -> Rotated {
     do {
-      return Rotated(profile: request.profile, result: .success(try await renewAtOnce(request, requester, prompter)))
+      return Rotated(
+        profile: request.profile, result: .success(try await renewAtOnce(request, requester: requester, prompter: prompter)))
     } catch {
       return Rotated(profile: request.profile, result: .failure(Failure(error)))
     }
   }
 
-  func renewAtOnce(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
-    let session = try await renew(request, requester, prompter)
+  func renewAtOnce(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws -> SessionRecord {
+    let session = try await renew(request, requester: requester, prompter: prompter)
     await scheduler?.replace(Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint), by: session)
     return session
   }
 
   /// Makes a new session for a profile.
-  func renew(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws -> SessionRecord {
-    let (plan, wait) = try await begin(request, requester, prompter)
+  func renew(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws -> SessionRecord {
+    let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
     defer { issuer.programs.waits.end(wait) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
-    _ = try await issue(plan, target, request, requester, prompter)
+    _ = try await issue(plan, target: target, request: request, requester: requester, prompter: prompter)
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
       throw AgentError.unknownSession(profile: request.profile)
     }

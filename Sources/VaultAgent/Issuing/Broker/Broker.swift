@@ -21,7 +21,7 @@ struct IssuedCredentials: Sendable {
     /// The endpoint that issues it.
     let endpoint: String
 
-    init(_ record: SessionRecord, _ target: (profile: String, fingerprint: String), _ plan: CredentialPlan) {
+    init(_ record: SessionRecord, target: (profile: String, fingerprint: String), plan: CredentialPlan) {
       key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
       self.record = record
       endpoint = plan.endpoint
@@ -87,7 +87,7 @@ actor Broker {
   ///
   /// - Returns: also what ``ProgramWaits/end(_:)`` takes once the request has ended.
   /// - Throws: `AgentError.circle` for a request of a program that the request itself needs.
-  func begin(_ request: CredentialRequest, _ requester: Requester, _ prompter: any Prompter) async throws
+  func begin(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws
     -> (plan: CredentialPlan, wait: Int?)
   {
     let plan = try await catalog.plan(
@@ -99,7 +99,7 @@ actor Broker {
   private func issueUnlocked(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws
     -> IssuedCredentials
   {
-    let (plan, wait) = try await begin(request, requester, prompter)
+    let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
     defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }
     let region = request.region ?? plan.region
@@ -110,24 +110,26 @@ actor Broker {
     guard let target = plan.delivered else {
       // Keys have no session only if that was requested, and the log says so.
       event.detail = "the access key itself, without a session"
-      return try await deliver(try await plan.keys(in: store), event, region)
+      return try await deliver(try await plan.keys(in: store), event: event, region: region)
     }
     if !request.refresh,
       let cached = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: request.freshness(at: clock.now()), event: event)
     {
-      return try await issued(cached, plan, target, request, requester, region)
+      return try await issued(cached, plan: plan, target: target, request: request, requester: requester, region: region)
     }
     do {
-      if let passing = try await issue(plan, target, request, requester, prompter) {
-        return try await deliver(passing, event, region)
+      if let passing = try await issue(plan, target: target, request: request, requester: requester, prompter: prompter) {
+        return try await deliver(passing, event: event, region: region)
       }
     } catch {
       // The note is lost if the disk is full; the cached session need not be.
       do { try await record(error, of: request.profile) } catch {
         guard await store.canDeliverUnlogged(after: error) else { throw error }
       }
-      return try await fallBackToCachedSession(after: error, request, plan, target, event, requester, region, prompter)
+      return try await fallBackToCachedSession(
+        after: error, request: request, plan: plan, target: target, event: event, requester: requester, region: region,
+        prompter: prompter)
     }
     // A client that left while it waited gets nothing, and no row records a delivery.
     try Task.checkCancellation()
@@ -138,21 +140,22 @@ actor Broker {
     if let wanted = request.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
     }
-    return try await issued(fresh, plan, target, request, requester, region, isNew: true)
+    return try await issued(
+      fresh, plan: plan, target: target, request: request, requester: requester, region: region, isNew: true)
   }
 
   /// Hands out a session's credentials, and gives the session its place in the schedule.
   ///
   /// - Parameter isNew: whether the session is not the one in the schedule.
   private func issued(
-    _ delivery: Delivery, _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
-    _ requester: Requester,
-    _ region: String?, isNew: Bool = false
+    _ delivery: Delivery, plan: CredentialPlan, target: (profile: String, fingerprint: String), request: CredentialRequest,
+    requester: Requester,
+    region: String?, isNew: Bool = false
   ) async throws -> IssuedCredentials {
-    let session = IssuedCredentials.Session(delivery.session, target, plan)
+    let session = IssuedCredentials.Session(delivery.session, target: target, plan: plan)
     var lease: CredentialEndpoint.Lease?
     if request.server {
-      lease = try await openLease(delivery.credential, session, request, requester)
+      lease = try await openLease(delivery.credential, session: session, request: request, requester: requester)
     } else if let scheduler, !scheduler.touch(session.key) || isNew {
       await scheduler.add(session.key, request, session.record, rule: plan.rotation, at: plan.endpoint)
     }
@@ -176,21 +179,23 @@ actor Broker {
   ///
   /// - Returns: credentials without an expiry, which are not stored.
   func issue(
-    _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
-    _ requester: Requester, _ prompter: any Prompter
+    _ plan: CredentialPlan, target: (profile: String, fingerprint: String), request: CredentialRequest,
+    requester: Requester, prompter: any Prompter
   ) async throws -> Credential? {
     let isOwn = Mutex(false)
     do {
-      return try await share(plan, target, request, requester, prompter) { isOwn.withLock { $0 = true } }
+      return try await share(plan, target: target, request: request, requester: requester, prompter: prompter) {
+        isOwn.withLock { $0 = true }
+      }
     } catch  where request.trigger != .rotation && !isOwn.withLock({ $0 }) && Failure(error).isRetryable {
-      return try await share(plan, target, request, requester, prompter) {}
+      return try await share(plan, target: target, request: request, requester: requester, prompter: prompter) {}
     }
   }
 
   private func share(
-    _ plan: CredentialPlan, _ target: (profile: String, fingerprint: String), _ request: CredentialRequest,
-    _ requester: Requester,
-    _ prompter: any Prompter,
+    _ plan: CredentialPlan, target: (profile: String, fingerprint: String), request: CredentialRequest,
+    requester: Requester,
+    prompter: any Prompter,
     begin: @escaping @Sendable () -> Void
   ) async throws -> Credential? {
     // Calls by the schedule have already waited for their token.
@@ -200,7 +205,7 @@ actor Broker {
     return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [issuer] prompter in
       begin()
       do {
-        let passing = try await issuer.issue(plan, request, requester, prompter, mayWait: mayWait)
+        let passing = try await issuer.issue(plan, request: request, requester: requester, prompter: prompter, mayWait: mayWait)
         await toldTo?.called(plan.endpoint, nil)
         await self.observeExpiry()
         return passing
@@ -212,7 +217,7 @@ actor Broker {
   }
 
   /// Hands out credentials that are not stored, once that is logged.
-  private func deliver(_ credential: Credential, _ event: AuditEvent, _ region: String?) async throws -> IssuedCredentials {
+  private func deliver(_ credential: Credential, event: AuditEvent, region: String?) async throws -> IssuedCredentials {
     try Task.checkCancellation()
     var event = event
     event.accessKeyId = credential.accessKeyId
@@ -234,9 +239,9 @@ actor Broker {
 
   /// If AWS is unreachable, fall back to the cached session while it is valid. Never after a refusal.
   private func fallBackToCachedSession(
-    after error: any Error, _ request: CredentialRequest, _ plan: CredentialPlan,
-    _ target: (profile: String, fingerprint: String), _ event: AuditEvent,
-    _ requester: Requester, _ region: String?, _ prompter: any Prompter
+    after error: any Error, request: CredentialRequest, plan: CredentialPlan,
+    target: (profile: String, fingerprint: String), event: AuditEvent,
+    requester: Requester, region: String?, prompter: any Prompter
   ) async throws -> IssuedCredentials {
     let failure = Failure(error)
     let isAllowed = await store.canDeliverUnlogged(after: error)
@@ -245,7 +250,7 @@ actor Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
     prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
-    return try await issued(old, plan, target, request, requester, region)
+    return try await issued(old, plan: plan, target: target, request: request, requester: requester, region: region)
   }
 
   private static func deliverEvent(_ request: CredentialRequest, _ requester: Requester) -> AuditEvent {

@@ -27,19 +27,19 @@ struct AccessKeyRotation: Sendable {
     guard let old = try await store.openAccessKey(name: name) else { throw AgentError.unknownKey(name: name, suggestion: nil) }
     let iam = try await IAM(place, call)
     let sts = try await call.sts(region: place.region, place.sts, sending: Self.sent)
-    let signer = try await signer(name, old, sts, call)
+    let signer = try await signer(name, key: old, sts: sts, call)
     if let left = try await store.setting(Self.leftOver(name)) {
-      try await delete(left, of: name, signedBy: signer, iam, sts, call)
+      try await delete(left, of: name, signedBy: signer, iam: iam, sts: sts, call)
     }
     let others = try await clients.iam.listAccessKeys(signedBy: signer, at: iam.endpoint, via: iam.route).filter {
       $0.accessKeyId != old.accessKeyId
     }
     if let other = others.first { throw KeyRotationError.otherKey(name: name, id: other.accessKeyId) }
     let owner = try await clients.sts.getCallerIdentity(signedBy: old, at: sts.0, via: sts.1)
-    let new = try await create(name, signer, iam, call)
+    let new = try await create(name, signedBy: signer, iam: iam, call)
     do {
       call.prompter.progress("waiting until the new key is known everywhere …")
-      try await prove(new, belongsTo: owner, name, sts)
+      try await prove(new, belongsTo: owner, name: name, sts: sts)
       try await store.replaceAccessKey(
         name: name, credential: new, keepingOldAs: Self.replaced(name), leftOver: (Self.leftOver(name), old.accessKeyId),
         requester: call.requester)
@@ -49,7 +49,7 @@ struct AccessKeyRotation: Sendable {
       throw error
     }
     // A device's code is valid once, so the session that it opened is used to the end.
-    try await delete(old.accessKeyId, of: name, signedBy: signer.sessionToken == nil ? new : signer, iam, sts, call)
+    try await delete(old.accessKeyId, of: name, signedBy: signer.sessionToken == nil ? new : signer, iam: iam, sts: sts, call)
     return (old.accessKeyId, new.accessKeyId)
   }
 
@@ -73,7 +73,7 @@ struct AccessKeyRotation: Sendable {
   static func replaced(_ name: String) -> String { name + ".replaced" }
 
   /// The key itself. If it has an MFA device, a session of it, since policies often require that for IAM.
-  private func signer(_ name: String, _ key: Credential, _ sts: (STSEndpoint, NetworkSettings), _ call: IssueContext) async throws
+  private func signer(_ name: String, key: Credential, sts: (STSEndpoint, NetworkSettings), _ call: IssueContext) async throws
     -> Credential
   {
     guard let serial = try await store.accessKeys().first(where: { $0.name == name })?.mfaSerial else { return key }
@@ -92,7 +92,7 @@ struct AccessKeyRotation: Sendable {
     }
   }
 
-  private func create(_ name: String, _ signer: Credential, _ iam: IAM, _ call: IssueContext) async throws -> Credential {
+  private func create(_ name: String, signedBy signer: Credential, iam: IAM, _ call: IssueContext) async throws -> Credential {
     var event = call.event(.createAccessKey, profile: name)
     event.sourceAccessKeyId = signer.accessKeyId
     event.go(to: iam.endpoint, by: iam.route)
@@ -105,7 +105,7 @@ struct AccessKeyRotation: Sendable {
   }
 
   /// Waits until STS knows the new key, and confirms that it belongs to the old one's user.
-  private func prove(_ key: Credential, belongsTo owner: CallerIdentity, _ name: String, _ sts: (STSEndpoint, NetworkSettings))
+  private func prove(_ key: Credential, belongsTo owner: CallerIdentity, name: String, sts: (STSEndpoint, NetworkSettings))
     async throws
   {
     let deadline = clock.now().adding(seconds: Self.timeouts)
@@ -122,7 +122,7 @@ struct AccessKeyRotation: Sendable {
 
   /// Deletes an old key, and removes it here once AWS itself refuses it: a response that says it is gone is not enough.
   private func delete(
-    _ id: String, of name: String, signedBy signer: Credential, _ iam: IAM, _ sts: (STSEndpoint, NetworkSettings),
+    _ id: String, of name: String, signedBy signer: Credential, iam: IAM, sts: (STSEndpoint, NetworkSettings),
     _ call: IssueContext
   ) async throws {
     var event = call.event(.deleteAccessKey, profile: name)

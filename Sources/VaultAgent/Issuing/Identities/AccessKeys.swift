@@ -38,7 +38,7 @@ struct AccessKeys: IdentitySource {
     let keys = try await context.plan.keys(in: context.store)
     // Temporary keys in a file are used as they are: a session cannot get its own session (STS API, `GetSessionToken`).
     guard keys.sessionToken == nil else { return keys }
-    if step.isFederated { return try await getFederationToken(step, keys, context) }
+    if step.isFederated { return try await getFederationToken(step, signedBy: keys, context) }
     return try await context.withCode(step.mfa) { code in
       var event = context.event(action, profile: step.owner)
       event.mfa = step.mfa != nil
@@ -61,7 +61,8 @@ struct AccessKeys: IdentitySource {
 
   /// `GetFederationToken`: the credentials that the console accepts for access keys. It takes no code, and is used for one visit to
   /// the console, so it is not stored.
-  private func getFederationToken(_ step: CredentialPlan.IdentityStep, _ keys: Credential, _ context: IssueContext) async throws
+  private func getFederationToken(_ step: CredentialPlan.IdentityStep, signedBy keys: Credential, _ context: IssueContext)
+    async throws
     -> Credential?
   {
     var event = context.event(.getFederationToken, profile: step.owner)

@@ -23,14 +23,14 @@ struct IdentityCenter: IdentitySource {
   func issue(_ step: CredentialPlan.IdentityStep, _ context: IssueContext) async throws -> Credential? {
     let token = try await context.ssoSessions.token(config, context.asker)
     do {
-      return try await issue(step, token, context)
+      return try await issue(step, token: token, context)
     } catch let error as SSOPortalError where error.reason == .signInAgain {
       // Revoked before its expiry: a refresh token may still get another one.
-      return try await issue(step, try await context.ssoSessions.replacement(of: token, config, context.asker), context)
+      return try await issue(step, token: try await context.ssoSessions.replacement(of: token, config, context.asker), context)
     }
   }
 
-  private func issue(_ step: CredentialPlan.IdentityStep, _ token: SecretBytes, _ context: IssueContext) async throws
+  private func issue(_ step: CredentialPlan.IdentityStep, token: SecretBytes, _ context: IssueContext) async throws
     -> Credential?
   {
     let endpoint = try portal
