@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what neither the formatter nor SwiftPM can: imports that a target does not name, unfinished code, SQL made of text.
+"""Checks what neither the formatter nor SwiftPM can: imports that a target does not name, unfinished code, SQL made of text, calls
+that do not name their arguments.
 
 SwiftPM lets a target import what its dependencies depend on, with --explicit-target-dependency-import-check too.
 
@@ -17,6 +18,12 @@ import tempfile
 SYSTEM = {"Glibc", "Synchronization"}
 LEFT_BEHIND = r"\bTODO\b|\bFIXME\b|\bXXX\b|\btry!|fatalError\(|\bas! "
 LONG_FILE = 500
+MAX_UNLABELLED = 2
+# Folders of Sources whose functions still have more.
+STILL_UNLABELLED = (
+    "VaultAgent/AuditExporters", "VaultAgent/Endpoint", "VaultAgent/Lifecycle", "VaultAgent/MasterKey", "VaultAgent/Programs",
+    "VaultAgent/Renewal", "VaultAgent/Server", "VaultAudit", "vault/App", "vault/Commands", "vault/Export", "vault/Reports",
+)
 MACHINE_PATHS = r"/work/|/root/|/home/[a-z]+/(?!\.aws|app)|/tmp/wt"
 
 
@@ -35,6 +42,23 @@ def check_swift(allowed, text):
         match = re.match(r"\s*(?:@\w+\s+)?import (?:\w+ )?(\w+)", code)
         if allowed is not None and match and match[1] not in allowed | SYSTEM:
             yield number, f"Package.swift does not let this target import {match[1]}"
+
+
+def check_labels(text):
+    """Functions and initializers with more parameters than MAX_UNLABELLED that a call does not name."""
+    blank = lambda match: re.sub(r"[^\n]", " ", match[0])
+    code = re.sub(r'//[^\n]*|"""(?s:.*?)"""|"(?:\\.|[^"\\\n])*"', blank, text)
+    for match in re.finditer(r"\b(?:func\s+`?\w+`?|init[?!]?)\s*(?:<[^>]*>)?\s*\(", code):
+        depth, end = 1, match.end()
+        parameters = ""
+        while depth and end < len(code):
+            depth += (code[end] in "([{") - (code[end] in ")]}")
+            parameters += code[end] if depth == 1 else ""
+            end += 1
+        count = len(re.findall(r"(?:^|,)\s*(?:@\w+\s+)*_\s", parameters))
+        # What C calls has C's parameters: first the context.
+        if count > MAX_UNLABELLED and not re.match(r"\s*_ context: UnsafeMutableRawPointer\?,", parameters):
+            yield code.count("\n", 0, match.start()) + 1, f"{count} parameters without a label; at most {MAX_UNLABELLED}"
 
 
 def check_suites(text):
@@ -69,6 +93,9 @@ def check_tree(root, files, targets):
             allowed = targets[parts[1]] if parts[0] == "Sources" else None
             for number, problem in check_swift(allowed, text):
                 yield name, number, problem
+            if parts[0] == "Sources" and not name.startswith(tuple(f"Sources/{folder}/" for folder in STILL_UNLABELLED)):
+                for number, problem in check_labels(text):
+                    yield name, number, problem
             for number, problem in check_suites(text) if parts[:2] == ("Tests", "EndToEndTests") else []:
                 yield name, number, problem
 
@@ -79,9 +106,12 @@ def self_test():
         "Sources/vault/A.swift": ["import CCurl", "import Foundation", "import VaultModel"],
         "Sources/VaultAgent/B.swift": ["let y = try! z()", "final class C: @unchecked Sendable {}"],
         "Sources/VaultStore/D.swift": ['try database.execute("DELETE FROM t WHERE a = \\(b)")', "// /root/" + "secret"],
+        "Sources/VaultWire/G.swift": [
+            'func a(_ b: Int, c: Int, _ d: [String: Int] = [:]) { e("(") }', "init<A>(_ b: A,", "  _ c: (Int, Int), _ d: Int) {}",
+        ],
         "Tests/EndToEndTests/E.swift": ["@Suite struct E {}", "@Suite(.endToEnd) struct F {}"],
     }
-    targets = {"vault": {"VaultModel"}, "VaultAgent": set(), "VaultStore": set()}
+    targets = {"vault": {"VaultModel"}, "VaultAgent": set(), "VaultStore": set(), "VaultWire": set()}
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for name, lines in planted.items():
@@ -90,7 +120,7 @@ def self_test():
         found = list(check_tree(root, planted, targets))
     wanted = {("Sources/vault/A.swift", 1), ("Sources/vault/A.swift", 2), ("Sources/VaultAgent/B.swift", 1),
               ("Sources/VaultAgent/B.swift", 2), ("Sources/VaultStore/D.swift", 1), ("Sources/VaultStore/D.swift", 2),
-              ("Tests/EndToEndTests/E.swift", 1)}
+              ("Sources/VaultWire/G.swift", 2), ("Tests/EndToEndTests/E.swift", 1)}
     missed = wanted ^ {(name, number) for name, number, _ in found}
     if missed:
         sys.exit(f"vault: the rules' own check is wrong about {sorted(missed)}")
