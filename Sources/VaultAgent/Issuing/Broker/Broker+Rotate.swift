@@ -46,7 +46,8 @@ extension Broker {
     let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
     defer { issuer.programs.waits.end(wait) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
-    _ = try await issue(plan, target: target, request: request, requester: requester, prompter: prompter)
+    _ = try await issue(
+      PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter))
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
       throw AgentError.unknownSession(profile: request.profile)
     }

@@ -21,12 +21,24 @@ struct IssuedCredentials: Sendable {
     /// The endpoint that issues it.
     let endpoint: String
 
-    init(_ record: SessionRecord, target: (profile: String, fingerprint: String), plan: CredentialPlan) {
-      key = Scheduler.Key(profile: target.profile, fingerprint: target.fingerprint)
+    fileprivate init(_ record: SessionRecord, for planned: PlannedRequest) {
+      key = Scheduler.Key(profile: planned.target.profile, fingerprint: planned.target.fingerprint)
       self.record = record
-      endpoint = plan.endpoint
+      endpoint = planned.plan.endpoint
     }
   }
+}
+
+/// A request for a session, with the plan for it.
+struct PlannedRequest: Sendable {
+  let request: CredentialRequest
+  let plan: CredentialPlan
+  /// The session that is delivered.
+  let target: (profile: String, fingerprint: String)
+  let requester: Requester
+  let prompter: any Prompter
+
+  var region: String? { request.region ?? plan.region }
 }
 
 /// Gives programs the credentials of a profile: a cached session if a good one exists, else a new one that STS issues once for all
@@ -102,7 +114,6 @@ actor Broker {
     let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
     defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }
-    let region = request.region ?? plan.region
     if let asked = request.region, let partition = plan.partition, Partition(region: asked) != partition {
       throw AgentError.otherPartition(profile: request.profile, partition: partition)
     }
@@ -110,26 +121,25 @@ actor Broker {
     guard let target = plan.delivered else {
       // Keys have no session only if that was requested, and the log says so.
       event.detail = "the access key itself, without a session"
-      return try await deliver(try await plan.keys(in: store), event: event, region: region)
+      return try await deliver(try await plan.keys(in: store), event: event, region: request.region ?? plan.region)
     }
+    let planned = PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter)
     if !request.refresh,
       let cached = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: request.freshness(at: clock.now()), event: event)
     {
-      return try await issued(cached, plan: plan, target: target, request: request, requester: requester, region: region)
+      return try await issued(cached, for: planned)
     }
     do {
-      if let passing = try await issue(plan, target: target, request: request, requester: requester, prompter: prompter) {
-        return try await deliver(passing, event: event, region: region)
+      if let passing = try await issue(planned) {
+        return try await deliver(passing, event: event, region: planned.region)
       }
     } catch {
       // The note is lost if the disk is full; the cached session need not be.
       do { try await record(error, of: request.profile) } catch {
         guard await store.canDeliverUnlogged(after: error) else { throw error }
       }
-      return try await fallBackToCachedSession(
-        after: error, request: request, plan: plan, target: target, event: event, requester: requester, region: region,
-        prompter: prompter)
+      return try await fallBackToCachedSession(after: error, for: planned, event: event)
     }
     // A client that left while it waited gets nothing, and no row records a delivery.
     try Task.checkCancellation()
@@ -140,26 +150,22 @@ actor Broker {
     if let wanted = request.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
     }
-    return try await issued(
-      fresh, plan: plan, target: target, request: request, requester: requester, region: region, isNew: true)
+    return try await issued(fresh, for: planned, isNew: true)
   }
 
   /// Hands out a session's credentials, and gives the session its place in the schedule.
   ///
   /// - Parameter isNew: whether the session is not the one in the schedule.
-  private func issued(
-    _ delivery: Delivery, plan: CredentialPlan, target: (profile: String, fingerprint: String), request: CredentialRequest,
-    requester: Requester,
-    region: String?, isNew: Bool = false
-  ) async throws -> IssuedCredentials {
-    let session = IssuedCredentials.Session(delivery.session, target: target, plan: plan)
+  private func issued(_ delivery: Delivery, for planned: PlannedRequest, isNew: Bool = false) async throws -> IssuedCredentials {
+    let (request, plan) = (planned.request, planned.plan)
+    let session = IssuedCredentials.Session(delivery.session, for: planned)
     var lease: CredentialEndpoint.Lease?
     if request.server {
-      lease = try await openLease(delivery.credential, session: session, request: request, requester: requester)
+      lease = try await openLease(delivery.credential, session: session, request: request, requester: planned.requester)
     } else if let scheduler, !scheduler.touch(session.key) || isNew {
       await scheduler.add(session.key, request, session.record, rule: plan.rotation, at: plan.endpoint)
     }
-    return IssuedCredentials(credential: delivery.credential, session: session, region: region, lease: lease)
+    return IssuedCredentials(credential: delivery.credential, session: session, region: planned.region, lease: lease)
   }
 
   /// Makes the schedule, whose work this broker does. Call it once, before the first request.
@@ -178,34 +184,26 @@ actor Broker {
   /// yet reachable, a request that joined it tries again.
   ///
   /// - Returns: credentials without an expiry, which are not stored.
-  func issue(
-    _ plan: CredentialPlan, target: (profile: String, fingerprint: String), request: CredentialRequest,
-    requester: Requester, prompter: any Prompter
-  ) async throws -> Credential? {
+  func issue(_ planned: PlannedRequest) async throws -> Credential? {
     let isOwn = Mutex(false)
     do {
-      return try await share(plan, target: target, request: request, requester: requester, prompter: prompter) {
-        isOwn.withLock { $0 = true }
-      }
-    } catch  where request.trigger != .rotation && !isOwn.withLock({ $0 }) && Failure(error).isRetryable {
-      return try await share(plan, target: target, request: request, requester: requester, prompter: prompter) {}
+      return try await share(planned) { isOwn.withLock { $0 = true } }
+    } catch  where planned.request.trigger != .rotation && !isOwn.withLock({ $0 }) && Failure(error).isRetryable {
+      return try await share(planned) {}
     }
   }
 
-  private func share(
-    _ plan: CredentialPlan, target: (profile: String, fingerprint: String), request: CredentialRequest,
-    requester: Requester,
-    prompter: any Prompter,
-    begin: @escaping @Sendable () -> Void
-  ) async throws -> Credential? {
+  private func share(_ planned: PlannedRequest, begin: @escaping @Sendable () -> Void) async throws -> Credential? {
+    let (request, plan, target) = (planned.request, planned.plan, planned.target)
     // Calls by the schedule have already waited for their token.
     let toldTo = request.trigger == .rotation ? nil : scheduler
     let isDown = await scheduler?.isDown(plan.endpoint) ?? false
     let mayWait = request.trigger != .rotation && !isDown
-    return try await minting.share(target.profile + "\n" + target.fingerprint, for: prompter) { [issuer] prompter in
+    return try await minting.share(target.profile + "\n" + target.fingerprint, for: planned.prompter) { [issuer] prompter in
       begin()
       do {
-        let passing = try await issuer.issue(plan, request: request, requester: requester, prompter: prompter, mayWait: mayWait)
+        let passing = try await issuer.issue(
+          plan, request: request, requester: planned.requester, prompter: prompter, mayWait: mayWait)
         await toldTo?.called(plan.endpoint, nil)
         await self.observeExpiry()
         return passing
@@ -239,18 +237,18 @@ actor Broker {
 
   /// If AWS is unreachable, fall back to the cached session while it is valid. Never after a refusal.
   private func fallBackToCachedSession(
-    after error: any Error, request: CredentialRequest, plan: CredentialPlan,
-    target: (profile: String, fingerprint: String), event: AuditEvent,
-    requester: Requester, region: String?, prompter: any Prompter
+    after error: any Error, for planned: PlannedRequest, event: AuditEvent
   ) async throws -> IssuedCredentials {
+    let (request, target) = (planned.request, planned.target)
     let failure = Failure(error)
     let isAllowed = await store.canDeliverUnlogged(after: error)
     guard !request.refresh, request.minimumRemaining == nil, failure.isRetryable || isAllowed,
       let old = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
-    prompter.notice("\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
-    return try await issued(old, plan: plan, target: target, request: request, requester: requester, region: region)
+    planned.prompter.notice(
+      "\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
+    return try await issued(old, for: planned)
   }
 
   private static func deliverEvent(_ request: CredentialRequest, _ requester: Requester) -> AuditEvent {
