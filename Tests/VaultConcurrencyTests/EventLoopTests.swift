@@ -6,7 +6,7 @@ import VaultConcurrency
 import VaultModel
 
 /// What happened, in order.
-private final class Log: Sendable {
+final class Log: Sendable {
   private let lines = Mutex<[String]>([])
   var all: [String] { lines.withLock { $0 } }
   func add(_ line: String) { lines.withLock { $0.append(line) } }

@@ -1,4 +1,5 @@
 import AWSClient
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -12,7 +13,7 @@ struct CredentialIssuer: Sendable {
   let programs = ProgramRunner()
   /// One call for each link of a chain, however many chains share it. The result is in the store, except for credentials without an
   /// expiry, which are not stored.
-  private let links: SingleFlightGroup<Credential?>
+  private let links: SingleFlightGroup<any Prompter, Credential?>
 
   init(store: VaultStore, clients: Clients, ssoSessions: SSOSessions, clock: any WallClock) {
     self.store = store

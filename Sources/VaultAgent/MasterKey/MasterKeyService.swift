@@ -16,7 +16,7 @@ actor MasterKeyService {
   let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
   /// The key store for a new key, if the request names none.
   private let standard: KeyStoreKind
-  private let unlocking: SingleFlightGroup<Bool>
+  private let unlocking: SingleFlightGroup<any Prompter, Bool>
   /// How often a person has locked the vault. A key whose fetch began before the latest lock is discarded.
   private var locks = 0
   /// Locked by a person, even if that could not be written to disk.

@@ -1,5 +1,6 @@
 import AWSClient
 import AWSConfig
+import VaultConcurrency
 import VaultDatabase
 import VaultModel
 import VaultSecrets
@@ -20,7 +21,7 @@ actor ProfileCatalog {
   private var plans: [PlanKey: CredentialPlan] = [:]
   /// The environments of the cached plans, each once: a thousand plans mostly share one.
   private var environments: [[String: String]] = []
-  let importing: SingleFlightGroup<ImportOutcome>
+  let importing: SingleFlightGroup<any Prompter, ImportOutcome>
 
   /// The inputs of a plan besides the profiles.
   private struct PlanKey: Hashable {

@@ -1,4 +1,5 @@
 import AWSClient
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -14,8 +15,8 @@ struct SSOSessions: Sendable {
   let redirect: OneTimeRedirect
   /// Records other users' connections.
   let rejections: RejectionMonitor
-  let renewing: SingleFlightGroup<Bool>
-  let signingIn: SingleFlightGroup<SignInRecord>
+  let renewing: SingleFlightGroup<any Prompter, Bool>
+  let signingIn: SingleFlightGroup<any Prompter, SignInRecord>
 
   init(store: VaultStore, clients: Clients, clock: any WallClock, redirect: OneTimeRedirect, rejections: RejectionMonitor) {
     self.redirect = redirect

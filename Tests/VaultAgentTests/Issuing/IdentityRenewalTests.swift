@@ -1,6 +1,7 @@
 import AWSClient
 import TestSupport
 import Testing
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -59,7 +60,7 @@ import VaultStore
     let plan = CredentialPlan(
       chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: "alice@laptop"))
     let target = try #require(plan.delivered)
-    let singleFlights = SingleFlightGroup<Credential?>(clock: stage.clock)
+    let singleFlights = SingleFlightGroup<any Prompter, Credential?>(clock: stage.clock)
     for asker: any Prompter in [Shell(variables: Self.variables), NonInteractivePrompter(), NonInteractivePrompter()] {
       // As the broker does it: behind a flight. Unasked, the agent goes by what who asked last had.
       _ = try await singleFlights.share("app", for: asker) { prompter in
@@ -95,7 +96,7 @@ import VaultStore
       func progress(_ text: String) {}
       func show(_ page: SignInPage) {}
     }
-    let singleFlight = SingleFlight<Int>(NonInteractivePrompter(), clock: FakeClock())
+    let singleFlight = SingleFlight<any Prompter, Int>(NonInteractivePrompter(), clock: FakeClock())
     #expect(!singleFlight.isInteractive)
     _ = singleFlight.join(Somebody())
     #expect(singleFlight.isInteractive)

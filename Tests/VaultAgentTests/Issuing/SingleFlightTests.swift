@@ -1,6 +1,7 @@
 import Synchronization
 import TestSupport
 import Testing
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 
@@ -58,7 +59,7 @@ private final class Counter: Sendable {
 
   @Test("work is done once for all who want it before it ends, and again for who comes later")
   func once() async throws {
-    let singleFlights = SingleFlightGroup<Int>(clock: FakeClock())
+    let singleFlights = SingleFlightGroup<any Prompter, Int>(clock: FakeClock())
     let runs = Counter()
     let (listener, open) = AsyncStream.makeStream(of: Void.self)
     let results = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -83,7 +84,7 @@ private final class Counter: Sendable {
 
   @Test("a failure is everybody's, and the next asker's work starts anew")
   func failure() async throws {
-    let singleFlights = SingleFlightGroup<Int>(clock: FakeClock())
+    let singleFlights = SingleFlightGroup<any Prompter, Int>(clock: FakeClock())
     await #expect(throws: AgentError.self) {
       try await singleFlights.share("key", for: Person(nil)) { _ in throw AgentError.locked }
     }
@@ -93,7 +94,7 @@ private final class Counter: Sendable {
   @Test("a question goes to the next waiter where one leaves or cannot answer, and fails where none can")
   func prompts() async throws {
     let (left, there) = (Person(nil), Person("123456"))
-    let singleFlight = SingleFlight<String>(left, clock: FakeClock())
+    let singleFlight = SingleFlight<any Prompter, String>(left, clock: FakeClock())
     let (joined, go) = AsyncStream.makeStream(of: Void.self)
     singleFlight.start { singleFlight in
       for await _ in joined { break }
@@ -110,7 +111,7 @@ private final class Counter: Sendable {
 
   @Test("who joins when all who were there have been asked in vain is asked in a flight of its own")
   func tooLate() async throws {
-    let singleFlights = SingleFlightGroup<String>(clock: FakeClock())
+    let singleFlights = SingleFlightGroup<any Prompter, String>(clock: FakeClock())
     let there = Person("123456")
     let question = question
     let (refused, tell) = AsyncStream.makeStream(of: Void.self)
@@ -142,14 +143,14 @@ private final class Counter: Sendable {
   func silent() async throws {
     let clock = FakeClock()
     let (silent, there) = (Absent(), Person("123456"))
-    let singleFlight = SingleFlight<String>(silent, clock: clock)
+    let singleFlight = SingleFlight<any Prompter, String>(silent, clock: clock)
     singleFlight.start { singleFlight in try await singleFlight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) } }
     async let first = singleFlight.value()
     while !silent.isAsked || clock.sleeping == 0 { await Task.yield() }
     #expect(singleFlight.join(there) == 1)
     async let second = singleFlight.value()
     #expect(there.asked.isEmpty)
-    clock.advance(seconds: SingleFlight<String>.timeouts)
+    clock.advance(seconds: SingleFlight<any Prompter, String>.timeouts)
     #expect(try await first == "123456")
     #expect(try await second == "123456")
   }
@@ -158,23 +159,23 @@ private final class Counter: Sendable {
   func unanswered() async throws {
     let clock = FakeClock()
     let silent = Absent()
-    let singleFlight = SingleFlight<String>(silent, clock: clock)
+    let singleFlight = SingleFlight<any Prompter, String>(silent, clock: clock)
     singleFlight.start { singleFlight in try await singleFlight.ask(question).withBytes { String(decoding: $0, as: UTF8.self) } }
     let end = Task { try await singleFlight.value() }
-    for turn in 1...SingleFlight<String>.turns {
+    for turn in 1...SingleFlight<any Prompter, String>.turns {
       while clock.sleeping == 0 { await Task.yield() }
-      #expect(turn < SingleFlight<String>.turns || silent.isAsked)
-      clock.advance(seconds: SingleFlight<String>.timeouts)
+      #expect(turn < SingleFlight<any Prompter, String>.turns || silent.isAsked)
+      clock.advance(seconds: SingleFlight<any Prompter, String>.timeouts)
     }
     await #expect { _ = try await end.value } throws: { error in
       if case AgentError.unanswered = error { true } else { false }
     }
-    #expect(SingleFlight<String>.timeouts * Int64(SingleFlight<String>.turns) == 600)
+    #expect(SingleFlight<any Prompter, String>.timeouts * Int64(SingleFlight<any Prompter, String>.turns) == 600)
   }
 
   @Test("work that is a person's alone ends with the last who waits for it, and who comes then begins anew")
   func abandoned() async throws {
-    let singleFlights = SingleFlightGroup<Int>(clock: FakeClock())
+    let singleFlights = SingleFlightGroup<any Prompter, Int>(clock: FakeClock())
     let (ended, end) = AsyncStream.makeStream(of: Void.self)
     let waiters = (0..<2).map { _ in
       Task {

@@ -58,7 +58,7 @@ actor Broker {
   let issuer: CredentialIssuer
   private(set) var scheduler: Scheduler?
   let clock: any WallClock
-  private let minting: SingleFlightGroup<Credential?>
+  private let minting: SingleFlightGroup<any Prompter, Credential?>
   /// The programs that are served on loopback, keyed by lease.
   var served: [String: ServedProgram] = [:]
   /// Waits for the next session to expire.
