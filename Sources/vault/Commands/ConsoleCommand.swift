@@ -12,7 +12,7 @@ enum ConsoleCommand {
       OptionSpec("print", short: "p", "print the URL (secret, valid for 15 minutes) instead of opening a browser"),
       OptionSpec("browser", value: "COMMAND", "the browser to use (default: BROWSER, or xdg-open)"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
-      OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
+      OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -7,12 +7,12 @@ import VaultWire
 enum EnvCommands {
   private static let common = [
     OptionSpec(
-      "duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
+      "duration", short: "d", value: "TIME", "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
     OptionSpec("min-remaining", value: "TIME", "start a new session unless the cached one is valid for this long"),
     OptionSpec("refresh", "always start a new session"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
+    OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
   ]
 
   static let all = [
@@ -22,7 +22,7 @@ enum EnvCommands {
         OptionSpec("no-session", "use the access keys themselves instead of a session"),
         OptionSpec("region", short: "r", value: "REGION", "the region"),
         OptionSpec(
-          "format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: as the shell that runs it)"),
+          "format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: the syntax of your shell)"),
       ], run: env),
     Command(
       "credentials", "PROFILE", "print credentials in the credential_process format (version 1)", options: common,

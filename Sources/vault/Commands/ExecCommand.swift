@@ -9,7 +9,7 @@ import VaultWire
 enum ExecCommand {
   static let options = [
     OptionSpec(
-      "duration", short: "d", value: "TIME", "how long the session lives (15m to 12h; 1h for a chained role, 36h for keys)"),
+      "duration", short: "d", value: "TIME", "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
     OptionSpec("min-remaining", value: "TIME", "start a new session unless the cached one is valid for this long"),
     OptionSpec("refresh", "always start a new session"),
     OptionSpec("no-session", "use the access keys themselves instead of a session"),
@@ -18,7 +18,7 @@ enum ExecCommand {
     OptionSpec("region", short: "r", value: "REGION", "the region for the command"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
+    OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
   ]
 
   static func run(_ words: [String], _ paths: VaultPaths) throws -> Never {

@@ -7,12 +7,13 @@ enum SessionCommands {
     Command(
       "rotate", "PROFILE | --all", "replace sessions with new ones now",
       options: [
-        OptionSpec("all", "every profile that has a valid session"),
+        OptionSpec("all", "replace the session of every profile that has a valid one"),
         OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
-        OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
+        OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
     Command(
-      "forget", "PROFILE | --all", "delete cached credentials", options: [OptionSpec("all", "of every profile")],
+      "forget", "PROFILE | --all", "delete cached credentials",
+      options: [OptionSpec("all", "delete the credentials of every profile")],
       run: forget),
   ]
 

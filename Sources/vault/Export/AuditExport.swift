@@ -28,7 +28,7 @@ enum AuditExport {
       OptionSpec("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), one JSON object per line) or cef"),
       OptionSpec(
         "whole",
-        "with jsonl: every row of a time, intents too, up to a signed head: `vault audit verify FILE` proves that none is missing"
+        "with jsonl: every row of the time range up to a signed checkpoint, so that `vault audit verify FILE` can prove that none is missing"
       ),
       OptionSpec("output", short: "o", value: "FILE", "write to FILE atomically (mode 0600) instead of standard output"),
     ], run: run)

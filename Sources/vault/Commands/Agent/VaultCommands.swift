@@ -46,7 +46,7 @@ enum VaultCommands {
   ]
 
   private static let passphraseFile = OptionSpec(
-    "passphrase-file", value: "PATH", "the copy's passphrase stands in this file; otherwise you are asked")
+    "passphrase-file", value: "PATH", "a file that contains the backup's passphrase (default: you are asked)")
 
   private static func askAboutFile(_ kind: MessageKind, _ arguments: Arguments, _ paths: VaultPaths) throws -> (
     reply: Message, file: String

@@ -14,15 +14,17 @@ enum AuditCommands {
     Command(
       "audit verify", "[FILE …]", "verify the audit log, an archive of it, or an export",
       options: [
-        OptionSpec("key", value: "FILE", "a verification key (`vault audit key --new`); - reads standard input"),
-        OptionSpec("public-key", value: "HEX", "the key that signs the checkpoints, as it was given to you"),
+        OptionSpec(
+          "key", value: "FILE", "a file that contains a verification key (`vault audit key --new`); - for standard input"),
+        OptionSpec(
+          "public-key", value: "HEX", "the public key that signs the checkpoints, as it was given to you (`vault audit key`)"),
         OptionSpec("partial", "for an export: rows may be missing (filters), and the end need not be signed"),
         OptionSpec("thorough", "check every entry of the report indexes, even in logs of over 100,000 rows"),
         OptionSpec("offline", "do not compare with the checkpoint in the key store"),
         OptionSpec("from", value: "URL", "verify each log in the team's PostgreSQL"),
         OptionSpec("vault", value: "ID", "with --from: only this vault's log (vlt_…)"),
         OptionSpec("login", value: "LOGIN", "with --from: only this login's logs"),
-        OptionSpec("full", "with --from: also rows that this machine verified before"),
+        OptionSpec("full", "with --from: verify again the rows that this machine has verified before"),
         OptionSpec("forget", value: "ID", "with --from: forget what this machine verified of this vault"),
       ], run: verify),
     Command(
@@ -42,7 +44,7 @@ enum AuditCommands {
       "audit archive", "", "move old rows to a signed file",
       options: [
         OptionSpec("before", value: "TIME", "archive rows from before this time (ISO 8601, or 90d)"),
-        OptionSpec("to", value: "FILE", "the archive (default: in the vault's folder)"),
+        OptionSpec("to", value: "FILE", "the archive file (default: a file in the vault's folder)"),
       ], run: archive),
   ]
 

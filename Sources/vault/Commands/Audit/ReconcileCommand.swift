@@ -10,7 +10,7 @@ enum ReconcileCommand {
     "audit reconcile", "FILE …", "compare the audit log with CloudTrail",
     options: [
       OptionSpec(
-        "address", value: "IP,IP", "addresses from which the sessions may be used, beside those of the vault's own calls"),
+        "address", value: "IP,IP", "addresses that may use the sessions, in addition to those of the vault's own calls"),
       OptionSpec("format", value: "FORMAT", "table or json"),
     ], run: run)
 

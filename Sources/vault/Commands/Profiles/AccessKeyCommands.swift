@@ -10,7 +10,7 @@ enum AccessKeyCommands {
     Command(
       "access-key add", "NAME", "store an access key, encrypted (typed, or read from standard input)",
       options: [
-        OptionSpec("access-key-id", value: "ID", "the key's ID; only the secret is then asked for"),
+        OptionSpec("access-key-id", value: "ID", "the key's ID; you are then asked only for the secret"),
         OptionSpec("mfa-serial", value: "SERIAL", "the MFA device for the key's sessions"),
         OptionSpec("totp", "also store the virtual MFA device's secret, so that the vault generates its codes"),
         OptionSpec("replace", "replace an existing key of this name"),
@@ -20,7 +20,7 @@ enum AccessKeyCommands {
       "access-key rotate", "NAME", "replace an access key with a new one in IAM, and delete the old one",
       options: [
         OptionSpec("mfa-code", value: "CODE", "the code of the key's MFA device"),
-        OptionSpec("reason", value: "TEXT", "why; recorded in the audit log"),
+        OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
     Command("access-key remove", "NAME", "remove an access key from the vault") { arguments, paths in
       let writer = MessageWriter(.removeAccessKey)

@@ -16,7 +16,7 @@ enum LinkCommands {
         OptionSpec("prefix", value: "TEXT", "prefix for a profile name that the file already has (default: vault-)"),
       ], run: link),
     Command(
-      "unlink", "[PROFILE …]", "remove these entries; without a name, all of them",
+      "unlink", "[PROFILE …]", "remove the entries that `vault link` made (default: all of them)",
       options: [
         OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec("credentials-file", "remove entries from ~/.aws/credentials instead"),

@@ -11,11 +11,11 @@ enum LoginCommands {
     OptionSpec("adopt", "use the AWS CLI's sign-in while its token is valid"),
     OptionSpec("no-browser", "show the URL without opening a browser"),
     OptionSpec("discover", "list all accounts and permission sets, and create profiles for the ones you choose"),
-    OptionSpec("saml-process", value: "COMMAND", "with --discover: the roles of the SAML assertion that the command prints"),
-    OptionSpec("saml", "with --discover: the roles of the SAML assertion on standard input"),
+    OptionSpec("saml-process", value: "COMMAND", "with --discover: list the roles in the SAML assertion that COMMAND prints"),
+    OptionSpec("saml", "with --discover: list the roles in the SAML assertion on standard input"),
     OptionSpec("all", "with --discover: create profiles for all of them"),
     OptionSpec(
-      "template", value: "TEMPLATE", "with --discover: a profile's name, of {account}, {account-id}, {email} and {role}"),
+      "template", value: "TEMPLATE", "with --discover: how to name profiles, with {account}, {account-id}, {email} and {role}"),
     OptionSpec("region", short: "r", value: "REGION", "with --discover: the profiles' region"),
     OptionSpec("format", value: "FORMAT", "with --discover: table, json or csv; list only, create no profiles"),
   ]
@@ -24,7 +24,7 @@ enum LoginCommands {
     Command("login", "[PROFILE | SSO-SESSION]", "sign in to IAM Identity Center", options: options, run: login),
     Command(
       "logout", "[SSO-SESSION]", "sign out of IAM Identity Center and drop its sessions",
-      options: [OptionSpec("all", "of every sign-in")], run: logout),
+      options: [OptionSpec("all", "sign out of every SSO session")], run: logout),
   ]
 
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -53,13 +53,13 @@ enum ProfileCommands {
 
   private static let settingOptions = [
     OptionSpec("role-arn", value: "ARN", "the role to assume"),
-    OptionSpec("source", value: "PROFILE", "the profile whose credentials assume it"),
+    OptionSpec("source", value: "PROFILE", "the profile whose credentials are used to assume the role"),
     OptionSpec("region", value: "REGION", "the profile's region"),
     OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the role requires"),
     OptionSpec("external-id", value: "ID", "the external ID that the trust policy requires"),
     OptionSpec("duration", value: "TIME", "session duration (15m to 12h)"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("source-identity", value: "NAME", "the source identity of its sessions"),
+    OptionSpec("source-identity", value: "NAME", "the source identity of the sessions"),
     OptionSpec("set", value: "NAME=VALUE", "any other setting of an AWS profile; can be repeated"),
   ]
 
