@@ -11,7 +11,7 @@ BASH := $(SHARE)/bash-completion/completions/vault
 ZSH := $(SHARE)/zsh/site-functions/_vault
 FISH := $(SHARE)/fish/vendor_completions.d/vault.fish
 
-.PHONY: help demo build test torture fuzz sanitize simulate bench layout lint format install uninstall clean
+.PHONY: help demo build docs test torture fuzz sanitize simulate bench layout lint format install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -24,6 +24,11 @@ demo: ## the main job, for real, in a temporary home: import, exec, list, audit
 build: ## the programs, in .build/programs
 	@scripts/setup.sh build
 	@scripts/build.sh
+
+docs: ## what the documentation shows of the programs: docs/commands.md, pictures of a terminal
+	@scripts/setup.sh build
+	@scripts/build.sh
+	@scripts/docs.py
 
 test: ## every test, on real parts
 	@scripts/setup.sh build test

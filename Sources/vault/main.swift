@@ -17,12 +17,13 @@ func run(_ words: [String]) throws {
   case "--help", "-h", "help": return print(help: Help.overview())
   case "--version": return print(help: "vault \(vaultVersion)\n")
   case "--man": return print(help: ManPage.text())
+  case "--markdown": return print(help: CommandReference.text())
   default: break
   }
   // `--help` is recognized up to the child's own command.
   let ours = words.prefix { $0 != "--" }
   if words[1] == "exec" {
-    if words.count > 2, words[2] == "--help" || words[2] == "-h" { return print(help: Help.exec()) }
+    if words.count > 2, words[2] == "--help" || words[2] == "-h" { return print(help: Help.command(Commands.exec)) }
     try ExecCommand.run(words, try paths())
   }
   if words.count == 3, Commands.groups.contains(words[1]), ours.last == "--help" || ours.last == "-h" {

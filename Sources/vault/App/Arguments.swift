@@ -14,6 +14,9 @@ struct OptionSpec: Sendable {
     self.value = value
     self.help = help
   }
+
+  /// `--name`, or `--name VALUE`.
+  var text: String { "--" + name + (value.map { " \($0)" } ?? "") }
 }
 
 /// A command line, parsed as GNU programs do: `--name value`, `--name=value`, `-s`, and `--` ends options.

@@ -22,8 +22,14 @@ struct Command: Sendable {
   }
 }
 
-/// Every command except `exec`. The names of two-word commands contain both words.
+/// The commands. The names of two-word commands contain both words.
 enum Commands {
+  /// What the help says of `exec`, which `main.swift` runs.
+  static let exec = Command(
+    "exec", "[options] PROFILE [--] COMMAND [ARG …]", "run a command with the profile's credentials", options: ExecCommand.options
+  ) { _, _ in }
+
+  /// Every command except `exec`.
   static let all: [Command] =
     ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all + [
       ConsoleCommand.command

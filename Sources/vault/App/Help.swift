@@ -33,30 +33,21 @@ enum Help {
       """
   }
 
-  static func exec() -> String {
-    page(
-      "exec", usage: "[options] PROFILE [--] COMMAND [ARG …]", summary: "Run a command with the profile's credentials.",
-      options: ExecCommand.options)
-        + """
-
-        The command replaces vault: signals, job control and the exit status are its own. Without a command, your shell is started.
-
-        """
-  }
+  /// What the help of `exec` says after its options.
+  static let execNote =
+    "The command replaces vault: signals, job control and the exit status are its own. Without a command, vault starts your shell."
 
   static func command(_ command: Command) -> String {
-    page(
-      command.name, usage: command.usage, summary: command.summary.prefix(1).uppercased() + command.summary.dropFirst() + ".",
-      options: command.options)
-  }
-
-  private static func page(_ name: String, usage: String, summary: String, options: [OptionSpec]) -> String {
-    var text = "usage: vault \(name)\(usage.isEmpty ? "" : " " + usage)\n\n\(summary)\n"
-    if !options.isEmpty { text += "\n" }
-    for option in options {
-      let left = (option.short.map { "  -\($0), " } ?? "      ") + "--\(option.name)" + (option.value.map { " \($0)" } ?? "")
+    var text = "usage: \(usage(command))\n\n\(sentence(command.summary))\n"
+    if !command.options.isEmpty { text += "\n" }
+    for option in command.options {
+      let left = (option.short.map { "  -\($0), " } ?? "      ") + option.text
       text += left + String(repeating: " ", count: max(2, 30 - left.utf8.count)) + option.help + "\n"
     }
-    return text
+    return command.name == Commands.exec.name ? text + "\n\(execNote)\n" : text
   }
+
+  static func usage(_ command: Command) -> String { "vault \(command.name)" + (command.usage.isEmpty ? "" : " " + command.usage) }
+
+  static func sentence(_ summary: String) -> String { summary.prefix(1).uppercased() + summary.dropFirst() + "." }
 }

@@ -6,32 +6,28 @@ enum ManPage {
     var page = Roff()
     page.line(".TH VAULT 1 \"\" \"vault \(vaultVersion)\" \"User Commands\"")
     page.section("NAME")
-    page.text("vault - credentials of AWS roles for programs: sealed, fresh and logged")
+    page.text("vault - run commands with temporary AWS role credentials: encrypted at rest, renewed automatically, audited")
     page.section("SYNOPSIS")
     page.line(
       ".B vault exec\n[\\fIoptions\\fR] \\fIPROFILE\\fR [\\-\\-] \\fICOMMAND\\fR [\\fIARG\\fR ...]\n.br\n.B vault\n\\fICOMMAND\\fR [\\fIoptions\\fR] ..."
     )
     page.section("DESCRIPTION")
     page.text(
-      "vault lets programs reach AWS as an application role and never as the person: the person signs in once, and that identity assumes "
-        + "the role. Temporary credentials lie sealed in a database, whose key is in the desktop's keyring; an agent renews them before they "
-        + "end, and writes a row in a tamper-evident log for each that is made or handed out.")
-    page.section("COMMANDS")
-    page.command(
-      "exec", usage: "[options] PROFILE [--] COMMAND [ARG ...]", summary: "run a command with the profile's credentials",
-      options: ExecCommand.options)
-    page.text(
-      "The command replaces vault: signals, job control and the exit status are its own. Without a command, your shell is started."
+      "vault runs programs with the credentials of an application role, never with your own: you sign in once, and your identity assumes "
+        + "the role. Temporary credentials are stored encrypted in a database whose key is in the desktop's keyring. An agent renews them "
+        + "before they expire, and records each session that is issued and each delivery to a program in a tamper-evident audit log."
     )
-    for command in Commands.all {
-      page.command(command.name, usage: command.usage, summary: command.summary, options: command.options)
-    }
+    page.section("COMMANDS")
+    page.command(Commands.exec)
+    page.text(Help.execNote)
+    for command in Commands.all { page.command(command) }
     page.section("EXIT STATUS")
-    page.text("For exec, the command's own once it runs. Else:")
+    page.text("For exec, the command's own once it runs. Otherwise:")
     for (status, meaning) in statuses { page.item(status, meaning) }
     page.section("ENVIRONMENT")
     for (name, meaning) in variables { page.item(name, meaning) }
-    page.text("The AWS and proxy variables count as they stand where the command is typed, not where the agent was started.")
+    page.text(
+      "The AWS and proxy variables are those of the shell in which the command is typed, not of the one that started the agent.")
     page.section("FILES")
     for (name, meaning) in files { page.item(name, meaning) }
     page.section("SEE ALSO")
@@ -40,27 +36,33 @@ enum ManPage {
   }
 
   private static let statuses = [
-    ("0", "done"), ("64", "usage error"), ("65", "invalid input"),
+    ("0", "success"), ("64", "usage error"), ("65", "invalid input"),
     ("66", "no such profile or file"), ("69", "AWS, the network or the keyring cannot be reached, after all retries"),
-    ("70", "a fault of vault's own"), ("73", "something cannot be created"),
-    ("74", "the disk is full or fails, or the database is damaged; nothing was handed out"),
+    ("70", "an internal error of vault; please report it"), ("73", "a file or folder cannot be created"),
+    ("74", "the disk is full or fails, or the database is damaged; no credentials were delivered"),
     ("75", "throttled, or busy: try again later"), ("77", "refused: by AWS, by the keyring, or by a locked vault"),
-    ("78", "configuration: a file that cannot be parsed, a profile that leads nowhere"),
-    ("126, 127", "for exec: the command cannot be run; is not found"),
+    ("78", "configuration error: a file that cannot be parsed, a profile that leads to no credentials"),
+    ("126, 127", "for exec: the command cannot be run; the command is not found"),
   ]
   private static let variables = [
-    ("VAULT_HOME", "one folder for everything"),
-    ("VAULT_KEYSTORE", "secret-service, passphrase or ephemeral, for a vault that is to be made"),
-    ("VAULT_PASSPHRASE_FILE, VAULT_PASSPHRASE_FD", "the passphrase, where nobody can be asked"),
-    ("VAULT_AGENT_LIFE", "login, or programs: the agent ends with the last program that it gave credentials"),
-    ("AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE", "the files that import reads and follows"),
-    ("AWS_REGION, AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE, ...", "as the AWS SDKs have them"),
-    ("HTTPS_PROXY, NO_PROXY", "as curl has them"), ("BROWSER", "the program that opens pages"), ("NO_COLOR", "no colour"),
+    ("VAULT_HOME", "the folder of everything that vault stores"),
+    ("VAULT_KEYSTORE", "the key store of a new vault: secret-service, passphrase or ephemeral"),
+    (
+      "VAULT_PASSPHRASE_FILE, VAULT_PASSPHRASE_FD",
+      "a file or file descriptor to read the passphrase from, for when nobody can be asked"
+    ),
+    ("VAULT_AGENT_LIFE", "login, or programs: the agent stops after the last program that it gave credentials"),
+    ("AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE", "the files that import reads and watches"),
+    ("AWS_REGION, AWS_ENDPOINT_URL_STS, AWS_CA_BUNDLE, ...", "as for the AWS SDKs"),
+    ("HTTPS_PROXY, NO_PROXY", "as for curl"), ("BROWSER", "the program that opens pages"), ("NO_COLOR", "turns colour off"),
   ]
   private static let files = [
-    ("~/.local/share/vault/vault.db", "the database; every secret in it is sealed"),
-    ("$XDG_RUNTIME_DIR/vault/agent.sock", "where the agent listens"), ("~/.local/state/vault/agent.log", "the agent's log"),
-    ("/etc/vault/config, ~/.config/vault/config", "settings, in the grammar of the AWS config file; the second wins"),
+    ("~/.local/share/vault/vault.db", "the database; every secret in it is encrypted"),
+    ("$XDG_RUNTIME_DIR/vault/agent.sock", "the agent's socket"), ("~/.local/state/vault/agent.log", "the agent's log"),
+    (
+      "/etc/vault/config, ~/.config/vault/config",
+      "settings, in the syntax of the AWS config file; the second file takes precedence"
+    ),
   ]
 }
 
@@ -76,13 +78,10 @@ private struct Roff {
 
   mutating func item(_ name: String, _ meaning: String) { line(".TP\n.B \(Self.escaped(name))\n\(Self.escaped(meaning))") }
 
-  mutating func command(_ name: String, usage: String, summary: String, options: [OptionSpec]) {
-    line(".SS \"vault \(Self.escaped(name + (usage.isEmpty ? "" : " " + usage)))\"")
-    line(Self.escaped(summary.prefix(1).uppercased() + summary.dropFirst() + "."))
-    for option in options {
-      let short = option.short.map { "-\($0), " } ?? ""
-      item(short + "--" + option.name + (option.value.map { " \($0)" } ?? ""), option.help)
-    }
+  mutating func command(_ command: Command) {
+    line(".SS \"\(Self.escaped(Help.usage(command)))\"")
+    line(Self.escaped(Help.sentence(command.summary)))
+    for option in command.options { item((option.short.map { "-\($0), " } ?? "") + option.text, option.help) }
   }
 
   /// Escapes text that would begin a request or an escape (groff(7), "Identifiers").

@@ -40,7 +40,7 @@ import Testing
     #expect(!TypedPage.agrees(shown: "app-dev\nanother\n", page: "app-dev\n"))
     let steps = try TypedPage("docs/containers.md").steps
     #expect(steps.contains { $0.command.hasPrefix("vault exec --token-file") && $0.command.hasSuffix("my-image'") })
-    let list = try #require(try TypedPage("README.md").steps.first { $0.command == "vault list" })
+    let list = try #require(try TypedPage("docs/reports.md").steps.first { $0.command == "vault list" })
     #expect(list.output?.hasPrefix("PROFILE ") == true && list.output?.contains("app-prod") == true)
   }
 }

@@ -27,6 +27,15 @@ import Testing
     #expect(checked.succeeded && checked.errors.isEmpty, "\(checked.errors)")
   }
 
+  @Test("docs/commands.md and the terminal pictures are what the programs print; `make docs` makes them again")
+  func documentation() async throws {
+    let programs = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path
+    let checked = try await Subprocess.run(
+      try Programs.python, ["-B", Repository.root.appending(path: "scripts/docs.py").path, "--check"],
+      environment: ["VAULT_PROGRAMS": programs, "PATH": "/usr/bin:/bin"], timeout: 120)
+    #expect(checked.succeeded, "\(checked.errors)")
+  }
+
   @Test(
     "make install puts programs, manual, completions and units where DESTDIR and PREFIX say, open to all and changed by their owner alone whatever the umask, and make uninstall takes all of it away",
     arguments: ["000", "022", "077"])

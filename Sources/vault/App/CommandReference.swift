@@ -1,0 +1,34 @@
+import VaultModel
+
+/// docs/commands.md, generated from the same tables as `--help` (`vault --markdown`; `make docs` writes the page).
+enum CommandReference {
+  static func text() -> String {
+    let commands = [Commands.exec] + Commands.all
+    var page = """
+      # Commands
+
+      Every command and its options, in the words of `vault COMMAND --help`. [Reference](reference.md) has the exit statuses, files, settings
+      and variables. `make docs` writes this page; do not edit it.
+
+      | command | what it does |
+      | --- | --- |
+
+      """
+    for command in commands {
+      page += "| [`\(command.name)`](#vault-\(command.name.replacing(" ", with: "-"))) | \(cell(command.summary)) |\n"
+    }
+    for command in commands {
+      page += "\n## vault \(command.name)\n\n\(Help.sentence(command.summary))\n\n`\(Help.usage(command))`\n"
+      if command.name == Commands.exec.name { page += "\n\(Help.execNote)\n" }
+      if command.options.isEmpty { continue }
+      page += "\n| option | what it does |\n| --- | --- |\n"
+      for option in command.options {
+        page += "| \(option.short.map { "`-\($0)`, " } ?? "")`\(option.text)` | \(cell(option.help)) |\n"
+      }
+    }
+    return page
+  }
+
+  /// Escapes what would end a table's cell.
+  private static func cell(_ text: String) -> String { text.replacing("|", with: "\\|") }
+}
