@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Checks what neither the formatter nor SwiftPM can: imports that a target does not name, unfinished code, SQL made of text, calls
-that do not name their arguments.
+that do not name their arguments, dead links.
 
 SwiftPM lets a target import what its dependencies depend on, with --explicit-target-dependency-import-check too.
 
@@ -77,6 +77,40 @@ def dependencies(root):
     return names
 
 
+def prose(text):
+    """The lines of a Markdown page without fenced blocks and code spans, numbered."""
+    fenced = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+def anchors(text):
+    """The anchors that GitHub gives a page's headings."""
+    seen = {}
+    for _, line in prose(text):
+        if match := re.match(r"#{1,6} (.+)", line):
+            title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", match[1]).strip().lower()
+            anchor = re.sub(r"[^\w\- ]", "", title).replace(" ", "-")
+            seen[anchor] = seen.get(anchor, -1) + 1
+            yield anchor if seen[anchor] == 0 else f"{anchor}-{seen[anchor]}"
+
+
+def check_links(path, text):
+    for number, line in prose(text):
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`]*`", "", line)):
+            if re.match(r"[a-z]+:", link):
+                continue
+            name, _, anchor = link.partition("#")
+            page = path.parent / name if name else path
+            if not page.exists():
+                yield number, f"a link to {name}, which is not there"
+            elif anchor and anchor not in anchors(page.read_text()):
+                yield number, f"a link to #{anchor}, a heading that {page.name} does not have"
+
+
 def check_tree(root, files, targets):
     for name in files:
         path = root / name
@@ -88,6 +122,9 @@ def check_tree(root, files, targets):
             for number, line in enumerate(text.splitlines(), 1):
                 if re.search(MACHINE_PATHS, line):
                     yield name, number, "the path of one machine"
+        if name.endswith(".md"):
+            for number, problem in check_links(path, text):
+                yield name, number, problem
         if name.endswith(".swift"):
             parts = pathlib.PurePath(name).parts
             allowed = targets[parts[1]] if parts[0] == "Sources" else None
@@ -110,6 +147,7 @@ def self_test():
             'func a(_ b: Int, c: Int, _ d: [String: Int] = [:]) { e("(") }', "init<A>(_ b: A,", "  _ c: (Int, Int), _ d: Int) {}",
         ],
         "Tests/EndToEndTests/E.swift": ["@Suite struct E {}", "@Suite(.endToEnd) struct F {}"],
+        "docs/e.md": ["# A `b` c", "[x](#a-b-c) [y](#none)", "[z](gone.md)"],
     }
     targets = {"vault": {"VaultModel"}, "VaultAgent": set(), "VaultStore": set(), "VaultWire": set()}
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +158,7 @@ def self_test():
         found = list(check_tree(root, planted, targets))
     wanted = {("Sources/vault/A.swift", 1), ("Sources/vault/A.swift", 2), ("Sources/VaultAgent/B.swift", 1),
               ("Sources/VaultAgent/B.swift", 2), ("Sources/VaultStore/D.swift", 1), ("Sources/VaultStore/D.swift", 2),
-              ("Sources/VaultWire/G.swift", 2), ("Tests/EndToEndTests/E.swift", 1)}
+              ("Sources/VaultWire/G.swift", 2), ("Tests/EndToEndTests/E.swift", 1), ("docs/e.md", 2), ("docs/e.md", 3)}
     missed = wanted ^ {(name, number) for name, number, _ in found}
     if missed:
         sys.exit(f"vault: the rules' own check is wrong about {sorted(missed)}")
