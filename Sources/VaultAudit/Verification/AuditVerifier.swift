@@ -253,7 +253,8 @@ struct AuditVerifier {
 
   private func row(_ condition: String, _ key: Key) throws -> Row? {
     // Consists of fixed pieces; values are bound.
-    let statement = try database.prepare("SELECT \(columns) FROM audit_event WHERE \(condition) LIMIT 1").begin()
+    let sql = "SELECT \(columns) FROM audit_event WHERE \(condition) LIMIT 1"
+    let statement = try database.prepare(sql).begin()
     switch key {
     case .number(let number): try statement.bind(number)
     case .bytes(let bytes): try statement.bind(bytes)

@@ -31,9 +31,9 @@ import VaultModel
       form.put(values, after: previous)
       let hash = form.hash()
       let names = branch.selection()
-      let insert = try database.prepare(
-        "INSERT INTO audit_event (\(names)) VALUES (\(Array(repeating: "?", count: names.split(separator: ",").count).joined(separator: ", ")))"
-      ).begin()
+      let places = Array(repeating: "?", count: names.split(separator: ",").count).joined(separator: ", ")
+      let sql = "INSERT INTO audit_event (\(names)) VALUES (\(places))"
+      let insert = try database.prepare(sql).begin()
       try insert.bind(hash).bind(previous).bind(nil as [UInt8]?).bind(Int64(branch.version))
       for value in values {
         switch value {
@@ -53,7 +53,8 @@ import VaultModel
     var pass = VerificationPass(
       after: VerifiedRange(at: ChainPosition(sequence: 0, hash: AuditChain.root(vaultId: vaultId))),
       verification: VerificationInput(), checkpoints: [], table: table)
-    let rows = try database.prepare("SELECT \(table.selection()) FROM audit_event ORDER BY sequence").begin()
+    let sql = "SELECT \(table.selection()) FROM audit_event ORDER BY sequence"
+    let rows = try database.prepare(sql).begin()
     while try rows.step() { if let fault = pass.check(rows) { return (fault, pass.sequence) } }
     return (nil, pass.sequence)
   }
