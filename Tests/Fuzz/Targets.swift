@@ -82,9 +82,22 @@ private let now = Timestamp(seconds: 1_795_442_400)
   let buffer = WireBuffer(capacity: bytes.count)
   bytes.withUnsafeBytes { buffer.append($0) }
   guard let message = Message(buffer) else { return }
-  _ = try? CredentialRequest(message)
-  _ = message.texts(.item)
-  _ = message.number(.exitStatus)
+  _ = Failure(message)
+  _ = try? message.value() as IssuedReply
+  _ = try? message.value() as Prompt
+  guard message.version == protocolVersion, let context = try? message.context() else { return }
+  /// What is read says all that was sent.
+  func read<Asked: Request & WireFields>(_: Asked.Type) {
+    guard let asked = try? message.request() as Asked, asked.kind == message.kind else { return }
+    must((try? asked.frame(from: context).suffix(from: 4).equals(buffer)) == true, "\(bytes)")
+  }
+  let kinds: [any (Request & WireFields).Type] = [
+    IssueRequest.self, ConsoleRequest.self, RotateRequest.self, ForgetRequest.self, AddAccessKeyRequest.self,
+    RotateAccessKeyRequest.self, ImportRequest.self, LinkFileRequest.self, UnlinkFileRequest.self, LinkProfilesRequest.self,
+    KeyCopyRequest.self, ArchiveRequest.self, LoginRequest.self, LogoutRequest.self, DiscoverRequest.self, SAMLRolesRequest.self,
+  ]
+  for kind in kinds { read(kind) }
+  _ = try? message.request() as [ProfileChange]
 }
 
 private let cipher = EnvelopeCipher(

@@ -6,6 +6,7 @@ import VaultKeys
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 @testable import VaultAgent
 
@@ -61,7 +62,7 @@ struct AgentStage {
 
   func put(_ profile: String, _ settings: [String]) async throws {
     try await catalog.put(
-      [ProfileChange(name: profile, set: settings, unset: [], mustExist: false)], requester: Self.me,
+      [ProfileChange { ($0.name, $0.set) = (profile, settings) }], requester: Self.me,
       prompter: NonInteractivePrompter())
   }
 

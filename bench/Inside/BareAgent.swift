@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import VaultModel
 import VaultWire
 
 /// What the agent's CPU for a warm request is held against: a server that takes connections, asks the kernel who is there, as the agent does
@@ -7,13 +8,14 @@ import VaultWire
 ///
 /// Says when it listens, and ends with its standard input.
 func serveAsAgent(at path: String) throws {
-  let writer = MessageWriter(.issued)
-  writer.add(.accessKeyId, "ASIAIOSFODNN7EXAMPLE")
-  writer.add(.secretAccessKey, String(repeating: "x", count: 40))
-  writer.add(.sessionToken, String(repeating: "x", count: 640))
-  writer.add(.expiration, "2099-01-01T00:00:00Z")
-  writer.add(.region, "eu-west-1")
-  let answer = try writer.frame()
+  let issued = IssuedReply {
+    $0.accessKeyId = "ASIAIOSFODNN7EXAMPLE"
+    $0.secretAccessKey = WireBytes(String(repeating: "x", count: 40))
+    $0.sessionToken = WireBytes(String(repeating: "x", count: 640))
+    $0.expiration = Timestamp(iso8601: "2099-01-01T00:00:00Z")
+    $0.region = "eu-west-1"
+  }
+  let answer = try WireBuffer.frame(.done, issued)
   unlink(path)
   let listener = sys_unix_listen(path, 512)
   guard listener >= 0 else { exit(70) }

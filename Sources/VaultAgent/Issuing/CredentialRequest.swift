@@ -1,10 +1,9 @@
-import Synchronization
 import VaultModel
 import VaultSecrets
 import VaultStore
 import VaultWire
 
-/// A client's request for a profile's credentials, read from its message.
+/// A request for a profile's credentials, by a client or by the agent itself.
 package struct CredentialRequest: Sendable {
   package private(set) var profile: String
   private(set) var trigger: AuditTrigger
@@ -27,40 +26,25 @@ package struct CredentialRequest: Sendable {
   /// The AWS variables of the client's environment.
   private(set) var environment: [String: String]
 
-  /// - Parameter environment: the message's environment, if already read.
   /// - Throws: `AgentError.badRequest` for a request that the vault's client would not send.
-  init(_ message: Message, environment known: [String: String]? = nil) throws(AgentError) {
-    guard let profile = message.text(.profile), !profile.isEmpty else { throw .badRequest("no profile") }
-    guard let trigger = AuditTrigger(rawValue: message.text(.trigger) ?? "") else { throw .badRequest("no trigger") }
-    self.profile = profile
-    self.trigger = trigger
-    refresh = message.has(.refresh)
-    server = message.has(.server)
-    tokenFile = message.has(.tokenFile)
-    region = message.text(.region)
-    chain = message.text(.chain)?.split(separator: "\n").prefix(64).map(String.init) ?? []
-    reason = message.text(.reason).map { String($0.prefix(1_024)) }
-    keyUse = trigger == .console ? .console : message.has(.noSession) ? .themselves : .session
-    environment = known ?? Self.environment(of: message)
-    mfaCode = message.withBytes(.mfaCode) { SecretBytes(copying: $0) }
-    if let seconds = message.number(.duration) {
-      guard let asked = SessionDuration(seconds: seconds, ofKeys: true) else { throw .badRequest("a duration of \(seconds) s") }
-      duration = asked
-    } else {
-      duration = nil
+  init(_ asked: IssueRequest, _ context: RequestContext) throws(AgentError) {
+    if let seconds = asked.minimumRemaining, !(0...43_200).contains(seconds) {
+      throw .badRequest("--min-remaining of \(seconds) s")
     }
-    if let text = message.text(.sessionName) {
-      guard let name = RoleSessionName(text) else { throw .badRequest("a session name that STS would refuse") }
-      sessionName = name
-    } else {
-      sessionName = nil
-    }
-    if let seconds = message.number(.minimumRemaining) {
-      guard (0...43_200).contains(seconds) else { throw .badRequest("--min-remaining of \(seconds) s") }
-      minimumRemaining = seconds
-    } else {
-      minimumRemaining = nil
-    }
+    profile = asked.profile
+    trigger = asked.trigger
+    duration = asked.duration
+    minimumRemaining = asked.minimumRemaining
+    refresh = asked.refresh
+    server = asked.server
+    tokenFile = asked.tokenFile
+    region = asked.region
+    keyUse = trigger == .console ? .console : asked.noSession ? .themselves : .session
+    sessionName = asked.sessionName
+    reason = asked.reason.map { String($0.prefix(1_024)) }
+    mfaCode = asked.mfaCode.map { SecretBytes($0) }
+    chain = Array(context.client.chain.prefix(64))
+    environment = context.environment
   }
 
   /// The same request for a renewal by the agent.
@@ -119,32 +103,5 @@ package struct CredentialRequest: Sendable {
     var request = self
     request.profile = profile
     return request
-  }
-
-  /// The last environment, and the fields from which it was read: successive requests mostly have the same.
-  private static let last = Mutex<(fields: [UInt8], environment: [String: String])>(([], [:]))
-
-  /// `NAME=value` fields as a dictionary.
-  static func environment(of message: Message) -> [String: String] {
-    let known = last.withLock { message.holds($0.fields, in: .environment) ? $0.environment : nil }
-    if let known { return known }
-    let entries = message.texts(.environment)
-    let environment = environment(of: entries)
-    // A zero within a field would split it in two.
-    if !entries.contains(where: { $0.utf8.contains(0) }) {
-      var fields: [UInt8] = []
-      for entry in entries { fields += Array(entry.utf8) + [0] }
-      last.withLock { [fields] in $0 = (fields, environment) }
-    }
-    return environment
-  }
-
-  private static func environment(of entries: [String]) -> [String: String] {
-    var environment: [String: String] = [:]
-    for entry in entries {
-      guard let equals = entry.utf8.firstIndex(of: UInt8(ascii: "=")), equals > entry.startIndex else { continue }
-      environment[String(entry[..<equals])] = String(entry[entry.utf8.index(after: equals)...])
-    }
-    return environment
   }
 }

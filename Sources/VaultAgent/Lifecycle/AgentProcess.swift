@@ -113,7 +113,7 @@ public struct AgentProcess: Sendable {
     }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
     if let fault = MemoryLock.fault { AgentLog.write("secrets could be swapped out: memory cannot be locked (\(fault))") }
-    if let readyDescriptor { Self.tell(try MessageWriter(.done).frame(), on: readyDescriptor) }
+    if let readyDescriptor { Self.tell(try .frame(.done, Done()), on: readyDescriptor) }
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     let watchdog = Self.watchdog(environment, clock)
     defer { watchdog?.cancel() }

@@ -46,7 +46,7 @@ final class Heartbeat: Sendable {
       set(&state)
       return old
     }
-    guard !waiting.isEmpty, let frame = try? MessageWriter(.progress).frame() else { return }
+    guard !waiting.isEmpty, let frame = try? WireBuffer.frame(.progress, "") else { return }
     for connection in waiting { connection.beat(frame) }
   }
 }

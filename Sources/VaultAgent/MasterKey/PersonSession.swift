@@ -9,8 +9,8 @@ import VaultWire
 /// the desktop was there: the session bus and the display, from the latest requester that has any.
 final class PersonSession: Sendable {
   private struct State {
-    /// The fields of the last request, which are mostly those of the next.
-    var fields: [UInt8] = []
+    /// That of the last request, which is mostly that of the next.
+    var variables = EnvironmentBlock()
     var bus: String?
     /// Environment entries for a program that shows something to the person.
     var desktop: SecretBytes?
@@ -18,9 +18,9 @@ final class PersonSession: Sendable {
   private let state = Mutex(State())
 
   /// Takes these values from a request.
-  func take(_ message: Message) {
-    guard message.has(.session), !state.withLock({ message.holds($0.fields, in: .session) }) else { return }
-    let entries = message.texts(.session).filter { !$0.utf8.contains(0) }
+  func take(_ variables: EnvironmentBlock) {
+    guard !variables.isEmpty, state.withLock({ $0.variables != variables }) else { return }
+    let entries = variables.entries
     func value(_ name: String) -> String? {
       entries.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.utf8.count + 1)) }.flatMap {
         $0.isEmpty ? nil : $0
@@ -30,7 +30,7 @@ final class PersonSession: Sendable {
     let hasDesktop = value("DISPLAY") != nil || value("WAYLAND_DISPLAY") != nil
     let desktop = hasDesktop ? SecretBytes((entries + Self.own).map { $0 + "\0" }.joined()) : nil
     state.withLock { state in
-      state.fields = entries.flatMap { Array($0.utf8) + [0] }
+      state.variables = variables
       if let bus { state.bus = bus }
       if let desktop { state.desktop = desktop }
     }

@@ -3,6 +3,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 /// The watched AWS files, read together: each config file with the credentials file that was imported with it.
 struct ImportSources: Sendable {

@@ -3,6 +3,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 // Importing AWS files, and following them.
 extension ProfileCatalog {
@@ -112,7 +113,7 @@ extension ProfileCatalog {
       let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
       return "\(place): the vault's own profile \"\(name)\" counts in place of this one; `vault remove \(name)` lets it in"
     }
-    return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings + hidden)
+    return ImportOutcome { ($0.lines, $0.warnings) = (Self.lines(summary, sources), sources.warnings + hidden) }
   }
 
   /// Copies the profiles into the vault as vault-managed profiles.
@@ -126,7 +127,7 @@ extension ProfileCatalog {
     let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
     let summary = try await store.importOwn(sections: sections, summaries: summaries, keys: sources.keys, requester: requester)
     try await summarizeOwn()
-    return ImportOutcome(lines: Self.lines(summary, sources), warnings: sources.warnings)
+    return ImportOutcome { ($0.lines, $0.warnings) = (Self.lines(summary, sources), sources.warnings) }
   }
 
   /// Updates the summaries of vault-managed profiles for `vault list`.

@@ -3,6 +3,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 // A person's changes to vault-managed profiles and keys.
 extension ProfileCatalog {

@@ -5,6 +5,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 /// The current profiles: follows the AWS files, and resolves a profile's name to a plan.
 ///

@@ -38,15 +38,15 @@ enum Question: Sendable, Hashable {
   }
 
   /// Tells the client whether to echo, and where an answer may already be.
-  var kind: String {
+  var kind: PromptKind {
     switch self {
-    case .mfaCode: "mfa"
-    case .passphrase, .copyPassphrase: "passphrase"
-    case .newPassphrase, .backupPassphrase: "passphrase-new"
-    case .assertion: "assertion"
-    case .variables: "variables"
-    case .trust: "trust"
-    case .environment: "environment"
+    case .mfaCode: .mfaCode
+    case .passphrase, .copyPassphrase: .passphrase
+    case .newPassphrase, .backupPassphrase: .newPassphrase
+    case .assertion: .assertion
+    case .variables: .variables
+    case .trust: .trust
+    case .environment: .environment
     }
   }
 }
@@ -74,37 +74,24 @@ struct ConnectionPrompter: Prompter {
   let connection: ClientConnection
 
   func ask(_ question: Question) async throws -> SecretBytes {
-    let writer = MessageWriter(.prompt)
-    writer.add(.promptKind, question.kind)
-    writer.add(.text, question.text)
-    if case .trust(let place, _) = question {
-      writer.add(.name, place.setting.name)
-      writer.add(.setting, place.setting.value)
+    let prompt = Prompt {
+      ($0.kind, $0.text) = (question.kind, question.text)
+      if case .variables(let names) = question { $0.names = names }
+      if case .trust(let place, _) = question { ($0.setting, $0.value) = place.setting }
     }
-    let answer = try await connection.ask(try writer.frame())
-    guard let secret = answer.withBytes(.answer, { SecretBytes(copying: $0) }) else {
-      throw AgentError.nobodyToAsk(question: question.text)
-    }
-    return secret
+    return SecretBytes(try await connection.ask(try .frame(.prompt, prompt)).value() as WireBytes)
   }
 
-  func notice(_ text: String) { say(.notice, text) }
-  func progress(_ text: String) { say(.progress, text) }
+  func notice(_ text: String) { send(.notice, text) }
+  func progress(_ text: String) { send(.progress, text) }
 
   func show(_ page: SignInPage) {
-    let writer = MessageWriter(.page)
-    writer.add(.text, page.url)
-    writer.add(.name, page.code)
-    writer.add(.endpoint, page.address)
-    for row in QRCode.rows(page.url) { writer.add(.item, row) }
-    if let frame = try? writer.frame() { try? connection.send(frame) }
+    send(.page, Page { ($0.url, $0.code, $0.address, $0.rows) = (page.url, page.code, page.address, QRCode.rows(page.url)) })
   }
 
-  private func say(_ kind: MessageKind, _ text: String) {
-    let writer = MessageWriter(kind)
-    writer.add(.text, text)
+  private func send(_ kind: MessageKind, _ value: some FieldValue) {
     // If the client has gone, nobody needs the message.
-    if let frame = try? writer.frame() { try? connection.send(frame) }
+    if let frame = try? WireBuffer.frame(kind, value) { try? connection.send(frame) }
   }
 }
 

@@ -5,38 +5,30 @@ import VaultWire
 
 // Requests about the audit log.
 extension RequestHandler {
-  func auditCheckpoint(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    if message.has(.refresh) {
-      try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+  func auditCheckpoint(refresh: Bool, _ context: RequestContext) async throws -> LogCheckpoint {
+    if refresh {
+      try await ensureUnlocked(context)
       await masterKeys.anchorCheckpoint()
     }
-    let verification = try await masterKeys.verification(for: prompter, requester: requester)
-    let reply = ReplyBuilder(.done)
-    reply.add(.item, verification.anchoredCheckpoint?.line)
-    reply.add(.text, verification.fault)
-    return reply
+    let verification = try await masterKeys.verification(for: context.prompter, requester: context.requester)
+    return LogCheckpoint { ($0.line, $0.fault) = (verification.anchoredCheckpoint?.line, verification.fault) }
   }
 
-  func auditAccept(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    try await masterKeys.acceptLog(for: prompter, requester: requester)
-    return ReplyBuilder(.done)
+  func auditAccept(_ context: RequestContext) async throws -> Done {
+    try await masterKeys.acceptLog(for: context.prompter, requester: context.requester)
+    return Done()
   }
 
-  func auditKey(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    let key = try await store.makeVerificationKey(requester: requester)
+  func auditKey(_ context: RequestContext) async throws -> AuditorKey {
+    try await ensureUnlocked(context)
+    let key = try await store.makeVerificationKey(requester: context.requester)
     await masterKeys.anchorCheckpoint()
-    let reply = ReplyBuilder(.done)
-    reply.add(.item, String(key.sequence))
-    key.key.withBytes { reply.add(.answer, $0) }
-    return reply
+    return AuditorKey { ($0.sequence, $0.key) = (key.sequence, WireBytes(key.key)) }
   }
 
-  func auditArchive(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    guard let path = message.text(.name), path.hasPrefix("/"), let before = message.text(.text).flatMap({ Int64($0) }) else {
-      throw AgentError.badRequest("an archive without a file or a time")
-    }
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+  func auditArchive(_ request: ArchiveRequest, _ context: RequestContext) async throws -> ArchivedRows {
+    guard request.file.hasPrefix("/") else { throw AgentError.badRequest("an archive without a file") }
+    try await ensureUnlocked(context)
     // Rows without a MAC are not archived, and no checkpoint covers them.
     try await store.addMACs()
     // The checkpoint comes first, and no row after it is archived: if the agent dies then, the log must still contain the row of
@@ -48,7 +40,7 @@ extension RequestHandler {
     let left: Int64
     do {
       (segment, left) = try await store.archive(
-        before: Timestamp(milliseconds: before), through: min(head, received), to: path, requester: requester)
+        before: request.before, through: min(head, received), to: request.file, requester: context.requester)
     } catch StoreError.nothingToArchive where received < head {
       throw Failure(
         "rows behind \(received) have not come to every live copy, and stay in the log",
@@ -56,10 +48,6 @@ extension RequestHandler {
         exitStatus: .temporary)
     }
     await masterKeys.anchorCheckpoint()
-    let reply = ReplyBuilder(.done, count: Int(segment.last - segment.first + 1))
-    reply.add(.item, "first\t\(segment.first)")
-    reply.add(.item, "last\t\(segment.last)")
-    reply.add(.item, "left\t\(left)")
-    return reply
+    return ArchivedRows { ($0.first, $0.last, $0.left) = (segment.first, segment.last, left) }
   }
 }

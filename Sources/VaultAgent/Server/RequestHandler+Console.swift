@@ -6,8 +6,9 @@ import VaultWire
 
 // The AWS console, signed in as a profile.
 extension RequestHandler {
-  func console(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    let request = try CredentialRequest(message)
+  func console(_ asked: ConsoleRequest, _ context: RequestContext) async throws -> WireBytes {
+    let (requester, prompter) = (context.requester, context.prompter)
+    let request = try CredentialRequest(asked.credentials, context)
     let issued = try await broker.issue(request, to: requester, prompter: prompter)
     let settings = try await catalog.endpoint(of: request.profile, .signin, environment: request.environment)
     let hosts = try ConsoleHosts(region: issued.region, settings: settings)
@@ -25,14 +26,8 @@ extension RequestHandler {
     let token = try await audited(event, in: store) { _ in
       try await clients.signIn.getSigninToken(issued.credential, at: hosts, via: route)
     }
-    let page = hosts.page(message.text(.name).map { "/\($0)/home" } ?? "/console/home", region: issued.region)
+    let page = hosts.page(asked.service.map { "/\($0)/home" } ?? "/console/home", region: issued.region)
     let url = SignInClient.loginURL(token: token, issuer: nil, destination: page, at: hosts)
-    let reply = ReplyBuilder(.done)
-    if message.has(.once) {
-      reply.add(.endpoint, try redirect.open(url))
-    } else {
-      url.withBytes { reply.add(.endpoint, $0) }
-    }
-    return reply
+    return asked.once ? WireBytes(try redirect.open(url)) : WireBytes(url)
   }
 }

@@ -6,47 +6,38 @@ import VaultWire
 
 // Signing in to and out of IAM Identity Center, and the roles that a sign-in offers.
 extension RequestHandler {
-  func login(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    let place = try await place(message, requester, prompter)
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    let flow = SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device
-    let context = context(message, requester, prompter)
-    let home = message.text(.homeDirectory)
+  func login(_ request: LoginRequest, _ context: RequestContext) async throws -> SignedIn {
+    let place = try await place(request.name, context)
+    try await ensureUnlocked(context)
     let record: SignInRecord
-    if message.has(.adopt) {
-      guard let home else { throw AgentError.noHome }
-      record = try await ssoSessions.adopt(place, home: home, context)
+    if request.adopt {
+      guard let home = request.home else { throw AgentError.noHome }
+      record = try await ssoSessions.adopt(place, home: home, context.network)
     } else {
-      record = try await ssoSessions.signIn(place, flow: flow, context)
+      record = try await ssoSessions.signIn(place, flow: request.flow, context.network)
     }
-    if message.has(.share) {
-      guard let home else { throw AgentError.noHome }
-      try await ssoSessions.share(place.name, home: home, requester: requester)
+    if request.share {
+      guard let home = request.home else { throw AgentError.noHome }
+      try await ssoSessions.share(place.name, home: home, requester: context.requester)
     }
     notifier.forget()
     broker.endpoint.endPauses()
     await scheduler.resume()
     // Not awaited: it ends by itself.
     Task(executorPreference: AgentExecutor.current) { await broker.wakeLeases() }
-    let reply = ReplyBuilder(.done)
-    reply.add(.name, record.name)
-    reply.add(.expiration, record.expiresAt.iso8601)
-    if record.isRenewable { reply.add(.item, "renewable\tyes") }
-    return reply
+    return SignedIn { ($0.name, $0.expiration, $0.isRenewable) = (record.name, record.expiresAt, record.isRenewable) }
   }
 
-  func logout(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    let context = context(message, requester, prompter)
+  func logout(_ request: LogoutRequest, _ context: RequestContext) async throws -> Int {
+    try await ensureUnlocked(context)
     // A person can sign out even if the config no longer names the sign-in.
     let known = try await store.signIns().map(\.name)
-    if message.has(.all) { return ReplyBuilder(.done, count: try await signOut(known, context)) }
-    guard let asked = message.text(.name) else {
-      guard known.count <= 1 else { throw AgentError.whichSignIn(names: known) }
-      return ReplyBuilder(.done, count: try await signOut(known, context))
+    guard !request.all, let asked = request.name else {
+      guard request.all || known.count <= 1 else { throw AgentError.whichSignIn(names: known) }
+      return try await signOut(known, context.network)
     }
-    let name = known.contains(asked) ? asked : try await place(message, requester, prompter).name
-    return ReplyBuilder(.done, count: try await signOut([name], context))
+    let name = known.contains(asked) ? asked : try await place(asked, context).name
+    return try await signOut([name], context.network)
   }
 
   /// - Returns: the number of sign-ins.
@@ -62,15 +53,13 @@ extension RequestHandler {
   }
 
   /// Sends every account and permission set of the sign-in, as they are found.
-  func discover(_ connection: ClientConnection, _ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws
-    -> ReplyBuilder
-  {
-    let place = try await place(message, requester, prompter)
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    let context = context(message, requester, prompter)
+  func discover(_ request: DiscoverRequest, _ asker: RequestContext) async throws -> DiscoveredPlace {
+    let place = try await place(request.name, asker)
+    try await ensureUnlocked(asker)
+    let (prompter, context) = (asker.prompter, asker.network)
     func signedIn(_ token: () async throws -> SecretBytes) async throws -> SecretBytes {
-      do { return try await token() } catch SignInError.needed where message.has(.flow) {
-        _ = try await ssoSessions.signIn(place, flow: SignInFlow(rawValue: message.text(.flow) ?? "") ?? .device, context)
+      do { return try await token() } catch SignInError.needed {
+        _ = try await ssoSessions.signIn(place, flow: request.flow, context)
         return try await ssoSessions.token(place, context)
       }
     }
@@ -87,56 +76,47 @@ extension RequestHandler {
       accounts = try await discovery.accounts(prompter)
     }
     try await discovery.run(accounts, prompter) { found in
-      let entry = MessageWriter(.entry)
-      entry.add(.accountId, found.account.id)
-      entry.add(.accountName, found.account.name ?? "")
-      entry.add(.email, found.account.email ?? "")
-      for role in found.roles { entry.add(.item, role) }
-      try connection.send(try entry.frame())
-    }
-    let reply = ReplyBuilder(.done)
-    reply.add(.name, place.name)
-    reply.add(.region, place.region)
-    reply.add(.item, "startUrl\t\(place.startURL)")
-    reply.add(.item, "session\t\(place.isSession ? "yes" : "no")")
-    return reply
-  }
-
-  /// Sends every role that a SAML assertion offers.
-  func samlRoles(_ connection: ClientConnection, _ message: Message, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    let text: SecretBytes
-    if let command = message.text(.text) {
-      text = try await ProgramRunner().run(command, setting: "saml_process", for: prompter)
-    } else {
-      text = try await prompter.ask(.assertion(profile: "the list of roles"))
-    }
-    for role in try SAMLAssertion(text.trimmed).roles {
-      let entry = MessageWriter(.entry)
-      entry.add(.accountId, role.roleARN.account)
-      entry.add(.item, role.roleARN.text)
-      entry.add(.text, role.principalARN)
-      try connection.send(try entry.frame())
-    }
-    return ReplyBuilder(.done)
-  }
-
-  private func context(_ message: Message, _ requester: Requester, _ prompter: any Prompter) -> NetworkTrust.Context {
-    NetworkTrust.Context(
-      requester: requester, trigger: .manual, environment: CredentialRequest.environment(of: message), prompter: prompter)
-  }
-
-  private func place(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> SSOSessionConfig {
-    try await catalog.observeChanges(prompter, requester)
-    let environment = CredentialRequest.environment(of: message)
-    func find() async throws -> SSOSessionConfig {
-      guard let name = message.text(.name) else {
-        return try await catalog.onlySignInPlace(environment: environment, prompter, requester)
+      let entry = AccountEntry {
+        ($0.id, $0.name, $0.email, $0.roles) = (found.account.id, found.account.name, found.account.email, found.roles)
       }
-      return try await catalog.signInPlace(named: name, environment: environment, prompter, requester)
+      try asker.connection.send(try .frame(.entry, entry))
+    }
+    return DiscoveredPlace {
+      ($0.name, $0.region, $0.startURL, $0.isSession) = (place.name, place.region, "\(place.startURL)", place.isSession)
+    }
+  }
+
+  /// Every role that a SAML assertion offers.
+  func samlRoles(_ request: SAMLRolesRequest, _ context: RequestContext) async throws -> [OfferedRole] {
+    let text: SecretBytes
+    if let command = request.command {
+      text = try await ProgramRunner().run(command, setting: "saml_process", for: context.prompter)
+    } else {
+      text = try await context.prompter.ask(.assertion(profile: "the list of roles"))
+    }
+    return try SAMLAssertion(text.trimmed).roles.map { role in
+      OfferedRole { ($0.account, $0.role, $0.provider) = (role.roleARN.account, role.roleARN.text, role.principalARN) }
+    }
+  }
+
+  private func place(_ name: String?, _ context: RequestContext) async throws -> SSOSessionConfig {
+    try await catalog.observeChanges(context.prompter, context.requester)
+    func find() async throws -> SSOSessionConfig {
+      guard let name else {
+        return try await catalog.onlySignInPlace(environment: context.environment, context.prompter, context.requester)
+      }
+      return try await catalog.signInPlace(
+        named: name, environment: context.environment, context.prompter, context.requester)
     }
     do { return try await find() } catch StoreError.locked {
-      try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+      try await ensureUnlocked(context)
       return try await find()
     }
+  }
+}
+
+extension RequestContext {
+  fileprivate var network: NetworkTrust.Context {
+    NetworkTrust.Context(requester: requester, trigger: .manual, environment: environment, prompter: prompter)
   }
 }

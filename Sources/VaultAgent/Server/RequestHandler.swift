@@ -34,11 +34,11 @@ struct RequestHandler: Sendable {
   func handle(_ connection: ClientConnection, _ message: Message) async {
     var stopper: Requester?
     let asker = Asker(connection)
-    let requester = inspector.requester(asker, uid: connection.uid, commandIndex: message.number(.commandIndex))
+    let client = Result { () throws(WireError) in try message.context() }
+    let requester = inspector.requester(asker, uid: connection.uid, commandIndex: (try? client.get())?.commandIndex)
     do {
       if let fault = asker.fault { throw await refuse(message, requester, fault) }
-      let reply = try await answer(connection, message, requester)
-      let frame = try reply.frame()
+      let frame = try await answer(message, RequestContext(try client.get(), requester, connection))
       // Nothing runs between this check and the response.
       if let fault = asker.fault { throw await refuse(message, requester, fault) }
       try connection.send(frame)
@@ -53,273 +53,263 @@ struct RequestHandler: Sendable {
   private func refuse(_ message: Message, _ requester: Requester, _ fault: Asker.Fault) async -> AgentError {
     var who = requester
     if case .sender(let pid) = fault { who = inspector.stranger(pid, uid: requester.uid) }
+    let issue: IssueRequest? =
+      switch message.kind {
+      case .credential: try? message.request()
+      case .console: (try? message.request() as ConsoleRequest)?.credentials
+      default: nil
+      }
     var event = AuditEvent(
-      action: .requestRefused, outcome: .refused, trigger: AuditTrigger(rawValue: message.text(.trigger) ?? "") ?? .manual,
-      profile: message.text(.profile).map { String($0.prefix(200)) }, requester: who)
+      action: .requestRefused, outcome: .refused, trigger: issue?.trigger ?? .manual,
+      profile: issue.map { String($0.profile.prefix(200)) }, requester: who)
     event.detail = fault.text
     AgentLog.write("a request was refused: \(fault.text)")
     do { try await store.record(event) } catch { AgentLog.write("that could not be logged: \(Failure(error).message)") }
     return .unprovenAsker(why: fault.text)
   }
 
-  private func answer(_ connection: ClientConnection, _ message: Message, _ requester: Requester) async throws -> ReplyBuilder {
-    try requireVault(message)
-    session.take(message)
+  private func answer(_ message: Message, _ context: RequestContext) async throws -> WireBuffer {
+    /// Reads the request, and writes the reply.
+    func reply<Asked: FieldValue>(_ work: (Asked, RequestContext) async throws -> some FieldValue) async throws -> WireBuffer {
+      try .frame(.done, try await work(try message.request(), context))
+    }
+    func reply(_ work: (RequestContext) async throws -> some FieldValue) async throws -> WireBuffer {
+      let _: Done = try message.request()
+      return try .frame(.done, try await work(context))
+    }
+    try requireVault(context.client)
+    session.take(context.client.session)
     // A client of any version may request the agent's state, and stop it.
-    if message.kind == .stop { return ReplyBuilder(.done) }
-    if message.kind == .status { return try await status() }
+    if message.kind == .stop { return try .frame(.done, Done()) }
+    if message.kind == .status { return try .frame(.done, await status()) }
     guard message.version == protocolVersion else {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
     autoLock.recordUse()
-    let prompter = ConnectionPrompter(connection: connection)
-    return try await CurrentPrompter.$environment.withValue(CredentialRequest.environment(of: message)) {
+    return try await CurrentPrompter.$environment.withValue(context.environment) {
       switch message.kind {
-      case .credential: try await credential(message, requester, prompter)
-      case .importFiles: try await importFiles(message, requester, prompter)
-      case .refresh: try await refresh(requester, prompter)
-      case .putProfile: try await putProfile(message, requester, prompter)
-      case .removeProfile: try await removeProfile(message, requester, prompter)
-      case .addAccessKey: try await addAccessKey(message, requester, prompter)
-      case .removeAccessKey: try await removeAccessKey(message, requester, prompter)
-      case .rotate: try await rotate(message, requester, prompter)
-      case .forget: try await forget(message, requester)
-      case .console: try await console(message, requester, prompter)
-      case .login: try await login(message, requester, prompter)
-      case .logout: try await logout(message, requester, prompter)
-      case .discover: try await discover(connection, message, requester, prompter)
-      case .rotateAccessKey: try await rotateAccessKey(message, requester, prompter)
-      case .lock: try await lock(requester)
-      case .unlock: try await unlock(requester, prompter)
-      case .keyRotate: try await rotateKey(requester, prompter)
-      case .keyBackup: try await backUpKey(message, requester, prompter)
-      case .keyRestore: try await restoreKey(message, requester, prompter)
-      case .samlRoles: try await samlRoles(connection, message, prompter)
-      case .linkFile: try await linkFile(message, requester, prompter)
-      case .unlinkFile: try await unlinkFile(message, requester, prompter)
-      case .auditCheckpoint: try await auditCheckpoint(message, requester, prompter)
-      case .auditAccept: try await auditAccept(requester, prompter)
-      case .auditKey: try await auditKey(requester, prompter)
-      case .linkProfiles: try await linkProfiles(message, requester)
-      case .settings: try await takeSettings(requester)
-      case .auditArchive: try await auditArchive(message, requester, prompter)
+      case .credential: try await reply(credential)
+      case .importFiles: try await reply(importFiles)
+      case .refresh: try await reply(refresh)
+      case .putProfiles: try await reply(putProfiles)
+      case .removeProfile: try await reply(removeProfile)
+      case .addAccessKey: try await reply(addAccessKey)
+      case .removeAccessKey: try await reply(removeAccessKey)
+      case .rotateAccessKey: try await reply(rotateAccessKey)
+      case .rotate: try await reply(rotate)
+      case .forget: try await reply(forget)
+      case .console: try await reply(console)
+      case .login: try await reply(login)
+      case .logout: try await reply(logout)
+      case .discover: try await reply(discover)
+      case .samlRoles: try await reply(samlRoles)
+      case .lock: try await reply(lock)
+      case .unlock: try await reply(unlock)
+      case .keyRotate: try await reply(rotateKey)
+      case .keyCopy: try await reply(copyKey)
+      case .linkFile: try await reply(linkFile)
+      case .unlinkFile: try await reply(unlinkFile)
+      case .linkProfiles: try await reply(linkProfiles)
+      case .auditCheckpoint: try await reply(auditCheckpoint)
+      case .auditAccept: try await reply(auditAccept)
+      case .auditKey: try await reply(auditKey)
+      case .auditArchive: try await reply(auditArchive)
+      case .settings: try await reply(takeSettings)
       default: throw AgentError.unknownRequest
       }
     }
   }
 
-  /// Another home or another `XDG_DATA_HOME` means another vault, and both may lead to this agent's socket. A client from before
-  /// this check does not name its vault.
-  private func requireVault(_ message: Message) throws(AgentError) {
-    guard let asked = message.text(.vault)?.split(separator: "\t", maxSplits: 1, omittingEmptySubsequences: false),
-      asked.count == 2, asked[0] != identity,
+  /// Another home or another `XDG_DATA_HOME` means another vault, and both may lead to this agent's socket. A client of another
+  /// version does not name its vault.
+  private func requireVault(_ client: ClientContext) throws(AgentError) {
+    guard !client.vaultPath.isEmpty, client.vaultIdentity != identity,
       // A client that starts the first agent of a vault had no folder yet when it asked.
-      !(asked[0].isEmpty && asked[1] == paths.dataDirectory)
+      !(client.vaultIdentity.isEmpty && client.vaultPath == paths.dataDirectory)
     else { return }
-    throw .otherVault(asked: String(asked[1]), own: paths.dataDirectory)
+    throw .otherVault(asked: client.vaultPath, own: paths.dataDirectory)
   }
 
   // MARK: credentials
 
-  private func credential(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    if message.has(.server) {
-      try AskerReach.require(requester, folder: message.has(.tokenFile) ? paths.runtimeDirectory : nil)
+  private func credential(_ request: IssueRequest, _ context: RequestContext) async throws -> IssuedReply {
+    if request.server {
+      try AskerReach.require(context.requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)
     }
     let issued = try await broker.issue(
-      try CredentialRequest(message, environment: CurrentPrompter.environment), to: requester, prompter: prompter)
-    exitWithLastProgram?.began(requester.pid)
-    let reply = ReplyBuilder(.issued)
-    if let lease = issued.lease {
-      reply.add(.endpoint, lease.url)
-      if let file = lease.tokenFile {
-        reply.add(.tokenFile, file)
+      try CredentialRequest(request, context), to: context.requester, prompter: context.prompter)
+    exitWithLastProgram?.began(context.requester.pid)
+    return IssuedReply { reply in
+      if let lease = issued.lease {
+        reply.endpoint = lease.url
+        reply.tokenFile = lease.tokenFile
+        if lease.tokenFile == nil { reply.endpointToken = WireBytes(lease.token) }
       } else {
-        lease.token.withBytes { reply.add(.endpointToken, $0) }
+        reply.accessKeyId = issued.credential.accessKeyId
+        reply.secretAccessKey = WireBytes(issued.credential.secretAccessKey)
+        reply.sessionToken = issued.credential.sessionToken.map { WireBytes($0) }
+        reply.expiration = issued.credential.expiresAt
+        reply.accountId = issued.credential.accountId
       }
-    } else {
-      reply.add(.accessKeyId, issued.credential.accessKeyId)
-      issued.credential.secretAccessKey.withBytes { reply.add(.secretAccessKey, $0) }
-      issued.credential.sessionToken?.withBytes { reply.add(.sessionToken, $0) }
-      reply.add(.expiration, issued.credential.expiresAt?.iso8601)
-      reply.add(.accountId, issued.credential.accountId)
+      reply.region = issued.region
+      reply.sessionId = issued.session?.record.id
     }
-    reply.add(.region, issued.region)
-    reply.add(.sessionId, issued.session?.record.id)
-    return reply
   }
 
-  private func rotate(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
+  private func rotate(_ request: RotateRequest, _ context: RequestContext) async throws -> [RotatedSession] {
+    let asked = IssueRequest {
+      $0.profile = request.profile ?? "*"
+      $0.mfaCode = request.mfaCode
+      $0.reason = request.reason
+    }
     let rotated = try await broker.rotate(
-      try CredentialRequest(message), all: message.has(.all), requester: requester, prompter: prompter)
-    let reply = ReplyBuilder(.done)
-    for one in rotated {
-      switch one.result {
-      case .success(let session): reply.add(.item, "\(one.profile)\t\(session.id)\t\(session.expiresAt.iso8601)")
-      case .failure(let failure):
-        reply.add(.item, "\(one.profile)\t\t\(failure.message)")
-        reply.add(.exitStatus, String(failure.exitStatus.rawValue))
+      try CredentialRequest(asked, context), all: request.profile == nil, requester: context.requester,
+      prompter: context.prompter)
+    return rotated.map { one in
+      RotatedSession {
+        $0.profile = one.profile
+        switch one.result {
+        case .success(let session): ($0.sessionId, $0.expiration) = (session.id, session.expiresAt)
+        case .failure(let failure): ($0.fault, $0.exitStatus) = (failure.message, failure.exitStatus)
+        }
       }
     }
-    return reply
   }
 
-  private func forget(_ message: Message, _ requester: Requester) async throws -> ReplyBuilder {
-    let profile = message.text(.profile)
-    guard profile != nil || message.has(.all) else { throw AgentError.badRequest("no profile") }
-    if let profile { try await catalog.requireProfile(profile) }
+  private func forget(_ request: ForgetRequest, _ context: RequestContext) async throws -> Int {
+    guard request.profile != nil || request.all else { throw AgentError.badRequest("no profile") }
+    if let profile = request.profile { try await catalog.requireProfile(profile) }
     let count = try await store.forget(
-      profile: message.has(.all) ? nil : profile, requester: requester, trigger: .manual, evenUnderWay: true)
+      profile: request.all ? nil : request.profile, requester: context.requester, trigger: .manual, evenUnderWay: true)
     // The environments that requesters have sent may contain credentials.
-    if message.has(.all) { broker.issuer.programs.environments.forget() }
+    if request.all { broker.issuer.programs.environments.forget() }
     await broker.takeBack()
-    return ReplyBuilder(.done, count: count)
+    return count
   }
 
   // MARK: profiles and keys
 
-  private func importFiles(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    let files = ImportRequest(
-      config: message.text(.configFile), credentials: message.text(.credentialsFile), home: message.text(.homeDirectory),
-      once: message.has(.once))
-    let outcome = try await catalog.importFiles(files, requester: requester, prompter: prompter)
-    let reply = ReplyBuilder(.done)
-    for line in outcome.lines { reply.add(.item, line) }
-    for warning in outcome.warnings.prefix(100) { reply.add(.text, warning) }
+  private func importFiles(_ request: ImportRequest, _ context: RequestContext) async throws -> ImportOutcome {
+    var reply = try await catalog.importFiles(request, requester: context.requester, prompter: context.prompter)
+    reply.warnings = Array(reply.warnings.prefix(100))
     return reply
   }
 
-  private func refresh(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    try await catalog.observeChanges(prompter, requester)
-    return ReplyBuilder(.done)
+  private func refresh(_ context: RequestContext) async throws -> Done {
+    try await catalog.observeChanges(context.prompter, context.requester)
+    return Done()
   }
 
-  private func putProfile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    let profiles = message.groups(of: .profile, .setting)
-    guard !profiles.isEmpty else { throw AgentError.badRequest("no profile") }
-    let changes = profiles.map {
-      ProfileChange(name: $0.head, set: $0.parts, unset: message.texts(.unset), mustExist: message.has(.replace))
-    }
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    try await catalog.put(changes, requester: requester, prompter: prompter)
-    return ReplyBuilder(.done)
+  private func putProfiles(_ changes: [ProfileChange], _ context: RequestContext) async throws -> Done {
+    guard !changes.isEmpty else { throw AgentError.badRequest("no profile") }
+    try await ensureUnlocked(context)
+    try await catalog.put(changes, requester: context.requester, prompter: context.prompter)
+    return Done()
   }
 
-  private func removeProfile(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    guard let name = message.text(.profile) else { throw AgentError.badRequest("no profile") }
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    try await catalog.remove(name, requester: requester)
+  private func removeProfile(_ profile: String, _ context: RequestContext) async throws -> Done {
+    try await ensureUnlocked(context)
+    try await catalog.remove(profile, requester: context.requester)
     await broker.takeBack()
-    for link in try await store.credentialsLinks() where link.profile == name {
-      try await broker.unlink(link, requester: requester)
+    for link in try await store.credentialsLinks() where link.profile == profile {
+      try await broker.unlink(link, requester: context.requester)
     }
-    return ReplyBuilder(.done)
+    return Done()
   }
 
-  private func addAccessKey(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    guard let name = message.text(.name), let accessKeyId = message.text(.accessKeyId),
-      let secret = message.withBytes(.secretAccessKey, { SecretBytes(copying: $0) })
-    else { throw AgentError.badRequest("a key without a name, an id or a secret") }
+  private func addAccessKey(_ request: AddAccessKeyRequest, _ context: RequestContext) async throws -> Done {
     let credential = Credential(
-      accessKeyId: accessKeyId, secretAccessKey: secret,
-      sessionToken: message.withBytes(.sessionToken) { SecretBytes(copying: $0) }, expiresAt: nil)
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    let device = try message.withBytes(.mfaSecret) { try TOTP.secret(base32: SecretBytes(copying: $0)) }
-    let serial = message.text(.mfaSerial)
-    guard device == nil || serial != nil else { throw AgentError.badRequest("the secret of an MFA device without its serial") }
-    try await catalog.addAccessKey(name, credential, mfaSerial: serial, replace: message.has(.replace), requester: requester)
-    if let device, let serial { try await store.putMFASecret(device, serial: serial, requester: requester) }
-    return ReplyBuilder(.done)
-  }
-
-  private func rotateAccessKey(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder
-  {
-    guard let name = message.text(.name) else { throw AgentError.badRequest("no key") }
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    let keys = try await store.accessKeys()
-    guard keys.contains(where: { $0.name == name }) else {
-      throw AgentError.unknownKey(name: name, suggestion: Suggestion.nearest(to: name, in: keys.map(\.name)))
+      accessKeyId: request.accessKeyId, secretAccessKey: SecretBytes(request.secretAccessKey), sessionToken: nil, expiresAt: nil)
+    try await ensureUnlocked(context)
+    let device = try request.mfaSecret.map { try TOTP.secret(base32: SecretBytes($0)) }
+    guard device == nil || request.mfaSerial != nil else {
+      throw AgentError.badRequest("the secret of an MFA device without its serial")
     }
-    let request = try CredentialRequest(message)
-    let (chain, iam) = try await catalog.keyPlace(
-      name, environment: request.environment, prompter: prompter, requester: requester)
-    let plan = CredentialPlan(
-      chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: requester.user))
-    let call = IssueContext(
-      plan: plan, request: request, requester: requester, prompter: prompter, store: store, programs: ProgramRunner(),
-      clients: clients, ssoSessions: ssoSessions, clock: clock)
-    let place = AccessKeyRotation.Place(iam: iam, sts: chain.endpoint, region: chain.region)
-    let rotated = try await AccessKeyRotation(store: store, clients: clients, clock: clock).rotate(name, at: place, call)
-    try await catalog.keyChanged(name, accessKeyId: rotated.new, requester: requester)
-    let reply = ReplyBuilder(.done)
-    reply.add(.item, "old\t\(rotated.old)")
-    reply.add(.item, "new\t\(rotated.new)")
-    return reply
+    try await catalog.addAccessKey(
+      request.name, credential, mfaSerial: request.mfaSerial, replace: request.replace, requester: context.requester)
+    if let device, let serial = request.mfaSerial {
+      try await store.putMFASecret(device, serial: serial, requester: context.requester)
+    }
+    return Done()
   }
 
-  private func removeAccessKey(_ message: Message, _ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder
-  {
-    guard let name = message.text(.name) else { throw AgentError.badRequest("no key") }
-    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-    try await catalog.removeAccessKey(name, requester: requester)
+  private func rotateAccessKey(_ asked: RotateAccessKeyRequest, _ context: RequestContext) async throws -> RotatedAccessKey {
+    try await ensureUnlocked(context)
+    let keys = try await store.accessKeys()
+    guard keys.contains(where: { $0.name == asked.name }) else {
+      throw AgentError.unknownKey(name: asked.name, suggestion: Suggestion.nearest(to: asked.name, in: keys.map(\.name)))
+    }
+    let request = try CredentialRequest(
+      IssueRequest {
+        $0.profile = asked.name
+        $0.mfaCode = asked.mfaCode
+        $0.reason = asked.reason
+      }, context)
+    let (chain, iam) = try await catalog.keyPlace(
+      asked.name, environment: context.environment, context.prompter, context.requester)
+    let plan = CredentialPlan(
+      chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: context.requester.user))
+    let call = IssueContext(
+      plan: plan, request: request, requester: context.requester, prompter: context.prompter, store: store,
+      programs: ProgramRunner(), clients: clients, ssoSessions: ssoSessions, clock: clock)
+    let place = AccessKeyRotation.Place(iam: iam, sts: chain.endpoint, region: chain.region)
+    let rotated = try await AccessKeyRotation(store: store, clients: clients, clock: clock).rotate(asked.name, at: place, call)
+    try await catalog.keyChanged(asked.name, accessKeyId: rotated.new, requester: context.requester)
+    return RotatedAccessKey { ($0.old, $0.new) = rotated }
+  }
+
+  private func removeAccessKey(_ name: String, _ context: RequestContext) async throws -> Done {
+    try await ensureUnlocked(context)
+    try await catalog.removeAccessKey(name, requester: context.requester)
     await broker.takeBack()
-    return ReplyBuilder(.done)
+    return Done()
   }
 
   // MARK: the vault itself
 
-  private func lock(_ requester: Requester) async throws -> ReplyBuilder {
+  func ensureUnlocked(_ context: RequestContext) async throws {
+    try await masterKeys.ensureUnlocked(for: context.prompter, requester: context.requester)
+  }
+
+  private func lock(_ context: RequestContext) async throws -> Done {
     // The key is forgotten first: running work then has none, and writes nothing to a file that was already cleared.
     let result: Result<Void, any Error>
-    do { result = .success(try await masterKeys.lock(requester: requester, trigger: .manual)) } catch { result = .failure(error) }
+    do {
+      result = .success(try await masterKeys.lock(requester: context.requester, trigger: .manual))
+    } catch {
+      result = .failure(error)
+    }
     await broker.sleepLeases()
     await broker.clearFiles()
     try result.get()
-    return ReplyBuilder(.done)
+    return Done()
   }
 
-  private func unlock(_ requester: Requester, _ prompter: any Prompter) async throws -> ReplyBuilder {
-    try await masterKeys.unlock(for: prompter, requester: requester, trigger: .manual)
+  private func unlock(_ context: RequestContext) async throws -> Done {
+    try await masterKeys.unlock(for: context.prompter, requester: context.requester, trigger: .manual)
     notifier.forget()
     await scheduler.resume()
-    return ReplyBuilder(.done)
+    return Done()
   }
 
-  private func takeSettings(_ requester: Requester) async throws -> ReplyBuilder {
-    try await settings.take(requester: requester, trigger: .manual)
-    return ReplyBuilder(.done)
+  private func takeSettings(_ context: RequestContext) async throws -> Done {
+    try await settings.take(requester: context.requester, trigger: .manual)
+    return Done()
   }
 
-  private func status() async throws -> ReplyBuilder {
-    let reply = ReplyBuilder(.done)
-    reply.add(.item, "version\t\(vaultVersion)")
-    reply.add(.item, "protocol\t\(protocolVersion)")
-    reply.add(.item, "pid\t\(getpid())")
-    reply.add(.item, "started\t\(startedAt.iso8601)")
-    reply.add(.item, "vault\t\(store.vaultId)")
-    reply.add(.item, "memory\t\(MemoryLock.fault.map { "not locked: \($0)" } ?? "locked")")
-    reply.add(.item, "unlocked\t\(await store.isUnlocked ? "yes" : "no")")
-    if let next = await autoLock.next() { reply.add(.item, "locks\t\(next.at.iso8601) (\(next.cause.rawValue))") }
-    for exporter in await exporters.states { reply.add(.item, "audit_\(exporter.name)\t\(exporter.state)") }
+  private func status() async -> AgentStatus {
+    var reply = AgentStatus()
+    reply.version = vaultVersion
+    reply.protocolVersion = Int(protocolVersion)
+    reply.pid = Int(getpid())
+    reply.started = startedAt
+    reply.vaultId = store.vaultId
+    reply.memoryFault = MemoryLock.fault
+    reply.isUnlocked = await store.isUnlocked
+    if let next = await autoLock.next() { (reply.locksAt, reply.lockCause) = (next.at, next.cause) }
+    for exporter in await exporters.states {
+      reply.exporters.append(ExporterStatus { ($0.name, $0.state) = (exporter.name, exporter.state) })
+    }
     return reply
-  }
-}
-
-/// A response being built. A class, so that closures can return it; the frame is taken once.
-final class ReplyBuilder {
-  private var writer: MessageWriter?
-
-  init(_ kind: MessageKind) { writer = MessageWriter(kind) }
-
-  convenience init(_ kind: MessageKind, count: Int) {
-    self.init(kind)
-    add(.item, "count\t\(count)")
-  }
-
-  func add(_ tag: FieldTag, _ text: String?) { writer?.add(tag, text) }
-  func add(_ tag: FieldTag, _ bytes: UnsafeRawBufferPointer) { writer?.add(tag, bytes) }
-
-  func frame() throws(WireError) -> WireBuffer {
-    guard let taken = writer.take() else { throw .malformed }
-    return try taken.frame()
   }
 }

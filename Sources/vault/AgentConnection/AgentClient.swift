@@ -10,8 +10,10 @@ struct AgentClient {
   var opensBrowser = true
   /// Whether a user types the command. An SDK runs a program with the same words each time, so it can never pass an MFA code.
   var isTyped = true
+  /// The index of the word in this command line where the command to run begins.
+  var commandIndex: Int?
   /// Called with each entry of a long result.
-  var onEntry: (Message) -> Void = { _ in }
+  var onEntry: (Message) throws -> Void = { _ in }
 
   init(paths: VaultPaths, opensBrowser: Bool = true) {
     self.paths = paths
@@ -23,9 +25,19 @@ struct AgentClient {
   /// Notices are shown as they arrive; prompts are shown to the user.
   ///
   /// - Throws: the agent's own failure, or why it cannot be reached.
-  func ask(_ request: consuming MessageWriter) throws -> Message {
-    AskerFields.add(to: request, paths)
-    let frame = try request.frame()
+  func ask<Asked: Request>(_ request: Asked) throws -> Asked.Reply { try insist(try frame(request)).value() }
+
+  /// Asks a running agent; returns nil if there is none.
+  func askRunning<Asked: Request>(_ request: Asked) throws -> Asked.Reply? {
+    let frame = try frame(request)
+    return try running().map { try converse($0, frame, anyVersion: request.kind == .stop).value() }
+  }
+
+  private func frame(_ request: some Request) throws(WireError) -> WireBuffer {
+    try request.frame(from: ClientContext(paths, commandIndex: commandIndex))
+  }
+
+  private func insist(_ frame: WireBuffer) throws -> Message {
     for _ in 1..<Self.tries {
       do {
         return try converse(try connect(), frame)
@@ -39,14 +51,6 @@ struct AgentClient {
 
   /// How often to retry if the agent ends during the request; from the second attempt on, with a new agent.
   private static let tries = 10
-
-  /// Asks a running agent; returns nil if there is none.
-  func askRunning(_ request: consuming MessageWriter) throws -> Message? {
-    AskerFields.add(to: request, paths)
-    let frame = try request.frame()
-    guard let channel = try running() else { return nil }
-    return try converse(channel, frame)
-  }
 
   private func connect() throws -> Channel { try running() ?? AgentStarter(paths: paths).start() }
 
@@ -85,7 +89,8 @@ struct AgentClient {
   /// Timeout in seconds if the agent's process was stopped.
   private static let hope: Int32 = 5
 
-  private func converse(_ channel: Channel, _ frame: WireBuffer) throws -> Message {
+  /// - Parameter anyVersion: whether the reply of an agent of another version counts.
+  private func converse(_ channel: Channel, _ frame: WireBuffer, anyVersion: Bool = false) throws -> Message {
     try channel.send(frame)
     var waitingFor: String?
     var shown: String?
@@ -110,20 +115,23 @@ struct AgentClient {
       silent = 0
       switch message.kind {
       case .failure: throw Failure(message)
-      case .notice: Diagnostics.notice(message.text(.text) ?? "")
+      case .notice: Diagnostics.notice(try message.value())
       case .progress:
-        // A message without text only means that the agent is alive.
-        guard let text = message.text(.text) else { continue }
+        let text: String = try message.value()
+        // An empty one only means that the agent is alive.
+        if text.isEmpty { continue }
         waitingFor = text
         if shown != nil, shown != waitingFor, isatty(2) == 1 {
           Diagnostics.notice(text)
           shown = text
         }
-      case .page: SignInPrompt.show(message, opensBrowser: opensBrowser)
-      case .entry: onEntry(message)
-      case .prompt: try channel.send(try Prompting.answer(message, takesCode: isTyped))
+      case .page: SignInPrompt.show(try message.value(), opensBrowser: opensBrowser)
+      case .entry: try onEntry(message)
+      case .prompt:
+        let answer = try Prompting.answer(message.value(), takesCode: isTyped)
+        try channel.send(try .frame(.answer, WireBytes(answer)))
       default:
-        guard message.version == protocolVersion else { throw Self.otherVersion(message.version) }
+        guard anyVersion || message.version == protocolVersion else { throw Self.otherVersion(message.version) }
         return message
       }
     }

@@ -16,34 +16,17 @@ struct ChildEnvironment {
     "AWS_VAULT",
     "VAULT_PROFILE", OwnRegion.mark,
   ]
-  /// The variables that are set, with the field of the agent's answer that each comes from; missing fields are skipped.
-  static let variables: [(name: String, tag: FieldTag)] = [
-    ("AWS_ACCESS_KEY_ID", .accessKeyId), ("AWS_SECRET_ACCESS_KEY", .secretAccessKey), ("AWS_SESSION_TOKEN", .sessionToken),
-    ("AWS_CREDENTIAL_EXPIRATION", .expiration),
-    ("AWS_ACCOUNT_ID", .accountId), ("AWS_REGION", .region), ("AWS_DEFAULT_REGION", .region),
-    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", .endpoint), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", .endpointToken),
-    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", .tokenFile),
-  ]
   /// Passed to `execve`, which frees it, as does the end of this process.
   private var entries: [UnsafeMutablePointer<CChar>?] = []
 
-  init(_ reply: Message, profile: String) {
-    let region = reply.withBytes(.region) { Array($0) }
+  init(_ reply: IssuedReply, profile: String) {
     var entry = sys_environment()
     while let variable = entry?.pointee {
-      if !Self.isReplaced(variable, regionIsKnown: region != nil) { entries.append(variable) }
+      if !Self.isReplaced(variable, regionIsKnown: reply.region != nil) { entries.append(variable) }
       entry = entry?.advanced(by: 1)
     }
-    for (name, tag) in Self.variables {
-      _ = reply.withBytes(tag) { entries.append(Self.entry(name, $0)) }
-    }
-    var profile = profile
-    profile.withUTF8 { name in
-      entries.append(Self.entry("VAULT_PROFILE", UnsafeRawBufferPointer(name)))
-      entries.append(Self.entry("AWS_VAULT", UnsafeRawBufferPointer(name)))
-    }
-    if var region = reply.text(.region), OwnRegion.isNew(region) {
-      region.withUTF8 { entries.append(Self.entry(OwnRegion.mark, UnsafeRawBufferPointer($0))) }
+    for (name, value) in reply.variables(of: profile) {
+      if let value { value.withBytes { entries.append(Self.entry(name, $0)) } }
     }
     entries.append(nil)
   }
@@ -104,5 +87,23 @@ struct ChildEnvironment {
     if name.contains("/") { return [name] }
     let path = variable("PATH") ?? "/usr/local/bin:/usr/bin:/bin"
     return path.split(separator: ":", omittingEmptySubsequences: false).map { $0.isEmpty ? "./\(name)" : "\($0)/\(name)" }
+  }
+}
+
+extension IssuedReply {
+  /// The variables that are set; nil for those that these credentials do not have.
+  func variables(of profile: String) -> [(name: String, value: WireBytes?)] {
+    let region = region.map { WireBytes($0) }
+    let profile = WireBytes(profile)
+    return [
+      ("VAULT_PROFILE", profile), ("AWS_VAULT", profile),
+      ("AWS_ACCESS_KEY_ID", accessKeyId.map { WireBytes($0) }), ("AWS_SECRET_ACCESS_KEY", secretAccessKey),
+      ("AWS_SESSION_TOKEN", sessionToken), ("AWS_CREDENTIAL_EXPIRATION", expiration.map { WireBytes($0.iso8601) }),
+      ("AWS_ACCOUNT_ID", accountId.map { WireBytes($0) }), ("AWS_REGION", region), ("AWS_DEFAULT_REGION", region),
+      ("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint.map { WireBytes($0) }),
+      ("AWS_CONTAINER_AUTHORIZATION_TOKEN", endpointToken),
+      ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", tokenFile.map { WireBytes($0) }),
+      (OwnRegion.mark, self.region.map { OwnRegion.isNew($0) } == true ? region : nil),
+    ]
   }
 }

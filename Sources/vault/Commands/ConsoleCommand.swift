@@ -27,10 +27,11 @@ enum ConsoleCommand {
     if !prints, !Browser.isThere {
       throw Failure("there is no browser here", hint: "--print shows the address to open elsewhere", exitStatus: .unavailable)
     }
-    let writer = try CredentialRequest(arguments, profile: profile, trigger: "console").message(.console)
-    writer.add(.name, arguments["service"])
-    writer.add(.once, if: !prints)
-    guard let url = try AgentClient(paths: paths).ask(writer).text(.endpoint) else { throw WireError.malformed }
+    let request = try ConsoleRequest {
+      $0.credentials = try IssueRequest(arguments, profile: profile, trigger: .console)
+      ($0.service, $0.once) = (arguments["service"], !prints)
+    }
+    let url = try AgentClient(paths: paths).ask(request).withBytes { String(decoding: $0, as: UTF8.self) }
     if prints {
       var output = Output()
       output.line(url)

@@ -32,13 +32,8 @@ enum EnvCommands {
   private static func env(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let profile = try arguments.profile()
     let format = try EnvFormat(named: arguments["format"])
-    let request = try CredentialRequest(arguments, profile: profile, trigger: "env")
-    let reply = try AgentClient(paths: paths).ask(request.message())
-    var pairs = [("VAULT_PROFILE", profile), ("AWS_VAULT", profile)]
-    for (name, tag) in ChildEnvironment.variables {
-      if let value = reply.text(tag) { pairs.append((name, value)) }
-    }
-    if let region = reply.text(.region), OwnRegion.isNew(region) { pairs.append((OwnRegion.mark, region)) }
+    let reply = try AgentClient(paths: paths).ask(try IssueRequest(arguments, profile: profile, trigger: .env))
+    let pairs = reply.variables(of: profile).compactMap { name, value in value.map { (name: name, value: $0.text) } }
     let overriding = ChildEnvironment.removed.union(OwnRegion.present).subtracting(pairs.map(\.0)).filter { getenv($0) != nil }
       .sorted()
     var output = Output()
@@ -47,24 +42,28 @@ enum EnvCommands {
   }
 
   private static func credentials(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let request = try CredentialRequest(arguments, profile: try arguments.profile(), trigger: "credentials")
     var client = AgentClient(paths: paths)
     client.isTyped = false
-    let reply = try client.ask(request.message())
+    let reply = try client.ask(try IssueRequest(arguments, profile: try arguments.profile(), trigger: .credentials))
     var writer = JSONWriter()
     writer.object { writer in
       writer.field("Version", 1)
-      writer.field("AccessKeyId", reply.text(.accessKeyId))
-      writer.field("SecretAccessKey", reply.text(.secretAccessKey))
-      if let token = reply.text(.sessionToken) { writer.field("SessionToken", token) }
-      if let end = reply.text(.expiration) { writer.field("Expiration", end) }
-      if let account = reply.text(.accountId) { writer.field("AccountId", account) }
+      writer.field("AccessKeyId", reply.accessKeyId)
+      writer.field("SecretAccessKey", reply.secretAccessKey?.text)
+      if let token = reply.sessionToken { writer.field("SessionToken", token.text) }
+      if let end = reply.expiration { writer.field("Expiration", end.iso8601) }
+      if let account = reply.accountId { writer.field("AccountId", account) }
     }
     var output = Output()
     output.write(bytes: writer.take())
     output.write("\n")
     output.flush()
   }
+}
+
+extension WireBytes {
+  /// For output. Unlike the bytes, it is not wiped.
+  fileprivate var text: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 }
 
 /// The formats for variables; in each, any value is safe to read back.

@@ -27,9 +27,10 @@ enum ExecCommand {
     guard let profile = arguments.positional.first ?? named, !profile.isEmpty else {
       throw Failure("missing argument: PROFILE", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
-    let request = try CredentialRequest(
-      arguments, profile: profile, trigger: isServed(arguments) ? "server" : "exec")
-    let reply = try AgentClient(paths: paths).ask(request.message())
+    var client = AgentClient(paths: paths)
+    client.commandIndex = arguments.commandIndex
+    let reply = try client.ask(
+      try IssueRequest(arguments, profile: profile, trigger: isServed(arguments) ? .server : .exec))
     let command: [String]
     if let index = arguments.commandIndex {
       command = Array(words[index...])
@@ -45,26 +46,30 @@ enum ExecCommand {
   static func isServed(_ arguments: Arguments) -> Bool { arguments.has("server") || arguments.has("token-file") }
 }
 
-/// A command's request for a profile's credentials.
-struct CredentialRequest {
-  let arguments: Arguments
-  let profile: String
-  let trigger: String
-
+extension IssueRequest {
   /// - Throws: usage, if an option's value is invalid; the agent is not asked then.
-  init(_ arguments: Arguments, profile: String, trigger: String) throws(Failure) {
-    for name in ["duration", "min-remaining"] {
-      guard let text = arguments[name] else { continue }
+  init(_ arguments: Arguments, profile: String, trigger: AuditTrigger) throws(Failure) {
+    func seconds(_ option: String) throws(Failure) -> Int? {
+      guard let text = arguments[option] else { return nil }
       guard let seconds = SessionDuration.seconds(text) else {
-        throw Failure("--\(name): \"\(text)\" is not a duration", hint: "for example 45m, 1h or 3600", exitStatus: .usage)
+        throw Failure("--\(option): \"\(text)\" is not a duration", hint: "for example 45m, 1h or 3600", exitStatus: .usage)
       }
-      if name == "duration", SessionDuration(seconds: seconds, ofKeys: true) == nil {
+      return seconds
+    }
+    self.init()
+    self.profile = profile
+    self.trigger = trigger
+    if let seconds = try seconds("duration") {
+      duration = SessionDuration(seconds: seconds, ofKeys: true)
+      if duration == nil {
         throw Failure(
           "--duration: a session lives 15m to 12h (900 to 43200 seconds), one of access keys themselves to 36h",
           exitStatus: .usage)
       }
     }
-    if let name = arguments["session-name"], RoleSessionName(name) == nil {
+    minimumRemaining = try seconds("min-remaining")
+    sessionName = arguments["session-name"].flatMap { RoleSessionName($0) }
+    if let name = arguments["session-name"], sessionName == nil {
       throw Failure(
         "--session-name: \"\(name)\" is no role session name", hint: "2 to 64 letters, digits or characters of _+=,.@-",
         exitStatus: .usage)
@@ -75,27 +80,12 @@ struct CredentialRequest {
     if arguments.has("no-session"), ExecCommand.isServed(arguments) {
       throw Failure("--no-session: what is served is a session", hint: "leave one of the two out", exitStatus: .usage)
     }
-    self.arguments = arguments
-    self.profile = profile
-    self.trigger = trigger
-  }
-
-  func message(_ kind: MessageKind = .credential) -> MessageWriter {
-    let writer = MessageWriter(kind)
-    writer.add(.profile, profile)
-    writer.add(.trigger, trigger)
-    writer.add(.duration, arguments["duration"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
-    writer.add(.minimumRemaining, arguments["min-remaining"].flatMap { SessionDuration.seconds($0) }.map { String($0) })
-    writer.add(.refresh, if: arguments.has("refresh"))
-    writer.add(.noSession, if: arguments.has("no-session"))
-    writer.add(.server, if: ExecCommand.isServed(arguments))
-    writer.add(.tokenFile, if: arguments.has("token-file"))
-    writer.add(.region, arguments["region"])
-    writer.add(.mfaCode, arguments["mfa-code"])
-    writer.add(.sessionName, arguments["session-name"])
-    writer.add(.reason, arguments["reason"])
-    writer.add(.commandIndex, arguments.commandIndex.map { String($0) })
-    ForwardedEnvironment.add(to: writer)
-    return writer
+    refresh = arguments.has("refresh")
+    noSession = arguments.has("no-session")
+    server = ExecCommand.isServed(arguments)
+    tokenFile = arguments.has("token-file")
+    region = arguments["region"]
+    mfaCode = arguments["mfa-code"].map { WireBytes($0) }
+    reason = arguments["reason"]
   }
 }

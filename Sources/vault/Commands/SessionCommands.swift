@@ -18,37 +18,28 @@ enum SessionCommands {
   ]
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try target(arguments)
-    let writer = MessageWriter(.rotate)
-    writer.add(.profile, profile ?? "*")
-    writer.add(.all, if: profile == nil)
-    writer.add(.trigger, "manual")
-    writer.add(.mfaCode, arguments["mfa-code"])
-    writer.add(.reason, arguments["reason"])
-    ForwardedEnvironment.add(to: writer)
-    let reply = try AgentClient(paths: paths).ask(writer)
-    for line in reply.texts(.item) {
-      let parts = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-      guard parts.count == 3 else { continue }
-      if parts[1].isEmpty {
-        Diagnostics.notice("\(parts[0]): \(parts[2])")
-      } else {
+    let sessions = try AgentClient(paths: paths).ask(
+      try RotateRequest {
+        $0.profile = try target(arguments)
+        $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
+        $0.reason = arguments["reason"]
+      })
+    for one in sessions {
+      if let id = one.sessionId {
         Diagnostics.notice(
-          "\(parts[0]): a new session \(parts[1]), until \(TimeText.local(Timestamp(iso8601: parts[2]), now: SystemClock().now()))"
-        )
+          "\(one.profile): a new session \(id), until \(TimeText.local(one.expiration, now: SystemClock().now()))")
+      } else {
+        Diagnostics.notice("\(one.profile): \(one.fault ?? "?")")
       }
     }
-    if let status = reply.number(.exitStatus), status != 0 {
-      throw Failure("not every session could be renewed", exitStatus: ExitStatus(rawValue: Int32(status)) ?? .unavailable)
+    if let status = sessions.lazy.compactMap(\.exitStatus).first {
+      throw Failure("not every session could be renewed", exitStatus: status)
     }
   }
 
   private static func forget(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let profile = try target(arguments)
-    let writer = MessageWriter(.forget)
-    writer.add(.profile, profile)
-    writer.add(.all, if: profile == nil)
-    let count = try AgentClient(paths: paths).ask(writer).count
+    let count = try AgentClient(paths: paths).ask(ForgetRequest { ($0.profile, $0.all) = (profile, profile == nil) })
     Diagnostics.notice(count == 1 ? "one session forgotten" : "\(count) sessions forgotten")
   }
 
@@ -58,13 +49,4 @@ enum SessionCommands {
     guard profile == nil || !arguments.has("all") else { throw Failure("either a profile or --all", exitStatus: .usage) }
     return profile
   }
-}
-
-extension Message {
-  /// The values of `label TAB value` items.
-  func item(_ label: String) -> String? {
-    texts(.item).first { $0.hasPrefix(label + "\t") }.map { String($0.dropFirst(label.count + 1)) }
-  }
-
-  var count: Int { item("count").flatMap { Int($0) } ?? 0 }
 }

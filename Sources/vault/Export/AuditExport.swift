@@ -73,11 +73,8 @@ enum AuditExport {
     filter.includesIntents = true
     guard filter.until == nil else { return nil }
     do {
-      let writer = MessageWriter(.auditCheckpoint)
-      writer.add(.refresh, "1")
-      ForwardedEnvironment.add(to: writer)
-      if let reply = try AgentClient(paths: paths).askRunning(writer),
-        let head = reply.texts(.item).first.flatMap({ AuditCheckpoint(line: $0) })
+      if let reply = try AgentClient(paths: paths).askRunning(.auditCheckpoint(refresh: true)),
+        let head = reply.line.flatMap({ AuditCheckpoint(line: $0) })
       {
         filter.upTo = head.sequence
         return head

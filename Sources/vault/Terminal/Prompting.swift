@@ -5,50 +5,39 @@ import VaultWire
 
 /// Answers the agent's prompts: asks the user, or reads the answer from where the user said it is.
 enum Prompting {
-  /// The frame that answers a prompt.
+  /// The answer to a prompt.
   ///
   /// - Parameter takesCode: whether `--mfa-code` could be added to the command.
   /// - Throws: refused, if nobody can be asked.
-  static func answer(_ prompt: Message, takesCode: Bool) throws -> WireBuffer {
-    let question = prompt.text(.text) ?? "?"
-    let kind = prompt.text(.promptKind) ?? ""
-    let writer = MessageWriter(.answer)
-    if kind.hasPrefix("passphrase"), let fromDescriptor = try passphraseFromDescriptor() {
-      writer.add(.answer, fromDescriptor)
-      return try writer.frame()
+  static func answer(_ prompt: Prompt, takesCode: Bool) throws -> WireBuffer {
+    let (question, kind) = (prompt.text, prompt.kind)
+    switch kind {
+    case .variables: return variables(prompt.names)
+    case .environment: return environment()
+    case .trust:
+      let answer = WireBuffer()
+      answer.append(try agreesToTrust(prompt) ? "yes" : "no")
+      return answer
+    case .assertion where isatty(0) == 0:
+      return try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input")
+    case .passphrase, .newPassphrase: if let fromDescriptor = try passphraseFromDescriptor() { return fromDescriptor }
+    case .mfaCode, .assertion: break
     }
-    if kind == "variables" {
-      writer.add(.answer, variables(question.split(separator: " ").map(String.init)))
-      return try writer.frame()
-    }
-    if kind == "trust" {
-      writer.add(.answer, try agreesToTrust(prompt, question) ? "yes" : "no")
-      return try writer.frame()
-    }
-    if kind == "environment" {
-      writer.add(.answer, environment())
-      return try writer.frame()
-    }
-    if kind == "assertion", isatty(0) == 0 {
-      writer.add(.answer, try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input"))
-      return try writer.frame()
-    }
-    var answer = Terminal.canAsk ? Terminal.ask(question, echo: kind == "mfa") : Pinentry.ask(question)
+    var answer = Terminal.canAsk ? Terminal.ask(question, echo: kind == .mfaCode) : Pinentry.ask(question)
     // A code with a missing digit is a typing error.
-    for _ in 1..<3 where kind == "mfa" && answer.map({ !isCode($0) }) ?? false {
+    for _ in 1..<3 where kind == .mfaCode && answer.map({ !isCode($0) }) ?? false {
       Diagnostics.notice("an MFA code has six digits")
       answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
     }
     guard let typed = answer else {
       throw Failure("cannot ask, there is no terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
     }
-    if kind == "passphrase-new" {
+    if kind == .newPassphrase {
       guard let again = Terminal.canAsk ? Terminal.ask("Again:", echo: false) : Pinentry.ask("Again:"), again.equals(typed) else {
         throw Failure("the two passphrases differ", hint: "try again", exitStatus: .badData)
       }
     }
-    writer.add(.answer, typed)
-    return try writer.frame()
+    return typed
   }
 
   private static func isCode(_ typed: WireBuffer) -> Bool {
@@ -57,10 +46,9 @@ enum Prompting {
 
   /// Asks whether an endpoint may be sent secrets. A yes is saved in the user's settings, where the agent reads it; the agent
   /// accepts it from nowhere else.
-  private static func agreesToTrust(_ prompt: Message, _ question: String) throws -> Bool {
-    guard let name = prompt.text(.name), let setting = OwnSetting.all.first(where: { $0.name == name }),
-      let value = prompt.text(.setting),
-      setting.isValid(value), Terminal.canAsk, let answer = Terminal.ask(question, echo: true),
+  private static func agreesToTrust(_ prompt: Prompt) throws -> Bool {
+    guard let setting = OwnSetting.all.first(where: { $0.name == prompt.setting }), let value = prompt.value,
+      setting.isValid(value), Terminal.canAsk, let answer = Terminal.ask(prompt.text, echo: true),
       let paths = VaultPaths(environment: { variable($0) })
     else { return false }
     guard ["y", "yes"].contains(answer.withBytes { String(decoding: $0, as: UTF8.self) }.lowercased()) else { return false }
@@ -68,12 +56,12 @@ enum Prompting {
     return true
   }
 
-  private static func hint(_ kind: String, _ takesCode: Bool) -> String {
+  private static func hint(_ kind: PromptKind, _ takesCode: Bool) -> String {
     switch kind {
-    case "mfa" where !takesCode:
+    case .mfaCode where !takesCode:
       "run `vault exec PROFILE -- true` in a terminal, whose session counts here too; or install pinentry, by which a desktop asks"
-    case "mfa": "give the code with --mfa-code"
-    case "assertion": "give the assertion on standard input, or set saml_process"
+    case .mfaCode: "give the code with --mfa-code"
+    case .assertion: "give the assertion on standard input, or set saml_process"
     default: "run it at a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"
     }
   }

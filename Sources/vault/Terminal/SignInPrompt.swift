@@ -5,19 +5,18 @@ import VaultWire
 
 /// Shows a user where to sign in: the address, the code, a QR code on a terminal, and the page itself in a browser.
 enum SignInPrompt {
-  static func show(_ page: Message, opensBrowser: Bool) {
-    let url = page.text(.text) ?? ""
+  static func show(_ page: Page, opensBrowser: Bool) {
     // The browser's command line can be read by every user of the machine.
-    let isOpen = opensBrowser && Browser.isThere && Browser.open(page.text(.endpoint) ?? url)
+    let isOpen = opensBrowser && Browser.isThere && Browser.open(page.address ?? page.url)
     if isOpen {
       Diagnostics.notice("your browser has opened to sign you in; if it has not, go to")
     } else {
       Diagnostics.notice("to sign in, go to")
     }
-    Diagnostics.write("\n    \(safeText(url))\n\n")
-    if let code = page.text(.name) { Diagnostics.notice("and compare this code:  \(code)") }
+    Diagnostics.write("\n    \(safeText(page.url))\n\n")
+    if let code = page.code { Diagnostics.notice("and compare this code:  \(code)") }
     // For use with a phone; the browser's own redirect ends at this machine.
-    if !isOpen, page.text(.name) != nil, isatty(2) == 1 { Diagnostics.write(drawn(page.texts(.item))) }
+    if !isOpen, page.code != nil, isatty(2) == 1 { Diagnostics.write(drawn(page.rows)) }
   }
 
   /// Two rows of the QR code per line of text, with the margin that ISO/IEC 18004 requires.

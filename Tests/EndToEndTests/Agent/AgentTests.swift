@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import TestSupport
 import Testing
+import VaultModel
 import VaultWire
 
 /// The agent's life, and how it is shared.
@@ -110,14 +111,12 @@ import VaultWire
     let vault = TestVault()
     try await vault.mustRun("agent", "start")
     let channel = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
-    let writer = MessageWriter(.credential, version: version)
-    writer.add(.profile, "app-dev")
-    try channel.send(try writer.frame())
+    try channel.send(try IssueRequest { $0.profile = "app-dev" }.frame(from: ClientContext(), version: version))
     let reply = try #require(try channel.receive())
     #expect(reply.kind == .failure)
-    #expect(reply.text(.message)?.contains(version > protocolVersion ? "newer than the agent" : "older than the agent") == true)
+    #expect(Failure(reply).message.contains(version > protocolVersion ? "newer than the agent" : "older than the agent"))
     let stop = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
-    try stop.send(try MessageWriter(.stop, version: version).frame())
+    try stop.send(try SimpleRequest.stop.frame(from: ClientContext(), version: version))
     #expect(try stop.receive()?.kind == .done)
   }
 

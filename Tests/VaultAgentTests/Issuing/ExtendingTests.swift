@@ -51,7 +51,7 @@ import VaultSecrets
       ("A new identity source", #"instanceCredentials|Ec2InstanceMetadata"|\bInstanceMetadata\b"#),
       ("A new export format", #"\bExportCEF\b"#),
       ("A new audit field", #"\bsubjectVersion\b"#),
-      ("A new command", #"\bConsoleCommand\b|case console = |case \.console:|func console\("#),
+      ("A new command", #"\bConsoleCommand\b|\bConsoleRequest\b|\bconsole = \d"#),
     ])
   func lists(heading: String, example: String) throws {
     let page = try Repository.text("docs/extending.md")

@@ -1,5 +1,6 @@
 import Testing
 import VaultModel
+import VaultWire
 
 @testable import VaultAgent
 
@@ -13,7 +14,7 @@ import VaultModel
     }
     write("one")
     _ = try await stage.catalog.importFiles(
-      ImportRequest(config: stage.folder.file("config"), credentials: nil, home: nil, once: false), requester: AgentStage.me,
+      ImportRequest { $0.config = stage.folder.file("config") }, requester: AgentStage.me,
       prompter: NonInteractivePrompter())
     let before = try await stage.plan("file")
     write("another")

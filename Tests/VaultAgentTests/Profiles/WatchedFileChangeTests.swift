@@ -9,6 +9,7 @@ import VaultSecrets
 
 @testable import VaultAgent
 @testable import VaultStore
+import VaultWire
 
 extension VaultStore {
   /// Rows that this store's connection has written so far.
@@ -36,8 +37,10 @@ extension VaultStore {
         defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), clock: stage.clock)
       reader = try VaultReader(path: stage.folder.file("vault.db"), isBrief: false)
       write(config, credentials)
-      let request = ImportRequest(
-        config: stage.folder.file("config"), credentials: stage.folder.file("credentials"), home: "/home/alice", once: false)
+      let request = ImportRequest {
+        ($0.config, $0.credentials) = (stage.folder.file("config"), stage.folder.file("credentials"))
+        $0.home = "/home/alice"
+      }
       _ = try await catalog.importFiles(request, requester: StoreStage.me, prompter: NonInteractivePrompter())
     }
 

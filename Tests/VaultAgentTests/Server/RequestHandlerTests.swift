@@ -36,9 +36,8 @@ import VaultWire
   }
 
   /// What the agent answers.
-  private static func answer(_ path: String, _ writer: consuming MessageWriter) async throws -> Message {
-    let frame = try writer.frame()
-    return try await onOwnThread {
+  private static func answer(_ path: String, _ frame: WireBuffer) async throws -> Message {
+    try await onOwnThread {
       let channel = try #require(Channel.connect(to: path))
       try channel.send(frame)
       while true {
@@ -48,31 +47,28 @@ import VaultWire
     }
   }
 
-  private static func request(_ profile: String, version: UInt16 = protocolVersion) -> MessageWriter {
-    let writer = MessageWriter(.credential, version: version)
-    writer.add(.profile, profile)
-    writer.add(.trigger, "exec")
-    return writer
+  private static func request(_ profile: String, version: UInt16 = protocolVersion) throws -> WireBuffer {
+    try IssueRequest { ($0.profile, $0.trigger) = (profile, .exec) }.frame(from: ClientContext(), version: version)
   }
 
   @Test("an error is answered with its own message and exit status, and a credential with the credential")
   func answers() async throws {
     let stage = try await AgentStage()
     try await Self.serving(stage) { path in
-      let issued = try await Self.answer(path, Self.request("app"))
-      #expect(issued.kind == .issued)
-      #expect(issued.text(.accessKeyId) == "ASIAIOSFODNN7EXAMPL1")
-      let unknown = Failure(try await Self.answer(path, Self.request("nothing")))
+      let issued = try await Self.answer(path, try Self.request("app"))
+      #expect(issued.kind == .done)
+      #expect(try (issued.value() as IssuedReply).accessKeyId == "ASIAIOSFODNN7EXAMPL1")
+      let unknown = Failure(try await Self.answer(path, try Self.request("nothing")))
       let expected = AgentError.unknownProfile(name: "nothing", suggestion: nil, count: 2)
       #expect(unknown.exitStatus == expected.exitStatus)
       #expect(unknown.message == expected.message)
-      let other = Failure(try await Self.answer(path, Self.request("app", version: protocolVersion + 1)))
+      let other = Failure(try await Self.answer(path, try Self.request("app", version: protocolVersion + 1)))
       #expect(other.exitStatus == AgentError.otherVersion(client: 0, agent: 0).exitStatus)
       stage.aws.fail(always: .refused("AccessDenied"))
       stage.clock.advance(seconds: 3_601)
-      #expect(Failure(try await Self.answer(path, Self.request("app"))).exitStatus == .refused)
+      #expect(Failure(try await Self.answer(path, try Self.request("app"))).exitStatus == .refused)
       stage.aws.fail(always: .unreachable)
-      #expect(Failure(try await Self.answer(path, Self.request("app"))).exitStatus == .unavailable)
+      #expect(Failure(try await Self.answer(path, try Self.request("app"))).exitStatus == .unavailable)
     }
   }
 
@@ -92,7 +88,7 @@ import VaultWire
         return poll(&end, 1, 60_000) == 1 ? read(descriptor, &byte, 1) : -1
       }
       #expect(end == 0)
-      #expect(try await Self.answer(path, Self.request("app")).kind == .issued)
+      #expect(try await Self.answer(path, try Self.request("app")).kind == .done)
     }
   }
 }

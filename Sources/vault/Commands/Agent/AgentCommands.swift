@@ -19,16 +19,14 @@ enum AgentCommands {
       try arguments.none()
       // Only an agent that answers counts. The socket of a killed agent accepts connections for a moment longer.
       let client = AgentClient(paths: paths)
-      if let answer = try? client.askRunning(MessageWriter(.status)), answer.kind == .done {
-        return Diagnostics.notice("the agent runs already")
-      }
-      _ = try client.ask(MessageWriter(.status))
+      if (try? client.askRunning(.status)) != nil { return Diagnostics.notice("the agent runs already") }
+      _ = try client.ask(.status)
       Diagnostics.notice("the agent runs")
     },
     Command("agent stop", "", "stop the agent after finishing current requests") { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
-      guard try AgentClient(paths: paths).askRunning(MessageWriter(.stop)) != nil else {
+      guard try AgentClient(paths: paths).askRunning(.stop) != nil else {
         return Diagnostics.notice("no agent runs")
       }
       try waitForEnd(of: agent, paths)
@@ -60,29 +58,36 @@ enum AgentCommands {
   private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
-    let reply = try AgentClient(paths: paths).askRunning(MessageWriter(.status))
+    let status = try AgentClient(paths: paths).askRunning(.status)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
       writer.object { writer in
-        writer.field("running", reply != nil)
-        for name in [
-          "version", "protocol", "pid", "started", "vault", "memory", "unlocked", "locks", "audit_journald", "audit_syslog",
-        ] {
-          guard let value = reply?.item(name) else { continue }
-          switch name {
-          case "pid", "protocol": writer.field(name, Int(value))
-          case "unlocked": writer.field(name, value == "yes")
-          case "audit_journald": writer.field("auditJournald", value)
-          case "audit_syslog": writer.field("auditSyslog", value)
-          default: writer.field(name, value)
-          }
+        writer.field("running", status != nil)
+        guard let status else { return }
+        writer.field("version", status.version)
+        writer.field("protocol", status.protocolVersion)
+        writer.field("pid", status.pid)
+        writer.field("started", status.started.iso8601)
+        writer.field("vault", status.vaultId)
+        writer.field("memory", status.memory)
+        writer.field("unlocked", status.isUnlocked)
+        if let locks = status.locks { writer.field("locks", locks) }
+        for exporter in status.exporters {
+          writer.field("audit" + exporter.name.prefix(1).uppercased() + exporter.name.dropFirst(), exporter.state)
         }
       }
       output.write(bytes: writer.take())
       output.write("\n")
-    } else if let reply {
-      for line in reply.texts(.item) { output.line(safeText(line.replacing("\t", with: ": "))) }
+    } else if let status {
+      let lines: [(String, String?)] = [
+        ("version", status.version), ("protocol", "\(status.protocolVersion)"), ("pid", "\(status.pid)"),
+        ("started", status.started.iso8601), ("vault", status.vaultId), ("memory", status.memory),
+        ("unlocked", status.isUnlocked ? "yes" : "no"), ("locks", status.locks),
+      ]
+      for (name, value) in lines + status.exporters.map({ ("audit_\($0.name)", $0.state) }) {
+        if let value { output.line("\(name): \(safeText(value))") }
+      }
     } else {
       output.line("no agent runs; the next command that needs one starts it")
     }

@@ -36,9 +36,7 @@ enum ConfigCommand {
       try write(name, words.count == 2 ? words[1] : nil, paths)
     }
     // A running agent logs the change and applies it; otherwise the next agent does so when it starts.
-    let writer = MessageWriter(.settings)
-    ForwardedEnvironment.add(to: writer)
-    let isTold = try AgentClient(paths: paths).askRunning(writer) != nil
+    let isTold = try AgentClient(paths: paths).askRunning(.settings) != nil
     if !setting.isLive, isTold {
       Diagnostics.notice("the agent reads it when it starts: `vault agent stop` ends the one that runs")
     }

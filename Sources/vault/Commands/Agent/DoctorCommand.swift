@@ -76,10 +76,10 @@ enum DoctorCommand {
   /// if the agent is yet to be started.
   private static func memory(_ paths: VaultPaths, asks: Bool) -> Finding {
     let remedy = "ulimit -l 8192, or LimitMEMLOCK= in systemd; then `vault agent stop`"
-    if asks, let state = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("memory") {
-      return state == "locked"
+    if asks, let status = try? AgentClient(paths: paths).askRunning(.status) {
+      return status.memoryFault == nil
         ? .good("secrets are kept out of the swap file")
-        : .bad("the agent's memory is \(state), so that secrets could be swapped out", remedy: remedy)
+        : .bad("the agent's memory is \(status.memory), so that secrets could be swapped out", remedy: remedy)
     }
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0 else {
@@ -136,10 +136,9 @@ enum DoctorCommand {
 
   private static func agent(_ paths: VaultPaths) -> Finding {
     do {
-      let writer = MessageWriter(.auditCheckpoint)
-      ForwardedEnvironment.add(to: writer)
-      let reply = try AgentClient(paths: paths).ask(writer)
-      if let fault = reply.text(.text) { return .bad("the audit log: \(fault)", remedy: "vault audit verify") }
+      if let fault = try AgentClient(paths: paths).ask(.auditCheckpoint(refresh: false)).fault {
+        return .bad("the audit log: \(fault)", remedy: "vault audit verify")
+      }
       return .good("the agent answers, the vault is open, and the key store knows the log's head")
     } catch {
       return bad(error)
@@ -148,7 +147,7 @@ enum DoctorCommand {
 
   /// When the vault will lock automatically.
   private static func locking(_ paths: VaultPaths) -> [Finding] {
-    guard let next = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("locks") else { return [] }
+    guard let next = try? AgentClient(paths: paths).askRunning(.status)?.locks else { return [] }
     return [.good("the vault will be locked at \(next)")]
   }
 

@@ -41,7 +41,7 @@ enum StatusCommand {
       output.line(safeText(profile) + (isServed ? ", served: always fresh" : ", " + left(end, now)))
     }
     // A prompt or a program does not ask the agent; a user may want to know this too.
-    if format == "table", let next = try? AgentClient(paths: paths).askRunning(MessageWriter(.status))?.item("locks") {
+    if format == "table", let next = try? AgentClient(paths: paths).askRunning(.status)?.locks {
       output.line("the vault will be locked at " + safeText(next))
     }
     output.flush()

@@ -8,14 +8,12 @@ enum VaultCommands {
   static let all = [
     Command("lock", "", "lock the vault: nothing is served until `vault unlock`") { arguments, paths in
       try arguments.none()
-      _ = try AgentClient(paths: paths).ask(MessageWriter(.lock))
+      _ = try AgentClient(paths: paths).ask(.lock)
       Diagnostics.notice("locked")
     },
     Command("unlock", "", "unlock the vault") { arguments, paths in
       try arguments.none()
-      let writer = MessageWriter(.unlock)
-      ForwardedEnvironment.add(to: writer)
-      _ = try AgentClient(paths: paths).ask(writer)
+      _ = try AgentClient(paths: paths).ask(.unlock)
       Diagnostics.notice("unlocked")
     },
     Command(
@@ -23,45 +21,42 @@ enum VaultCommands {
       run: status),
     Command("master-key rotate", "", "create a new key and encrypt everything with it") { arguments, paths in
       try arguments.none()
-      let writer = MessageWriter(.keyRotate)
-      ForwardedEnvironment.add(to: writer)
-      let reply = try AgentClient(paths: paths).ask(writer)
-      Diagnostics.notice("the master key is now \(reply.text(.name) ?? "?"); \(reply.count) secrets were sealed anew")
+      let reply = try AgentClient(paths: paths).ask(.keyRotate)
+      Diagnostics.notice("the master key is now \(reply.keyId); \(reply.count) secrets were sealed anew")
     },
     Command(
       "master-key backup", "FILE", "write a copy of the key to a new file, encrypted with a passphrase",
       options: [passphraseFile],
       run: { arguments, paths in
-        let (reply, file) = try askAboutFile(.keyBackup, arguments, paths)
+        let (reply, file) = try copyKey(arguments, paths, restore: false)
         Diagnostics.notice(
-          "key \(reply.text(.name) ?? "?") is in \(file); keep it apart from this machine, and the passphrase apart from it")
+          "key \(reply.keyId) is in \(file); keep it apart from this machine, and the passphrase apart from it")
       }),
     Command(
       "master-key restore", "FILE", "restore the key from a backup into a key store that has lost it", options: [passphraseFile],
       run: { arguments, paths in
-        let (reply, _) = try askAboutFile(.keyRestore, arguments, paths)
-        Diagnostics.notice("key \(reply.text(.name) ?? "?") is in the key store again")
-        if let text = reply.text(.text) { Diagnostics.notice(text) }
+        let (reply, _) = try copyKey(arguments, paths, restore: true)
+        Diagnostics.notice("key \(reply.keyId) is in the key store again")
+        if let notice = reply.notice { Diagnostics.notice(notice) }
       }),
   ]
 
   private static let passphraseFile = OptionSpec(
     "passphrase-file", value: "PATH", "a file that contains the backup's passphrase (default: you are asked)")
 
-  private static func askAboutFile(_ kind: MessageKind, _ arguments: Arguments, _ paths: VaultPaths) throws -> (
-    reply: Message, file: String
+  private static func copyKey(_ arguments: Arguments, _ paths: VaultPaths, restore: Bool) throws -> (
+    reply: KeyCopy, file: String
   ) {
     guard let word = arguments.positional.first, arguments.positional.count == 1 else {
       throw Failure(
-        "missing argument: FILE", hint: "vault \(kind == .keyBackup ? "master-key backup" : "master-key restore") FILE",
-        exitStatus: .usage)
+        "missing argument: FILE", hint: "vault master-key \(restore ? "restore" : "backup") FILE", exitStatus: .usage)
     }
-    let file = try kind == .keyBackup ? absolutePath(word) : existingPath(word)
-    let writer = MessageWriter(kind)
-    writer.add(.name, file)
-    if let passphrase = arguments["passphrase-file"] { writer.add(.text, try absolutePath(passphrase)) }
-    ForwardedEnvironment.add(to: writer)
-    return (try AgentClient(paths: paths).ask(writer), file)
+    let request = try KeyCopyRequest {
+      $0.file = try restore ? existingPath(word) : absolutePath(word)
+      $0.passphraseFile = try arguments["passphrase-file"].map(absolutePath)
+      $0.restore = restore
+    }
+    return (try AgentClient(paths: paths).ask(request), request.file)
   }
 
   private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -35,9 +35,7 @@ enum AuditCommands {
       run: key),
     Command("audit accept", "", "accept an audit log restored from a backup (recorded in the log)") { arguments, paths in
       try arguments.none()
-      let writer = MessageWriter(.auditAccept)
-      ForwardedEnvironment.add(to: writer)
-      _ = try AgentClient(paths: paths).ask(writer)
+      _ = try AgentClient(paths: paths).ask(.auditAccept)
       Diagnostics.notice("the log goes on from here, and says so")
     },
     Command(
@@ -100,11 +98,9 @@ enum AuditCommands {
     var notCompared: String? = isOffline ? "--offline" : nil
     if !isOffline {
       do {
-        let writer = MessageWriter(.auditCheckpoint)
-        ForwardedEnvironment.add(to: writer)
-        let reply = try AgentClient(paths: paths).ask(writer)
-        verification.anchoredCheckpoint = reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
-        agentsFault = reply.text(.text)
+        let reply = try AgentClient(paths: paths).ask(.auditCheckpoint(refresh: false))
+        verification.anchoredCheckpoint = reply.line.flatMap { AuditCheckpoint(line: $0) }
+        agentsFault = reply.fault
       } catch let failure as Failure {
         notCompared = failure.message
       }
@@ -182,14 +178,10 @@ enum AuditCommands {
       }
       return try say(hex(key))
     }
-    let writer = MessageWriter(.auditKey)
-    ForwardedEnvironment.add(to: writer)
-    let reply = try AgentClient(paths: paths).ask(writer)
-    guard let sequence = reply.texts(.item).first, let key = reply.withBytes(.answer, { hex(Array($0)) }) else {
-      throw Failure("unexpected answer from the agent", exitStatus: .software)
-    }
-    try say("vault-audit-key-1 \(sequence) \(key)")
-    Diagnostics.notice("keep this away from this machine: it proves rows from \(sequence) on, and the vault does not keep it")
+    let reply = try AgentClient(paths: paths).ask(.auditKey)
+    try say("vault-audit-key-1 \(reply.sequence) \(reply.key.withBytes { hex(Array($0)) })")
+    Diagnostics.notice(
+      "keep this away from this machine: it proves rows from \(reply.sequence) on, and the vault does not keep it")
   }
 
   private static func archive(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -207,15 +199,11 @@ enum AuditCommands {
       // Named by its first row, so that a repeated attempt finds the file of an interrupted one.
       let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
       let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
-      let writer = MessageWriter(.auditArchive)
-      writer.add(.name, file)
-      writer.add(.text, String(before.milliseconds))
-      ForwardedEnvironment.add(to: writer)
-      let reply = try AgentClient(paths: paths).ask(writer)
-      try say("rows \(reply.item("first") ?? "?") to \(reply.item("last") ?? "?") are in \(file)")
-      guard let left = reply.item("left"), left != "0" else { return }
+      let reply = try AgentClient(paths: paths).ask(ArchiveRequest { ($0.file, $0.before) = (file, before) })
+      try say("rows \(reply.first) to \(reply.last) are in \(file)")
+      guard reply.left != 0 else { return }
       guard arguments["to"] == nil else {
-        return Diagnostics.notice("the file is as large as one may be: \(left) more rows are for another")
+        return Diagnostics.notice("the file is as large as one may be: \(reply.left) more rows are for another")
       }
     }
   }

@@ -28,10 +28,8 @@ enum ReportCommands {
   static func reader(_ paths: VaultPaths, following: Bool = true) throws -> VaultReader {
     let reader = try VaultReader(path: paths.database)
     guard following, try reader.watchedFilesChanged() else { return reader }
-    let writer = MessageWriter(.refresh)
-    ForwardedEnvironment.add(to: writer)
     do {
-      _ = try AgentClient(paths: paths).ask(writer)
+      _ = try AgentClient(paths: paths).ask(.refresh)
     } catch {
       // The report still shows the vault's previous state.
       Diagnostics.notice("a followed file has changed and cannot be taken in: \(Failure(error).message)")

@@ -68,15 +68,15 @@ enum ShipCommand {
   /// A checkpoint that the agent signs now; requesting it also gives every row its MAC. Without a user at the terminal, nothing is
   /// asked.
   private static func newestCheckpoint(_ paths: VaultPaths) -> AuditCheckpoint? {
-    let writer = MessageWriter(.auditCheckpoint)
-    // Not the key store's checkpoint, which is up to ten seconds old.
-    writer.add(.refresh, "1")
-    ForwardedEnvironment.add(to: writer)
     do {
       let client = AgentClient(paths: paths)
-      guard let reply = try isatty(2) == 1 ? client.ask(writer) : client.askRunning(writer) else { return nil }
-      if let fault = reply.text(.text) { Diagnostics.notice("the agent finds the log wrong: \(fault)") }
-      return reply.texts(.item).first.flatMap { AuditCheckpoint(line: $0) }
+      // Not the key store's checkpoint, which is up to ten seconds old.
+      guard
+        let reply = try isatty(2) == 1
+          ? client.ask(.auditCheckpoint(refresh: true)) : client.askRunning(.auditCheckpoint(refresh: true))
+      else { return nil }
+      if let fault = reply.fault { Diagnostics.notice("the agent finds the log wrong: \(fault)") }
+      return reply.line.flatMap { AuditCheckpoint(line: $0) }
     } catch {
       Diagnostics.notice("the newest head is not signed: \(Failure(error).message)")
       return nil

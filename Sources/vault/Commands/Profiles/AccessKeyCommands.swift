@@ -23,22 +23,14 @@ enum AccessKeyCommands {
         OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
     Command("access-key remove", "NAME", "remove an access key from the vault") { arguments, paths in
-      let writer = MessageWriter(.removeAccessKey)
-      writer.add(.name, try arguments.required("NAME"))
-      _ = try AgentClient(paths: paths).ask(writer)
+      _ = try AgentClient(paths: paths).ask(.removeAccessKey(try arguments.required("NAME")))
       Diagnostics.notice("removed")
     },
   ]
 
   private static func add(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let name = try arguments.required("NAME")
-    let id: WireBuffer
-    if let text = arguments["access-key-id"] {
-      id = WireBuffer()
-      id.append(text)
-    } else {
-      id = try ask("Access key id:", echo: true)
-    }
+    let id = try arguments["access-key-id"].map { WireBytes($0) } ?? WireBytes(ask("Access key id:", echo: true))
     guard id.withBytes({ AccessKeyForm.isId($0) }) else {
       throw Failure(
         "that is no access key id", hint: "it has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE",
@@ -56,28 +48,24 @@ enum AccessKeyCommands {
       }
       device = try ask("Secret key of the MFA device:", echo: false)
     }
-    let writer = MessageWriter(.addAccessKey)
-    writer.add(.name, name)
-    writer.add(.accessKeyId, id)
-    writer.add(.secretAccessKey, secret)
-    writer.add(.mfaSerial, arguments["mfa-serial"])
-    if let device { writer.add(.mfaSecret, device) }
-    writer.add(.replace, if: arguments.has("replace"))
-    _ = try AgentClient(paths: paths).ask(writer)
+    _ = try AgentClient(paths: paths).ask(
+      AddAccessKeyRequest {
+        $0.name = name
+        $0.accessKeyId = id.withBytes { String(decoding: $0, as: UTF8.self) }
+        ($0.secretAccessKey, $0.mfaSecret) = (WireBytes(secret), device.map { WireBytes($0) })
+        ($0.mfaSerial, $0.replace) = (arguments["mfa-serial"], arguments.has("replace"))
+      })
     Diagnostics.notice("the access key \(name) is sealed in the vault")
   }
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let name = try arguments.required("NAME")
-    let writer = MessageWriter(.rotateAccessKey)
-    writer.add(.name, name)
-    writer.add(.profile, name)
-    writer.add(.trigger, "manual")
-    writer.add(.mfaCode, arguments["mfa-code"])
-    writer.add(.reason, arguments["reason"])
-    ForwardedEnvironment.add(to: writer)
-    let reply = try AgentClient(paths: paths).ask(writer)
-    Diagnostics.notice("\(name) has the new key \(reply.item("new") ?? "?"); \(reply.item("old") ?? "the old one") is deleted")
+    let reply = try AgentClient(paths: paths).ask(
+      RotateAccessKeyRequest {
+        ($0.name, $0.reason) = (name, arguments["reason"])
+        $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
+      })
+    Diagnostics.notice("\(name) has the new key \(reply.new); \(reply.old) is deleted")
   }
 
   /// Reads from the terminal if standard input is one, otherwise the next line of standard input.

@@ -26,30 +26,24 @@ enum DiscoverCommand {
     let format = try arguments["format"].map { try ReportFormat($0, allowed: [.table, .json, .csv]) }
     var choices: [Choice] = []
     let isSAML = arguments.has("saml") || arguments.has("saml-process")
-    let writer = MessageWriter(isSAML ? .samlRoles : .discover)
-    writer.add(.text, arguments["saml-process"])
-    writer.add(.name, try arguments.single("SSO-SESSION", required: false))
-    writer.add(.flow, LoginCommands.flow(arguments))
-    ForwardedEnvironment.add(to: writer)
+    let name = try arguments.single("SSO-SESSION", required: false)
     var client = AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser"))
-    client.onEntry = { entry in
-      if isSAML, let arn = entry.texts(.item).first, let provider = entry.text(.text) {
-        let account = entry.text(.accountId) ?? ""
-        choices.append(
-          Choice(
-            account: account, accountName: "", email: "",
-            role: String(arn[arn.index(after: arn.lastIndex(of: "/") ?? arn.startIndex)...]),
-            saml: (arn, provider)))
-        return
-      }
-      for role in entry.texts(.item) {
-        choices.append(
-          Choice(
-            account: entry.text(.accountId) ?? "", accountName: entry.text(.accountName) ?? "", email: entry.text(.email) ?? "",
-            role: role))
+    client.onEntry = { message in
+      let entry: AccountEntry = try message.value()
+      for role in entry.roles {
+        choices.append(Choice(account: entry.id, accountName: entry.name ?? "", email: entry.email ?? "", role: role))
       }
     }
-    let reply = try client.ask(writer)
+    var place: DiscoveredPlace?
+    if isSAML {
+      choices = try client.ask(SAMLRolesRequest { $0.command = arguments["saml-process"] }).map { found in
+        let name = found.role[found.role.index(after: found.role.lastIndex(of: "/") ?? found.role.startIndex)...]
+        return Choice(
+          account: found.account, accountName: "", email: "", role: String(name), saml: (found.role, found.provider))
+      }
+    } else {
+      place = try client.ask(DiscoverRequest { ($0.name, $0.flow) = (name, LoginCommands.flow(arguments)) })
+    }
     choices.sort { ($0.accountName, $0.account, $0.role) < ($1.accountName, $1.account, $1.role) }
     template.name(&choices)
     let accounts = Set(choices.map(\.account)).count
@@ -58,7 +52,7 @@ enum DiscoverCommand {
     )
     if let format { return show(choices, format) }
     let chosen = try choose(choices, arguments)
-    try make(chosen, reply, arguments, paths)
+    try make(chosen, of: place, arguments, paths)
   }
 
   private static func show(_ choices: [Choice], _ format: ReportFormat) {
@@ -106,33 +100,32 @@ enum DiscoverCommand {
     return indices.map { choices[$0] }
   }
 
-  private static func make(_ choices: [Choice], _ reply: Message, _ arguments: Arguments, _ paths: VaultPaths) throws {
+  private static func make(_ choices: [Choice], of place: DiscoveredPlace?, _ arguments: Arguments, _ paths: VaultPaths) throws {
     let known = Set(try VaultReader(path: paths.database).profileNames())
-    let name = reply.text(.name) ?? ""
-    let isSession = reply.item("session") == "yes"
     func settings(of choice: Choice) -> [String] {
       if let saml = choice.saml {
         return ["role_arn=\(saml.role)", "saml_provider_arn=\(saml.provider)"]
           + (arguments["saml-process"].map { ["saml_process=\($0)"] } ?? [])
           + (arguments["region"].map { ["region=\($0)"] } ?? [])
       }
-      let region = reply.text(.region) ?? ""
-      return (isSession ? ["sso_session=\(name)"] : ["sso_start_url=\(reply.item("startUrl") ?? "")", "sso_region=\(region)"])
-        + ["sso_account_id=\(choice.account)", "sso_role_name=\(choice.role)", "region=\(arguments["region"] ?? region)"]
+      guard let place else { return [] }
+      return
+        (place.isSession
+        ? ["sso_session=\(place.name)"] : ["sso_start_url=\(place.startURL)", "sso_region=\(place.region)"])
+        + ["sso_account_id=\(choice.account)", "sso_role_name=\(choice.role)", "region=\(arguments["region"] ?? place.region)"]
     }
     let new = choices.filter { !known.contains($0.profile) }
     var rest = new[...]
     while !rest.isEmpty {
-      let writer = MessageWriter(.putProfile)
+      var changes: [ProfileChange] = []
       var length = 0
       while let choice = rest.first, length < Self.batch {
-        let lines = settings(of: choice)
-        writer.add(.profile, choice.profile)
-        for line in lines { writer.add(.setting, line) }
-        length += lines.reduce(choice.profile.utf8.count + 64) { $0 + $1.utf8.count }
+        let change = ProfileChange { ($0.name, $0.set) = (choice.profile, settings(of: choice)) }
+        changes.append(change)
+        length += change.set.reduce(change.name.utf8.count + 64) { $0 + $1.utf8.count }
         rest.removeFirst()
       }
-      _ = try AgentClient(paths: paths).ask(writer)
+      _ = try AgentClient(paths: paths).ask(.putProfiles(changes))
     }
     let made = new.count
     let left = choices.count - made

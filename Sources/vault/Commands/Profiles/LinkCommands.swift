@@ -117,12 +117,8 @@ enum LinkCommands {
   ///
   /// - Returns: the region of each linked profile, empty if it has none.
   private static func log(_ names: [String], in file: EditedFile, isLinked: Bool, _ paths: VaultPaths) throws -> [String] {
-    let writer = MessageWriter(.linkProfiles)
-    for name in names { writer.add(.item, name) }
-    writer.add(.configFile, try absolutePath(file.path))
-    if !isLinked { writer.add(.unset, "1") }
-    ForwardedEnvironment.add(to: writer)
-    return try AgentClient(paths: paths).ask(writer).texts(.region)
+    let request = try LinkProfilesRequest { ($0.file, $0.names, $0.unlink) = (try absolutePath(file.path), names, !isLinked) }
+    return try AgentClient(paths: paths).ask(request)
   }
 
   // MARK: the credentials file
@@ -143,13 +139,8 @@ enum LinkCommands {
         exitStatus: .badData)
     }
     let file = try credentialsFile()
-    let writer = MessageWriter(.linkFile)
-    writer.add(.profile, profile)
-    writer.add(.name, section)
-    writer.add(.credentialsFile, file)
-    writer.add(.trigger, AuditTrigger.credentials.rawValue)
-    ForwardedEnvironment.add(to: writer)
-    _ = try AgentClient(paths: paths).ask(writer)
+    _ = try AgentClient(paths: paths).ask(
+      LinkFileRequest { ($0.profile, $0.section, $0.file) = (profile, section, file) })
     Diagnostics.notice("\(profile): [\(section)] in \(file), as long as the agent runs and the vault is unlocked")
   }
 
@@ -157,11 +148,7 @@ enum LinkCommands {
     let file = try credentialsFile()
     var removed: [String] = []
     for name in names.isEmpty ? [nil] : names.map({ Optional($0) }) {
-      let writer = MessageWriter(.unlinkFile)
-      writer.add(.credentialsFile, file)
-      writer.add(.profile, name)
-      let reply = try AgentClient(paths: paths).ask(writer)
-      let sections = reply.texts(.text)
+      let sections = try AgentClient(paths: paths).ask(UnlinkFileRequest { ($0.file, $0.name) = (file, name) })
       if sections.isEmpty, let name {
         throw Failure(
           "\(file) has no link \"\(name)\"", hint: "`vault unlink --credentials-file` takes out all of them", exitStatus: .noInput

@@ -32,36 +32,32 @@ enum LoginCommands {
     for name in ["all", "template", "region", "format", "saml", "saml-process"] where arguments.has(name) {
       throw Failure("--\(name) goes with --discover", exitStatus: .usage)
     }
-    let writer = MessageWriter(.login)
-    writer.add(.name, try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile)
-    writer.add(.flow, flow(arguments))
-    writer.add(.share, if: arguments.has("share-token"))
-    writer.add(.adopt, if: arguments.has("adopt"))
-    writer.add(.homeDirectory, variable("HOME"))
-    ForwardedEnvironment.add(to: writer)
-    let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(writer)
-    let until = Timestamp(iso8601: reply.text(.expiration) ?? "").map { TimeText.local($0, now: SystemClock().now()) } ?? "?"
-    let how = reply.item("renewable") == nil ? "until \(until)" : "renewed automatically while IAM Identity Center allows it"
-    Diagnostics.notice("signed in to \(reply.text(.name) ?? "?"), \(how)")
+    let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(
+      try LoginRequest {
+        $0.name = try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile
+        ($0.flow, $0.share, $0.adopt) = (flow(arguments), arguments.has("share-token"), arguments.has("adopt"))
+        $0.home = variable("HOME")
+      })
+    let how =
+      reply.isRenewable
+      ? "renewed automatically while IAM Identity Center allows it"
+      : "until \(TimeText.local(reply.expiration, now: SystemClock().now()))"
+    Diagnostics.notice("signed in to \(reply.name), \(how)")
   }
 
   /// The browser of this machine, if there is one that can reach its loopback.
-  static func flow(_ arguments: Arguments) -> String {
-    if arguments.has("device") { return "device" }
+  static func flow(_ arguments: Arguments) -> SignInFlow {
+    if arguments.has("device") { return .device }
     // The user is at another machine, whose browser cannot reach this machine's loopback.
-    if variable("SSH_CONNECTION") != nil { return "device" }
-    if arguments.has("no-browser") { return "browser" }
-    return Browser.isThere ? "browser" : "device"
+    if variable("SSH_CONNECTION") != nil { return .device }
+    if arguments.has("no-browser") { return .browser }
+    return Browser.isThere ? .browser : .device
   }
 
   private static func logout(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let name = try arguments.single("SSO-SESSION", required: false)
     guard name == nil || !arguments.has("all") else { throw Failure("either a name or --all", exitStatus: .usage) }
-    let writer = MessageWriter(.logout)
-    writer.add(.name, name)
-    writer.add(.all, if: arguments.has("all"))
-    ForwardedEnvironment.add(to: writer)
-    switch try AgentClient(paths: paths).ask(writer).count {
+    switch try AgentClient(paths: paths).ask(LogoutRequest { ($0.name, $0.all) = (name, arguments.has("all")) }) {
     case 0: Diagnostics.notice("you were not signed in")
     case 1: Diagnostics.notice("you are signed out")
     case let count: Diagnostics.notice("you are signed out of \(count) places")

@@ -16,9 +16,7 @@ enum ProfileCommands {
       "edit", "PROFILE …", "change a vault-managed profile",
       options: settingOptions + [OptionSpec("unset", value: "NAME", "remove a setting; can be repeated")], run: edit),
     Command("remove", "PROFILE", "remove a vault-managed profile and forget its sessions") { arguments, paths in
-      let writer = MessageWriter(.removeProfile)
-      writer.add(.profile, try arguments.required("PROFILE"))
-      _ = try AgentClient(paths: paths).ask(writer)
+      _ = try AgentClient(paths: paths).ask(.removeProfile(try arguments.required("PROFILE")))
       Diagnostics.notice("removed")
     },
   ]
@@ -38,15 +36,11 @@ enum ProfileCommands {
     if arguments.has("dry-run") {
       return try DryRun.show(files, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
     }
-    let writer = MessageWriter(.importFiles)
-    writer.add(.configFile, files.config)
-    writer.add(.credentialsFile, files.credentials)
-    writer.add(.homeDirectory, files.home)
-    writer.add(.once, if: arguments.has("once"))
-    ForwardedEnvironment.add(to: writer)
-    let reply = try AgentClient(paths: paths).ask(writer)
-    for warning in reply.texts(.text) { Diagnostics.notice(warning) }
-    for line in reply.texts(.item) { Diagnostics.notice(line) }
+    let reply = try AgentClient(paths: paths).ask(
+      ImportRequest {
+        ($0.config, $0.credentials, $0.home, $0.once) = (files.config, files.credentials, files.home, arguments.has("once"))
+      })
+    for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
   }
 
   // MARK: profiles of the vault's own
@@ -110,12 +104,10 @@ enum ProfileCommands {
     guard !settings.isEmpty || !arguments.all("unset").isEmpty else {
       throw Failure("nothing to set", hint: "for example --role-arn ARN --source PROFILE", exitStatus: .usage)
     }
-    let writer = MessageWriter(.putProfile)
-    writer.add(.profile, profile)
-    for setting in settings { writer.add(.setting, setting) }
-    for name in arguments.all("unset") { writer.add(.unset, name) }
-    writer.add(.replace, if: mustExist)
-    _ = try AgentClient(paths: paths).ask(writer)
+    let change = ProfileChange {
+      ($0.name, $0.set, $0.unset, $0.mustExist) = (profile, settings, arguments.all("unset"), mustExist)
+    }
+    _ = try AgentClient(paths: paths).ask(.putProfiles([change]))
     Diagnostics.notice(mustExist ? "changed" : "added")
   }
 }

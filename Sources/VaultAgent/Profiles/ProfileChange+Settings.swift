@@ -1,30 +1,7 @@
 import VaultModel
+import VaultWire
 
-/// A client's import request: absolute paths, from its environment and arguments.
-struct ImportRequest: Sendable {
-  var config: String?
-  var credentials: String?
-  /// The person's home, so that origins can be shown as `~/.aws/config`.
-  var home: String?
-  /// Copy the profiles and do not follow the files.
-  var once: Bool
-}
-
-/// The result of an import, in lines for the person.
-struct ImportOutcome: Sendable {
-  var lines: [String]
-  var warnings: [String]
-}
-
-/// A change to a vault-managed profile.
-struct ProfileChange: Sendable {
-  let name: String
-  /// `name=value`
-  let set: [String]
-  let unset: [String]
-  /// `vault edit` rather than `vault add`.
-  let mustExist: Bool
-
+extension ProfileChange {
   /// The settings after the change.
   ///
   /// - Throws: `AgentError.badRequest` for an invalid name of a profile or setting.

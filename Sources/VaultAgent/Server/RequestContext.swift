@@ -1,0 +1,48 @@
+import Synchronization
+import VaultModel
+import VaultSecrets
+import VaultWire
+
+/// Who sends a request, from where, and the way to ask back.
+struct RequestContext: Sendable {
+  let client: ClientContext
+  /// The AWS variables of the client's environment.
+  let environment: [String: String]
+  let requester: Requester
+  let connection: ClientConnection
+  let prompter: any Prompter
+
+  init(_ client: ClientContext, _ requester: Requester, _ connection: ClientConnection) {
+    self.client = client
+    environment = Self.environment(client.environment)
+    self.requester = requester
+    self.connection = connection
+    prompter = ConnectionPrompter(connection: connection)
+  }
+
+  /// The last environment, and the block from which it was read: successive requests mostly have the same.
+  private static let last = Mutex<(block: EnvironmentBlock, environment: [String: String])>((EnvironmentBlock(), [:]))
+
+  private static func environment(_ block: EnvironmentBlock) -> [String: String] {
+    if let known = last.withLock({ $0.block == block ? $0.environment : nil }) { return known }
+    var environment: [String: String] = [:]
+    for entry in block.entries {
+      guard let equals = entry.utf8.firstIndex(of: UInt8(ascii: "=")), equals > entry.startIndex else { continue }
+      environment[String(entry[..<equals])] = String(entry[entry.utf8.index(after: equals)...])
+    }
+    last.withLock { [environment] in $0 = (block, environment) }
+    return environment
+  }
+}
+
+extension WireBytes {
+  /// A copy in a buffer that is wiped.
+  init(_ secret: SecretBytes) { self = secret.withBytes { WireBytes(copying: $0) } }
+}
+
+extension SecretBytes {
+  /// A copy in guarded memory.
+  convenience init(_ bytes: WireBytes) {
+    self.init(count: bytes.count) { copy in bytes.withBytes { copy.copyMemory(from: $0) } }
+  }
+}

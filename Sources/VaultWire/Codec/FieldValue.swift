@@ -1,0 +1,137 @@
+import VaultModel
+
+/// A value that one field holds.
+public protocol FieldValue: Sendable {
+  /// - Returns: nil for bytes that hold no such value.
+  init?(field: WireBytes)
+  func append(to frame: WireBuffer)
+}
+
+/// A value that is a run of fields.
+public protocol WireFields: FieldValue {
+  init()
+  /// Lists the fields, each once. By this list they are written and read.
+  mutating func code(_ coder: FieldCoder)
+}
+
+extension WireFields {
+  public init<Failure: Error>(_ fill: (inout Self) throws(Failure) -> Void) throws(Failure) {
+    self.init()
+    try fill(&self)
+  }
+
+  public init?(field: WireBytes) {
+    let coder = FieldCoder(reading: field)
+    self.init()
+    code(coder)
+    guard (try? coder.end()) != nil else { return nil }
+  }
+
+  public func append(to frame: WireBuffer) {
+    var fields = self
+    fields.code(FieldCoder(writing: frame))
+  }
+}
+
+extension Array: FieldValue where Element: FieldValue {
+  public init?(field: WireBytes) {
+    self.init()
+    let coder = FieldCoder(reading: field)
+    while coder.hasMore {
+      var element: Element?
+      coder.field(&element)
+      guard let element else { return nil }
+      append(element)
+    }
+  }
+
+  public func append(to frame: WireBuffer) {
+    let coder = FieldCoder(writing: frame)
+    for var element in self { coder.field(&element) }
+  }
+}
+
+/// UTF-8. The longest setting of a profile is half of the longest text.
+extension String: FieldValue {
+  public init?(field: WireBytes) {
+    guard field.count <= 32 * 1_024, let text = field.withBytes({ String(validating: $0, as: UTF8.self) }) else { return nil }
+    self = text
+  }
+
+  public func append(to frame: WireBuffer) { frame.append(self) }
+}
+
+/// Eight bytes, little-endian.
+extension Int64: FieldValue {
+  public init?(field: WireBytes) {
+    guard field.count == 8 else { return nil }
+    self = field.withBytes { Int64(littleEndian: $0.loadUnaligned(as: Int64.self)) }
+  }
+
+  public func append(to frame: WireBuffer) { frame.append(littleEndian: self) }
+}
+
+extension FieldValue where Self: RawRepresentable, RawValue: FieldValue {
+  public init?(field: WireBytes) {
+    guard let value = RawValue(field: field) else { return nil }
+    self.init(rawValue: value)
+  }
+
+  public func append(to frame: WireBuffer) { rawValue.append(to: frame) }
+}
+
+extension AuditTrigger: FieldValue {}
+extension SignInFlow: FieldValue {}
+extension LockCause: FieldValue {}
+
+/// A value that is carried as a simpler one.
+public protocol CarriedValue: FieldValue {
+  associatedtype Carrier: FieldValue
+  init?(carrier: Carrier)
+  var carrier: Carrier { get }
+}
+
+extension CarriedValue {
+  public init?(field: WireBytes) {
+    guard let value = Carrier(field: field) else { return nil }
+    self.init(carrier: value)
+  }
+
+  public func append(to frame: WireBuffer) { carrier.append(to: frame) }
+}
+
+extension Int: CarriedValue {
+  public init?(carrier: Int64) { self.init(carrier) }
+  public var carrier: Int64 { Int64(self) }
+}
+
+extension Bool: CarriedValue {
+  public init?(carrier: Int) {
+    guard carrier == 0 || carrier == 1 else { return nil }
+    self = carrier == 1
+  }
+  public var carrier: Int { self ? 1 : 0 }
+}
+
+extension Timestamp: CarriedValue {
+  public init?(carrier: Int64) { self.init(milliseconds: carrier) }
+  public var carrier: Int64 { milliseconds }
+}
+
+extension SessionDuration: CarriedValue {
+  public init?(carrier: Int) { self.init(seconds: carrier, ofKeys: true) }
+  public var carrier: Int { seconds }
+}
+
+extension RoleSessionName: CarriedValue {
+  public init?(carrier: String) { self.init(carrier) }
+  public var carrier: String { text }
+}
+
+extension ExitStatus: CarriedValue {
+  public init?(carrier: Int) {
+    guard let value = Int32(exactly: carrier) else { return nil }
+    self.init(rawValue: value)
+  }
+  public var carrier: Int { Int(rawValue) }
+}

@@ -1,0 +1,40 @@
+// What agent and client say to each other between a request and its reply.
+
+/// A web page that the user must visit.
+public struct Page: WireFields {
+  public var url = ""
+  /// A code to compare.
+  public var code: String?
+  /// The address on loopback that sends a browser there.
+  public var address: String?
+  /// The rows of a QR code, each module a digit.
+  public var rows: [String] = []
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) { coder.field(&url).field(&code).field(&address).field(&rows) }
+}
+
+/// What a prompt asks for.
+public enum PromptKind: String, FieldValue {
+  case mfaCode, passphrase, newPassphrase, assertion
+  /// Variables of the client's environment; the user is not asked.
+  case variables
+  /// All of the environment but those.
+  case environment
+  /// Whether a place may be sent secrets.
+  case trust
+}
+
+/// A question to the user or the client, who sends an answer.
+public struct Prompt: WireFields {
+  public var kind = PromptKind.trust
+  public var text = ""
+  /// The variables.
+  public var names: [String] = []
+  /// The setting that says yes for good.
+  public var setting: String?
+  public var value: String?
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&kind).field(&text).field(&names).field(&setting).field(&value)
+  }
+}
