@@ -30,7 +30,13 @@ struct AgentClient {
   /// Asks a running agent; returns nil if there is none.
   func askRunning<Asked: Request>(_ request: Asked) throws -> Asked.Reply? {
     let frame = try frame(request)
-    return try running().map { try converse($0, frame, anyVersion: request.kind == .stop).value() }
+    return try running().map { try converse($0, frame).value() }
+  }
+
+  /// Stops a running agent, of whatever version; returns false if there is none.
+  func stop() throws -> Bool {
+    let frame = try frame(.stop)
+    return try running().map { try converse($0, frame, anyVersion: true) } != nil
   }
 
   private func frame(_ request: some Request) throws(WireError) -> WireBuffer {

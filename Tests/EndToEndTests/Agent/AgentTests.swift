@@ -120,6 +120,31 @@ import VaultWire
     #expect(try stop.receive()?.kind == .done)
   }
 
+  @Test("an agent of another version gets no request but to stop")
+  func otherAgent() async throws {
+    let vault = TestVault()
+    let script = """
+      import os, socket, struct, sys
+      os.makedirs(os.path.dirname(sys.argv[1]), 0o700, exist_ok=True)
+      listener = socket.socket(socket.AF_UNIX)
+      listener.bind(sys.argv[1])
+      listener.listen()
+      print("listening", flush=True)
+      for _ in range(2):
+          s = listener.accept()[0]
+          s.recv(65536)
+          s.sendall(struct.pack("<IHH", 4, 1, 101))
+          s.close()
+      """
+    let agent = try RunningProgram(
+      "/usr/bin/python3", ["-I", "-c", script, vault.folder.file("vault/agent.sock")], environment: ["PATH": "/usr/bin:/bin"])
+    #expect(try await agent.readLine() == "listening")
+    let status = try await vault.run("agent", "status")
+    #expect(status.end == .exit(78) && status.errors.contains("speaks version 1"), "\(status.errors)")
+    let stopped = try await vault.run("agent", "stop")
+    #expect(stopped.succeeded && stopped.errors.contains("the agent has stopped"), "\(stopped.errors)")
+  }
+
   @Test("what is no message ends the connection, and the agent goes on")
   func garbage() async throws {
     let vault = TestVault()

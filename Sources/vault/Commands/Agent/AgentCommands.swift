@@ -26,9 +26,7 @@ enum AgentCommands {
     Command("agent stop", "", "stop the agent after finishing current requests") { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
-      guard try AgentClient(paths: paths).askRunning(.stop) != nil else {
-        return Diagnostics.notice("no agent runs")
-      }
+      guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent runs") }
       try waitForEnd(of: agent, paths)
       Diagnostics.notice("the agent has stopped")
     },
