@@ -1,5 +1,6 @@
 import VaultConcurrency
 import VaultSecrets
+import VaultWire
 
 /// All who wait for the same work share one prompt.
 extension SingleFlight: Prompter where Waiter == any Prompter {
@@ -13,7 +14,7 @@ extension SingleFlight: Prompter where Waiter == any Prompter {
 
   func notice(_ text: String) { waiters.first?.notice(text) }
   func progress(_ text: String) { for waiter in waiters { waiter.progress(text) } }
-  func show(_ page: SignInPage) { tell { $0.show(page) } }
+  func show(_ page: Page) { tell { $0.show(page) } }
 }
 
 extension SingleFlightGroup where Waiter == any Prompter {

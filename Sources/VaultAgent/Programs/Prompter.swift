@@ -62,7 +62,7 @@ protocol Prompter: Sendable {
   /// Shows what the work is waiting for, if the wait is long.
   func progress(_ text: String)
   /// Shows a page that the person must open.
-  func show(_ page: SignInPage)
+  func show(_ page: Page)
 }
 
 extension Prompter {
@@ -85,8 +85,10 @@ struct ConnectionPrompter: Prompter {
   func notice(_ text: String) { send(.notice, text) }
   func progress(_ text: String) { send(.progress, text) }
 
-  func show(_ page: SignInPage) {
-    send(.page, Page { ($0.url, $0.code, $0.address, $0.rows) = (page.url, page.code, page.address, QRCode.rows(page.url)) })
+  func show(_ page: Page) {
+    var page = page
+    page.rows = QRCode.rows(page.url)
+    send(.page, page)
   }
 
   private func send(_ kind: MessageKind, _ value: some FieldValue) {
@@ -101,7 +103,7 @@ struct NonInteractivePrompter: Prompter {
   func ask(_ question: Question) async throws -> SecretBytes { throw AgentError.nobodyToAsk(question: question.text) }
   func notice(_ text: String) {}
   func progress(_ text: String) {}
-  func show(_ page: SignInPage) {}
+  func show(_ page: Page) {}
 }
 
 /// The prompter of the current task, for parts such as the key store that are built before any request.

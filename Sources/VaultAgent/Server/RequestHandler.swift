@@ -70,9 +70,14 @@ struct RequestHandler: Sendable {
 
   private func answer(_ message: Message, _ context: RequestContext) async throws -> WireBuffer {
     /// Reads the request, and writes the reply.
-    func reply<Asked: FieldValue>(_ work: (Asked, RequestContext) async throws -> some FieldValue) async throws -> WireBuffer {
+    func reply<Asked: Request & WireFields>(_ work: (Asked, RequestContext) async throws -> Asked.Reply) async throws
+      -> WireBuffer
+    {
       try .frame(.done, try await work(try message.request(), context))
     }
+    func reply<Argument: FieldValue>(argument work: (Argument, RequestContext) async throws -> some FieldValue) async throws
+      -> WireBuffer
+    { try .frame(.done, try await work(try message.request(), context)) }
     func reply(_ work: (RequestContext) async throws -> some FieldValue) async throws -> WireBuffer {
       let _: Done = try message.request()
       return try .frame(.done, try await work(context))
@@ -91,10 +96,10 @@ struct RequestHandler: Sendable {
       case .credential: try await reply(credential)
       case .importFiles: try await reply(importFiles)
       case .refresh: try await reply(refresh)
-      case .putProfiles: try await reply(putProfiles)
-      case .removeProfile: try await reply(removeProfile)
+      case .putProfiles: try await reply(argument: putProfiles)
+      case .removeProfile: try await reply(argument: removeProfile)
       case .addAccessKey: try await reply(addAccessKey)
-      case .removeAccessKey: try await reply(removeAccessKey)
+      case .removeAccessKey: try await reply(argument: removeAccessKey)
       case .rotateAccessKey: try await reply(rotateAccessKey)
       case .rotate: try await reply(rotate)
       case .forget: try await reply(forget)
@@ -110,7 +115,7 @@ struct RequestHandler: Sendable {
       case .linkFile: try await reply(linkFile)
       case .unlinkFile: try await reply(unlinkFile)
       case .linkProfiles: try await reply(linkProfiles)
-      case .auditCheckpoint: try await reply(auditCheckpoint)
+      case .auditCheckpoint: try await reply(argument: auditCheckpoint)
       case .auditAccept: try await reply(auditAccept)
       case .auditKey: try await reply(auditKey)
       case .auditArchive: try await reply(auditArchive)
@@ -162,18 +167,9 @@ struct RequestHandler: Sendable {
       $0.mfaCode = request.mfaCode
       $0.reason = request.reason
     }
-    let rotated = try await broker.rotate(
+    return try await broker.rotate(
       try CredentialRequest(asked, context), all: request.profile == nil, requester: context.requester,
       prompter: context.prompter)
-    return rotated.map { one in
-      RotatedSession {
-        $0.profile = one.profile
-        switch one.result {
-        case .success(let session): ($0.sessionId, $0.expiration) = (session.id, session.expiresAt)
-        case .failure(let failure): ($0.fault, $0.exitStatus) = (failure.message, failure.exitStatus)
-        }
-      }
-    }
   }
 
   private func forget(_ request: ForgetRequest, _ context: RequestContext) async throws -> Int {
@@ -246,7 +242,7 @@ struct RequestHandler: Sendable {
         $0.reason = asked.reason
       }, context)
     let (chain, iam) = try await catalog.keyPlace(
-      asked.name, environment: context.environment, context.prompter, context.requester)
+      asked.name, environment: context.environment, prompter: context.prompter, requester: context.requester)
     let plan = CredentialPlan(
       chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: context.requester.user))
     let call = IssueContext(

@@ -2,6 +2,7 @@ import AWSClient
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 // Signing in, with a person.
 extension SSOSessions {
@@ -77,7 +78,7 @@ extension SSOSessions {
   ///   person who signs in, and every user can read the browser's command line. Nil if no port was free.
   private func show(_ url: String, code: String?, _ context: NetworkTrust.Context) -> String? {
     let address = try? redirect.open(SecretBytes(url), once: false, for: Self.timeouts)
-    context.prompter.show(SignInPage(url: url, code: code, address: address))
+    context.prompter.show(Page { ($0.url, $0.code, $0.address) = (url, code, address) })
     return address
   }
 
@@ -123,13 +124,4 @@ extension SSOSessions {
           expiresAt: client.expiresAt), secret: client.clientSecret, event: event)
     }
   }
-}
-
-/// The page on which a person signs in.
-struct SignInPage: Sendable, Hashable {
-  let url: String
-  /// The code that the page shows, for the person to compare; nil if the browser returns by itself.
-  let code: String?
-  /// The address that the browser is started with instead, and that redirects to the page; nil if there is none.
-  let address: String?
 }

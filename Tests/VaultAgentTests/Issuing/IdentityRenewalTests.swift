@@ -5,6 +5,7 @@ import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 @testable import VaultAgent
 
@@ -85,7 +86,7 @@ import VaultStore
     }
     func notice(_ text: String) {}
     func progress(_ text: String) {}
-    func show(_ page: SignInPage) {}
+    func show(_ page: Page) {}
   }
 
   @Test("a flight is interactive as soon as one who waits is")
@@ -94,7 +95,7 @@ import VaultStore
       func ask(_ question: Question) async throws -> SecretBytes { SecretBytes("") }
       func notice(_ text: String) {}
       func progress(_ text: String) {}
-      func show(_ page: SignInPage) {}
+      func show(_ page: Page) {}
     }
     let singleFlight = SingleFlight<any Prompter, Int>(NonInteractivePrompter(), clock: FakeClock())
     #expect(!singleFlight.isInteractive)

@@ -4,6 +4,7 @@ import Testing
 import VaultConcurrency
 import VaultModel
 import VaultSecrets
+import VaultWire
 
 @testable import VaultAgent
 
@@ -23,7 +24,7 @@ private final class Person: Prompter {
 
   func notice(_ text: String) {}
   func progress(_ text: String) {}
-  func show(_ page: SignInPage) {}
+  func show(_ page: Page) {}
 }
 
 /// Somebody who has left the terminal without a word.
@@ -39,7 +40,7 @@ private final class Absent: Prompter {
 
   func notice(_ text: String) {}
   func progress(_ text: String) {}
-  func show(_ page: SignInPage) {}
+  func show(_ page: Page) {}
 }
 
 /// Counts from several tasks.

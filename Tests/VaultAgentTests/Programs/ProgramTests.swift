@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import VaultModel
 import VaultSecrets
+import VaultWire
 
 @testable import VaultAgent
 
@@ -47,7 +48,7 @@ import VaultSecrets
     }
     func notice(_ text: String) {}
     func progress(_ text: String) {}
-    func show(_ page: SignInPage) {}
+    func show(_ page: Page) {}
   }
 
   @Test("a program runs in the environment of who asks, without credentials, and unasked in that of who asked for it last")

@@ -1,21 +1,21 @@
 import VaultModel
 import VaultStore
+import VaultWire
 
 extension Broker {
   /// Makes new sessions now. They are delivered to the programs that are being served, and to nobody else.
   ///
   /// - Returns: for each profile the new session, or why there is none. A profile that fails does not affect the others.
-  func rotate(_ request: CredentialRequest, all: Bool, requester: Requester, prompter: any Prompter) async throws -> [Rotated] {
+  func rotate(_ request: CredentialRequest, all: Bool, requester: Requester, prompter: any Prompter) async throws
+    -> [RotatedSession]
+  {
     try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
     guard all else {
-      return [
-        Rotated(
-          profile: request.profile, result: .success(try await renewAtOnce(request, requester: requester, prompter: prompter)))
-      ]
+      return [RotatedSession(request.profile, try await renewAtOnce(request, requester: requester, prompter: prompter))]
     }
     let live = try await store.liveSessions().filter { $0.kind == .role }
-    return await withTaskGroup(of: Rotated.self) { group in
-      var rotated: [Rotated] = []
+    return await withTaskGroup(of: RotatedSession.self) { group in
+      var rotated: [RotatedSession] = []
       for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
         // As many concurrent calls as the schedule makes.
         if number >= Scheduler.most, let one = await group.next() { rotated.append(one) }
@@ -26,12 +26,12 @@ extension Broker {
     }
   }
 
-  private func rotated(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async -> Rotated {
+  private func rotated(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async -> RotatedSession {
     do {
-      return Rotated(
-        profile: request.profile, result: .success(try await renewAtOnce(request, requester: requester, prompter: prompter)))
+      return RotatedSession(request.profile, try await renewAtOnce(request, requester: requester, prompter: prompter))
     } catch {
-      return Rotated(profile: request.profile, result: .failure(Failure(error)))
+      let failure = Failure(error)
+      return RotatedSession { ($0.profile, $0.fault, $0.exitStatus) = (request.profile, failure.message, failure.exitStatus) }
     }
   }
 
@@ -55,8 +55,8 @@ extension Broker {
   }
 }
 
-/// The result of renewing one profile's session.
-struct Rotated: Sendable {
-  let profile: String
-  let result: Result<SessionRecord, Failure>
+extension RotatedSession {
+  fileprivate init(_ profile: String, _ session: SessionRecord) {
+    self.init { ($0.profile, $0.sessionId, $0.expiration) = (profile, session.id, session.expiresAt) }
+  }
 }

@@ -1,10 +1,11 @@
 import AWSConfig
 import VaultBytes
 import VaultModel
+import VaultWire
 
 /// `vault import --dry-run`: shows how the files are understood, and changes nothing.
 enum DryRun {
-  static func show(_ files: ImportFiles, format: ReportFormat) throws {
+  static func show(_ files: ImportRequest, format: ReportFormat) throws {
     let config = try SharedConfig.read(configFile: files.config, credentialsFile: files.credentials, home: files.home)
     var output = Output()
     if format == .json {

@@ -32,14 +32,11 @@ enum ProfileCommands {
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let files = try ImportFiles(arguments)
+    let request = try ImportRequest(arguments)
     if arguments.has("dry-run") {
-      return try DryRun.show(files, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
+      return try DryRun.show(request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
     }
-    let reply = try AgentClient(paths: paths).ask(
-      ImportRequest {
-        ($0.config, $0.credentials, $0.home, $0.once) = (files.config, files.credentials, files.home, arguments.has("once"))
-      })
+    let reply = try AgentClient(paths: paths).ask(request)
     for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
   }
 
@@ -112,14 +109,11 @@ enum ProfileCommands {
   }
 }
 
-/// The files that `vault import` reads, as absolute paths.
-struct ImportFiles {
-  var config: String?
-  var credentials: String?
-  var home: String?
-
+extension ImportRequest {
   /// - Throws: no input, if a named file does not exist.
   init(_ arguments: Arguments) throws(Failure) {
+    self.init()
+    once = arguments.has("once")
     let named = try arguments.single("FILE", required: false)
     guard named == nil || arguments["config"] == nil else {
       throw Failure("FILE and --config name the same thing", exitStatus: .usage)
