@@ -61,15 +61,20 @@ extension String: FieldValue {
   public func append(to frame: WireBuffer) { frame.append(self) }
 }
 
-/// Eight bytes, little-endian.
-extension Int64: FieldValue {
+/// Little-endian.
+extension FieldValue where Self: FixedWidthInteger & BitwiseCopyable {
   public init?(field: WireBytes) {
-    guard field.count == 8 else { return nil }
-    self = field.withBytes { Int64(littleEndian: $0.loadUnaligned(as: Int64.self)) }
+    guard field.count == MemoryLayout<Self>.size else { return nil }
+    self = field.withBytes { Self(littleEndian: $0.loadUnaligned(as: Self.self)) }
   }
 
   public func append(to frame: WireBuffer) { frame.append(littleEndian: self) }
 }
+
+extension Int: FieldValue {}
+extension Int64: FieldValue {}
+extension Int32: FieldValue {}
+extension UInt8: FieldValue {}
 
 extension FieldValue where Self: RawRepresentable, RawValue: FieldValue {
   public init?(field: WireBytes) {
@@ -83,6 +88,7 @@ extension FieldValue where Self: RawRepresentable, RawValue: FieldValue {
 extension AuditTrigger: FieldValue {}
 extension SignInFlow: FieldValue {}
 extension LockCause: FieldValue {}
+extension ExitStatus: FieldValue {}
 
 /// A value that is carried as a simpler one.
 public protocol CarriedValue: FieldValue {
@@ -100,17 +106,12 @@ extension CarriedValue {
   public func append(to frame: WireBuffer) { carrier.append(to: frame) }
 }
 
-extension Int: CarriedValue {
-  public init?(carrier: Int64) { self.init(carrier) }
-  public var carrier: Int64 { Int64(self) }
-}
-
 extension Bool: CarriedValue {
-  public init?(carrier: Int) {
-    guard carrier == 0 || carrier == 1 else { return nil }
+  public init?(carrier: UInt8) {
+    guard carrier <= 1 else { return nil }
     self = carrier == 1
   }
-  public var carrier: Int { self ? 1 : 0 }
+  public var carrier: UInt8 { self ? 1 : 0 }
 }
 
 extension Timestamp: CarriedValue {
@@ -126,12 +127,4 @@ extension SessionDuration: CarriedValue {
 extension RoleSessionName: CarriedValue {
   public init?(carrier: String) { self.init(carrier) }
   public var carrier: String { text }
-}
-
-extension ExitStatus: CarriedValue {
-  public init?(carrier: Int) {
-    guard let value = Int32(exactly: carrier) else { return nil }
-    self.init(rawValue: value)
-  }
-  public var carrier: Int { Int(rawValue) }
 }

@@ -25,9 +25,7 @@ struct ChildEnvironment {
       if !Self.isReplaced(variable, regionIsKnown: reply.region != nil) { entries.append(variable) }
       entry = entry?.advanced(by: 1)
     }
-    for (name, value) in reply.variables(of: profile) {
-      if let value { value.withBytes { entries.append(Self.entry(name, $0)) } }
-    }
+    reply.forEachVariable(of: profile) { entries.append(Self.entry($0, $1)) }
     entries.append(nil)
   }
 
@@ -91,19 +89,23 @@ struct ChildEnvironment {
 }
 
 extension IssuedReply {
-  /// The variables that are set; nil for those that these credentials do not have.
-  func variables(of profile: String) -> [(name: String, value: WireBytes?)] {
-    let region = region.map { WireBytes($0) }
-    let profile = WireBytes(profile)
-    return [
-      ("VAULT_PROFILE", profile), ("AWS_VAULT", profile),
-      ("AWS_ACCESS_KEY_ID", accessKeyId.map { WireBytes($0) }), ("AWS_SECRET_ACCESS_KEY", secretAccessKey),
-      ("AWS_SESSION_TOKEN", sessionToken), ("AWS_CREDENTIAL_EXPIRATION", expiration.map { WireBytes($0.iso8601) }),
-      ("AWS_ACCOUNT_ID", accountId.map { WireBytes($0) }), ("AWS_REGION", region), ("AWS_DEFAULT_REGION", region),
-      ("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint.map { WireBytes($0) }),
-      ("AWS_CONTAINER_AUTHORIZATION_TOKEN", endpointToken),
-      ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", tokenFile.map { WireBytes($0) }),
-      (OwnRegion.mark, self.region.map { OwnRegion.isNew($0) } == true ? region : nil),
-    ]
+  /// The variables that are set for a profile with these credentials.
+  func forEachVariable(of profile: String, _ add: (String, UnsafeRawBufferPointer) -> Void) {
+    func text(_ name: String, _ value: String?) {
+      guard var value else { return }
+      value.withUTF8 { add(name, UnsafeRawBufferPointer($0)) }
+    }
+    text("VAULT_PROFILE", profile)
+    text("AWS_VAULT", profile)
+    text("AWS_ACCESS_KEY_ID", accessKeyId)
+    secretAccessKey?.withBytes { add("AWS_SECRET_ACCESS_KEY", $0) }
+    sessionToken?.withBytes { add("AWS_SESSION_TOKEN", $0) }
+    text("AWS_CREDENTIAL_EXPIRATION", expiration?.iso8601)
+    text("AWS_ACCOUNT_ID", accountId)
+    for name in OwnRegion.names { text(name, region) }
+    text("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint)
+    endpointToken?.withBytes { add("AWS_CONTAINER_AUTHORIZATION_TOKEN", $0) }
+    text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", tokenFile)
+    if let region, OwnRegion.isNew(region) { text(OwnRegion.mark, region) }
   }
 }

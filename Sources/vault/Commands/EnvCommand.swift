@@ -33,8 +33,9 @@ enum EnvCommands {
     let profile = try arguments.profile()
     let format = try EnvFormat(named: arguments["format"])
     let reply = try AgentClient(paths: paths).ask(try IssueRequest(arguments, profile: profile, trigger: .env))
-    let pairs = reply.variables(of: profile).compactMap { name, value in value.map { (name: name, value: $0.text) } }
-    let overriding = ChildEnvironment.removed.union(OwnRegion.present).subtracting(pairs.map(\.0)).filter { getenv($0) != nil }
+    var pairs: [(name: String, value: String)] = []
+    reply.forEachVariable(of: profile) { pairs.append(($0, String(decoding: $1, as: UTF8.self))) }
+    let overriding = ChildEnvironment.removed.union(OwnRegion.present).subtracting(pairs.map(\.name)).filter { getenv($0) != nil }
       .sorted()
     var output = Output()
     output.write(bytes: try format.text(pairs, unset: overriding))

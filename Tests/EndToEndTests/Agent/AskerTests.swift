@@ -26,8 +26,8 @@ import Testing
             offset += 6 + length
         return found
     def ask(s, profile, command=None, refresh=0):
-        no = number(0)
-        issue = run(profile.encode(), b"exec", None, None, number(refresh), no, no, no)
+        no = bytes(1)
+        issue = run(profile.encode(), b"exec", None, None, bytes([refresh]), no, no, no)
         send(s, 1, run(b"", b"", number(command), b"", b"", b""), issue)
         # The agent asks for our environment before it runs a program for us: there is none.
         while True:
