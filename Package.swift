@@ -49,7 +49,7 @@ let package = Package(
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
     module("AWSClient", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultBytes", "VaultModel", "CSQLite"], resources: [.embedInCode("migrations")]),
-    module("VaultAudit", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "CSystem", "CZlib"]),
+    module("VaultAudit", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "VaultDatabase", "CSystem", "CZlib"]),
     module("VaultStore", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "VaultDatabase", "VaultAudit"]),
     module(
       "VaultTeam", ["VaultBytes", "VaultModel", "VaultSecrets", "VaultDatabase", "VaultAudit", "CPostgreSQL"],

@@ -67,6 +67,29 @@ package final class BlockingPool: @unchecked Sendable {
     }
   }
 
+  /// Runs `body` for each number below `count` at once, the first on this thread, and waits for all.
+  package func each<Value: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Value) -> [Value] {
+    withoutActuallyEscaping(body) { body in
+      nonisolated(unsafe) let values = UnsafeMutablePointer<Value?>.allocate(capacity: count)
+      nonisolated(unsafe) let done = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+      values.initialize(repeating: nil, count: count)
+      sem_init(done, 0, 0)
+      defer {
+        values.deinitialize(count: count)
+        values.deallocate()
+        sem_destroy(done)
+        done.deallocate()
+      }
+      @Sendable func run(_ number: Int) {
+        values[number] = body(number)
+        sem_post(done)
+      }
+      for number in (0..<count).reversed() where number == 0 || !begin({ run(number) }) { run(number) }
+      for _ in 0..<count { while sem_wait(done) != 0 {} }
+      return (0..<count).compactMap { values[$0] }
+    }
+  }
+
   private func start() -> Bool {
     var thread = pthread_t()
     let me = Unmanaged.passRetained(self)

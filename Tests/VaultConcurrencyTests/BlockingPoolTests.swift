@@ -62,4 +62,16 @@ final class Gauge: Sendable {
     }
     #expect(gauge.all == 32)
   }
+
+  @Test("work for each of some numbers is done at once, and its results are in their order")
+  func each() {
+    let gauge = Gauge()
+    let results = BlockingPool(most: 64, idleSeconds: 0).each(8) { number in
+      gauge.enter()
+      while gauge.all < 8 { sched_yield() }
+      return number * number
+    }
+    #expect(results == (0..<8).map { $0 * $0 })
+    #expect(BlockingPool(most: 1, idleSeconds: 0).each(4) { $0 } == [0, 1, 2, 3])
+  }
 }

@@ -1,4 +1,5 @@
 import CSystem
+import VaultConcurrency
 import VaultDatabase
 import VaultModel
 import VaultSecrets
@@ -63,7 +64,7 @@ struct AuditVerifier {
     guard count > 1 else { return nil }
     let rows = (last - start.sequence) / count
     let (path, columns, table, verification) = (database.path, columns, table, verification)
-    let ranges = Cores.each(Int(count)) { number -> VerifiedRange? in
+    let ranges = BlockingPool.shared.each(Int(count)) { number -> VerifiedRange? in
       let first = start.sequence + Int64(number) * rows
       let end = number == count - 1 ? last : first + rows
       do {

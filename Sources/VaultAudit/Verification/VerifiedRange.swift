@@ -1,5 +1,3 @@
-import Glibc
-
 /// A part of the log in which every row follows the one before.
 struct VerifiedRange: Sendable {
   /// The position before its first row, by what that row's predecessor states of itself.
@@ -39,40 +37,5 @@ struct VerifiedRange: Sendable {
     }
     (end, lastTime) = (next.end, next.lastTime)
     return true
-  }
-}
-
-/// Work for several cores.
-enum Cores {
-  private final class Work {
-    let body: () -> Void
-    init(_ body: @escaping () -> Void) { self.body = body }
-  }
-
-  /// Runs `body` for each number below `count` at once, each on a thread of its own, and waits for all.
-  static func each<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Result) -> [Result] {
-    withoutActuallyEscaping(body) { body in
-      let results = UnsafeMutablePointer<Result?>.allocate(capacity: count)
-      results.initialize(repeating: nil, count: count)
-      defer {
-        results.deinitialize(count: count)
-        results.deallocate()
-      }
-      let threads = (0..<count).map { number -> pthread_t? in
-        let work = Unmanaged.passRetained(Work { results[number] = body(number) })
-        var thread = pthread_t()
-        let status = pthread_create(
-          &thread, nil,
-          { context in
-            if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body() }
-            return nil
-          }, work.toOpaque())
-        if status == 0 { return thread }
-        work.takeRetainedValue().body()
-        return nil
-      }
-      for thread in threads { if let thread { pthread_join(thread, nil) } }
-      return (0..<count).compactMap { results[$0] }
-    }
   }
 }
