@@ -22,7 +22,7 @@ enum CredentialParser {
     guard let expiresAt else { throw MalformedResponse(what: "no expiration") }
     let life = expiresAt.since(now) / 1_000
     guard life > 0, life <= maxLifetime else {
-      throw MalformedResponse(what: "an expiration of \(expiresAt.iso8601), which cannot be")
+      throw MalformedResponse(what: "an impossible expiration (\(expiresAt.iso8601))")
     }
     return Credential(accessKeyId: id, secretAccessKey: secret, sessionToken: token, expiresAt: expiresAt)
   }

@@ -18,10 +18,10 @@ public enum SAMLError: ReportableError, Hashable {
 
   public var message: String {
     switch self {
-    case .tooLarge(let count): "the SAML response has \(count) bytes, and AWS takes 100000"
+    case .tooLarge(let count): "the SAML response has \(count) bytes; AWS accepts at most 100000"
     case .notBase64: "the SAML response is not base64"
-    case .notXML: "the SAML response is not a harmless XML document"
-    case .noRoles: "the SAML assertion has no role of AWS's in it"
+    case .notXML: "the SAML response is not a safe XML document"
+    case .noRoles: "the SAML assertion contains no AWS role"
     }
   }
 
@@ -29,7 +29,7 @@ public enum SAMLError: ReportableError, Hashable {
     switch self {
     case .tooLarge: nil
     case .notBase64, .notXML:
-      "it is the form field SAMLResponse as the identity provider posts it, in base64, with nothing around it"
+      "expected the form field SAMLResponse as the identity provider posts it, in Base64, with nothing before or after"
     case .noRoles: "does the identity provider send the attribute \(SAMLAssertion.roleAttribute) for you?"
     }
   }

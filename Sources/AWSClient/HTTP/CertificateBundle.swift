@@ -26,18 +26,18 @@ public struct CertificateBundle: Sendable, Hashable {
 
     public var message: String {
       switch self {
-      case .relative(let path): "\(safeText(path)) is no absolute path, and so names no file of certificates"
+      case .relative(let path): "the certificate path \(safeText(path)) is not absolute"
       case .cannotRead(let path, let why): "cannot read the certificates in \(safeText(path)): \(why)"
-      case .notAFile(let path): "\(safeText(path)) is no plain file, and so holds no certificates"
-      case .tooLarge(let path): "\(safeText(path)) is larger than any list of certificates (\(largest >> 20) MiB)"
-      case .notCertificates(let path): "there is no certificate in \(safeText(path))"
+      case .notAFile(let path): "the certificate file \(safeText(path)) is not a regular file"
+      case .tooLarge(let path): "the certificate file \(safeText(path)) is larger than \(largest >> 20) MiB"
+      case .notCertificates(let path): "no certificate in \(safeText(path))"
       }
     }
 
     public var hint: String? {
       switch self {
-      case .notCertificates: "it has to begin with -----BEGIN CERTIFICATE----- (PEM)"
-      default: "AWS_CA_BUNDLE or ca_bundle names it"
+      case .notCertificates: "it must begin with -----BEGIN CERTIFICATE----- (PEM)"
+      default: "it is set by AWS_CA_BUNDLE or ca_bundle"
       }
     }
 

@@ -182,7 +182,7 @@ private final class Transfer: @unchecked Sendable {
   private func trust(_ bundle: CertificateBundle, _ handle: UnsafeMutableRawPointer) throws(CertificateBundle.Problem) {
     let code = bundle.bytes.withUnsafeBytes { vault_curl_set_bytes(handle, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count) }
     guard code == CURLE_OK else {
-      throw .cannotRead(path: bundle.path, why: "libcurl does not take them (\(String(cString: curl_easy_strerror(code))))")
+      throw .cannotRead(path: bundle.path, why: "libcurl does not accept them (\(String(cString: curl_easy_strerror(code))))")
     }
     vault_curl_set_text(handle, CURLOPT_CAINFO, nil)
     vault_curl_set_text(handle, CURLOPT_CAPATH, nil)

@@ -71,15 +71,15 @@ public enum TransportError: ReportableError, Hashable {
 
   public var message: String {
     switch self {
-    case .badURL(let url): "\"\(url)\" is no URL for AWS"
-    case .insecure(let host): "\(host) would be asked without TLS"
+    case .badURL(let url): "\"\(url)\" is not a valid URL for AWS"
+    case .insecure(let host): "refusing to call \(host) without TLS"
     case .resolve(let host): "the name \(host) cannot be resolved"
     case .connect(let host): "cannot connect to \(host)"
     case .timedOut(let host): "\(host) did not answer in time"
     case .tls(let host, let why): "no secure connection to \(host): \(why)"
     case .cut(let host, let why): "the connection to \(host) broke: \(why)"
-    case .tooLarge(let host): "\(host) sent far more than an answer"
-    case .badRequest(let host): "the request to \(host) has a header with a line break or control character in it"
+    case .tooLarge(let host): "the response from \(host) is too large"
+    case .badRequest(let host): "a header of the request to \(host) contains a line break or control character"
     case .certificates(let problem): problem.message
     case .cannotStart: "cannot start a transfer: out of memory or threads"
     case .cancelled: "interrupted"
@@ -88,12 +88,12 @@ public enum TransportError: ReportableError, Hashable {
 
   public var hint: String? {
     switch self {
-    case .badURL: "https://host, or http:// for this machine alone; see AWS_ENDPOINT_URL and endpoint_url"
-    case .insecure: "use https; plain http is for 127.0.0.1, ::1 and localhost alone"
+    case .badURL: "use https://HOST, or http:// for this machine only; see AWS_ENDPOINT_URL and endpoint_url"
+    case .insecure: "use https; plain http is allowed only for 127.0.0.1, ::1 and localhost"
     case .resolve, .connect, .timedOut: "are you online? behind a proxy, set HTTPS_PROXY"
-    case .tls: "if a proxy signs with a certificate of its own, name its file with AWS_CA_BUNDLE or ca_bundle"
+    case .tls: "if a proxy uses its own certificate authority, set AWS_CA_BUNDLE or ca_bundle to its certificate"
     case .certificates(let problem): problem.hint
-    case .badRequest: "is the access key id or session token whole, and on one line?"
+    case .badRequest: "is the access key id or session token complete, and on one line?"
     default: nil
     }
   }

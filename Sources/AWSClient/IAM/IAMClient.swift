@@ -102,7 +102,7 @@ public final class IAMClient: Sendable {
         guard elements.text("ListAccessKeysResult/IsTruncated") == "true" else { return nil }
         guard let next = elements.text("ListAccessKeysResult/Marker"), (1...2_048).contains(next.utf8.count), next != marker
         else {
-          throw MalformedResponse(what: "a page that leads nowhere")
+          throw MalformedResponse(what: "an invalid pagination marker")
         }
         return next
       }
@@ -114,7 +114,7 @@ public final class IAMClient: Sendable {
   private static func info(_ member: [String: String]) throws(MalformedResponse) -> AccessKeyInfo {
     guard let id = member["AccessKeyId"], AccessKeyForm.isId(id.utf8) else { throw MalformedResponse(what: "no access key id") }
     guard let status = member["Status"].flatMap({ AccessKeyInfo.Status(rawValue: $0) }) else {
-      throw MalformedResponse(what: "no status of the key")
+      throw MalformedResponse(what: "no key status")
     }
     return AccessKeyInfo(accessKeyId: id, status: status, createdAt: member["CreateDate"].flatMap { Timestamp(iso8601: $0) })
   }

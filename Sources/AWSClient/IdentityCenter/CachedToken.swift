@@ -14,14 +14,14 @@ public struct CachedToken: Sendable {
   public let expiresAt: Timestamp
 
   public init(_ file: SecretBytes) throws(Malformed) {
-    guard let json = JSONDocument(file) else { throw Malformed(what: "the file is no JSON") }
+    guard let json = JSONDocument(file) else { throw Malformed(what: "the file is not JSON") }
     guard let startURL = json.text("startUrl"), let region = json.text("region") else {
-      throw Malformed(what: "it names no place")
+      throw Malformed(what: "it has no start URL or region")
     }
-    guard let token = json.secret("accessToken")?.plain(1...16_384) else { throw Malformed(what: "there is none") }
+    guard let token = json.secret("accessToken")?.plain(1...16_384) else { throw Malformed(what: "it has no access token") }
     // Older versions of the AWS CLI wrote `UTC` instead of the Z.
     guard let end = json.text("expiresAt").flatMap({ Timestamp(iso8601: $0.replacing("UTC", with: "Z")) }) else {
-      throw Malformed(what: "it has no end")
+      throw Malformed(what: "it has no expiration")
     }
     self.startURL = startURL
     self.region = region

@@ -43,7 +43,7 @@ public final class SSOOIDCClient: Sendable {
       guard let id = json.text("clientId")?.plain(1...2_048) else { throw MalformedResponse(what: "no client id") }
       guard let secret = json.secret("clientSecret")?.plain(1...16_384) else { throw MalformedResponse(what: "no client secret") }
       guard let expiresAt = Timestamp(foreignSeconds: json.int("clientSecretExpiresAt")) else {
-        throw MalformedResponse(what: "no end of the registration")
+        throw MalformedResponse(what: "no expiration of the registration")
       }
       return SSOClientRegistration(clientId: id, clientSecret: secret, expiresAt: expiresAt)
     }
@@ -62,9 +62,9 @@ public final class SSOOIDCClient: Sendable {
     return try answer.read { json throws(MalformedResponse) in
       guard let deviceCode = json.secret("deviceCode")?.plain(1...16_384) else { throw MalformedResponse(what: "no device code") }
       guard let userCode = json.text("userCode")?.plain(1...64) else { throw MalformedResponse(what: "no user code") }
-      guard let uri = json.text("verificationUri")?.browserURL else { throw MalformedResponse(what: "no page to confirm on") }
+      guard let uri = json.text("verificationUri")?.browserURL else { throw MalformedResponse(what: "no verification page") }
       let complete = json.text("verificationUriComplete")
-      if let complete, complete.browserURL == nil { throw MalformedResponse(what: "no page to confirm on") }
+      if let complete, complete.browserURL == nil { throw MalformedResponse(what: "no verification page") }
       return SSODeviceAuthorization(
         deviceCode: deviceCode, userCode: userCode, verificationURI: uri, verificationURIComplete: complete,
         expiresAt: try end(json), interval: Int(min(max(json.int("interval") ?? Self.standardInterval, 1), 300)))
@@ -100,7 +100,7 @@ public final class SSOOIDCClient: Sendable {
   /// From `expiresIn`, counted from now.
   private func end(_ json: JSONDocument) throws(MalformedResponse) -> Timestamp {
     guard let seconds = json.int("expiresIn"), (1...Self.maxLifetime).contains(seconds) else {
-      throw MalformedResponse(what: "no time for which it holds")
+      throw MalformedResponse(what: "no token lifetime")
     }
     return caller.now().adding(seconds: seconds)
   }

@@ -70,17 +70,17 @@ public struct SSOOIDCError: ReportableError, Sendable, Hashable {
     let what =
       switch reason {
       case .authorizationPending: "the sign-in is not confirmed yet"
-      case .slowDown: "Identity Center was asked too often"
+      case .slowDown: "IAM Identity Center is throttling"
       case .expiredToken: "the sign-in was not confirmed in time"
       case .accessDenied: "the sign-in was refused"
-      case .invalidGrant: "Identity Center no longer takes this sign-in"
-      case .invalidClient: "Identity Center does not know this program's registration"
-      case .unauthorizedClient: "this program may not sign in this way"
-      case .unsupportedGrantType: "Identity Center does not know this way to sign in"
-      case .invalidScope: "Identity Center does not know a scope that was asked for"
-      case .invalidRequest: "Identity Center cannot read the request"
-      case .invalidClientMetadata: "Identity Center cannot read the registration"
-      case .invalidRedirectURI: "Identity Center does not take the address that the browser would return to"
+      case .invalidGrant: "IAM Identity Center no longer accepts this sign-in"
+      case .invalidClient: "IAM Identity Center does not recognize this program's registration"
+      case .unauthorizedClient: "this program is not allowed to sign in this way"
+      case .unsupportedGrantType: "IAM Identity Center does not support this kind of sign-in"
+      case .invalidScope: "IAM Identity Center does not know a requested scope"
+      case .invalidRequest: "IAM Identity Center cannot read the request"
+      case .invalidClientMetadata: "IAM Identity Center cannot read the registration"
+      case .invalidRedirectURI: "IAM Identity Center does not accept the browser's redirect address"
       }
     return "\(action): \(what) (\(reason.rawValue)\(text.isEmpty ? "" : ": \(text.prefix(500))"))"
   }
@@ -90,9 +90,9 @@ public struct SSOOIDCError: ReportableError, Sendable, Hashable {
     case .authorizationPending: "confirm it in the browser"
     case .slowDown: "try again in a minute"
     case .expiredToken, .invalidGrant, .invalidClient: "sign in again: vault login"
-    case .accessDenied: "was the right person signed in in the browser? an administrator assigns access in IAM Identity Center"
+    case .accessDenied: "did the right user sign in in the browser? an administrator assigns access in IAM Identity Center"
     case .unauthorizedClient, .unsupportedGrantType: "sign in with a code: vault login --device"
-    case .invalidScope: "sso_registration_scopes = sso:account:access is what most need"
+    case .invalidScope: "most need sso_registration_scopes = sso:account:access"
     case .invalidRequest, .invalidClientMetadata, .invalidRedirectURI:
       "are sso_start_url and sso_region those of the access portal?"
     }

@@ -126,7 +126,7 @@ public final class SSOPortalClient: Sendable {
         guard let objects = json.objects(list) else { throw MalformedResponse(what: "no \(list)") }
         for object in objects { items.append(try read(object)) }
         guard let token = json.text("nextToken"), !token.isEmpty else { return nil }
-        guard token != last, token.utf8.count <= 16_384 else { throw MalformedResponse(what: "a page that leads nowhere") }
+        guard token != last, token.utf8.count <= 16_384 else { throw MalformedResponse(what: "an invalid pagination token") }
         return token
       }
       if next == nil { return items }

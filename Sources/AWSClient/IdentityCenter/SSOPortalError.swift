@@ -41,8 +41,8 @@ public struct SSOPortalError: ReportableError, Sendable, Hashable {
 
   public var message: String {
     switch reason {
-    case .signInAgain: "\(action): the Identity Center sign-in is over"
-    case .notAssigned: "\(action): Identity Center assigns you no \(subject ?? "such role")"
+    case .signInAgain: "\(action): the IAM Identity Center sign-in has expired"
+    case .notAssigned: "\(action): you are not assigned \(subject ?? "such a role") in IAM Identity Center"
     }
   }
 

@@ -26,7 +26,7 @@ public final class ContainerCredentialsClient: Sendable {
       // A line break would begin another header.
       guard token.withBytes({ bytes in bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F } }), token.count <= 16_384 else {
         throw AWSError(
-          .invalid("the authorization token has a line break or another control character in it"), action: Self.action,
+          .invalid("the authorization token contains a line break or control character"), action: Self.action,
           host: endpoint.host)
       }
       headers.append(("Authorization", token.withBytes { String(decoding: $0, as: UTF8.self) }))

@@ -14,19 +14,19 @@ public enum CredentialProcessError: ReportableError, Hashable {
 
   public var message: String {
     switch self {
-    case .notJSON: "what the credential process printed is not one JSON object"
-    case .version(nil): "what the credential process printed has no Version of 1"
-    case .version(let version?): "what the credential process printed has Version \(version); 1 is the only one"
-    case .missing(let key): "what the credential process printed has no \(key)"
-    case .malformed(let key): "what the credential process printed has a \(key) that cannot be one"
-    case .expired(let moment): "what the credential process printed expired at \(moment.iso8601)"
+    case .notJSON: "the output of credential_process is not one JSON object"
+    case .version(nil): "the output of credential_process has no Version (expected 1)"
+    case .version(let version?): "the output of credential_process has Version \(version) (expected 1)"
+    case .missing(let key): "the output of credential_process has no \(key)"
+    case .malformed(let key): "the output of credential_process has an invalid \(key)"
+    case .expired(let moment): "the credentials from credential_process expired at \(moment.iso8601)"
     }
   }
 
   public var hint: String? {
     switch self {
-    case .expired: "is the process's own sign-in over, or this machine's clock wrong?"
-    default: #"it prints {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …} and nothing else"#
+    case .expired: "has the process's own sign-in expired, or is this machine's clock wrong?"
+    default: #"it must print {"Version": 1, "AccessKeyId": …, "SecretAccessKey": …} and nothing else"#
     }
   }
 

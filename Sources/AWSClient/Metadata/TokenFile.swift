@@ -17,15 +17,15 @@ public enum TokenFile {
     public var message: String {
       switch self {
       case .cannotRead(let path, let why): "cannot read the token in \(path): \(why)"
-      case .notAFile(let path): "\(path) is no plain file, and so holds no token"
-      case .empty(let path): "\(path) is empty, where a token should be"
-      case .tooLarge(let path): "\(path) is larger than any token"
+      case .notAFile(let path): "the token file \(path) is not a regular file"
+      case .empty(let path): "the token file \(path) is empty"
+      case .tooLarge(let path): "the token file \(path) is too large"
       }
     }
 
     public var hint: String? {
       switch self {
-      case .cannotRead, .empty: "what writes the token may have stopped, or runs as another user"
+      case .cannotRead, .empty: "the program that writes the token may have stopped, or runs as another user"
       default: nil
       }
     }

@@ -21,7 +21,7 @@ extension STSResult {
     let names = parts.count == 6 ? parts[5].split(separator: "/", omittingEmptySubsequences: false) : []
     guard names.count == 3, parts[0] == "arn", parts[2] == "sts", names[0] == "assumed-role", parts[1] == role.partition,
       parts[4] == role.account, names[1] == role.name, sessionName == nil || names[2] == sessionName!.text
-    else { throw MalformedResponse(what: "it is of \(arn), and \(role.text) was asked for") }
+    else { throw MalformedResponse(what: "credentials of \(arn) instead of \(role.text)") }
   }
 }
 

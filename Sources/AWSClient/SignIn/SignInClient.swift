@@ -27,7 +27,7 @@ public final class SignInClient: Sendable {
   ) async throws -> SecretBytes {
     let host = hosts.federation.hostHeader
     guard let sessionToken = credential.sessionToken else {
-      throw AWSError(.invalid("the console takes temporary credentials only"), action: Self.action, host: host)
+      throw AWSError(.invalid("the console accepts temporary credentials only"), action: Self.action, host: host)
     }
     let session = JSONWriter.secret { session in
       session.add("sessionId", credential.accessKeyId)

@@ -62,7 +62,7 @@ struct ClockSkewTests {
       "SignatureDoesNotMatch", "The request signature we calculated does not match", status: 403,
       headers: [("date", "Mon, 23 Nov 2026 12:00:01 GMT")])
     let sts = ScriptedSTS([step, .credentials()])
-    #expect(await sts.failure()?.hint?.contains("secret is not that of this access key id") == true)
+    #expect(await sts.failure()?.hint?.contains("secret does not belong to this access key id") == true)
     #expect(sts.transport.requests.count == 1)
   }
 }

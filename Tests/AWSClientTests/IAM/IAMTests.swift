@@ -98,7 +98,7 @@ struct IAMTests {
   @Test(
     "a refusal says what to do",
     arguments: [
-      ("LimitExceeded", 409, "two access keys"), ("NoSuchEntity", 404, "deleted already"),
+      ("LimitExceeded", 409, "two access keys"), ("NoSuchEntity", 404, "already deleted"),
       ("AccessDenied", 403, "CreateAccessKey"),
     ])
   func refused(_ code: String, _ status: Int, _ hint: String) async {

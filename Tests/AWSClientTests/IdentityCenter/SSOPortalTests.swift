@@ -71,7 +71,9 @@ struct SSOPortalTests {
     let error = await failure(SSOPortalError.self) { _ = try await credentials(service) }
     #expect(error?.reason == (isOver ? .signInAgain : .notAssigned))
     #expect(error?.hint?.contains(isOver ? "vault login" : "sso_role_name") == true && error?.exitStatus == .refused)
-    if !isOver { #expect(error?.message == "GetRoleCredentials: Identity Center assigns you no Admin in 123456789012") }
+    if !isOver {
+      #expect(error?.message == "GetRoleCredentials: you are not assigned Admin in 123456789012 in IAM Identity Center")
+    }
     #expect(service.transport.requests.count == 1)
   }
 

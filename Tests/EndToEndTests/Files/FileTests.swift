@@ -72,7 +72,7 @@ import VaultModel
       let result = try await vault.run(words: words)
       #expect(result.succeeded && result.errors.contains(said), "\(words) \(result.errors)")
     }
-    #expect(try await vault.mustRun("import", "--dry-run", "--format", "json").contains("is none"))
+    #expect(try await vault.mustRun("import", "--dry-run", "--format", "json").contains("is invalid"))
   }
 
   @Test("what is kept by hand may have any name that a file's profile may", arguments: ["本番", "größe 2", "a$b'c", "x,y"])

@@ -185,7 +185,7 @@ import VaultModel
     try await vault.mustRun("login", "--device", "corp")
     let result = try await vault.run("exec", "other", "--", "true")
     #expect(
-      result.end == .exit(77) && result.errors.contains("assigns you no Developer in 999999999999")
+      result.end == .exit(77) && result.errors.contains("you are not assigned Developer in 999999999999")
         && result.errors.contains("--discover"))
     try await vault.mustRun("exec", "developer", "--", "true")
   }
