@@ -62,7 +62,7 @@ public struct EditedFile {
     var status = stat()
     guard lstat(path, &status) != 0 || status.st_mode & S_IFMT != S_IFLNK else {
       throw Failure(
-        "\(path) is a link that leads nowhere", hint: "remove it, or make the file that it names", exitStatus: .cannotCreate)
+        "\(path) is a broken symbolic link", hint: "remove it, or create its target", exitStatus: .cannotCreate)
     }
     return path
   }
@@ -119,12 +119,14 @@ public struct EditedFile {
     guard file >= 0 else {
       if errno == ENOENT { return Content() }
       throw Failure(
-        "cannot read \(path) (\(String(cString: strerror(errno))))", hint: "look at its owner and its mode", exitStatus: .noInput)
+        "cannot read \(path) (\(String(cString: strerror(errno))))", hint: "check its owner and permissions", exitStatus: .noInput
+      )
     }
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= Self.longest else {
-      throw Failure("\(path) is no regular file of at most 16 MiB", hint: "only such a file is changed", exitStatus: .noInput)
+      throw Failure(
+        "\(path) is not a regular file of at most 16 MiB", hint: "vault changes only such files", exitStatus: .noInput)
     }
     var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
     var count = 0
@@ -146,7 +148,7 @@ public struct EditedFile {
     guard file >= 0 else {
       throw Failure(
         "cannot write beside \(path) (\(String(cString: strerror(errno))))",
-        hint: "is there room, and may you write in that folder?", exitStatus: .cannotCreate)
+        hint: "is the disk full, or the folder not writable?", exitStatus: .cannotCreate)
     }
     var isGone = false
     defer { if !isGone { unlink(temporary) } }
@@ -154,13 +156,13 @@ public struct EditedFile {
       let code = errno
       close(file)
       throw Failure(
-        "cannot write \(path) (\(String(cString: strerror(code))))", hint: "is there room, and may you write in that folder?",
+        "cannot write \(path) (\(String(cString: strerror(code))))", hint: "is the disk full, or the folder not writable?",
         exitStatus: .inputOutput)
     }
     guard fchmod(file, mode) == 0, fsync(file) == 0 else {
       close(file)
       throw Failure(
-        "cannot write \(path) to the disk", hint: "is there room, and may you write in that folder?", exitStatus: .inputOutput)
+        "cannot write \(path) to the disk", hint: "is the disk full, or the folder not writable?", exitStatus: .inputOutput)
     }
     close(file)
     isGone = true
@@ -201,7 +203,8 @@ public struct EditedFile {
       if identity(temporary) == ours { return false }
     }
     throw Failure(
-      "what another program wrote to \(path) could not be put back", hint: "it is in \(temporary)", exitStatus: .inputOutput)
+      "changes that another program made to \(path) could not be restored", hint: "they are in \(temporary)",
+      exitStatus: .inputOutput)
   }
 
   /// For a file that did not exist, or a file system that cannot swap. Another program's change in a short window is lost.

@@ -27,35 +27,37 @@ public enum ConfigError: ReportableError, Sendable, Hashable {
     switch self {
     case .syntax(let file, let line, let expected): "\(file):\(line): expected \(expected)"
     case .unreadable(let file, let problem): "\(file): \(problem)"
-    case .noSuchProfile(let name, let origin): "\(Self.prefix(origin))there is no profile “\(Self.short(name))”"
+    case .noSuchProfile(let name, let origin): "\(Self.prefix(origin))no profile \"\(Self.short(name))\""
     case .noSuchSection(let kind, let name, let origin):
-      "\(Self.prefix(origin))there is no section [\(kind.rawValue) \(Self.short(name))]"
+      "\(Self.prefix(origin))no section [\(kind.rawValue) \(Self.short(name))]"
     case .invalid(let setting, let origin, let expected): "\(Self.prefix(origin))\(setting) must be \(expected)"
-    case .incomplete(let profile, let origin, let problem, _): "\(Self.prefix(origin))profile “\(Self.short(profile))” \(problem)"
+    case .incomplete(let profile, let origin, let problem, _):
+      "\(Self.prefix(origin))profile \"\(Self.short(profile))\" \(problem)"
     case .settingsOnly(let profile, let origin):
-      "\(Self.prefix(origin))profile “\(Self.short(profile))” has settings only, no credentials"
+      "\(Self.prefix(origin))profile \"\(Self.short(profile))\" has settings only, no credentials"
     case .loop(let profiles, let setting, let origin):
-      "\(Self.prefix(origin))\(setting) leads in a circle: \(profiles.map(Self.short).joined(separator: " → "))"
-    case .tooLong(let profile, let limit): "profile “\(Self.short(profile))” needs more than \(limit) roles, one after the other"
+      "\(Self.prefix(origin))\(setting) forms a cycle: \(profiles.map(Self.short).joined(separator: " → "))"
+    case .tooLong(let profile, let limit): "profile \"\(Self.short(profile))\" needs a chain of more than \(limit) roles"
     case .includesTooMuch(let profile, let origin, let limit):
-      "\(Self.prefix(origin))profile “\(Self.short(profile))” includes more than \(limit)"
+      "\(Self.prefix(origin))profile \"\(Self.short(profile))\" includes more than \(limit)"
     }
   }
 
   public var hint: String? {
     switch self {
-    case .invalid(_, let origin, _) where origin == .vault: "`vault edit` changes it"
+    case .invalid(_, let origin, _) where origin == .vault: "use `vault edit` to change it"
     case .syntax, .invalid: "correct that line"
-    case .unreadable(_, let problem) where problem.contains("UTF-16"): "an editor saves it so, or `iconv -f UTF-16 -t UTF-8`"
+    case .unreadable(_, let problem) where problem.contains("UTF-16"):
+      "save it as UTF-8 in an editor, or use `iconv -f UTF-16 -t UTF-8`"
     case .unreadable: "check the path, its owner and its permissions"
     case .noSuchProfile(_, let origin):
       origin == nil ? "`vault list` shows the profiles" : "correct the name, or add that profile"
     case .noSuchSection: "correct the name, or add that section to the config file"
     case .incomplete(_, _, _, let expected): expected
     case .settingsOnly: "add role_arn, sso_session, access keys or credential_process"
-    case .loop: "let one of these profiles name a source that leads to credentials"
-    case .tooLong: "assume the last role from a nearer source"
-    case .includesTooMuch: "put what these profiles have in common into one"
+    case .loop: "give one of these profiles a source outside the cycle"
+    case .tooLong: "assume the last role from a source with a shorter chain"
+    case .includesTooMuch: "move the settings that these profiles share into one profile"
     }
   }
 

@@ -40,10 +40,10 @@ struct ConfigParser {
     var parser = ConfigParser(bytes, file: file, kind: kind)
     while let line = parser.lines.next() { try parser.read(line) }
     if let dropped = parser.table.resolveDefault() {
-      parser.warn("section ignored: [profile default] takes its place", line: dropped)
+      parser.warn("section ignored: [profile default] overrides it", line: dropped)
     }
     if parser.warningsLeftOut > 0 {
-      let text = "\(parser.warningsLeftOut) more warnings are left out"
+      let text = "\(parser.warningsLeftOut) more warnings omitted"
       parser.warnings.append(ConfigWarning(file: file, line: parser.lines.number, text: text))
     }
     return (parser.table, parser.warnings)
@@ -80,10 +80,10 @@ struct ConfigParser {
   }
 
   private mutating func readHeader(_ line: Range<Int>) throws(ConfigError) {
-    guard let close = lines.first(Byte.close, in: line) else { throw expected("“]” at the end of the section's name") }
+    guard let close = lines.first(Byte.close, in: line) else { throw expected("\"]\" at the end of the section's name") }
     let rest = lines.trimmed(close + 1..<line.upperBound)
     if !rest.isEmpty, !Byte.startsComment(lines.bytes[rest.lowerBound]) {
-      warn("the text after “]” is ignored", line: lines.number)
+      warn("the text after \"]\" is ignored", line: lines.number)
     }
     let place = lines.trimmedOfASCII(line.lowerBound + 1..<close)
     above = .nothing
@@ -128,7 +128,7 @@ struct ConfigParser {
     let isSecret = bytes.allSatisfy { (33...126).contains($0) }
     if !isSecret {
       warn(
-        "\(name) is no secret: it has visible ASCII characters, without blanks\(found(value)); it is passed over",
+        "\(name) is not a valid secret: it must be visible ASCII without spaces\(found(value)); ignored",
         line: lines.number)
     }
     let setting = Setting(name: name, value: .text(bytes.isEmpty ? "" : SecretName.mask), origin: origin)
@@ -154,7 +154,7 @@ struct ConfigParser {
     case .secret(let section, let name):
       // Half a secret is useless.
       table.withSection(section) { $0.dropSecret(name) }
-      warn("\(name) stands on one line, and this one begins with a blank: it is passed over", line: lines.number)
+      warn("\(name) must be on one line, but this line begins with a space: ignored", line: lines.number)
     case .text(let section, let setting):
       if isHeaderOrSetting(line) { warnOfSwallowed() }
       let more = try maskedText(line)
@@ -207,18 +207,19 @@ struct ConfigParser {
   }
 
   private mutating func warnOfSwallowed() {
-    warn("an indented line continues the value above: remove the blanks at its start if it stands for itself", line: lines.number)
+    warn(
+      "an indented line continues the value above; if it is a setting of its own, remove the leading spaces", line: lines.number)
   }
 
   /// The name and the range of the value.
   private mutating func property(
     _ line: Range<Int>, commentsEnd: Bool
   ) throws(ConfigError) -> (name: SettingName, value: Range<Int>) {
-    guard let equals = lines.first(Byte.equals, in: line) else { throw expected("“name = value”" + found(line)) }
+    guard let equals = lines.first(Byte.equals, in: line) else { throw expected("\"name = value\"" + found(line)) }
     let place = lines.trimmed(line.lowerBound..<equals)
-    guard !place.isEmpty else { throw expected("a name before “=”") }
+    guard !place.isEmpty else { throw expected("a name before \"=\"") }
     guard place.count <= ConfigLimits.nameBytes else {
-      throw expected("a name of at most \(ConfigLimits.nameBytes) bytes before “=”")
+      throw expected("a name of at most \(ConfigLimits.nameBytes) bytes before \"=\"")
     }
     let end = commentsEnd ? lines.endBeforeComment(equals + 1..<line.upperBound) : line.upperBound
     let (lines, file) = (lines, file)
@@ -234,7 +235,7 @@ struct ConfigParser {
     // `export aws_secret_access_key = …`, or a blank in place of “=”: a secret would be part of the name, or of another setting's
     // value.
     guard isSecret || !SecretName.isMentioned(in: text) else {
-      throw .syntax(file: file, line: lines.number, expected: "the name of a secret alone before “=”")
+      throw .syntax(file: file, line: lines.number, expected: "only the name of a secret before \"=\"")
     }
     return SettingName(text: text, isSecret: isSecret, isKnown: KnownSettings.contains(text))
   }
@@ -246,18 +247,18 @@ struct ConfigParser {
     else { return }
     guard KnownSettings.canBeShown(name) else {
       let unseen = Array(name.utf8).withUnsafeBytes { Unseen.first(in: $0) }.map { ": it has \($0)" } ?? ""
-      warn("a setting of a name that is not known is kept, and has no effect" + unseen, line: lines.number)
+      warn("unknown setting: kept, but without effect" + unseen, line: lines.number)
       return
     }
     let meant = Suggestion.nearest(to: name, in: KnownSettings.ours.sorted())
     let question = meant.map { "; did you mean \($0)?" } ?? ""
-    warn("\(name) is not known: it is kept, and has no effect\(question)", line: lines.number)
+    warn("unknown setting \(name): kept, but without effect\(question)", line: lines.number)
   }
 
   /// Warns about an invisible character that the AWS CLI keeps, so that the value is not what it looks like.
   private mutating func warnOfUnseen(_ range: Range<Int>, _ what: String) {
     guard let unseen = Unseen.first(in: UnsafeRawBufferPointer(rebasing: lines.bytes[range])) else { return }
-    warn("\(what) has \(unseen) in it", line: lines.number)
+    warn("\(what) contains \(unseen)", line: lines.number)
   }
 
   /// The addition to a line's error if it has such a character.
@@ -269,7 +270,7 @@ struct ConfigParser {
   private mutating func maskedText(_ line: Range<Int>) throws(ConfigError) -> String {
     let more = try text(line)
     guard SecretName.isMentioned(in: more.lowercased()) else { return more }
-    warn("a secret that begins with a blank is a part of the value above, and was left out", line: lines.number)
+    warn("a secret that begins with a space is part of the value above; left out", line: lines.number)
     return SecretName.mask
   }
 

@@ -21,7 +21,7 @@ enum SectionHeader: Equatable {
     let kind = rest.isEmpty ? nil : Self.kind(prefix)
     switch (file, kind) {
     case (.credentials, .some):
-      self = .ignored(why: "section ignored: in the credentials file a section is the profile's bare name")
+      self = .ignored(why: "section ignored: in the credentials file, sections are named by the profile alone")
     case (.credentials, nil):
       self = Self.named(.profile, header: text) { Array(text) }
     case (.config, .some(let kind)):
@@ -42,7 +42,7 @@ enum SectionHeader: Equatable {
   private static func named(_ kind: SectionKind, header text: UnsafeRawBufferPointer, name: () -> [UInt8]?) -> SectionHeader {
     guard text.count <= ConfigLimits.nameBytes + 2 else { return .ignored(why: tooLong) }
     guard let name = name(), !name.isEmpty else {
-      return .ignored(why: "section ignored: a name with blanks, quotes or \\ in it stands in quotes")
+      return .ignored(why: "section ignored: a name with spaces, quotes or \\ must be quoted")
     }
     guard name.count <= ConfigLimits.nameBytes else { return .ignored(why: tooLong) }
     let text = String(decoding: name, as: UTF8.self)

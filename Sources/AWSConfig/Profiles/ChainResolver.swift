@@ -75,7 +75,7 @@ public struct ChainResolver {
     }
     if let setting = profile["rotation_idle"] {
       guard let seconds = setting.text.flatMap({ SessionDuration.seconds($0) }), (60...30 * 86_400).contains(seconds) else {
-        throw ConfigError.invalid(setting: "rotation_idle", origin: setting.origin, expected: "a length of time, such as 8h")
+        throw ConfigError.invalid(setting: "rotation_idle", origin: setting.origin, expected: "a duration, such as 8h")
       }
       rule.idle = Int64(seconds)
     }
@@ -116,7 +116,7 @@ public struct ChainResolver {
     if leaf.saysSSO, leaf["role_arn"] == nil { return try identities.place(of: leaf) }
     if let place = try chain(for: leaf).identity.signIn { return place }
     throw ConfigError.incomplete(
-      profile: name, origin: leaf.section.settings.first?.origin, problem: "does not come from IAM Identity Center",
+      profile: name, origin: leaf.section.settings.first?.origin, problem: "does not use IAM Identity Center",
       expected: "name an sso-session, or a profile that has one")
   }
 
@@ -170,7 +170,7 @@ public struct ChainResolver {
     }
     if let federated { return .identity(federated) }
     throw ConfigError.incomplete(
-      profile: profile.name, origin: roleARN.origin, problem: "has a role_arn, but nothing to assume the role with",
+      profile: profile.name, origin: roleARN.origin, problem: "has a role_arn, but no source to assume the role with",
       expected: "add source_profile, credential_source, web_identity_token_file or saml_process")
   }
 }

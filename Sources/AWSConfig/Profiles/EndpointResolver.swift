@@ -34,7 +34,7 @@ struct EndpointResolver {
     }
     guard !Self.isZone(text) else {
       throw ConfigError.invalid(
-        setting: setting.name, origin: setting.origin, expected: "a region, such as \(text.dropLast()), and not a zone in one")
+        setting: setting.name, origin: setting.origin, expected: "a region, such as \(text.dropLast()), not an availability zone")
     }
     return text
   }

@@ -17,13 +17,13 @@ struct IdentityReader {
     }
     if profile.text("login_session") != nil {
       throw incomplete(
-        profile, "is signed in by `aws login` (login_session), which vault cannot do",
+        profile, "uses `aws login` (login_session), which vault does not support",
         expected:
           "give another profile credential_process = aws configure export-credentials --profile \(profile.name) --format process",
         at: "login_session")
     }
     if let name = Self.waysToARole.first(where: { profile.text($0) != nil }) {
-      throw incomplete(profile, "has \(name), but no role_arn", expected: "add role_arn, or take \(name) out", at: name)
+      throw incomplete(profile, "has \(name), but no role_arn", expected: "add role_arn, or remove \(name)", at: name)
     }
     throw .settingsOnly(profile: profile.name, origin: profile.origin("region"))
   }
@@ -36,10 +36,10 @@ struct IdentityReader {
 
   func keys(of profile: ProfileSettings) throws(ConfigError) -> IdentityLink {
     guard let id = profile.text("aws_access_key_id") else {
-      throw incomplete(profile, "has half a key pair", expected: "add aws_access_key_id", at: "aws_secret_access_key")
+      throw incomplete(profile, "has an incomplete key pair", expected: "add aws_access_key_id", at: "aws_secret_access_key")
     }
     guard profile.text("aws_secret_access_key") != nil else {
-      throw incomplete(profile, "has half a key pair", expected: "add aws_secret_access_key", at: "aws_access_key_id")
+      throw incomplete(profile, "has an incomplete key pair", expected: "add aws_secret_access_key", at: "aws_access_key_id")
     }
     return .keys(name: profile.name, accessKeyId: id, mfaSerial: try RoleParameters(profile: profile).mfaSerial())
   }

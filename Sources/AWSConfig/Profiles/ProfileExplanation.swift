@@ -44,7 +44,7 @@ extension ChainResolver {
       result.settings.append(setting)
     }
     for setting in profile.overridden {
-      result.ignored.append(IgnoredSetting(name: setting.name, from: setting.origin, why: "a nearer profile says it as well"))
+      result.ignored.append(IgnoredSetting(name: setting.name, from: setting.origin, why: "overridden by a nearer profile"))
     }
     return result
   }
@@ -75,12 +75,12 @@ extension ChainResolver {
   private func reason(_ setting: Setting, in profile: ProfileSettings) -> String? {
     let name = setting.name
     if !KnownSettings.ours.contains(name) {
-      return KnownSettings.others.contains(name) ? "it is for other programs" : "vault does not know it"
+      return KnownSettings.others.contains(name) ? "used by other programs only" : "unknown to vault"
     }
     if setting.value == .text("") { return "it is empty" }
-    if let twin = Self.twins[name], profile[twin] != nil { return "\(twin) comes first" }
+    if let twin = Self.twins[name], profile[twin] != nil { return "overridden by \(twin)" }
     if let variable = Self.variables[name], let value = endpoints.environment(variable), !value.isEmpty {
-      return "the environment's \(variable) comes first"
+      return "overridden by the environment's \(variable)"
     }
     if name == "endpoint_url" { return urlReason(setting, in: profile) }
     return profile["role_arn"] == nil ? reasonWithoutRole(name, in: profile) : reasonWithRole(name, in: profile)
@@ -92,32 +92,32 @@ extension ChainResolver {
       source == nil && profile["credential_source"] == nil ? Self.federatedNames.first { profile.text($0) != nil } : nil
     if Self.federatedNames.contains(name) || name == "web_identity_audience" {
       if let way {
-        if way.hasPrefix("saml") { return name.hasPrefix("saml") ? nil : "there is no token's source" }
+        if way.hasPrefix("saml") { return name.hasPrefix("saml") ? nil : "no source of the token is set" }
         if name == "web_identity_audience" { return way == "web_identity_token_source" ? nil : "\(way) needs no audience" }
-        return name == way ? nil : "\(way) comes first"
+        return name == way ? nil : "overridden by \(way)"
       }
-      return source == nil ? "credential_source comes first" : "source_profile comes first"
+      return source == nil ? "overridden by credential_source" : "overridden by source_profile"
     }
     if let way, Self.callerNames.contains(name) {
-      return "a role that is assumed with \(way.hasPrefix("saml") ? "an assertion" : "a web identity") does not take it"
+      return "not supported for a role assumed with \(way.hasPrefix("saml") ? "an assertion" : "a web identity")"
     }
-    if name == "mfa_process", profile["mfa_serial"] == nil { return "there is no mfa_serial" }
+    if name == "mfa_process", profile["mfa_serial"] == nil { return "no mfa_serial is set" }
     let isKey = name == "aws_access_key_id" || SecretName.contains(name)
     if isKey, source == profile.name { return nil }
     let isIdentity = isKey || ProfileSettings.ssoNames.contains(name) || name == "credential_process" || name == "login_session"
-    return isIdentity ? "role_arn comes first" : nil
+    return isIdentity ? "overridden by role_arn" : nil
   }
 
   private func reasonWithoutRole(_ name: String, in profile: ProfileSettings) -> String? {
-    if Self.roleNames.contains(name) { return "there is no role_arn" }
+    if Self.roleNames.contains(name) { return "no role_arn is set" }
     let hasSSO = profile["sso_account_id"] != nil || profile["sso_role_name"] != nil
     let isKey = name == "aws_access_key_id" || SecretName.contains(name)
     if hasSSO {
-      return isKey || name == "credential_process" || name == "login_session" ? "the SSO settings come first" : nil
+      return isKey || name == "credential_process" || name == "login_session" ? "overridden by the SSO settings" : nil
     }
-    if profile.saysAccessKeys, name == "credential_process" || name == "login_session" { return "the access keys come first" }
+    if profile.saysAccessKeys, name == "credential_process" || name == "login_session" { return "overridden by the access keys" }
     if name == "login_session" {
-      return profile["credential_process"] != nil ? "credential_process comes first" : "vault cannot do what `aws login` does"
+      return profile["credential_process"] != nil ? "overridden by credential_process" : "vault does not support `aws login`"
     }
     return nil
   }
@@ -126,7 +126,7 @@ extension ChainResolver {
     do {
       if try endpoints.ignoresURLs(profile) { return "configured endpoint URLs are switched off" }
       guard let winner = try endpoints.urlSetting(profile), winner != setting else { return nil }
-      return winner.origin.line > 0 ? "the services section comes first" : "the environment's \(winner.name) comes first"
+      return winner.origin.line > 0 ? "overridden by the services section" : "overridden by the environment's \(winner.name)"
     } catch {
       return nil
     }

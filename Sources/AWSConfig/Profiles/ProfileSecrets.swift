@@ -23,7 +23,7 @@ public struct ProfileSecrets: Sendable {
     else { return nil }
     return ConfigWarning(
       file: origin.file, line: origin.line,
-      text: "the access key of \"\(profile)\" is none (a placeholder, or in quotes?), and is not taken into the vault")
+      text: "the access key of \"\(profile)\" is invalid (a placeholder, or in quotes?) and is not imported")
   }
 }
 

@@ -25,8 +25,8 @@ struct RegionRule {
       chain.roles[index] = try placed(link, in: region, of: profile, leaf: leaf)
       guard Partition(rawValue: link.roleARN.partition) == partition else {
         throw incomplete(
-          profile, at: profile["role_arn"], problem: "has a role of another partition than its source",
-          expected: "a chain cannot leave its partition")
+          profile, at: profile["role_arn"], problem: "has a role of a partition other than its source's",
+          expected: "role chaining cannot cross partitions")
       }
     }
     if let profile = profiles.last, let link = chain.identity.role {
@@ -45,8 +45,8 @@ struct RegionRule {
     else { return link }
     throw incomplete(
       profile, at: endpoints.regionSetting(profile, leaf: leaf) ?? profile["role_arn"],
-      problem: "has a role of the partition \(partition.rawValue) and a region of \(Partition(region: region).rawValue)",
-      expected: "name a region of \(partition.rawValue), such as \(partition.globalRegion)")
+      problem: "has a role of the partition \(partition.rawValue) but a region of \(Partition(region: region).rawValue)",
+      expected: "set a region of \(partition.rawValue), such as \(partition.globalRegion)")
   }
 
   private func incomplete(_ profile: ProfileSettings, at setting: Setting?, problem: String, expected: String) -> ConfigError {

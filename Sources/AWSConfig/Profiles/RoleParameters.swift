@@ -36,7 +36,7 @@ struct RoleParameters {
     if let serial, serial.contains(":u2f/"), let setting = profile["mfa_serial"] {
       throw ConfigError.invalid(
         setting: "mfa_serial", origin: setting.origin,
-        expected: "a device that shows codes, such as arn:aws:iam::ACCOUNT:mfa/NAME: STS takes no FIDO security key")
+        expected: "a device that generates codes, such as arn:aws:iam::ACCOUNT:mfa/NAME: STS does not accept FIDO security keys")
     }
     return serial
   }
@@ -55,7 +55,7 @@ struct RoleParameters {
   }
 
   private func policyARNs() throws(ConfigError) -> [String] {
-    try read("policy_arns", expected: "at most 10 ARNs of policies, parted by commas") { text in
+    try read("policy_arns", expected: "at most 10 policy ARNs, separated by commas") { text in
       let list = Self.list(text)
       let allAreARNs = list.allSatisfy { arn in
         arn.hasPrefix("arn:") && (20...2_048).contains(arn.utf8.count) && arn.utf8.allSatisfy { (33...126).contains($0) }
@@ -65,7 +65,8 @@ struct RoleParameters {
   }
 
   private func tags() throws(ConfigError) -> [SessionTag] {
-    try read(first("session_tags", "tags"), expected: "at most 50 tags, name=value, parted by commas, each name once") { text in
+    try read(first("session_tags", "tags"), expected: "at most 50 tags, name=value, separated by commas, with unique names") {
+      text in
       var tags: [SessionTag] = []
       var names: Set<String> = []
       for item in Self.list(text) {
@@ -84,7 +85,7 @@ struct RoleParameters {
 
   private func transitiveTagKeys() throws(ConfigError) -> [String] {
     let name = first("transitive_session_tags", "transitive_tag_keys")
-    return try read(name, expected: "at most 50 names of tags, parted by commas") { text in
+    return try read(name, expected: "at most 50 tag names, separated by commas") { text in
       let list = Self.list(text)
       return list.count <= 50 && list.allSatisfy(Self.isTagKey) ? list : nil
     } ?? []

@@ -54,7 +54,7 @@ struct GrammarTests {
   func textAfterHeader() throws {
     let found = try parsed("[profile a] x = y\nregion = b\n[profile c]\nregion = d\n")
     #expect(found.sections.map { $0.text("region") } == ["b", "d"])
-    #expect(found.warnings.map(\.description) == ["config:1: the text after “]” is ignored"])
+    #expect(found.warnings.map(\.description) == ["config:1: the text after \"]\" is ignored"])
   }
 
   @Test(
@@ -123,7 +123,7 @@ struct GrammarTests {
   @Test(
     "a secret that is none is passed over with its line, and the rest of the file counts",
     arguments: [
-      ("aws_secret_access_key = a\n  b", 3, "stands on one line"), ("aws_secret_access_key = a b", 2, "without blanks"),
+      ("aws_secret_access_key = a\n  b", 3, "must be on one line"), ("aws_secret_access_key = a b", 2, "without spaces"),
       ("aws_secret_access_key = ab\u{200B}", 2, "this line has a zero-width space (U+200B)"),
     ])
   func noSecret(lines: String, line: Int, said: String) throws {
@@ -138,10 +138,10 @@ struct GrammarTests {
     "a fault is told by its line and what should stand there",
     arguments: [
       ("region = a", 1, "a section"), ("[default]\nregion", 2, "name = value"), ("[default]\n\n= a", 3, "a name before"),
-      ("[default", 1, "“]”"), ("  region = a", 1, "a section"), ("[default]\ns3 =\n  x", 3, "name = value"),
+      ("[default", 1, "\"]\""), ("  region = a", 1, "a section"), ("[default]\ns3 =\n  x", 3, "name = value"),
       ("[default]\ns3 =\n  = x", 3, "a name before"),
       ("[default]\r\nregion = a\u{0}b", 2, "UTF-8"), ("# note\r[default]\rregion", 3, "name = value"),
-      ("[default]\naws_secret_access_key a=", 2, "the name of a secret alone"),
+      ("[default]\naws_secret_access_key a=", 2, "only the name of a secret"),
     ])
   func faults(text: String, line: Int, expected: String) throws {
     let error = #expect(throws: ConfigError.self) { try parsed(text) }
@@ -167,8 +167,8 @@ struct GrammarTests {
     let found = try parsed("[default]\nRoleARN = a\noutput = json\nzzz = 1\n[profile a]\nrolearn = b\n[services s]\nnew = c\n")
     #expect(
       found.warnings.map(\.description) == [
-        "config:2: rolearn is not known: it is kept, and has no effect; did you mean role_arn?",
-        "config:4: zzz is not known: it is kept, and has no effect",
+        "config:2: unknown setting rolearn: kept, but without effect; did you mean role_arn?",
+        "config:4: unknown setting zzz: kept, but without effect",
       ])
     #expect(found.sections.map { $0.text("rolearn") } == ["a", "b", nil])
   }

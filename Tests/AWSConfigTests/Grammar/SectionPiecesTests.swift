@@ -44,7 +44,7 @@ struct SectionPiecesTests {
   @Test("what is wrong under a header that opens no section is found")
   func ignored() throws {
     let home = try WrittenHome(config: "[profile a]\n[plugins]\nnonsense\n", credentials: nil)
-    #expect(throws: ConfigError.syntax(file: "~/.aws/config", line: 3, expected: "“name = value”")) { try Self.pieces(home) }
+    #expect(throws: ConfigError.syntax(file: "~/.aws/config", line: 3, expected: "\"name = value\"")) { try Self.pieces(home) }
   }
 
   @Test("a section's digest is another one for another text, line, file or pair of files")

@@ -17,13 +17,13 @@ struct UnseenTests {
   @Test(
     "what stays in a value or a name is named, with its line",
     arguments: [
-      ("region = a\u{200B}", "the value has a zero-width space (U+200B) in it"),
-      ("region = a\u{A0}b", "the value has a no-break space (U+00A0) in it"),
+      ("region = a\u{200B}", "the value contains a zero-width space (U+200B)"),
+      ("region = a\u{A0}b", "the value contains a no-break space (U+00A0)"),
       (
         "\u{FEFF}region = a",
-        "a setting of a name that is not known is kept, and has no effect: it has a byte order mark (U+FEFF)"
+        "unknown setting: kept, but without effect: it has a byte order mark (U+FEFF)"
       ),
-      ("[profile b\u{A0}]", "the section's name has a no-break space (U+00A0) in it"),
+      ("[profile b\u{A0}]", "the section's name contains a no-break space (U+00A0)"),
     ])
   func warnings(line: String, warning: String) throws {
     #expect(try parsed("[default]\n" + line).warnings.map(\.description) == ["config:2: " + warning])
@@ -32,8 +32,8 @@ struct UnseenTests {
   @Test(
     "what makes a line unreadable is named",
     arguments: [
-      ("\0\0", "“name = value”; this line has a NUL byte"),
-      ("\u{FEFF}[profile a]", "“name = value”; this line has a byte order mark (U+FEFF)"),
+      ("\0\0", "\"name = value\"; this line has a NUL byte"),
+      ("\u{FEFF}[profile a]", "\"name = value\"; this line has a byte order mark (U+FEFF)"),
     ])
   func faults(line: String, expected: String) throws {
     #expect(throws: ConfigError.syntax(file: "config", line: 2, expected: expected)) { try parsed("[default]\n" + line) }

@@ -127,52 +127,52 @@ struct ChainTests {
   @Test(
     "what cannot lead to credentials is told with file, line and reason",
     arguments: [
-      ("\(role)source_profile = x", "config:12: there is no profile “x”"),
-      ("\(role)source_profile = q", "config:9: source_profile leads in a circle: p → q → p"),
-      ("\(role)source_profile = p", "config:12: source_profile leads in a circle: p → p"),
+      ("\(role)source_profile = x", "config:12: no profile \"x\""),
+      ("\(role)source_profile = q", "config:9: source_profile forms a cycle: p → q → p"),
+      ("\(role)source_profile = p", "config:12: source_profile forms a cycle: p → p"),
       (
         "\(role)source_profile = k\ncredential_source = Environment",
-        "config:13: profile “p” has both source_profile and credential_source"
+        "config:13: profile \"p\" has both source_profile and credential_source"
       ),
-      (role, "config:11: profile “p” has a role_arn, but nothing to assume the role with"),
+      (role, "config:11: profile \"p\" has a role_arn, but no source to assume the role with"),
       (
         "\(role)credential_source = Moon", "config:12: credential_source must be EcsContainer, Ec2InstanceMetadata or Environment"
       ),
-      ("aws_access_key_id = A", "config:11: profile “p” has half a key pair"),
-      ("aws_secret_access_key = A", "config:11: profile “p” has half a key pair"),
-      ("login_session = a", "config:11: profile “p” is signed in by `aws login` (login_session), which vault cannot do"),
-      ("region = a", "config:11: profile “p” has settings only, no credentials"),
-      ("region = a\nsource_profile = k", "config:12: profile “p” has source_profile, but no role_arn"),
-      ("credential_source = Environment", "config:11: profile “p” has credential_source, but no role_arn"),
+      ("aws_access_key_id = A", "config:11: profile \"p\" has an incomplete key pair"),
+      ("aws_secret_access_key = A", "config:11: profile \"p\" has an incomplete key pair"),
+      ("login_session = a", "config:11: profile \"p\" uses `aws login` (login_session), which vault does not support"),
+      ("region = a", "config:11: profile \"p\" has settings only, no credentials"),
+      ("region = a\nsource_profile = k", "config:12: profile \"p\" has source_profile, but no role_arn"),
+      ("credential_source = Environment", "config:11: profile \"p\" has credential_source, but no role_arn"),
       (
         "region = us-east-1a\n\(role)source_profile = k",
-        "config:11: region must be a region, such as us-east-1, and not a zone in one"
+        "config:11: region must be a region, such as us-east-1, not an availability zone"
       ),
       (
         "\(role)source_profile = k\nmfa_serial = arn:aws:iam::123456789012:u2f/user/me/key",
-        "config:13: mfa_serial must be a device that shows codes, such as arn:aws:iam::ACCOUNT:mfa/NAME: STS takes no FIDO security key"
+        "config:13: mfa_serial must be a device that generates codes, such as arn:aws:iam::ACCOUNT:mfa/NAME: STS does not accept FIDO security keys"
       ),
       (
         "sso_session = none\nsso_account_id = 123456789012\nsso_role_name = r",
-        "config:11: there is no section [sso-session none]"
+        "config:11: no section [sso-session none]"
       ),
       (
         "sso_session = s\nsso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
-        "config:12: profile “p” contradicts sso_region of its sso_session (config:3)"
+        "config:12: profile \"p\" contradicts sso_region of its sso_session (config:3)"
       ),
-      ("sso_session = s\nsso_account_id = 123456789012", "config:11: profile “p” has SSO settings, but no sso_role_name"),
-      ("sso_session = s", "config:11: profile “p” has SSO settings, but no account and role"),
+      ("sso_session = s\nsso_account_id = 123456789012", "config:11: profile \"p\" has SSO settings, but no sso_role_name"),
+      ("sso_session = s", "config:11: profile \"p\" has SSO settings, but no account and role"),
       (
         "sso_region = v\nsso_account_id = 123456789012\nsso_role_name = r",
-        "config:11: profile “p” has SSO settings, but no sso_start_url"
+        "config:11: profile \"p\" has SSO settings, but no sso_start_url"
       ),
       (
         "sso_session = s\nsso_account_id = 12\nsso_role_name = r",
         "config:12: sso_account_id must be an account number of twelve digits"
       ),
-      ("include_profile = x\n\(keys)", "config:11: there is no profile “x”"),
-      ("include_profile = p\n\(keys)", "config:11: include_profile leads in a circle: p → p"),
-      ("services = x\n\(keys)", "config:11: there is no section [services x]"),
+      ("include_profile = x\n\(keys)", "config:11: no profile \"x\""),
+      ("include_profile = p\n\(keys)", "config:11: include_profile forms a cycle: p → p"),
+      ("services = x\n\(keys)", "config:11: no section [services x]"),
       ("use_fips_endpoint = yes\n\(keys)", "config:11: use_fips_endpoint must be true or false"),
       ("sts_regional_endpoints = x\n\(keys)", "config:11: sts_regional_endpoints must be regional or legacy"),
       ("endpoint_url = ftp://x\n\(keys)", "config:11: endpoint_url must be a URL that starts with https:// or http://"),
@@ -192,7 +192,7 @@ struct ChainTests {
   func includeLoop() throws {
     let text = "[profile a]\ninclude_profile = b\n[profile b]\ninclude_profile = c\n[profile c]\nparent_profile = b\n"
     let error = #expect(throws: ConfigError.self) { try resolver(text).chain(for: "a") }
-    #expect(error?.message == "config:6: parent_profile leads in a circle: b → c → b")
+    #expect(error?.message == "config:6: parent_profile forms a cycle: b → c → b")
   }
 
   @Test("sixteen includes are followed, seventeen are not", arguments: [16, 17])
@@ -204,7 +204,7 @@ struct ChainTests {
       #expect(try found.chain(for: "i16").identity == .process(profile: "i16", command: "x"))
     } else {
       let error = #expect(throws: ConfigError.self) { try found.chain(for: "i17") }
-      #expect(error?.message == "config:2: profile “i17” includes more than 16 others")
+      #expect(error?.message == "config:2: profile \"i17\" includes more than 16 others")
       #expect(error?.hint != nil)
     }
   }

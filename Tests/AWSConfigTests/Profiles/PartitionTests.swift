@@ -51,7 +51,7 @@ struct PartitionTests {
     let found = try resolver(role("aws-us-gov", "p", "source_profile = k\n" + own) + keys + source)
     let error = #expect(throws: ConfigError.self) { try found.chain(for: "p") }
     #expect(
-      error?.message.hasPrefix(place + "profile “p” has a role of the partition aws-us-gov and a region of aws") == true,
+      error?.message.hasPrefix(place + "profile \"p\" has a role of the partition aws-us-gov but a region of aws") == true,
       "\(error?.message ?? "")")
     #expect(error?.exitStatus == .configuration && error?.hint?.contains("us-gov-west-1") == true)
   }

@@ -132,7 +132,7 @@ struct RoleParameterTests {
     let explanation = found.explanation(for: "p")
     #expect(
       explanation.ignored == [
-        IgnoredSetting(name: "region", from: SettingOrigin(file: "config", line: 7), why: "a nearer profile says it as well")
+        IgnoredSetting(name: "region", from: SettingOrigin(file: "config", line: 7), why: "overridden by a nearer profile")
       ])
     #expect(explanation.settings.contains { $0.name == "external_id" && $0.origin.line == 8 })
     #expect(!explanation.settings.contains { $0.name == "aws_access_key_id" })
@@ -141,12 +141,12 @@ struct RoleParameterTests {
   @Test(
     "what changes nothing is told with its reason",
     arguments: [
-      (role + "sso_region = a", "sso_region", "role_arn comes first"),
-      (role + "web_identity_token_file = /t", "web_identity_token_file", "source_profile comes first"),
-      ("[profile p]\nexternal_id = a", "external_id", "there is no role_arn"), ("[profile p]\nregion =", "region", "it is empty"),
-      ("[profile p]\nsso_account_id = 1\ncredential_process = x", "credential_process", "the SSO settings come first"),
-      ("[profile p]\ntags = a=b\nsession_tags = c=d", "tags", "session_tags comes first"),
-      (role + "rolearn = x", "rolearn", "vault does not know it"), (role + "output = json", "output", "it is for other programs"),
+      (role + "sso_region = a", "sso_region", "overridden by role_arn"),
+      (role + "web_identity_token_file = /t", "web_identity_token_file", "overridden by source_profile"),
+      ("[profile p]\nexternal_id = a", "external_id", "no role_arn is set"), ("[profile p]\nregion =", "region", "it is empty"),
+      ("[profile p]\nsso_account_id = 1\ncredential_process = x", "credential_process", "overridden by the SSO settings"),
+      ("[profile p]\ntags = a=b\nsession_tags = c=d", "tags", "overridden by session_tags"),
+      (role + "rolearn = x", "rolearn", "unknown to vault"), (role + "output = json", "output", "used by other programs only"),
     ])
   func explained(text: String, name: String, why: String) throws {
     #expect(try resolver(text + "\n").explanation(for: "p").ignored.first { $0.name == name }?.why == why)

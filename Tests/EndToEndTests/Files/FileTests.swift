@@ -37,7 +37,7 @@ import VaultModel
     vault.credentials("[home]\naws_access_key_id = \(id)\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n")
     let imported = try await vault.run("import")
     #expect(
-      imported.succeeded && imported.errors.contains("~/.aws/credentials:3: the access key of \"home\" is none"),
+      imported.succeeded && imported.errors.contains("~/.aws/credentials:3: the access key of \"home\" is invalid"),
       "\(imported.errors)")
     #expect(!imported.errors.contains("can go"))
     #expect(try await vault.rows("access-key", "list").isEmpty)
@@ -67,7 +67,7 @@ import VaultModel
   func dryRunKey() async throws {
     let vault = TestVault()
     vault.credentials("[home]\naws_access_key_id = <your-key>\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n")
-    let said = "~/.aws/credentials:3: the access key of \"home\" is none"
+    let said = "~/.aws/credentials:3: the access key of \"home\" is invalid"
     for words in [["import", "--dry-run"], ["import"]] {
       let result = try await vault.run(words: words)
       #expect(result.succeeded && result.errors.contains(said), "\(words) \(result.errors)")
