@@ -57,23 +57,23 @@ public enum KeyStoreError: ReportableError, Hashable {
     switch self {
     case .noSessionBus(let reason): "no D-Bus session bus, so no keyring (\(reason))"
     case .noService: "no Secret Service (keyring) is running on the session bus"
-    case .noDefaultCollection: "the keyring has no default collection that is open to be searched"
+    case .noDefaultCollection: "the keyring has no default collection that can be searched"
     case .volatileCollection: "the default keyring lasts only until logout"
-    case .locked(let name): "the keyring “\(name)” is locked"
-    case .promptDismissed(let name): "unlocking the keyring “\(name)” was refused, or its prompt could not be shown"
+    case .locked(let name): "the keyring \"\(name)\" is locked"
+    case .promptDismissed(let name): "unlocking the keyring \"\(name)\" was refused, or its prompt could not be shown"
     case .promptUnanswered(let seconds): "the keyring's prompt was not answered within \(seconds) seconds"
     case .timedOut(let seconds): "the keyring did not answer within \(seconds) seconds"
     case .keyMissing(let id): "master key \(id) is missing"
     case .keyGone(let id): "master key \(id) was in the memory of an agent that has ended (VAULT_KEYSTORE=ephemeral)"
-    case .ephemeralHome: "an ephemeral key store is for a vault with a folder of its own"
-    case .ephemeralOverLasting: "the key of a vault that lasts is not put in an agent's memory alone"
-    case .keyExists(let id): "another master key is stored as \(id) already"
+    case .ephemeralHome: "an ephemeral key store needs a vault folder of its own"
+    case .ephemeralOverLasting: "a permanent vault cannot keep its key only in an agent's memory"
+    case .keyExists(let id): "another master key is already stored as \(id)"
     case .damaged(let id, nil, let reason): "master key \(id) in the keyring is damaged: \(reason)"
     case .damaged(let id, let path?, let reason): "master key \(id) is damaged: \(safeText(path)): \(reason)"
     case .wrongPassphrase(let path): "wrong passphrase for \(safeText(path))"
     case .badBackup(let path, let reason): "\(safeText(path)): \(reason)"
-    case .otherVault(let path): "\(safeText(path)) is of another vault"
-    case .fileExists(let path): "\(safeText(path)) is there already"
+    case .otherVault(let path): "\(safeText(path)) belongs to another vault"
+    case .fileExists(let path): "\(safeText(path)) already exists"
     case .passphraseTooShort(let minimum): "the passphrase has fewer than \(minimum) characters"
     case .passphraseTooLong(let maximum): "the passphrase has more than \(maximum) bytes"
     case .noPassphrase(let failure): failure.message
@@ -89,33 +89,33 @@ public enum KeyStoreError: ReportableError, Hashable {
   public var hint: String? {
     switch self {
     case .noSessionBus, .noService:
-      "run it in a shell of a desktop session, whose bus is taken from then on, or choose a passphrase instead: VAULT_KEYSTORE=passphrase"
+      "run it in a shell of a desktop session (its bus is used from then on), or choose a passphrase: VAULT_KEYSTORE=passphrase"
     case .noDefaultCollection:
-      "open a keyring or make one the default one (in Passwords and Keys or KeePassXC), or choose VAULT_KEYSTORE=passphrase"
+      "open a keyring, or make one the default (Passwords and Keys, KeePassXC), or set VAULT_KEYSTORE=passphrase"
     case .volatileCollection:
-      "make a lasting keyring the default one (in Passwords and Keys), or choose VAULT_KEYSTORE=passphrase"
+      "make a permanent keyring the default (Passwords and Keys), or set VAULT_KEYSTORE=passphrase"
     case .locked, .promptDismissed:
-      "unlock it (Passwords and Keys), or log in to the desktop; without a desktop, a new vault can have VAULT_KEYSTORE=passphrase"
+      "unlock it (Passwords and Keys), or log in to the desktop; without a desktop, create the vault with VAULT_KEYSTORE=passphrase"
     case .promptUnanswered: "run the command again and answer the prompt"
     case .timedOut: "restart the keyring's service, or log in to the desktop again"
     case .keyMissing:
-      "was the database moved here, or the keyring reset? `vault master-key restore FILE` where there is a copy of the key; else move the database away and import again"
+      "was the database moved here, or the keyring reset? if you have a backup of the key: `vault master-key restore FILE`; otherwise move the database away and import again"
     case .keyGone:
-      "what it sealed cannot be read again; remove this VAULT_HOME, or name another one, and begin anew. An agent of a job lives as long as its programs, or until `vault agent stop`"
-    case .ephemeralHome: "set VAULT_HOME to a temporary folder, which goes with the job"
-    case .ephemeralOverLasting: "name where the new key is to be kept: VAULT_KEYSTORE=secret-service or passphrase"
+      "its secrets are lost; remove this VAULT_HOME, or set another, and start over. In a job, an agent runs until its programs end, or until `vault agent stop`"
+    case .ephemeralHome: "set VAULT_HOME to a temporary folder that is removed with the job"
+    case .ephemeralOverLasting: "choose the new key's key store: VAULT_KEYSTORE=secret-service or passphrase"
     case .keyExists: nil
-    case .damaged: "`vault master-key restore FILE`, or put the keyring, or the file, back from a copy"
-    case .badBackup: "is it the file that `vault master-key backup` made, and whole?"
-    case .otherVault: "each vault has a key of its own: VAULT_HOME says which vault is meant"
-    case .fileExists: "name another file, or remove it first"
+    case .damaged: "`vault master-key restore FILE`, or restore the keyring or file from a backup"
+    case .badBackup: "is it a complete file from `vault master-key backup`?"
+    case .otherVault: "each vault has its own key: VAULT_HOME selects the vault"
+    case .fileExists: "choose another file, or remove it first"
     case .wrongPassphrase: "try again; nothing was changed"
     case .passphraseTooShort, .passphraseTooLong: "choose another one"
     case .noPassphrase(let failure): failure.hint
-    case .unsafeFile(let path, _): "make it yours alone: ls -ld \(safeText(path)), then chmod or chown"
-    case .inputOutput: "is there room, and is the folder yours?"
-    case .noFile: "VAULT_PASSPHRASE_FILE, or --passphrase-file, names it"
-    case .noMemory: "close other programs, or raise the limit of this one (ulimit -v, MemoryMax), and try again"
+    case .unsafeFile(let path, _): "make it accessible only to you: ls -ld \(safeText(path)), then chmod or chown"
+    case .inputOutput: "is the disk full, or the folder not yours?"
+    case .noFile: "it is set by VAULT_PASSPHRASE_FILE or --passphrase-file"
+    case .noMemory: "close other programs, or raise this program's limit (ulimit -v, MemoryMax), and try again"
     case .other: nil
     }
   }

@@ -24,27 +24,28 @@ public enum StoreError: ReportableError, Hashable {
   public var message: String {
     switch self {
     case .locked: "the vault is locked"
-    case .keyExists: "the vault has a master key already"
-    case .wrongKey(let id): "the key store holds another key under the name \(id) than the one that sealed this vault"
-    case .unknownKey(let id): "the vault knows no master key \(id)"
+    case .keyExists: "the vault already has a master key"
+    case .wrongKey(let id): "the key store has a different key under the name \(id) than the one that sealed this vault"
+    case .unknownKey(let id): "unknown master key \(id)"
     case .unknownProfile(let name): "no profile \"\(name)\""
     case .unknownIntent(let id): "no open intent \(id)"
-    case .chainBroken(let what): "the audit log is not whole: \(what)"
-    case .forgottenMeanwhile(let profile): "\"\(profile)\" was forgotten while its session was being made"
-    case .copied(let path): "this is a copy of the vault in \(safeText(path)), whose audit log goes on there"
-    case .nothingToArchive: "no row of the audit log is from before then"
-    case .archiving: "rows are being archived already"
+    case .chainBroken(let what): "the audit log is not intact: \(what)"
+    case .forgottenMeanwhile(let profile): "\"\(profile)\" was forgotten while its session was being issued"
+    case .copied(let path): "this is a copy of the vault in \(safeText(path)), where the audit log continues"
+    case .nothingToArchive: "the audit log has no rows from before then"
+    case .archiving: "an archive is already being written"
     }
   }
 
   public var hint: String? {
     switch self {
     case .locked: "`vault unlock`"
-    case .forgottenMeanwhile: "ask again for a new one"
-    case .wrongKey: "was the key store or the database put back from a copy?"
-    case .chainBroken: "nothing is handed out beside a broken log; `vault audit accept` where you put a copy back yourself"
+    case .forgottenMeanwhile: "request a new one"
+    case .wrongKey: "was the key store or the database restored from a backup?"
+    case .chainBroken:
+      "nothing is handed out while the log is not intact; if you restored a backup yourself: `vault audit accept`"
     case .copied:
-      "use that one, or move it away. To go on with the copy: `vault audit accept` here; the other one then refuses, since both have one place in the keyring"
+      "use the original, or move it away. To continue with the copy: `vault audit accept` here; the original then refuses, since both share one entry in the keyring"
     case .unknownProfile: "`vault list` shows the profiles"
     case .nothingToArchive: "`vault audit --limit 1` shows the oldest row"
     default: nil
@@ -79,13 +80,13 @@ public enum SealError: ReportableError, Hashable {
     switch self {
     case .notAuthentic(let row): "the secret of \(row) is not the one that was sealed for it"
     case .unknownKey(let row): "the secret of \(row) was sealed under another master key"
-    case .malformed(let row): "the secret of \(row) is no sealed secret"
-    case .replayed(let row): "the secret of \(row) is an old one put back"
+    case .malformed(let row): "the secret of \(row) is malformed"
+    case .replayed(let row): "the secret of \(row) is an old version that was put back"
     }
   }
 
   public var hint: String? {
-    "somebody or something changed the database; it was not used. `vault forget`, or put a copy in its place"
+    "the database was changed from outside; the secret was not used. `vault forget`, or restore a backup"
   }
   public var exitStatus: ExitStatus { .inputOutput }
 }

@@ -54,7 +54,7 @@ extension VaultKeysTests {
         (.damaged(id, path: nil, reason: "r"), .inputOutput), (.damaged(id, path: "/p", reason: "r"), .inputOutput),
         (.wrongPassphrase(path: "/p"), .refused), (.passphraseTooShort(minimum: 12), .badData),
         (.passphraseTooLong(maximum: 9), .badData), (.unsafeFile(path: "/p\u{1B}[2J", reason: "r"), .refused),
-        (.badBackup(path: "/p\u{9B}", reason: "it is no copy"), .badData), (.otherVault(path: "/p"), .badData),
+        (.badBackup(path: "/p\u{9B}", reason: "not a key backup"), .badData), (.otherVault(path: "/p"), .badData),
         (.fileExists(path: "/p"), .cannotCreate), (.inputOutput(path: "/p\n", reason: "r"), .inputOutput),
         (.noMemory(bytes: 1 << 30), .temporary),
         (.other("x"), .unavailable),

@@ -42,19 +42,19 @@ public enum DatabaseError: ReportableError, Hashable {
 
   public var message: String {
     switch self {
-    case .full(let path): "no room to write \(path): the disk is full"
+    case .full(let path): "the disk is full: cannot write \(path)"
     case .readOnly(let path): "\(path) cannot be written"
-    case .halfWritten(let path): "the making of \(path) was cut off"
-    case .inputOutput(let path, let code): "the disk fails at \(path) (SQLite \(code))"
+    case .halfWritten(let path): "the creation of \(path) was interrupted"
+    case .inputOutput(let path, let code): "disk error at \(path) (SQLite \(code))"
     case .busy(let path): "\(path) is locked by another program"
     case .corrupt(let path): "\(path) is damaged"
     case .cannotOpen(let path): "\(path) cannot be opened"
     case .newerSchema(let path, let found, let known):
-      "\(path) was written by a newer vault (schema \(found); this one knows \(known))"
-    case .constraint(let path): "what was to be written contradicts what \(path) holds"
+      "\(path) was written by a newer vault (schema \(found); this one supports \(known))"
+    case .constraint(let path): "the new row contradicts the rows in \(path)"
     case .insecure(let path, let why, _): "\(path) \(why)"
     case .badRow(let table, let what): "invalid row in \(table): \(what)"
-    case .foreignSchema(let path, let what): "somebody else changed the tables of \(path): \(what)"
+    case .foreignSchema(let path, let what): "the tables of \(path) were changed by another program: \(what)"
     case .notWritten(let path): "\(path) did not keep a row that was written"
     case .other(let path, let code): "\(path): SQLite error \(code)"
     }
@@ -62,16 +62,16 @@ public enum DatabaseError: ReportableError, Hashable {
 
   public var hint: String? {
     switch self {
-    case .full: "make room and try again; nothing was lost and nothing was handed out"
-    case .readOnly: "is the file system mounted read-only, or the file another user's?"
-    case .halfWritten: "`vault agent start` takes back what was begun, and makes it anew"
-    case .busy: "close what else has it open (an sqlite3 shell?) and try again"
-    case .corrupt(let path): "it was left as it is; put a copy in its place (\(path).before-…), or move it away and import again"
-    case .newerSchema: "use the newer vault; this one has changed nothing"
+    case .full: "free some space and try again; nothing was lost or handed out"
+    case .readOnly: "is the file system mounted read-only, or does the file belong to another user?"
+    case .halfWritten: "`vault agent start` undoes the partial work and creates it again"
+    case .busy: "close the program that has it open (an sqlite3 shell?) and try again"
+    case .corrupt(let path): "the file was left unchanged; restore a copy (\(path).before-…), or move it away and import again"
+    case .newerSchema: "use the newer vault; nothing was changed"
     case .insecure(_, _, let remedy): remedy
     case .foreignSchema(let path, _):
-      "nothing was handed out; stop the agent, move \(path) away, and put a copy in its place that is yours"
-    case .notWritten, .badRow: "`vault audit verify` tells whether the log is whole"
+      "nothing was handed out; stop the agent, move \(path) away, and restore your own copy"
+    case .notWritten, .badRow: "`vault audit verify` checks whether the log is intact"
     default: nil
     }
   }

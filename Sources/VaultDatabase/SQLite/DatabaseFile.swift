@@ -14,7 +14,7 @@ package enum DatabaseFile {
       }
       guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else {
         throw .insecure(
-          path: name, why: "is not a plain file with one name", remedy: "move it away; the vault keeps its database there")
+          path: name, why: "is not a regular file with one link", remedy: "move it away; the vault keeps its database there")
       }
       guard status.st_uid == geteuid() else {
         throw .insecure(path: name, why: "belongs to another user", remedy: "choose another folder with VAULT_HOME")

@@ -19,7 +19,7 @@ public enum PrivateDirectory {
     guard lstat(path, &status) == 0 else {
       if errno == ENOENT { return false }
       throw Failure(
-        "cannot look at \(path): \(String(cString: strerror(errno)))", hint: "VAULT_HOME names another place for the vault",
+        "cannot access \(path): \(String(cString: strerror(errno)))", hint: "set VAULT_HOME to use another folder",
         exitStatus: .cannotCreate)
     }
     guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -29,7 +29,7 @@ public enum PrivateDirectory {
       throw Failure("\(path) belongs to another user", hint: "choose another folder with VAULT_HOME", exitStatus: .refused)
     }
     guard status.st_mode & 0o077 == 0 else {
-      throw Failure("\(path) can be entered by other users", hint: "chmod 700 \(path)", exitStatus: .refused)
+      throw Failure("\(path) is accessible to other users", hint: "chmod 700 \(path)", exitStatus: .refused)
     }
     return true
   }
@@ -39,7 +39,7 @@ public enum PrivateDirectory {
     var status = stat()
     guard lstat(path, &status) == 0 else { return }
     guard status.st_mode & S_IFMT == S_IFREG, status.st_nlink == 1 else {
-      throw Failure("\(path) is not a plain file with one name", hint: "move it away", exitStatus: .refused)
+      throw Failure("\(path) is not a regular file with one link", hint: "move it away", exitStatus: .refused)
     }
     guard status.st_uid == geteuid() else {
       throw Failure("\(path) belongs to another user", hint: "move it away", exitStatus: .refused)
@@ -53,14 +53,14 @@ public enum PrivateDirectory {
     if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
       throw Failure(
-        "cannot make the folder \(path): \(String(cString: strerror(errno)))",
-        hint: "VAULT_HOME names another place for the vault", exitStatus: .cannotCreate)
+        "cannot create the folder \(path): \(String(cString: strerror(errno)))",
+        hint: "set VAULT_HOME to use another folder", exitStatus: .cannotCreate)
     }
     try make(String(path[..<slash]))
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
       throw Failure(
-        "cannot make the folder \(path): \(String(cString: strerror(errno)))",
-        hint: "VAULT_HOME names another place for the vault", exitStatus: .cannotCreate)
+        "cannot create the folder \(path): \(String(cString: strerror(errno)))",
+        hint: "set VAULT_HOME to use another folder", exitStatus: .cannotCreate)
     }
   }
 }

@@ -18,7 +18,7 @@ public struct KeyBackup: Sendable {
   /// - Throws: `inputOutput`, `unsafeFile`, `badBackup`, `otherVault`.
   public init(path: String, vaultId: String) throws(KeyStoreError) {
     bytes = try PrivateFile.open(path, followingLinks: true).read(limit: KeyFile.length + 1) { Array($0) }
-    guard let keyId = KeyFile.keyId(in: bytes) else { throw .badBackup(path: path, reason: "it is no copy of a key") }
+    guard let keyId = KeyFile.keyId(in: bytes) else { throw .badBackup(path: path, reason: "not a key backup") }
     self.keyId = keyId
     self.path = path
     self.vaultId = vaultId

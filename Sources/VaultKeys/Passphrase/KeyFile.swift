@@ -61,7 +61,7 @@ struct KeyFile {
     guard bytes.count == Self.length, bytes.starts(with: Self.magic) else { throw .damaged("not a key file") }
     let checksum = blake2b(Array(bytes[..<Self.checkedLength]), length: 48)
     guard checksum == Array(bytes[Self.checkedLength...]) else { throw .damaged("its checksum is wrong") }
-    guard bytes[8] == 1 else { throw .damaged("made by a newer version (\(bytes[8]))") }
+    guard bytes[8] == 1 else { throw .damaged("written by a newer version (\(bytes[8]))") }
     guard bytes[14..<17].allSatisfy({ $0 == 0 }) else { throw .damaged("reserved bytes are in use") }
     let kibibytes = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[10 + $1]) << UInt32(8 * $1) }
     cost = PassphraseCost(passes: bytes[9], kibibytes: kibibytes)

@@ -72,7 +72,7 @@ public struct PassphraseKeyStore: KeyStore {
         throw .keyExists(id)
       }
       guard try open(try load(id), id: id, passphrase: passphrase).equals(key) else {
-        throw .damaged(id, path: path(id), reason: "what was read back is not what was written")
+        throw .damaged(id, path: path(id), reason: "the key read back differs from the key written")
       }
     }
   }

@@ -48,7 +48,7 @@ final class PrivateFile {
       throw .unsafeFile(path: path, reason: "can be read or changed by others (mode \(octal(status.st_mode)))")
     }
     guard followingLinks || status.st_nlink == 1 else {
-      throw .unsafeFile(path: path, reason: "has more than one name (a hard link)")
+      throw .unsafeFile(path: path, reason: "has more than one hard link")
     }
     return file
   }

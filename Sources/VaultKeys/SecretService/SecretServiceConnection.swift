@@ -275,7 +275,7 @@ final class SecretServiceConnection {
     case .dismissed:
       deadline.allow(seconds: timeouts.answer)
       throw .store(.promptDismissed(collection: name(collection: collection)))
-    case .serviceGone: throw .store(.other("the service ended while it was asking"))
+    case .serviceGone: throw .store(.other("the service exited while its prompt was open"))
     case .unanswered:
       vault_secret_dismiss_prompt(service, prompt)
       throw .store(.promptUnanswered(seconds: timeouts.prompt))

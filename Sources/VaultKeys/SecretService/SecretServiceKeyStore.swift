@@ -68,7 +68,7 @@ public struct SecretServiceKeyStore: KeyStore {
       }
       try connection.create(key, label: "vault master key (\(id))", vaultId: vaultId, keyId: id, in: collection)
       guard let back = try stored(id, connection), back.equals(key) else {
-        throw .store(.damaged(id, path: nil, reason: "the service took it and gave back something else"))
+        throw .store(.damaged(id, path: nil, reason: "the service returned a different value than was stored"))
       }
     }
   }
@@ -144,7 +144,7 @@ public struct SecretServiceKeyStore: KeyStore {
     let reasons = faults.compactMap { if case .noSessionBus(let reason) = $0 { reason } else { nil } }
     throw .noSessionBus(
       reasons.isEmpty
-        ? "neither DBUS_SESSION_BUS_ADDRESS of who asks nor XDG_RUNTIME_DIR leads to one" : reasons.joined(separator: "; "))
+        ? "no bus at the requester's DBUS_SESSION_BUS_ADDRESS or in XDG_RUNTIME_DIR" : reasons.joined(separator: "; "))
   }
 
   private func perform<Value: Sendable>(
@@ -176,7 +176,7 @@ public struct SecretServiceKeyStore: KeyStore {
             }
           }
         }
-        return .failure(.other("the service ended during the call"))
+        return .failure(.other("the service exited during the call"))
       }
     }.get()
   }

@@ -25,7 +25,7 @@ public enum SessionBus {
   /// lead to other machines, or start programs.
   static func fault(of address: String) -> String? {
     let entries = address.split(separator: ";")
-    guard !entries.isEmpty, address.utf8.count <= 1_024 else { return "is no address" }
+    guard !entries.isEmpty, address.utf8.count <= 1_024 else { return "is not a D-Bus address" }
     var silence: String?
     for entry in entries {
       guard entry.hasPrefix("unix:") else { return "is not the address of a Unix socket" }
@@ -35,7 +35,7 @@ public enum SessionBus {
       else { return "names no Unix socket" }
       // The first that answers is used.
       if sys_unix_is_ours(place[0] == "path" ? name : "@" + name) == 0 { return nil }
-      if errno == EPERM { return "is another user's" }
+      if errno == EPERM { return "belongs to another user" }
       silence = "does not answer (\(String(cString: strerror(errno))))"
     }
     return silence

@@ -7,6 +7,6 @@ public enum ProcessFiles {
   public static func require() throws(Failure) {
     guard access("/proc/self/cmdline", R_OK) != 0 else { return }
     throw Failure(
-      "there is no /proc here, which vault cannot do without", hint: "mount -t proc proc /proc", exitStatus: .unavailable)
+      "no /proc here; vault requires it", hint: "mount -t proc proc /proc", exitStatus: .unavailable)
   }
 }

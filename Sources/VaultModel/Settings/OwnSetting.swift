@@ -40,12 +40,12 @@ public struct OwnSetting: Sendable {
   }
 
   public static let keyStore = choice(
-    "keystore", values: ["secret-service", "passphrase", "ephemeral"], help: "where a new vault's master key is kept")
+    "keystore", values: ["secret-service", "passphrase", "ephemeral"], help: "where a new vault's master key is stored")
   public static let agentLife = choice(
     "agent_life", values: ["login", "programs"], help: "whether the agent ends with the last program it served")
   public static let auditJournald = OwnSetting(
-    "audit_journald", standard: "off", values: "on, off, or the path of a socket of journald's",
-    help: "whether the journal gets every audit row", isLive: true, takesVariable: false
+    "audit_journald", standard: "off", values: "on, off, or the path of a journald socket",
+    help: "whether every audit row is sent to the journal", isLive: true, takesVariable: false
   ) { $0 == "off" || JournalAddress($0) != nil }
   public static let auditSyslog = OwnSetting(
     "audit_syslog", standard: "off", values: "off, unix:/dev/log, udp://HOST[:514] or tcp://HOST[:601]",
@@ -53,29 +53,29 @@ public struct OwnSetting: Sendable {
   ) { $0 == "off" || SyslogAddress($0) != nil }
   public static let auditFailure = choice(
     "audit_failure", values: ["refuse", "deliver"],
-    help: "whether sessions in hand are handed out while the disk takes no audit row; the rows are written later", isLive: true,
+    help: "hand out cached sessions while audit rows cannot be written; the rows are written later", isLive: true,
     takesVariable: false)
 
   public static let auditShipTo = OwnSetting(
-    "audit_ship_to", standard: "", values: "postgresql://USER@HOST/DATABASE; its password stands in ~/.pgpass, never here",
+    "audit_ship_to", standard: "", values: "postgresql://USER@HOST/DATABASE; put the password in ~/.pgpass, never here",
     help: "the team's PostgreSQL, for `vault audit ship`", isLive: true
   ) { TeamAddress.fault(in: $0) == nil }
 
   public static let auditPassfile = OwnSetting(
-    "audit_passfile", standard: "", values: "the absolute path of a file of passwords, in the form of ~/.pgpass",
-    help: "where the password for the team's PostgreSQL stands, if not in ~/.pgpass", isLive: true,
+    "audit_passfile", standard: "", values: "the absolute path of a password file in the format of ~/.pgpass",
+    help: "the file with the password for the team's PostgreSQL, if not ~/.pgpass", isLive: true,
     takesVariable: false
   ) { $0.hasPrefix("/") }
   public static let auditServiceFile = OwnSetting(
-    "audit_service_file", standard: "", values: "the absolute path of a file of services, in the form of ~/.pg_service.conf",
-    help: "where the services stand that an address may name (service=)", isLive: true,
+    "audit_service_file", standard: "", values: "the absolute path of a service file in the format of ~/.pg_service.conf",
+    help: "the file with the services that an address may name (service=)", isLive: true,
     takesVariable: false
   ) { $0.hasPrefix("/") }
 
   public static let trustedEndpoints = OwnSetting(
     "trusted_endpoints", standard: "",
-    values: "URLs or host patterns, parted by blanks: http://127.0.0.1:4566 https://*.vpce.amazonaws.com",
-    help: "the endpoints beside AWS's own to which credentials may be sent", isLive: true, takesVariable: false
+    values: "URLs or host patterns, separated by spaces: http://127.0.0.1:4566 https://*.vpce.amazonaws.com",
+    help: "endpoints besides AWS's own to which credentials may be sent", isLive: true, takesVariable: false
   ) { text in
     text.split(separator: " ").allSatisfy {
       // The team's server may be listed too (docs/team-audit.md).
@@ -84,11 +84,11 @@ public struct OwnSetting: Sendable {
   }
   public static let caBundle = OwnSetting(
     "ca_bundle", standard: "", values: "the absolute path of a PEM file",
-    help: "the certificates to trust in place of the system's", isLive: true, takesVariable: false
+    help: "the certificates to trust instead of the system's", isLive: true, takesVariable: false
   ) { $0.isEmpty || $0.hasPrefix("/") }
   public static let trustedCABundles = OwnSetting(
-    "trusted_ca_bundles", standard: "", values: "SHA-256 digests, parted by blanks: sha256:9f86d0…",
-    help: "the files of certificates that AWS_CA_BUNDLE may name", isLive: true, takesVariable: false
+    "trusted_ca_bundles", standard: "", values: "SHA-256 digests, separated by spaces: sha256:9f86d0…",
+    help: "the certificate files that AWS_CA_BUNDLE may name", isLive: true, takesVariable: false
   ) { text in
     text.split(separator: " ").allSatisfy {
       $0.hasPrefix("sha256:") && $0.utf8.count == 71 && $0.dropFirst(7).allSatisfy(\.isHexDigit)
@@ -96,17 +96,17 @@ public struct OwnSetting: Sendable {
   }
 
   public static let lockAfter = OwnSetting(
-    "lock_after", standard: "never", values: "never, 12h, 15m idle, or both of the last: 15m idle 12h",
-    help: "when the agent forgets the master key by itself", isLive: true, takesVariable: false
+    "lock_after", standard: "never", values: "never, 12h, 15m idle, or both: 15m idle 12h",
+    help: "when the agent forgets the master key automatically", isLive: true, takesVariable: false
   ) { LockRule($0) != nil }
   public static let lockOn = OwnSetting(
     "lock_on", standard: "none", values: "none, or any of screen, suspend, logout",
-    help: "what of the login makes the agent forget the master key", isLive: true, takesVariable: false
+    help: "the desktop events that make the agent forget the master key", isLive: true, takesVariable: false
   ) { LockEvents($0) != nil }
 
   public static let loginBus = OwnSetting(
     "login_bus", standard: "unix:path=/run/dbus/system_bus_socket", values: "a D-Bus address",
-    help: "the bus on which the login manager is, for lock_on", isLive: true, takesVariable: false
+    help: "the login manager's bus, for lock_on", isLive: true, takesVariable: false
   ) { $0.hasPrefix("unix:") }
 
   /// Settings whose values are lists, separated by blanks.

@@ -27,10 +27,10 @@ extension VaultStore {
       let sealedSigning = keys.first(where: { $0.name == "signing" })
     else {
       // The keys are created with the vault's first key, in the transaction that adds it; no vault exists without them.
-      throw StoreError.chainBroken("the log's keys are gone")
+      throw StoreError.chainBroken("the log's keys are missing")
     }
     let signing = SigningKey(seed: try open(sealedSigning, by: cipher))
-    guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was exchanged") }
+    guard signing.publicKey == sealedSigning.publicKey else { throw StoreError.chainBroken("the log's key was replaced") }
     let ratchet = Ratchet(key: try open(sealedRatchet, by: cipher), number: sealedRatchet.sequence)
     try check(anchoredCheckpoint, isExpected: sealedSigning.isAnchored, by: signing.publicKey)
     self.ratchet = nil
@@ -120,7 +120,7 @@ extension VaultStore {
     uncoded = nil
     var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
     event.detail =
-      "the log was put back to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")
+      "the log was restored to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")
     try beginAuditKeys(requester, keeping: kept, accepting: event)
   }
 

@@ -63,7 +63,7 @@ extension VaultStore {
     guard let first = deferred.rows.first else { return }
     var event = AuditEvent(action: .loggedLate, outcome: .success, trigger: .start, requester: agent)
     event.detail =
-      "\(deferred.rows.count) deliver\(deferred.rows.count == 1 ? "y was" : "ies were") logged late, the first of \(first.time.iso8601)"
+      "\(deferred.rows.count) deliver\(deferred.rows.count == 1 ? "y was" : "ies were") logged later, the first from \(first.time.iso8601)"
     event.error = deferred.why
     try append(event)
   }

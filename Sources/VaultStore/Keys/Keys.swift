@@ -26,7 +26,7 @@ extension VaultStore {
     let sealed = try database.statement("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM audit_key)").begin().first {
       $0.int(0)
     }
-    guard sealed == 0 else { throw StoreError.chainBroken("secrets are sealed in a vault that says that it has no key") }
+    guard sealed == 0 else { throw StoreError.chainBroken("there are sealed secrets in a vault that has no key") }
     cipher = fresh
     // Rows from before the key have no valid MAC, and lead nowhere.
     trust = RowTrust()

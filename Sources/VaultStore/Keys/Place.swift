@@ -30,7 +30,7 @@ extension VaultStore {
   /// Logs that a user continues with a copy.
   public func acceptPlace(requester: Requester) throws {
     var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
-    event.detail = "the log goes on in a copy of the vault's folder, \(path)"
+    event.detail = "the log continues in a copy of the vault's folder, \(path)"
     try record(event)
   }
 }

@@ -115,7 +115,7 @@ extension VaultStore {
       for lease in try store.leases() { try store.bind(lease, codes) }
       try store.forgetFileRows()
       var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .start, requester: store.agent)
-      event.detail = "what leads to a secret is authenticated from now on: \(count) rows of the vault's own"
+      event.detail = "rows that lead to a secret are authenticated from now on: \(count) rows"
       store.cipher = new
       try store.bindRows(event)
     }
@@ -160,8 +160,8 @@ extension VaultStore {
       try store.forgetFileRows()
       var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
       event.detail =
-        "\(kept) rows of the vault's own stay"
-        + (wrong.isEmpty ? "" : "; taken out: " + wrong.map(\.fault.what).joined(separator: ", "))
+        "\(kept) of the vault's own rows kept"
+        + (wrong.isEmpty ? "" : "; removed: " + wrong.map(\.fault.what).joined(separator: ", "))
       try store.bindRows(event)
     }
     trust.version = nil

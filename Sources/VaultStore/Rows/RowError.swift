@@ -19,12 +19,12 @@ public enum RowError: ReportableError, Hashable {
     switch self {
     case .section(.profile, let name, _): "profile \"\(name)\""
     case .section(let kind, let name, _): "[\(kind.rawValue) \(name)]"
-    case .followedFile(let path): "the followed file \(path)"
+    case .followedFile(let path): "the watched file \(path)"
     case .credentialsLink(let path, let section): "the link of [\(section)] in \(path)"
     case .setting(let name): "the setting \(name)"
-    case .lease(let profile): "a program that is served profile \"\(profile)\""
+    case .lease(let profile): "the lease of a program with profile \"\(profile)\""
     case .set(let names):
-      names.isEmpty ? "what the vault keeps itself" : names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
+      names.isEmpty ? "the vault's own data" : names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
     }
   }
 
@@ -33,10 +33,10 @@ public enum RowError: ReportableError, Hashable {
   public var hint: String? {
     let what = "nothing was sent or run; "
     switch self {
-    case .section(.profile, let name, isOwn: true): return what + "`vault remove \(name)` takes it out, then add it again"
-    case .section(_, _, isOwn: true): return what + "`vault import --once` writes it again"
+    case .section(.profile, let name, isOwn: true): return what + "`vault remove \(name)` removes it, then add it again"
+    case .section(_, _, isOwn: true): return what + "`vault import --once` restores it"
     case .section: return what + "`vault import` reads the file again"
-    default: return what + "`vault audit accept` takes out what the vault did not write, and keeps the rest"
+    default: return what + "`vault audit accept` removes the rows that the vault did not write, and keeps the rest"
     }
   }
 

@@ -26,7 +26,7 @@ extension VaultStore {
   static let rowSubject = "row-sets"
 
   /// In words, for a change where it is not known which row from a watched file was changed.
-  public static let changedFileRows = "what followed files say was changed in the vault's database by another program"
+  public static let changedFileRows = "settings from watched files were changed in the vault's database by another program"
 
   /// The row MACs, once it is certain that no row was removed and no older one put back. Checked again after each change of the
   /// file by another program (SQLite, "PRAGMA data_version").

@@ -126,7 +126,7 @@ extension VaultStore {
     if takenIntents.contains(intentId) {
       // AWS issued it, and the log says so; after the profile was forgotten, the session must not be in the vault.
       var event = event
-      event.detail = [event.detail, "forgotten meanwhile, and not kept"].compactMap { $0 }.joined(separator: "; ")
+      event.detail = [event.detail, "forgotten meanwhile, and not stored"].compactMap { $0 }.joined(separator: "; ")
       try conclude(intentId, event: event)
       throw StoreError.forgottenMeanwhile(profile: session.profile)
     }

@@ -73,7 +73,7 @@ import Testing
       #expect(try await deliveries(vault) == before + 40)
       let late = try #require(try await vault.rows("audit", "--action", "LoggedLate").last)
       #expect(
-        (late["detail"] as? String)?.contains("logged late") == true && (late["error"] as? String)?.contains("full") == true)
+        (late["detail"] as? String)?.contains("logged later") == true && (late["error"] as? String)?.contains("full") == true)
       #expect(
         try await vault.rows("audit", "--action", "SettingChanged").contains {
           $0["detail"] as? String == "audit_failure = deliver, before refuse"

@@ -249,7 +249,7 @@ import Testing
     chmod(vault.database, 0o600)
     let result = try await vault.run("exec", "app-dev", "--", "true")
     #expect(result.end == .exit(74))
-    #expect(result.errors.contains("is damaged") && result.errors.contains("put a copy in its place"))
+    #expect(result.errors.contains("is damaged") && result.errors.contains("restore a copy"))
     #expect(try Data(contentsOf: URL(fileURLWithPath: vault.database)) == bytes)
   }
 

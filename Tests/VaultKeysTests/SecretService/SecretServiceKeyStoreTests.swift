@@ -298,7 +298,7 @@ extension VaultKeysTests {
       try session.waitUntilAsked()
       let killed = ContinuousClock.now
       try session.kill()
-      await #expect(throws: KeyStoreError.other("the service ended while it was asking")) { try await read.value }
+      await #expect(throws: KeyStoreError.other("the service exited while its prompt was open")) { try await read.value }
       #expect(ContinuousClock.now - killed < .seconds(60))
       try session.start(password: "pw")
       #expect(try await store.read(id).equals(key))

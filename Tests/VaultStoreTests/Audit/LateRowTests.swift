@@ -53,7 +53,7 @@ import VaultModel
     #expect(rows.map(\.event.action) == [.deliver, .deliver, .deliver, .deliver, .deliver, .loggedLate, .profileAdded])
     #expect(rows[4].time == times && rows[0].time == times.adding(seconds: -4) && rows[6].time == times.adding(seconds: 100))
     #expect(
-      rows[5].event.detail?.hasPrefix("5 deliveries were logged late") == true && rows[5].event.error?.contains("full") == true)
+      rows[5].event.detail?.hasPrefix("5 deliveries were logged later") == true && rows[5].event.error?.contains("full") == true)
     #expect(rows[0].event.accessKeyId != nil && rows[0].event.sessionId != nil)
     let session = try #require(try opened.reader().sessions(profile: "app-dev", includingEnded: true).first)
     #expect(session.deliveries == Int64(deferred) && session.lastUsedAt == times)

@@ -47,7 +47,7 @@ struct RowEpochTests {
     let told = try rows.opened.reader().auditRecords(filter).compactMap(\.event.detail).filter {
       $0.contains("authenticated from now on")
     }
-    #expect(told == ["what leads to a secret is authenticated from now on: 6 rows of the vault's own"])
+    #expect(told == ["rows that lead to a secret are authenticated from now on: 6 rows"])
     // Not again.
     #expect(try await ClearRows.faults(of: rows.changed(by: "UPDATE profile SET mac = NULL WHERE name = 'other'")) == ["set"])
     let again = try await rows.changed(by: "")
@@ -145,6 +145,6 @@ struct RowEpochTests {
     var filter = AuditFilter()
     filter.action = .auditAccepted
     let detail = try rows.opened.reader().auditRecords(filter).first?.event.detail
-    #expect(detail == "4 rows of the vault's own stay; taken out: profile \"other\"")
+    #expect(detail == "4 of the vault's own rows kept; removed: profile \"other\"")
   }
 }
