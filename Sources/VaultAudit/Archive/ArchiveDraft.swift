@@ -129,7 +129,7 @@ public final class ArchiveDraft {
     var status = stat()
     guard lstat(file, &status) == 0 else { return }
     guard try isLeftover(file, status, key) else {
-      throw DatabaseError.insecure(path: file, why: "is there already", remedy: "name another file")
+      throw DatabaseError.insecure(path: file, why: "already exists", remedy: "choose another file")
     }
     unlink(file)
   }

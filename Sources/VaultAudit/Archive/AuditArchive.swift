@@ -23,7 +23,7 @@ public enum AuditArchive {
 
     public init(path: String) { self.path = path }
 
-    public var message: String { "\(path) is no archive of the audit log, or not the one that was written" }
+    public var message: String { "\(path) is not an archive of the audit log, or was changed" }
     public var hint: String? { nil }
     public var exitStatus: ExitStatus { .badData }
   }
@@ -116,7 +116,7 @@ public enum AuditArchive {
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(file)
-      throw DatabaseError.insecure(path: path, why: "is no file", remedy: "name a file: a pipe or a device is not read")
+      throw DatabaseError.insecure(path: path, why: "is not a regular file", remedy: "pipes and devices are not read")
     }
     return file
   }
@@ -171,7 +171,7 @@ public enum AuditArchive {
     switch errno {
     case ENOSPC, EDQUOT: .full(path: path)
     case EROFS: .readOnly(path: path)
-    case EEXIST: .insecure(path: path, why: "is there already", remedy: "name another file")
+    case EEXIST: .insecure(path: path, why: "already exists", remedy: "choose another file")
     case EIO: .inputOutput(path: path, code: EIO)
     default: .cannotOpen(path: path)
     }

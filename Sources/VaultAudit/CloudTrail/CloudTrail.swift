@@ -33,9 +33,9 @@ public enum CloudTrail {
   /// The file is not from CloudTrail.
   public struct NotCloudTrail: ReportableError, Hashable {
     public let path: String
-    public var message: String { "\(path) holds no events of CloudTrail" }
+    public var message: String { "\(path) contains no CloudTrail events" }
     public var hint: String? {
-      "a file of a trail (.json or .json.gz), the output of `aws cloudtrail lookup-events`, or an event a line"
+      "a file of a trail (.json or .json.gz), the output of `aws cloudtrail lookup-events`, or one event per line"
     }
     public var exitStatus: ExitStatus { .badData }
   }

@@ -26,14 +26,14 @@ public struct ExportedLog {
       switch self {
       case .unreadable(let line, let why): "line \(line) \(why)"
       case .changed(let sequence): "row \(sequence) was changed"
-      case .removed(let sequence): "row \(sequence) is not in the file: it was removed, or left out by a filter"
-      case .moved(let sequence, let line): "row \(sequence) was moved; it stands at line \(line)"
+      case .removed(let sequence): "row \(sequence) is missing: it was removed, or excluded by a filter"
+      case .moved(let sequence, let line): "row \(sequence) was moved to line \(line)"
       case .inserted(let sequence, let line): "line \(line) was inserted or moved: row \(sequence) does not belong there"
-      case .unbound(let sequence): "row \(sequence) does not follow the one before it: either was put in place of another"
+      case .unbound(let sequence): "row \(sequence) does not follow the previous row: one of them was replaced"
       case .forged(let sequence): "row \(sequence) was not written by the vault"
-      case .head(let sequence): "the signed head at row \(sequence) is not what stands there"
-      case .signer(let sequence, let key): "the head at row \(sequence) is signed by another key: \(hex(key))"
-      case .otherVault(let sequence): "row \(sequence) is of another vault"
+      case .head(let sequence): "the checkpoint at row \(sequence) does not match the row"
+      case .signer(let sequence, let key): "the checkpoint at row \(sequence) is signed by another key: \(hex(key))"
+      case .otherVault(let sequence): "row \(sequence) belongs to another vault"
       }
     }
   }
@@ -114,7 +114,7 @@ public struct ExportedLog {
 
     mutating func fault(in row: inout ExportedRow, line: Int) -> Fault? {
       let sequence = row.sequence
-      guard sequence > 0 else { return .unreadable(line: line, why: "has no number of a row") }
+      guard sequence > 0 else { return .unreadable(line: line, why: "has no row number") }
       if proof.rows > 0, sequence <= proof.last { return .inserted(sequence: sequence, line: line) }
       let follows = proof.rows > 0 && sequence == proof.last + 1
       if proof.rows > 0, !follows, !isPart { return .removed(sequence: proof.last + 1) }

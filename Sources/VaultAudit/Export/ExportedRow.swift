@@ -40,18 +40,18 @@ struct ExportedRow: ~Copyable {
     hasCheckpoint = false
     var scanner = JSONScanner(line.bytes)
     if let fault = object(ExportedField.top, &scanner, isTop: true) { return fault }
-    guard scanner.isAtEnd else { return "is followed by something else" }
+    guard scanner.isAtEnd else { return "has extra text after the JSON object" }
     if let missing = ExportedField.needed.first(where: { if case .none = values[$0.place] { true } else { false } }) {
       return "has no \(missing.name)"
     }
     if let proven = number(Proof.proven), (proven == 1) == (bytes(.executable)?.isEmpty ?? true) {
-      return "says of its executable what it is not"
+      return "has an executable that contradicts proven"
     }
     return addMillis()
   }
 
   private mutating func object(_ fields: [Field], _ scanner: inout JSONScanner, isTop: Bool) -> String? {
-    guard scanner.take("{") else { return "is no JSON object" }
+    guard scanner.take("{") else { return "is not a JSON object" }
     if scanner.take("}") { return nil }
     var expected = 0
     repeat {
@@ -62,7 +62,7 @@ struct ExportedRow: ~Copyable {
         continue
       }
       name.removeAll()
-      guard scanner.string(into: &name), scanner.take(":") else { return "is no JSON object" }
+      guard scanner.string(into: &name), scanner.take(":") else { return "is not a JSON object" }
       if let found = fields.firstIndex(where: { isName($0.name) }) {
         if let fault = value(of: fields[found], &scanner) { return fault }
         expected = found + 1
@@ -73,10 +73,10 @@ struct ExportedRow: ~Copyable {
         if let fault = object(ExportedField.head, &scanner, isTop: false) { return fault }
         expected = 0
       } else {
-        return "has a field that is not the vault's: \(String(decoding: name.bytes.prefix(64), as: UTF8.self))"
+        return "has an unknown field: \(String(decoding: name.bytes.prefix(64), as: UTF8.self))"
       }
     } while scanner.take(",")
-    return scanner.take("}") ? nil : "is no JSON object"
+    return scanner.take("}") ? nil : "is not a JSON object"
   }
 
   private func isName(_ wanted: StaticString) -> Bool {
@@ -91,7 +91,7 @@ struct ExportedRow: ~Copyable {
     let start = text.count
     switch field.kind {
     case .number:
-      guard let number = scanner.number() else { return "has no number as \(field.name)" }
+      guard let number = scanner.number() else { return "has a \(field.name) that is not a number" }
       values[field.place] = .number(number)
     case .flag:
       if scanner.take(word: "true") {
@@ -99,20 +99,20 @@ struct ExportedRow: ~Copyable {
       } else if scanner.take(word: "false") {
         values[field.place] = .number(0)
       } else {
-        return "has neither true nor false as \(field.name)"
+        return "has a \(field.name) that is not true or false"
       }
     case .text:
-      guard scanner.string(into: &text) else { return "has no text as \(field.name)" }
+      guard scanner.string(into: &text) else { return "has a \(field.name) that is not text" }
       values[field.place] = .text(start..<text.count)
     case .time:
       guard scanner.string(into: &text), text.count - start == 20,
         let time = days.milliseconds(UnsafeRawBufferPointer(rebasing: text.bytes[start...]))
-      else { return "has no time as \(field.name)" }
+      else { return "has a \(field.name) that is not a time" }
       text.removeAll(from: start)
       values[field.place] = .number(time)
     case .bytes(let count):
       guard scanner.string(into: &text), text.count - start == 2 * count, text.unhex(from: start) else {
-        return "has no \(2 * count) hexadecimal digits as \(field.name)"
+        return "has a \(field.name) that is not \(2 * count) hexadecimal digits"
       }
       values[field.place] = .text(start..<text.count)
     }
@@ -128,7 +128,7 @@ struct ExportedRow: ~Copyable {
     for (field, millis) in Self.times {
       let place = Int(field.rawValue)
       guard case .number(let more) = values[millis] else { continue }
-      guard (0..<1_000).contains(more), case .number(let time) = values[place] else { return "has milliseconds of no time" }
+      guard (0..<1_000).contains(more), case .number(let time) = values[place] else { return "has milliseconds without a time" }
       values[place] = .number(time + more)
     }
     return nil

@@ -138,14 +138,14 @@ struct AuditVerifier {
   /// Reports find rows by indexes, which are copies of row data: an attacker with access to the file can leave rows out of them.
   private func indexes() throws -> AuditChain.Fault? {
     let found = try database.prepare("PRAGMA integrity_check(audit_event)").begin().first { $0.text(0) }
-    guard found == "ok" else { return .index(what: found ?? "nothing is said of them") }
+    guard found == "ok" else { return .index(what: found ?? "the integrity check gave no result") }
     guard try Schema.currentVersion(database) >= Schema.deferredIndexes else { return nil }
     return try database.prepare(
       """
       SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NOT NULL AND sequence < \
       (SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NULL ORDER BY sequence DESC LIMIT 1) ORDER BY sequence LIMIT 1
       """
-    ).begin().first { .index(what: "row \($0.int(0)) is in none") }
+    ).begin().first { .index(what: "row \($0.int(0)) is in no index") }
   }
 
   /// The position at which the rows in the table begin: after the archived ones, whose last hash a signed checkpoint confirms.

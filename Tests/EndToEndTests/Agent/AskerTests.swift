@@ -232,7 +232,7 @@ import Testing
     try await vault.mustRun("audit", "verify", whole)
     let told = vault.folder.write(lines.replacing(#""proven":false"#, with: #""proven":true"#), to: "told.jsonl")
     let found = try await vault.run("audit", "verify", told)
-    #expect(found.end == .exit(65) && found.errors.contains("says of its executable what it is not"), "\(found.errors)")
+    #expect(found.end == .exit(65) && found.errors.contains("has an executable that contradicts proven"), "\(found.errors)")
     #expect(try await vault.run("audit", "verify").succeeded)
   }
 

@@ -206,6 +206,6 @@ import Testing
     let report = try await log.vault.run("audit", "--user", "bob")
     #expect(report.end == .exit(74) && report.errors.contains("were changed by another program"), "\(report.errors)")
     let verified = try await log.vault.run("audit", "verify", "--offline")
-    #expect(verified.end == .exit(65) && verified.errors.contains("changed the database's tables"), "\(verified.errors)")
+    #expect(verified.end == .exit(65) && verified.errors.contains("the database's tables were changed"), "\(verified.errors)")
   }
 }

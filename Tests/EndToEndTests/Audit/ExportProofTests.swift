@@ -137,17 +137,17 @@ import Testing
     }
     try await expect(
       with(deliver) { $0.replacingOccurrences(of: "\"app-dev\"", with: "\"app-prod\"") }, "row \(number) was changed", "text")
-    try await expect(with(deliver) { "{\"note\":\"x\"," + $0.dropFirst() }, "not the vault's: note", "a field more")
+    try await expect(with(deliver) { "{\"note\":\"x\"," + $0.dropFirst() }, "unknown field: note", "a field more")
     try await expect(with(deliver) { "{\"profile\":\"other\"," + $0.dropFirst() }, "profile twice", "a field twice")
-    try await expect(with(deliver) { $0 + "{}" }, "followed by something else", "more behind")
-    try await expect(with(deliver) { String($0.dropLast()) }, "is no JSON object", "cut")
+    try await expect(with(deliver) { $0 + "{}" }, "extra text after the JSON object", "more behind")
+    try await expect(with(deliver) { String($0.dropLast()) }, "is not a JSON object", "cut")
     // Rows.
     var changed = lines
     changed.remove(at: 7)
     try await expect(changed, "row 8 is not in the file", "removed")
     changed = lines
     changed.swapAt(7, 8)
-    try await expect(changed, "row 8 was moved; it stands at line 9", "swapped")
+    try await expect(changed, "row 8 was moved to line 9", "swapped")
     changed = lines
     changed.insert(lines[3], at: 9)
     try await expect(changed, "line 10 was inserted or moved", "inserted")
@@ -158,10 +158,11 @@ import Testing
     try await expect([], "is no archive", "empty")
     // Codes and heads.
     try await expect(
-      with(20) { $0.replacingOccurrences(of: "\"mac\":\"", with: "\"mac\":\"00") }, "line 21 has no 64 hexadecimal digits as mac",
+      with(20) { $0.replacingOccurrences(of: "\"mac\":\"", with: "\"mac\":\"00") },
+      "line 21 has a mac that is not 64 hexadecimal digits",
       "mac")
     try await expect(
-      with(20) { $0.replacingOccurrences(of: "Z\",\"action\"", with: "z\",\"action\"") }, "line 21 has no time as time",
+      with(20) { $0.replacingOccurrences(of: "Z\",\"action\"", with: "z\",\"action\"") }, "line 21 has a time that is not a time",
       "letter of a time")
     func flip(_ field: String, _ line: String) -> String {
       guard let range = line.range(of: "\"\(field)\":\"") else { return line }
@@ -169,11 +170,11 @@ import Testing
       return line.replacingCharacters(in: range.upperBound...range.upperBound, with: digit == "0" ? "1" : "0")
     }
     try await expect(with(200) { flip("mac", $0) }, "row 201 was not written by the vault", "code", with: ["--key", given.key])
-    try await expect(with(count - 1) { flip("signature", $0) }, "the signed head at row \(count)", "signature")
-    try await expect(with(count - 1) { flip("publicKey", $0) }, "the signed head at row \(count)", "key of a head")
+    try await expect(with(count - 1) { flip("signature", $0) }, "the checkpoint at row \(count)", "signature")
+    try await expect(with(count - 1) { flip("publicKey", $0) }, "the checkpoint at row \(count)", "key of a head")
     try await expect(
       with(count - 1) { $0.replacingOccurrences(of: "\"vault\":\"vlt_", with: "\"vault\":\"vlt_x") },
-      "the signed head at row \(count)", "vault")
+      "the checkpoint at row \(count)", "vault")
   }
 
   @Test("bytes of the file changed at random are found, or say the same as before", arguments: [UInt64(11), 12])
@@ -219,7 +220,7 @@ import Testing
     let lines = text.split(separator: "\n").map(String.init)
     #expect(lines.count == 3)
     let strict = try await verify(given, lines)
-    #expect(strict.end == .exit(65) && strict.errors.contains("left out by a filter") && strict.errors.contains("--partial"))
+    #expect(strict.end == .exit(65) && strict.errors.contains("excluded by a filter") && strict.errors.contains("--partial"))
     let part = try await verify(given, lines, "--partial")
     #expect(
       part.succeeded && part.output.contains("the 3 rows are unchanged") && part.errors.contains("nothing is proven of them"))

@@ -163,7 +163,7 @@ import Testing
     let vault = TestVault()
     let file = vault.folder.write(text, to: "file")
     let result = try await vault.run("audit", "reconcile", file)
-    #expect(result.end == .exit(65) && result.errors.contains("no events of CloudTrail"), "\(result.end) \(result.errors)")
+    #expect(result.end == .exit(65) && result.errors.contains("no CloudTrail events"), "\(result.end) \(result.errors)")
     #expect(try await vault.run("audit", "reconcile", "/nowhere").end == .exit(66))
   }
 }

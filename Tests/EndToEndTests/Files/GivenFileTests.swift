@@ -46,7 +46,8 @@ import Testing
           Issue.record("\(command) \(path): \(result.end)")
           continue
         }
-        #expect(status != 0 && status != 70 && result.errors.contains("is no file"), "\(command) \(path): \(result.errors)")
+        #expect(
+          status != 0 && status != 70 && result.errors.contains("is not a regular file"), "\(command) \(path): \(result.errors)")
       }
     }
     // Where the log's own archive was.
@@ -59,7 +60,7 @@ import Testing
     unlink(archive)
     try #require(mkfifo(archive, 0o600) == 0)
     let found = try await own.run("audit", "verify", timeout: 20)
-    #expect(!found.succeeded && found.errors.contains("is no file"), "\(found.end) \(found.errors)")
+    #expect(!found.succeeded && found.errors.contains("is not a regular file"), "\(found.end) \(found.errors)")
   }
 
   @Test(

@@ -106,7 +106,7 @@ import Testing
     #expect(old.end == .exit(78) && old.errors.contains("--print-schema"), "\(old.end) \(old.errors)")
     let schema = try await Subprocess.run(try Programs.vault, ["audit", "ship", "--print-schema"], environment: ["HOME": "/"])
     for _ in 0..<2 { try await server.postgres.sql("BEGIN;\n\(schema.output)\nCOMMIT;") }
-    #expect(try await server.verify().output.contains("60 rows are whole, signed up to row 60"))
+    #expect(try await server.verify().output.contains("60 rows intact, signed up to row 60"))
     try await server.enroll(log, laptop: 1)
     for sql in [
       "INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, received_at) VALUES ('vlt_laptop-1', 61, sha256('x'), now())",

@@ -176,7 +176,7 @@ import Testing
     // The other laptop's log is whole, and what came of this one has no signed end.
     let verified = try await server.verify()
     #expect(verified.end == .exit(65) && verified.output.contains("NOT SIGNED: 129 rows"), "\(verified.output)")
-    #expect(verified.output.contains("200 rows are whole, signed up to row 200\n"), "\(verified.output)")
+    #expect(verified.output.contains("200 rows intact, signed up to row 200\n"), "\(verified.output)")
   }
 
   @Test("rows without a code wait, and so do rows without a signed head behind them")

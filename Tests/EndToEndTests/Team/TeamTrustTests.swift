@@ -17,9 +17,9 @@ import Testing
     #expect(try await server.verify().succeeded)
     try await server.postgres.sql(try await one.forged(rows: 3), as: TeamServer.login(1))
     let found = try await server.verify()
-    #expect(found.end == .exit(65) && found.errors.contains("no head signs"), "\(found.end) \(found.errors)")
-    #expect(found.output.contains("signed up to row 60; NOT SIGNED: 3 rows behind it"), "\(found.output)")
-    #expect(found.output.contains("login laptop_2: 60 rows are whole, signed up to row 60\n"), "\(found.output)")
+    #expect(found.end == .exit(65) && found.errors.contains("no checkpoint covers"), "\(found.end) \(found.errors)")
+    #expect(found.output.contains("signed up to row 60; UNSIGNED: 3 rows after it"), "\(found.output)")
+    #expect(found.output.contains("login laptop_2: 60 rows intact, signed up to row 60\n"), "\(found.output)")
     // The laptop itself goes on, and is told the right reason.
     let refused = try await server.ship(one.vault)
     #expect(
@@ -34,8 +34,8 @@ import Testing
       "INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \(head)",
       as: TeamServer.login(1))
     let strange = try await server.verify()
-    #expect(strange.output.contains("NOT WHOLE: the signed head at row 60"), "\(strange.output)")
-    #expect(strange.output.contains("login laptop_2: 60 rows are whole"), "\(strange.output)")
+    #expect(strange.output.contains("FAIL: the checkpoint at row 60"), "\(strange.output)")
+    #expect(strange.output.contains("login laptop_2: 60 rows intact"), "\(strange.output)")
   }
 
   @Test(
@@ -192,7 +192,7 @@ import Testing
       try await server.tamper(change)
       let found = try await verify()
       #expect(found.end == .exit(65) && found.output.contains(said), "\(change): \(found.output)")
-      #expect(found.output.contains("login laptop_2: 60 rows are whole, 60 of them proven"), "\(found.output)")
+      #expect(found.output.contains("login laptop_2: 60 rows intact, 60 of them verified"), "\(found.output)")
       try await server.tamper(
         """
         TRUNCATE \(Self.event), vault_audit.audit_checkpoint, vault_audit.audit_vault; INSERT INTO vault_audit.audit_vault TABLE v;

@@ -166,7 +166,7 @@ struct DeferredIndexTests {
     try await fill(opened, opened.store, 150)
     try await opened.store.close()
     try Tampering.run("UPDATE audit_event SET pending = 1 WHERE sequence = 20", on: opened.path)
-    #expect(try AuditChain.verify(opened.reader()) == .broken(.index(what: "row 20 is in none")))
+    #expect(try AuditChain.verify(opened.reader()) == .broken(.index(what: "row 20 is in no index")))
   }
 
   @Test("a vault of the form before is read as it is, and its old rows are found once it is brought up to date")
