@@ -59,10 +59,10 @@ actor AuditExporter {
     let known =
       switch target {
       case .syslog(.tcp) where position > connectedAt:
-        "row \(connectedAt) has come; those up to \(position) are sent, and not known to have come"
-      case .syslog(.tcp): "row \(position) has come"
-      case .syslog(.udp): "row \(position) is sent; UDP does not tell what comes"
-      default: "row \(position) is in its queue"
+        "row \(connectedAt) delivered; rows to \(position) sent, not confirmed"
+      case .syslog(.tcp): "row \(position) delivered"
+      case .syslog(.udp): "row \(position) sent; UDP confirms nothing"
+      default: "row \(position) queued"
       }
     return known + (trouble.map { "; \($0)" } ?? "")
   }
@@ -125,7 +125,7 @@ actor AuditExporter {
         if failure.isDoubtful { position = target.isStream ? connectedAt : max(connectedAt, position - Self.doubtful) }
         pause(failure.why)
       } else if failures > 0 {
-        AgentLog.write("audit_\(target.name): rows are taken again")
+        AgentLog.write("audit_\(target.name): rows are accepted again")
         failures = 0
         trouble = nil
       }

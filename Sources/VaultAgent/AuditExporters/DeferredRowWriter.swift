@@ -22,7 +22,7 @@ final class DeferredRowWriter: Sendable {
       return !isTrying
     }
     guard isFirst else { return }
-    AgentLog.write("the disk takes no audit rows; sessions in hand are handed out, and logged later (audit_failure = deliver)")
+    AgentLog.write("audit rows cannot be written; cached sessions are handed out and logged later (audit_failure = deliver)")
     // Not awaited: it ends with the last deferred row.
     Task(executorPreference: AgentExecutor.current) {
       repeat {
@@ -30,7 +30,7 @@ final class DeferredRowWriter: Sendable {
         try? await self.store.writeLateRows()
       } while await self.store.deferredRows > 0
       self.isTrying.withLock { $0 = false }
-      AgentLog.write("the late audit rows are written")
+      AgentLog.write("the deferred audit rows are written")
     }
   }
 }

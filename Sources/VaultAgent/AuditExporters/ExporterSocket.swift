@@ -80,7 +80,7 @@ final class ExporterSocket: Sendable {
 
   private static func broken(_ what: String, _ code: Int32, isDoubtful: Bool = false) -> Broken {
     Broken(
-      why: "\(what): \(code == EAGAIN || code == EINPROGRESS ? "takes nothing" : String(cString: strerror(code)))",
+      why: "\(what): \(code == EAGAIN || code == EINPROGRESS ? "accepts no data" : String(cString: strerror(code)))",
       isDoubtful: isDoubtful)
   }
 
@@ -146,7 +146,7 @@ final class ExporterSocket: Sendable {
       try checkError()
       usleep(5_000)
     }
-    throw Broken(why: "the receiver takes nothing", isDoubtful: true)
+    throw Broken(why: "the receiver accepts no data", isDoubtful: true)
   }
 
   /// Throws the error that the network reported for an earlier message.

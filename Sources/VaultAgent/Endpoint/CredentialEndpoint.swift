@@ -236,7 +236,7 @@ final class CredentialEndpoint: Sendable {
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
     try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [rejections] in rejections.record($0) }) {
       [weak self] request, port, hasWaited in
-      self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is closing"))
+      self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is shutting down"))
     }
   }
 
@@ -286,7 +286,7 @@ final class CredentialEndpoint: Sendable {
       return Self.refusal(503, "Unavailable", "the vault is locked, or has no session for this program yet")
     }
     guard ready.expiresAt > clock.now() else {
-      return Self.refusal(503, "Unavailable", "the session is over and could not be renewed yet")
+      return Self.refusal(503, "Unavailable", "the session has expired and could not be renewed yet")
     }
     return ready.response
   }

@@ -159,7 +159,7 @@ actor CredentialFiles {
       let lines = others.bytes.split(separator: 0x0A)
       guard !lines.contains(where: { $0.starts(with: header.utf8) }) else {
         throw Failure(
-          "\(link.path) has a section \(header) of its own", hint: "link under another name with --prefix",
+          "\(link.path) already has a section \(header)", hint: "choose another name with --prefix",
           exitStatus: .cannotCreate)
       }
       var blocks = MarkedBlocks(before)

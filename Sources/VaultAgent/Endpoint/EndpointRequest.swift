@@ -24,16 +24,16 @@ struct EndpointRequest {
   /// - Parameter port: the port at which it arrived.
   init(_ request: LoopbackServer.Request, port: Int) throws(Refusal) {
     guard request.path == CredentialEndpoint.path, !request.hasQuery else {
-      throw Refusal(status: 404, code: "NotFound", text: "nothing is here")
+      throw Refusal(status: 404, code: "NotFound", text: "not found")
     }
-    guard request.method == "GET" else { throw Refusal(status: 405, code: "MethodNotAllowed", text: "only GET is taken") }
+    guard request.method == "GET" else { throw Refusal(status: 405, code: "MethodNotAllowed", text: "only GET is allowed") }
     var headers = Headers()
     request.forEachHeader { headers.take($0, $1) }
     // A host name that a web page made point here (DNS rebinding) and anything that a browser sends come from no holder of a token.
     guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { throw .hostile(403, "wrong host") }
-    guard !headers.isBrowser else { throw .hostile(403, "no browser is served") }
-    guard !headers.hasBody else { throw Refusal(status: 400, code: "BadRequest", text: "no body is taken") }
-    guard headers.tokens == 1 else { throw .hostile(401, "one token is needed") }
+    guard !headers.isBrowser else { throw .hostile(403, "browsers are not served") }
+    guard !headers.hasBody else { throw Refusal(status: 400, code: "BadRequest", text: "a body is not allowed") }
+    guard headers.tokens == 1 else { throw .hostile(401, "exactly one token is required") }
     tokenHash = headers.tokenHash
   }
 

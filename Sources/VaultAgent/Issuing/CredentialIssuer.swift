@@ -108,8 +108,8 @@ struct CredentialIssuer: Sendable {
     let duration = step.duration.limited(chained: source.sessionToken != nil)
     if let asked = step.cutFrom ?? (duration == step.duration ? nil : step.duration) {
       context.prompter.notice(
-        "\(link.profile): a role that is assumed with temporary credentials lives one hour at most; "
-          + "\(asked.seconds / 60) min were cut to 60")
+        "\(link.profile): a chained role's session lasts at most one hour; "
+          + "\(asked.seconds / 60) min were reduced to 60")
     }
     // The session of the access keys has used the code already; any other caller must give it here, including keys without their
     // own session.

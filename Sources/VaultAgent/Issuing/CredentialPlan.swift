@@ -140,15 +140,15 @@ extension CredentialPlan {
   /// One line that names the options without an effect here, with the reason; nil if there are none.
   func withoutEffect(_ request: CredentialRequest) -> String? {
     var options: [String] = []
-    if request.duration != nil, steps.isEmpty, !source.takesDuration { options.append("--duration (its source decides that)") }
+    if request.duration != nil, steps.isEmpty, !source.takesDuration { options.append("--duration (its source decides it)") }
     if request.sessionName != nil, steps.isEmpty, !source.takesSessionName {
-      options.append("--session-name (no role is assumed by it)")
+      options.append("--session-name (it assumes no role)")
     }
     if request.mfaCode != nil, own?.mfa == nil, !steps.contains(where: { $0.link.mfaSerial != nil }) {
       options.append("--mfa-code (it has no mfa_serial\(steps.isEmpty ? "" : " of its own"))")
     }
     if request.keyUse == .themselves, source.keyName == nil { options.append("--no-session (it has no access keys)") }
-    return options.isEmpty ? nil : "\(profile): without effect: \(options.joined(separator: ", "))"
+    return options.isEmpty ? nil : "\(profile): these options have no effect: \(options.joined(separator: ", "))"
   }
 }
 

@@ -29,7 +29,7 @@ package struct CredentialRequest: Sendable {
   /// - Throws: `AgentError.badRequest` for a request that the vault's client would not send.
   init(_ asked: IssueRequest, _ context: RequestContext) throws(AgentError) {
     if let seconds = asked.minimumRemaining, !(0...43_200).contains(seconds) {
-      throw .badRequest("--min-remaining of \(seconds) s")
+      throw .badRequest("invalid --min-remaining: \(seconds) s")
     }
     profile = asked.profile
     trigger = asked.trigger

@@ -62,7 +62,7 @@ struct IssueContext: Sendable {
       } catch let error as AWSError where error.saysCodeIsWrong && tries < 3 {
         guard try await isTyped(device) else { throw error }
         tries += 1
-        prompter.notice("AWS did not take that code; wait for the next one")
+        prompter.notice("AWS rejected the MFA code; wait for the next one")
       }
     }
   }

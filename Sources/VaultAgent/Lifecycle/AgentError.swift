@@ -44,42 +44,42 @@ public enum AgentError: ReportableError {
   public var message: String {
     switch self {
     case .system(let what, let code): "cannot \(what) (errno \(code))"
-    case .foreignSocket(let path): "what is at \(path) is not a socket of ours"
-    case .anotherAgent(let pid): "another agent runs (pid \(pid))"
+    case .foreignSocket(let path): "\(path) is not an agent socket"
+    case .anotherAgent(let pid): "another agent is running (pid \(pid))"
     case .socketTaken(let path): "another vault's agent listens at \(path)"
     case .noLocks(let path, let code): "cannot lock \(path) (\(String(cString: strerror(code))))"
     case .insecure(let path, let why, _): "\(path) \(why)"
     case .otherVault(let asked, let own):
-      "the agent at this socket keeps the vault in \(safeText(own)), and not the one in \(safeText(asked))"
+      "the agent at this socket serves the vault in \(safeText(own)), not the one in \(safeText(asked))"
     case .outOfReach(let why): "the program is \(why)"
     case .noHome: "neither VAULT_HOME nor HOME is an absolute path"
     case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
     case .noKeyForProfile(let profile, let key):
-      "profile \"\(profile)\" needs the access key \"\(key)\", which the vault does not hold"
+      "profile \"\(profile)\" needs the access key \"\(key)\", which is not in the vault"
     case .locked: "the vault is locked"
-    case .screenLocked: "the vault is locked while the screen is"
-    case .nobodyToAsk(let question): "cannot ask, there is no terminal: \(question)"
-    case .unanswered(let question): "nobody has answered: \(question)"
+    case .screenLocked: "the vault stays locked while the screen is locked"
+    case .nobodyToAsk(let question): "cannot ask without a terminal: \(question)"
+    case .unanswered(let question): "no answer to: \(question)"
     case .badMFACode: "an MFA code has six digits"
-    case .badRequest(let what): "invalid request: \(what)"
+    case .badRequest(let what): what
     case .unknownRequest: "the agent does not know this request"
     case .otherVersion(let client, let agent):
       client > agent
-        ? "this vault is newer than the agent that runs (protocol \(client) and \(agent))"
-        : "this vault is older than the agent that runs (protocol \(client) and \(agent))"
+        ? "this vault is newer than the running agent (protocol \(client) and \(agent))"
+        : "this vault is older than the running agent (protocol \(client) and \(agent))"
     case .unprovenAsker(let why): "refused: \(why)"
     case .unknownSession(let profile): "profile \"\(profile)\" has no session"
-    case .tooLong(let profile): "a session of \"\(profile)\" lives 12 hours at most"
+    case .tooLong(let profile): "a session of \"\(profile)\" lasts at most 12 hours"
     case .otherPartition(let profile, let partition):
-      "\"\(profile)\" is of the partition \(partition.rawValue), and the region that was asked for is not"
-    case .circle(let profiles): "\"\(profiles[0])\" needs itself: \(profiles.joined(separator: " → "))"
-    case .profileExists(let name): "there is a profile \"\(name)\" already"
-    case .notOurs(let profile, let file): "profile \"\(profile)\" is written in \(file)"
-    case .keyExists(let name): "the vault holds an access key \"\(name)\" already"
+      "\"\(profile)\" is in the partition \(partition.rawValue), but the requested region is not"
+    case .circle(let profiles): "\"\(profiles[0])\" depends on itself: \(profiles.joined(separator: " → "))"
+    case .profileExists(let name): "profile \"\(name)\" already exists"
+    case .notOurs(let profile, let file): "profile \"\(profile)\" comes from \(file)"
+    case .keyExists(let name): "access key \"\(name)\" already exists"
     case .unknownKey(let name, _): "no access key \"\(name)\""
-    case .unknownSignIn(let name, _): "neither an sso-session nor a profile has the name \"\(name)\""
+    case .unknownSignIn(let name, _): "no sso-session or profile \"\(name)\""
     case .whichSignIn(let names):
-      names.isEmpty ? "no profile comes from IAM Identity Center" : "there are several places to sign in"
+      names.isEmpty ? "no profile uses IAM Identity Center" : "more than one sso-session to choose from"
     }
   }
 
@@ -87,40 +87,41 @@ public enum AgentError: ReportableError {
     switch self {
     case .insecure(_, _, let remedy): remedy
     case .foreignSocket: "move it away"
-    case .anotherAgent: "`vault agent stop` ends it"
-    case .socketTaken: "give one of the two vaults a folder of its own with VAULT_HOME"
-    case .noLocks: "its file system (NFS?) has no locks: put the vault on a disk of this machine with VAULT_HOME"
+    case .anotherAgent: "stop it with `vault agent stop`"
+    case .socketTaken: "give one of the vaults its own folder with VAULT_HOME"
+    case .noLocks: "its file system (NFS?) does not support locks: use a local disk with VAULT_HOME"
     case .otherVault:
-      "HOME or XDG_DATA_HOME is another one here: take it back for the agent's vault, or give the other one a folder of its own with VAULT_HOME"
-    case .outOfReach: "start vault outside, and take what is served inside (containers); or do without --server and --token-file"
+      "HOME or XDG_DATA_HOME differs here: restore it to use the agent's vault, or give this vault its own folder with VAULT_HOME"
+    case .outOfReach:
+      "start vault outside and pass the credentials in (see docs/containers.md), or omit --server and --token-file"
     case .noHome: "set HOME, or VAULT_HOME to a folder of your own"
     case .unknownProfile(_, let suggestion?, let count): "did you mean \(suggestion)?  `vault list` shows all \(count)"
-    case .unknownProfile(_, nil, 0): "`vault import` takes the profiles of ~/.aws/config"
+    case .unknownProfile(_, nil, 0): "`vault import` imports the profiles of ~/.aws/config"
     case .unknownProfile(_, nil, let count): "`vault list` shows all \(count)"
     case .noKeyForProfile(_, let key): "`vault access-key add \(key)`"
     case .locked: "`vault unlock`"
     case .screenLocked: "unlock the screen; `vault config lock_on` shows what locks the vault"
-    case .nobodyToAsk: "run it at a terminal"
+    case .nobodyToAsk: "run it in a terminal"
     case .unanswered: "run it again, and answer within ten minutes"
     case .circle:
-      "the program that a profile names (credential_process, mfa_process, …) must not ask for a profile that waits for it"
-    case .profileExists(let name): "`vault edit \(name)` changes it"
-    case .notOurs: "change it there; the vault follows the file"
-    case .otherPartition(_, let partition): "name a region of \(partition.rawValue), such as \(partition.globalRegion)"
-    case .tooLong: "only a session of access keys themselves may live up to 36 hours"
-    case .keyExists: "--replace puts the new one in its place"
+      "a program that a profile names (credential_process, mfa_process, …) must not request a profile that depends on it"
+    case .profileExists(let name): "use `vault edit \(name)` to change it"
+    case .notOurs: "change it there; the vault watches the file"
+    case .otherPartition(_, let partition): "set a region of \(partition.rawValue), such as \(partition.globalRegion)"
+    case .tooLong: "only sessions of access keys may last up to 36 hours"
+    case .keyExists: "use --replace to overwrite it"
     case .unknownSignIn(_, let suggestion):
       suggestion.map { "did you mean \($0)?" } ?? "`vault list` shows the profiles"
     case .whichSignIn(let names):
       names.isEmpty
-        ? "`vault import` takes the sso-session sections of ~/.aws/config"
-        : "name one of " + names.prefix(20).joined(separator: ", ")
+        ? "`vault import` imports the sso-session sections of ~/.aws/config"
+        : "choose one of " + names.prefix(20).joined(separator: ", ")
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \($0)?" } ?? "`vault access-key list` shows them"
     case .otherVersion(let client, let agent):
       client > agent
-        ? "`vault agent stop`, then try again: the newer one starts by itself"
+        ? "run `vault agent stop`, then try again: the newer agent starts automatically"
         : "use the vault that is installed beside the agent"
-    case .unprovenAsker: "a program asks over a connection of its own, and waits for the answer itself"
+    case .unprovenAsker: "the process that needs the answer must open the connection itself"
     default: nil
     }
   }

@@ -150,14 +150,14 @@ public struct AgentProcess: Sendable {
     var ended = AuditEvent(
       action: .agentStopped, outcome: .success, trigger: .manual, requester: stopper ?? inspector.agent)
     ended.detail = stopper == nil ? "by a signal, or with its last program" : nil
-    do { try await store.end(with: ended) } catch { AgentLog.write("the end could not be logged: \(Failure(error).message)") }
+    do { try await store.end(with: ended) } catch { AgentLog.write("the agent's end could not be logged: \(Failure(error).message)") }
     await masterKeys.anchorCheckpoint(within: 3, clock: clock)
     await exporters.end()
     do { try await store.writeLateRows() } catch {
       AgentLog.write("\(await store.deferredRows) deliveries are not in the audit log: \(Failure(error).message)")
     }
     try await store.close()
-    AgentLog.write("vaultd ends")
+    AgentLog.write("vaultd has stopped")
   }
 
   /// Tells a service manager that asks for it (`WATCHDOG_USEC`, sd_notify(3)) that requests are still answered: the notification is

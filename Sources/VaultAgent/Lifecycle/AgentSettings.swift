@@ -30,8 +30,8 @@ struct AgentSettings: Sendable {
       guard let value = variable ?? values[setting.name]?.text else { return setting.standard }
       guard setting.isValid(value) else {
         throw Failure(
-          "\(variable == nil ? setting.name : setting.variable ?? setting.name): no such value \"\(value)\"",
-          hint: "it is \(setting.values)",
+          "\(variable == nil ? setting.name : setting.variable ?? setting.name): invalid value \"\(value)\"",
+          hint: "use \(setting.values)",
           exitStatus: .configuration)
       }
       return value
@@ -62,8 +62,8 @@ struct AgentSettings: Sendable {
   static func keyStore(_ name: String) throws(Failure) -> KeyStoreKind {
     guard let kind = KeyStoreKind(rawValue: name) else {
       throw Failure(
-        "no key store \"\(name)\"",
-        hint: "VAULT_KEYSTORE is one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
+        "unknown key store \"\(name)\"",
+        hint: "set VAULT_KEYSTORE to one of " + KeyStoreKind.allCases.map(\.rawValue).joined(separator: ", "),
         exitStatus: .configuration)
     }
     return kind

@@ -58,7 +58,7 @@ extension MasterKeyService {
   }
 
   private static var changedMeanwhile: Failure {
-    Failure("the vault's key was changed meanwhile", hint: "run it again", exitStatus: .temporary)
+    Failure("the master key was changed meanwhile", hint: "run it again", exitStatus: .temporary)
   }
 
   /// Restores the key that seals the vault from a backup to the key store, if it is missing or damaged there.
@@ -74,12 +74,12 @@ extension MasterKeyService {
     guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else {
       throw Failure(
         "this vault has no key yet; there is nothing to restore",
-        hint: "put the database that the copy is for in its place first", exitStatus: .badData)
+        hint: "first restore the database that the backup belongs to", exitStatus: .badData)
     }
     guard active.id == backup.keyId else {
       throw Failure(
-        "the copy holds key \(backup.keyId), and the vault is sealed under \(active.id)",
-        hint: "a copy is good until the key is changed (`vault master-key rotate`)", exitStatus: .badData)
+        "the backup has key \(backup.keyId), but the vault is sealed under \(active.id)",
+        hint: "a backup is valid until the key is rotated (`vault master-key rotate`)", exitStatus: .badData)
     }
     let target = keyStores(try place(for: active))
     try await keyTurns.inTurn { try await requireLoss(of: active, in: target) }
@@ -94,7 +94,7 @@ extension MasterKeyService {
 
   private func requireLoss(of active: KeyRecord, in target: any KeyStore) async throws {
     if target.kind.rawValue == active.store, try await isReadable(active, in: target) {
-      throw Failure("the key store has key \(active.id); there is nothing to restore", exitStatus: .badData)
+      throw Failure("nothing to restore: the key store has key \(active.id)", exitStatus: .badData)
     }
   }
 
@@ -147,7 +147,7 @@ extension MasterKeyService {
     await goOn()
     var event = AuditEvent(action: .keyRestored, outcome: .success, trigger: .manual, requester: requester)
     event.detail =
-      "key \(active.id) from \(path) in \(keyStore.kind.rawValue)" + (lostCheckpoint ? "; it had no head of the log" : "")
+      "key \(active.id) from \(path) in \(keyStore.kind.rawValue)" + (lostCheckpoint ? "; it had no checkpoint of the log" : "")
     try await store.record(event)
     return lostCheckpoint
   }

@@ -32,7 +32,7 @@ extension MasterKeyService {
   /// Records where the log continues. A write error is ignored: then only a copy of the folder cannot be detected as one.
   func recordPlace() async {
     do { try await store.takePlace() } catch {
-      AgentLog.write("where the vault is could not be noted: \(Failure(error).message)")
+      AgentLog.write("the vault's location could not be recorded: \(Failure(error).message)")
     }
   }
 
@@ -44,7 +44,7 @@ extension MasterKeyService {
     Task(executorPreference: AgentExecutor.current) {
       do {
         if isBehind {
-          AgentLog.write("rows of the audit log get their codes; nobody waits for it")
+          AgentLog.write("audit rows get their MACs in the background")
           try await self.store.addMACs()
           await self.anchorCheckpoint()
         }
@@ -59,7 +59,7 @@ extension MasterKeyService {
   static func checkpoint(_ line: String?) throws -> AuditCheckpoint? {
     guard let line else { return nil }
     guard let checkpoint = AuditCheckpoint(line: line) else {
-      throw StoreError.chainBroken("what the key store holds is no head of a log")
+      throw StoreError.chainBroken("the checkpoint in the key store is invalid")
     }
     return checkpoint
   }
@@ -93,7 +93,7 @@ extension MasterKeyService {
     do {
       _ = try await putCheckpoint(mayAsk: mayAsk)
     } catch {
-      AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
+      AgentLog.write("the audit log's checkpoint could not be stored in the key store: \(Failure(error).message)")
     }
   }
 
@@ -160,7 +160,7 @@ extension MasterKeyService {
         try await store.acceptPlace(requester: requester)
       }
       if try await store.acceptRows(requester: requester) || isCopy { return await anchorCheckpoint() }
-      throw AgentError.badRequest("the log is what the key store knows; there is nothing to accept")
+      throw AgentError.badRequest("nothing to accept: the log matches its checkpoint")
     } catch StoreError.chainBroken {
       try await keyTurns.inTurn {
         guard let active = try await store.keyRecords().first(where: { $0.state == .active }) else { throw AgentError.locked }

@@ -196,7 +196,7 @@ actor MasterKeyService {
     guard let head else { return }
     Task(executorPreference: AgentExecutor.current) {
       do { try await self.put(head) } catch {
-        AgentLog.write("the head of the audit log could not be put in the key store: \(Failure(error).message)")
+        AgentLog.write("the audit log's checkpoint could not be stored in the key store: \(Failure(error).message)")
       }
     }
   }
@@ -220,7 +220,7 @@ actor MasterKeyService {
 
   func keyStore(of record: KeyRecord) throws -> any KeyStore {
     guard let kind = KeyStoreKind(rawValue: record.store) else {
-      throw AgentError.badRequest("a key store called \(record.store)")
+      throw AgentError.badRequest("unknown key store \(record.store)")
     }
     return keyStores(kind)
   }

@@ -19,7 +19,7 @@ struct PassphraseAnswers: Sendable {
       } catch {
         // An outdated file of another requester must not stop a person who can answer. If nobody can, the notice gives the reason.
         CurrentPrompter.value.notice(
-          "where the agent was started, VAULT_PASSPHRASE_FILE led to nothing: \(Failure(error).message)")
+          "VAULT_PASSPHRASE_FILE of the agent's environment cannot be used: \(Failure(error).message)")
       }
     }
     switch request {

@@ -85,7 +85,7 @@ struct ImportSources: Sendable {
     for section in read.sections {
       guard !known.contains(SectionKey(section)) else {
         warnings.append(
-          "\(section.settings.first?.origin.description ?? section.name): \"\(section.name)\" stands in a file imported before, which counts"
+          "\(section.settings.first?.origin.description ?? section.name): \"\(section.name)\" is already defined in a file imported earlier, which takes precedence"
         )
         continue
       }

@@ -111,7 +111,7 @@ extension ProfileCatalog {
     marks = changes?.marks(generation: summary.generation)
     let hidden = summary.shadowed.map { name in
       let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
-      return "\(place): the vault's own profile \"\(name)\" counts in place of this one; `vault remove \(name)` lets it in"
+      return "\(place): ignored in favor of the vault-managed profile \"\(name)\"; `vault remove \(name)` removes that"
     }
     return ImportOutcome { ($0.lines, $0.warnings) = (Self.lines(summary, sources), sources.warnings + hidden) }
   }
@@ -147,7 +147,7 @@ extension ProfileCatalog {
     if !sources.keys.isEmpty {
       let count = sources.keys.count
       lines.append(
-        "\(count) access \(count == 1 ? "key is" : "keys are") sealed in the vault; the plain text in \(sources.keyFiles.joined(separator: ", ")) can go"
+        "\(count) access \(count == 1 ? "key is" : "keys are") encrypted in the vault; you can delete the plain text in \(sources.keyFiles.joined(separator: ", "))"
       )
     }
     return lines

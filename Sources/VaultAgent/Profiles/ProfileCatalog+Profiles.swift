@@ -22,7 +22,7 @@ extension ProfileCatalog {
   {
     guard ProfileChange.isProfileName(change.name) else {
       throw AgentError.badRequest(
-        "invalid profile name: use 1 to 256 bytes without control characters, not beginning with -")
+        "invalid profile name: use 1 to 256 bytes, no control characters, no leading -")
     }
     var section = try reader.section(.profile, change.name)
     if change.mustExist {
@@ -70,7 +70,7 @@ extension ProfileCatalog {
   {
     guard ProfileChange.isProfileName(name) else {
       throw AgentError.badRequest(
-        "a key's name has 1 to 256 bytes without control characters, and does not begin with -")
+        "invalid key name: use 1 to 256 bytes, no control characters, no leading -")
     }
     if !replace, try await store.accessKeys().contains(where: { $0.name == name }) { throw AgentError.keyExists(name: name) }
     let isOwn = try await isOwn(name)

@@ -68,7 +68,7 @@ extension ProfileCatalog {
 
   /// - Parameter fault: nil if it is unknown which row is wrong.
   private func readAgain(_ fault: RowError?, prompter: any Prompter, requester: Requester) async throws {
-    prompter.notice("\(fault?.message ?? VaultStore.changedFileRows); the followed files are read again")
+    prompter.notice("\(fault?.message ?? VaultStore.changedFileRows); the watched files are read again")
     try await readFiles(fault, prompter: prompter, requester: requester)
   }
 

@@ -21,7 +21,7 @@ extension ProfileChange {
       guard name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 0x5F || $0 == 0x2D || $0 == 0x2E }),
         name.utf8.count <= 128
       else {
-        throw .badRequest("\"\(name)\" is no name of a setting")
+        throw .badRequest("\"\(name)\" is not a valid setting name")
       }
       guard value.utf8.count <= 16_384, !value.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) else {
         throw .badRequest("the value of \(name) has control characters or is too long")

@@ -30,7 +30,7 @@ struct ProgramRunner: Sendable {
   func run(_ command: String, setting: String, chain: [String] = [], for prompter: any Prompter) async throws -> SecretBytes {
     let words: [String]
     do { words = try ShellWords.split(command) } catch {
-      throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has a quote that does not end")
+      throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has an unterminated quote")
     }
     let environment = try await environments.answer(to: .environment, for: command, prompter)
     func run() async throws -> SecretBytes {
@@ -213,16 +213,16 @@ enum ProgramError: ReportableError, Hashable {
     case .malformed(let setting, let why): "\(setting) \(why)"
     case .cannotStart(let program, let setting, let code):
       "\(setting): cannot start \(program) (\(String(cString: strerror(code))))"
-    case .failed(let program, let status): "\(program) ended with status \(status)"
-    case .killed(let program, let signal): "\(program) was ended by signal \(signal)"
-    case .deferred(let program, let seconds): "\(program) did not end within \(seconds) s"
+    case .failed(let program, let status): "\(program) exited with status \(status)"
+    case .killed(let program, let signal): "\(program) was terminated by signal \(signal)"
+    case .deferred(let program, let seconds): "\(program) timed out after \(seconds) s"
     case .flooded(let program): "\(program) printed more than \(ProgramRunner.maxOutputBytes / 1_024) KiB"
     }
   }
 
   var hint: String? {
     switch self {
-    case .cannotStart: "it is looked for in the PATH of who asks; give its whole path"
+    case .cannotStart: "it is looked up in the requester's PATH; use its full path"
     case .deferred: "it runs without a terminal; does it wait for input?"
     default: nil
     }

@@ -22,18 +22,18 @@ enum Question: Sendable, Hashable {
 
   var text: String {
     switch self {
-    case .mfaCode(let serial, let profile): "MFA code of \(serial) for \(profile):"
-    case .passphrase: "Passphrase of the vault:"
+    case .mfaCode(let serial, let profile): "MFA code for \(profile) (\(serial)):"
+    case .passphrase: "Vault passphrase:"
     case .assertion(let profile): "SAML assertion (Base64) for \(profile):"
     case .variables(let names): names.joined(separator: " ")
     case .trust(.endpoint(let origin, let variable), let what):
-      "\(variable) names \(origin), which is not AWS's. It would get \(what). Trust it from now on? [y/N]"
+      "\(variable) names \(origin), which is not an AWS endpoint. It would receive \(what). Trust it from now on? [y/N]"
     case .trust(.certificates(let path, _, let variable), let what):
-      "\(variable) names the certificates in \(path). Whoever holds their keys would get \(what). Trust them from now on? [y/N]"
+      "\(variable) names the certificates in \(path). Anyone with their keys would receive \(what). Trust them from now on? [y/N]"
     case .environment: "your environment"
-    case .backupPassphrase(let key, let length): "New passphrase for the copy of key \(key) (\(length) characters or more):"
-    case .copyPassphrase(let path): "Passphrase of \(path):"
-    case .newPassphrase(_, let length): "New passphrase for the vault (\(length) characters or more):"
+    case .backupPassphrase(let key, let length): "New passphrase for the backup of key \(key) (at least \(length) characters):"
+    case .copyPassphrase(let path): "Passphrase for \(path):"
+    case .newPassphrase(_, let length): "New passphrase for the vault (at least \(length) characters):"
     }
   }
 

@@ -137,19 +137,19 @@ final class AgentListener: @unchecked Sendable {
     do {
       try PrivateDirectory.ensure(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
     } catch {
-      return AgentLog.write("the socket cannot be made again: \(error.message)")
+      return AgentLog.write("cannot recreate the socket: \(error.message)")
     }
     // A socket there that accepts connections belongs to another process.
     if Channel.connect(to: path) == nil { unlink(path) }
     let next = sys_unix_listen(path, 512)
-    guard next >= 0 else { return AgentLog.write("the socket cannot be made again at \(path) (errno \(sys_errno()))") }
+    guard next >= 0 else { return AgentLog.write("cannot recreate the socket at \(path) (errno \(sys_errno()))") }
     if isListening { lane.loop.forget(listener) }
     close(listener)
     listener = next
     isInherited = false
     file = Self.file(path)
     if isListening { watchListener() }
-    AgentLog.write("the socket was gone, and is made again at \(path)")
+    AgentLog.write("the socket was removed; recreated at \(path)")
   }
 
   private static func file(_ path: String) -> UInt64? {

@@ -27,7 +27,7 @@ final class Asker: Sendable {
 
     var text: String {
       switch self {
-      case .sender(let pid): "process \(pid) asked over a connection that is another's"
+      case .sender(let pid): "process \(pid) used another process's connection"
       case .ended: "the process that asked has ended"
       case .program: "the process that asked has become another program"
       }

@@ -7,16 +7,16 @@ enum AskerReach {
   static func require(_ requester: Requester, folder: String?) throws(AgentError) {
     // The process has no ID in the agent's namespace, so its end would never be seen.
     guard requester.pid > 0 else {
-      throw .outOfReach(why: "in another process namespace than the agent, which could not see its end")
+      throw .outOfReach(why: "in another process namespace, where the agent cannot see it end")
     }
     let process = "/proc/\(requester.pid)"
     // A namespace that cannot be read is no reason to refuse.
     if let own = namespace("/proc/self"), let theirs = namespace(process), own != theirs {
-      throw .outOfReach(why: "in another network namespace than the agent, whose loopback it does not reach")
+      throw .outOfReach(why: "in another network namespace, from which it cannot reach the agent's loopback")
     }
     guard let folder, let own = place(folder), access(process + "/root", X_OK) == 0 else { return }
     if place(process + "/root" + folder) != own {
-      throw .outOfReach(why: "in another mount namespace than the agent, and does not see \(folder)")
+      throw .outOfReach(why: "in another mount namespace, where it cannot see \(folder)")
     }
   }
 

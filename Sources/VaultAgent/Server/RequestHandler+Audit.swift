@@ -27,7 +27,7 @@ extension RequestHandler {
   }
 
   func auditArchive(_ request: ArchiveRequest, _ context: RequestContext) async throws -> ArchivedRows {
-    guard request.file.hasPrefix("/") else { throw AgentError.badRequest("an archive without a file") }
+    guard request.file.hasPrefix("/") else { throw AgentError.badRequest("missing file of the archive") }
     try await ensureUnlocked(context)
     // Rows without a MAC are not archived, and no checkpoint covers them.
     try await store.addMACs()
@@ -43,8 +43,8 @@ extension RequestHandler {
         before: request.before, through: min(head, received), to: request.file, requester: context.requester)
     } catch StoreError.nothingToArchive where received < head {
       throw Failure(
-        "rows behind \(received) have not come to every live copy, and stay in the log",
-        hint: "`vault agent status` says which waits",
+        "rows after \(received) have not reached every live copy, and stay in the log",
+        hint: "`vault agent status` shows which copy is behind",
         exitStatus: .temporary)
     }
     await masterKeys.anchorCheckpoint()

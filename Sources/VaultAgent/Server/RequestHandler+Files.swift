@@ -7,7 +7,7 @@ extension RequestHandler {
   func linkFile(_ request: LinkFileRequest, _ context: RequestContext) async throws -> Done {
     guard request.file.hasPrefix("/"), !request.section.isEmpty,
       request.section.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x5B && $0 != 0x5D && $0 < 0x7F })
-    else { throw AgentError.badRequest("a link without a file or a section") }
+    else { throw AgentError.badRequest("missing file or section of the link") }
     try await catalog.requireProfile(request.profile)
     let asked = IssueRequest { ($0.profile, $0.trigger) = (request.profile, .credentials) }
     try await broker.link(
@@ -28,7 +28,7 @@ extension RequestHandler {
   /// The client writes the file, which is the person's and not the vault's; this records that first.
   func linkProfiles(_ request: LinkProfilesRequest, _ context: RequestContext) async throws -> [String] {
     let isLinked = !request.unlink
-    guard !request.names.isEmpty else { throw AgentError.badRequest("a link without a name") }
+    guard !request.names.isEmpty else { throw AgentError.badRequest("missing name of the profile to link") }
     for name in request.names where isLinked { try await catalog.requireProfile(name) }
     try await store.record(
       request.names.map { name in

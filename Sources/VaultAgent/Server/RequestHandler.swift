@@ -64,7 +64,7 @@ struct RequestHandler: Sendable {
       profile: issue.map { String($0.profile.prefix(200)) }, requester: who)
     event.detail = fault.text
     AgentLog.write("a request was refused: \(fault.text)")
-    do { try await store.record(event) } catch { AgentLog.write("that could not be logged: \(Failure(error).message)") }
+    do { try await store.record(event) } catch { AgentLog.write("the refusal could not be logged: \(Failure(error).message)") }
     return .unprovenAsker(why: fault.text)
   }
 
@@ -173,7 +173,7 @@ struct RequestHandler: Sendable {
   }
 
   private func forget(_ request: ForgetRequest, _ context: RequestContext) async throws -> Int {
-    guard request.profile != nil || request.all else { throw AgentError.badRequest("no profile") }
+    guard request.profile != nil || request.all else { throw AgentError.badRequest("missing profile") }
     if let profile = request.profile { try await catalog.requireProfile(profile) }
     let count = try await store.forget(
       profile: request.all ? nil : request.profile, requester: context.requester, trigger: .manual, evenUnderWay: true)
@@ -197,7 +197,7 @@ struct RequestHandler: Sendable {
   }
 
   private func putProfiles(_ changes: [ProfileChange], _ context: RequestContext) async throws -> Done {
-    guard !changes.isEmpty else { throw AgentError.badRequest("no profile") }
+    guard !changes.isEmpty else { throw AgentError.badRequest("missing profile") }
     try await ensureUnlocked(context)
     try await catalog.put(changes, requester: context.requester, prompter: context.prompter)
     return Done()
@@ -219,7 +219,7 @@ struct RequestHandler: Sendable {
     try await ensureUnlocked(context)
     let device = try request.mfaSecret.map { try TOTP.secret(base32: SecretBytes($0)) }
     guard device == nil || request.mfaSerial != nil else {
-      throw AgentError.badRequest("the secret of an MFA device without its serial")
+      throw AgentError.badRequest("missing serial number of the MFA device")
     }
     try await catalog.addAccessKey(
       request.name, credential, mfaSerial: request.mfaSerial, replace: request.replace, requester: context.requester)

@@ -32,7 +32,7 @@ final class OneTimeRedirect: Sendable {
       answer: { request, port in
         guard request.method == "GET", request.path == path, request.values(of: "host") == ["127.0.0.1:\(port)"],
           let url = destination.take()
-        else { return LoopbackServer.Response(status: 404, body: SecretBytes("Nothing is here.\n")) }
+        else { return LoopbackServer.Response(status: 404, body: SecretBytes("Not found.\n")) }
         let location = url.withBytes { String(decoding: $0, as: UTF8.self) }
         return LoopbackServer.Response(
           status: 302, body: SecretBytes(""), headers: [("Location", location), ("Referrer-Policy", "no-referrer")])

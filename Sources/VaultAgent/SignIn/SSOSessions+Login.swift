@@ -29,13 +29,13 @@ extension SSOSessions {
       let pkce = PKCE()
       let state = PKCE.newState()
       let callback = try SignInCallback(state: SecretBytes(state)) { [rejections] in
-        rejections.record($0, at: "the sign-in's way back")
+        rejections.record($0, at: "the sign-in's callback")
       }
       let url = pkce.authorizeURL(
         clientId: client.clientId, redirectURI: callback.redirectURL, state: state, scopes: place.scopes, at: endpoint)
       let address = show(url, code: nil, context)
       defer { if let address { redirect.close(address) } }
-      context.prompter.progress("waiting until you have signed in …")
+      context.prompter.progress("waiting for you to sign in …")
       let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
         group.addTask { try await callback.code() }
         group.addTask {
@@ -61,7 +61,7 @@ extension SSOSessions {
         via: try await context.route(to: endpoint, place.oidc, by: clients.trust))
       let address = show(device.verificationURIComplete ?? device.verificationURI, code: device.userCode, context)
       defer { if let address { redirect.close(address) } }
-      context.prompter.progress("waiting until you have signed in …")
+      context.prompter.progress("waiting for you to sign in …")
       var interval = Int64(device.interval)
       try await clock.sleep(until: clock.now().adding(seconds: interval))
       return try await take(.deviceCode(device.deviceCode), as: client, in: place, context, how: "device") { error in

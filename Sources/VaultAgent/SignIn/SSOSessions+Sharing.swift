@@ -46,9 +46,9 @@ extension SSOSessions {
       throw SignInError.failed("the AWS CLI's token is for \(cached.startURL) in \(cached.region)")
     }
     let life = cached.expiresAt.since(clock.now())
-    guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token is over") }
+    guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token has expired") }
     guard life <= SSOOIDCClient.maxLifetime * 1_000 else {
-      throw SignInError.failed("the AWS CLI's token has an end that cannot be")
+      throw SignInError.failed("the AWS CLI's token has an invalid expiration")
     }
     let record = SignInRecord(
       id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,

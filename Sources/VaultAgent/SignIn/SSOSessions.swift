@@ -175,7 +175,7 @@ struct SSOSessions: Sendable {
     else {
       return
     }
-    context.prompter.notice("the sign-in to \(name) is over; `vault login \(name)` begins a new one")
+    context.prompter.notice("the sign-in to \(name) has expired; run `vault login \(name)`")
     throw SignInError.needed(name: name)
   }
 
@@ -194,7 +194,7 @@ struct SSOSessions: Sendable {
     } catch let error as SSOPortalError where error.reason == .signInAgain {
       // This is the wanted result.
     } catch {
-      context.prompter.notice("IAM Identity Center was not told: \(Failure(error).message)")
+      context.prompter.notice("IAM Identity Center could not be told of the sign-out: \(Failure(error).message)")
     }
     try await unshare(name, requester: context.requester)
     _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: context.requester)

@@ -63,14 +63,14 @@ final class SignInCallback: Sendable {
   private static func answer(_ request: LoopbackServer.Request, port: Int, expecting expected: SecretBytes, box: Box)
     -> LoopbackServer.Response
   {
-    guard request.path == path else { return page(404, "Nothing is here.") }
-    guard request.method == "GET" else { return page(405, "Only GET is taken here.") }
+    guard request.path == path else { return page(404, "Not found.") }
+    guard request.method == "GET" else { return page(405, "Only GET is allowed.") }
     // A host name that a web page made point here (DNS rebinding) is not the vault's address.
     guard request.values(of: "host") == ["127.0.0.1:\(port)"] else {
-      return page(400, "This address is for the sign-in alone.")
+      return page(400, "This address is only for the sign-in.")
     }
     guard let state = request.only("state"), SecretBytes(state).equals(expected) else {
-      return page(400, "This is not the answer to the sign-in that vault began. Go back to the terminal and start again.")
+      return page(400, "This response does not belong to the sign-in that vault started. Return to the terminal and start again.")
     }
     if let error = request.only("error") {
       let why = error == "access_denied" ? SignInError.refused : SignInError.failed(String(error.prefix(200)))
@@ -78,7 +78,7 @@ final class SignInCallback: Sendable {
       return page(200, "The sign-in was refused. You can close this page.")
     }
     guard let code = request.only("code"), (1...16_384).contains(code.utf8.count) else {
-      return page(400, "The answer has no code. Go back to the terminal and start again.")
+      return page(400, "The response has no code. Return to the terminal and start again.")
     }
     box.settle(.success(SecretBytes(code)))
     return page(200, "You are signed in. You can close this page and go back to the terminal.")
@@ -111,9 +111,9 @@ package enum SignInError: ReportableError, Hashable {
   package var message: String {
     switch self {
     case .needed(let name): "you are not signed in to \(name)"
-    case .tooLate: "nobody finished the sign-in in time"
+    case .tooLate: "the sign-in was not completed in time"
     case .refused: "the sign-in was refused"
-    case .elsewhere(let name): "the tokens of \(name) are for other hosts"
+    case .elsewhere(let name): "the sign-in to \(name) is for other hosts"
     case .failed(let why): "the sign-in failed: \(why)"
     }
   }

@@ -56,7 +56,7 @@ struct FederatedRoleTests {
     "a refusal says what the provider's word lacks",
     arguments: [
       ("AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWithWebIdentity", "trust policy"),
-      ("ExpiredTokenException", 400, "Token expired: current date/time", "token is over"),
+      ("ExpiredTokenException", 400, "Token expired: current date/time", "token has expired"),
       ("InvalidIdentityToken", 400, "No OpenIDConnect provider found", "sign in again"),
     ])
   func refused(_ code: String, _ status: Int, _ text: String, _ hint: String) async {

@@ -140,7 +140,7 @@ import Testing
       """)
     let lines = output.split(separator: "\n").map { $0.split(separator: " ", maxSplits: 1).map(String.init) }
     #expect(
-      lines.count == 2 && lines.allSatisfy { $0.count == 2 && $0[1].hasPrefix("77 refused: process \($0[0]) asked over") },
+      lines.count == 2 && lines.allSatisfy { $0.count == 2 && $0[1].hasPrefix("77 refused: process \($0[0]) used") },
       "\(output)")
     let rows = try await rows(vault)
     #expect(rows.map { String($0.pid) } == lines.map { $0[0] }, "\(rows)")

@@ -116,7 +116,7 @@ import Testing
       if pid == 0:
           os.execvp(sys.argv[1], [sys.argv[1], "exec", "alice", "--", "true"])
       shown = b""
-      while not shown.endswith(b"Passphrase of the vault: "):
+      while not shown.endswith(b"Vault passphrase: "):
           shown += os.read(terminal, 4096)
       os.write(terminal, open(sys.argv[2], "rb").read())
       try:
@@ -148,7 +148,7 @@ import Testing
       if pid == 0:
           os.execvp(sys.argv[1], [sys.argv[1], "exec", "alice", "--", "true"])
       shown = b""
-      while not shown.endswith(b"Passphrase of the vault: "):
+      while not shown.endswith(b"Vault passphrase: "):
           shown += os.read(terminal, 4096)
       subprocess.run([sys.argv[1], "lock"], check=True, stdin=subprocess.DEVNULL)
       os.write(terminal, open(sys.argv[2], "rb").read())

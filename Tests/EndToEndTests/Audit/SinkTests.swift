@@ -189,11 +189,11 @@ import Testing
     let last = try await log(vault).keys.max() ?? 0
     #expect(last - before > 100)
     var status = ""
-    for _ in 0..<100 where !status.contains("up to \(last) are sent") {
+    for _ in 0..<100 where !status.contains("rows to \(last) sent") {
       usleep(100_000)
       status = try await vault.mustRun("agent", "status")
     }
-    #expect(status.contains("row \(before) has come; those up to \(last) are sent, and not known to have come"), "\(status)")
+    #expect(status.contains("row \(before) delivered; rows to \(last) sent, not confirmed"), "\(status)")
     receiver.goAway()
     try receiver.comeBack()
     try await expectWhole(receiver, vault, from: before + 1)
@@ -224,7 +224,7 @@ import Testing
     let archived = try #require(said.split(separator: " ").dropFirst(3).first.flatMap { Int($0) }, "\(said)")
     #expect(archived <= first, "\(said)")
     let more = try await vault.run("audit", "archive", "--before", "0s", "--to", vault.folder.file("more.gz"))
-    #expect(more.end == .exit(75) && more.errors.contains("have not come"), "\(more.end) \(more.errors) \(more.output)")
+    #expect(more.end == .exit(75) && more.errors.contains("have not reached"), "\(more.end) \(more.errors) \(more.output)")
     try receiver.comeBack()
     try await expectWhole(receiver, vault, from: archived + 1)
     try await vault.mustRun("audit", "archive", "--before", "0s", "--to", vault.folder.file("more.gz"))

@@ -98,7 +98,8 @@ import Testing
     #expect(!shown.split(separator: "\n\n")[0].contains("MFA"), "\(shown)")
     let result = try await vault.run("exec", "app", "--mfa-code", STSWorld.aliceMFACodes[0], "--", "true")
     #expect(
-      result.succeeded && result.errors == "vault: app: without effect: --mfa-code (it has no mfa_serial of its own)\n",
+      result.succeeded
+        && result.errors == "vault: app: these options have no effect: --mfa-code (it has no mfa_serial of its own)\n",
       "\(result.errors)")
     let call = try #require(try await simulator.requests().first)
     #expect(call.action == "AssumeRole" && call.parameters["SerialNumber"] == nil)

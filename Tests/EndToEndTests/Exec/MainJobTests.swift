@@ -59,7 +59,7 @@ import VaultModel
     let vault = try await TestVault(simulator)
     let first = try await vault.run("exec", "app-chained", "--", "true")
     #expect(first.succeeded)
-    #expect(first.errors.contains("one hour at most"))
+    #expect(first.errors.contains("at most one hour"))
     let second = try await vault.run("exec", "app-chained", "--", "true")
     #expect(second.succeeded && second.errors.isEmpty)
     let calls = try await simulator.requests("AssumeRole")

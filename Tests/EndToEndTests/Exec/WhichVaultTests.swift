@@ -40,7 +40,7 @@ import Testing
         let refused = try await vault.run(words: words, environment: other)
         #expect(refused.end == .exit(78), "\(words) \(refused.errors)")
         #expect(
-          refused.errors.contains("keeps the vault in \(vault.folder.file("first/.local/share/vault"))"), "\(refused.errors)")
+          refused.errors.contains("serves the vault in \(vault.folder.file("first/.local/share/vault"))"), "\(refused.errors)")
         #expect(refused.errors.contains("VAULT_HOME"))
       }
     }

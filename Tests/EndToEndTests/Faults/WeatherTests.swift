@@ -106,7 +106,7 @@ import Testing
     var served: Subprocess.Result?
     while Date() < deadline, served == nil {
       let result = try await vault.run("exec", "app-dev", "--", "true")
-      if result.succeeded, result.errors.contains("the session in hand ends in") { served = result }
+      if result.succeeded, result.errors.contains("the cached session expires in") { served = result }
     }
     #expect(served != nil)
     while try await vault.rows("list").contains(where: { ($0["session"] as? [String: Any])?["state"] as? String == "due" }) {}

@@ -26,7 +26,7 @@ import Testing
       vault.config(Self.role)
       if keyFirst { try await vault.mustRun("access-key", "add", "home", input: Self.key) }
       let imported = try await vault.run("import")
-      #expect(imported.succeeded && !imported.errors.contains("own profile"), "\(imported.errors)")
+      #expect(imported.succeeded && !imported.errors.contains("vault-managed profile"), "\(imported.errors)")
       if !keyFirst { try await vault.mustRun("access-key", "add", "home", input: Self.key) }
       seen.append(try await use(simulator, vault))
       let row = try #require(try await vault.rows("list").first)
@@ -52,7 +52,9 @@ import Testing
     #expect(imported.succeeded && imported.errors.contains(place), "\(imported.errors)")
     #expect(try await vault.mustRun("exec", "home", "--", "printenv", "AWS_REGION") == "eu-central-1\n")
     let list = try await vault.run("list")
-    #expect(list.succeeded && list.errors.contains("\(place): the vault's own profile \"home\" counts"), "\(list.errors)")
+    #expect(
+      list.succeeded && list.errors.contains("\(place): ignored in favor of the vault-managed profile \"home\""), "\(list.errors)"
+    )
     #expect(try await vault.rows("list").first { $0["profile"] as? String == "home" }?["hides"] as? String == place)
     let doctor = try await vault.run("doctor")
     #expect((doctor.output + doctor.errors).contains(place), "\(doctor.output)")

@@ -190,7 +190,7 @@ import VaultModel
     }
     vault.folder.write("exit 3", to: "script")
     let failed = try await vault.run("exec", "ci", "--", "true")
-    #expect(failed.end == .exit(69) && failed.errors.contains("ended with status 3"))
+    #expect(failed.end == .exit(69) && failed.errors.contains("exited with status 3"))
     // It has no terminal to ask at.
     vault.folder.write("exec < /dev/tty; read answer; echo $answer", to: "script")
     let asking = try await vault.run("exec", "ci", "--", "true")
@@ -289,7 +289,7 @@ import VaultModel
     let bad = try await held.run(
       "access-key", "add", "other", "--totp", "--mfa-serial", STSWorld.aliceMFASerial,
       input: "\(STSWorld.bobAccessKeyId)\n\(STSWorld.bobSecretAccessKey)\nnot base 32!\n")
-    #expect(bad.end == .exit(65) && bad.errors.contains("secret of an MFA device"))
+    #expect(bad.end == .exit(65) && bad.errors.contains("valid MFA device secret"))
   }
 
   @Test("temporary keys that stand in a file are used as they are, and a role over them may ask for a code")

@@ -70,7 +70,7 @@ import VaultModel
     let first = try await vault.run("exec", "app", "--", "true")
     #expect(first.succeeded)
     // The role credentials of Identity Center count as a role themselves.
-    #expect(first.errors.contains("one hour at most"))
+    #expect(first.errors.contains("at most one hour"))
     try await vault.mustRun("exec", "developer", "--", "true")
     try await vault.mustRun("exec", "app", "--", "true")
     #expect(

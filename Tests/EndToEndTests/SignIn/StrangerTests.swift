@@ -147,7 +147,7 @@ import Testing
     #expect(try await login.wait(timeout: 30).succeeded, "\(login.errors)")
     #expect(
       Set(try await Self.refusals(vault, atLeast: 2)) == [
-        "a connection of user 65534 was refused at the sign-in's way back",
+        "a connection of user 65534 was refused at the sign-in's callback",
         "a connection of user 65534 was refused at the browser's redirect",
       ])
     try await vault.mustRun("exec", "developer", "--", "true")

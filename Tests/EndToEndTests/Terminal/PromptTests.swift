@@ -23,7 +23,7 @@ import Testing
         if not piece:
             break
         shown += piece
-        if shown.count(b"MFA code of") > asked and shown.rstrip().endswith(b":"):
+        if shown.count(b"MFA code for") > asked and shown.rstrip().endswith(b":"):
             os.write(terminal, (lines[min(asked, len(lines) - 1)]).encode() + (b"" if lines[min(asked, len(lines) - 1)] == chr(3) else b"\\n"))
             asked += 1
     status = os.waitpid(pid, 0)[1]
@@ -102,12 +102,12 @@ import Testing
         environment: vault.environment.merging(desktop.merging(["CODE": code]) { $1 }) { $1 })
     }
     let closed = try await run("")
-    #expect(closed.end == .exit(77) && closed.errors.contains("there is no terminal"), "\(closed.errors)")
+    #expect(closed.end == .exit(77) && closed.errors.contains("without a terminal"), "\(closed.errors)")
     // A percent sign's escape stands for a digit as well as the digit itself.
     let given = try await run("%31" + STSWorld.aliceMFACodes[2].dropFirst())
     #expect(given.succeeded, "\(given.errors)")
     let said = try String(contentsOfFile: vault.folder.file("said"), encoding: .utf8)
-    #expect(said.contains("SETDESC MFA code of \(STSWorld.aliceMFASerial)"))
+    #expect(said.contains("SETDESC MFA code for app-mfa (\(STSWorld.aliceMFASerial))"))
   }
 
   @Test("an editor's credential_process, which takes no code, is told what to run in a terminal")

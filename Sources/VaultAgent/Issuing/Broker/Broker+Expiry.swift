@@ -6,7 +6,7 @@ extension Broker {
   /// Ends expired sessions, with their sealed secrets, now and whenever another one expires.
   func endExpired() async {
     do { _ = try await store.endExpired(requester: requesterOfFiles) } catch {
-      AgentLog.write("sessions that are over could not be ended: \(Failure(error).message)")
+      AgentLog.write("expired sessions could not be removed: \(Failure(error).message)")
     }
     await observeExpiry()
   }

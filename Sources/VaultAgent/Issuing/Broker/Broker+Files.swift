@@ -39,7 +39,7 @@ extension Broker {
     } catch let fault as RowError {
       try? await report(fault)
     } catch {
-      AgentLog.write("credentials files are not filled: \(Failure(error).message)")
+      AgentLog.write("credentials files are not updated: \(Failure(error).message)")
     }
   }
 

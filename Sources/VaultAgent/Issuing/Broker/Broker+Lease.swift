@@ -55,7 +55,7 @@ extension Broker {
     event.detail = detail
     AgentLog.write("on loopback, \(detail)")
     do { try await store.record(event) } catch {
-      AgentLog.write("that could not be logged: \(Failure(error).message)")
+      AgentLog.write("the refusal could not be logged: \(Failure(error).message)")
     }
   }
 

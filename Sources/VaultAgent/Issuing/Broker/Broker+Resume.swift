@@ -107,7 +107,7 @@ extension Broker {
   func lockItself(_ cause: LockCause) async {
     guard await store.isUnlocked else { return }
     do { try await masterKeys.lockItself(cause, requester: requesterOfFiles) } catch {
-      AgentLog.write("the locking could not be logged: \(Failure(error).message)")
+      AgentLog.write("the lock could not be logged: \(Failure(error).message)")
     }
     sleepLeases()
     await clearFiles()

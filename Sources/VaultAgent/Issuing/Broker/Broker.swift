@@ -148,7 +148,7 @@ actor Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: request.profile) }
     if let wanted = request.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
-      prompter.notice("the new session ends before the \(wanted) s that were asked for are over")
+      prompter.notice("the new session expires before the requested \(wanted) s")
     }
     return try await issued(fresh, for: planned, isNew: true)
   }
@@ -247,7 +247,7 @@ actor Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw error }
     planned.prompter.notice(
-      "\(failure.message); the session in hand ends in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
+      "\(failure.message); the cached session expires in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
     return try await issued(old, for: planned)
   }
 

@@ -38,7 +38,7 @@ struct AccessKeyRotation: Sendable {
     let owner = try await clients.sts.getCallerIdentity(signedBy: old, at: sts.0, via: sts.1)
     let new = try await create(name, signedBy: signer, iam: iam, call)
     do {
-      call.prompter.progress("waiting until the new key is known everywhere …")
+      call.prompter.progress("waiting until AWS accepts the new key everywhere …")
       try await prove(new, belongsTo: owner, name: name, sts: sts)
       try await store.replaceAccessKey(
         name: name, credential: new, keepingOldAs: Self.replaced(name), leftOver: (Self.leftOver(name), old.accessKeyId),
@@ -65,7 +65,7 @@ struct AccessKeyRotation: Sendable {
   }
 
   /// The description in a person's prompt for an endpoint that is not AWS's own.
-  private static let sent = "calls signed with an access key, and the word that a new key is good"
+  private static let sent = "calls signed with an access key, and the result of testing a new key"
 
   /// The setting that names a key which must still be deleted.
   private static func leftOver(_ name: String) -> String { "access-key.\(name).left-over" }
@@ -139,7 +139,7 @@ struct AccessKeyRotation: Sendable {
       call.prompter.progress("waiting until AWS refuses the old key …")
       guard try await isRefused(kept, sts) else {
         return call.prompter.notice(
-          "AWS still takes the old key \(id): it stays in the vault as \(Self.replaced(name)) until the next rotation")
+          "AWS still accepts the old key \(id): it stays in the vault as \(Self.replaced(name)) until the next rotation")
       }
       try await store.removeAccessKey(name: Self.replaced(name), requester: call.requester)
     }
@@ -172,17 +172,17 @@ enum KeyRotationError: ReportableError, Hashable {
     switch self {
     case .foreignKey(let name, let owner, let found):
       "the new key for \(name) belongs to \(found), not to \(owner); the old key stays in use"
-    case .inFile(let name, let file): "the key \(name) still stands in \(file), which the vault follows"
+    case .inFile(let name, let file): "the key \(name) is still in \(file), which the vault watches"
     case .otherKey(let name, let id):
-      "the user of \(name) has another access key, \(id); IAM allows two, and a new one needs the place"
+      "the user of \(name) already has two access keys, the IAM limit; the other is \(id)"
     }
   }
 
   var hint: String? {
     switch self {
-    case .foreignKey: "is the IAM endpoint AWS's own? `vault config trusted_endpoints` shows the others"
-    case .inFile: "take aws_access_key_id and aws_secret_access_key out of that file: the vault holds the key"
-    case .otherKey(_, let id): "where nothing uses it: aws iam delete-access-key --access-key-id \(id)"
+    case .foreignKey: "is the IAM endpoint an AWS endpoint? `vault config trusted_endpoints` shows the others that you trust"
+    case .inFile: "remove aws_access_key_id and aws_secret_access_key from that file: the vault has the key"
+    case .otherKey(_, let id): "if nothing uses it: aws iam delete-access-key --access-key-id \(id)"
     }
   }
 

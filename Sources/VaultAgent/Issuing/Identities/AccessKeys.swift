@@ -50,7 +50,7 @@ struct AccessKeys: IdentitySource {
       ) { endpoint, route in
         if step.mfa == nil {
           context.prompter.notice(
-            "\(step.owner): AWS refuses IAM's calls to this session, which had no MFA; --no-session gives the key itself")
+            "\(step.owner): AWS refuses IAM calls from a session without MFA; --no-session uses the key itself")
         }
         return try await context.clients.sts.getSessionToken(
           duration: step.duration, mfa: code.flatMap { code in step.mfa.map { ($0.serial, code) } }, signedBy: keys, at: endpoint,
@@ -74,7 +74,7 @@ struct AccessKeys: IdentitySource {
       for: "a session of \(step.owner) for the console", keeping: nil
     ) { endpoint, route in
       if mfaSerial != nil {
-        context.prompter.notice("\(step.owner): the console's session of access keys takes no code and has no MFA")
+        context.prompter.notice("\(step.owner): the console session of an access key has no MFA; the MFA code is not used")
       }
       return try await context.clients.sts.getFederationToken(
         FederationRequest(name: step.sessionName, duration: step.duration), signedBy: keys, at: endpoint, via: route)

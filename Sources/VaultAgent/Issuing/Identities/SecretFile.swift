@@ -11,17 +11,17 @@ enum SecretFile {
   static func read(_ path: String, atMost most: Int, home: String?) throws(IdentityError) -> SecretBytes {
     var whole = path
     if path.hasPrefix("~/") {
-      guard let home, home.hasPrefix("/") else { throw .unreadable(path: path, why: "HOME is no absolute path") }
+      guard let home, home.hasPrefix("/") else { throw .unreadable(path: path, why: "HOME is not an absolute path") }
       whole = home + path.dropFirst(1)
     }
-    guard whole.hasPrefix("/") else { throw .unreadable(path: path, why: "it is no absolute path") }
+    guard whole.hasPrefix("/") else { throw .unreadable(path: path, why: "it is not an absolute path") }
     // Does not wait for a writer if it is a pipe.
     let file = sys_open(whole, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0)
     guard file >= 0 else { throw .unreadable(path: path, why: String(cString: strerror(errno))) }
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw .unreadable(path: path, why: "it is no regular file")
+      throw .unreadable(path: path, why: "it is not a regular file")
     }
     var length = 0
     var code: Int32 = 0

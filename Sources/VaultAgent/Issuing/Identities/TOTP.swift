@@ -47,8 +47,8 @@ enum TimedCodeError: ReportableError, Hashable {
 
   var message: String {
     switch self {
-    case .malformed: "that is no secret of an MFA device"
-    case .unavailable: "cannot make the code of the MFA device"
+    case .malformed: "not a valid MFA device secret"
+    case .unavailable: "cannot generate the MFA code"
     }
   }
 
