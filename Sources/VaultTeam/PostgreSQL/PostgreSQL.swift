@@ -160,7 +160,7 @@ final class Server {
     while true {
       let count = poll(&one, 1, timeouts * 1_000)
       if count > 0 { return one.revents }
-      if count == 0 { throw .lost("the server has said nothing for \(timeouts) s") }
+      if count == 0 { throw .lost("no response from the server for \(timeouts) s") }
       guard errno == EINTR else { throw lost() }
     }
   }

@@ -15,13 +15,13 @@ struct ServerAddress {
   /// - Parameter passwords: the password file from the vault's settings; one in the address takes precedence.
   init(_ text: String, passwords: String? = nil) throws {
     guard text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") else {
-      throw Failure("\"\(text)\" is no address of a PostgreSQL", hint: "postgresql://USER@HOST:PORT/DATABASE", exitStatus: .usage)
+      throw Failure("\"\(text)\" is not a PostgreSQL address", hint: "postgresql://USER@HOST:PORT/DATABASE", exitStatus: .usage)
     }
     let given = try Server.parts(of: text)
     if given.contains(where: { Self.secrets.contains($0.name) }) {
       throw Failure(
-        "a password must not stand in the address, where every user of the machine sees it",
-        hint: "put it in ~/.pgpass (mode 0600), or in a file that `vault config audit_passfile FILE` names",
+        "the address must not contain a password: every user of the machine could see it",
+        hint: "put it in ~/.pgpass (mode 0600), or in the file set with `vault config audit_passfile FILE`",
         exitStatus: .usage)
     }
     func value(_ name: String) -> String? { given.last { $0.name == name }?.value }

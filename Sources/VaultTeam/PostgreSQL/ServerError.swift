@@ -66,29 +66,29 @@ enum ServerError: ReportableError, Hashable {
     switch self {
     case .lost(let said): "the team's server cannot be reached: \(said)"
     case .busy(let said): "the team's server is busy: \(said)"
-    case .refused(let said, _): "the team's server and this machine do not agree: \(said)"
+    case .refused(let said, _): "cannot agree on a connection with the team's server: \(said)"
     case .forbidden(let said): "the team's server does not allow it: \(said)"
-    case .noSchema: "the server has no tables for a team's audit logs, or not those of this version"
-    case .unchained(let said): "the team's server takes no such row: \(said)"
-    case .taken: "somebody else ships this log at the same time"
+    case .noSchema: "the server lacks the tables for a team's audit logs, or has those of another version"
+    case .unchained(let said): "the team's server rejected a row: \(said)"
+    case .taken: "another program is shipping this log at the same time"
     case .other(let state, let said): "the team's server failed (\(state)): \(said)"
-    case .address(let said): "that is no address of a PostgreSQL: \(said)"
-    case .senseless: "unexpected answer from the team's server"
-    case .outOfMemory: "there is no memory for a connection"
+    case .address(let said): "that is not a PostgreSQL address: \(said)"
+    case .senseless: "unexpected response from the team's server"
+    case .outOfMemory: "not enough memory for a connection"
     }
   }
 
   var hint: String? {
     switch self {
     case .refused(_, needsPassword: true):
-      "put the password in ~/.pgpass (mode 0600), or in a file that `vault config audit_passfile FILE` names; never in the address"
+      "put the password in ~/.pgpass (mode 0600), or in the file set with `vault config audit_passfile FILE`; never in the address"
     case .refused(let said, _) where said.contains("certificate"):
       "put the authority's certificate in ~/.postgresql/root.crt, or name it with sslrootcert= in the address"
     case .refused(let said, _) where said.contains("permission denied for database"):
       "is the login a member of vault_shipper, or vault_reader? (docs/team-audit.md)"
     case .forbidden: "is the login a member of vault_shipper, or vault_reader? (docs/team-audit.md)"
-    case .noSchema: "its owner makes them: vault audit ship --print-schema | psql …"
-    case .unchained: "`vault audit verify` tells whether the log here is whole, `vault audit verify --from` the one there"
+    case .noSchema: "the database's owner creates them: vault audit ship --print-schema | psql …"
+    case .unchained: "`vault audit verify` checks the log here, `vault audit verify --from` the copy there"
     case .address: "postgresql://USER@HOST:PORT/DATABASE"
     default: nil
     }

@@ -24,12 +24,12 @@ struct ServerStanding {
     let last = try reader.lastSequence()
     if let signed, signed.sequence > last {
       throw refusal(
-        "the server has this log up to row \(signed.sequence), signed by this vault, and here it ends at \(last): this is an old copy, or rows were cut off"
+        "the server has this log up to row \(signed.sequence), signed by this vault, but here it ends at \(last): this is an old copy, or rows were cut off"
       )
     }
     if let signed, let own = try reader.auditHash(of: signed.sequence), own != signed.hash {
       throw refusal(
-        "row \(signed.sequence) on the server is not the one here, and is signed by this vault: this is a copy of a vault that went on elsewhere, or the log was rewritten"
+        "row \(signed.sequence) on the server differs from the one here, and is signed by this vault: this is a copy of a vault that continued elsewhere, or the log was rewritten"
       )
     }
     let own = try reader.auditHash(of: end.sequence)
@@ -37,17 +37,17 @@ struct ServerStanding {
     guard isOurs, !strange else {
       let first = (signed?.sequence ?? 0) + 1
       throw Failure(
-        "rows were added to this log on the server by somebody without this vault's key: "
-          + (isOurs ? "it did not sign the heads there" : "rows \(first) to \(end.sequence) are not its own"),
+        "rows were added to this log on the server by someone without this vault's key: "
+          + (isOurs ? "it did not sign the checkpoints there" : "rows \(first) to \(end.sequence) are not from this vault"),
         hint:
-          "whoever has this login's password can; the server's owner takes them out (docs/team-audit.md, \"Rows added by someone else\")",
+          "anyone with this login's password can do this; the server's owner removes the rows (docs/team-audit.md, \"Rows added by someone else\")",
         exitStatus: .badData)
     }
   }
 
   private func refusal(_ message: String) -> Failure {
     Failure(
-      message, hint: "`vault audit verify` looks at the log here, `vault audit verify --from` at the one there",
+      message, hint: "`vault audit verify` checks the log here, `vault audit verify --from` the copy there",
       exitStatus: .badData)
   }
 

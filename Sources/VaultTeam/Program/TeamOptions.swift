@@ -25,7 +25,7 @@ struct TeamOptions {
     if let services = values["service-file"] { setenv("PGSERVICEFILE", services, 1) }
     let address = try ServerAddress(text, passwords: values["passfile"])
     if address.isWeak {
-      TeamProgram.notice("the address asks for a connection on which the server is not checked, or nothing is encrypted")
+      TeamProgram.notice("with this address the server is not verified, or the connection is not encrypted")
     }
     return address
   }
@@ -33,7 +33,7 @@ struct TeamOptions {
   func number(_ name: String, in range: ClosedRange<Int>) throws -> Int? {
     guard let text = values[name] else { return nil }
     guard let number = Int(text), range.contains(number) else {
-      throw Failure("--\(name) is a number from \(range.lowerBound) to \(range.upperBound)", exitStatus: .usage)
+      throw Failure("--\(name) must be a number from \(range.lowerBound) to \(range.upperBound)", exitStatus: .usage)
     }
     return number
   }

@@ -24,7 +24,8 @@ public enum TeamProgram {
     do {
       if !ignored.isEmpty {
         notice(
-          "\(ignored.joined(separator: ", ")) of the environment: ignored; the address and `vault config` say where to and how")
+          "ignored from the environment: \(ignored.joined(separator: ", ")); only the address and `vault config` choose the server and connection"
+        )
       }
       try run(words)
     } catch {
@@ -54,7 +55,7 @@ public enum TeamProgram {
   private static func ship(_ options: TeamOptions) throws {
     let address = try options.address("to")
     let head = try options["head"].map { line -> AuditCheckpoint in
-      guard let head = AuditCheckpoint(line: line) else { throw Failure("--head: no signed head", exitStatus: .usage) }
+      guard let head = AuditCheckpoint(line: line) else { throw Failure("--head: not a signed checkpoint", exitStatus: .usage) }
       return head
     }
     let batch = try options.number("batch", in: 1...100_000) ?? 5_000
@@ -69,18 +70,18 @@ public enum TeamProgram {
     let outcome = try shipper.run(head: head)
     display.end()
     let there =
-      outcome.last > 0 ? "rows 1 to \(outcome.last) of \(try reader.vaultId() ?? "?") are there" : "there is nothing to ship"
+      outcome.last > 0 ? "the server has rows 1 to \(outcome.last) of \(try reader.vaultId() ?? "?")" : "nothing to ship"
     write(to: 1, "\(outcome.shipped) rows shipped to \(safeText(outcome.place)); \(there)\n")
     for segment in outcome.absent {
       notice(
-        "rows \(segment.first) to \(segment.last) were archived in \(segment.file), which is not there: only their end was shipped"
+        "rows \(segment.first) to \(segment.last) were archived in \(segment.file), which is missing: only their end was shipped"
       )
     }
     if outcome.unsigned > 0 {
-      notice("\(outcome.unsigned) rows wait for a signed head, which they get where the agent runs and the vault is unlocked")
+      notice("\(outcome.unsigned) rows wait for a signed checkpoint, which needs a running agent and an unlocked vault")
     }
     if outcome.waiting > 0 {
-      notice("\(outcome.waiting) rows wait for their codes, which they get when the vault is unlocked")
+      notice("\(outcome.waiting) rows wait for their MACs, which they get when the vault is unlocked")
     }
   }
 
@@ -134,7 +135,7 @@ public enum TeamProgram {
 
   private static func flush(_ bytes: inout [UInt8]) throws {
     guard writeAll(bytes.span.bytes, to: 1) else {
-      throw Failure("nobody reads the rows any more (errno \(errno))", exitStatus: .inputOutput)
+      throw Failure("cannot write the rows: the reader has ended (errno \(errno))", exitStatus: .inputOutput)
     }
     bytes.removeAll(keepingCapacity: true)
   }

@@ -20,16 +20,19 @@ struct VerifyCommand {
     let vault = options["vault"]
     let key = try options["key"].map { path -> AuditVerificationKey in
       guard let key = AuditVerificationKey(text: try TeamProgram.smallText(path)) else {
-        throw Failure("\(path) holds no verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData)
+        throw Failure(
+          "\(path) does not contain a verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData)
       }
       return key
     }
     let publicKey = try options["public-key"].map { text -> [UInt8] in
-      guard let key = unhex(text, count: 32) else { throw Failure("--public-key: not 64 hexadecimal digits", exitStatus: .usage) }
+      guard let key = unhex(text, count: 32) else {
+        throw Failure("--public-key: expected 64 hexadecimal digits", exitStatus: .usage)
+      }
       return key
     }
     guard vault != nil || (key == nil && publicKey == nil) else {
-      throw Failure("a key is one vault's", hint: "say which: --vault vlt_…", exitStatus: .usage)
+      throw Failure("a key belongs to one vault", hint: "name the vault: --vault vlt_…", exitStatus: .usage)
     }
     guard let paths = VaultPaths(environment: TeamProgram.environmentValue) else {
       throw Failure("neither VAULT_HOME nor HOME is an absolute path", exitStatus: .configuration)
@@ -53,7 +56,7 @@ struct VerifyCommand {
   private mutating func forget(_ id: String) throws {
     guard verified[id] != nil else {
       throw Failure(
-        "nothing of \(id) was proven here", hint: "`vault audit verify --from` without it shows the vaults", exitStatus: .noInput)
+        "\(id) was never verified here", hint: "`vault audit verify --from URL` lists the vaults", exitStatus: .noInput)
     }
     verified[id] = nil
     try verified.save()
@@ -65,7 +68,7 @@ struct VerifyCommand {
     for laptop in laptops {
       if laptop.enrolled == nil, !isHeaded {
         isHeaded = true
-        say("not enrolled, and so anybody's whose login it is (`vault audit enroll`):")
+        say("not enrolled: only the login says whose logs these are (`vault audit enroll`):")
       }
       count += 1
       try verify(laptop)
@@ -74,7 +77,7 @@ struct VerifyCommand {
       broken += 1
       count += 1
       say(
-        "login \(login): NOT WHOLE: it has \(there) vaults that nobody enrolled; only the first \(Laptop.maxLoginsPerUser) were looked at"
+        "login \(login): FAIL: it has \(there) vaults that are not enrolled; only the first \(Laptop.maxLoginsPerUser) were verified"
       )
     }
     let seen = Set(laptops.filter(\.hasShipped).map(\.vaultId))
@@ -85,7 +88,7 @@ struct VerifyCommand {
       }
       count += 1
       broken += 1
-      say("\(id), login \(entry.login): NOT THERE: it was proven here up to row \(entry.place.sequence)")
+      say("\(id), login \(entry.login): MISSING: it was verified here up to row \(entry.place.sequence)")
     }
   }
 
@@ -93,26 +96,26 @@ struct VerifyCommand {
     let name = "\(laptop.vaultId) \(laptop.name), login \(laptop.login)"
     guard laptop.hasShipped else {
       if verified[laptop.vaultId] == nil {
-        say("\(laptop.vaultId), login \(laptop.login): enrolled, and nothing of it is there yet")
+        say("\(laptop.vaultId), login \(laptop.login): enrolled, no rows yet")
       }
       return
     }
     let verdict = try verdict(on: laptop)
     if let fault = verdict.fault {
       broken += 1
-      return say("\(name): NOT WHOLE: \(fault)")
+      return say("\(name): FAIL: \(fault)")
     }
     if laptop.enrolled == nil { strange += 1 }
-    let before = verdict.before > 0 ? ", \(verdict.before) of them proven here before" : ""
-    let archived = verdict.archived > 0 ? ", \(verdict.archived) are archived" : ""
-    var line = "\(name): \(verdict.rows) rows are whole\(before)\(archived), "
+    let before = verdict.before > 0 ? ", \(verdict.before) of them verified earlier" : ""
+    let archived = verdict.archived > 0 ? ", \(verdict.archived) archived" : ""
+    var line = "\(name): \(verdict.rows) rows intact\(before)\(archived), "
     line += verdict.signed > 0 ? "signed up to row \(verdict.signed)" : "not signed"
     if verdict.ahead.count > 0 {
       line += "; \(verdict.ahead.count) of them are dated after they were received, the first is row \(verdict.ahead.first)"
     }
     if verdict.unsigned > 0 {
       unsigned += 1
-      line += "; NOT SIGNED: \(verdict.unsigned) rows behind it, which anybody with this login can have written"
+      line += "; UNSIGNED: \(verdict.unsigned) rows after it, which anyone with this login could have written"
     }
     say(line)
     guard let entry = verdict.entry, verified[laptop.vaultId] != entry else { return }
@@ -132,7 +135,7 @@ struct VerifyCommand {
         }
         try TeamProgram.retrying { try verifier.reconnect() }
         var verdict = TeamVerifier.Verdict()
-        verdict.fault = "it cannot be read: \(error.message)"
+        verdict.fault = "cannot be read: \(error.message)"
         return verdict
       }
     }
@@ -141,23 +144,23 @@ struct VerifyCommand {
   private func conclude(_ vault: String?) throws {
     guard count > 0 else {
       throw Failure(
-        "the server has no log" + (vault.map { " of \($0)" } ?? ""), hint: "a laptop brings it there by `vault audit ship`",
+        "the server has no log" + (vault.map { " of \($0)" } ?? ""), hint: "`vault audit ship` on a laptop uploads its log",
         exitStatus: .noInput)
     }
     try verified.save()
     guard broken == 0 else {
       throw Failure(
-        "\(broken) of \(count) logs on the server are not whole",
-        hint: "compare them with the laptops' own: `vault audit verify` there",
+        "\(broken) of \(count) logs on the server failed verification",
+        hint: "compare them with the laptops' own logs: run `vault audit verify` there",
         exitStatus: .badData)
     }
     guard unsigned == 0 else {
       throw Failure(
-        "\(unsigned) of \(count) logs on the server end with rows that no head signs",
-        hint: "the laptop's next `vault audit ship` signs its own rows, and tells of others", exitStatus: .badData)
+        "\(unsigned) of \(count) logs on the server end with rows that no checkpoint covers",
+        hint: "the laptop's next `vault audit ship` signs its own rows, and reports others", exitStatus: .badData)
     }
     if strange > 0 {
-      TeamProgram.notice("\(strange) of \(count) logs are not enrolled: `vault audit enroll` on the laptop prints what to enrol")
+      TeamProgram.notice("\(strange) of \(count) logs are not enrolled: run `vault audit enroll` on the laptop")
     }
   }
 

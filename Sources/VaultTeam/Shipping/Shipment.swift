@@ -28,7 +28,7 @@ struct Shipment {
   mutating func add(_ row: CanonicalRowHash) throws {
     guard fields.read(row.form) else {
       throw Failure(
-        "row \(row.sequence) is longer than the server takes (\(row.form.count) bytes)", hint: "`vault audit verify`",
+        "row \(row.sequence) is longer than the server accepts (\(row.form.count) bytes)", hint: "`vault audit verify`",
         exitStatus: .badData)
     }
     arrays[0].append(row.sequence)

@@ -40,7 +40,7 @@ final class Shipper {
     onRetry: @escaping (_ why: String) -> Void = { _ in }
   ) throws {
     guard let vaultId = try reader.vaultId() else {
-      throw Failure("there is no vault yet", hint: "`vault import` makes one", exitStatus: .noInput)
+      throw Failure("there is no vault yet", hint: "`vault import` creates one", exitStatus: .noInput)
     }
     self.reader = reader
     self.vaultId = vaultId
@@ -106,8 +106,9 @@ final class Shipper {
         ])
     } catch ServerError.forbidden(let said) where said.contains("row-level security") {
       throw Failure(
-        "the server does not take this vault from this login: it is enrolled for another login or key, or the login has brought too many",
-        hint: "`vault audit enroll` prints what the server's owner enrols for your login", exitStatus: .refused)
+        "the server does not accept this vault from this login: it is enrolled for another login or key, or the login has too many vaults",
+        hint: "`vault audit enroll` prints the line with which the server's owner enrolls it for your login", exitStatus: .refused
+      )
     }
     var isOurs = false
     try server.forEachRow("SELECT 1 FROM vault_audit.audit_vault WHERE vault_id = $1", [.text(vaultId)]) { _ in isOurs = true }
@@ -148,8 +149,8 @@ final class Shipper {
       case .end: return place
       case .fault(let fault):
         throw Failure(
-          "the audit log is not whole: \(fault.description); the rows before it are on the server",
-          hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
+          "the audit log is not intact: \(fault.description); the rows before the fault are on the server",
+          hint: "leave the file unchanged, and compare it with a copy", exitStatus: .badData)
       case .gap(let segment):
         try shipEnd(of: segment, after: place, to: server)
         outcome.absent.append(segment)

@@ -68,7 +68,7 @@ struct TeamPass {
       }
       checkpointsOfRow = checkpoints.last?.sequence ?? place.sequence == head.sequence ? checkpointsOfRow + 1 : 1
       guard checkpointsOfRow <= Self.maxCheckpoints else {
-        return "row \(head.sequence) has more signed heads than a vault makes"
+        return "row \(head.sequence) has more checkpoints than a vault writes"
       }
       checkpoints.append(head)
     }
@@ -98,7 +98,7 @@ struct TeamPass {
       hasRoot = sequence == 0 && hash == place.hash
       return hasRoot ? nil : "it does not begin with the root of this vault's log"
     }
-    guard sequence <= Self.lastNumber else { return "it has a row numbered \(sequence), which no log reaches" }
+    guard sequence <= Self.lastNumber else { return "it has a row numbered \(sequence), which is beyond any log" }
     guard let before = try row.number(2), let previous = row.bytes(3) else { return text(.unbound(sequence: sequence)) }
     guard row.withBytes(5, { $0 != nil }) else { return gap(sequence, hash: hash, after: before, previous: previous) }
     guard sequence == place.sequence + 1 else { return text(.missing(sequence: place.sequence + 1)) }
@@ -124,7 +124,7 @@ struct TeamPass {
     guard digest == hash, fields.read(form), fields.number(.sequence) == next else { return text(.changed(sequence: next)) }
     guard previous == place.hash else { return text(.unbound(sequence: next)) }
     guard try EventColumns.agree(row, from: 7, fields, of: form) else {
-      return "the columns of row \(next) do not say what the row says"
+      return "the columns of row \(next) contradict its canonical row"
     }
     // Both as the server counts: microseconds.
     if let received = try row.number(6), let time = fields.number(.time).map(EventColumns.time),
@@ -144,7 +144,7 @@ struct TeamPass {
     guard words.count > 3, words[0] == "rows", words[2] == "to", let first = Int64(words[1]),
       let last = Int64(words[3].dropLast()), (1...Self.lastNumber).contains(first), (first...Self.lastNumber).contains(last)
     else { return nil }
-    guard announced.count < Self.maxGaps else { return "it says of more archives than \(Self.maxGaps)" }
+    guard announced.count < Self.maxGaps else { return "it announces more than \(Self.maxGaps) archives" }
     announced.append((first, last))
     return nil
   }
@@ -155,7 +155,7 @@ struct TeamPass {
     guard checkpoints[nextHead...].contains(where: { $0.sequence == sequence && $0.hash == hash }) else {
       return text(.segment(sequence: sequence))
     }
-    guard gaps.count < Self.maxGaps else { return "it has more archives than \(Self.maxGaps)" }
+    guard gaps.count < Self.maxGaps else { return "it has more than \(Self.maxGaps) archives" }
     gaps.append((before, sequence))
     archived += sequence - before
     place = ChainPosition(sequence: sequence, hash: hash)
@@ -166,7 +166,7 @@ struct TeamPass {
     guard let stated = row.bytes(4), stated.count == 32 else { return text(.forged(sequence: place.sequence)) }
     guard let ratchet, ratchet.number <= place.sequence else { return nil }
     guard place.sequence - ratchet.number <= Self.maxGap else {
-      return "from row \(ratchet.number) to row \(place.sequence) are more rows than an auditor's key is taken forward"
+      return "an auditor's key cannot be advanced as far as from row \(ratchet.number) to row \(place.sequence)"
     }
     while ratchet.number < place.sequence { ratchet.skip() }
     return ratchet.mac(place.hash) == stated ? nil : text(.forged(sequence: place.sequence))
@@ -174,7 +174,7 @@ struct TeamPass {
 
   /// The fault at the end of the rows that these checkpoints cover.
   func end() -> String? {
-    guard hasRoot else { return "nothing of it is there" }
+    guard hasRoot else { return "it has no rows" }
     if let later = checkpoints.last, later.sequence > place.sequence {
       return text(.truncated(after: place.sequence, expected: later.sequence))
     }

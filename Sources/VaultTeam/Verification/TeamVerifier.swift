@@ -65,7 +65,7 @@ struct TeamVerifier {
       try reconnect()
     }
     if verdict.fault == nil, let known, pass.signed.map({ $0.place.sequence < known.place.sequence }) ?? true {
-      verdict.fault = "it was signed up to row \(known.place.sequence) when it was proven here, and is not any more"
+      verdict.fault = "it was signed up to row \(known.place.sequence) when last verified here, but is not now"
     }
     verdict.rows = pass.rows
     verdict.archived = pass.archived
@@ -83,15 +83,15 @@ struct TeamVerifier {
   /// The fault in the server's data about the vault as a whole.
   private func fault(of laptop: Laptop, _ known: VerifiedLogs.Entry?) -> String? {
     if let enrolled = laptop.enrolled, enrolled.login != laptop.login {
-      return "it was shipped by the login \(laptop.login), and is enrolled for \(enrolled.login)"
+      return "it was shipped by the login \(laptop.login), but is enrolled for \(enrolled.login)"
     }
     for stated in [laptop.enrolled?.key, laptop.claimedKey].compactMap({ $0 }) {
       if let publicKey, stated != publicKey { return "the server has another key for it: \(hex(stated))" }
       if let known, stated != known.key {
-        return "its key is not the one that was proven here before: the log was made anew, or is somebody else's (\(hex(stated)))"
+        return "its key differs from the one verified here before: the log was recreated, or is someone else's (\(hex(stated)))"
       }
       if let enrolled = laptop.enrolled, stated != enrolled.key {
-        return "its key is not the one that was enrolled: \(hex(stated))"
+        return "its key differs from the enrolled one: \(hex(stated))"
       }
     }
     return nil
@@ -99,14 +99,14 @@ struct TeamVerifier {
 
   /// Checks that the last row verified here is still there.
   private func fault(at place: ChainPosition, of laptop: Laptop) throws -> String? {
-    var fault: String? = "row \(place.sequence), up to which it was proven here before, is not there any more"
+    var fault: String? = "row \(place.sequence), the last one verified here, is missing"
     try server.forEachRow(
       "SELECT hash FROM vault_audit.audit_event WHERE vault_id = $1 AND sequence = $2",
       [.text(laptop.vaultId), .number(place.sequence)]
     ) { row in
       fault =
         row.bytes(0) == place.hash
-        ? nil : "row \(place.sequence) is not the one that was proven here before: the log was made anew"
+        ? nil : "row \(place.sequence) differs from the one verified here before: the log was recreated"
     }
     return fault
   }

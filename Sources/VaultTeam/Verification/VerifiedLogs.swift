@@ -43,11 +43,11 @@ struct VerifiedLogs {
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_mode & 0o077 == 0,
       status.st_size <= Self.largest
-    else { throw damage("is not a file of this program's") }
+    else { throw damage("is not a file of vault-team") }
     var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
     let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }
     var lines = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n")[...]
-    guard lines.popFirst() == "\(Self.header) \(server)" else { throw damage("is of another form") }
+    guard lines.popFirst() == "\(Self.header) \(server)" else { throw damage("has another format") }
     for line in lines {
       let words = line.split(separator: " ", omittingEmptySubsequences: false)
       guard words.count == 7, let key = unhex(words[2], count: 32), let sequence = Int64(words[3]), sequence >= 0,
@@ -61,7 +61,8 @@ struct VerifiedLogs {
 
   private func damage(_ why: String) -> Failure {
     Failure(
-      "\(path) \(why)", hint: "it says what was proven here before; without it every log is taken as new", exitStatus: .badData)
+      "\(path) \(why)", hint: "it records the logs that were verified here; without it every log counts as new",
+      exitStatus: .badData)
   }
 
   subscript(_ vaultId: String) -> Entry? {
@@ -90,6 +91,7 @@ struct VerifiedLogs {
 
   private func unsaved() -> Failure {
     Failure(
-      "\(path) cannot be written (errno \(errno)): the next verification begins where this one did", exitStatus: .cannotCreate)
+      "\(path) cannot be written (errno \(errno)): the next verification starts from the same row as this one",
+      exitStatus: .cannotCreate)
   }
 }

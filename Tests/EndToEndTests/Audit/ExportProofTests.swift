@@ -121,14 +121,14 @@ import Testing
     }
     var tried = 0
     for (name, changed) in changes(object) {
-      try await expect(lines.enumerated().map { try $0.offset == deliver ? line(changed) : $0.element }, "is not whole", name)
+      try await expect(lines.enumerated().map { try $0.offset == deliver ? line(changed) : $0.element }, "is not intact", name)
       tried += 1
     }
     let requester = try #require(object["requester"] as? [String: Any])
     // Files of a vault that did not write it yet are whole without.
     for (name, changed) in changes(requester) where name != "without proven" {
       let row = object.merging(["requester": changed]) { $1 }
-      try await expect(lines.enumerated().map { try $0.offset == deliver ? line(row) : $0.element }, "is not whole", name)
+      try await expect(lines.enumerated().map { try $0.offset == deliver ? line(row) : $0.element }, "is not intact", name)
       tried += 1
     }
     #expect(tried > 60)

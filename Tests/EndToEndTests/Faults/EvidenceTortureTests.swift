@@ -76,7 +76,7 @@ import Testing
   /// The chain reaches from the first row to the last one, through the archives' files, and is not shorter than it was.
   private func expectWhole(_ vault: TestVault, atLeast last: Int, _ point: Point) async throws {
     let verified = try await vault.run("audit", "verify")
-    #expect(verified.succeeded && !verified.errors.contains("is not there"), "\(point): \(verified.errors)")
+    #expect(verified.succeeded && !verified.errors.contains("is missing"), "\(point): \(verified.errors)")
     #expect(try await lastRow(vault) >= last, "\(point)")
     let rows = try await Subprocess.run(
       "/usr/bin/sqlite3",

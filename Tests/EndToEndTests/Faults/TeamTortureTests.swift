@@ -41,7 +41,7 @@ import Testing
     #expect(counts == "\(laptops)|\(rows)|\(rows)|\(rows)|\(rows)")
     let verified = try await server.verify()
     #expect(verified.succeeded, "\(verified.output) \(verified.errors)")
-    #expect(verified.output.components(separatedBy: " \(rows) rows are whole").count == laptops + 1, "\(verified.output)")
+    #expect(verified.output.components(separatedBy: " \(rows) rows intact").count == laptops + 1, "\(verified.output)")
   }
 
   /// As a timer would: again and again, until one run ends well.

@@ -104,6 +104,6 @@ import Testing
     #expect(try await server.postgres.sql(count) == "\(before + 1)")
     try await server.tamper("UPDATE vault_audit.audit_checkpoint SET signed_at = signed_at + 100000")
     let changed = try await server.ship(vault)
-    #expect(changed.end == .exit(65) && changed.errors.contains("it did not sign the heads there"), "\(changed.errors)")
+    #expect(changed.end == .exit(65) && changed.errors.contains("it did not sign the checkpoints there"), "\(changed.errors)")
   }
 }

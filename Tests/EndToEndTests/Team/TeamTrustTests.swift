@@ -23,7 +23,7 @@ import Testing
     // The laptop itself goes on, and is told the right reason.
     let refused = try await server.ship(one.vault)
     #expect(
-      refused.end == .exit(65) && refused.errors.contains("somebody without this vault's key: rows 61 to 63"), "\(refused.errors)"
+      refused.end == .exit(65) && refused.errors.contains("someone without this vault's key: rows 61 to 63"), "\(refused.errors)"
     )
     // Without them it ships again; a head that it did not sign is told of, too.
     try await server.tamper("DELETE FROM \(Self.event) WHERE sequence > 60")
@@ -70,11 +70,11 @@ import Testing
     #expect(
       found.output.contains("vlt_laptop-1 ") && found.output.contains("at row 9223372036854775807 is not"), "\(found.output)")
     #expect(found.output.contains("at row 4611686018427387904 is not"), "\(found.output)")
-    #expect(found.output.contains("login laptop_3: 60 rows are whole"), "\(found.output)")
+    #expect(found.output.contains("login laptop_3: 60 rows intact"), "\(found.output)")
     try await server.tamper("DELETE FROM vault_audit.audit_checkpoint WHERE sequence > 60")
     let bare = try await server.verify()
-    #expect(bare.output.contains("a row numbered 9223372036854775807, which no log reaches"), "\(bare.output)")
-    #expect(bare.output.contains("login laptop_3: 60 rows are whole"), "\(bare.output)")
+    #expect(bare.output.contains("a row numbered 9223372036854775807, which is beyond any log"), "\(bare.output)")
+    #expect(bare.output.contains("login laptop_3: 60 rows intact"), "\(bare.output)")
     // A form of many megabytes is not taken into memory, and stops nobody else.
     try await server.tamper(
       """
@@ -83,9 +83,9 @@ import Testing
       UPDATE \(Self.event) SET program = repeat('x', 300000000) WHERE vault_id = 'vlt_laptop-1' AND sequence = 7
       """)
     let large = try await server.verify()
-    #expect(large.end == .exit(65) && large.output.contains("login laptop_2: NOT WHOLE: row 7 was changed"), "\(large.output)")
-    #expect(large.output.contains("login laptop_1: NOT WHOLE: it cannot be read"), "\(large.output)")
-    #expect(large.output.contains("login laptop_3: 60 rows are whole"), "\(large.output)")
+    #expect(large.end == .exit(65) && large.output.contains("login laptop_2: FAIL: row 7 was changed"), "\(large.output)")
+    #expect(large.output.contains("login laptop_1: FAIL: cannot be read"), "\(large.output)")
+    #expect(large.output.contains("login laptop_3: 60 rows intact"), "\(large.output)")
   }
 
   @Test("a login brings a few vaults that nobody enrolled, and a million of them keeps nobody's log from being proven")
@@ -106,8 +106,8 @@ import Testing
       """)
     let found = try await server.verify()
     #expect(found.end == .exit(65), "\(found.end) \(found.errors)")
-    #expect(found.output.contains("login laptop_2: NOT WHOLE: it has 1000001 vaults that nobody enrolled"), "\(found.output)")
-    #expect(found.output.contains("login laptop_1: 60 rows are whole, signed up to row 60\n"), "\(found.output)")
+    #expect(found.output.contains("login laptop_2: FAIL: it has 1000001 vaults that are not enrolled"), "\(found.output)")
+    #expect(found.output.contains("login laptop_1: 60 rows intact, signed up to row 60\n"), "\(found.output)")
     #expect(found.output.split(separator: "\n").count == 23, "\(found.output)")
   }
 
@@ -126,7 +126,7 @@ import Testing
     #expect(wrong.end == .exit(77) && wrong.errors.contains("enrolled for another login"), "\(wrong.end) \(wrong.errors)")
     let before = try await server.verify()
     #expect(
-      before.succeeded && before.output.contains("enrolled, and nothing of it is there yet"), "\(before.output) \(before.errors)")
+      before.succeeded && before.output.contains("enrolled, no rows yet"), "\(before.output) \(before.errors)")
     try #require(try await server.ship(one.vault).succeeded)
     let two = try await GeneratedLog(rows: 30, laptop: 2)
     try #require(try await server.ship(two.vault, laptop: 2).succeeded)
@@ -165,7 +165,7 @@ import Testing
     }
     #expect(try await verify().succeeded)
     let again = try await verify()
-    #expect(again.succeeded && again.output.contains("5000 rows are whole, 5000 of them proven here before"), "\(again.output)")
+    #expect(again.succeeded && again.output.contains("5000 rows intact, 5000 of them verified earlier"), "\(again.output)")
     let names = try FileManager.default.contentsOfDirectory(atPath: lead.vaultHome).filter { $0.hasSuffix(".verified") }
     let file = lead.vaultHome + "/" + (names.first ?? "")
     let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
@@ -177,16 +177,16 @@ import Testing
     for (change, said) in [
       (
         "UPDATE vault_audit.audit_vault SET public_key = sha256('x') WHERE vault_id = 'vlt_laptop-1'",
-        "NOT WHOLE: its key is not the one"
+        "FAIL: its key differs from the"
       ),
       (
         "DELETE FROM vault_audit.audit_checkpoint WHERE sequence > 4096; DELETE FROM \(Self.event) WHERE sequence > 4096",
-        "NOT WHOLE: row 5000, up to which it was proven here before, is not there any more"
+        "FAIL: row 5000, the last one verified here, is missing"
       ),
-      ("UPDATE \(Self.event) SET hash = sha256('x') WHERE sequence = 5000", "NOT WHOLE: row 5000 is not the one"),
+      ("UPDATE \(Self.event) SET hash = sha256('x') WHERE sequence = 5000", "FAIL: row 5000 is not the one"),
       (
         "DELETE FROM vault_audit.audit_vault WHERE vault_id = 'vlt_laptop-1'",
-        "vlt_laptop-1, login laptop_1: NOT THERE: it was proven here up to row 5000"
+        "vlt_laptop-1, login laptop_1: MISSING: it was verified here up to row 5000"
       ),
     ] {
       try await server.tamper(change)
