@@ -47,7 +47,7 @@ for word in CommandLine.arguments.dropFirst() {
     exit(0)
   case _ where word.hasPrefix("--ready-fd="): readyDescriptor = Int32(word.dropFirst("--ready-fd=".utf8.count))
   default:
-    print("usage: vaultd [--background] [--ready-fd=N]\n\nThe agent of vault; `vault` starts it when it is needed.")
+    print("usage: vaultd [--background] [--ready-fd=N]\n\nThe agent of vault; `vault` starts it when needed.")
     exit(word == "--help" || word == "-h" ? 0 : ExitStatus.usage.rawValue)
   }
 }

@@ -65,20 +65,21 @@ struct AgentClient {
     if let channel = Channel.connect(to: paths.socket) { return channel }
     if errno == ENAMETOOLONG {
       throw Failure(
-        "the path of the agent's socket is too long: \(paths.socket)",
-        hint: "it has 107 bytes at most; choose a shorter \(Self.placeVariable)",
+        "the agent's socket path is too long: \(paths.socket)",
+        hint: "the limit is 107 bytes; choose a shorter \(Self.placeVariable)",
         exitStatus: .configuration)
     }
     // The request may be secret, and the answer would be trusted.
     if errno == EPERM {
       throw Failure(
-        "another user listens at \(paths.socket)", hint: "nothing was sent; choose a folder of your own with VAULT_HOME",
+        "another user listens at \(paths.socket)", hint: "nothing was sent; use a folder of your own with VAULT_HOME",
         exitStatus: .refused)
     }
     if errno == EAGAIN { throw AgentSilence(pid: AgentSilence.pid(inLock: paths.agentLock), seconds: Channel.timeouts).failure }
     guard errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED else {
       throw Failure(
-        "cannot reach the agent at \(paths.socket) (errno \(errno))", hint: errno == EACCES ? "the socket must be yours" : nil,
+        "cannot reach the agent at \(paths.socket) (errno \(errno))",
+        hint: errno == EACCES ? "the socket must belong to you" : nil,
         exitStatus: errno == EACCES ? .refused : .inputOutput)
     }
     return try LostSocket.find(paths)
@@ -145,7 +146,8 @@ struct AgentClient {
 
   private static func otherVersion(_ version: UInt16) -> Failure {
     Failure(
-      "the agent that runs speaks version \(version) of the protocol, this vault \(protocolVersion)",
-      hint: "`vault agent stop`, then try again: the agent beside this vault starts by itself", exitStatus: .configuration)
+      "the running agent uses protocol version \(version), this vault \(protocolVersion)",
+      hint: "run `vault agent stop`, then try again: the agent installed beside this vault starts automatically",
+      exitStatus: .configuration)
   }
 }

@@ -25,14 +25,14 @@ struct AgentSilence {
   var failure: Failure {
     guard let pid else {
       return Failure(
-        "the agent has said nothing for \(seconds) seconds", hint: "see `vault agent log`", exitStatus: .temporary)
+        "no response from the agent for \(seconds) seconds", hint: "see `vault agent log`", exitStatus: .temporary)
     }
     return isStopped
       ? Failure(
-        "the agent (process \(pid)) is stopped and does not answer", hint: "`kill -CONT \(pid)` lets it go on",
+        "the agent (process \(pid)) is stopped and does not respond", hint: "`kill -CONT \(pid)` resumes it",
         exitStatus: .temporary)
       : Failure(
-        "the agent (process \(pid)) has said nothing for \(seconds) seconds",
+        "no response from the agent (process \(pid)) for \(seconds) seconds",
         hint: "see `vault agent log`; `kill \(pid)` ends it, and the next command starts a new one", exitStatus: .temporary)
   }
 

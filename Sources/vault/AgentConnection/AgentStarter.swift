@@ -15,13 +15,13 @@ struct AgentStarter {
   func start() throws -> Channel {
     guard variable(profileChainVariable) == nil else {
       throw Failure(
-        "the agent that runs this program has ended", hint: "a program that a profile names starts no agent",
+        "the agent that runs this program has ended", hint: "a program that a profile names cannot start an agent",
         exitStatus: .unavailable)
     }
     for folder in [paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     for file in [paths.startLock, paths.agentLock, paths.log] { try PrivateDirectory.check(file: file) }
     let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else { throw Self.failure("make \(paths.startLock)", code: errno, otherwise: .cannotCreate) }
+    guard lock >= 0 else { throw Self.failure("create \(paths.startLock)", code: errno, otherwise: .cannotCreate) }
     defer { close(lock) }
     // Clients that arrive while another starts the agent wait here, and then find it running. The wait is limited, in case the
     // other client was stopped.
@@ -33,7 +33,7 @@ struct AgentStarter {
       tries += 1
       guard tries < Self.maxAttempts else {
         throw Failure(
-          "another command starts the agent, and has not done so for 30 seconds", hint: "is it stopped?  `ps -C vault`",
+          "another command has been starting the agent for more than 30 seconds", hint: "is it stopped?  `ps -C vault`",
           exitStatus: .temporary)
       }
       usleep(10_000)
@@ -46,7 +46,7 @@ struct AgentStarter {
       do {
         try launch()
       } catch WireError.closed {
-        throw Failure("the agent ended before it was ready", hint: "see `vault agent log`", exitStatus: .software)
+        throw Failure("the agent exited before it was ready", hint: "see `vault agent log`", exitStatus: .software)
       }
     }
     guard let channel = Channel.connect(to: paths.socket) else {
@@ -60,7 +60,7 @@ struct AgentStarter {
   private func launch() throws {
     let program = try Self.program()
     var ends: [Int32] = [0, 0]
-    guard sys_pipe(&ends) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
+    guard sys_pipe(&ends) == 0 else { throw Failure("cannot create a pipe (errno \(errno))", exitStatus: .software) }
     let ready = Channel(descriptor: ends[0])
     let child = try spawn(program, readyDescriptor: ends[1])
     close(ends[1])
@@ -90,7 +90,8 @@ struct AgentStarter {
     if let file = ForwardedEnvironment.passphraseFileEntry { environment.insert(strdup(file), at: 0) }
     let code = posix_spawn(&child, program, &actions, nil, &arguments, &environment)
     guard code == 0 else {
-      throw Failure("cannot start the agent \(program) (errno \(code))", hint: "is vault installed whole?", exitStatus: .software)
+      throw Failure(
+        "cannot start the agent \(program) (errno \(code))", hint: "is the installation complete?", exitStatus: .software)
     }
     return child
   }
@@ -104,7 +105,7 @@ struct AgentStarter {
   /// A program of the vault, in this program's folder.
   static func program(_ name: String = "vaultd") throws(Failure) -> String {
     guard let own = realpath("/proc/self/exe", nil) else {
-      throw Failure("cannot find my own program file", exitStatus: .software)
+      throw Failure("cannot find vault's own program file", exitStatus: .software)
     }
     defer { free(own) }
     let path = String(cString: own)

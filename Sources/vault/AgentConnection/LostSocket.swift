@@ -32,8 +32,8 @@ struct LostSocket {
       guard isHeld else { return nil }
     }
     throw Failure(
-      "the agent (process \(pid)) runs, and its socket \(socket) is gone and does not come back",
-      hint: "`vault agent log` says why; `kill \(pid)` ends it, and the next command starts a new one", exitStatus: .temporary)
+      "the agent (process \(pid)) is running, but its socket \(socket) is gone and cannot be recreated",
+      hint: "`vault agent log` shows why; `kill \(pid)` ends it, and the next command starts a new one", exitStatus: .temporary)
   }
 
   private var isHeld: Bool {

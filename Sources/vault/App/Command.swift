@@ -51,12 +51,13 @@ enum Commands {
       // `vault audit` is a command by itself, and also has subcommands.
       if let command = all.first(where: { $0.name == first }), words.count == 2 || words[2].hasPrefix("-") { return (command, 2) }
       throw Failure(
-        words.count > 2 ? "no command \"\(first) \(words[2])\"" : "which command of \(first)?", hint: hint, exitStatus: .usage)
+        words.count > 2 ? "unknown command: \"\(first) \(words[2])\"" : "missing subcommand of \(first)", hint: hint,
+        exitStatus: .usage)
     }
     if let command = all.first(where: { $0.name == first }) { return (command, 2) }
     let known = all.map(\.name).filter { !$0.contains(" ") } + groups + ["exec"]
     throw Failure(
-      "no command \"\(first)\"",
+      "unknown command: \"\(first)\"",
       hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault --help` lists the commands",
       exitStatus: .usage)
   }

@@ -40,7 +40,7 @@ enum ManPage {
     ("66", "no such profile or file"), ("69", "AWS, the network or the keyring cannot be reached, after all retries"),
     ("70", "an internal error of vault; please report it"), ("73", "a file or folder cannot be created"),
     ("74", "the disk is full or fails, or the database is damaged; no credentials were delivered"),
-    ("75", "throttled, or busy: try again later"), ("77", "refused: by AWS, by the keyring, or by a locked vault"),
+    ("75", "throttled or busy: try again later"), ("77", "refused: by AWS, by the keyring, or by a locked vault"),
     ("78", "configuration error: a file that cannot be parsed, a profile that leads to no credentials"),
     ("126, 127", "for exec: the command cannot be run; the command is not found"),
   ]

@@ -15,7 +15,7 @@ final class NewFile {
   init(_ path: String) throws(Failure) {
     var status = stat()
     if lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw Failure("\(path) is there, and no regular file", hint: "name another file", exitStatus: .cannotCreate)
+      throw Failure("\(path) exists and is not a regular file", hint: "choose another file", exitStatus: .cannotCreate)
     }
     self.path = path
     temporary = "\(path).vault-\(getpid())"
@@ -24,7 +24,7 @@ final class NewFile {
     guard descriptor >= 0 else {
       throw Failure(
         "cannot write beside \(path) (\(String(cString: strerror(errno))))",
-        hint: "is there room, and may you write in that folder?", exitStatus: .cannotCreate)
+        hint: "is the disk full, or the folder not writable?", exitStatus: .cannotCreate)
     }
   }
 
@@ -33,12 +33,12 @@ final class NewFile {
     guard fchmod(descriptor, 0o600) == 0, fsync(descriptor) == 0 else {
       throw Failure(
         "cannot write \(path) to the disk (\(String(cString: strerror(errno))))",
-        hint: "is there room, and may you write in that folder?", exitStatus: .inputOutput)
+        hint: "is the disk full, or the folder not writable?", exitStatus: .inputOutput)
     }
     guard rename(temporary, path) == 0 else {
       throw Failure(
-        "cannot put \(path) in place (\(String(cString: strerror(errno))))",
-        hint: "is there room, and may you write in that folder?", exitStatus: .cannotCreate)
+        "cannot rename the new file to \(path) (\(String(cString: strerror(errno))))",
+        hint: "is the disk full, or the folder not writable?", exitStatus: .cannotCreate)
     }
     isInPlace = true
   }

@@ -73,7 +73,7 @@ struct ChildEnvironment {
     }
     if found == ENOENT, hasNoInterpreter {
       return Failure(
-        "\(name): cannot execute: the interpreter that it names is not there", hint: "see the file's first line (`#!…`)",
+        "\(name): cannot execute: its interpreter is not found", hint: "see the file's first line (`#!…`)",
         exitStatus: .cannotExecute)
     }
     if found == ENOENT { return Failure("\(name): command not found", exitStatus: .commandNotFound) }

@@ -20,12 +20,12 @@ enum ConsoleCommand {
     if let service = arguments["service"] {
       guard (1...64).contains(service.utf8.count),
         service.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || $0 == 0x2D || $0 == 0x2F })
-      else { throw Failure("--service: \"\(service)\" is no service's name", hint: "for example s3 or ec2", exitStatus: .usage) }
+      else { throw Failure("--service: \"\(service)\" is not a service name", hint: "for example s3 or ec2", exitStatus: .usage) }
     }
     let prints = arguments.has("print")
     if let browser = arguments["browser"] { setenv("BROWSER", browser, 1) }
     if !prints, !Browser.isThere {
-      throw Failure("there is no browser here", hint: "--print shows the address to open elsewhere", exitStatus: .unavailable)
+      throw Failure("no browser found", hint: "use --print to print the address and open it elsewhere", exitStatus: .unavailable)
     }
     let request = try ConsoleRequest {
       $0.credentials = try IssueRequest(arguments, profile: profile, trigger: .console)
@@ -41,7 +41,7 @@ enum ConsoleCommand {
     guard Browser.open(url) else {
       throw Failure(
         variable("BROWSER").map { "cannot start the browser \"\($0)\"" } ?? "cannot start a browser",
-        hint: "name another one with --browser or BROWSER, or let --print show the address", exitStatus: .unavailable)
+        hint: "choose another with --browser or BROWSER, or print the address with --print", exitStatus: .unavailable)
     }
     Diagnostics.notice("your browser has opened the console as \(profile)")
   }

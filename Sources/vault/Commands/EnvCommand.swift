@@ -79,7 +79,7 @@ enum EnvFormat: String, CaseIterable {
     }
     guard let format = Self(rawValue: name) else {
       throw Failure(
-        "--format: there is no \"\(name)\"", hint: "it is one of \(Self.allCases.map(\.rawValue).joined(separator: ", "))",
+        "--format: unknown format \"\(name)\"", hint: "use one of \(Self.allCases.map(\.rawValue).joined(separator: ", "))",
         exitStatus: .usage)
     }
     self = format
@@ -136,7 +136,7 @@ enum EnvFormat: String, CaseIterable {
         // Neither format has quotes that all its readers understand; the values from AWS need none.
         guard value.utf8.allSatisfy({ (33...126).contains($0) && ![0x22, 0x23, 0x24, 0x27, 0x5C, 0x60].contains($0) }) else {
           throw Failure(
-            "\(name): \(rawValue) has no way to write this value", hint: "use --format json or sh", exitStatus: .badData)
+            "\(name): this value cannot be written as \(rawValue)", hint: "use --format json or sh", exitStatus: .badData)
         }
         text += "\(name)=\(value)\n"
       }

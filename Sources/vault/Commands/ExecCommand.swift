@@ -36,7 +36,7 @@ enum ExecCommand {
       command = Array(words[index...])
     } else {
       command = [variable("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"]
-      if isatty(2) == 1 { Diagnostics.notice("a shell with the credentials of \(profile); `exit` leaves it") }
+      if isatty(2) == 1 { Diagnostics.notice("shell with the credentials of \(profile); `exit` ends it") }
     }
     let environment = ChildEnvironment(reply, profile: profile)
     throw environment.become(command)
@@ -63,7 +63,7 @@ extension IssueRequest {
       duration = SessionDuration(seconds: seconds, ofKeys: true)
       if duration == nil {
         throw Failure(
-          "--duration: a session lives 15m to 12h (900 to 43200 seconds), one of access keys themselves to 36h",
+          "--duration: use 15m to 12h (900 to 43200 seconds); up to 36h for a session of access keys",
           exitStatus: .usage)
       }
     }
@@ -71,14 +71,14 @@ extension IssueRequest {
     sessionName = arguments["session-name"].flatMap { RoleSessionName($0) }
     if let name = arguments["session-name"], sessionName == nil {
       throw Failure(
-        "--session-name: \"\(name)\" is no role session name", hint: "2 to 64 letters, digits or characters of _+=,.@-",
+        "--session-name: invalid role session name \"\(name)\"", hint: "2 to 64 letters, digits or characters of _+=,.@-",
         exitStatus: .usage)
     }
     if let code = arguments["mfa-code"], code.utf8.count != 6 || !code.utf8.allSatisfy({ (48...57).contains($0) }) {
-      throw Failure("--mfa-code: a code has six digits", exitStatus: .usage)
+      throw Failure("--mfa-code: expected six digits", exitStatus: .usage)
     }
     if arguments.has("no-session"), ExecCommand.isServed(arguments) {
-      throw Failure("--no-session: what is served is a session", hint: "leave one of the two out", exitStatus: .usage)
+      throw Failure("--no-session and --server cannot be combined", hint: "omit one of them", exitStatus: .usage)
     }
     refresh = arguments.has("refresh")
     noSession = arguments.has("no-session")

@@ -27,7 +27,7 @@ enum SessionCommands {
     for one in sessions {
       if let id = one.sessionId {
         Diagnostics.notice(
-          "\(one.profile): a new session \(id), until \(TimeText.local(one.expiration, now: SystemClock().now()))")
+          "\(one.profile): new session \(id), valid until \(TimeText.local(one.expiration, now: SystemClock().now()))")
       } else {
         Diagnostics.notice("\(one.profile): \(one.fault ?? "?")")
       }
@@ -46,7 +46,9 @@ enum SessionCommands {
   /// The profile, or nil for `--all`; exactly one of them must be given.
   private static func target(_ arguments: Arguments) throws(Failure) -> String? {
     let profile = arguments.has("all") ? try arguments.single("PROFILE", required: false) : try arguments.profile()
-    guard profile == nil || !arguments.has("all") else { throw Failure("either a profile or --all", exitStatus: .usage) }
+    guard profile == nil || !arguments.has("all") else {
+      throw Failure("a profile and --all cannot be combined", exitStatus: .usage)
+    }
     return profile
   }
 }

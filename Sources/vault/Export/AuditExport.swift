@@ -38,7 +38,8 @@ enum AuditExport {
     let format = arguments["format"]
     guard let format, ["jsonl", "csv", "ocsf", "cef"].contains(format) else {
       throw Failure(
-        format.map { "no format \"\($0)\"" } ?? "missing option: --format", hint: "--format jsonl, csv, ocsf or cef",
+        format.map { "--format: unknown format \"\($0)\"" } ?? "missing option: --format",
+        hint: "--format jsonl, csv, ocsf or cef",
         exitStatus: .usage)
     }
     var filter = try AuditReport.filter(arguments, now: SystemClock().now())
@@ -68,7 +69,8 @@ enum AuditExport {
     let others = ["profile", "role", "outcome", "action", "user", "session", "limit", "from"].filter { arguments[$0] != nil }
     guard arguments["format"] == "jsonl", others.isEmpty, !arguments.has("reverse") else {
       throw Failure(
-        "--whole is every row of a time, as JSON Lines", hint: "only --since and --until go with it", exitStatus: .usage)
+        "--whole exports every row of a period as JSON Lines", hint: "combine it only with --since and --until",
+        exitStatus: .usage)
     }
     filter.includesIntents = true
     guard filter.until == nil else { return nil }
@@ -79,9 +81,9 @@ enum AuditExport {
         filter.upTo = head.sequence
         return head
       }
-      Diagnostics.notice("the end of it is not signed: no agent runs (`vault agent start`)")
+      Diagnostics.notice("the end of the export is not signed: no agent is running (`vault agent start`)")
     } catch {
-      Diagnostics.notice("the end of it is not signed: \(Failure(error).message)")
+      Diagnostics.notice("the end of the export is not signed: \(Failure(error).message)")
     }
     return nil
   }

@@ -13,33 +13,35 @@ enum ExportVerification {
     case .sound(let found): proof = found
     case .broken(.removed(let sequence)):
       throw Failure(
-        "\(file) is not whole: \(ExportedLog.Fault.removed(sequence: sequence))",
-        hint: "`--partial` for an export with filters; `vault audit export --whole` leaves nothing out", exitStatus: .badData)
+        "\(file) is not intact: \(ExportedLog.Fault.removed(sequence: sequence))",
+        hint: "use `--partial` for an export with filters; `vault audit export --whole` exports every row", exitStatus: .badData)
     case .broken(let fault):
-      throw Failure("\(file) is not whole: \(fault)", hint: "compare it with the log, or with another copy", exitStatus: .badData)
+      throw Failure(
+        "\(file) is not intact: \(fault)", hint: "compare it with the log, or with another copy", exitStatus: .badData)
     }
     guard proof.rows > 0 else {
-      throw Failure("\(file) holds no row", hint: "`vault audit export --format jsonl` writes some", exitStatus: .badData)
+      throw Failure("\(file) contains no rows", hint: "`vault audit export --format jsonl` exports some", exitStatus: .badData)
     }
-    if proof.first > 1 { Diagnostics.notice("it begins at row \(proof.first); what was before is not in the file") }
+    if proof.first > 1 { Diagnostics.notice("the file begins at row \(proof.first); earlier rows are not in it") }
     if let signer = proof.signer, verification.publicKey == nil {
-      Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")
+      Diagnostics.notice("the file itself names the signer; compare it with `vault audit key`: \(hex(signer))")
     }
     let end = unsignedEnd(proof, verification)
     guard isPart || end == nil else {
       throw Failure(
         "\(file): \(end ?? "")",
-        hint: "`vault audit export --whole`, while the agent runs, ends with a signed head; `--partial` takes it as it is",
+        hint:
+          "an export with `--whole`, while the agent runs, ends with a signed checkpoint; `--partial` accepts the file as it is",
         exitStatus: .badData)
     }
     if let end { Diagnostics.notice(end) }
     if proof.missing > 0 {
       let rows = proof.missing == 1 ? "1 row" : "\(proof.missing) rows"
       Diagnostics.notice(
-        "\(rows) between row \(proof.first) and row \(proof.last) are not in the file: nothing is proven of them")
+        "\(rows) between row \(proof.first) and row \(proof.last) are missing: nothing is proven about them")
       return "\(file): \(counted(proof.rows)) unchanged"
     }
-    return "\(file): rows \(proof.first) to \(proof.last) are whole" + (end == nil ? ", up to a signed head" : "")
+    return "\(file): verified: rows \(proof.first) to \(proof.last)" + (end == nil ? ", up to a signed checkpoint" : "")
   }
 
   private static func counted(_ rows: Int64) -> String { rows == 1 ? "the row is" : "the \(rows) rows are" }
@@ -48,10 +50,11 @@ enum ExportVerification {
   private static func unsignedEnd(_ proof: ExportedLog.Proof, _ verification: VerificationInput) -> String? {
     guard proof.signedUpTo < proof.last else { return nil }
     if proof.signedUpTo == 0 {
-      return "no signed head is in it: its rows follow from each other, and who wrote them is not proven"
-        + (proof.codes > 0 ? " but by the codes of \(proof.codes)" : "") + "; rows may have been cut off behind row \(proof.last)"
+      return "the file has no checkpoint: its rows follow from each other, but their author is not proven"
+        + (proof.codes > 0 ? " except by the MACs of \(proof.codes) rows" : "")
+        + "; rows after row \(proof.last) may have been cut off"
     }
     return
-      "rows \(proof.signedUpTo + 1) to \(proof.last) stand behind the last signed head: whether there were more is not proven"
+      "rows \(proof.signedUpTo + 1) to \(proof.last) are after the last checkpoint: later rows may have been cut off"
   }
 }

@@ -11,12 +11,12 @@ enum HTMLReportCharts {
   private static func numbers(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     let sum = data.buckets.reduce(into: Tally()) { $0.add($1) }
     html.markup(
-      "<section aria-labelledby=\"numbers\">\n<h2 id=\"numbers\" class=\"unseen\">In numbers</h2>\n<dl class=\"numbers\">\n")
-    number("handed out", name: "deliveries", value: sum.deliveries, &html)
+      "<section aria-labelledby=\"numbers\">\n<h2 id=\"numbers\" class=\"unseen\">Overview</h2>\n<dl class=\"numbers\">\n")
+    number("deliveries", name: "deliveries", value: sum.deliveries, &html)
     number("calls for credentials", name: "calls", value: sum.calls, &html)
     number("failed or refused", name: "failures", value: sum.failures, &html)
     number("sessions", name: "sessions", value: data.bars.count, &html)
-    number("profiles without use", name: "unused", value: data.unusedProfiles.count, &html)
+    number("unused profiles", name: "unused", value: data.unusedProfiles.count, &html)
     html.markup("</dl>\n</section>\n")
   }
 
@@ -46,7 +46,7 @@ enum HTMLReportCharts {
   private static func plots(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"over-time\">\n<h2 id=\"over-time\">Over time</h2>\n<div class=\"plots\">\n")
     let buckets = data.buckets
-    plot("Handed out", name: "deliveries", values: buckets.map(\.deliveries), of: data, &html)
+    plot("Deliveries", name: "deliveries", values: buckets.map(\.deliveries), of: data, &html)
     plot("Calls for credentials", name: "calls", values: buckets.map(\.calls), of: data, &html)
     plot("Failed or refused", name: "failures", values: buckets.map(\.failures), of: data, &html)
     axis(data, &html)
@@ -55,8 +55,8 @@ enum HTMLReportCharts {
       "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Over time, as a table\">\n<table id=\"buckets\">\n<caption>Each "
     )
     html.text(data.bucketWords)
-    html.markup(" in which something was done, from its beginning in UTC</caption>\n<thead><tr><th scope=\"col\">From</th>")
-    html.markup("<th scope=\"col\" class=\"n\">Handed out</th><th scope=\"col\" class=\"n\">Calls</th>")
+    html.markup(" with activity; start times in UTC</caption>\n<thead><tr><th scope=\"col\">From</th>")
+    html.markup("<th scope=\"col\" class=\"n\">Deliveries</th><th scope=\"col\" class=\"n\">Calls</th>")
     html.markup("<th scope=\"col\" class=\"n\">Failed</th></tr></thead>\n<tbody>\n")
     for (bucket, tally) in buckets.enumerated() {
       html.markup("<tr data-b=\"")
@@ -79,18 +79,18 @@ enum HTMLReportCharts {
     let most = values.max() ?? 0
     html.markup("<figure>\n<figcaption><span>")
     html.text(title)
-    html.markup("</span> <span class=\"peak\">at most <b data-peak=\"")
+    html.markup("</span> <span class=\"peak\">peak <b data-peak=\"")
     html.text(name)
     html.markup("\">")
     html.text(grouped(most))
-    html.markup("</b> in ")
-    html.text(data.bucketWords == "hour" ? "an hour" : data.bucketWords == "day" ? "a day" : data.bucketWords)
+    html.markup("</b> per ")
+    html.text(data.bucketWords)
     html.markup("</span></figcaption>\n<svg class=\"bars ")
     html.text(name)
     html.markup("\" data-bars=\"")
     html.text(name)
     html.markup("\" role=\"img\" aria-label=\"")
-    html.text("\(title), a bar for each \(data.bucketWords); the table below has the figures")
+    html.text("\(title): one bar per \(data.bucketWords); the table below has the figures")
     html.markup("\" preserveAspectRatio=\"none\" viewBox=\"0 0 ")
     html.number(values.count * 10)
     html.markup(" 100\">")
@@ -124,7 +124,7 @@ enum HTMLReportCharts {
   /// One line per role, with a bar for each session.
   private static func lanes(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     html.markup("<section aria-labelledby=\"sessions\">\n<h2 id=\"sessions\">Sessions of each role</h2>\n")
-    guard !data.bars.isEmpty else { return html.markup("<p class=\"nothing\">No session in this time.</p>\n</section>\n") }
+    guard !data.bars.isEmpty else { return html.markup("<p class=\"nothing\">No sessions in this period.</p>\n</section>\n") }
     if data.bars.count == HTMLReportData.maxSessions {
       html.markup("<p class=\"note\">The newest ")
       html.text(grouped(HTMLReportData.maxSessions))
@@ -135,7 +135,7 @@ enum HTMLReportCharts {
       "<table class=\"lanes\" role=\"table\">\n<caption>When each role had a session; longer bars are longer sessions, ")
     html.markup("pale ones were never handed out</caption>\n<thead role=\"rowgroup\" class=\"unseen\"><tr role=\"row\">")
     html.markup("<th role=\"columnheader\" scope=\"col\">Role</th><th role=\"columnheader\" scope=\"col\">Sessions</th>")
-    html.markup("<th role=\"columnheader\" scope=\"col\">In time</th></tr></thead>\n<tbody role=\"rowgroup\">\n")
+    html.markup("<th role=\"columnheader\" scope=\"col\">Timeline</th></tr></thead>\n<tbody role=\"rowgroup\">\n")
     for (role, bars) in byRole { lane(data.roleNames.names[role], bars: bars, of: data, &html) }
     html.markup("</tbody>\n<tfoot aria-hidden=\"true\"><tr><td></td><td></td><td>")
     axis(data, &html)
@@ -149,7 +149,7 @@ enum HTMLReportCharts {
     html.number(bars.count)
     html.markup(
       "</span><span class=\"unit\"> sessions</span></td><td role=\"cell\"><svg class=\"lane\" role=\"img\" aria-label=\"")
-    html.text("\(bars.count) sessions in time")
+    html.text("timeline of \(bars.count) sessions")
     html.markup("\" preserveAspectRatio=\"none\" viewBox=\"0 0 10000 20\">")
     let span = max(1, data.to.since(data.from))
     for bar in bars {

@@ -61,7 +61,7 @@ enum HTMLReportTables {
   private static func longest(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin(
       "longest", title: "Longest-lived sessions",
-      caption: "The longest of each profile, from its issue to its end, or to the end that AWS set",
+      caption: "The longest session of each profile, from its issue to its expiration or early end",
       &html)
     column("Profile", &html)
     column("Lived", isNumber: true, &html)
@@ -90,7 +90,7 @@ enum HTMLReportTables {
 
   private static func failures(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin(
-      "failures", title: "Why it failed", caption: "AWS's code where it gave one; all profiles, whatever is chosen above", &html)
+      "failures", title: "Failures by cause", caption: "AWS's error code if there was one; all profiles, regardless of the filters above", &html)
     column("Cause", &html)
     column("Times", isNumber: true, &html)
     column("Last", &html)
@@ -132,9 +132,9 @@ enum HTMLReportTables {
   }
 
   private static func neverAssumed(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("never", title: "Roles never assumed", caption: "A profile leads to them, and there never was a session", &html)
+    begin("never", title: "Roles never assumed", caption: "Profiles lead to these roles, but they never had a session", &html)
     column("Role", &html)
-    column("By profile", &html)
+    column("Profile", &html)
     html.markup("</tr></thead>\n<tbody>\n")
     let all = data.rolesNeverAssumed
     let roles = all.prefix(500)

@@ -26,7 +26,7 @@ enum HTMLReport {
     html.time(data.from)
     html.markup(" to ")
     html.time(data.to)
-    html.markup(" UTC, made ")
+    html.markup(" UTC, created ")
     html.time(now)
     html.markup(" by vault ")
     html.text(vaultVersion)

@@ -28,10 +28,11 @@ enum AuditReport {
     let follows = arguments.has("follow")
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .jsonl, .csv])
     guard !follows || format != .json else {
-      throw Failure("--follow never ends, so that its JSON would not either", hint: "--format jsonl", exitStatus: .usage)
+      throw Failure(
+        "--format json cannot be combined with --follow, whose output never ends", hint: "use --format jsonl", exitStatus: .usage)
     }
     guard !follows || arguments["from"] == nil else {
-      throw Failure("--follow goes on with this machine's log only", hint: "leave --from or --follow away", exitStatus: .usage)
+      throw Failure("--follow works only with this machine's log", hint: "omit --from or --follow", exitStatus: .usage)
     }
     let now = SystemClock().now()
     var filter = try filter(arguments, now: now)
@@ -62,7 +63,7 @@ enum AuditReport {
     lines?.begin(&bytes)
     output.write(bytes: bytes.withBytes { Array($0) })
     write(records, now, &lines, &table, &output)
-    if records.isEmpty, !follows, format == .table { Diagnostics.notice("no such row in the audit log") }
+    if records.isEmpty, !follows, format == .table { Diagnostics.notice("no matching rows in the audit log") }
     output.flush()
     guard follows, let reader else { return }
     filter.limit = nil
@@ -88,14 +89,14 @@ enum AuditReport {
     if let text = arguments["outcome"] {
       guard let outcome = AuditOutcome(rawValue: text) else {
         throw Failure(
-          "no outcome \"\(text)\"", hint: AuditOutcome.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
+          "unknown outcome: \"\(text)\"", hint: AuditOutcome.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
       }
       filter.outcome = outcome
     }
     if let text = arguments["action"] {
       guard let action = AuditAction.allCases.first(where: { $0.rawValue.lowercased() == text.lowercased() }) else {
         throw Failure(
-          "no action \"\(text)\"", hint: AuditAction.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
+          "unknown action: \"\(text)\"", hint: AuditAction.allCases.map(\.rawValue).joined(separator: ", "), exitStatus: .usage)
       }
       filter.action = action
     }
@@ -103,7 +104,7 @@ enum AuditReport {
     filter.until = try moment("until", arguments, now)
     if let text = arguments["limit"] {
       guard let limit = Int(text), limit > 0 else {
-        throw Failure("--limit: \"\(text)\" is no number of rows", exitStatus: .usage)
+        throw Failure("--limit: \"\(text)\" is not a number of rows", exitStatus: .usage)
       }
       filter.limit = limit
     }

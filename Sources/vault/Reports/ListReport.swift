@@ -24,7 +24,7 @@ enum ListReport {
   }
 
   static func hidden(_ section: ShadowedSection) -> String {
-    "\(section.place): the vault's own profile \"\(section.profile)\" counts in place of this one"
+    "\(section.place): ignored in favor of the vault-managed profile \"\(section.profile)\""
   }
 
   /// Names only, for completion: reads one file or runs one query, nothing else.
@@ -61,7 +61,7 @@ enum ListReport {
       line.append(10)
       output.write(bytes: isPlain(line) ? line : escaped(row, now))
     }
-    if isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
+    if isEmpty { Diagnostics.notice("no profiles yet; `vault import` imports those of ~/.aws/config") }
   }
 
   /// Whether a line has five tabs, its end, and otherwise only characters that a terminal simply shows. A long line may be plain,
@@ -103,7 +103,7 @@ enum ListReport {
         row.source ?? row.origin,
       ])
     }
-    if table.isEmpty { Diagnostics.notice("no profile yet; `vault import` takes those of ~/.aws/config") }
+    if table.isEmpty { Diagnostics.notice("no profiles yet; `vault import` imports those of ~/.aws/config") }
     table.write(to: &output)
   }
 

@@ -46,7 +46,7 @@ enum SessionsReport {
       }
       table.write(to: &output)
       if table.isEmpty {
-        Diagnostics.notice(arguments.has("all") ? "no session yet" : "no live session; --all shows those that have ended")
+        Diagnostics.notice(arguments.has("all") ? "no sessions yet" : "no current sessions; --all shows those that have ended")
       }
     }
     output.flush()

@@ -44,7 +44,7 @@ enum ShowReport {
     if let near = Suggestion.nearest(to: name, in: names) {
       hint = "did you mean \(near)?  `vault list` shows all \(names.count)"
     } else {
-      hint = names.isEmpty ? "`vault import` takes the profiles of ~/.aws/config" : "`vault list` shows all \(names.count)"
+      hint = names.isEmpty ? "`vault import` imports the profiles of ~/.aws/config" : "`vault list` shows all \(names.count)"
     }
     throw Failure("no profile \"\(name.count > 80 ? name.prefix(80) + "…" : name[...])\"", hint: hint, exitStatus: .noInput)
   }
@@ -63,7 +63,7 @@ enum ShowReport {
     output.line("identity  \(safeText(chain.identity.description(isDelivered: chain.roles.isEmpty).text))")
     if chain.roles.isEmpty, case .keys(_, _, nil) = chain.identity {
       output.line(
-        "note      AWS refuses IAM's calls to a session of keys that had no MFA; `vault exec --no-session` gives the key itself")
+        "note      AWS refuses IAM calls from a session without MFA; `vault exec --no-session` uses the key itself")
     }
     for (role, isChained) in roles(chain) {
       var line = "role      \(role.roleARN.text)"
@@ -72,7 +72,9 @@ enum ShowReport {
       if let asked = role.duration {
         let granted = asked.limited(chained: isChained)
         line += "  \(TimeText.length(seconds: Int64(granted.seconds)))"
-        if granted != asked { line += " (asked: \(TimeText.length(seconds: Int64(asked.seconds))); a chained role gets no more)" }
+        if granted != asked {
+          line += " (requested: \(TimeText.length(seconds: Int64(asked.seconds))); a chained role gets no more)"
+        }
       }
       output.line(safeText(line))
     }

@@ -28,7 +28,7 @@ enum StatsReport {
       output.write(bytes: writer.take())
       output.write("\n")
     } else if statistics.rows == 0 {
-      Diagnostics.notice("no such row in the audit log")
+      Diagnostics.notice("no matching rows in the audit log")
     } else {
       tables(statistics, rotation, now, &output)
     }

@@ -14,7 +14,7 @@ final class TeamFetch {
 
   init(_ words: [String]) throws {
     var ends: [Int32] = [0, 0]
-    guard sys_pipe(&ends) == 0 else { throw Failure("cannot make a pipe (errno \(errno))", exitStatus: .software) }
+    guard sys_pipe(&ends) == 0 else { throw Failure("cannot create a pipe (errno \(errno))", exitStatus: .software) }
     do {
       child = try TeamSource.spawn(words, output: ends[1])
     } catch {
@@ -55,7 +55,7 @@ final class TeamFetch {
     try finish()
     if rows.leftOut > 0 {
       Diagnostics.notice(
-        "\(rows.leftOut) rows are left out: this version does not know what they say (`vault audit verify --from` proves them)")
+        "\(rows.leftOut) rows omitted: this version cannot read them (`vault audit verify --from` verifies them)")
     }
   }
 
@@ -73,7 +73,7 @@ final class TeamFetch {
 
   private func damageIsFailure<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch is TeamStream.Damage {
-      throw Failure("unexpected answer from vault-team", exitStatus: .software)
+      throw Failure("unexpected response from vault-team", exitStatus: .software)
     }
   }
 
@@ -86,7 +86,7 @@ final class TeamFetch {
       throw Told(exitStatus: failed)
     }
     guard status == 0, stream.hasEnded else {
-      throw Failure("vault-team ended before it had told everything", exitStatus: .software)
+      throw Failure("vault-team exited before it had sent everything", exitStatus: .software)
     }
   }
 
@@ -124,7 +124,7 @@ final class TeamFigures: ReportSource {
     names = marks.names
     sessions = try log.reader()
     if marks.ahead > 0 {
-      Diagnostics.notice("\(marks.ahead) rows are dated after they were received, and count as of when they were")
+      Diagnostics.notice("\(marks.ahead) rows are dated after they were received; they are counted by when they were received")
     }
   }
 

@@ -18,7 +18,7 @@ enum TeamSource {
   static func words(_ arguments: Arguments, _ filter: AuditFilter, forSums: Bool, _ paths: VaultPaths) throws -> [String]? {
     guard let address = arguments["from"] else {
       guard arguments["login"] == nil, arguments["vault"] == nil else {
-        throw Failure("--login and --vault choose among a team's logs", hint: "--from postgresql://…", exitStatus: .usage)
+        throw Failure("--login and --vault require --from", hint: "--from postgresql://…", exitStatus: .usage)
       }
       return nil
     }
@@ -62,11 +62,11 @@ enum TeamSource {
   static func check(_ address: String) throws(Failure) {
     switch TeamAddress.fault(in: address) {
     case .notAnAddress:
-      throw Failure("that is no address of a PostgreSQL", hint: "postgresql://USER@HOST/DATABASE", exitStatus: .usage)
+      throw Failure("that is not a PostgreSQL address", hint: "postgresql://USER@HOST/DATABASE", exitStatus: .usage)
     case .password:
       throw Failure(
-        "a password must not stand in the address, where every user of the machine sees it",
-        hint: "put it in ~/.pgpass (mode 0600), or in a file that `vault config audit_passfile FILE` names",
+        "the address must not contain a password: every user of the machine could see it",
+        hint: "put it in ~/.pgpass (mode 0600), or in the file set with `vault config audit_passfile FILE`",
         exitStatus: .usage)
     case nil: return
     }
@@ -106,7 +106,7 @@ enum TeamSource {
   private static func missing(_ program: String, _ code: Int32) -> Failure {
     Failure(
       "cannot start \(program) (\(String(cString: strerror(code))))",
-      hint: "the program that speaks to PostgreSQL is installed beside vault (`make install`), and needs libpq5",
+      hint: "vault-team is installed beside vault (`make install`), and needs libpq5",
       exitStatus: .cannotExecute)
   }
 }

@@ -108,7 +108,7 @@ struct MultiSelect {
     var text = rows > 1 ? "\r\u{1B}[\(rows - 1)A" : "\r"
     text += "\u{1B}[J"
     var count = 1
-    let head = "\(question) (\(state.marked.count) of \(lines.count); Tab marks, Return takes, Esc leaves): \(state.filter)"
+    let head = "\(question) (\(state.marked.count) of \(lines.count); Tab selects, Enter confirms, Esc cancels): \(state.filter)"
     text += String(safeText(head).prefix(width - 1))
     for (offset, index) in shown.dropFirst(first).prefix(height).enumerated() {
       let isHere = first + offset == state.cursor

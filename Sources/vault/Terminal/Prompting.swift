@@ -30,7 +30,7 @@ enum Prompting {
       answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
     }
     guard let typed = answer else {
-      throw Failure("cannot ask, there is no terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
+      throw Failure("cannot ask without a terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
     }
     if kind == .newPassphrase {
       guard let again = Terminal.canAsk ? Terminal.ask("Again:", echo: false) : Pinentry.ask("Again:"), again.equals(typed) else {
@@ -59,10 +59,10 @@ enum Prompting {
   private static func hint(_ kind: PromptKind, _ takesCode: Bool) -> String {
     switch kind {
     case .mfaCode where !takesCode:
-      "run `vault exec PROFILE -- true` in a terminal, whose session counts here too; or install pinentry, by which a desktop asks"
+      "run `vault exec PROFILE -- true` in a terminal (the session is shared), or install pinentry for a desktop prompt"
     case .mfaCode: "give the code with --mfa-code"
     case .assertion: "give the assertion on standard input, or set saml_process"
-    default: "run it at a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"
+    default: "run it in a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"
     }
   }
 

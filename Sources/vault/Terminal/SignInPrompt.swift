@@ -9,12 +9,12 @@ enum SignInPrompt {
     // The browser's command line can be read by every user of the machine.
     let isOpen = opensBrowser && Browser.isThere && Browser.open(page.address ?? page.url)
     if isOpen {
-      Diagnostics.notice("your browser has opened to sign you in; if it has not, go to")
+      Diagnostics.notice("your browser has opened to sign you in; if not, go to")
     } else {
       Diagnostics.notice("to sign in, go to")
     }
     Diagnostics.write("\n    \(safeText(page.url))\n\n")
-    if let code = page.code { Diagnostics.notice("and compare this code:  \(code)") }
+    if let code = page.code { Diagnostics.notice("and check that it shows this code:  \(code)") }
     // For use with a phone; the browser's own redirect ends at this machine.
     if !isOpen, page.code != nil, isatty(2) == 1 { Diagnostics.write(drawn(page.rows)) }
   }

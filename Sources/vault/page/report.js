@@ -64,7 +64,7 @@
       const count = row.querySelectorAll("rect:not([hidden])").length;
       sessions += count;
       row.querySelector("[data-count]").textContent = count;
-      row.querySelector("svg").setAttribute("aria-label", `${count} sessions in time`);
+      row.querySelector("svg").setAttribute("aria-label", `timeline of ${count} sessions`);
       show(row, count > 0);
     });
     document.querySelector('[data-sum="sessions"]').textContent = grouped.format(sessions);

@@ -53,7 +53,7 @@ import VaultWire
       return try await Subprocess.run(client, ["agent", "start"], environment: vault.environment, timeout: 60)
     }
     let twice = try await start(killing: 2)
-    #expect(twice.end == .exit(70) && twice.errors.contains("the agent ended before it was ready"), "\(twice.errors)")
+    #expect(twice.end == .exit(70) && twice.errors.contains("the agent exited before it was ready"), "\(twice.errors)")
     let once = try await start(killing: 1)
     #expect(once.succeeded && vault.agentPID != nil, "\(once.errors)")
   }
@@ -267,7 +267,7 @@ import VaultWire
     let started = try await vault.run("agent", "start")
     #expect(started.succeeded && started.errors == "vault: the agent runs\n", "\(started.errors)")
     #expect(vault.agentPID != nil)
-    #expect(try await vault.run("agent", "start").errors == "vault: the agent runs already\n")
+    #expect(try await vault.run("agent", "start").errors == "vault: the agent is already running\n")
     try await dying.wait(timeout: 10)
   }
 }

@@ -21,7 +21,7 @@ import Testing
     try await vault.mustRun("agent", "stop")
     let gone = try await vault.run("exec", "app-dev", "--", "true")
     #expect(gone.end == .exit(78) && gone.errors.contains("memory of an agent that has ended"), "\(gone.errors)")
-    #expect(gone.errors.contains("begin anew"))
+    #expect(gone.errors.contains("start over"))
     // Neither another choice nor a second try makes a new key over what cannot be read.
     let other = try await vault.run(
       "exec", "app-dev", "--", "true",

@@ -78,7 +78,7 @@ import Testing
       #expect(result.end == .exit(75), "\(words): \(result.errors)")
       #expect(
         result.errors
-          == "vault: the agent (process \(agent)) is stopped and does not answer\nhint: `kill -CONT \(agent)` lets it go on\n")
+          == "vault: the agent (process \(agent)) is stopped and does not respond\nhint: `kill -CONT \(agent)` resumes it\n")
       #expect(Date().timeIntervalSince(began) < 12)
     }
     // The queue is longer than this; what does not fit waits in connect(2).
@@ -104,7 +104,7 @@ import Testing
       environment: ["PATH": "/usr/bin:/bin"])
     #expect(try await holder.readLine() == "held")
     let result = try await vault.run("exec", "none", "--", "true")
-    #expect(result.end == .exit(75) && result.errors.contains("another command starts the agent"), "\(result.errors)")
+    #expect(result.end == .exit(75) && result.errors.contains("another command has been starting the agent"), "\(result.errors)")
     holder.kill()
     try await vault.mustRun("agent", "start")
   }

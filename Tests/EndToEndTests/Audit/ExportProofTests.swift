@@ -56,7 +56,8 @@ import Testing
     #expect(given.lines.count > 256 && given.lines.filter { $0.contains("\"head\":") }.count >= 2)
     let alone = try await vault.run("audit", "verify", given.file)
     #expect(
-      alone.succeeded && alone.output.contains("rows 1 to \(given.lines.count) are whole, up to a signed head"), "\(alone.errors)"
+      alone.succeeded && alone.output.contains("verified: rows 1 to \(given.lines.count), up to a signed checkpoint"),
+      "\(alone.errors)"
     )
     #expect(alone.errors.contains(given.publicKey))
     let signed = try await vault.run("audit", "verify", given.file, "--public-key", given.publicKey)
@@ -80,11 +81,11 @@ import Testing
     #expect(copied.succeeded && chmod(vault.database, 0o600) == 0, "\(copied.errors)")
     let file = vault.folder.file("log.jsonl")
     let unsigned = try await vault.run("audit", "export", "--format", "jsonl", "--whole", "--output", file)
-    #expect(unsigned.succeeded && unsigned.errors.contains("not signed: no agent runs"))
+    #expect(unsigned.succeeded && unsigned.errors.contains("not signed: no agent is running"))
     let tail = try await vault.run("audit", "verify", file)
-    #expect(tail.end == .exit(65) && tail.errors.contains("behind the last signed head"), "\(tail.errors)")
+    #expect(tail.end == .exit(65) && tail.errors.contains("after the last checkpoint"), "\(tail.errors)")
     let part = try await vault.run("audit", "verify", "--partial", file)
-    #expect(part.succeeded && part.errors.contains("behind the last signed head"))
+    #expect(part.succeeded && part.errors.contains("after the last checkpoint"))
   }
 
   @Test("every kind of change to an exported file is found, and named")
@@ -153,9 +154,9 @@ import Testing
     try await expect(changed, "line 10 was inserted or moved", "inserted")
     try await expect(lines.reversed(), "line ", "reversed")
     try await expect(Array(lines.dropFirst()), "row 1 is not in the file", "without its beginning")
-    try await expect(Array(lines.dropLast()), "behind the last signed head", "cut off")
-    try await expect(Array(lines.prefix(100)), "no signed head is in it", "cut off before a head")
-    try await expect([], "is no archive", "empty")
+    try await expect(Array(lines.dropLast()), "after the last checkpoint", "cut off")
+    try await expect(Array(lines.prefix(100)), "the file has no checkpoint", "cut off before a head")
+    try await expect([], "is not an archive", "empty")
     // Codes and heads.
     try await expect(
       with(20) { $0.replacingOccurrences(of: "\"mac\":\"", with: "\"mac\":\"00") },
@@ -223,7 +224,7 @@ import Testing
     #expect(strict.end == .exit(65) && strict.errors.contains("excluded by a filter") && strict.errors.contains("--partial"))
     let part = try await verify(given, lines, "--partial")
     #expect(
-      part.succeeded && part.output.contains("the 3 rows are unchanged") && part.errors.contains("nothing is proven of them"))
+      part.succeeded && part.output.contains("the 3 rows are unchanged") && part.errors.contains("nothing is proven about them"))
     #expect(try await verify(given, lines, "--partial", "--key", given.key).succeeded)
     var changed = lines
     changed[0] = changed[0].replacingOccurrences(of: "\"app-dev\"", with: "\"app-prod\"")
@@ -249,7 +250,7 @@ import Testing
       environment: log.vault.environment)
     let numbers = result.output.split(separator: "\n").first?.split(separator: " ").compactMap { Int($0) } ?? []
     #expect(numbers.first == 0 && numbers.last ?? .max < 32 * 1_024, "\(result.output)")
-    #expect(result.output.contains("no signed head is in it"))
+    #expect(result.output.contains("the file has no checkpoint"))
   }
 }
 

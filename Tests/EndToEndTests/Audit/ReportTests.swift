@@ -108,7 +108,7 @@ import Testing
     #expect(reading.texts.contains("--profile app-dev --since 2026-11-01"))
     #expect(try page.mode == 0o600)
     let empty = try await ReportPage(TestVault()).read()
-    #expect(empty.faults == [] && empty.texts.contains("No session in this time."))
+    #expect(empty.faults == [] && empty.texts.contains("No sessions in this period."))
     #expect(try await log.vault.run("audit", "report").end == .exit(64))
   }
 }

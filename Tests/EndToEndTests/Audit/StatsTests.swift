@@ -75,7 +75,7 @@ import Testing
     #expect((report["profiles"] as? [[String: Any]])?.count == 1 && (report["users"] as? [[String: Any]])?.count == 1)
     #expect((report["rotation"] as? [[String: Any]])?.compactMap { $0["profile"] as? String } == ["app-dev"])
     let empty = try await TestVault().run("audit", "stats")
-    #expect(empty.succeeded && empty.output.isEmpty && empty.errors.contains("no such row"))
+    #expect(empty.succeeded && empty.output.isEmpty && empty.errors.contains("no matching rows"))
   }
 
   @Test("the table shows hostile names escaped, a line a row")

@@ -98,7 +98,7 @@ import Testing
     #expect(try await vault.mustRun("status", "--format", "prompt") == "")
     let prompt = try await vault.mustRun("exec", "app-dev", "--", program, "status", "--format", "prompt")
     #expect(prompt.hasPrefix("app-dev ") && prompt.hasSuffix("m\n"), "\(prompt)")
-    #expect(try await vault.mustRun("exec", "--server", "app-dev", "--", program, "status").contains("always fresh"))
+    #expect(try await vault.mustRun("exec", "--server", "app-dev", "--", program, "status").contains("renewed automatically"))
     let json = try await vault.mustRun(
       "exec", "app-dev", "--", "env", "VAULT_HOME=/nowhere", program, "status", "--format", "json")
     #expect(json.contains("\"profile\":\"app-dev\"") && json.contains("\"secondsLeft\":3"), "\(json)")

@@ -111,7 +111,7 @@ import VaultModel
     #expect(try await vault.run("exec", "app-dev", "--", file).end == .exit(126))
     let script = vault.folder.write("#!/no/such/interpreter\n", to: "script", mode: 0o700)
     let orphan = try await vault.run("exec", "app-dev", "--", script)
-    #expect(orphan.end == .exit(126) && orphan.errors.contains("the interpreter that it names is not there"))
+    #expect(orphan.end == .exit(126) && orphan.errors.contains("its interpreter is not found"))
     #expect(try await vault.run("exec", "", "--", "true").end == .exit(64))
   }
 

@@ -119,7 +119,7 @@ import Testing
     let clock = ContinuousClock()
     let began = clock.now
     #expect(try await pid(vault, other) == agent)
-    #expect(try await vault.run("agent", "start", environment: other).errors == "vault: the agent runs already\n")
+    #expect(try await vault.run("agent", "start", environment: other).errors == "vault: the agent is already running\n")
     #expect(clock.now - began < .seconds(5))
     try await vault.mustRun("agent", "stop", environment: other)
   }

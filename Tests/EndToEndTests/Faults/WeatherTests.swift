@@ -24,7 +24,7 @@ import Testing
     let gone = try await vault.run(words: words + ["/nonexistent/file"])
     #expect(gone.end == .exit(66) && gone.errors.contains("no file /nonexistent/file"), "\(gone.end) \(gone.errors)")
     let empty = try await vault.run(words: words + [""])
-    #expect(empty.end == .exit(64) && empty.errors.contains("a file's name is empty"), "\(empty.end) \(empty.errors)")
+    #expect(empty.end == .exit(64) && empty.errors.contains("empty file name"), "\(empty.end) \(empty.errors)")
   }
 
   @Test("a malformed config is told by file and line, and what the vault knew stays")

@@ -80,7 +80,7 @@ import Testing
         .replacing("\n'", with: "\\n'"), to: "trail.json.gz")
     let result = try await run(vault, "audit", "reconcile", path)
     #expect(
-      result.succeeded && result.errors.contains("110000 events: 0 calls are in both, 110000 are others'"),
+      result.succeeded && result.errors.contains("110000 events: 0 calls match, 110000 belong to others"),
       "\(result.end) \(result.errors)")
   }
 }

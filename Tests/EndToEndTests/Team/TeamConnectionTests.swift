@@ -121,7 +121,7 @@ import Testing
     #expect(try await vault.run("audit", "ship", "--to", server.address(ofLaptop: 1)).end == .exit(66))
     #expect(try await server.verify().end == .exit(66))
     let empty = try await vault.run("audit", "--from", server.address)
-    #expect(empty.succeeded && empty.errors.contains("no such row"), "\(empty.errors)")
+    #expect(empty.succeeded && empty.errors.contains("no matching rows"), "\(empty.errors)")
     #expect(try await vault.run("audit", "--follow", "--from", server.address).end == .exit(64))
     #expect(try await vault.run("audit", "ship").end == .exit(64))
   }

@@ -13,20 +13,20 @@ enum AgentCommands {
       var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
       var environment = AgentEnvironment.cleaned(sys_environment()).entries
       execve(program, &words, &environment)
-      throw Failure("cannot run \(program) (errno \(errno))", hint: "is vault installed whole?", exitStatus: .software)
+      throw Failure("cannot run \(program) (errno \(errno))", hint: "is the installation complete?", exitStatus: .software)
     },
     Command("agent start", "", "start the agent in the background") { arguments, paths in
       try arguments.none()
       // Only an agent that answers counts. The socket of a killed agent accepts connections for a moment longer.
       let client = AgentClient(paths: paths)
-      if (try? client.askRunning(.status)) != nil { return Diagnostics.notice("the agent runs already") }
+      if (try? client.askRunning(.status)) != nil { return Diagnostics.notice("the agent is already running") }
       _ = try client.ask(.status)
-      Diagnostics.notice("the agent runs")
+      Diagnostics.notice("the agent is running")
     },
     Command("agent stop", "", "stop the agent after finishing current requests") { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
-      guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent runs") }
+      guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent is running") }
       try waitForEnd(of: agent, paths)
       Diagnostics.notice("the agent has stopped")
     },
@@ -50,7 +50,7 @@ enum AgentCommands {
       usleep(50_000)
     }
     throw Failure(
-      "the agent has not ended after 10 s", hint: "it may still wait for AWS; see `vault agent log`", exitStatus: .temporary)
+      "the agent has not stopped after 10 s", hint: "it may still wait for AWS; see `vault agent log`", exitStatus: .temporary)
   }
 
   private static func status(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -87,7 +87,7 @@ enum AgentCommands {
         if let value { output.line("\(name): \(safeText(value))") }
       }
     } else {
-      output.line("no agent runs; the next command that needs one starts it")
+      output.line("no agent is running; the next command that needs one starts it")
     }
     output.flush()
   }

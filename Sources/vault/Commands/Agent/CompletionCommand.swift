@@ -11,7 +11,7 @@ enum CompletionCommand {
     case "bash": output.write(bash())
     case "zsh": output.write(zsh())
     case "fish": output.write(fish())
-    default: throw Failure("no completion for \"\(shell)\"", hint: "bash, zsh or fish", exitStatus: .usage)
+    default: throw Failure("unsupported shell: \"\(shell)\"", hint: "use bash, zsh or fish", exitStatus: .usage)
     }
     output.flush()
   }

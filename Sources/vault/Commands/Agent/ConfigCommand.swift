@@ -16,20 +16,22 @@ enum ConfigCommand {
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let words = arguments.positional
     guard words.count <= 2, !arguments.has("unset") || words.count == 1, !arguments.has("add") || words.count == 2 else {
-      throw Failure("a setting and a value", hint: "vault config KEY VALUE", exitStatus: .usage)
+      throw Failure("expected one setting and at most one value", hint: "vault config KEY VALUE", exitStatus: .usage)
     }
     guard let name = words.first else { return try show(OwnSetting.all, paths) }
     guard let setting = OwnSetting.all.first(where: { $0.name == name }) else {
       throw Failure(
-        "no setting \"\(name)\"", hint: OwnSetting.all.map { "\($0.name): \($0.help)" }.joined(separator: "; "),
+        "unknown setting: \"\(name)\"", hint: OwnSetting.all.map { "\($0.name): \($0.help)" }.joined(separator: "; "),
         exitStatus: .usage)
     }
     guard words.count == 2 || arguments.has("unset") else { return try show([setting], paths) }
-    if words.count == 2, !setting.isValid(words[1]) { throw Failure("\(name) is \(setting.values)", exitStatus: .usage) }
+    if words.count == 2, !setting.isValid(words[1]) {
+      throw Failure("invalid value for \(name): use \(setting.values)", exitStatus: .usage)
+    }
     if arguments.has("add") {
       guard OwnSetting.lists.contains(name) else {
         throw Failure(
-          "\(name) is no list", hint: "lists: " + OwnSetting.lists.sorted().joined(separator: ", "), exitStatus: .usage)
+          "\(name) is not a list", hint: "lists: " + OwnSetting.lists.sorted().joined(separator: ", "), exitStatus: .usage)
       }
       try add(setting, words[1], paths)
     } else {
@@ -38,7 +40,7 @@ enum ConfigCommand {
     // A running agent logs the change and applies it; otherwise the next agent does so when it starts.
     let isTold = try AgentClient(paths: paths).askRunning(.settings) != nil
     if !setting.isLive, isTold {
-      Diagnostics.notice("the agent reads it when it starts: `vault agent stop` ends the one that runs")
+      Diagnostics.notice("takes effect when the agent starts: stop the running one with `vault agent stop`")
     }
   }
 
@@ -51,7 +53,7 @@ enum ConfigCommand {
   }
 
   private static func write(_ name: String, _ value: String?, _ paths: VaultPaths) throws {
-    guard let file = paths.settingsFiles.last else { throw Failure("there is no place for settings", exitStatus: .software) }
+    guard let file = paths.settingsFiles.last else { throw Failure("no settings file: HOME is not set", exitStatus: .software) }
     makeFolder(of: file)
     try EditedFile(path: file).edit { before in put(name, value, into: before) }
   }

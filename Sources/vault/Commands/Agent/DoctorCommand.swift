@@ -62,10 +62,10 @@ enum DoctorCommand {
 
   private static func folders(_ paths: VaultPaths) -> [Finding] {
     Set([paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory]).sorted().map { folder in
-      guard access(folder, F_OK) == 0 else { return .note("\(folder) is not there yet; the first command makes it") }
+      guard access(folder, F_OK) == 0 else { return .note("\(folder) does not exist yet; the first command creates it") }
       do {
         try PrivateDirectory.ensure(folder)
-        return .good("\(folder) is yours alone")
+        return .good("\(folder) is accessible only to you")
       } catch {
         return bad(error)
       }
@@ -79,11 +79,11 @@ enum DoctorCommand {
     if asks, let status = try? AgentClient(paths: paths).askRunning(.status) {
       return status.memoryFault == nil
         ? .good("secrets are kept out of the swap file")
-        : .bad("the agent's memory is \(status.memory), so that secrets could be swapped out", remedy: remedy)
+        : .bad("the agent's memory is \(status.memory): secrets could be swapped out", remedy: remedy)
     }
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0 else {
-      return .note("the memory limit cannot be asked")
+      return .note("the memory limit cannot be read")
     }
     return limit.rlim_cur >= 1 << 20
       ? .good("secrets can be kept out of the swap file")
@@ -96,17 +96,18 @@ enum DoctorCommand {
     if !hides.isEmpty, variable("VAULT_PROFILE") == nil {
       findings.append(
         .note(
-          "\(hides.joined(separator: ", ")) in your environment counts for what runs without vault; `vault exec` takes it out"))
+          "\(hides.joined(separator: ", ")) in your environment applies to programs that run without vault; `vault exec` removes it"
+        ))
     }
     return findings
   }
 
   private static func contents(_ reader: VaultReader) throws -> [Finding] {
-    guard try reader.vaultId() != nil else { return [.note("there is no vault yet; `vault import` makes one")] }
-    var findings: [Finding] = [.good("the database opens")]
+    guard try reader.vaultId() != nil else { return [.note("there is no vault yet; `vault import` creates one")] }
+    var findings: [Finding] = [.good("the database can be opened")]
     let key = try reader.keyRecords().first { $0.state == .active }
     findings.append(
-      key.map { .good("the master key \($0.id) is kept in \($0.store)") } ?? .note("there is no master key yet"))
+      key.map { .good("the master key \($0.id) is stored in \($0.store)") } ?? .note("no master key yet"))
     var count = 0
     try reader.forEachProfile { profile in
       count += 1
@@ -118,10 +119,10 @@ enum DoctorCommand {
     }
     findings.append(.good("\(count) profile\(count == 1 ? "" : "s")"))
     for section in try reader.shadowedSections() {
-      findings.append(.note(ListReport.hidden(section) + "; vault remove \(section.profile) lets it in"))
+      findings.append(.note(ListReport.hidden(section) + "; `vault remove \(section.profile)` removes that"))
     }
     for file in try reader.watchedFiles() where access(file.path, R_OK) != 0 && file.stamp.size > 0 {
-      findings.append(.bad("\(file.path) is followed and cannot be read", remedy: "vault import FILE, or put it back"))
+      findings.append(.bad("the watched file \(file.path) cannot be read", remedy: "vault import FILE, or restore the file"))
     }
     return findings
   }
@@ -139,7 +140,7 @@ enum DoctorCommand {
       if let fault = try AgentClient(paths: paths).ask(.auditCheckpoint(refresh: false)).fault {
         return .bad("the audit log: \(fault)", remedy: "vault audit verify")
       }
-      return .good("the agent answers, the vault is open, and the key store knows the log's head")
+      return .good("the agent responds, the vault is unlocked, and the key store has the log's checkpoint")
     } catch {
       return bad(error)
     }

@@ -35,10 +35,10 @@ enum StatusCommand {
       if let profile { output.line(safeText(profile) + (isServed ? "" : " " + left(end, now))) }
     default:
       guard let profile else {
-        Diagnostics.notice("no profile is in this environment; `vault exec PROFILE` starts a shell with one")
+        Diagnostics.notice("no vault credentials in this environment; `vault exec PROFILE` starts a shell with some")
         break
       }
-      output.line(safeText(profile) + (isServed ? ", served: always fresh" : ", " + left(end, now)))
+      output.line(safeText(profile) + (isServed ? ", served: renewed automatically" : ", " + left(end, now)))
     }
     // A prompt or a program does not ask the agent; a user may want to know this too.
     if format == "table", let next = try? AgentClient(paths: paths).askRunning(.status)?.locks {
@@ -48,7 +48,7 @@ enum StatusCommand {
   }
 
   private static func left(_ end: Timestamp?, _ now: Timestamp) -> String {
-    guard let end else { return "without an end" }
+    guard let end else { return "no expiration" }
     return end > now ? TimeText.length(seconds: end.since(now) / 1_000) : "over"
   }
 }

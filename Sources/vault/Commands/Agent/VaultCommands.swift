@@ -22,7 +22,7 @@ enum VaultCommands {
     Command("master-key rotate", "", "create a new key and encrypt everything with it") { arguments, paths in
       try arguments.none()
       let reply = try AgentClient(paths: paths).ask(.keyRotate)
-      Diagnostics.notice("the master key is now \(reply.keyId); \(reply.count) secrets were sealed anew")
+      Diagnostics.notice("the master key is now \(reply.keyId); \(reply.count) secrets were re-encrypted")
     },
     Command(
       "master-key backup", "FILE", "write a copy of the key to a new file, encrypted with a passphrase",
@@ -30,13 +30,13 @@ enum VaultCommands {
       run: { arguments, paths in
         let (reply, file) = try copyKey(arguments, paths, restore: false)
         Diagnostics.notice(
-          "key \(reply.keyId) is in \(file); keep it apart from this machine, and the passphrase apart from it")
+          "key \(reply.keyId) was backed up to \(file); keep it off this machine, and keep the passphrase separate")
       }),
     Command(
       "master-key restore", "FILE", "restore the key from a backup into a key store that has lost it", options: [passphraseFile],
       run: { arguments, paths in
         let (reply, _) = try copyKey(arguments, paths, restore: true)
-        Diagnostics.notice("key \(reply.keyId) is in the key store again")
+        Diagnostics.notice("key \(reply.keyId) is restored to the key store")
         if let notice = reply.notice { Diagnostics.notice(notice) }
       }),
   ]
@@ -85,7 +85,7 @@ enum VaultCommands {
       output.line("keyId,state,keyStore,createdAt")
       for row in rows { output.line(csvRow([row.id.description, row.state.rawValue, row.store, row.createdAt.iso8601])) }
     case .table:
-      var table = Table(["KEY", "STATE", "KEPT IN", "MADE"])
+      var table = Table(["KEY", "STATE", "KEY STORE", "CREATED"])
       for row in rows {
         table.add([
           row.id.description, row.state.rawValue, row.store,
@@ -93,7 +93,7 @@ enum VaultCommands {
         ])
       }
       table.write(to: &output)
-      if rows.isEmpty { Diagnostics.notice("there is no key yet; `vault import` makes the vault") }
+      if rows.isEmpty { Diagnostics.notice("no key yet; `vault import` creates the vault") }
     }
     output.flush()
   }
@@ -102,6 +102,6 @@ enum VaultCommands {
 extension Arguments {
   /// - Throws: usage, if there are words that the command does not accept.
   func none() throws(Failure) {
-    if let word = positional.first { throw Failure("too many words: \"\(word)\"", exitStatus: .usage) }
+    if let word = positional.first { throw Failure("unexpected argument: \"\(word)\"", exitStatus: .usage) }
   }
 }

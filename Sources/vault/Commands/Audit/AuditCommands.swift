@@ -36,7 +36,7 @@ enum AuditCommands {
     Command("audit accept", "", "accept an audit log restored from a backup (recorded in the log)") { arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.auditAccept)
-      Diagnostics.notice("the log goes on from here, and says so")
+      Diagnostics.notice("the log continues from here; this is recorded")
     },
     Command(
       "audit archive", "", "move old rows to a signed file",
@@ -61,7 +61,7 @@ enum AuditCommands {
     var verification = VerificationInput()
     if let text = arguments["public-key"] {
       guard let key = unhex(text, count: 32) else {
-        throw Failure("--public-key: not 64 hexadecimal digits", exitStatus: .usage)
+        throw Failure("--public-key: expected 64 hexadecimal digits", exitStatus: .usage)
       }
       verification.publicKey = key
     }
@@ -85,9 +85,9 @@ enum AuditCommands {
           throw AuditArchive.Damage(path: file)
         }
         if verification.publicKey == nil, let signer = try archive.auditSigner() {
-          Diagnostics.notice("who signed is what the file says; compare it with `vault audit key`: \(hex(signer))")
+          Diagnostics.notice("the file itself names the signer; compare it with `vault audit key`: \(hex(signer))")
         }
-        try say("\(file): rows \(archive.firstSequence()) to \(rows.count) are whole, up to a signed head")
+        try say("\(file): verified: rows \(archive.firstSequence()) to \(rows.count), up to a signed checkpoint")
       }
     }
   }
@@ -112,7 +112,7 @@ enum AuditCommands {
     let archived = try reader.auditSegments().last?.last ?? 0
     try say("verified: \(rows.text), chain intact" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
     if !verification.isThorough, rows.count - archived > VerificationInput.maxIndexed {
-      Diagnostics.notice("the indexes by which reports find rows were not looked at: --thorough does, in some seconds")
+      Diagnostics.notice("the indexes that reports use were not checked: --thorough checks them, in a few seconds")
     }
     if let notCompared { Diagnostics.notice("not compared with the checkpoint in the key store: \(notCompared)") }
   }
@@ -121,7 +121,7 @@ enum AuditCommands {
   private static func verifyArchives(_ reader: VaultReader, _ verification: VerificationInput) throws {
     for segment in try reader.auditSegments() {
       guard access(segment.file, F_OK) == 0 else {
-        Diagnostics.notice("rows \(segment.first) to \(segment.last) are in \(segment.file), which is not there")
+        Diagnostics.notice("rows \(segment.first) to \(segment.last) are in \(segment.file), which is missing")
         continue
       }
       var own = VerificationInput(publicKey: verification.publicKey ?? verification.anchoredCheckpoint?.publicKey)
@@ -140,12 +140,13 @@ enum AuditCommands {
   }
 
   private static func broken(_ what: String, _ fault: String) -> Failure {
-    Failure("\(what) is not whole: \(fault)", hint: "keep the file as it is, and compare it with a copy", exitStatus: .badData)
+    Failure("\(what) is not intact: \(fault)", hint: "leave the file unchanged, and compare it with a copy", exitStatus: .badData)
   }
 
   private static func verificationKey(_ path: String) throws -> AuditVerificationKey {
     guard let key = AuditVerificationKey(text: try smallText(path)) else {
-      throw Failure("\(path) holds no verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData)
+      throw Failure(
+        "\(path) does not contain a verification key", hint: "`vault audit key --new` prints one", exitStatus: .badData)
     }
     return key
   }
@@ -155,7 +156,7 @@ enum AuditCommands {
     let file = path == "-" ? 0 : sys_open(path, O_RDONLY | O_NONBLOCK, 0)
     guard file >= 0 else {
       throw Failure(
-        "cannot read \(path) (errno \(errno))", hint: "look at its name, its owner and its mode", exitStatus: .noInput)
+        "cannot read \(path) (errno \(errno))", hint: "check its name, owner and permissions", exitStatus: .noInput)
     }
     defer { if file > 0 { close(file) } }
     var bytes: [UInt8] = []
@@ -181,7 +182,7 @@ enum AuditCommands {
     let reply = try AgentClient(paths: paths).ask(.auditKey)
     try say("vault-audit-key-1 \(reply.sequence) \(reply.key.withBytes { hex(Array($0)) })")
     Diagnostics.notice(
-      "keep this away from this machine: it proves rows from \(reply.sequence) on, and the vault does not keep it")
+      "store this key off this machine: it verifies rows from \(reply.sequence) on, and the vault does not keep it")
   }
 
   private static func archive(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -203,7 +204,7 @@ enum AuditCommands {
       try say("rows \(reply.first) to \(reply.last) are in \(file)")
       guard reply.left != 0 else { return }
       guard arguments["to"] == nil else {
-        return Diagnostics.notice("the file is as large as one may be: \(reply.left) more rows are for another")
+        return Diagnostics.notice("the file has reached its size limit: \(reply.left) more rows need another file")
       }
     }
   }

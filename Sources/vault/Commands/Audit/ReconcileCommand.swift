@@ -26,7 +26,7 @@ enum ReconcileCommand {
     }
     for file in result.absent {
       Diagnostics.notice(
-        "archived rows are in \(file), which is not there: calls of their time look as if made outside the vault")
+        "archived rows are in \(file), which is missing: calls from that time look as if made outside the vault")
     }
     var output = Output()
     switch format {
@@ -39,10 +39,11 @@ enum ReconcileCommand {
       throw Failure(
         "\(result.outside.count) calls outside the vault, \(result.unseen.count) that AWS did not see, "
           + "\(result.elsewhere.count) uses from elsewhere",
-        hint: "an address that is yours: --address; a key that is used elsewhere: `vault access-key rotate`", exitStatus: .badData
+        hint: "for an address of yours, use --address; for a key that is used elsewhere, `vault access-key rotate`",
+        exitStatus: .badData
       )
     }
-    Diagnostics.notice("\(result.count) events: \(result.matched) calls are in both, \(result.others) are others'")
+    Diagnostics.notice("\(result.count) events: \(result.matched) calls match, \(result.others) belong to others")
   }
 
   private static func show(_ result: Reconciliation, _ output: inout Output) {

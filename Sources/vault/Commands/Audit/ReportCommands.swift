@@ -32,7 +32,7 @@ enum ReportCommands {
       _ = try AgentClient(paths: paths).ask(.refresh)
     } catch {
       // The report still shows the vault's previous state.
-      Diagnostics.notice("a followed file has changed and cannot be taken in: \(Failure(error).message)")
+      Diagnostics.notice("a watched file has changed and cannot be imported: \(Failure(error).message)")
       return reader
     }
     return try VaultReader(path: paths.database)

@@ -59,7 +59,7 @@ enum ShipCommand {
     guard let wish = variable(source), !wish.isEmpty, wish != set else { return set }
     guard TeamAddress.isTrusted(wish, by: settings["trusted_endpoints"]?.text ?? "") else {
       throw Failure(
-        "\(source) names a server that the vault's settings do not: the log is not sent there",
+        "\(source) names a server that differs from the vault's settings: nothing was sent",
         hint: "`vault config \(name) postgresql://…` sets the server; or unset \(source)", exitStatus: .refused)
     }
     return wish
@@ -75,10 +75,10 @@ enum ShipCommand {
         let reply = try isatty(2) == 1
           ? client.ask(.auditCheckpoint(refresh: true)) : client.askRunning(.auditCheckpoint(refresh: true))
       else { return nil }
-      if let fault = reply.fault { Diagnostics.notice("the agent finds the log wrong: \(fault)") }
+      if let fault = reply.fault { Diagnostics.notice("the agent reports a fault in the log: \(fault)") }
       return reply.line.flatMap { AuditCheckpoint(line: $0) }
     } catch {
-      Diagnostics.notice("the newest head is not signed: \(Failure(error).message)")
+      Diagnostics.notice("no checkpoint was signed for the newest row: \(Failure(error).message)")
       return nil
     }
   }

@@ -33,18 +33,20 @@ enum AccessKeyCommands {
     let id = try arguments["access-key-id"].map { WireBytes($0) } ?? WireBytes(ask("Access key id:", echo: true))
     guard id.withBytes({ AccessKeyForm.isId($0) }) else {
       throw Failure(
-        "that is no access key id", hint: "it has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE",
+        "invalid access key id", hint: "expected 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE",
         exitStatus: .badData)
     }
     let secret = try ask("Secret access key:", echo: false)
     guard secret.withBytes({ AccessKeyForm.isSecret($0) }) else {
       throw Failure(
-        "that is no secret access key", hint: "it has 40 characters without blanks and quotes", exitStatus: .badData)
+        "invalid secret access key", hint: "expected 40 characters without spaces or quotes", exitStatus: .badData)
     }
     var device: WireBuffer?
     if arguments.has("totp") {
       guard arguments["mfa-serial"] != nil else {
-        throw Failure("--totp needs --mfa-serial", hint: "--mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME", exitStatus: .usage)
+        throw Failure(
+          "missing option: --mfa-serial (required by --totp)", hint: "--mfa-serial arn:aws:iam::ACCOUNT:mfa/NAME",
+          exitStatus: .usage)
       }
       device = try ask("Secret key of the MFA device:", echo: false)
     }
@@ -55,7 +57,7 @@ enum AccessKeyCommands {
         ($0.secretAccessKey, $0.mfaSecret) = (WireBytes(secret), device.map { WireBytes($0) })
         ($0.mfaSerial, $0.replace) = (arguments["mfa-serial"], arguments.has("replace"))
       })
-    Diagnostics.notice("the access key \(name) is sealed in the vault")
+    Diagnostics.notice("the access key \(name) is stored, encrypted")
   }
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -73,7 +75,7 @@ enum AccessKeyCommands {
     if isatty(0) == 1 {
       guard let typed = Terminal.ask(question, echo: echo) else {
         throw Failure(
-          "nothing was typed", hint: "the id and the secret may also come as two lines on standard input", exitStatus: .badData)
+          "nothing was entered", hint: "or give the id and the secret as two lines on standard input", exitStatus: .badData)
       }
       return typed
     }
@@ -116,7 +118,7 @@ enum AccessKeyCommands {
       }
       table.write(to: &output)
       if keys.isEmpty {
-        Diagnostics.notice("the vault holds no access key; `vault access-key add NAME` or `vault import` adds one")
+        Diagnostics.notice("no access keys in the vault; add one with `vault access-key add NAME` or `vault import`")
       }
     }
     output.flush()

@@ -91,10 +91,11 @@ enum DiscoverCommand {
     if arguments.has("all") || choices.isEmpty { return choices }
     guard isatty(0) == 1, isatty(2) == 1 else {
       throw Failure(
-        "nobody is there to choose", hint: "--all makes profiles of all of them, --format table lists them", exitStatus: .usage)
+        "cannot ask which profiles to create without a terminal", hint: "--all creates all of them, --format table lists them",
+        exitStatus: .usage)
     }
     let lines = choices.map { "\($0.profile)  \($0.account)  \($0.accountName)  \($0.role)" }
-    guard let indices = MultiSelect(lines: lines, question: "profiles to make").run() else {
+    guard let indices = MultiSelect(lines: lines, question: "profiles to create").run() else {
       throw Failure("nothing was chosen", exitStatus: .refused)
     }
     return indices.map { choices[$0] }
@@ -129,6 +130,6 @@ enum DiscoverCommand {
     }
     let made = new.count
     let left = choices.count - made
-    Diagnostics.notice("\(made) \(made == 1 ? "profile" : "profiles") made" + (left > 0 ? ", \(left) were there already" : ""))
+    Diagnostics.notice("\(made) \(made == 1 ? "profile" : "profiles") created" + (left > 0 ? ", \(left) already existed" : ""))
   }
 }

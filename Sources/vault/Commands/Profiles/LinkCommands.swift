@@ -39,7 +39,7 @@ enum LinkCommands {
     let names = try reader.profileNames()
     let prefix = arguments["prefix"] ?? "vault-"
     guard !prefix.isEmpty, isName(prefix + "x") else {
-      throw Failure("--prefix: \"\(prefix)\" cannot begin a profile's name", exitStatus: .usage)
+      throw Failure("--prefix: a profile name cannot begin with \"\(prefix)\"", exitStatus: .usage)
     }
     for profile in arguments.positional where !names.contains(profile) {
       throw Failure(
@@ -55,7 +55,7 @@ enum LinkCommands {
       return
     }
     guard let program = realpath("/proc/self/exe", nil).map({ String(cString: $0) }) else {
-      throw Failure("cannot find my own program file", exitStatus: .software)
+      throw Failure("cannot find vault's own program file", exitStatus: .software)
     }
     let file = try file(arguments)
     let regions = try log(arguments.positional, in: file, isLinked: true, paths)
@@ -72,8 +72,8 @@ enum LinkCommands {
         let name = isOwn ? profile : prefix + profile
         guard isName(name) else {
           throw Failure(
-            "\"\(name)\" cannot be a profile's name in \(file.path)",
-            hint: "letters, digits and _./%@:+- may stand in the name of a link", exitStatus: .badData)
+            "\"\(name)\" is not a valid profile name in \(file.path)",
+            hint: "use letters, digits and _./%@:+- for the name of a link", exitStatus: .badData)
         }
         var text = name == "default" ? "[default]\n" : "[profile \(name)]\n"
         text += "credential_process = \"\(program)\" credentials \(profile)\n"
@@ -107,10 +107,10 @@ enum LinkCommands {
     }
     if let name = missing.first {
       throw Failure(
-        "\(file.path) has no link \"\(name)\", or its marks were changed", hint: "the lines can be removed by hand",
+        "\(file.path) has no link \"\(name)\", or its markers were changed", hint: "you can remove the lines by hand",
         exitStatus: .noInput)
     }
-    Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
+    Diagnostics.notice(removed.isEmpty ? "no links to remove" : "unlinked: \(removed.joined(separator: ", "))")
   }
 
   /// Writes the audit row before the file is changed.
@@ -135,13 +135,13 @@ enum LinkCommands {
   private static func linkFile(_ profile: String, as section: String, _ paths: VaultPaths) throws {
     guard isName(section) else {
       throw Failure(
-        "\"\(section)\" cannot be a profile's name", hint: "letters, digits and _./%@:+- may stand in the name of a link",
+        "\"\(section)\" is not a valid profile name", hint: "use letters, digits and _./%@:+- for the name of a link",
         exitStatus: .badData)
     }
     let file = try credentialsFile()
     _ = try AgentClient(paths: paths).ask(
       LinkFileRequest { ($0.profile, $0.section, $0.file) = (profile, section, file) })
-    Diagnostics.notice("\(profile): [\(section)] in \(file), as long as the agent runs and the vault is unlocked")
+    Diagnostics.notice("\(profile): [\(section)] in \(file), while the agent runs and the vault is unlocked")
   }
 
   private static func unlinkFiles(_ names: [String], _ paths: VaultPaths) throws {
@@ -151,12 +151,12 @@ enum LinkCommands {
       let sections = try AgentClient(paths: paths).ask(UnlinkFileRequest { ($0.file, $0.name) = (file, name) })
       if sections.isEmpty, let name {
         throw Failure(
-          "\(file) has no link \"\(name)\"", hint: "`vault unlink --credentials-file` takes out all of them", exitStatus: .noInput
+          "\(file) has no link \"\(name)\"", hint: "`vault unlink --credentials-file` removes all of them", exitStatus: .noInput
         )
       }
       removed += sections
     }
-    Diagnostics.notice(removed.isEmpty ? "nothing was linked" : "unlinked: \(removed.joined(separator: ", "))")
+    Diagnostics.notice(removed.isEmpty ? "no links to remove" : "unlinked: \(removed.joined(separator: ", "))")
   }
 
   /// Keeps a copy of the file as it was before the first link, beside it.

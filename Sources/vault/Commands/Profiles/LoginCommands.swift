@@ -30,7 +30,7 @@ enum LoginCommands {
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {
     if arguments.has("discover") { return try DiscoverCommand.run(arguments, paths) }
     for name in ["all", "template", "region", "format", "saml", "saml-process"] where arguments.has(name) {
-      throw Failure("--\(name) goes with --discover", exitStatus: .usage)
+      throw Failure("--\(name) requires --discover", exitStatus: .usage)
     }
     let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(
       try LoginRequest {
@@ -56,11 +56,11 @@ enum LoginCommands {
 
   private static func logout(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let name = try arguments.single("SSO-SESSION", required: false)
-    guard name == nil || !arguments.has("all") else { throw Failure("either a name or --all", exitStatus: .usage) }
+    guard name == nil || !arguments.has("all") else { throw Failure("a name and --all cannot be combined", exitStatus: .usage) }
     switch try AgentClient(paths: paths).ask(LogoutRequest { ($0.name, $0.all) = (name, arguments.has("all")) }) {
-    case 0: Diagnostics.notice("you were not signed in")
-    case 1: Diagnostics.notice("you are signed out")
-    case let count: Diagnostics.notice("you are signed out of \(count) places")
+    case 0: Diagnostics.notice("not signed in")
+    case 1: Diagnostics.notice("signed out")
+    case let count: Diagnostics.notice("signed out of \(count) sso-sessions")
     }
   }
 }

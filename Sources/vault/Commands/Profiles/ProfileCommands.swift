@@ -79,7 +79,7 @@ enum ProfileCommands {
       let name = text[..<equals].lowercased()
       guard name != "aws_secret_access_key", name != "aws_session_token" else {
         throw Failure(
-          "--set: a secret does not belong on a command line", hint: "`vault access-key add NAME` asks for it", exitStatus: .usage
+          "--set: secrets do not belong on the command line", hint: "`vault access-key add NAME` asks for it", exitStatus: .usage
         )
       }
       settings.append(text)
@@ -99,7 +99,7 @@ enum ProfileCommands {
     let profile = try arguments.required("PROFILE")
     let settings = try settings(arguments)
     guard !settings.isEmpty || !arguments.all("unset").isEmpty else {
-      throw Failure("nothing to set", hint: "for example --role-arn ARN --source PROFILE", exitStatus: .usage)
+      throw Failure("missing setting", hint: "for example --role-arn ARN --source PROFILE", exitStatus: .usage)
     }
     let change = ProfileChange {
       ($0.name, $0.set, $0.unset, $0.mustExist) = (profile, settings, arguments.all("unset"), mustExist)
@@ -116,7 +116,7 @@ extension ImportRequest {
     once = arguments.has("once")
     let named = try arguments.single("FILE", required: false)
     guard named == nil || arguments["config"] == nil else {
-      throw Failure("FILE and --config name the same thing", exitStatus: .usage)
+      throw Failure("FILE and --config cannot be combined", exitStatus: .usage)
     }
     home = variable("HOME")
     let explicit = named ?? arguments["config"]
@@ -132,13 +132,13 @@ extension ImportRequest {
     for path in [explicit, arguments["credentials"]].compactMap({ $0 }) { try existingPath(path) }
     if present.isEmpty {
       throw Failure(
-        "neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") is there",
+        "neither \(config ?? "a config file") nor \(credentials ?? "a credentials file") exists",
         hint: "name the file: vault import FILE", exitStatus: .noInput)
     }
     guard !isNamed else { return }
     for (name, path) in [("AWS_CONFIG_FILE", config), ("AWS_SHARED_CREDENTIALS_FILE", credentials)] {
       guard variable(name)?.isEmpty == false, let path, access(path, F_OK) != 0 else { continue }
-      Diagnostics.notice("\(name) names \(path), which is not there")
+      Diagnostics.notice("\(name) names \(path), which does not exist")
     }
   }
 

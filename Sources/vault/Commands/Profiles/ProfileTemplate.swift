@@ -15,7 +15,7 @@ struct ProfileTemplate {
     while let open = rest.firstIndex(of: "{") {
       if open > rest.startIndex { pieces.append(.text(String(rest[..<open]))) }
       guard let close = rest[open...].firstIndex(of: "}") else {
-        throw Failure("--template: a { without its }", exitStatus: .usage)
+        throw Failure("--template: missing } after {", exitStatus: .usage)
       }
       let name = rest[rest.index(after: open)..<close]
       switch name {
@@ -25,14 +25,14 @@ struct ProfileTemplate {
       case "role": pieces.append(.role)
       default:
         throw Failure(
-          "--template: there is no {\(name)}", hint: "{account}, {account-id}, {email} and {role} stand for what they say",
+          "--template: unknown placeholder {\(name)}", hint: "use {account}, {account-id}, {email} and {role}",
           exitStatus: .usage)
       }
       rest = rest[rest.index(after: close)...]
     }
     if !rest.isEmpty { pieces.append(.text(String(rest))) }
     guard pieces.contains(where: { if case .text = $0 { false } else { true } }) else {
-      throw Failure("--template: all profiles would have one name", hint: "for example {account}-{role}", exitStatus: .usage)
+      throw Failure("--template: all profiles would get the same name", hint: "for example {account}-{role}", exitStatus: .usage)
     }
     self.pieces = pieces
   }
