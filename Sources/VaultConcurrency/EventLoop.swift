@@ -24,7 +24,7 @@ package final class EventLoop: Sendable {
   private let state = Mutex(State())
 
   package init() {
-    precondition(poller >= 0 && wakeUp >= 0, "cannot make an epoll descriptor (errno \(sys_errno()))")
+    precondition(poller >= 0 && wakeUp >= 0, "cannot create an epoll descriptor (errno \(sys_errno()))")
     watch(wakeUp) { [wakeUp] in
       var count: UInt64 = 0
       _ = read(wakeUp, &count, 8)
@@ -160,7 +160,7 @@ private final class LoopTimers: Sendable {
   init(isWall: Bool) {
     self.isWall = isWall
     descriptor = sys_timer_create(isWall ? 1 : 0)
-    precondition(descriptor >= 0, "cannot make a timer (errno \(sys_errno()))")
+    precondition(descriptor >= 0, "cannot create a timer (errno \(sys_errno()))")
   }
 
   deinit { close(descriptor) }

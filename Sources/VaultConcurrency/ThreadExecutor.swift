@@ -33,7 +33,7 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
   /// Runs the jobs on a thread of the pool until ``end()``.
   package func start() {
     let isBegun = BlockingPool.shared.begin { [self] in run() }
-    precondition(isBegun, "cannot make a thread")
+    precondition(isBegun, "cannot create a thread")
   }
 
   package func enqueue(_ job: consuming ExecutorJob) { add(.ofActor(UnownedJob(job))) }

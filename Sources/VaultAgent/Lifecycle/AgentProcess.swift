@@ -150,7 +150,9 @@ public struct AgentProcess: Sendable {
     var ended = AuditEvent(
       action: .agentStopped, outcome: .success, trigger: .manual, requester: stopper ?? inspector.agent)
     ended.detail = stopper == nil ? "by a signal, or with its last program" : nil
-    do { try await store.end(with: ended) } catch { AgentLog.write("the agent's end could not be logged: \(Failure(error).message)") }
+    do { try await store.end(with: ended) } catch {
+      AgentLog.write("the agent's end could not be logged: \(Failure(error).message)")
+    }
     await masterKeys.anchorCheckpoint(within: 3, clock: clock)
     await exporters.end()
     do { try await store.writeLateRows() } catch {

@@ -20,7 +20,7 @@ public final class LoginManager: Sendable {
   public init(address: String, onEvent: @escaping @Sendable (Event) -> Void) {
     let thread = Listening(address: address, onEvent: onEvent, isOver: { [weak self] in self?.isOver.withLock { $0 } ?? true })
     let isBegun = BlockingPool.shared.begin { thread.run() }
-    precondition(isBegun, "cannot make a thread")
+    precondition(isBegun, "cannot create a thread")
   }
 
   deinit { isOver.withLock { $0 = true } }

@@ -265,7 +265,7 @@ import VaultWire
     let dying = try RunningProgram(try Programs.python, ["-c", script, vault.vaultHome + "/agent.sock"], environment: [:])
     #expect(try await dying.readLine() == "up")
     let started = try await vault.run("agent", "start")
-    #expect(started.succeeded && started.errors == "vault: the agent runs\n", "\(started.errors)")
+    #expect(started.succeeded && started.errors == "vault: the agent is running\n", "\(started.errors)")
     #expect(vault.agentPID != nil)
     #expect(try await vault.run("agent", "start").errors == "vault: the agent is already running\n")
     try await dying.wait(timeout: 10)

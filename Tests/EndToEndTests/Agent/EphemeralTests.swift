@@ -51,7 +51,7 @@ import Testing
     _ = try await usual.run("agent", "stop", environment: homeless)
     let lasting = try await TestVault(simulator)
     let rotated = try await lasting.run("master-key", "rotate", environment: ["VAULT_KEYSTORE": "ephemeral"])
-    #expect(rotated.end == .exit(78) && rotated.errors.contains("lasts"), "\(rotated.errors)")
+    #expect(rotated.end == .exit(78) && rotated.errors.contains("permanent"), "\(rotated.errors)")
     try await lasting.mustRun("exec", "app-dev", "--", "true")
     lasting.killAgent()
     try await lasting.mustRun("exec", "app-dev", "--", "true")

@@ -244,7 +244,7 @@ import VaultModel
     #expect(restored.succeeded, "\(restored.errors)")
     let rows = try await log(vault)
     for (action, detail) in [
-      ("AuditArchived", "rows 1 to "), ("AuditAccepted", "put back to row "), ("KeyRestored", ""), ("SecretKept", "version "),
+      ("AuditArchived", "rows 1 to "), ("AuditAccepted", "restored to row "), ("KeyRestored", ""), ("SecretKept", "version "),
     ] {
       let row = try #require(rows.first { $0["action"] as? String == action }, "\(action)")
       #expect(row["outcome"] as? String == "success" && row["trigger"] as? String == "manual", "\(row)")

@@ -145,7 +145,7 @@ import Testing
     // Rows.
     var changed = lines
     changed.remove(at: 7)
-    try await expect(changed, "row 8 is not in the file", "removed")
+    try await expect(changed, "row 8 is missing", "removed")
     changed = lines
     changed.swapAt(7, 8)
     try await expect(changed, "row 8 was moved to line 9", "swapped")
@@ -153,7 +153,7 @@ import Testing
     changed.insert(lines[3], at: 9)
     try await expect(changed, "line 10 was inserted or moved", "inserted")
     try await expect(lines.reversed(), "line ", "reversed")
-    try await expect(Array(lines.dropFirst()), "row 1 is not in the file", "without its beginning")
+    try await expect(Array(lines.dropFirst()), "row 1 is missing", "without its beginning")
     try await expect(Array(lines.dropLast()), "after the last checkpoint", "cut off")
     try await expect(Array(lines.prefix(100)), "the file has no checkpoint", "cut off before a head")
     try await expect([], "is not an archive", "empty")

@@ -67,7 +67,7 @@ import VaultModel
     #expect(calls[1].parameters["DurationSeconds"] == "3600")
     #expect(calls[1].accessKeyId == calls[0].issuedAccessKeyId)
     let shown = try await vault.mustRun("show", "app-chained")
-    #expect(shown.contains("1h 00m (asked: 2h 00m; a chained role gets no more)"), "\(shown)")
+    #expect(shown.contains("1h 00m (requested: 2h 00m; a chained role gets no more)"), "\(shown)")
     // The link between is a session of its own, which its own profile uses too.
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try await simulator.requests("AssumeRole").count == 2)

@@ -216,7 +216,7 @@ import VaultModel
       ])
     let made = try await vault.run(
       "login", "corp", "--discover", "--all", "--template", "{account-id}.{role}", "--region", "eu-west-1")
-    #expect(made.errors.contains("3 profiles made"), "\(made.errors)")
+    #expect(made.errors.contains("3 profiles created"), "\(made.errors)")
     try await vault.mustRun("exec", "210987654321.ReadOnly", "--", "true")
     let again = try await vault.run("login", "corp", "--discover", "--all", "--template", "{account-id}.{role}")
     #expect(again.errors.contains("0 profiles created, 3 already existed"))
@@ -230,7 +230,7 @@ import VaultModel
     try await simulator.change(IdentityChange(identityCenter: center))
     let vault = try await Self.vault(simulator)
     let made = try await vault.run("login", "corp", "--discover", "--device", "--all")
-    #expect(made.succeeded && made.errors.contains("3 profiles made"), "\(made.errors)")
+    #expect(made.succeeded && made.errors.contains("3 profiles created"), "\(made.errors)")
     #expect(made.errors.contains("3 permission sets in 1 account\n"), "\(made.errors)")
     let again = try await vault.run("login", "corp", "--discover", "--all")
     #expect(again.errors.contains("0 profiles created, 3 already existed"), "\(again.errors)")

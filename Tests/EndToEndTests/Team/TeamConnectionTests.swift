@@ -67,7 +67,7 @@ import Testing
     let good = try await ship(address("db.example.test", root))
     #expect(good.succeeded && good.output.hasPrefix("300 rows shipped"), "\(good.errors)")
     let weak = try await ship(address("db.example.test", "&sslmode=require"))
-    #expect(weak.succeeded && weak.errors.contains("not checked"), "\(weak.errors)")
+    #expect(weak.succeeded && weak.errors.contains("not verified"), "\(weak.errors)")
     let report = try await log.vault.run(
       words: ["audit", "stats", "--format", "json", "--from", address("db.example.test", root, user: "lead")])
     #expect(report.succeeded, "\(report.errors)")

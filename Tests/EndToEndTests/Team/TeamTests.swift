@@ -165,7 +165,7 @@ import Testing
     #expect(old.end == .exit(65) && old.errors.contains("an old copy, or rows were cut off"), "\(old.errors)")
     let other = try await GeneratedLog(rows: 300, hostile: true, laptop: 1)
     let copy = try await server.ship(other.vault)
-    #expect(copy.end == .exit(65) && copy.errors.contains("row 200 on the server is not the one here"), "\(copy.errors)")
+    #expect(copy.end == .exit(65) && copy.errors.contains("row 200 on the server differs from the one here"), "\(copy.errors)")
     let third = try await GeneratedLog(rows: 260, laptop: 2)
     try await third.change("\(rewrite) UPDATE audit_event SET program = 'sh' WHERE sequence = 130")
     let changed = try await server.ship(third.vault, laptop: 2, "--batch", "50")
@@ -175,7 +175,7 @@ import Testing
       try await server.postgres.sql("SELECT max(sequence) FROM vault_audit.audit_event WHERE vault_id = 'vlt_laptop-2'") == "129")
     // The other laptop's log is whole, and what came of this one has no signed end.
     let verified = try await server.verify()
-    #expect(verified.end == .exit(65) && verified.output.contains("NOT SIGNED: 129 rows"), "\(verified.output)")
+    #expect(verified.end == .exit(65) && verified.output.contains("UNSIGNED: 129 rows"), "\(verified.output)")
     #expect(verified.output.contains("200 rows intact, signed up to row 200\n"), "\(verified.output)")
   }
 
@@ -191,7 +191,7 @@ import Testing
       """)
     let first = try await server.ship(log.vault)
     #expect(
-      first.output.hasPrefix("4096 rows shipped") && first.errors.contains("100 rows wait for their codes")
+      first.output.hasPrefix("4096 rows shipped") && first.errors.contains("100 rows wait for their MACs")
         && first.errors.contains("804 rows wait for a signed checkpoint"), "\(first.output) \(first.errors)")
     #expect(try await server.verify().succeeded)
     try await log.change(

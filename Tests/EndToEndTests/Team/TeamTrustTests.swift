@@ -68,8 +68,9 @@ import Testing
     let found = try await server.verify()
     #expect(found.end == .exit(65), "\(found.end) \(found.errors)")
     #expect(
-      found.output.contains("vlt_laptop-1 ") && found.output.contains("at row 9223372036854775807 is not"), "\(found.output)")
-    #expect(found.output.contains("at row 4611686018427387904 is not"), "\(found.output)")
+      found.output.contains("vlt_laptop-1 ") && found.output.contains("at row 9223372036854775807 does not match"),
+      "\(found.output)")
+    #expect(found.output.contains("at row 4611686018427387904 does not match"), "\(found.output)")
     #expect(found.output.contains("login laptop_3: 60 rows intact"), "\(found.output)")
     try await server.tamper("DELETE FROM vault_audit.audit_checkpoint WHERE sequence > 60")
     let bare = try await server.verify()
@@ -183,7 +184,7 @@ import Testing
         "DELETE FROM vault_audit.audit_checkpoint WHERE sequence > 4096; DELETE FROM \(Self.event) WHERE sequence > 4096",
         "FAIL: row 5000, the last one verified here, is missing"
       ),
-      ("UPDATE \(Self.event) SET hash = sha256('x') WHERE sequence = 5000", "FAIL: row 5000 is not the one"),
+      ("UPDATE \(Self.event) SET hash = sha256('x') WHERE sequence = 5000", "FAIL: row 5000 differs from the one"),
       (
         "DELETE FROM vault_audit.audit_vault WHERE vault_id = 'vlt_laptop-1'",
         "vlt_laptop-1, login laptop_1: MISSING: it was verified here up to row 5000"
