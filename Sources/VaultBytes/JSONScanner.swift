@@ -30,7 +30,7 @@ public struct JSONScanner: ~Escapable {
 
   /// Consumes this byte if it comes next; returns whether it did.
   @inlinable @inline(__always)
-  public mutating func take(_ wanted: Unicode.Scalar) -> Bool {
+  public mutating func consume(_ wanted: Unicode.Scalar) -> Bool {
     skipBlanks()
     guard byte == UInt8(ascii: wanted) else { return false }
     offset += 1
@@ -39,7 +39,7 @@ public struct JSONScanner: ~Escapable {
 
   /// Consumes this word if it comes next; returns whether it did.
   @inlinable
-  public mutating func take(word: StaticString) -> Bool {
+  public mutating func consume(word: StaticString) -> Bool {
     skipBlanks()
     guard isNext(word) else { return false }
     offset += word.utf8CodeUnitCount
@@ -48,14 +48,14 @@ public struct JSONScanner: ~Escapable {
 
   /// Consumes a field's name, written without escapes, and the colon if they come next; otherwise consumes nothing.
   @inlinable
-  public mutating func take(field: StaticString) -> Bool {
+  public mutating func consume(field: StaticString) -> Bool {
     let start = offset
-    if take("\""), isNext(field) {
+    if consume("\""), isNext(field) {
       offset += field.utf8CodeUnitCount
       // Not a prefix of a longer name: the name ends here.
       if byte == UInt8(ascii: "\"") {
         offset += 1
-        if take(":") { return true }
+        if consume(":") { return true }
       }
     }
     offset = start
@@ -92,7 +92,7 @@ public struct JSONScanner: ~Escapable {
 
   /// Reads a string and appends its decoded value to `text`.
   public mutating func string(into text: inout ByteBuffer) -> Bool {
-    guard take("\"") else { return false }
+    guard consume("\"") else { return false }
     while true {
       let from = offset
       skipPlain()

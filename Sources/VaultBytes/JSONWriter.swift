@@ -10,7 +10,7 @@ public struct JSONWriter: ~Copyable {
   public var count: Int { buffer.count }
 
   /// Returns the bytes written so far and clears the buffer.
-  public mutating func take() -> [UInt8] {
+  public mutating func consume() -> [UInt8] {
     defer { buffer.removeAll() }
     return Array(buffer.bytes)
   }

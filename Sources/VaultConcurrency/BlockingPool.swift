@@ -8,11 +8,11 @@ import Glibc
 /// `@unchecked Sendable`: `waiting`, `threads` and `idle` are used only while `mutex` is held; the two pointers never change.
 package final class BlockingPool: @unchecked Sendable {
   /// The process's pool. Programs may wait for one another, each on a thread, so it has room for as many as the agent has clients.
-  package static let shared = BlockingPool(most: 1_024, idleSeconds: 5)
+  package static let shared = BlockingPool(maximum: 1_024, idleSeconds: 5)
   /// As `/proc/PID/task/TID/comm` shows it, also for a thread that a library makes in turn (a resolver's).
   package static let threadName = "blocking"
 
-  private let most: Int
+  private let maximum: Int
   private let idleSeconds: Int
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let arrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -21,10 +21,10 @@ package final class BlockingPool: @unchecked Sendable {
   private var idle = 0
 
   /// - Parameters:
-  ///   - most: the maximum number of threads.
+  ///   - maximum: the maximum number of threads.
   ///   - idleSeconds: how long a thread waits for more work before it ends.
-  package init(most: Int, idleSeconds: Int) {
-    self.most = most
+  package init(maximum: Int, idleSeconds: Int) {
+    self.maximum = maximum
     self.idleSeconds = idleSeconds
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(arrived, nil)
@@ -51,7 +51,7 @@ package final class BlockingPool: @unchecked Sendable {
   package func begin(_ work: @escaping @Sendable () -> Void) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    if idle <= waiting.count, threads < most {
+    if idle <= waiting.count, threads < maximum {
       if start() { threads += 1 } else if threads == 0 { return false }
     }
     waiting.append(work)
@@ -68,26 +68,26 @@ package final class BlockingPool: @unchecked Sendable {
   }
 
   /// Runs `body` for each number below `count` at once, the first on this thread, and waits for all.
-  package func each<Value: Sendable>(_ count: Int, _ body: @Sendable (Int) -> Value) -> [Value] {
-    withoutActuallyEscaping(body) { body in
-      nonisolated(unsafe) let values = UnsafeMutablePointer<Value?>.allocate(capacity: count)
-      nonisolated(unsafe) let done = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-      values.initialize(repeating: nil, count: count)
-      sem_init(done, 0, 0)
-      defer {
-        values.deinitialize(count: count)
-        values.deallocate()
-        sem_destroy(done)
-        done.deallocate()
-      }
-      @Sendable func run(_ number: Int) {
-        values[number] = body(number)
-        sem_post(done)
-      }
-      for number in (0..<count).reversed() where number == 0 || !begin({ run(number) }) { run(number) }
-      for _ in 0..<count { while sem_wait(done) != 0 {} }
-      return (0..<count).compactMap { values[$0] }
+  ///
+  /// - Parameter body: escapes, since a thread may let go of it a moment after its last call has ended.
+  package func each<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) -> Value) -> [Value] {
+    nonisolated(unsafe) let values = UnsafeMutablePointer<Value?>.allocate(capacity: count)
+    nonisolated(unsafe) let done = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+    values.initialize(repeating: nil, count: count)
+    sem_init(done, 0, 0)
+    defer {
+      values.deinitialize(count: count)
+      values.deallocate()
+      sem_destroy(done)
+      done.deallocate()
     }
+    @Sendable func run(_ number: Int) {
+      values[number] = body(number)
+      sem_post(done)
+    }
+    for number in (0..<count).reversed() where number == 0 || !begin({ run(number) }) { run(number) }
+    for _ in 0..<count { while sem_wait(done) != 0 {} }
+    return (0..<count).compactMap { values[$0] }
   }
 
   private func start() -> Bool {

@@ -38,7 +38,7 @@ package struct TokenBucket {
   /// Takes a token for a call.
   ///
   /// - Returns: whether there was one.
-  package mutating func take(at now: Timestamp) -> Bool {
+  package mutating func consume(at now: Timestamp) -> Bool {
     fill(at: now)
     guard tokens >= 1 else { return false }
     tokens -= 1

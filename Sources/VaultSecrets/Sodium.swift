@@ -108,7 +108,7 @@ private struct NonceStock: Sendable {
   private var bytes = [UInt8](repeating: 0, count: length)
   private var next = length
 
-  mutating func take(into nonce: UnsafeMutableRawBufferPointer) {
+  mutating func consume(into nonce: UnsafeMutableRawBufferPointer) {
     if next == Self.length {
       bytes.withUnsafeMutableBytes { fillRandom($0) }
       next = 0
@@ -212,7 +212,7 @@ public enum XChaCha20Poly1305 {
   /// Fills `nonce`, of ``nonceLength`` bytes, with unique random bytes.
   public static func makeNonce(_ nonce: UnsafeMutableRawBufferPointer) {
     precondition(nonce.count == nonceLength)
-    nonceStock.withLock { $0.take(into: nonce) }
+    nonceStock.withLock { $0.consume(into: nonce) }
   }
 
   /// The ciphertext with its tag.

@@ -17,12 +17,12 @@ public enum StoreEvent: Sendable {
 /// The creator of a store holds the agent's lock: SQLite 3.40 cannot be trusted with two writers on one file (security page, 1).
 /// Every change is one transaction with its audit row, and it is committed when the call returns.
 public actor VaultStore {
-  private let executor: ThreadExecutor
+  private let thread: ThreadExecutor
   private let ownsThread: Bool
-  public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
   /// For tasks that mostly use the store.
-  public nonisolated let lane: StoreExecutor
+  public nonisolated let executor: StoreExecutor
 
   /// `vlt_…`
   public nonisolated let vaultId: String
@@ -42,7 +42,7 @@ public actor VaultStore {
   /// The row of the sealed ratchet key.
   var sealedNumber: Int64 = 0
   /// Rows that have no MAC yet and are to get one; nil if all have theirs.
-  var uncoded: UncodedRows?
+  var pendingMACs: PendingMACs?
   var isArchiving = false
   let report: @Sendable (StoreEvent) -> Void
   var deferred = DeferredAuditRows()
@@ -57,8 +57,8 @@ public actor VaultStore {
   /// Intents begun here that have no outcome yet; those of earlier agents were resolved at the start.
   var openIntents: [String: String] = [:]
   /// Those of them whose profile was forgotten since: their results are not stored.
-  var takenIntents: Set<String> = []
-  /// The forgotten sessions, until ``takeForgotten()``.
+  var claimedIntents: Set<String> = []
+  /// The forgotten sessions, until ``consumeForgotten()``.
   var forgotten: Set<ForgottenSession> = []
   private var writesThrough = true
   /// SQLite's version number of the schema that was last verified.
@@ -69,14 +69,14 @@ public actor VaultStore {
   ///
   /// - Parameters:
   ///   - requester: the agent, for the rows that it writes automatically.
-  ///   - lane: the executor; nil for a thread of its own, which ends with the store.
+  ///   - executor: runs the store; nil for a thread of its own, which ends with the store.
   ///   - report: called on the executor's thread.
   public init(
-    path: String, clock: any WallClock, host requester: Requester, lane given: StoreExecutor? = nil,
+    path: String, clock: any WallClock, host requester: Requester, executor given: StoreExecutor? = nil,
     report: @escaping @Sendable (StoreEvent) -> Void = { _ in }
   ) async throws {
-    lane = given ?? StoreExecutor()
-    executor = lane.thread
+    executor = given ?? StoreExecutor()
+    thread = executor.thread
     ownsThread = given == nil
     self.clock = clock
     self.path = path
@@ -89,15 +89,15 @@ public actor VaultStore {
       vaultId = try Self.findOrMakeVault(opened.database, clock.now())
       head = try AuditHead(database: opened.database, vaultId: vaultId)
       NamesFile.remove(beside: path)
-      try settle(migratedFrom: opened.migratedFrom, requester)
+      try resolveOrphans(migratedFrom: opened.migratedFrom, requester)
       keepNames()
     } catch {
-      if ownsThread { executor.end() }
+      if ownsThread { thread.end() }
       throw error
     }
   }
 
-  deinit { if ownsThread { executor.end() } }
+  deinit { if ownsThread { thread.end() } }
 
   private static func findOrMakeVault(_ database: Database, _ now: Timestamp) throws -> String {
     if let id = try database.statement("SELECT id FROM vault").begin().first({ $0.text(0) }) { return id }
@@ -108,7 +108,7 @@ public actor VaultStore {
     return id
   }
 
-  private func settle(migratedFrom: Int64?, _ requester: Requester) throws {
+  private func resolveOrphans(migratedFrom: Int64?, _ requester: Requester) throws {
     let orphans = try database.prepare(
       """
       SELECT \(AuditRows.columns) FROM audit_event WHERE outcome = 'intent' \

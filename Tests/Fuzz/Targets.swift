@@ -167,7 +167,7 @@ private let cipher = EnvelopeCipher(
   let record = AuditRecord(
     id: "evt_1", sequence: 1, time: now, event: event, subject: nil, subjectVersion: nil, hash: [UInt8](repeating: 1, count: 32))
   let message = SyslogMessage.bytes(of: ExportFields(record, vaultId: "vlt_1"))
-  must(message.count <= SyslogMessage.longest && message.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, text)
+  must(message.count <= SyslogMessage.maxLength && message.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, text)
   _ = SyslogAddress(text)
 }
 
@@ -196,6 +196,6 @@ private let cipher = EnvelopeCipher(
   var reader = TeamStream.Reader()
   for half in [bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]] {
     half.withUnsafeBytes { reader.append($0) }
-    guard (try? reader.take({ form, _, _ in look(form) })) != nil else { return }
+    guard (try? reader.consume({ form, _, _ in look(form) })) != nil else { return }
   }
 }

@@ -38,7 +38,7 @@ struct AgentStage {
     store = try await VaultStore(path: folder.file("vault.db"), clock: clock, host: Self.me) {
       events.report(.store($0))
     }
-    masterKeys = MasterKeyService(store: store, standard: .passphrase, clock: clock, events: events) { _ in keys }
+    masterKeys = MasterKeyService(store: store, defaultStore: .passphrase, clock: clock, events: events) { _ in keys }
     try await masterKeys.ensureUnlocked(for: NonInteractivePrompter(), requester: Self.me)
     catalog = ProfileCatalog(
       store: store, masterKeys: masterKeys, reader: try VaultReader(path: folder.file("vault.db"), isBrief: false),
@@ -50,7 +50,7 @@ struct AgentStage {
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     broker = Broker(
-      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: store.lane.loop,
+      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: store.executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: Self.me, clock: clock)
     let key = Credential(
@@ -78,7 +78,7 @@ struct AgentStage {
 
   /// The log's rows of an action.
   func rows(_ action: AuditAction) async throws -> [AuditRecord] {
-    try await store.auditRows(after: 0, most: 10_000).filter { $0.event.action == action }
+    try await store.auditRows(after: 0, maximum: 10_000).filter { $0.event.action == action }
   }
 }
 

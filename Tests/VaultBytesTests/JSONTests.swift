@@ -6,7 +6,7 @@ struct JSONTests {
   private func written(_ text: some Collection<UInt8>) -> String {
     var writer = JSONWriter()
     Array(text).withUnsafeBytes { writer.string(utf8: $0) }
-    return String(decoding: writer.take(), as: UTF8.self)
+    return String(decoding: writer.consume(), as: UTF8.self)
   }
 
   private func read(_ json: String) -> [UInt8]? {
@@ -90,7 +90,7 @@ struct JSONTests {
       array.number(.min)
     }
     #expect(
-      String(decoding: writer.take(), as: UTF8.self)
+      String(decoding: writer.consume(), as: UTF8.self)
         == "[\n{\"a\":\"x\",\"b\":null,\"c\":-7,\"d\":true,\"e\":[],\"f\":{}},\nnull,-9223372036854775808]")
     #expect(writer.count == 0)
   }

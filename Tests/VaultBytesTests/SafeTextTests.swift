@@ -27,6 +27,6 @@ struct SafeTextTests {
   func json() {
     var writer = JSONWriter()
     writer.string(String(String.UnicodeScalarView(UnsafeCharacters.all)))
-    #expect(String(decoding: writer.take(), as: UTF8.self).utf8.allSatisfy { (0x20...0x7E).contains($0) })
+    #expect(String(decoding: writer.consume(), as: UTF8.self).utf8.allSatisfy { (0x20...0x7E).contains($0) })
   }
 }

@@ -33,7 +33,7 @@ import VaultConcurrency
         }
       }
     }
-    #expect(gauge.all == 500 && (1...width).contains(gauge.most))
+    #expect(gauge.all == 500 && (1...width).contains(gauge.maximum))
   }
 
   private actor Worker {

@@ -7,7 +7,7 @@ import VaultModel
 
   /// How many calls a bucket allows that is asked every second.
   private func calls(_ bucket: inout TokenBucket, from: Int64, seconds: Int64) -> Int {
-    (from..<from + seconds).reduce(0) { $0 + (bucket.take(at: start.adding(seconds: $1)) ? 1 : 0) }
+    (from..<from + seconds).reduce(0) { $0 + (bucket.consume(at: start.adding(seconds: $1)) ? 1 : 0) }
   }
 
   @Test("after a quiet time two calls go at once, and then a quarter more than the sessions need")
@@ -15,7 +15,7 @@ import VaultModel
     var bucket = TokenBucket(at: start)
     bucket.change(demand: 0.2, at: start)
     var atOnce = 0
-    while bucket.take(at: start) { atOnce += 1 }
+    while bucket.consume(at: start) { atOnce += 1 }
     #expect(atOnce == 2)
     let inStep = calls(&bucket, from: 1, seconds: 1_000)
     #expect((249...251).contains(inStep))
@@ -36,7 +36,7 @@ import VaultModel
     var bucket = TokenBucket(at: start)
     bucket.change(demand: 2, at: start)
     bucket.slowDown(at: start)
-    let isOpen = bucket.take(at: start)
+    let isOpen = bucket.consume(at: start)
     #expect(bucket.rate == 1.25 && !isOpen)
     for _ in 0..<10 { bucket.slowDown(at: start) }
     #expect(bucket.share == TokenBucket.smallestShare)
@@ -51,21 +51,21 @@ import VaultModel
     bucket.charge(100, at: start)
     let next = bucket.nextToken(at: start)
     #expect(next.since(start) == 4_800)
-    let taken = [next.adding(milliseconds: -7), next].map { bucket.take(at: $0) }
+    let taken = [next.adding(milliseconds: -7), next].map { bucket.consume(at: $0) }
     #expect(taken == [false, true])
   }
 
   @Test("a clock that is set back fills nothing, and one that is set forward no more than a burst")
   func clocks() {
     var bucket = TokenBucket(at: start)
-    for _ in 0..<2 { _ = bucket.take(at: start) }
+    for _ in 0..<2 { _ = bucket.consume(at: start) }
     let earlier = start.adding(seconds: -86_400)
-    let isOpen = bucket.take(at: earlier)
+    let isOpen = bucket.consume(at: earlier)
     let next = bucket.nextToken(at: earlier)
     #expect(!isOpen && next.since(earlier) == 30_000)
     let later = start.adding(seconds: 86_400 * 30)
     var atOnce = 0
-    while bucket.take(at: later) { atOnce += 1 }
+    while bucket.consume(at: later) { atOnce += 1 }
     #expect(atOnce == 2)
   }
 }

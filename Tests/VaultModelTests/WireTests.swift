@@ -12,7 +12,7 @@ struct WireTests {
   }
 
   private static let issue = IssueRequest {
-    ($0.profile, $0.trigger, $0.duration, $0.minimumRemaining) = ("app-dev", .exec, .standard, 600)
+    ($0.profile, $0.trigger, $0.duration, $0.minimumRemaining) = ("app-dev", .exec, .default, 600)
     ($0.refresh, $0.noSession, $0.server, $0.tokenFile) = (true, true, true, true)
     ($0.region, $0.mfaCode, $0.sessionName) = ("eu-west-1", WireBytes("123456"), RoleSessionName("alice"))
     $0.reason = "why – because"

@@ -112,7 +112,7 @@ final class AWSCaller: Sendable {
         offset.withLock { $0 = failure.clockOffset }
         continue
       }
-      guard call.retries.allows(failure), attempt < Self.maxAttempts, let cost = quota.take(afterTimeout: failure.isTimeout)
+      guard call.retries.allows(failure), attempt < Self.maxAttempts, let cost = quota.consume(afterTimeout: failure.isTimeout)
       else { throw failure }
       paid = cost
       let delay = serverDelay.map { min($0, Self.maxDelay) } ?? random() * min(Self.maxDelay, Double(1 << attempt))

@@ -9,7 +9,7 @@ package final class RetryQuota: Sendable {
   package init() {}
 
   /// - Returns: the tokens taken; nil if the quota is used up.
-  package func take(afterTimeout: Bool) -> Int? {
+  package func consume(afterTimeout: Bool) -> Int? {
     let cost = afterTimeout ? 10 : 5
     return left.withLock { left in
       guard left >= cost else { return nil }

@@ -10,7 +10,7 @@ private let sizeField = 16
 /// Makes jansson, once and before first use, wipe whatever it frees: its strings may be credentials.
 private let janssonWipes: Void = json_set_alloc_funcs(
   { size in
-    guard size <= JSONDocument.largest * 2, let memory = malloc(size + sizeField) else { return nil }
+    guard size <= JSONDocument.maxBytes * 2, let memory = malloc(size + sizeField) else { return nil }
     memory.storeBytes(of: size, as: Int.self)
     return memory + sizeField
   },
@@ -28,7 +28,7 @@ private let janssonWipes: Void = json_set_alloc_funcs(
 /// another type.
 public final class JSONDocument {
   /// 1 MiB.
-  public static let largest = 1 << 20
+  public static let maxBytes = 1 << 20
   public static let deepest = 32
   static let maxValues = 65_536
 
@@ -38,7 +38,7 @@ public final class JSONDocument {
   /// - Returns: nil unless it is one complete, harmless JSON object.
   public init?(_ text: SecretBytes) {
     _ = janssonWipes
-    guard text.count <= Self.largest, text.withBytes(Self.isBounded) else { return nil }
+    guard text.count <= Self.maxBytes, text.withBytes(Self.isBounded) else { return nil }
     let parsed = text.withBytes { bytes in
       // Errors are discarded: jansson's messages quote the document.
       json_loadb(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count, Int(JSON_REJECT_DUPLICATES), nil)

@@ -50,7 +50,7 @@ public struct SAMLAssertion: Sendable {
   static let sessionNameAttribute = "https://aws.amazon.com/SAML/Attributes/RoleSessionName"
   static let durationAttribute = "https://aws.amazon.com/SAML/Attributes/SessionDuration"
   /// STS API, `AssumeRoleWithSAML`.
-  static let largest = 100_000
+  static let maxBytes = 100_000
 
   /// In Base64 on one line, as STS requires.
   public let encoded: SecretBytes
@@ -62,7 +62,7 @@ public struct SAMLAssertion: Sendable {
 
   /// - Parameter text: the response in Base64; line breaks are ignored.
   public init(_ text: SecretBytes) throws(SAMLError) {
-    guard text.count <= Self.largest else { throw .tooLarge(text.count) }
+    guard text.count <= Self.maxBytes else { throw .tooLarge(text.count) }
     guard let document = Base64.decoded(text) else { throw .notBase64 }
     let reader = SAMLReader()
     guard reader.read(document) else { throw .notXML }
@@ -99,7 +99,7 @@ public struct SAMLAssertion: Sendable {
 
 /// The values of an assertion's attributes, by attribute name.
 private final class SAMLReader: XMLReader {
-  static let most = 1_000
+  static let maximum = 1_000
 
   private(set) var values: [String: [String]] = [:]
   private var path: [String] = []
@@ -124,7 +124,7 @@ private final class SAMLReader: XMLReader {
     let name = path.popLast()
     if name == "AttributeValue", path.last == "Attribute", let attribute {
       count += 1
-      guard count <= Self.most else { return false }
+      guard count <= Self.maximum else { return false }
       let value = text.withBytes { String(decoding: $0, as: UTF8.self) }
       let trimmed = value.drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed()
       values[attribute, default: []].append(String(trimmed))

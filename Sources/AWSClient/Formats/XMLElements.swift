@@ -6,7 +6,7 @@ import VaultSecrets
 /// Depth, size and number are limited. Texts are kept as bytes and wiped at the end, since some are credentials.
 final class XMLElements: XMLReader {
   static let deepest = 16
-  static let most = 512
+  static let maximum = 512
 
   private struct Element {
     /// `AssumeRoleResponse/AssumeRoleResult/Credentials/AccessKeyId`, without namespaces.
@@ -45,7 +45,7 @@ final class XMLElements: XMLReader {
   override func add(_ text: UnsafeRawBufferPointer) { bytes.append(text) }
 
   override func end() -> Bool {
-    guard let name = path.last, elements.count < Self.most else { return false }
+    guard let name = path.last, elements.count < Self.maximum else { return false }
     if bytes.count > start {
       elements.append(
         Element(path: path.joined(separator: "/"), range: start..<bytes.count, member: openMembers.last ?? 0))

@@ -27,7 +27,7 @@ class XMLReader {
 
   /// - Returns: false unless it is one complete, harmless XML document.
   final func read(_ document: SecretBytes) -> Bool {
-    guard document.count <= JSONDocument.largest, let parser = XML_ParserCreate("UTF-8") else { return false }
+    guard document.count <= JSONDocument.maxBytes, let parser = XML_ParserCreate("UTF-8") else { return false }
     self.parser = parser
     defer {
       self.parser = nil

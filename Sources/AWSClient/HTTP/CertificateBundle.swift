@@ -10,7 +10,7 @@ import VaultSecrets
 /// wait forever for a FIFO's writer, and might read a different file later.
 public struct CertificateBundle: Sendable, Hashable {
   /// In bytes. The system's own bundle has a quarter of a million.
-  public static let largest = 4 << 20
+  public static let maxBytes = 4 << 20
   public let path: String
   public let bytes: [UInt8]
   /// SHA-256 of the bytes, in hexadecimal.
@@ -29,7 +29,7 @@ public struct CertificateBundle: Sendable, Hashable {
       case .relative(let path): "the certificate path \(safeText(path)) is not absolute"
       case .cannotRead(let path, let why): "cannot read the certificates in \(safeText(path)): \(why)"
       case .notAFile(let path): "the certificate file \(safeText(path)) is not a regular file"
-      case .tooLarge(let path): "the certificate file \(safeText(path)) is larger than \(largest >> 20) MiB"
+      case .tooLarge(let path): "the certificate file \(safeText(path)) is larger than \(maxBytes >> 20) MiB"
       case .notCertificates(let path): "no certificate in \(safeText(path))"
       }
     }
@@ -53,7 +53,7 @@ public struct CertificateBundle: Sendable, Hashable {
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
     var bytes: [UInt8] = []
-    bytes.reserveCapacity(min(Int(status.st_size), Self.largest) + 1)
+    bytes.reserveCapacity(min(Int(status.st_size), Self.maxBytes) + 1)
     var buffer = [UInt8](repeating: 0, count: 65_536)
     while true {
       let count = read(file, &buffer, buffer.count)
@@ -61,7 +61,7 @@ public struct CertificateBundle: Sendable, Hashable {
       guard count >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
       if count == 0 { break }
       bytes += buffer[..<count]
-      guard bytes.count <= Self.largest else { throw .tooLarge(path: path) }
+      guard bytes.count <= Self.maxBytes else { throw .tooLarge(path: path) }
     }
     guard bytes.contains(Array("-----BEGIN ".utf8)) else { throw .notCertificates(path: path) }
     self.path = path

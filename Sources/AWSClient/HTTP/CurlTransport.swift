@@ -20,7 +20,7 @@ public final class CurlTransport: HTTPTransport {
   public struct Limits: Sendable {
     public var connect: Int
     public var total: Int
-    public static let standard = Limits(connect: 3_000, total: 10_000)
+    public static let `default` = Limits(connect: 3_000, total: 10_000)
 
     public init(connect: Int, total: Int) {
       self.connect = connect
@@ -33,7 +33,7 @@ public final class CurlTransport: HTTPTransport {
   private let transfers = BlockingQueue(width: 8)
   private let idle = Mutex<[EasyHandle]>([])
 
-  public init(limits: Limits = .standard) { self.limits = limits }
+  public init(limits: Limits = .default) { self.limits = limits }
 
   public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
     guard let address = WebAddress(request.url) else { throw .badURL(request.url) }
@@ -161,13 +161,13 @@ private final class Transfer: @unchecked Sendable {
     vault_curl_set_pointer(handle, CURLOPT_WRITEDATA, me)
     vault_curl_set_write(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
       guard let bytes, let context else { return 0 }
-      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().take(
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().receive(
         UnsafeRawBufferPointer(start: bytes, count: size * count))
     }
     vault_curl_set_pointer(handle, CURLOPT_HEADERDATA, me)
     vault_curl_set_write(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
       guard let bytes, let context else { return 0 }
-      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().takeHeader(
+      return Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue().consumeHeader(
         UnsafeRawBufferPointer(start: bytes, count: size * count))
     }
     vault_curl_set_long(handle, CURLOPT_NOPROGRESS, 0)
@@ -204,7 +204,7 @@ private final class Transfer: @unchecked Sendable {
     }
   }
 
-  private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+  private func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
     guard length + bytes.count <= Self.maxBodyBytes else {
       isTooLarge = true
       return 0
@@ -214,7 +214,7 @@ private final class Transfer: @unchecked Sendable {
     return bytes.count
   }
 
-  private func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
+  private func consumeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
     headerBytes += bytes.count
     guard headerBytes <= Self.maxHeaderBytes else {
       isTooLarge = true

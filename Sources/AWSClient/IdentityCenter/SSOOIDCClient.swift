@@ -8,7 +8,7 @@ import VaultSecrets
 /// the caller polls. All others are thrown as `AWSError`.
 public final class SSOOIDCClient: Sendable {
   /// The default number of seconds between two polls (RFC 8628, 3.2).
-  static let standardInterval: Int64 = 5
+  static let defaultInterval: Int64 = 5
   /// The maximum lifetime of a code or token, in seconds: a portal session lasts at most 90 days.
   public static let maxLifetime: Int64 = 366 * 86_400
 
@@ -67,7 +67,7 @@ public final class SSOOIDCClient: Sendable {
       if let complete, complete.browserURL == nil { throw MalformedResponse(what: "no verification page") }
       return SSODeviceAuthorization(
         deviceCode: deviceCode, userCode: userCode, verificationURI: uri, verificationURIComplete: complete,
-        expiresAt: try end(json), interval: Int(min(max(json.int("interval") ?? Self.standardInterval, 1), 300)))
+        expiresAt: try end(json), interval: Int(min(max(json.int("interval") ?? Self.defaultInterval, 1), 300)))
     }
   }
 

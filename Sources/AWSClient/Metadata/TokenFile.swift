@@ -5,7 +5,7 @@ import VaultSecrets
 
 /// Reads a file in which another program keeps a current token: a web identity token, or a container's authorization.
 public enum TokenFile {
-  static let largest = 64 << 10
+  static let maxBytes = 64 << 10
 
   /// Why there is no token.
   public enum Problem: ReportableError, Hashable {
@@ -43,13 +43,13 @@ public enum TokenFile {
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
-    var token = ByteBuffer(capacity: largest + 1, isWiped: true)
+    var token = ByteBuffer(capacity: maxBytes + 1, isWiped: true)
     while true {
       let count = token.fill(4_096) { Glibc.read(file, $0.baseAddress, $0.count) }
       if count < 0, errno == EINTR { continue }
       guard count >= 0 else { throw .cannotRead(path: path, why: String(cString: strerror(errno))) }
       if count == 0 { break }
-      guard token.count <= largest else { throw .tooLarge(path: path) }
+      guard token.count <= maxBytes else { throw .tooLarge(path: path) }
     }
     guard token.count > 0 else { throw .empty(path: path) }
     return token.secret

@@ -12,7 +12,7 @@ import VaultModel
 public struct EditedFile {
   /// The number of attempts while other programs keep changing it.
   private static let tries = 20
-  private static let longest = 16 * 1_024 * 1_024
+  private static let maxLength = 16 * 1_024 * 1_024
   public let path: String
   /// Others may neither read nor write it, whatever its mode was before.
   private let isPrivate: Bool
@@ -45,7 +45,7 @@ public struct EditedFile {
       if isPrivate { unlink(temporary(target)) }
       let before = try read(target)
       guard let after = try change(before.bytes), after != before.bytes else { return false }
-      guard evenReadOnly || before.stamp == nil || before.mode & 0o200 != 0 else {
+      guard evenReadOnly || before.fingerprint == nil || before.mode & 0o200 != 0 else {
         throw Failure("\(path) is read-only", hint: "chmod u+w \(path)", exitStatus: .cannotCreate)
       }
       if try replace(target, with: after, unless: before) { return true }
@@ -97,10 +97,10 @@ public struct EditedFile {
     var bytes: [UInt8] = []
     var mode: mode_t = 0o600
     /// Distinguishes one state of the file from another; nil if the file does not exist.
-    var stamp: Stamp?
+    var fingerprint: Fingerprint?
   }
 
-  private struct Stamp: Equatable {
+  private struct Fingerprint: Equatable {
     let inode: UInt
     let size: Int
     let seconds: Int
@@ -124,7 +124,7 @@ public struct EditedFile {
     }
     defer { close(file) }
     var status = stat()
-    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= Self.longest else {
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size <= Self.maxLength else {
       throw Failure(
         "\(path) is not a regular file of at most 16 MiB", hint: "vault changes only such files", exitStatus: .noInput)
     }
@@ -136,7 +136,7 @@ public struct EditedFile {
       guard got > 0 else { break }
       count += got
     }
-    return Content(bytes: Array(bytes[..<count]), mode: status.st_mode & 0o777, stamp: Stamp(status))
+    return Content(bytes: Array(bytes[..<count]), mode: status.st_mode & 0o777, fingerprint: Fingerprint(status))
   }
 
   /// - Returns: false if the file is no longer what was read.
@@ -182,9 +182,9 @@ public struct EditedFile {
   ///
   /// - Returns: false if that file is no longer there; whatever is there stays, and `temporary` is the new file.
   private func swap(_ temporary: String, with target: String, expecting before: Content) throws(Failure) -> Bool {
-    guard before.stamp != nil else { return try place(temporary, at: target, expecting: before) }
+    guard before.fingerprint != nil else { return try place(temporary, at: target, expecting: before) }
     var now = stat()
-    guard stat(target, &now) == 0, before.stamp == Stamp(now) else { return false }
+    guard stat(target, &now) == 0, before.fingerprint == Fingerprint(now) else { return false }
     let ours = identity(temporary)
     guard sys_exchange(temporary, target) == 0 else {
       if errno == ENOENT { return false }
@@ -209,14 +209,14 @@ public struct EditedFile {
 
   /// For a file that did not exist, or a file system that cannot swap. Another program's change in a short window is lost.
   private func place(_ temporary: String, at target: String, expecting before: Content) throws(Failure) -> Bool {
-    if before.stamp == nil {
+    if before.fingerprint == nil {
       if sys_rename_new(temporary, target) == 0 { return true }
       if errno == EEXIST { return false }
       guard errno == EINVAL || errno == ENOSYS || errno == ENOTSUP else { throw cannotReplace(errno) }
     }
     var now = stat()
     let isThere = stat(target, &now) == 0
-    guard isThere ? before.stamp == Stamp(now) : before.stamp == nil else { return false }
+    guard isThere ? before.fingerprint == Fingerprint(now) : before.fingerprint == nil else { return false }
     guard rename(temporary, target) == 0 else { throw cannotReplace(errno) }
     return true
   }
@@ -236,7 +236,7 @@ public struct EditedFile {
     guard file >= 0 else { return false }
     defer { close(file) }
     if sys_is_written(file) == 1 { return false }
-    guard let now = try? read(temporary), now.stamp?.inode == before.stamp?.inode else { return false }
+    guard let now = try? read(temporary), now.fingerprint?.inode == before.fingerprint?.inode else { return false }
     return now.bytes == before.bytes
   }
 }

@@ -66,7 +66,7 @@ public struct ChainResolver {
 
   /// When a profile's sessions are renewed automatically: settings of vault's own.
   private static func rotation(of profile: ProfileSettings) throws(ConfigError) -> RotationRule {
-    var rule = RotationRule.standard
+    var rule = RotationRule.default
     if let setting = profile["rotation"] {
       guard let mode = setting.text.flatMap({ RotationRule.Mode(rawValue: $0.lowercased()) }) else {
         throw ConfigError.invalid(setting: "rotation", origin: setting.origin, expected: "always, used or off")

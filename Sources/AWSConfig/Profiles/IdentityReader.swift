@@ -130,7 +130,7 @@ struct IdentityReader {
   {
     let url = try required("sso_start_url", in: session, of: profile, at: origin)
     let region = try required("sso_region", in: session, of: profile, at: origin)
-    let scopes = session.text("sso_registration_scopes") ?? Self.standardScope
+    let scopes = session.text("sso_registration_scopes") ?? Self.defaultScope
     return SSOSessionConfig(
       name: session.name, startURL: try checkedURL(url), region: try checkedRegion(region),
       scopes: scopes.split { $0 == "," || $0 == " " || $0 == "\t" || $0 == "\n" }.map(String.init), isSession: true,
@@ -138,7 +138,7 @@ struct IdentityReader {
   }
 
   /// The AWS CLI's default if a session names no scopes: with it, the token can be renewed.
-  private static let standardScope = "sso:account:access"
+  private static let defaultScope = "sso:account:access"
 
   private func checkedURL(_ url: (text: String, origin: SettingOrigin)) throws(ConfigError) -> String {
     guard EndpointResolver.isURL(url.text) else {

@@ -75,7 +75,7 @@ actor AuditExporter {
     isSending = true
     while hasMore, !isEnded {
       hasMore = false
-      do { try await sendAll() } catch { pause(Failure(error).message) }
+      do { try await sendAll() } catch { delay(Failure(error).message) }
     }
     isSending = false
     watchStream()
@@ -96,7 +96,7 @@ actor AuditExporter {
     watch = nil
     guard !isSending, retry == nil, !isEnded else { return }
     if confirms {
-      await settle()
+      await resolve()
     } else {
       let outcome = await BlockingPool.shared.run { [link] in Result { try link.check() } }
       switch outcome {
@@ -104,7 +104,7 @@ actor AuditExporter {
       case .success(let isOpen): if !isOpen { connectedAt = position }
       case .failure(let error):
         position = connectedAt
-        pause((error as? ExporterSocket.Broken)?.why ?? "\(error)")
+        delay((error as? ExporterSocket.Broken)?.why ?? "\(error)")
       }
     }
     if hasMore { await send() } else { watchStream() }
@@ -112,7 +112,7 @@ actor AuditExporter {
 
   private func sendAll() async throws {
     while !isEnded, retry == nil {
-      let rows = try await store.auditRows(after: position, most: Self.batch)
+      let rows = try await store.auditRows(after: position, maximum: Self.batch)
       guard let first = rows.first else { return }
       if first.sequence != position + 1 {
         AgentLog.write(
@@ -123,7 +123,7 @@ actor AuditExporter {
       if outcome.sent > 0 { position = rows[outcome.sent - 1].sequence }
       if let failure = outcome.failure {
         if failure.isDoubtful { position = target.isStream ? connectedAt : max(connectedAt, position - Self.doubtful) }
-        pause(failure.why)
+        delay(failure.why)
       } else if failures > 0 {
         AgentLog.write("audit_\(target.name): rows are accepted again")
         failures = 0
@@ -135,7 +135,7 @@ actor AuditExporter {
   }
 
   /// Confirms the arrival of the rows, as far as possible.
-  func settle() async {
+  func resolve() async {
     guard target.isStream, confirms, position > connectedAt, trouble == nil, !isSending else { return }
     // Nothing is sent meanwhile: the rows before the next connection's start are those that this one is known to have delivered.
     isSending = true
@@ -157,12 +157,12 @@ actor AuditExporter {
       hasMore = true
     case .failure(let error):
       position = connectedAt
-      pause((error as? ExporterSocket.Broken)?.why ?? "\(error)")
+      delay((error as? ExporterSocket.Broken)?.why ?? "\(error)")
     }
   }
 
   /// Retries later, with growing pauses of up to a minute. A part is random, for a team's laptops whose receiver was away.
-  private func pause(_ why: String) {
+  private func delay(_ why: String) {
     if failures == 0 { AgentLog.write("audit_\(target.name): \(why); rows are kept and sent later") }
     trouble = why
     failures += 1
@@ -204,6 +204,6 @@ actor AuditExporter {
     await send()
     // An earlier attempt may still be running.
     while isSending, !Task.isCancelled { try? await clock.sleep(until: clock.now().adding(milliseconds: 10)) }
-    await settle()
+    await resolve()
   }
 }

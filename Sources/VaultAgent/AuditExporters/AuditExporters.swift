@@ -52,7 +52,7 @@ actor AuditExporters {
     get async {
       var least: Int64?
       for exporter in exporters {
-        await exporter.settle()
+        await exporter.resolve()
         let received = await exporter.received
         least = min(least ?? received, received)
       }

@@ -5,7 +5,7 @@ import VaultStore
 /// Writes deferred rows as soon as the disk has room (`audit_failure = deliver`).
 final class DeferredRowWriter: Sendable {
   /// Seconds between two attempts. Any other row written meanwhile takes them along.
-  static let pause: Int64 = 2
+  static let delay: Int64 = 2
   private let store: VaultStore
   private let clock: any WallClock
   private let isTrying = Mutex(false)
@@ -26,7 +26,7 @@ final class DeferredRowWriter: Sendable {
     // Not awaited: it ends with the last deferred row.
     Task(executorPreference: AgentExecutor.current) {
       repeat {
-        try? await self.clock.sleep(until: self.clock.now().adding(seconds: Self.pause))
+        try? await self.clock.sleep(until: self.clock.now().adding(seconds: Self.delay))
         try? await self.store.writeLateRows()
       } while await self.store.deferredRows > 0
       self.isTrying.withLock { $0 = false }

@@ -55,7 +55,7 @@ final class ExporterLink: Sendable {
           try send(ExportFields(record, vaultId: vaultId), over: link)
           outcome.sent += 1
         }
-        try link.settle()
+        try link.resolve()
       } catch {
         socket = nil
         outcome.failure = error as? ExporterSocket.Broken ?? ExporterSocket.Broken(why: "\(error)", isDoubtful: true)
@@ -103,7 +103,7 @@ final class ExporterLink: Sendable {
     case .syslog:
       try link.send(SyslogMessage.bytes(of: row))
       // A port without a listener is reported a moment after the message, and only at the next call (udp(7)).
-      try link.settle()
+      try link.resolve()
     }
   }
 }

@@ -137,7 +137,7 @@ final class ExporterSocket: Sendable {
   }
 
   /// Waits until the other side's kernel has everything that was sent.
-  func settle() throws(Broken) {
+  func resolve() throws(Broken) {
     guard kind == .stream else { return try checkError() }
     for _ in 0..<(Self.timeouts * 200) {
       var waiting: Int32 = 0

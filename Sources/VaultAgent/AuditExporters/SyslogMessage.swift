@@ -11,13 +11,13 @@ enum SyslogMessage {
   static let structuredDataId = "vault@32473"
   /// A length that every current receiver takes (rsyslog's `maxMessageSize`). Values in a longer message are cut, and `cut` names
   /// them.
-  static let longest = 8_000
+  static let maxLength = 8_000
   /// Bytes per value in a message that would be too long; all values together then fit.
   static let maxFieldBytes = 192
 
   static func bytes(of row: ExportFields) -> [UInt8] {
     let whole = bytes(of: row, limit: nil)
-    return whole.count <= longest ? whole : bytes(of: row, limit: maxFieldBytes)
+    return whole.count <= maxLength ? whole : bytes(of: row, limit: maxFieldBytes)
   }
 
   private static func bytes(of row: ExportFields, limit: Int?) -> [UInt8] {
@@ -26,9 +26,9 @@ enum SyslogMessage {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(2_048)
     bytes += "<\(ExportFields.facility * 8 + row.severity)>1 \(record.time.iso8601Milliseconds) ".utf8
-    bytes += word(who.host, longest: 255).utf8
+    bytes += word(who.host, maxLength: 255).utf8
     bytes += " vault \(who.pid) ".utf8
-    bytes += word(record.event.action.rawValue, longest: 32).utf8
+    bytes += word(record.event.action.rawValue, maxLength: 32).utf8
     bytes += " [\(structuredDataId)".utf8
     var cut: [String] = []
     for field in row.fields {
@@ -76,8 +76,8 @@ enum SyslogMessage {
   }
 
   /// A word of the header: printable ASCII without spaces.
-  private static func word(_ text: String, longest: Int) -> String {
-    let word = text.utf8.prefix(longest).map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "_") }
+  private static func word(_ text: String, maxLength: Int) -> String {
+    let word = text.utf8.prefix(maxLength).map { (0x21...0x7E).contains($0) ? $0 : UInt8(ascii: "_") }
     return word.isEmpty ? "-" : String(decoding: word, as: UTF8.self)
   }
 

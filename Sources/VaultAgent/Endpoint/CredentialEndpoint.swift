@@ -156,18 +156,18 @@ final class CredentialEndpoint: Sendable {
   /// The renewal for a lease has ended.
   ///
   /// - Parameter isLocked: no session was requested, because the vault is locked.
-  func settle(_ id: String, isLocked: Bool) {
+  func resolve(_ id: String, isLocked: Bool) {
     let now = clock.now()
     change(id) { entry in
       entry.failures = entry.isDue(at: now) && !isLocked ? entry.failures + 1 : 0
-      entry.renewal = .none(until: now.adding(seconds: StaleRequestPolicy.pause(failures: entry.failures)))
+      entry.renewal = .none(until: now.adding(seconds: StaleRequestPolicy.delay(failures: entry.failures)))
     } ends: { _ in
       true
     }
   }
 
   /// Requests stop waiting for the running renewal.
-  func losePatience(_ id: String) {
+  func timeOut(_ id: String) {
     change(id) {
       if case .begun = $0.renewal { $0.renewal = .slow }
     } ends: { _ in

@@ -9,7 +9,7 @@ import VaultStore
 /// cannot be written is retried, and nothing else waits for it.
 actor CredentialFiles {
   /// Seconds between two attempts to write a file.
-  static let pause: Int64 = 30
+  static let delay: Int64 = 30
   private let clock: any WallClock
   private var open: [String: CredentialsLink] = [:]
   /// The request that made each link, kept through a lock: an endpoint may be known only from the environment of that command.
@@ -77,7 +77,7 @@ actor CredentialFiles {
   private func tryAgain(_ lease: String) {
     // Not awaited: it ends by itself.
     Task(executorPreference: AgentExecutor.current) { [clock] in
-      try? await clock.sleep(until: clock.now().adding(seconds: Self.pause))
+      try? await clock.sleep(until: clock.now().adding(seconds: Self.delay))
       await self.again(lease)
     }
   }
@@ -98,7 +98,7 @@ actor CredentialFiles {
   private func remove(_ link: CredentialsLink) throws {
     open[Self.lease(link)] = nil
     unwritten[Self.lease(link)] = nil
-    try takeOut(link)
+    try removeKeys(link)
   }
 
   /// Removes a link's keys from its file until there are new ones; the link stays.
@@ -109,7 +109,7 @@ actor CredentialFiles {
 
   /// Removes a link's keys from its file, and retries until that succeeds.
   private func clear(_ link: CredentialsLink) {
-    do { try takeOut(link) } catch {
+    do { try removeKeys(link) } catch {
       AgentLog.write("\(link.path): \(Failure(error).message)")
       guard leaving.insert(link).inserted else { return }
       // Not awaited: it ends by itself.
@@ -118,16 +118,16 @@ actor CredentialFiles {
   }
 
   private func clearLater(_ link: CredentialsLink) async {
-    var pause: Int64 = 1
+    var delay: Int64 = 1
     // Until new keys replace the old ones.
     while leaving.contains(link) {
-      try? await clock.sleep(until: clock.now().adding(seconds: pause))
-      pause = min(2 * pause, Self.pause)
-      if leaving.contains(link) { try? takeOut(link) }
+      try? await clock.sleep(until: clock.now().adding(seconds: delay))
+      delay = min(2 * delay, Self.delay)
+      if leaving.contains(link) { try? removeKeys(link) }
     }
   }
 
-  private func takeOut(_ link: CredentialsLink) throws {
+  private func removeKeys(_ link: CredentialsLink) throws {
     try EditedFile(path: link.path, isPrivate: true).edit(evenReadOnly: true) { before in
       var blocks = MarkedBlocks(before)
       guard blocks.names.contains(link.section) else { return nil }

@@ -28,7 +28,7 @@ struct EndpointRequest {
     }
     guard request.method == "GET" else { throw Refusal(status: 405, code: "MethodNotAllowed", text: "only GET is allowed") }
     var headers = Headers()
-    request.forEachHeader { headers.take($0, $1) }
+    request.forEachHeader { headers.receive($0, $1) }
     // A host name that a web page made point here (DNS rebinding) and anything that a browser sends come from no holder of a token.
     guard headers.hosts == 1, headers.host == "127.0.0.1:\(port)" else { throw .hostile(403, "wrong host") }
     guard !headers.isBrowser else { throw .hostile(403, "browsers are not served") }
@@ -46,7 +46,7 @@ struct EndpointRequest {
     var isBrowser = false
     var hasBody = false
 
-    mutating func take(_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) {
+    mutating func receive(_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) {
       if strcasecmp(name, "host") == 0 {
         hosts += 1
         host = String(cString: value)

@@ -60,8 +60,8 @@ final class LoopbackServer: Sendable {
         MHD_create_response_from_buffer(bytes.count, UnsafeMutableRawPointer(mutating: bytes.baseAddress), .RESPMEM_MUST_COPY)
       }
       guard let form else { return }
-      let standard = [("Content-Type", type), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
-      for header in standard + headers { MHD_add_response_header(form, header.0, header.1) }
+      let common = [("Content-Type", type), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+      for header in common + headers { MHD_add_response_header(form, header.0, header.1) }
     }
 
     deinit { if let form { MHD_destroy_response(form) } }

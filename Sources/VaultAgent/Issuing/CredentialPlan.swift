@@ -74,7 +74,7 @@ struct CredentialPlan: Sendable {
     if let proxy { digest.add("proxy", proxy) }
     if let caBundle = chain.endpoint.caBundle { digest.add("certificates", caBundle) }
     // Only the long-lived key can get more than an hour, with the code in the role's own call.
-    let first = (chain.roles.count == 1 ? duration : nil) ?? chain.roles.first?.duration ?? .standard
+    let first = (chain.roles.count == 1 ? duration : nil) ?? chain.roles.first?.duration ?? .default
     let use = first == first.limited(chained: true) ? keyUse : .themselves
     let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
     own = Self.identityStep(
@@ -84,7 +84,7 @@ struct CredentialPlan: Sendable {
     var steps: [Step] = []
     for (index, link) in chain.roles.enumerated() {
       let isLast = index == chain.roles.count - 1
-      let asked = (isLast ? duration : nil) ?? link.duration ?? .standard
+      let asked = (isLast ? duration : nil) ?? link.duration ?? .default
       let granted = asked.limited(chained: chained)
       let name = (isLast ? sessionName : nil) ?? link.roleSessionName ?? defaultSessionName
       digest.add(link, name: name, duration: granted)
@@ -120,7 +120,7 @@ extension CredentialPlan {
   ) -> IdentityStep? {
     // An identity that has no profile in the config file belongs to its first role.
     var step = IdentityStep(
-      owner: request.role?.profile ?? request.chain.profile, duration: request.duration ?? .standard,
+      owner: request.role?.profile ?? request.chain.profile, duration: request.duration ?? .default,
       sessionName: defaultSessionName, region: request.role?.region ?? request.chain.region,
       endpoint: request.role?.endpoint ?? request.chain.endpoint)
     guard source.plan(&step, for: request, digest: &digest) else { return nil }
@@ -140,8 +140,8 @@ extension CredentialPlan {
   /// One line that names the options without an effect here, with the reason; nil if there are none.
   func withoutEffect(_ request: CredentialRequest) -> String? {
     var options: [String] = []
-    if request.duration != nil, steps.isEmpty, !source.takesDuration { options.append("--duration (its source decides it)") }
-    if request.sessionName != nil, steps.isEmpty, !source.takesSessionName {
+    if request.duration != nil, steps.isEmpty, !source.acceptsDuration { options.append("--duration (its source decides it)") }
+    if request.sessionName != nil, steps.isEmpty, !source.acceptsSessionName {
       options.append("--session-name (it assumes no role)")
     }
     if request.mfaCode != nil, own?.mfa == nil, !steps.contains(where: { $0.link.mfaSerial != nil }) {

@@ -15,7 +15,7 @@ struct NetworkTrust: Sendable {
   let store: VaultStore?
 
   /// Trusts only AWS's own endpoints and places that a file names.
-  static let standard = NetworkTrust(settingsFiles: [], store: nil)
+  static let `default` = NetworkTrust(settingsFiles: [], store: nil)
 
   /// The requester, and the settings in their environment.
   struct Context: Sendable {
@@ -70,7 +70,7 @@ extension AgentSettings {
     var caBundle: String?
 
     /// For the audit log: each setting's name, its value, and its default.
-    var logged: [(name: String, value: String, standard: String)] {
+    var logged: [(name: String, value: String, defaultValue: String)] {
       [
         (OwnSetting.trustedEndpoints.name, endpoints, ""), (OwnSetting.trustedCABundles.name, digests, ""),
         (OwnSetting.caBundle.name, caBundle ?? "", ""),

@@ -28,7 +28,7 @@ public enum AgentError: ReportableError {
   case unknownRequest
   case otherVersion(client: UInt16, agent: UInt16)
   /// The requester is not the process that connected, or no longer the same.
-  case unprovenAsker(why: String)
+  case unprovenPeer(why: String)
   case unknownSession(profile: String)
   case tooLong(profile: String)
   case otherPartition(profile: String, partition: Partition)
@@ -67,7 +67,7 @@ public enum AgentError: ReportableError {
       client > agent
         ? "this vault is newer than the running agent (protocol \(client) and \(agent))"
         : "this vault is older than the running agent (protocol \(client) and \(agent))"
-    case .unprovenAsker(let why): "refused: \(why)"
+    case .unprovenPeer(let why): "refused: \(why)"
     case .unknownSession(let profile): "profile \"\(profile)\" has no session"
     case .tooLong(let profile): "a session of \"\(profile)\" lasts at most 12 hours"
     case .otherPartition(let profile, let partition):
@@ -121,7 +121,7 @@ public enum AgentError: ReportableError {
       client > agent
         ? "run `vault agent stop`, then try again: the newer agent starts automatically"
         : "use the vault that is installed beside the agent"
-    case .unprovenAsker: "the process that needs the answer must open the connection itself"
+    case .unprovenPeer: "the process that needs the answer must open the connection itself"
     default: nil
     }
   }
@@ -129,7 +129,7 @@ public enum AgentError: ReportableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .system, .noLocks: .inputOutput
-    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenAsker: .refused
+    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenPeer: .refused
     case .anotherAgent, .socketTaken: .temporary
     case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach, .circle: .configuration
     case .profileExists, .keyExists: .cannotCreate

@@ -16,7 +16,7 @@ public struct AgentProcess: Sendable {
   private let environment: [String: String]
   private let readyDescriptor: Int32?
   private let events: AgentEvents
-  private let lane: StoreExecutor
+  private let executor: StoreExecutor
 
   /// Runs the agent: the main thread is its executor's, on which every task runs.
   ///
@@ -26,13 +26,13 @@ public struct AgentProcess: Sendable {
     let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
     EventLoop.block(signals)
     signal(SIGPIPE, SIG_IGN)
-    let (events, lane) = (AgentEvents(), AgentExecutor.begin())
-    lane.loop.onSignals(signals) { events.report($0 == SIGUSR1 ? .socketLost : .stopRequested(by: nil)) }
+    let (events, executor) = (AgentEvents(), AgentExecutor.begin())
+    executor.loop.onSignals(signals) { events.report($0 == SIGUSR1 ? .socketLost : .stopRequested(by: nil)) }
     // Not awaited: it ends with the process, by `exit`.
-    _ = Task(executorPreference: lane) {
+    _ = Task(executorPreference: executor) {
       do {
         try await AgentProcess(
-          environment: processEnvironment(), readyDescriptor: readyDescriptor, events: events, lane: lane
+          environment: processEnvironment(), readyDescriptor: readyDescriptor, events: events, executor: executor
         ).run()
         exit(ExitStatus.success.rawValue)
       } catch {
@@ -42,16 +42,16 @@ public struct AgentProcess: Sendable {
         exit(failure.exitStatus.rawValue)
       }
     }
-    lane.run()
+    executor.run()
   }
 
-  private init(environment: [String: String], readyDescriptor: Int32?, events: AgentEvents, lane: StoreExecutor) throws {
+  private init(environment: [String: String], readyDescriptor: Int32?, events: AgentEvents, executor: StoreExecutor) throws {
     guard let paths = VaultPaths(environment: { environment[$0] }) else { throw AgentError.noHome }
     self.paths = paths
     self.environment = environment
     self.readyDescriptor = readyDescriptor
     self.events = events
-    self.lane = lane
+    self.executor = executor
   }
 
   /// Runs until SIGTERM, SIGINT or a client's `stop`.
@@ -60,15 +60,15 @@ public struct AgentProcess: Sendable {
     try PrivateDirectory.check(file: paths.agentLock)
     // Held until the process ends, not only until this returns.
     _ = Unmanaged.passRetained(try AgentLock(path: paths.agentLock, socket: paths.socket))
-    let clock = lane.loop
+    let clock = executor.loop
     let inspector = PeerInspector()
     let settings = try AgentSettings(files: paths.settingsFiles, environment: environment)
-    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, lane: lane) { [events] in
+    let store = try await VaultStore(path: paths.database, clock: clock, host: inspector.agent, executor: executor) { [events] in
       events.report(.store($0))
     }
     let session = PersonSession()
     let masterKeys = MasterKeyService(
-      store: store, standard: settings.keyStore, clock: clock, events: events, keyStores: keyStores(store.vaultId, session))
+      store: store, defaultStore: settings.keyStore, clock: clock, events: events, keyStores: keyStores(store.vaultId, session))
     let catalog = ProfileCatalog(
       store: store, masterKeys: masterKeys, reader: try VaultReader(path: paths.database, isBrief: false),
       defaultSessionName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
@@ -84,20 +84,20 @@ public struct AgentProcess: Sendable {
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     let broker = Broker(
-      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: lane.loop,
+      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
-    let autoLock = AutoLock(clock: clock, lane: lane, isUnlocked: { await store.isUnlocked }) { cause in
+    let autoLock = AutoLock(clock: clock, executor: executor, isUnlocked: { await store.isUnlocked }) { cause in
       await broker.lockItself(cause)
     } shutOut: {
       await masterKeys.shutOut($0)
     }
     let live = LiveSettings(
       files: paths.settingsFiles, environment: environment, store: store, exporters: exporters, autoLock: autoLock)
-    try await live.take(requester: inspector.agent, trigger: .start)
+    try await live.reload(requester: inspector.agent, trigger: .start)
     let notifier = Notifier(session: session, clock: clock)
-    let scheduler = await broker.beginSchedule(lane: lane, notifier)
-    let exitWithLastProgram = settings.endsWithPrograms ? ExitWithLastProgram(loop: lane.loop, events: events) : nil
+    let scheduler = await broker.beginSchedule(executor: executor, notifier)
+    let exitWithLastProgram = settings.endsWithPrograms ? ExitWithLastProgram(loop: executor.loop, events: events) : nil
     let service = RequestHandler(
       store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
       clock: clock,
@@ -108,7 +108,7 @@ public struct AgentProcess: Sendable {
     await broker.clearFiles()
     await broker.endExpired()
     for pid in try await broker.resumeLeases() { exitWithLastProgram?.began(pid) }
-    let listener = try AgentListener(path: paths.socket, lane: lane) { connection, message in
+    let listener = try AgentListener(path: paths.socket, executor: executor) { connection, message in
       await service.handle(connection, message)
     }
     AgentLog.write("vaultd \(vaultVersion) listens at \(paths.socket)")
@@ -127,13 +127,13 @@ public struct AgentProcess: Sendable {
       case .store(.rowDeferred): deferredRows.begin()
       // Not awaited, those that wait for AWS or the store: other events do not wait for them.
       case .unlocked:
-        Task(executorPreference: lane) {
+        Task(executorPreference: executor) {
           await autoLock.unlocked()
           await broker.unlocked()
         }
-      case .sessionDue(let lease): Task(executorPreference: lane) { await broker.freshen(lease) }
-      case .programEnded(let lease): Task(executorPreference: lane) { await broker.closeLease(lease) }
-      case .requestsRefused(let detail): Task(executorPreference: lane) { await broker.logRefusal(detail) }
+      case .sessionDue(let lease): Task(executorPreference: executor) { await broker.freshen(lease) }
+      case .programEnded(let lease): Task(executorPreference: executor) { await broker.closeLease(lease) }
+      case .requestsRefused(let detail): Task(executorPreference: executor) { await broker.logRefusal(detail) }
       case .socketLost: listener.listenAgain()
       case .stopRequested(let requester):
         stopper = requester

@@ -20,14 +20,14 @@ struct AgentSettings: Sendable {
   /// The address of the login manager's bus.
   let loginBus: String
   /// The values that are logged when they change: each setting's name, its value, and its default.
-  let logged: [(name: String, value: String, standard: String)]
+  let logged: [(name: String, value: String, defaultValue: String)]
 
   /// - Throws: `ConfigError` for a file that cannot be parsed; configuration, for an invalid value.
   init(files: [String], environment: [String: String]) throws {
     let values = try SharedConfig.ownSettings(of: files)
     func value(_ setting: OwnSetting, fromVariable: Bool = true) throws -> String {
       let variable = fromVariable ? setting.variable.flatMap { environment[$0] }.flatMap { $0.isEmpty ? nil : $0 } : nil
-      guard let value = variable ?? values[setting.name]?.text else { return setting.standard }
+      guard let value = variable ?? values[setting.name]?.text else { return setting.defaultValue }
       guard setting.isValid(value) else {
         throw Failure(
           "\(variable == nil ? setting.name : setting.variable ?? setting.name): invalid value \"\(value)\"",
@@ -55,7 +55,7 @@ struct AgentSettings: Sendable {
         (OwnSetting.keyStore, try value(.keyStore, fromVariable: false)),
         (.agentLife, try value(.agentLife, fromVariable: false)), (.auditJournald, journald), (.auditSyslog, syslog),
         (.auditFailure, failure), (.lockAfter, lockAfter), (.lockOn, lockOn),
-      ].map { ($0.0.name, $0.1, $0.0.standard) } + (try Self.trust(of: files).logged)
+      ].map { ($0.0.name, $0.1, $0.0.defaultValue) } + (try Self.trust(of: files).logged)
   }
 
   /// - Throws: configuration, for an unknown key store.

@@ -8,7 +8,7 @@ import VaultWire
 /// Most requests end long before the first heartbeat and cost nothing: the timer is set at most once in each pause.
 final class Heartbeat: Sendable {
   /// Milliseconds. A client gets the first heartbeat after one to two of them, and gives up after many (`AgentClient.timeouts`).
-  static let pause: Int64 = 5_000
+  static let delay: Int64 = 5_000
 
   private struct State {
     /// The waiting connections, each with the number of timer events since its request began.
@@ -32,7 +32,7 @@ final class Heartbeat: Sendable {
   private func set(_ state: inout State) {
     guard !state.isSet, !state.waiting.isEmpty else { return }
     state.isSet = true
-    loop.after(milliseconds: Self.pause) { [self] in beat() }
+    loop.after(milliseconds: Self.delay) { [self] in beat() }
   }
 
   private func beat() {

@@ -21,7 +21,7 @@ actor LiveSettings {
   ///
   /// - Parameter requester: who changed them; the agent itself, at its start.
   /// - Throws: if a file is invalid, or a change cannot be logged; the settings then stay as they were.
-  func take(requester: Requester, trigger: AuditTrigger) async throws {
+  func reload(requester: Requester, trigger: AuditTrigger) async throws {
     let settings = try AgentSettings(files: files, environment: environment)
     // A new sink begins with the row that records its addition.
     let head = await store.headSequence

@@ -6,7 +6,7 @@ import VaultModel
 /// depend on one expired sign-in are one cause.
 final class Notifier: Sendable {
   /// Seconds after which an unresolved cause is reported again.
-  private static let pause: Int64 = 8 * 3_600
+  private static let delay: Int64 = 8 * 3_600
   private let session: PersonSession
   private let clock: any WallClock
   private let told = Mutex<[String: Timestamp]>([:])
@@ -20,10 +20,10 @@ final class Notifier: Sendable {
   /// The person has acted: any problem after that is new.
   func forget() { told.withLock { $0.removeAll() } }
 
-  func announce(_ profile: String, _ attention: SessionState, _ failure: Failure) async {
-    AgentLog.write("\(profile) \(attention.rawValue): \(failure.message)")
+  func announce(_ profile: String, _ pendingAction: SessionState, _ failure: Failure) async {
+    AgentLog.write("\(profile) \(pendingAction.rawValue): \(failure.message)")
     guard let desktop = session.desktop, isNews(failure.message) else { return }
-    let title = "vault: \(profile) \(attention == .failing ? "cannot be renewed" : "needs you")"
+    let title = "vault: \(profile) \(pendingAction == .failing ? "cannot be renewed" : "needs you")"
     let text = safeText(failure.message + (failure.hint.map { "\n" + $0 } ?? ""))
     // Uses the client of the freedesktop notification service. If it is missing, the list still shows the cause.
     _ = try? await ProgramRunner(limit: 5).run(
@@ -35,7 +35,7 @@ final class Notifier: Sendable {
   private func isNews(_ cause: String) -> Bool {
     let now = clock.now()
     return told.withLock { told in
-      told = told.filter { (0..<Self.pause * 1_000).contains(now.since($0.value)) }
+      told = told.filter { (0..<Self.delay * 1_000).contains(now.since($0.value)) }
       guard told[cause] == nil, told.count < 1_000 else { return false }
       told[cause] = now
       return true

@@ -7,7 +7,7 @@ import VaultModel
 /// The next request fetches the key again, if the key store gives it without a prompt; while the screen is locked, no request does.
 actor AutoLock {
   private let clock: any WallClock
-  private let lane: (any TaskExecutor)?
+  private let executor: (any TaskExecutor)?
   /// Locks the vault; does nothing if it is locked.
   private let lock: @Sendable (LockCause) async -> Void
   private let isUnlocked: @Sendable () async -> Bool
@@ -21,12 +21,12 @@ actor AutoLock {
   private var alarm: (task: Task<Void, Never>, moment: Timestamp)?
 
   init(
-    clock: any WallClock, lane: (any TaskExecutor)?, isUnlocked: @escaping @Sendable () async -> Bool,
+    clock: any WallClock, executor: (any TaskExecutor)?, isUnlocked: @escaping @Sendable () async -> Bool,
     lock: @escaping @Sendable (LockCause) async -> Void,
     shutOut: @escaping @Sendable (Bool) async -> Void
   ) {
     self.clock = clock
-    self.lane = lane
+    self.executor = executor
     self.isUnlocked = isUnlocked
     self.lock = lock
     self.shutOut = shutOut
@@ -44,9 +44,9 @@ actor AutoLock {
     if events.causes.isEmpty {
       login = nil
     } else if login == nil {
-      login = LoginManager(address: bus) { [weak self, lane] event in
+      login = LoginManager(address: bus) { [weak self, executor] event in
         // Not awaited, so that the bus is not held up.
-        Task(executorPreference: lane) { await self?.heard(event) }
+        Task(executorPreference: executor) { await self?.heard(event) }
       }
     }
     if hadScreen, !self.events.contains(.screen) { await shutOut(false) }
@@ -72,7 +72,7 @@ actor AutoLock {
   private func arm() {
     alarm?.task.cancel()
     alarm = rule.due(unlockedAt: unlockedAt, usedAt: usedAt.withLock { $0 }).map { due in
-      let task = Task(executorPreference: lane) { [clock] in
+      let task = Task(executorPreference: executor) { [clock] in
         do { try await clock.sleep(until: due.at) } catch { return }
         await self.ring(due.at)
       }

@@ -31,7 +31,7 @@ extension MasterKeyService {
 
   /// Records where the log continues. A write error is ignored: then only a copy of the folder cannot be detected as one.
   func recordPlace() async {
-    do { try await store.takePlace() } catch {
+    do { try await store.recordPlace() } catch {
       AgentLog.write("the vault's location could not be recorded: \(Failure(error).message)")
     }
   }
@@ -154,7 +154,7 @@ extension MasterKeyService {
       do {
         try await ensureUnlocked(for: prompter, requester: requester)
       } catch StoreError.copied {
-        try await store.takePlace()
+        try await store.recordPlace()
         isCopy = true
         try await ensureUnlocked(for: prompter, requester: requester)
         try await store.acceptPlace(requester: requester)

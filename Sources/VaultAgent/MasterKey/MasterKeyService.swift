@@ -15,7 +15,7 @@ actor MasterKeyService {
   let store: VaultStore
   let keyStores: @Sendable (KeyStoreKind) -> any KeyStore
   /// The key store for a new key, if the request names none.
-  private let standard: KeyStoreKind
+  private let defaultStore: KeyStoreKind
   private let unlocking: SingleFlightGroup<any Prompter, Bool>
   /// How often a person has locked the vault. A key whose fetch began before the latest lock is discarded.
   private var locks = 0
@@ -33,13 +33,13 @@ actor MasterKeyService {
   nonisolated let anchoring = Mutex<(next: Timestamp?, last: Timestamp?)>((nil, nil))
 
   init(
-    store: VaultStore, standard: KeyStoreKind, clock: any WallClock, events: AgentEvents,
+    store: VaultStore, defaultStore: KeyStoreKind, clock: any WallClock, events: AgentEvents,
     keyStores: @escaping @Sendable (KeyStoreKind) -> any KeyStore
   ) {
     self.store = store
     self.events = events
     unlocking = SingleFlightGroup(clock: clock)
-    self.standard = standard
+    self.defaultStore = defaultStore
     self.keyStores = keyStores
   }
 
@@ -61,7 +61,8 @@ actor MasterKeyService {
   /// The requester's `VAULT_KEYSTORE` takes precedence over the agent's own.
   private var preferred: KeyStoreKind {
     get throws {
-      try CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }.map(AgentSettings.keyStore) ?? standard
+      try CurrentPrompter.environment["VAULT_KEYSTORE"].flatMap { $0.isEmpty ? nil : $0 }.map(AgentSettings.keyStore)
+        ?? defaultStore
     }
   }
 
@@ -88,7 +89,7 @@ actor MasterKeyService {
       await store.lock()
       throw AgentError.locked
     }
-    try await settle(records, requester)
+    try await resolve(records, requester)
     try await resumeFromCheckpoint(keyStore, requester)
     await recordPlace()
   }
@@ -111,7 +112,7 @@ actor MasterKeyService {
   }
 
   /// Cleans up after an interrupted rotation: a key that was announced and never used, or one that is no longer used.
-  private func settle(_ records: [KeyRecord], _ requester: Requester) async throws {
+  private func resolve(_ records: [KeyRecord], _ requester: Requester) async throws {
     for record in records {
       switch record.state {
       case .prepared:
@@ -139,7 +140,7 @@ actor MasterKeyService {
     guard await store.isUnlocked else { throw AgentError.locked }
     let records = try await store.keyRecords()
     guard let old = records.first(where: { $0.state == .active }) else { throw AgentError.locked }
-    try await settle(records, requester)
+    try await resolve(records, requester)
     let id = KeyID.random()
     let key = SecretBytes.random(count: 32)
     let preferred = try preferred

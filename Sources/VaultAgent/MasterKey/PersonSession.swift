@@ -18,7 +18,7 @@ final class PersonSession: Sendable {
   private let state = Mutex(State())
 
   /// Takes these values from a request.
-  func take(_ variables: EnvironmentBlock) {
+  func update(_ variables: EnvironmentBlock) {
     guard !variables.isEmpty, state.withLock({ $0.variables != variables }) else { return }
     let entries = variables.entries
     func value(_ name: String) -> String? {

@@ -96,7 +96,7 @@ struct ImportSources: Sendable {
 
   private mutating func record(_ pair: Pair) {
     for (path, role) in [(pair.config, WatchedFile.Role.config), (pair.credentials, .credentials)] {
-      if let path { files.append(WatchedFile(path: path, role: role, home: pair.home, stamp: FileIdentity(path: path))) }
+      if let path { files.append(WatchedFile(path: path, role: role, home: pair.home, identity: FileIdentity(path: path))) }
     }
   }
 

@@ -11,24 +11,24 @@ extension ProfileCatalog {
   func observeChanges(_ prompter: any Prompter, _ requester: Requester) async throws {
     let known: [WatchedFile]
     do {
-      if let stamps { known = stamps } else { known = try await store.watchedFiles() }
+      if let knownFiles { known = knownFiles } else { known = try await store.watchedFiles() }
     } catch let fault as RowError {
       try await log(fault, requester)
       throw fault
     }
-    stamps = known
-    guard known.contains(where: { FileIdentity(path: $0.path) != $0.stamp }) else { return }
+    knownFiles = known
+    guard known.contains(where: { FileIdentity(path: $0.path) != $0.identity }) else { return }
     _ = try await importing.share("follow", for: prompter) { [self] prompter in
-      if let outcome = try await takeChanges(known, prompter: prompter, requester: requester) { return outcome }
+      if let outcome = try await importChanges(known, prompter: prompter, requester: requester) { return outcome }
       let sources = try ImportSources(followed: known)
-      return try await take(sources, trigger: .start, prompter: prompter, requester: requester)
+      return try await importFiles(sources, trigger: .start, prompter: prompter, requester: requester)
     }
   }
 
   /// Takes in the changes in watched files.
   ///
   /// - Returns: nil if they must be taken in as a whole.
-  private func takeChanges(_ followed: [WatchedFile], prompter: any Prompter, requester: Requester) async throws
+  private func importChanges(_ followed: [WatchedFile], prompter: any Prompter, requester: Requester) async throws
     -> ImportOutcome?
   {
     let held = Dictionary(try await store.accessKeys().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -38,7 +38,7 @@ extension ProfileCatalog {
       own: try await store.ownProfileNames(), held: held, rows: rows, marks: marks?.generation == rows.generation ? marks : nil)
     do {
       guard let sources = try ImportSources(changedIn: followed, known: known, reader: reader) else { return nil }
-      return try await take(sources, trigger: .start, prompter: prompter, requester: requester)
+      return try await importFiles(sources, trigger: .start, prompter: prompter, requester: requester)
     } catch is RowsMoved {
       return nil
     } catch is ConfigError {
@@ -49,7 +49,7 @@ extension ProfileCatalog {
 
   /// Reads the watched files again, since the vault's own data for them has changed.
   func retake(_ prompter: any Prompter, _ requester: Requester) async throws {
-    _ = try await take(
+    _ = try await importFiles(
       try ImportSources(followed: try await store.watchedFiles()), trigger: .manual, prompter: prompter, requester: requester)
   }
 
@@ -67,13 +67,13 @@ extension ProfileCatalog {
       let proven = try await store.watchedFiles()
       if proven != known { sources = try ImportSources(followed: proven).adding(request) }
     }
-    return try await take(sources, trigger: .manual, prompter: prompter, requester: requester)
+    return try await importFiles(sources, trigger: .manual, prompter: prompter, requester: requester)
   }
 
   /// Replaces the followed profiles by the current contents of the files.
   ///
   /// - Parameter fault: the fault in their rows that another program caused.
-  func take(
+  func importFiles(
     _ sources: ImportSources, trigger: AuditTrigger, prompter: any Prompter, requester: Requester,
     after fault: RowError? = nil
   ) async throws -> ImportOutcome {

@@ -49,7 +49,7 @@ extension ProfileCatalog {
     try await store.removeProfile(name, requester: requester)
     forgetPlans()
     // The profile of a watched file that it had hidden is taken in with the next request, as if the file had changed.
-    if hasHidden { stamps = try await store.watchedFiles().map(\.asChanged) }
+    if hasHidden { knownFiles = try await store.watchedFiles().map(\.asChanged) }
   }
 
   /// - Throws: if the profile comes from a watched file, where it must be changed.

@@ -36,7 +36,7 @@ extension ProfileCatalog {
     _ prompter: any Prompter, _ requester: Requester, body: (@escaping Lookup) throws -> Value
   ) async throws -> Value {
     try await repairFileRows(prompter, requester)
-    let sections = ProvenSections(reader: reader, codes: try await store.authenticRows())
+    let sections = ProvenSections(reader: reader, macs: try await store.authenticRows())
     do {
       let value = try body(sections.section)
       if let fault = sections.fault { throw fault }
@@ -75,7 +75,7 @@ extension ProfileCatalog {
   private func readFiles(_ fault: RowError?, prompter: any Prompter, requester: Requester) async throws {
     _ = try await importing.share(fault?.what ?? "follow", for: prompter) { [self] prompter in
       let sources = try ImportSources(followed: try await store.watchedFiles())
-      return try await take(sources, trigger: .start, prompter: prompter, requester: requester, after: fault)
+      return try await importFiles(sources, trigger: .start, prompter: prompter, requester: requester, after: fault)
     }
   }
 

@@ -15,7 +15,7 @@ actor ProfileCatalog {
   let masterKeys: MasterKeyService
   let reader: VaultReader
   private let defaultSessionName: RoleSessionName
-  var stamps: [WatchedFile]?
+  var knownFiles: [WatchedFile]?
   var marks: SectionMarks?
   /// Rows that are known, and logged, to be from another program.
   var told: Set<RowError> = []
@@ -111,6 +111,6 @@ actor ProfileCatalog {
   /// Called after every change to profiles or keys.
   func forgetPlans() {
     plans.removeAll()
-    stamps = nil
+    knownFiles = nil
   }
 }

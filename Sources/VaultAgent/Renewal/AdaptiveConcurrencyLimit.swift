@@ -3,15 +3,15 @@ import Synchronization
 /// Limits concurrent calls: the limit is halved when a service throttles, and grows with successes, by one for each round of them
 /// (as in TCP, RFC 5681, 3.1).
 final class AdaptiveConcurrencyLimit: Sendable {
-  private let most: Double
+  private let maximum: Double
   private let now: Mutex<Double>
 
-  init(most: Int) {
-    self.most = Double(most)
-    now = Mutex(Double(most))
+  init(maximum: Int) {
+    self.maximum = Double(maximum)
+    now = Mutex(Double(maximum))
   }
 
   var current: Int { now.withLock { Int($0) } }
   func slowDown() { now.withLock { $0 = max(1, $0 / 2) } }
-  func recover() { now.withLock { $0 = min(most, $0 + 1 / $0) } }
+  func recover() { now.withLock { $0 = min(maximum, $0 + 1 / $0) } }
 }

@@ -96,7 +96,7 @@ struct RenewalQueue {
     guard let place = first(in: line) else { return nil }
     if let urgent = urgentAt(place, in: line), urgent <= now {
       lines[line].bucket.charge(1, at: now)
-    } else if !lines[line].bucket.take(at: now) {
+    } else if !lines[line].bucket.consume(at: now) {
       return nil
     }
     return taken(lines[line].waiting.removeFirst())

@@ -23,11 +23,11 @@ extension Scheduler {
   func arm() {
     var next = agenda.firstDue()
     // If the maximum of calls is running, the end of one of them continues the lines.
-    if underWay < Self.most, let token = agenda.nextToken(at: clock.now()) { next = min(next ?? token, token) }
+    if underWay < Self.maximum, let token = agenda.nextToken(at: clock.now()) { next = min(next ?? token, token) }
     guard alarm?.moment != next else { return }
     alarm?.task.cancel()
     alarm = next.map { moment in
-      let task = Task(executorPreference: lane) { [clock] in
+      let task = Task(executorPreference: executor) { [clock] in
         do { try await clock.sleep(until: moment) } catch { return }
         await self.wake(at: moment)
       }
@@ -56,11 +56,11 @@ extension Scheduler {
       agenda.queue(key, in: entry.line, served: !entry.leases.isEmpty, endsAt: entry.endsAt)
     }
     for line in agenda.lines.indices {
-      while underWay < Self.most, let key = agenda.next(in: line, at: now) {
+      while underWay < Self.maximum, let key = agenda.next(in: line, at: now) {
         underWay += 1
         entries[key]?.isUnderWay = true
         // It ends with its own work, and then takes the next session.
-        Task(executorPreference: lane) { await self.renew(key) }
+        Task(executorPreference: executor) { await self.renew(key) }
       }
     }
     arm()
@@ -145,31 +145,31 @@ extension Scheduler {
     // The session was taken back meanwhile.
     if now.waits, !entry.waits { return }
     let failure = Failure(error)
-    let attention: SessionState?
+    let pendingAction: SessionState?
     switch error {
-    case SignInError.needed: attention = .needsLogin
-    case AgentError.nobodyToAsk, AgentError.badMFACode: attention = .needsMFA
-    default: attention = failure.isRetryable ? nil : .failing
+    case SignInError.needed: pendingAction = .needsLogin
+    case AgentError.nobodyToAsk, AgentError.badMFACode: pendingAction = .needsMFA
+    default: pendingAction = failure.isRetryable ? nil : .failing
     }
-    if let attention {
+    if let pendingAction {
       entries[key]?.waits = true
       // AWS may grant later what it refuses now, without any action here, and a served program has no other way to learn of it.
-      if attention == .failing, !now.leases.isEmpty {
+      if pendingAction == .failing, !now.leases.isEmpty {
         agenda.put(key, due: clock.now().adding(seconds: Self.refusedPause))
       } else {
         agenda.withdraw(key)
       }
       guard !now.waits else { return }
       waiting.append(key)
-      await work.announce(key.profile, attention, failure)
+      await work.announce(key.profile, pendingAction, failure)
       return
     }
     let failures = now.failures + 1
     entries[key]?.failures = failures
     if failures == 1 { recordPause(of: key, in: now.line) }
-    let longest = now.leases.isEmpty ? Self.maxDelay.usual : Self.maxDelay.served
-    let most = min(longest, Double(1 << min(failures, 20)))
-    agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * most * 1_000) + 100))
+    let maxLength = now.leases.isEmpty ? Self.maxDelay.usual : Self.maxDelay.served
+    let maximum = min(maxLength, Double(1 << min(failures, 20)))
+    agenda.put(key, due: clock.now().adding(milliseconds: Int64(random() * maximum * 1_000) + 100))
   }
 
   private func recordPause(of key: Key, in line: Int) {

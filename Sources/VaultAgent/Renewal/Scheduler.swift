@@ -27,12 +27,12 @@ package actor Scheduler {
     /// Delivers a new session to a lease.
     let deliver: @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void
     /// Tells the person, once, what a profile is waiting for.
-    let announce: @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
+    let announce: @Sendable (_ profile: String, _ pendingAction: SessionState, Failure) async -> Void
 
     package init(
       renew: @escaping @Sendable (CredentialRequest) async throws -> SessionRecord,
       deliver: @escaping @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void,
-      announce: @escaping @Sendable (_ profile: String, _ attention: SessionState, Failure) async -> Void
+      announce: @escaping @Sendable (_ profile: String, _ pendingAction: SessionState, Failure) async -> Void
     ) {
       self.renew = renew
       self.deliver = deliver
@@ -67,7 +67,7 @@ package actor Scheduler {
   }
 
   /// Maximum number of concurrent renewals.
-  static let most = 8
+  static let maximum = 8
   /// The longest pause between two attempts in seconds: usually, and when the session serves a running program.
   static let maxDelay = (usual: 300.0, served: 30.0)
   /// Seconds between two attempts when AWS refuses a session that serves a running program.
@@ -75,7 +75,7 @@ package actor Scheduler {
 
   let clock: any WallClock
   let random: @Sendable () -> Double
-  let lane: (any TaskExecutor)?
+  let executor: (any TaskExecutor)?
   let work: Work
   var entries: [Key: Entry] = [:]
   var agenda = RenewalQueue()
@@ -89,14 +89,14 @@ package actor Scheduler {
   /// When each session was last used; outside the actor, because every delivery reads and writes it.
   nonisolated let uses = Mutex<[Key: Timestamp]>([:])
 
-  /// - Parameter lane: the executor of its tasks; nil for the standard executor.
+  /// - Parameter executor: the executor of its tasks; nil for the standard executor.
   package init(
     clock: any WallClock, random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
-    lane: (any TaskExecutor)? = nil, work: Work
+    executor: (any TaskExecutor)? = nil, work: Work
   ) {
     self.clock = clock
     self.random = random
-    self.lane = lane
+    self.executor = executor
     self.work = work
   }
 
@@ -164,7 +164,7 @@ package actor Scheduler {
   /// comes, or a person acts.
   ///
   /// - Returns: the leases that have them.
-  package func takeBack(_ keys: Set<Key>) -> [String] {
+  package func withdraw(_ keys: Set<Key>) -> [String] {
     let now = clock.now()
     for key in keys {
       guard let entry = entries[key] else { continue }

@@ -5,5 +5,5 @@ package enum StaleRequestPolicy {
   package static let timeouts: Int64 = 800
 
   /// Seconds until a request may start a renewal again, after this many failures in a row.
-  package static func pause(failures: Int) -> Int64 { failures == 0 ? 0 : min(20, 1 << Int64(min(failures, 10))) }
+  package static func delay(failures: Int) -> Int64 { failures == 0 ? 0 : min(20, 1 << Int64(min(failures, 10))) }
 }

@@ -30,7 +30,7 @@ final class AgentListener: @unchecked Sendable {
   /// Identifies the socket's file, in order to detect a replacement.
   private var file: UInt64?
   /// The executor on which requests run.
-  private let lane: StoreExecutor
+  private let executor: StoreExecutor
   private let handle: @Sendable (ClientConnection, Message) async -> Void
   private var isStopping = false
 
@@ -48,10 +48,10 @@ final class AgentListener: @unchecked Sendable {
 
   /// Listens at `path`, replacing a socket that a dead agent left, or on the socket that a service manager passed. Call it under
   /// the agent's lock.
-  init(path: String, lane: StoreExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
+  init(path: String, executor: StoreExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
     throws(AgentError)
   {
-    let heartbeat = Heartbeat(loop: lane.loop)
+    let heartbeat = Heartbeat(loop: executor.loop)
     let inherited = sys_inherited_listener()
     isInherited = inherited >= 0
     if !isInherited {
@@ -71,7 +71,7 @@ final class AgentListener: @unchecked Sendable {
     listener = isInherited ? inherited : sys_unix_listen(path, 512)
     guard listener >= 0 else { throw .system(what: "listen at \(path)", code: sys_errno()) }
     self.path = path
-    self.lane = lane
+    self.executor = executor
     self.handle = { connection, message in
       heartbeat.began(connection)
       await handle(connection, message)
@@ -99,9 +99,9 @@ final class AgentListener: @unchecked Sendable {
   /// closed last.
   func run() async {
     await withCheckedContinuation { continuation in
-      lane.loop.perform { [self] in
+      executor.loop.perform { [self] in
         ended = continuation
-        lane.loop.beforeWait { [self] in prepare() }
+        executor.loop.beforeWait { [self] in prepare() }
         watchListener()
         if isStopping { end() }
       }
@@ -110,18 +110,18 @@ final class AgentListener: @unchecked Sendable {
 
   /// Ends ``run()``, from any thread.
   func stop() {
-    lane.loop.perform { [self] in
+    executor.loop.perform { [self] in
       isStopping = true
       end()
     }
   }
 
-  private func watchListener() { lane.loop.watch(listener) { [self] in acceptAll() } }
+  private func watchListener() { executor.loop.watch(listener) { [self] in acceptAll() } }
 
   private func end() {
     guard ended != nil else { return }
-    lane.loop.beforeWait(nil)
-    if isListening { lane.loop.forget(listener) }
+    executor.loop.beforeWait(nil)
+    if isListening { executor.loop.forget(listener) }
     if !isInherited { unlink(path) }
     for descriptor in Array(clients.keys) { drop(descriptor) }
     ended?.resume()
@@ -130,7 +130,7 @@ final class AgentListener: @unchecked Sendable {
 
   /// Makes sure that the socket is where clients look for it: a logout or a cleaner of temporary files may have removed it. Can be
   /// called from any thread.
-  func listenAgain() { lane.loop.perform { [self] in replaceListener() } }
+  func listenAgain() { executor.loop.perform { [self] in replaceListener() } }
 
   private func replaceListener() {
     if let file, Self.file(path) == file { return }
@@ -143,7 +143,7 @@ final class AgentListener: @unchecked Sendable {
     if Channel.connect(to: path) == nil { unlink(path) }
     let next = sys_unix_listen(path, 512)
     guard next >= 0 else { return AgentLog.write("cannot recreate the socket at \(path) (errno \(sys_errno()))") }
-    if isListening { lane.loop.forget(listener) }
+    if isListening { executor.loop.forget(listener) }
     close(listener)
     listener = next
     isInherited = false
@@ -164,11 +164,11 @@ final class AgentListener: @unchecked Sendable {
     resolveNewcomers()
     if isListening != (clients.count < Self.maxConnections && !isExhausted) {
       isListening.toggle()
-      if isListening { watchListener() } else { lane.loop.forget(listener) }
+      if isListening { watchListener() } else { executor.loop.forget(listener) }
     }
     guard !isTicking, isExhausted || clients.values.contains(where: { $0.awaitedSince > 0 }) else { return }
     isTicking = true
-    lane.loop.after(milliseconds: 1_000) { [self] in
+    executor.loop.after(milliseconds: 1_000) { [self] in
       isTicking = false
       isExhausted = false
       dropSlow()
@@ -212,7 +212,7 @@ final class AgentListener: @unchecked Sendable {
     for descriptor in newcomers {
       guard let client = clients[descriptor] else { continue }
       if client.connection.beginWatch() {
-        lane.loop.watch(descriptor) { [self] in serve(descriptor) }
+        executor.loop.watch(descriptor) { [self] in serve(descriptor) }
       } else {
         clients[descriptor] = nil
       }
@@ -228,7 +228,7 @@ final class AgentListener: @unchecked Sendable {
       client.hasAsked = true
       clients[descriptor] = client
       // If more has arrived, this is called again.
-      if !client.connection.take(message, on: lane, handle: handle) { drop(descriptor) }
+      if !client.connection.receive(message, on: executor, handle: handle) { drop(descriptor) }
     case .later:
       let isAwaited = client.reader.isHalfway || !client.hasAsked
       client.awaitedSince = isAwaited ? (client.awaitedSince > 0 ? client.awaitedSince : Self.monotonicSeconds()) : 0
@@ -239,7 +239,7 @@ final class AgentListener: @unchecked Sendable {
 
   private func drop(_ descriptor: Int32) {
     guard let client = clients.removeValue(forKey: descriptor) else { return }
-    if client.connection.isWatched { lane.loop.forget(descriptor) }
+    if client.connection.isWatched { executor.loop.forget(descriptor) }
     client.connection.close()
     isExhausted = false
   }

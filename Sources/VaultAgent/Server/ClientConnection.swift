@@ -117,7 +117,9 @@ final class ClientConnection: Sendable {
   /// Handles a message: an answer resumes the waiting question; a request, of which there is one at a time, is passed to `handle`.
   ///
   /// - Returns: false if the message is not valid at this point.
-  func take(_ message: Message, on lane: any TaskExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void)
+  func receive(
+    _ message: Message, on executor: any TaskExecutor, handle: @escaping @Sendable (ClientConnection, Message) async -> Void
+  )
     -> Bool
   {
     if message.kind == .answer {
@@ -132,7 +134,7 @@ final class ClientConnection: Sendable {
     }
     return state.withLock { state in
       guard state.task == nil, state.isOpen else { return false }
-      state.task = Task(executorPreference: lane) {
+      state.task = Task(executorPreference: executor) {
         await handle(self, message)
         self.finish()
       }

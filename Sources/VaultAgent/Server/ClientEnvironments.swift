@@ -11,7 +11,7 @@ import VaultSecrets
 /// for the same purpose. It may be secret, and is therefore in guarded memory.
 final class ClientEnvironments: Sendable {
   /// Maximum number of remembered answers: profiles have few commands and identities.
-  private static let most = 64
+  private static let maximum = 64
   private let last = Mutex<[String: SecretBytes]>([:])
 
   /// Forgets all when the vault is locked: there may be credentials among them.
@@ -24,7 +24,7 @@ final class ClientEnvironments: Sendable {
     let answer = try await prompter.ask(question)
     if let key {
       last.withLock { last in
-        if last.count == Self.most, last[key] == nil { last.removeAll() }
+        if last.count == Self.maximum, last[key] == nil { last.removeAll() }
         last[key] = answer
       }
     }

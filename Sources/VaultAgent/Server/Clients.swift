@@ -14,7 +14,7 @@ struct Clients: Sendable {
   /// Decides the route of every call.
   let trust: NetworkTrust
 
-  init(transport: any HTTPTransport, clock: any WallClock, trust: NetworkTrust = .standard) {
+  init(transport: any HTTPTransport, clock: any WallClock, trust: NetworkTrust = .default) {
     self.trust = trust
     sts = STSClient(transport: transport, clock: clock)
     oidc = SSOOIDCClient(transport: transport, clock: clock)

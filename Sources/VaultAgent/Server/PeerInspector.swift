@@ -27,7 +27,7 @@ struct PeerInspector: Sendable {
   /// - Parameter commandIndex: the index of the word, in the process's own command line, that names the program it is about to
   ///   become. It is only a position in the kernel's copy of the line, and only for the vault's own client: a process makes its own
   ///   line, and any process may write "terraform" there.
-  func requester(_ asker: Asker, uid: UInt32, commandIndex: Int?) -> Requester {
+  func requester(_ asker: PeerProcess, uid: UInt32, commandIndex: Int?) -> Requester {
     let process = "/proc/\(asker.pid)"
     let proven = asker.provenExecutable
     var program = proven ?? Self.link(process + "/exe")

@@ -47,7 +47,7 @@ extension RequestHandler {
       let place = try? await catalog.signInPlace(
         named: name, environment: context.environment, context.prompter, context.requester)
       if try await ssoSessions.signOut(name, context, place: place) { count += 1 }
-      await broker.takeBack()
+      await broker.withdraw()
     }
     return count
   }

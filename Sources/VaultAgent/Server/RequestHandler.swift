@@ -33,7 +33,7 @@ struct RequestHandler: Sendable {
   /// Handles one request to its end. Never throws: errors are reported to the client.
   func handle(_ connection: ClientConnection, _ message: Message) async {
     var stopper: Requester?
-    let asker = Asker(connection)
+    let asker = PeerProcess(connection)
     let client = Result { () throws(WireError) in try message.context() }
     let requester = inspector.requester(asker, uid: connection.uid, commandIndex: (try? client.get())?.commandIndex)
     do {
@@ -50,7 +50,7 @@ struct RequestHandler: Sendable {
   }
 
   /// Logs a request that must not be answered.
-  private func refuse(_ message: Message, _ requester: Requester, _ fault: Asker.Fault) async -> AgentError {
+  private func refuse(_ message: Message, _ requester: Requester, _ fault: PeerProcess.Fault) async -> AgentError {
     var who = requester
     if case .sender(let pid) = fault { who = inspector.stranger(pid, uid: requester.uid) }
     let issue: IssueRequest? =
@@ -65,7 +65,7 @@ struct RequestHandler: Sendable {
     event.detail = fault.text
     AgentLog.write("a request was refused: \(fault.text)")
     do { try await store.record(event) } catch { AgentLog.write("the refusal could not be logged: \(Failure(error).message)") }
-    return .unprovenAsker(why: fault.text)
+    return .unprovenPeer(why: fault.text)
   }
 
   private func answer(_ message: Message, _ context: RequestContext) async throws -> WireBuffer {
@@ -83,7 +83,7 @@ struct RequestHandler: Sendable {
       return try .frame(.done, try await work(context))
     }
     try requireVault(context.client)
-    session.take(context.client.session)
+    session.update(context.client.session)
     // A client of any version may request the agent's state, and stop it.
     if message.kind == .stop { return try .frame(.done, Done()) }
     if message.kind == .status { return try .frame(.done, await status()) }
@@ -119,7 +119,7 @@ struct RequestHandler: Sendable {
       case .auditAccept: try await reply(auditAccept)
       case .auditKey: try await reply(auditKey)
       case .auditArchive: try await reply(auditArchive)
-      case .settings: try await reply(takeSettings)
+      case .settings: try await reply(reloadSettings)
       default: throw AgentError.unknownRequest
       }
     }
@@ -139,7 +139,7 @@ struct RequestHandler: Sendable {
 
   private func credential(_ request: IssueRequest, _ context: RequestContext) async throws -> IssuedReply {
     if request.server {
-      try AskerReach.require(context.requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)
+      try PeerReach.require(context.requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)
     }
     let issued = try await broker.issue(
       try CredentialRequest(request, context), to: context.requester, prompter: context.prompter)
@@ -179,7 +179,7 @@ struct RequestHandler: Sendable {
       profile: request.all ? nil : request.profile, requester: context.requester, trigger: .manual, evenUnderWay: true)
     // The environments that requesters have sent may contain credentials.
     if request.all { broker.issuer.programs.environments.forget() }
-    await broker.takeBack()
+    await broker.withdraw()
     return count
   }
 
@@ -206,7 +206,7 @@ struct RequestHandler: Sendable {
   private func removeProfile(_ profile: String, _ context: RequestContext) async throws -> Done {
     try await ensureUnlocked(context)
     try await catalog.remove(profile, requester: context.requester)
-    await broker.takeBack()
+    await broker.withdraw()
     for link in try await store.credentialsLinks() where link.profile == profile {
       try await broker.unlink(link, requester: context.requester)
     }
@@ -257,7 +257,7 @@ struct RequestHandler: Sendable {
   private func removeAccessKey(_ name: String, _ context: RequestContext) async throws -> Done {
     try await ensureUnlocked(context)
     try await catalog.removeAccessKey(name, requester: context.requester)
-    await broker.takeBack()
+    await broker.withdraw()
     return Done()
   }
 
@@ -288,8 +288,8 @@ struct RequestHandler: Sendable {
     return Done()
   }
 
-  private func takeSettings(_ context: RequestContext) async throws -> Done {
-    try await settings.take(requester: context.requester, trigger: .manual)
+  private func reloadSettings(_ context: RequestContext) async throws -> Done {
+    try await settings.reload(requester: context.requester, trigger: .manual)
     return Done()
   }
 

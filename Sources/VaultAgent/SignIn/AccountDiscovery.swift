@@ -10,7 +10,7 @@ struct AccountDiscovery: Sendable {
   }
 
   /// Maximum number of concurrent calls.
-  static let most = 8
+  static let maximum = 8
   /// How often an account is requested again after throttling has used up the retries of a call.
   static let timeouts = 6
 
@@ -27,7 +27,7 @@ struct AccountDiscovery: Sendable {
 
   /// - Parameter report: called with each account as soon as its permission sets are known.
   func run(_ accounts: [SSOAccount], _ prompter: any Prompter, report: (Found) throws -> Void) async throws {
-    let concurrency = AdaptiveConcurrencyLimit(most: Self.most)
+    let concurrency = AdaptiveConcurrencyLimit(maximum: Self.maximum)
     try await withThrowingTaskGroup(of: Found.self) { group in
       var waiting = accounts.makeIterator()
       var underWay = 0

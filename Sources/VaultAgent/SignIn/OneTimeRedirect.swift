@@ -31,7 +31,7 @@ final class OneTimeRedirect: Sendable {
       turnedAway: { [rejections] in rejections.record($0, at: "the browser's redirect") },
       answer: { request, port in
         guard request.method == "GET", request.path == path, request.values(of: "host") == ["127.0.0.1:\(port)"],
-          let url = destination.take()
+          let url = destination.consume()
         else { return LoopbackServer.Response(status: 404, body: SecretBytes("Not found.\n")) }
         let location = url.withBytes { String(decoding: $0, as: UTF8.self) }
         return LoopbackServer.Response(
@@ -63,7 +63,7 @@ final class OneTimeRedirect: Sendable {
       self.once = once
     }
 
-    func take() -> SecretBytes? {
+    func consume() -> SecretBytes? {
       value.withLock { value in
         defer { if once { value = nil } }
         return value

@@ -47,7 +47,7 @@ extension SSOSessions {
         while let found = try await group.next() { if let found { return found } }
         throw SignInError.tooLate
       }
-      return try await take(
+      return try await importToken(
         .authorizationCode(code, verifier: pkce.verifier, redirectURI: callback.redirectURL), as: client, in: place, context,
         how: "browser")
     }
@@ -64,7 +64,7 @@ extension SSOSessions {
       context.prompter.progress("waiting for you to sign in …")
       var interval = Int64(device.interval)
       try await clock.sleep(until: clock.now().adding(seconds: interval))
-      return try await take(.deviceCode(device.deviceCode), as: client, in: place, context, how: "device") { error in
+      return try await importToken(.deviceCode(device.deviceCode), as: client, in: place, context, how: "device") { error in
         if error.reason == .slowDown { interval += 5 }
         guard device.expiresAt > clock.now() else { throw SignInError.tooLate }
         try await clock.sleep(until: clock.now().adding(seconds: interval))

@@ -104,7 +104,7 @@ struct SSOSessions: Sendable {
     let client = SSOClientRegistration(
       clientId: kept.tokens.clientId, clientSecret: kept.tokens.clientSecret, expiresAt: record.clientEndsAt)
     do {
-      try await take(.refreshToken(refreshToken), as: client, in: place, context, how: "renewed", renewing: record)
+      try await importToken(.refreshToken(refreshToken), as: client, in: place, context, how: "renewed", renewing: record)
     } catch let error as SSOOIDCError where error.exitStatus != .temporary {
       // The portal session has expired or was ended there; the access token may still work for its last minutes.
       guard isOver || [.invalidGrant, .invalidClient, .expiredToken].contains(error.reason) else { return }
@@ -122,7 +122,7 @@ struct SSOSessions: Sendable {
   ///   - before: the sign-in that is renewed; the result is valid only while it exists.
   ///   - wait: the action while the grant is not ready yet; nil if it must be ready.
   @discardableResult
-  func take(
+  func importToken(
     _ grant: SSOGrant, as client: SSOClientRegistration, in place: SSOSessionConfig, _ context: NetworkTrust.Context, how: String,
     renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {

@@ -18,7 +18,7 @@ final class SignInCallback: Sendable {
   private final class Box: Sendable {
     let state = Mutex(State())
 
-    func settle(_ outcome: Result<SecretBytes, any Error>) {
+    func resolve(_ outcome: Result<SecretBytes, any Error>) {
       let waiter = state.withLock { state -> CheckedContinuation<SecretBytes, any Error>? in
         guard state.outcome == nil else { return nil }
         state.outcome = outcome
@@ -53,12 +53,12 @@ final class SignInCallback: Sendable {
         if let outcome { continuation.resume(with: outcome) }
       }
     } onCancel: {
-      box.settle(.failure(CancellationError()))
+      box.resolve(.failure(CancellationError()))
     }
   }
 
   /// The timeout has passed.
-  func giveUp() { box.settle(.failure(SignInError.tooLate)) }
+  func giveUp() { box.resolve(.failure(SignInError.tooLate)) }
 
   private static func answer(_ request: LoopbackServer.Request, port: Int, expecting expected: SecretBytes, box: Box)
     -> LoopbackServer.Response
@@ -74,13 +74,13 @@ final class SignInCallback: Sendable {
     }
     if let error = request.only("error") {
       let why = error == "access_denied" ? SignInError.refused : SignInError.failed(String(error.prefix(200)))
-      box.settle(.failure(why))
+      box.resolve(.failure(why))
       return page(200, "The sign-in was refused. You can close this page.")
     }
     guard let code = request.only("code"), (1...16_384).contains(code.utf8.count) else {
       return page(400, "The response has no code. Return to the terminal and start again.")
     }
-    box.settle(.success(SecretBytes(code)))
+    box.resolve(.success(SecretBytes(code)))
     return page(200, "You are signed in. You can close this page and go back to the terminal.")
   }
 

@@ -68,10 +68,10 @@ public final class ArchiveDraft {
 
   /// Copies the next rows, up to `last`.
   ///
-  /// - Parameter most: the size in bytes before which the draft ends.
+  /// - Parameter maximum: the size in bytes before which the draft ends.
   /// - Returns: whether there are more rows.
   /// - Throws: `AuditChain.Fault` for a row that is not the expected one.
-  public func copy(through last: Int64, atMost most: Int) throws -> Bool {
+  public func copy(through last: Int64, atMost maximum: Int) throws -> Bool {
     let rows = try vault.prepare(
       "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT \(Self.batch)"
     ).begin().bind(place.sequence).bind(last)
@@ -87,7 +87,7 @@ public final class ArchiveDraft {
     }
     guard place.sequence < last else { return false }
     guard count > 0 else { throw AuditChain.Fault.missing(sequence: place.sequence + 1) }
-    return try size() < most
+    return try size() < maximum
   }
 
   private func size() throws -> Int {

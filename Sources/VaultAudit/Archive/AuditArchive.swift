@@ -10,7 +10,7 @@ public enum AuditArchive {
   /// The unpacked size at which an archive ends: the other rows go into the next one.
   public static let fullAt = 3 << 30
   /// The maximum unpacked size when an archive is opened: 4 GiB.
-  static let largest = 4 << 30
+  static let maxBytes = 4 << 30
   /// The maximum compression ratio above the size of ``small``: rows are compressed four or five times.
   static let maxFold = 60
   static let small = 16 << 20
@@ -130,7 +130,7 @@ public enum AuditArchive {
       throw failure(path)
     }
     defer { gzclose(stream) }
-    let limit = min(largest, max(small, Int(status.st_size) * maxFold))
+    let limit = min(maxBytes, max(small, Int(status.st_size) * maxFold))
     var buffer = [UInt8](repeating: 0, count: 1 << 18)
     var total = 0
     while true {

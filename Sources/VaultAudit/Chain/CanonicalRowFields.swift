@@ -10,7 +10,7 @@ public struct CanonicalRowFields {
   }
 
   /// The longest form accepted from outside: 1 MiB.
-  public static let longest = 1 << 20
+  public static let maxLength = 1 << 20
 
   private var fields = [Field](repeating: .none, count: AuditField.hashed.count)
 
@@ -26,7 +26,9 @@ public struct CanonicalRowFields {
   ///
   /// - Returns: false if it has an unknown version, or anything follows it.
   public mutating func read(_ form: UnsafeRawBufferPointer) -> Bool {
-    guard (1...Self.longest).contains(form.count), let count = AuditTable.current.count(of: Int64(form[0])) else { return false }
+    guard (1...Self.maxLength).contains(form.count), let count = AuditTable.current.count(of: Int64(form[0])) else {
+      return false
+    }
     var place = 1
     for column in count..<fields.count { fields[column] = .none }
     for column in 0..<count {

@@ -26,7 +26,7 @@ public struct CloudTrailEvent: Sendable, Hashable {
 /// line.
 public enum CloudTrail {
   /// The maximum size of an event; CloudTrail limits it to 256 KB.
-  static let longest = 1 << 20
+  static let maxLength = 1 << 20
   /// Bytes passed to SQLite at once.
   private static let batch = 256 << 10
 
@@ -44,7 +44,7 @@ public enum CloudTrail {
   public static func forEach(_ path: String, _ body: (CloudTrailEvent) throws -> Void) throws {
     let file = try LineFile(path)
     let database = try Database()
-    var pieces = JSONPieces(arraysNamed: ["Records", "Events"], longest: longest)
+    var pieces = JSONPieces(arraysNamed: ["Records", "Events"], maxLength: maxLength)
     var waiting: [UInt8] = []
     var isLookup = false
     var isEmpty = true
@@ -57,7 +57,7 @@ public enum CloudTrail {
     do {
       try file.forEachPiece { piece in
         isEmpty = isEmpty && piece.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
-        try pieces.take(piece) { object, source in
+        try pieces.consume(piece) { object, source in
           let isOfLookup = if case .array(name: "Events") = source { true } else { false }
           if isOfLookup != isLookup || waiting.count + object.count > batch { try flush() }
           isLookup = isOfLookup

@@ -50,7 +50,7 @@ public struct ExportedLog {
     /// The key of the signer.
     public var signer: [UInt8]?
     /// Rows whose MAC was verified with an auditor's key.
-    public var codes: Int64 = 0
+    public var macs: Int64 = 0
   }
 
   public enum Verdict: Sendable, Hashable {
@@ -159,7 +159,7 @@ public struct ExportedLog {
       let expected = ratchet.mac(hash)
       guard let stated else { return nil }
       guard Self.isSame(stated, expected) else { return .forged(sequence: row.sequence) }
-      proof.codes += 1
+      proof.macs += 1
       return nil
     }
 

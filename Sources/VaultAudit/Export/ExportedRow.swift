@@ -51,18 +51,18 @@ struct ExportedRow: ~Copyable {
   }
 
   private mutating func object(_ fields: [Field], _ scanner: inout JSONScanner, isTop: Bool) -> String? {
-    guard scanner.take("{") else { return "is not a JSON object" }
-    if scanner.take("}") { return nil }
+    guard scanner.consume("{") else { return "is not a JSON object" }
+    if scanner.consume("}") { return nil }
     var expected = 0
     repeat {
       // Fields usually come in the order in which they are written.
-      if expected < fields.count, scanner.take(field: fields[expected].name) {
+      if expected < fields.count, scanner.consume(field: fields[expected].name) {
         if let fault = value(of: fields[expected], &scanner) { return fault }
         expected += 1
         continue
       }
       name.removeAll()
-      guard scanner.string(into: &name), scanner.take(":") else { return "is not a JSON object" }
+      guard scanner.string(into: &name), scanner.consume(":") else { return "is not a JSON object" }
       if let found = fields.firstIndex(where: { isName($0.name) }) {
         if let fault = value(of: fields[found], &scanner) { return fault }
         expected = found + 1
@@ -75,8 +75,8 @@ struct ExportedRow: ~Copyable {
       } else {
         return "has an unknown field: \(String(decoding: name.bytes.prefix(64), as: UTF8.self))"
       }
-    } while scanner.take(",")
-    return scanner.take("}") ? nil : "is not a JSON object"
+    } while scanner.consume(",")
+    return scanner.consume("}") ? nil : "is not a JSON object"
   }
 
   private func isName(_ wanted: StaticString) -> Bool {
@@ -87,16 +87,16 @@ struct ExportedRow: ~Copyable {
     let bit: UInt128 = 1 << UInt128(field.place)
     guard isSet & bit == 0 else { return "has \(field.name) twice" }
     isSet |= bit
-    if scanner.take(word: "null") { return nil }
+    if scanner.consume(word: "null") { return nil }
     let start = text.count
     switch field.kind {
     case .number:
       guard let number = scanner.number() else { return "has a \(field.name) that is not a number" }
       values[field.place] = .number(number)
     case .flag:
-      if scanner.take(word: "true") {
+      if scanner.consume(word: "true") {
         values[field.place] = .number(1)
-      } else if scanner.take(word: "false") {
+      } else if scanner.consume(word: "false") {
         values[field.place] = .number(0)
       } else {
         return "has a \(field.name) that is not true or false"

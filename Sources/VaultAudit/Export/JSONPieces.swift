@@ -9,7 +9,7 @@ struct JSONPieces {
   enum Source: Sendable { case top, array(name: String) }
 
   private let names: [[UInt8]]
-  private let longest: Int
+  private let maxLength: Int
   private var object: [UInt8] = []
   private var depth = 0
   /// The depth at which the wanted objects begin.
@@ -25,18 +25,18 @@ struct JSONPieces {
 
   /// - Parameters:
   ///   - names: of arrays in the top-level object whose objects are wanted.
-  ///   - longest: the maximum size of an object in bytes.
-  init(arraysNamed names: [String], longest: Int) {
+  ///   - maxLength: the maximum size of an object in bytes.
+  init(arraysNamed names: [String], maxLength: Int) {
     self.names = names.map { Array($0.utf8) }
-    self.longest = longest
+    self.maxLength = maxLength
   }
 
   /// Lends each object that ends in this piece to `body`.
-  mutating func take(_ bytes: UnsafeRawBufferPointer, _ body: ([UInt8], Source) throws -> Void) throws {
+  mutating func consume(_ bytes: UnsafeRawBufferPointer, _ body: ([UInt8], Source) throws -> Void) throws {
     for byte in bytes {
       let begins = depth == wanted && !isInString && (byte == UInt8(ascii: "{") || byte == UInt8(ascii: "\"") && wanted > 0)
       if depth > wanted || begins || isInString && depth == wanted {
-        guard object.count < longest else { throw Damage() }
+        guard object.count < maxLength else { throw Damage() }
         object.append(byte)
       }
       if isInString {

@@ -6,7 +6,7 @@ import VaultModel
 /// Reads a text file line by line, compressed (RFC 1952) or not; memory use does not depend on its length.
 final class LineFile {
   /// The maximum line length; the vault's rows are far shorter.
-  static let longest = 4 << 20
+  static let maxLength = 4 << 20
 
   private let path: String
   private let stream: gzFile
@@ -70,7 +70,7 @@ final class LineFile {
       start = 0
     }
     if end == buffer.count {
-      guard buffer.count < Self.longest else { throw AuditArchive.Damage(path: path) }
+      guard buffer.count < Self.maxLength else { throw AuditArchive.Damage(path: path) }
       buffer += [UInt8](repeating: 0, count: buffer.count)
     }
     let count = buffer.withUnsafeMutableBytes { gzread(stream, $0.baseAddress! + end, UInt32($0.count - end)) }

@@ -36,9 +36,9 @@ public struct NameTable: Sendable {
   /// writer of rows could fill memory with names.
   public static let maxTeamNames = 50_000
 
-  /// The number of a text, or that of "(others)" if there are already `most` and it is not among them.
-  public mutating func number(of text: UnsafeRawBufferPointer, upTo most: Int) -> Int {
-    guard count >= most, !contains(text) else { return number(of: text) }
+  /// The number of a text, or that of "(others)" if there are already `maximum` and it is not among them.
+  public mutating func number(of text: UnsafeRawBufferPointer, upTo maximum: Int) -> Int {
+    guard count >= maximum, !contains(text) else { return number(of: text) }
     return Array("(others)".utf8).withUnsafeBytes { number(of: $0) }
   }
 

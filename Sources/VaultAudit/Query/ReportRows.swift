@@ -39,9 +39,9 @@ extension VaultReader {
     ).begin().first { (Timestamp(stored: $0.int(0)), Timestamp(stored: $0.int(1))) }
   }
 
-  /// The newest sessions, at most `most`, that were live in the filter's period, oldest first. The rest of the filter applies by
+  /// The newest sessions, at most `maximum`, that were live in the filter's period, oldest first. The rest of the filter applies by
   /// profile, role, user and session.
-  public func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
+  public func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan] {
     guard let database else { return [] }
     // The rows that the session index does not have yet, read once for all sessions.
     let (pending, isIndexed) = indexing
@@ -63,7 +63,7 @@ extension VaultReader {
       """
     ).begin()
     try statement.bind(filter.profile).bind(filter.role).bind(filter.session).bind(filter.since?.milliseconds ?? Int64.min)
-      .bind(filter.until?.milliseconds ?? Int64.max).bind(filter.user).bind(Int64(most))
+      .bind(filter.until?.milliseconds ?? Int64.max).bind(filter.user).bind(Int64(maximum))
     return try statement.rows {
       SessionSpan(
         id: $0.text(0), profile: $0.text(1), roleARN: $0.optionalText(2), user: $0.optionalText(3),

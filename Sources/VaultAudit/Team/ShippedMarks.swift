@@ -15,7 +15,7 @@ public struct ShippedMarks {
 
   /// Lends a row's statistics, its time as far as it is plausible, and its user as `alice (laptop_1)`, as two logins may name the
   /// same user. An intent gives nothing, since its outcome counts.
-  public mutating func take(
+  public mutating func consume(
     _ line: AuditRowView,
     _ body: (_ mark: AuditStatRow, _ login: Int, _ time: Int64, _ user: UnsafeRawBufferPointer) throws -> Void
   ) rethrows {
@@ -56,7 +56,7 @@ public protocol ReportSource {
   func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws
   func auditSpan() throws -> (first: Timestamp, last: Timestamp)?
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth]
-  func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan]
+  func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan]
   func profileUses() throws -> [ProfileUse]
 }
 

@@ -67,7 +67,7 @@ public struct ShippedRows {
   /// - Parameters:
   ///   - form: the hashed form of the row, whatever it holds.
   ///   - hash: 32 bytes.
-  public mutating func take(
+  public mutating func consume(
     _ form: UnsafeRawBufferPointer, hash: UnsafeRawBufferPointer, from origin: RowOrigin, _ body: (AuditRowView) throws -> Void
   ) rethrows {
     guard fields.read(form), makesSense(form) else {

@@ -59,10 +59,10 @@ public final class TeamLog {
   ///   - time: the time of the row, as far as it is plausible.
   ///   - user: its user in the reports.
   public func add(_ line: AuditRowView, time: Int64, user: UnsafeRawBufferPointer) throws {
-    try noteProfile(line)
+    try recordProfile(line)
     let isSuccess = line.isText(.outcome, "success")
     let hasSession = sessionKey(line)
-    if isSuccess, hasSession, line.isText(.action, "Deliver") { return try noteUse(at: time) }
+    if isSuccess, hasSession, line.isText(.action, "Deliver") { return try recordUse(at: time) }
     if isWanted(line, isSuccess: isSuccess, hasSession: hasSession) {
       try keep(line, time: time, user: user, hasSession: hasSession)
     }
@@ -123,7 +123,7 @@ public final class TeamLog {
     return true
   }
 
-  private func noteUse(at time: Int64) throws {
+  private func recordUse(at time: Int64) throws {
     let number = key.withUnsafeBytes { used.number(of: $0) }
     if number == uses.count { uses.append((0, time)) }
     uses[number] = (uses[number].times + 1, max(uses[number].last, time))
@@ -136,7 +136,7 @@ public final class TeamLog {
     uses.removeAll(keepingCapacity: true)
   }
 
-  private func noteProfile(_ line: AuditRowView) throws {
+  private func recordProfile(_ line: AuditRowView) throws {
     var number: Int?
     line.withBytes(.profile) { if let bytes = $0 { number = profiles.number(of: bytes, upTo: NameTable.maxTeamNames) } }
     guard let number else { return }

@@ -64,7 +64,7 @@ public enum TeamStream {
     public mutating func append(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
 
     /// Reads the header, once received.
-    public mutating func takeHeader() throws {
+    public mutating func consumeHeader() throws {
       guard span == nil, bytes.count >= TeamStream.headerLength else { return }
       guard bytes.starts(with: TeamStream.beginning) else { throw Damage() }
       span = bytes.withUnsafeBytes { all in
@@ -78,10 +78,10 @@ public enum TeamStream {
     }
 
     /// Lends every complete row received to `body`.
-    public mutating func take(
+    public mutating func consume(
       _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer, _ origin: RowOrigin) throws -> Void
     ) throws {
-      try takeHeader()
+      try consumeHeader()
       guard span != nil else { return }
       var place = 0
       try bytes.withUnsafeBytes { all in
@@ -98,7 +98,7 @@ public enum TeamStream {
             break
           }
           let least = TeamStream.rowHeader + TeamStream.hashLength
-          guard (least...least + 2 * TeamStream.maxNameLength + CanonicalRowFields.longest).contains(length) else {
+          guard (least...least + 2 * TeamStream.maxNameLength + CanonicalRowFields.maxLength).contains(length) else {
             throw Damage()
           }
           guard all.count - place - 4 >= length else { break }

@@ -9,7 +9,7 @@ public enum NamesFile {
   private static let suffix = ".names"
   private static let beginning = "vault-names-1 "
   /// The maximum number of bytes read: the names of a hundred thousand profiles.
-  private static let most = 16 << 20
+  private static let maximum = 16 << 20
 
   /// Removes the file. Must be called before a change of names becomes visible.
   public static func remove(beside database: String) { unlink(database + suffix) }
@@ -42,7 +42,7 @@ public enum NamesFile {
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_nlink == 1,
-      status.st_mode & 0o077 == 0, (1...most).contains(Int(status.st_size))
+      status.st_mode & 0o077 == 0, (1...maximum).contains(Int(status.st_size))
     else { return nil }
     let size = Int(status.st_size)
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in

@@ -75,7 +75,7 @@ public final class VaultReader {
         ProfileRow(
           name: name, kind: statement.optionalText(1).flatMap { ProfileKind(rawValue: $0) }, roleARN: statement.optionalText(2),
           source: statement.optionalText(3), region: statement.optionalText(4), problem: statement.optionalText(5),
-          origin: statement.text(6), attention: statement.optionalText(7).flatMap { SessionState(rawValue: $0) },
+          origin: statement.text(6), pendingAction: statement.optionalText(7).flatMap { SessionState(rawValue: $0) },
           rotation: RotationRule.Mode(rawValue: statement.text(8)) ?? .used,
           session: statement.isNull(9) ? nil : try SessionRows.read(statement, from: 9, profile: name)))
     }
@@ -222,6 +222,6 @@ public final class VaultReader {
 
   /// Whether one of them differs from what the vault last saw.
   public func watchedFilesChanged() throws -> Bool {
-    try watchedFiles().contains { FileIdentity(path: $0.path) != $0.stamp }
+    try watchedFiles().contains { FileIdentity(path: $0.path) != $0.identity }
   }
 }

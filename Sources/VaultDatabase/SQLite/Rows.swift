@@ -10,7 +10,7 @@ public struct ProfileRow: Sendable {
   public var problem: String?
   public var origin: String
   /// The pending action of the profile, if its last renewal failed.
-  public var attention: SessionState?
+  public var pendingAction: SessionState?
   public var rotation: RotationRule.Mode
   /// The live session, or else the last one; nil if there never was one.
   public var session: SessionRecord?
@@ -18,7 +18,7 @@ public struct ProfileRow: Sendable {
   /// The state of the profile: its pending action, if its session depends on it.
   public func state(at now: Timestamp) -> SessionState {
     let state = session?.state(at: now) ?? .none
-    return state == .fresh ? state : attention ?? state
+    return state == .fresh ? state : pendingAction ?? state
   }
 }
 
@@ -68,12 +68,12 @@ public struct WatchedFile: Sendable, Hashable {
   public var role: Role
   /// The home folder that is shown as `~`.
   public var home: String?
-  public var stamp: FileIdentity
+  public var identity: FileIdentity
 
-  public init(path: String, role: Role, home: String?, stamp: FileIdentity) {
+  public init(path: String, role: Role, home: String?, identity: FileIdentity) {
     self.path = path
     self.role = role
     self.home = home
-    self.stamp = stamp
+    self.identity = identity
   }
 }

@@ -30,7 +30,7 @@ public struct ProfileListRow {
   /// The state of the profile's session.
   public func state(at now: Timestamp) -> SessionState {
     if row.isNull(6) || now.milliseconds >= row.int(7) {
-      if !row.isNull(8), let attention = SessionState(rawValue: row.text(8)) { return attention }
+      if !row.isNull(8), let pendingAction = SessionState(rawValue: row.text(8)) { return pendingAction }
     }
     if row.isNull(6) { return .none }
     if now.milliseconds >= row.int(6) { return .expired }

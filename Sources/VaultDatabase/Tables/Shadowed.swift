@@ -35,7 +35,7 @@ public enum ShadowedRows {
 extension WatchedFile {
   /// The same, but unlike any file: it is read again with the next request.
   public var asChanged: WatchedFile {
-    WatchedFile(path: path, role: role, home: home, stamp: FileIdentity(device: -1, inode: -1, size: -1, mtime: -1))
+    WatchedFile(path: path, role: role, home: home, identity: FileIdentity(device: -1, inode: -1, size: -1, mtime: -1))
   }
 }
 

@@ -57,7 +57,7 @@ public enum FollowedRows {
         }
         return WatchedFile(
           path: row.text(0), role: role, home: row.optionalText(2),
-          stamp: FileIdentity(device: row.int(3), inode: row.int(4), size: row.int(5), mtime: row.int(6)))
+          identity: FileIdentity(device: row.int(3), inode: row.int(4), size: row.int(5), mtime: row.int(6)))
       }
   }
 }

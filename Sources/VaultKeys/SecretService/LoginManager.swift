@@ -12,7 +12,7 @@ public final class LoginManager: Sendable {
 
   private let isOver = Mutex(false)
   /// Seconds before reconnecting to a lost bus.
-  private static let pause: UInt32 = 5
+  private static let delay: UInt32 = 5
 
   /// - Parameters:
   ///   - address: the system bus's address.
@@ -49,7 +49,7 @@ public final class LoginManager: Sendable {
       }
       while !isOver() {
         listen(context)
-        if !isOver() { sleep(LoginManager.pause) }
+        if !isOver() { sleep(LoginManager.delay) }
       }
     }
 

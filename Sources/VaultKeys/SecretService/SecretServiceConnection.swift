@@ -67,7 +67,7 @@ final class SecretServiceConnection {
       return try with(context) { () throws(SecretServiceFailure) in
         var error: UnsafeMutablePointer<GError>?
         guard let bus = vault_bus_connect(address, deadline.cancellable, &error) else {
-          let reason = takeText(&error)
+          let reason = consumeText(&error)
           throw .store(deadline.hasPassed ? .timedOut(seconds: timeouts.answer) : .noSessionBus(reason))
         }
         guard let service = vault_secret_service_new(bus, deadline.cancellable, &error) else {
@@ -133,7 +133,7 @@ final class SecretServiceConnection {
     let found = secret_service_search_for_dbus_paths_sync(
       service, vault_master_key_schema(), attributes, deadline.cancellable, &unlocked, &locked, &error)
     guard found != 0 else { throw failure(&error) }
-    return Found(unlocked: takeStrings(unlocked), locked: takeStrings(locked))
+    return Found(unlocked: consumeStrings(unlocked), locked: consumeStrings(locked))
   }
 
   /// The path of the collection with this alias, nil if there is none.
@@ -142,7 +142,7 @@ final class SecretServiceConnection {
     let path = secret_service_read_alias_dbus_path_sync(service, alias, deadline.cancellable, &error)
     if error != nil { throw failure(&error) }
     // libsecret passes "/" on as it is, or as NULL.
-    guard let path = takeString(path), path != "/" else { return nil }
+    guard let path = consumeString(path), path != "/" else { return nil }
     return path
   }
 
@@ -158,7 +158,7 @@ final class SecretServiceConnection {
     var error: UnsafeMutablePointer<GError>?
     let text = vault_secret_item_attribute(service, path, "key-id", deadline.cancellable, &error)
     if error != nil { throw failure(&error) }
-    return takeString(text).flatMap { KeyID($0) }
+    return consumeString(text).flatMap { KeyID($0) }
   }
 
   /// The key in an unlocked item; nil if its content is not a key.
@@ -223,7 +223,7 @@ final class SecretServiceConnection {
     var error: UnsafeMutablePointer<GError>?
     let prompt = vault_secret_create_item(
       service, collection, label, attributes, value, 0, deadline.cancellable, &error)
-    guard let prompt = takeString(prompt) else { throw failure(&error, item: collection + "/") }
+    guard let prompt = consumeString(prompt) else { throw failure(&error, item: collection + "/") }
     guard mayAsk || prompt == "/" else {
       vault_secret_dismiss_prompt(service, prompt)
       throw .store(.locked(collection: name(collection: collection)))
@@ -235,7 +235,7 @@ final class SecretServiceConnection {
   func delete(item path: String) throws(SecretServiceFailure) {
     var error: UnsafeMutablePointer<GError>?
     let prompt = vault_secret_delete_item(service, path, deadline.cancellable, &error)
-    guard let prompt = takeString(prompt) else { throw failure(&error, item: path) }
+    guard let prompt = consumeString(prompt) else { throw failure(&error, item: path) }
     try show(prompt, collection: parent(path))
   }
 
@@ -245,13 +245,13 @@ final class SecretServiceConnection {
   func unlock(_ path: String, collection: String) throws(SecretServiceFailure) {
     var error: UnsafeMutablePointer<GError>?
     let prompt = vault_secret_unlock(service, path, deadline.cancellable, &error)
-    guard let prompt = takeString(prompt) else { throw failure(&error) }
+    guard let prompt = consumeString(prompt) else { throw failure(&error) }
     try show(prompt, collection: collection)
   }
 
   /// A collection's name, as the user knows it.
   func name(collection path: String) -> String {
-    let label = takeString(
+    let label = consumeString(
       vault_secret_text(service, path, "org.freedesktop.Secret.Collection", "Label", deadline.cancellable, nil))
     let text = label.flatMap { $0.isEmpty ? nil : $0 } ?? String(path.split(separator: "/").last ?? "default")
     return safeText(String(text.prefix(64)))
@@ -294,7 +294,7 @@ final class SecretServiceConnection {
     _ error: inout UnsafeMutablePointer<GError>?, deadline: Deadline, timeouts: Timeouts
   ) -> SecretServiceFailure {
     let kind = error.map { vault_dbus_failure($0) } ?? VAULT_DBUS_OTHER
-    let text = takeText(&error)
+    let text = consumeText(&error)
     if deadline.hasPassed { return .store(.timedOut(seconds: timeouts.answer)) }
     switch kind {
     case VAULT_DBUS_NO_SERVICE: return .store(.noService)
@@ -306,7 +306,7 @@ final class SecretServiceConnection {
 }
 
 /// An error's text without the leading D-Bus name, limited in length and safe for a terminal. Frees the error.
-private func takeText(_ error: inout UnsafeMutablePointer<GError>?) -> String {
+private func consumeText(_ error: inout UnsafeMutablePointer<GError>?) -> String {
   guard let failure = error else { return "no reason given" }
   g_dbus_error_strip_remote_error(failure)
   let text = failure.pointee.message.map { String(cString: $0) } ?? ""
@@ -315,14 +315,14 @@ private func takeText(_ error: inout UnsafeMutablePointer<GError>?) -> String {
 }
 
 /// Converts a GLib string. Frees it.
-private func takeString(_ text: UnsafeMutablePointer<gchar>?) -> String? {
+private func consumeString(_ text: UnsafeMutablePointer<gchar>?) -> String? {
   guard let text else { return nil }
   defer { g_free(text) }
   return String(cString: text)
 }
 
 /// Converts a list of GLib strings. Frees it.
-private func takeStrings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?) -> [String] {
+private func consumeStrings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?) -> [String] {
   guard let list else { return [] }
   defer { g_strfreev(list) }
   var strings: [String] = []

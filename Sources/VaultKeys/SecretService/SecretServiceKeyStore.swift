@@ -131,7 +131,7 @@ public struct SecretServiceKeyStore: KeyStore {
       do throws(KeyStoreError) {
         if let fault = SessionBus.fault(of: address) { throw .noSessionBus("\(safeText(address)) \(fault)") }
         let value = try await perform(at: address, work)
-        working.note(address)
+        working.record(address)
         return value
       } catch {
         switch error {
@@ -272,7 +272,7 @@ private final class KeptConnection: @unchecked Sendable {
 private final class WorkingBus: Sendable {
   private let address = Mutex<String?>(nil)
 
-  func note(_ found: String) { address.withLock { $0 = found } }
+  func record(_ found: String) { address.withLock { $0 = found } }
 
   func first(of others: [String]) -> [String] {
     guard let found = address.withLock({ $0 }) else { return others }

@@ -17,11 +17,11 @@ public enum SyslogAddress: Sendable, Hashable, CustomStringConvertible {
     }
     let isStream = text.hasPrefix("tcp://")
     guard isStream || text.hasPrefix("udp://") else { return nil }
-    guard let (host, port) = Self.place(text.dropFirst(6), standard: isStream ? 601 : 514) else { return nil }
+    guard let (host, port) = Self.place(text.dropFirst(6), defaultPort: isStream ? 601 : 514) else { return nil }
     self = isStream ? .tcp(host: host, port: port) : .udp(host: host, port: port)
   }
 
-  private static func place(_ text: Substring, standard: UInt16) -> (String, UInt16)? {
+  private static func place(_ text: Substring, defaultPort: UInt16) -> (String, UInt16)? {
     var host = text
     var port: Substring?
     if text.hasPrefix("[") {
@@ -43,7 +43,7 @@ public enum SyslogAddress: Sendable, Hashable, CustomStringConvertible {
       }
     }
     guard (1...253).contains(host.utf8.count), isName else { return nil }
-    guard let port else { return (String(host), standard) }
+    guard let port else { return (String(host), defaultPort) }
     guard let number = UInt16(port), number > 0 else { return nil }
     return (String(host), number)
   }

@@ -13,7 +13,7 @@ public struct CredentialChain: Sendable, Hashable {
 
   public init(
     profile: String, identity: IdentityLink, roles: [RoleLink], region: String?, endpoint: EndpointSettings,
-    mfaProcess: String? = nil, rotation: RotationRule = .standard
+    mfaProcess: String? = nil, rotation: RotationRule = .default
   ) {
     self.mfaProcess = mfaProcess
     self.rotation = rotation

@@ -13,7 +13,7 @@ public struct RotationRule: Sendable, Hashable {
   /// Seconds after the last use.
   public var idle: Int64
 
-  public static let standard = RotationRule(mode: .used, idle: 8 * 3_600)
+  public static let `default` = RotationRule(mode: .used, idle: 8 * 3_600)
 
   public init(mode: Mode, idle: Int64) {
     self.mode = mode

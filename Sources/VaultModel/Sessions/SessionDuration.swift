@@ -6,7 +6,7 @@ public struct SessionDuration: Sendable, Hashable {
   public let seconds: Int
 
   /// The default of STS.
-  public static let standard = SessionDuration(unchecked: 3_600)
+  public static let `default` = SessionDuration(unchecked: 3_600)
   /// The limit for a role assumed with temporary credentials.
   public static let chainedLimit = SessionDuration(unchecked: 3_600)
 

@@ -22,7 +22,7 @@ extension VaultStore {
   }
 
   func archive(
-    before time: Timestamp, through known: Int64 = .max, to path: String, atMost most: Int, requester: Requester,
+    before time: Timestamp, through known: Int64 = .max, to path: String, atMost maximum: Int, requester: Requester,
     step: ArchiveStep.Listener
   ) async throws -> (segment: AuditKeyRows.Segment, left: Int64) {
     guard let key = signing?.publicKey, cipher != nil else { throw StoreError.locked }
@@ -31,7 +31,7 @@ extension VaultStore {
     isArchiving = true
     defer { isArchiving = false }
     let order = ArchiveOrder(
-      vault: database.path, file: path, time: time, known: min(known, head.sequence - 1), most: most, now: clock.now())
+      vault: database.path, file: path, time: time, known: min(known, head.sequence - 1), maximum: maximum, now: clock.now())
     let (segment, left) = try await SideThread().writeArchive(order, signedBy: key, step: step) { try await self.sign($0) }
     do {
       await step(.written)
@@ -74,12 +74,12 @@ extension VaultStore {
 
   /// The maximum time per piece, in nanoseconds, and how long the executor is left to others after it, in microseconds.
   private static let pieceTime: Int64 = 3_000_000
-  private static let pause: UInt32 = 1_000
-  private static let mostInPiece: Int64 = 1_000
+  private static let delay: UInt32 = 1_000
+  private static let maxRowsPerPiece: Int64 = 1_000
 
   /// Whether archived rows are still in the table, left by an agent that was interrupted while it removed them.
   public var hasArchivedRows: Bool {
-    get throws { try archivedRows(most: 1) != nil }
+    get throws { try archivedRows(maximum: 1) != nil }
   }
 
   /// Removes archived rows from the table, the oldest first and a few at a time, until all are gone or the vault is locked. The
@@ -89,24 +89,24 @@ extension VaultStore {
   func clearArchived(step: ArchiveStep.Listener) async throws {
     let thread = SideThread()
     var count: Int64 = 32
-    while cipher != nil, signing != nil, let last = try archivedRows(most: count) {
+    while cipher != nil, signing != nil, let last = try archivedRows(maximum: count) {
       let start = monotonicNanoseconds()
-      try takeOut(through: last)
+      try removeRows(through: last)
       let taken = monotonicNanoseconds() - start
       if taken > Self.pieceTime {
         count = max(1, count / 2)
       } else if taken < Self.pieceTime / 2 {
-        count = min(Self.mostInPiece, count * 2)
+        count = min(Self.maxRowsPerPiece, count * 2)
       }
       await step(.clearing)
-      await thread.pause(microseconds: Self.pause)
+      await thread.delay(microseconds: Self.delay)
     }
   }
 
   /// The last of the next archived rows that are still in the table; nil if there are none.
   ///
   /// Relies only on the log itself: a segment that somebody else wrote to the database removes nothing.
-  private func archivedRows(most: Int64) throws -> Int64? {
+  private func archivedRows(maximum: Int64) throws -> Int64? {
     guard let segment = try AuditKeyRows.segments(in: database).last,
       let first = try database.statement("SELECT min(sequence) FROM audit_event").begin().first({ $0.int(0) }),
       first <= segment.last
@@ -114,12 +114,12 @@ extension VaultStore {
     let isNamed = try database.statement(
       "SELECT 1 FROM audit_event WHERE action = 'AuditArchived' AND substr(detail, 1, length(?1)) = ?1 AND sequence > ?2"
     ).begin().bind(segment.announcement).bind(segment.last).first { _ in true }
-    return isNamed == true ? min(segment.last, first + most - 1) : nil
+    return isNamed == true ? min(segment.last, first + maximum - 1) : nil
   }
 
   /// The log decides which version of a secret is valid: for secrets still in use, it repeats the version before the row is
   /// removed.
-  private func takeOut(through last: Int64) throws {
+  private func removeRows(through last: Int64) throws {
     // After a power cut, some rows may be back, and are removed again.
     try change(.process) { store in
       let kept = try store.database.statement(

@@ -36,8 +36,8 @@ extension VaultStore {
     self.ratchet = nil
     self.signing = signing
     sealedNumber = sealedRatchet.sequence
-    uncoded = UncodedRows(ratchet: ratchet)
-    _ = try codeSomeRows()
+    pendingMACs = PendingMACs(ratchet: ratchet)
+    _ = try addSomeMACs()
   }
 
   /// - Parameters:
@@ -56,21 +56,21 @@ extension VaultStore {
     let first = try bound ?? AuditKeyRows.segments(in: database).last?.last ?? 0
     let ratchet = Ratchet(key: SecretBytes.random(count: Ratchet.keyLength), number: first + 1)
     let start = ratchet.export()
-    var rows = UncodedRows(ratchet: ratchet)
+    var rows = PendingMACs(ratchet: ratchet)
     // For a few rows, the keys are created with their MACs at once. For many, the rows get no MACs yet, and neither do the new
     // ones.
-    let isLong = head.sequence - first > Self.codedAtOnce
-    let codes = isLong ? [] : try tailMACs(&rows, most: Self.codedAtOnce)
+    let isLong = head.sequence - first > Self.maxAtUnlock
+    let macs = isLong ? [] : try tailMACs(&rows, maximum: Self.maxAtUnlock)
     self.signing = signing
     self.ratchet = isLong ? nil : ratchet
-    uncoded = isLong ? rows : nil
+    pendingMACs = isLong ? rows : nil
     do {
       try change { store in
         if let creating { try store.insert(creating) }
         try store.put("signing", seed, sequence: 0, first: first + 1, publicKey: signing.publicKey, isAnchored: false)
         try store.put("ratchet", start, sequence: first + 1, first: first + 1, publicKey: signing.publicKey, isAnchored: false)
         store.sealedNumber = first + 1
-        try store.bind(codes)
+        try store.bind(macs)
         if let creating {
           var event = AuditEvent(action: .vaultCreated, outcome: .success, trigger: .manual, requester: requester)
           event.detail = "key \(creating.id) in \(creating.store)"
@@ -85,7 +85,7 @@ extension VaultStore {
     } catch {
       self.signing = nil
       self.ratchet = nil
-      uncoded = nil
+      pendingMACs = nil
       throw error
     }
   }
@@ -117,7 +117,7 @@ extension VaultStore {
     }
     ratchet = nil
     signing = nil
-    uncoded = nil
+    pendingMACs = nil
     var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
     event.detail =
       "the log was restored to row \(head.sequence)" + (signed.map { "; it was signed by \(hex($0.publicKey))" } ?? "")

@@ -12,7 +12,7 @@ public enum AuditFailureRule: String, Sendable, CaseIterable {
 /// Deliveries whose rows are still to be written: in memory, in order.
 struct DeferredAuditRows {
   /// Once there are this many, nothing more is delivered.
-  static let most = 1_000
+  static let maximum = 1_000
   var rule = AuditFailureRule.refuse
   private(set) var rows: [(event: AuditEvent, time: Timestamp)] = []
   private(set) var why = ""
@@ -21,7 +21,7 @@ struct DeferredAuditRows {
   ///
   /// Only if the disk accepts nothing. A broken log, or a damaged or replaced file, stops everything.
   func allows(_ error: any Error) -> Bool {
-    guard rule == .deliver, rows.count < Self.most, let error = error as? DatabaseError else { return false }
+    guard rule == .deliver, rows.count < Self.maximum, let error = error as? DatabaseError else { return false }
     return switch error {
     case .full, .readOnly, .inputOutput: true
     default: false

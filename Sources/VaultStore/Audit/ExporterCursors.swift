@@ -5,9 +5,9 @@ import VaultModel
 // Support for live copies of the log: the rows after one, and the position of each copy.
 extension VaultStore {
   /// The next rows after one, oldest first.
-  public func auditRows(after sequence: Int64, most: Int) throws -> [AuditRecord] {
+  public func auditRows(after sequence: Int64, maximum: Int) throws -> [AuditRecord] {
     try database.prepare("SELECT \(AuditRows.columns) FROM audit_event WHERE sequence > ? ORDER BY sequence LIMIT ?").begin()
-      .bind(sequence).bind(Int64(most)).rows(AuditRows.read)
+      .bind(sequence).bind(Int64(maximum)).rows(AuditRows.read)
   }
 
   /// The last row that an exporter has; nil for a new one.
@@ -26,10 +26,10 @@ extension VaultStore {
   ///   - values: names, values and default values.
   ///   - requester: who changed them, or the agent, if it finds them changed at its start.
   public func recordSettings(
-    _ values: [(name: String, value: String, standard: String)], requester: Requester, trigger: AuditTrigger
+    _ values: [(name: String, value: String, defaultValue: String)], requester: Requester, trigger: AuditTrigger
   ) throws {
     let changed = try values.compactMap { setting -> (name: String, value: String, before: String)? in
-      let before = try self.setting("config." + setting.name) ?? setting.standard
+      let before = try self.setting("config." + setting.name) ?? setting.defaultValue
       return before == setting.value ? nil : (setting.name, setting.value, before)
     }
     guard !changed.isEmpty else { return }

@@ -3,13 +3,13 @@ import VaultDatabase
 import VaultSecrets
 
 /// How far the rows at the end of the log have been checked, some of which have no MAC yet.
-struct UncodedRows {
+struct PendingMACs {
   /// For the next row.
   var ratchet: Ratchet
   /// The hash of the row before; nil before the first row checked.
   var previous: [UInt8]?
   /// A row without a MAC was found: no later row may have one.
-  var isBehindCodes = false
+  var hasSeenMissing = false
 
   init(ratchet: Ratchet) { self.ratchet = ratchet }
 }
@@ -18,14 +18,14 @@ struct UncodedRows {
 // one, new rows have none either, and no checkpoint is anchored: the log always has MACs up to one row and none after it.
 extension VaultStore {
   /// The number of rows checked before an unlock is done, which takes some milliseconds. More are checked while the vault serves.
-  static let codedAtOnce = 500
+  static let maxAtUnlock = 500
   /// The number of rows per piece.
   private static let piece = 200
   /// How long the executor is left to others after each piece, in microseconds.
-  private static let pause: UInt32 = 2_000
+  private static let delay: UInt32 = 2_000
 
   /// Whether there are rows without a MAC.
-  public var hasRowsWithoutMAC: Bool { uncoded != nil }
+  public var hasRowsWithoutMAC: Bool { pendingMACs != nil }
 
   /// Adds the missing MACs, piece by piece, until all rows have one or the vault is locked.
   ///
@@ -34,57 +34,57 @@ extension VaultStore {
 
   func addMACs(step: @Sendable () async -> Void) async throws {
     let thread = SideThread()
-    while cipher != nil, try !codeSomeRows(Self.piece) {
+    while cipher != nil, try !addSomeMACs(Self.piece) {
       await step()
-      await thread.pause(microseconds: Self.pause)
+      await thread.delay(microseconds: Self.delay)
     }
   }
 
   /// Checks the next rows: a MAC must be right, and a missing one is added, with the key for what follows.
   ///
   /// - Returns: whether all rows have been checked, and the log continues with MACs.
-  func codeSomeRows(_ most: Int = codedAtOnce) throws -> Bool {
-    guard var rest = uncoded else { return true }
-    let start = (key: rest.ratchet.export(), number: rest.ratchet.number, previous: rest.previous, isBehind: rest.isBehindCodes)
+  func addSomeMACs(_ maximum: Int = maxAtUnlock) throws -> Bool {
+    guard var rest = pendingMACs else { return true }
+    let start = (key: rest.ratchet.export(), number: rest.ratchet.number, previous: rest.previous, isBehind: rest.hasSeenMissing)
     do {
-      let codes = try tailMACs(&rest, most: most)
-      if !codes.isEmpty {
+      let macs = try tailMACs(&rest, maximum: maximum)
+      if !macs.isEmpty {
         try database.transaction {
-          try bind(codes)
+          try bind(macs)
           try sealRatchet(rest.ratchet)
         }
       }
     } catch {
       // A ratchet cannot go back.
-      rest = UncodedRows(ratchet: Ratchet(key: start.key, number: start.number))
+      rest = PendingMACs(ratchet: Ratchet(key: start.key, number: start.number))
       rest.previous = start.previous
-      rest.isBehindCodes = start.isBehind
-      uncoded = rest
+      rest.hasSeenMissing = start.isBehind
+      pendingMACs = rest
       // No credentials are delivered with a log that is not proven to be the vault's.
       lock()
       throw error
     }
     guard rest.ratchet.number == head.sequence + 1 else {
-      uncoded = rest
+      pendingMACs = rest
       return false
     }
     ratchet = rest.ratchet
-    uncoded = nil
+    pendingMACs = nil
     return true
   }
 
   /// Checks rows from the ratchet's number on: a MAC must be right.
   ///
   /// - Returns: the MACs of the rows that have none yet.
-  func tailMACs(_ rest: inout UncodedRows, most: Int) throws -> [(Int64, [UInt8])] {
+  func tailMACs(_ rest: inout PendingMACs, maximum: Int) throws -> [(Int64, [UInt8])] {
     let first = rest.ratchet.number
     guard head.sequence >= first - 1 else {
       throw StoreError.chainBroken(AuditChain.Fault.truncated(after: head.sequence, expected: first - 1).description)
     }
     let rows = try database.prepare(
       "SELECT \(AuditRows.columns) FROM audit_event WHERE sequence >= ? ORDER BY sequence LIMIT ?"
-    ).begin().bind(first).bind(Int64(most))
-    var codes: [(Int64, [UInt8])] = []
+    ).begin().bind(first).bind(Int64(maximum))
+    var macs: [(Int64, [UInt8])] = []
     while try rows.step() {
       let record = try AuditRows.read(rows)
       let claimed = AuditRows.previousHash(rows)
@@ -98,19 +98,19 @@ extension VaultStore {
         guard record.event.action != .auditArchived else {
           throw StoreError.chainBroken(AuditChain.Fault.forged(sequence: record.sequence).description)
         }
-        rest.isBehindCodes = true
-        codes.append((record.sequence, code))
+        rest.hasSeenMissing = true
+        macs.append((record.sequence, code))
         continue
       }
-      guard stated == code, !rest.isBehindCodes else {
+      guard stated == code, !rest.hasSeenMissing else {
         throw StoreError.chainBroken(AuditChain.Fault.forged(sequence: record.sequence).description)
       }
     }
-    return codes
+    return macs
   }
 
-  func bind(_ codes: [(Int64, [UInt8])]) throws {
+  func bind(_ macs: [(Int64, [UInt8])]) throws {
     let statement = try database.statement("UPDATE audit_event SET mac = ? WHERE sequence = ?")
-    for (sequence, code) in codes { try statement.begin().bind(code).bind(sequence).runOnce() }
+    for (sequence, code) in macs { try statement.begin().bind(code).bind(sequence).runOnce() }
   }
 }

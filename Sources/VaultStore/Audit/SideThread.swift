@@ -10,7 +10,7 @@ actor SideThread {
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
   /// Leaves the executor to others for a moment, at least until its queue is empty.
-  func pause(microseconds: UInt32) { usleep(microseconds) }
+  func delay(microseconds: UInt32) { usleep(microseconds) }
 
   /// Copies the rows to archive into a draft, proving each, and makes a file of it, which is verified again.
   ///
@@ -24,7 +24,7 @@ actor SideThread {
     guard last >= draft.first else { throw StoreError.nothingToArchive }
     try draft.makeRoom(for: order.file, signedBy: key)
     do {
-      repeat { await step(.copying) } while try draft.copy(through: last, atMost: order.most)
+      repeat { await step(.copying) } while try draft.copy(through: last, atMost: order.maximum)
       let head = try await sign(draft.place)
       await step(.copied)
       return (try draft.finish(head, as: order.file, at: order.now), last - draft.place.sequence)
@@ -43,7 +43,7 @@ struct ArchiveOrder: Sendable {
   /// No row after this one is archived.
   var known: Int64
   /// The maximum size of the file in bytes, unpacked.
-  var most: Int
+  var maximum: Int
   var now: Timestamp
 }
 

@@ -21,7 +21,7 @@ extension VaultStore {
   }
 
   /// Records that the log continues in this file.
-  public func takePlace() throws {
+  public func recordPlace() throws {
     let place = "\(FileIdentity(path: path).inode) \(path)"
     guard try setting(Self.placeSetting) != place else { return }
     try change(.process) { try $0.set(Self.placeSetting, place) }

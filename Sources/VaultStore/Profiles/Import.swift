@@ -52,10 +52,10 @@ extension VaultStore {
     unchanged: UnchangedSections? = nil, yielding: Set<String> = [], requester: Requester, trigger: AuditTrigger,
     after fault: RowError? = nil
   ) throws -> ImportSummary {
-    let codes = isUnlocked ? try authenticRows() : nil
-    let isForced = fault != nil || (codes != nil && trust.files == .changed)
+    let macs = isUnlocked ? try authenticRows() : nil
+    let isForced = fault != nil || (macs != nil && trust.files == .changed)
     if let unchanged {
-      guard !isForced, codes != nil, trust.files == .asWritten, unchanged.generation == rowGeneration else { throw RowsMoved() }
+      guard !isForced, macs != nil, trust.files == .asWritten, unchanged.generation == rowGeneration else { throw RowsMoved() }
     }
     return try change { store in
       if isForced {
@@ -64,16 +64,16 @@ extension VaultStore {
         event.detail = "read again from " + files.map(\.path).joined(separator: ", ")
         try store.append(event)
       }
-      var summary = try store.take(
+      var summary = try store.importRows(
         sections, summaries: summaries, keys: keys, unchanged: unchanged, yielding: yielding, isOwn: false, trigger: trigger,
-        requester: requester, codes: codes,
+        requester: requester, macs: macs,
         isForced: isForced)
       try ShadowedRows.keep(summary.shadowed, of: sections, in: store.database)
-      let isLonger = try store.observe(files, codes, mayAdd: trigger == .manual)
+      let isLonger = try store.observe(files, macs, mayAdd: trigger == .manual)
       let event =
         summary.isNothing && !isLonger
         ? nil : store.event(summary, files: files.map(\.path), trigger: trigger, requester: requester)
-      if codes == nil {
+      if macs == nil {
         try store.forgetFileRows()
         if let event { try store.append(event) }
       } else {
@@ -88,16 +88,17 @@ extension VaultStore {
   /// Records the state of the files when they were read.
   ///
   /// - Returns: whether a file was added.
-  private func observe(_ files: [WatchedFile], _ codes: RowMACs?, mayAdd: Bool) throws -> Bool {
-    guard let codes else {
+  private func observe(_ files: [WatchedFile], _ macs: RowMACs?, mayAdd: Bool) throws -> Bool {
+    guard let macs else {
       for file in files {
         try database.statement("UPDATE followed_file SET device = ?, inode = ?, size = ?, mtime = ? WHERE path = ?").begin()
-          .bind(file.stamp.device).bind(file.stamp.inode).bind(file.stamp.size).bind(file.stamp.mtime).bind(file.path).run()
+          .bind(file.identity.device).bind(file.identity.inode).bind(file.identity.size).bind(file.identity.mtime).bind(file.path)
+          .run()
         guard database.changes == 1 else { throw StoreError.locked }
       }
       return false
     }
-    let known = Set(try watchedRows(by: codes).map(\.file.path))
+    let known = Set(try watchedRows(by: macs).map(\.file.path))
     let new = files.first { !known.contains($0.path) }
     if let new, !mayAdd { throw RowError.followedFile(new.path) }
     try database.statement("DELETE FROM followed_file").begin().run()
@@ -105,9 +106,9 @@ extension VaultStore {
       "INSERT INTO followed_file (path, position, role, home, device, inode, size, mtime, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     for (position, file) in files.enumerated() {
-      try insert.begin().bind(file.path).bind(Int64(position)).bind(file.role.rawValue).bind(file.home).bind(file.stamp.device)
-        .bind(file.stamp.inode).bind(file.stamp.size).bind(file.stamp.mtime)
-        .bind(codes.code(RowForm(file, position: Int64(position)))).run()
+      try insert.begin().bind(file.path).bind(Int64(position)).bind(file.role.rawValue).bind(file.home).bind(file.identity.device)
+        .bind(file.identity.inode).bind(file.identity.size).bind(file.identity.mtime)
+        .bind(macs.code(RowForm(file, position: Int64(position)))).run()
     }
     return new != nil
   }
@@ -116,10 +117,10 @@ extension VaultStore {
   public func importOwn(sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey], requester: Requester) throws
     -> ImportSummary
   {
-    let codes = try authenticRows()
+    let macs = try authenticRows()
     return try change { store in
-      let summary = try store.take(
-        sections, summaries: summaries, keys: keys, isOwn: true, trigger: .manual, requester: requester, codes: codes)
+      let summary = try store.importRows(
+        sections, summaries: summaries, keys: keys, isOwn: true, trigger: .manual, requester: requester, macs: macs)
       try store.bindRows(summary.isNothing ? nil : store.event(summary, files: [], trigger: .manual, requester: requester))
       return summary
     }
@@ -134,10 +135,10 @@ extension VaultStore {
     return event
   }
 
-  private func take(
+  private func importRows(
     _ sections: [ConfigSection], summaries: [ProfileSummary], keys: [ImportedKey],
     unchanged: UnchangedSections? = nil, yielding: Set<String> = [], isOwn: Bool, trigger: AuditTrigger, requester: Requester,
-    codes: RowMACs?,
+    macs: RowMACs?,
     isForced: Bool = false
   ) throws -> ImportSummary {
     var outcome = ImportSummary()
@@ -159,7 +160,7 @@ extension VaultStore {
       }
       let origin = (isOwn ? nil : Self.origin(of: section)) ?? SettingOrigin.vault.file
       let summary = byName[section.name] ?? ProfileSummary(name: section.name, kind: nil)
-      switch try write(section, summary: summary, isOwn: isOwn, origin: origin, codes, isForced: isForced) {
+      switch try write(section, summary: summary, isOwn: isOwn, origin: origin, macs, isForced: isForced) {
       case .added: outcome.added.append(section.name)
       case .changed: outcome.changed.append(section.name)
       case .unchanged, .moved: outcome.unchanged += 1
@@ -172,13 +173,13 @@ extension VaultStore {
       }
     }
     outcome.sectionsChanged = try replaceShared(
-      sections.filter { $0.kind != .profile }, unchanged: unchanged, isOwn: isOwn, codes)
-    outcome.keysChanged = try take(keys, trigger: trigger, requester: requester)
+      sections.filter { $0.kind != .profile }, unchanged: unchanged, isOwn: isOwn, macs)
+    outcome.keysChanged = try importRows(keys, trigger: trigger, requester: requester)
     return outcome
   }
 
   /// Seals the keys that the vault does not hold yet in this form.
-  private func take(_ keys: [ImportedKey], trigger: AuditTrigger, requester: Requester) throws -> [String] {
+  private func importRows(_ keys: [ImportedKey], trigger: AuditTrigger, requester: Requester) throws -> [String] {
     var changed: [String] = []
     for key in keys {
       if let known = try openAccessKey(name: key.profile), known.accessKeyId == key.credential.accessKeyId,

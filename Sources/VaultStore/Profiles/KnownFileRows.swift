@@ -5,7 +5,7 @@ import VaultModel
 public struct KnownFileRows: Sendable {
   /// Changes with every change of rows that lead to a secret.
   public let generation: UInt64
-  private let codes: RowMACs
+  private let macs: RowMACs
   private let stored: [SectionKey: RowMAC]
 
   fileprivate struct RowMAC: Hashable {
@@ -20,9 +20,9 @@ public struct KnownFileRows: Sendable {
     func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
   }
 
-  fileprivate init(generation: UInt64, codes: RowMACs, stored: [SectionKey: RowMAC]) {
+  fileprivate init(generation: UInt64, macs: RowMACs, stored: [SectionKey: RowMAC]) {
     self.generation = generation
-    self.codes = codes
+    self.macs = macs
     self.stored = stored
   }
 
@@ -33,7 +33,7 @@ public struct KnownFileRows: Sendable {
   public func holds(_ section: ConfigSection) -> Bool {
     guard let known = stored[SectionKey(section)] else { return false }
     let form = RowForm(section, isOwn: false, origin: VaultStore.origin(of: section))
-    return codes.code(form).withUnsafeBytes { RowMAC($0) } == known
+    return macs.code(form).withUnsafeBytes { RowMAC($0) } == known
   }
 }
 
@@ -61,9 +61,9 @@ extension VaultStore {
   /// - Throws: `RowError` if another program changed the vault's own rows.
   public func knownFileRows(besides generation: UInt64?) throws -> KnownFileRows? {
     guard isUnlocked else { return nil }
-    let codes = try authenticRows()
+    let macs = try authenticRows()
     guard trust.files == .asWritten else { return nil }
-    guard generation != rowGeneration else { return KnownFileRows(generation: rowGeneration, codes: codes, stored: [:]) }
+    guard generation != rowGeneration else { return KnownFileRows(generation: rowGeneration, macs: macs, stored: [:]) }
     var stored: [SectionKey: KnownFileRows.RowMAC] = [:]
     for sql in [
       "SELECT 'profile', name, mac FROM profile WHERE is_own = 0 AND removed_at IS NULL",
@@ -76,7 +76,7 @@ extension VaultStore {
         statement.withBlob(2) { stored[SectionKey(kind, name)] = KnownFileRows.RowMAC($0) }
       }
     }
-    return KnownFileRows(generation: rowGeneration, codes: codes, stored: stored)
+    return KnownFileRows(generation: rowGeneration, macs: macs, stored: stored)
   }
 
   /// The file that a section's rows name; nil unless it is a profile.

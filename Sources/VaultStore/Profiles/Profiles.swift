@@ -15,15 +15,15 @@ extension VaultStore {
   typealias FollowedRow = (file: WatchedFile, position: Int64, code: [UInt8]?)
 
   func watchedRows() throws -> [FollowedRow] {
-    let codes = try database.statement("SELECT position, mac FROM followed_file ORDER BY position").begin().rows {
+    let macs = try database.statement("SELECT position, mac FROM followed_file ORDER BY position").begin().rows {
       (position: $0.int(0), code: $0.isNull(1) ? nil : $0.blob(1))
     }
-    return zip(try FollowedRows.all(in: database), codes).map { ($0, $1.position, $1.code) }
+    return zip(try FollowedRows.all(in: database), macs).map { ($0, $1.position, $1.code) }
   }
 
-  func watchedRows(by codes: RowMACs) throws -> [FollowedRow] {
+  func watchedRows(by macs: RowMACs) throws -> [FollowedRow] {
     let rows = try watchedRows()
-    for row in rows where !codes.fits(row.code, RowForm(row.file, position: row.position)) {
+    for row in rows where !macs.fits(row.code, RowForm(row.file, position: row.position)) {
       throw RowError.followedFile(row.file.path)
     }
     return rows
@@ -54,13 +54,13 @@ extension VaultStore {
 
   /// Adds or changes vault-managed profiles, all of them or none.
   public func putProfiles(_ profiles: [WrittenProfile], requester: Requester) throws {
-    let codes = try authenticRows()
+    let macs = try authenticRows()
     try change { store in
       var events: [AuditEvent] = []
       for (name, settings, summary) in profiles {
         let outcome = try store.write(
           ConfigSection(kind: .profile, name: name, settings: settings), summary: summary, isOwn: true,
-          origin: SettingOrigin.vault.file, codes)
+          origin: SettingOrigin.vault.file, macs)
         guard outcome == .added || outcome == .changed else { continue }
         var event = AuditEvent(
           action: outcome == .added ? .profileAdded : .profileChanged, outcome: .success, trigger: .manual, profile: name,
@@ -86,7 +86,7 @@ extension VaultStore {
   }
 
   func remove(_ name: String, trigger: AuditTrigger, _ requester: Requester) throws {
-    takeIntents(of: name)
+    claimIntents(of: name)
     for session in try liveSessions(of: name) {
       try end(session, as: .forgotten, action: .sessionForgotten, trigger: trigger, requester)
     }
@@ -125,13 +125,13 @@ extension VaultStore {
   /// show a change of the rows beside it.
   ///
   /// - Parameters:
-  ///   - codes: nil while the vault is locked.
+  ///   - macs: nil while the vault is locked.
   ///   - isForced: write them even if they seem unchanged.
   func write(
-    _ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String, _ codes: RowMACs?, isForced: Bool = false
+    _ section: ConfigSection, summary: ProfileSummary, isOwn: Bool, origin: String, _ macs: RowMACs?, isForced: Bool = false
   ) throws -> WriteOutcome {
     let digest = Self.digest(section.settings, summary)
-    let code = codes?.code(RowForm(section, isOwn: isOwn, origin: origin))
+    let code = macs?.code(RowForm(section, isOwn: isOwn, origin: origin))
     let known = try database.statement("SELECT id, digest, removed_at IS NOT NULL, is_own, mac FROM profile WHERE name = ?")
       .begin()
       .bind(section.name).first {

@@ -15,9 +15,9 @@ extension VaultStore {
   ///
   /// - Parameters:
   ///   - unchanged: those that are not among the sections, and stay; nil if the sections are complete.
-  ///   - codes: nil while the vault is locked.
+  ///   - macs: nil while the vault is locked.
   /// - Returns: those that were added, removed or changed in content.
-  func replaceShared(_ sections: [ConfigSection], unchanged: UnchangedSections?, isOwn: Bool, _ codes: RowMACs?) throws
+  func replaceShared(_ sections: [ConfigSection], unchanged: UnchangedSections?, isOwn: Bool, _ macs: RowMACs?) throws
     -> [String]
   {
     let known = try database.statement("SELECT id, kind, name, is_own FROM shared_section ORDER BY kind, name").begin().rows {
@@ -28,7 +28,7 @@ extension VaultStore {
     var changed: [String] = []
     for section in sections {
       let title = "\(section.kind.rawValue) \(section.name)"
-      let code = codes?.code(RowForm(section, isOwn: isOwn, origin: nil))
+      let code = macs?.code(RowForm(section, isOwn: isOwn, origin: nil))
       guard seen.insert(title).inserted else { continue }
       if let before = byTitle[title] {
         if before.isOwn, !isOwn { continue }

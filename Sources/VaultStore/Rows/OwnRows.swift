@@ -75,7 +75,7 @@ extension VaultStore {
     }
   }
 
-  private func takeOut(_ row: OwnRow, _ requester: Requester) throws {
+  private func remove(_ row: OwnRow, _ requester: Requester) throws {
     switch row.key {
     case .profile(let name): try remove(name, trigger: .manual, requester)
     case .section(let kind, let name):
@@ -106,13 +106,13 @@ extension VaultStore {
       try store.resealAuditKeys(from: old, to: new)
       try store.database.statement("UPDATE master_key SET key_check = ?, epoch = ? WHERE state = 'active'").begin()
         .bind(new.check).bind(new.epoch).run()
-      let codes = RowMACs(key: new.rowKey, vaultId: store.vaultId)
+      let macs = RowMACs(key: new.rowKey, vaultId: store.vaultId)
       var count = 0
       try store.eachOwnRow { row in
-        try store.bind(row, codes.code(row.form))
+        try store.bind(row, macs.code(row.form))
         count += 1
       }
-      for lease in try store.leases() { try store.bind(lease, codes) }
+      for lease in try store.leases() { try store.bind(lease, macs) }
       try store.forgetFileRows()
       var event = AuditEvent(action: .settingChanged, outcome: .success, trigger: .start, requester: store.agent)
       event.detail = "rows that lead to a secret are authenticated from now on: \(count) rows"
@@ -150,13 +150,13 @@ extension VaultStore {
   public func acceptRows(requester: Requester) throws -> Bool {
     var isFaulty = false
     do { _ = try authenticRows() } catch is RowError { isFaulty = true }
-    let codes = try rowMACs()
+    let macs = try rowMACs()
     var wrong: [OwnRow] = []
     var kept = 0
-    try eachOwnRow { row in if codes.fits(row.code, row.form) { kept += 1 } else { wrong.append(row) } }
+    try eachOwnRow { row in if macs.fits(row.code, row.form) { kept += 1 } else { wrong.append(row) } }
     guard isFaulty || !wrong.isEmpty else { return false }
     try change { store in
-      for row in wrong { try store.takeOut(row, requester) }
+      for row in wrong { try store.remove(row, requester) }
       try store.forgetFileRows()
       var event = AuditEvent(action: .auditAccepted, outcome: .success, trigger: .manual, requester: requester)
       event.detail =

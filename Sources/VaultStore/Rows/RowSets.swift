@@ -34,16 +34,16 @@ extension VaultStore {
   /// - Throws: `StoreError.locked`; `RowError` if the check fails.
   public func authenticRows() throws -> RowMACs {
     try beginRowMACs()
-    let codes = try rowMACs()
+    let macs = try rowMACs()
     let version = try dataVersion()
     if trust.version != version {
       let known = try self.version(of: Self.rowSubject)
-      trust.fault = try ownFault(codes, known)
-      trust.files = try fileRows(codes, known)
+      trust.fault = try ownFault(macs, known)
+      trust.files = try fileRows(macs, known)
       trust.version = version
     }
     if let fault = trust.fault { throw fault }
-    return codes
+    return macs
   }
 
   /// The state of the rows from watched files. Call after ``authenticRows()``.
@@ -57,24 +57,24 @@ extension VaultStore {
     try database.statement("SELECT version, mac FROM row_set WHERE name = ?").begin().bind(name).first { ($0.int(0), $0.blob(1)) }
   }
 
-  private func ownFault(_ codes: RowMACs, _ version: Int64) throws -> RowError? {
+  private func ownFault(_ macs: RowMACs, _ version: Int64) throws -> RowError? {
     if let set = try set("own"), set.version == version {
-      if codes.fits(set.code, Self.form(own: try ownMACs(), version)) { return nil }
+      if macs.fits(set.code, Self.form(own: try ownMACs(), version)) { return nil }
       // A row that was only added is refused when it is used.
       var right: [[UInt8]] = []
       var wrong: [String] = []
       try eachOwnRow { row in
-        if let code = row.code, codes.fits(code, row.form) { right.append(code) } else { wrong.append(row.fault.what) }
+        if let code = row.code, macs.fits(code, row.form) { right.append(code) } else { wrong.append(row.fault.what) }
       }
       right.sort { $0.lexicographicallyPrecedes($1) }
-      return codes.fits(set.code, Self.form(own: right, version)) ? nil : .set(wrong)
+      return macs.fits(set.code, Self.form(own: right, version)) ? nil : .set(wrong)
     }
     return .set([])
   }
 
-  private func fileRows(_ codes: RowMACs, _ version: Int64) throws -> FileRows {
+  private func fileRows(_ macs: RowMACs, _ version: Int64) throws -> FileRows {
     guard let set = try set("files") else { return .pending }
-    return try set.version == version && codes.fits(set.code, fileForm(version)) ? .asWritten : .changed
+    return try set.version == version && macs.fits(set.code, fileForm(version)) ? .asWritten : .changed
   }
 
   private func ownMACs() throws -> [[UInt8]] {
@@ -87,9 +87,9 @@ extension VaultStore {
     ).begin().rows { $0.blob(0) }
   }
 
-  private static func form(own codes: [[UInt8]], _ version: Int64) -> RowForm {
+  private static func form(own macs: [[UInt8]], _ version: Int64) -> RowForm {
     var form = RowForm("row_set", ["own", String(version)])
-    for code in codes { form.add(code) }
+    for code in macs { form.add(code) }
     return form
   }
 
@@ -97,7 +97,7 @@ extension VaultStore {
     var form = RowForm("row_set", ["files", String(version)])
     for file in try FollowedRows.all(in: database) {
       form.add(file.path)
-      for number in [file.stamp.device, file.stamp.inode, file.stamp.size, file.stamp.mtime] { form.add(number) }
+      for number in [file.identity.device, file.identity.inode, file.identity.size, file.identity.mtime] { form.add(number) }
     }
     for sql in [
       "SELECT mac FROM profile WHERE is_own = 0 AND removed_at IS NULL ORDER BY id",
@@ -117,11 +117,11 @@ extension VaultStore {
   /// - Parameter event: nil if only the lines of the files' settings changed, which keeps the version.
   func bindRows(_ event: AuditEvent?) throws {
     rowGeneration += 1
-    let codes = try rowMACs()
+    let macs = try rowMACs()
     let version = try self.version(of: Self.rowSubject) + (event == nil ? 0 : 1)
-    if event != nil { try put("own", code: codes.code(Self.form(own: try ownMACs(), version)), version: version) }
+    if event != nil { try put("own", code: macs.code(Self.form(own: try ownMACs(), version)), version: version) }
     // Rows that must be read again stay so.
-    if trust.files == .asWritten { try put("files", code: codes.code(try fileForm(version)), version: version) }
+    if trust.files == .asWritten { try put("files", code: macs.code(try fileForm(version)), version: version) }
     if let event { try append(event, subject: (Self.rowSubject, version)) }
   }
 

@@ -27,11 +27,11 @@ extension VaultStore {
   ///
   /// - Throws: `StoreError.locked`; `RowError` if links may have been removed, or older ones put back.
   public func provenLinks() throws -> (links: [CredentialsLink], foreign: [RowError]) {
-    let codes = try authenticRows()
+    let macs = try authenticRows()
     var links: [CredentialsLink] = []
     var foreign: [RowError] = []
     for (link, code) in try linkRows() {
-      if codes.fits(code, RowForm(link)) {
+      if macs.fits(code, RowForm(link)) {
         links.append(link)
       } else {
         foreign.append(.credentialsLink(path: link.path, section: link.section))
@@ -57,7 +57,7 @@ extension VaultStore {
   ///
   /// - Parameter environment: its AWS variables are recorded too.
   public func add(_ link: CredentialsLink, environment: [String: String] = [:], requester: Requester) throws {
-    let codes = try authenticRows()
+    let macs = try authenticRows()
     try change { store in
       try store.database.statement(
         """
@@ -65,7 +65,7 @@ extension VaultStore {
         ON CONFLICT (path, section) DO UPDATE SET profile = excluded.profile, mac = excluded.mac
         """
       ).begin().bind(link.path).bind(link.section).bind(link.profile).bind(store.clock.now().milliseconds)
-        .bind(codes.code(RowForm(link))).run()
+        .bind(macs.code(RowForm(link))).run()
       let variables = Self.text(of: environment.filter { $0.key.hasPrefix("AWS_") })
       try store.set(Self.variables(of: link), variables.isEmpty ? nil : variables)
       try store.bindRows(Self.event(.credentialsLinked, of: link, requester: requester))

@@ -87,8 +87,8 @@ extension VaultStore {
   public func vouches(for lease: LeaseRecord) throws -> Bool { try authenticRows().fits(lease.code, lease.form) }
 
   /// Call within a transaction: sets a row's MAC.
-  func bind(_ lease: LeaseRecord, _ codes: RowMACs) throws {
-    try database.statement("UPDATE lease SET mac = ? WHERE id = ?").begin().bind(codes.code(lease.form)).bind(lease.id).run()
+  func bind(_ lease: LeaseRecord, _ macs: RowMACs) throws {
+    try database.statement("UPDATE lease SET mac = ? WHERE id = ?").begin().bind(macs.code(lease.form)).bind(lease.id).run()
   }
 
   /// Removes a program that has ended, with the row that says so.

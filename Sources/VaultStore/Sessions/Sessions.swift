@@ -42,7 +42,7 @@ extension VaultStore {
   /// - Returns: nil if no session is fresh enough; nothing is then logged.
   public func deliver(profile: String, fingerprint: String, freshness: Freshness, event: AuditEvent) async throws -> Delivery? {
     let request = DeliveryRequest(profile: profile, fingerprint: fingerprint, freshness: freshness, event: event)
-    return lane.isBusy || !deliveries.isEmpty ? try await deliverTogether(request) : try deliverAlone(request)
+    return executor.isBusy || !deliveries.isEmpty ? try await deliverTogether(request) : try deliverAlone(request)
   }
 
   func deliverAlone(_ request: DeliveryRequest) throws -> Delivery? {
@@ -123,7 +123,7 @@ extension VaultStore {
   /// transaction.
   public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
-    if takenIntents.contains(intentId) {
+    if claimedIntents.contains(intentId) {
       // AWS issued it, and the log says so; after the profile was forgotten, the session must not be in the vault.
       var event = event
       event.detail = [event.detail, "forgotten meanwhile, and not stored"].compactMap { $0 }.joined(separator: "; ")
@@ -198,7 +198,7 @@ extension VaultStore {
     event.intentId = intentId
     try change { _ = try $0.append(event) }
     openIntents[intentId] = nil
-    takenIntents.remove(intentId)
+    claimedIntents.remove(intentId)
   }
 
   // MARK: ending
@@ -208,7 +208,7 @@ extension VaultStore {
   /// - Parameter evenUnderWay: do not store the results of calls in progress either.
   /// - Returns: the number of sessions.
   public func forget(profile: String?, requester: Requester, trigger: AuditTrigger, evenUnderWay: Bool = false) throws -> Int {
-    if evenUnderWay { takeIntents(of: profile) }
+    if evenUnderWay { claimIntents(of: profile) }
     let live = try profile.map { try liveSessions(of: $0) } ?? liveSessions()
     guard !live.isEmpty else { return 0 }
     try change { store in
@@ -218,12 +218,12 @@ extension VaultStore {
   }
 
   /// Marks the calls in progress for a profile, or for all: their results are not stored.
-  func takeIntents(of profile: String?) {
-    for (id, owner) in openIntents where profile == nil || owner == profile { takenIntents.insert(id) }
+  func claimIntents(of profile: String?) {
+    for (id, owner) in openIntents where profile == nil || owner == profile { claimedIntents.insert(id) }
   }
 
   /// The sessions forgotten since the last call, for any reason.
-  public func takeForgotten() -> Set<ForgottenSession> {
+  public func consumeForgotten() -> Set<ForgottenSession> {
     defer { forgotten = [] }
     return forgotten
   }

@@ -19,7 +19,7 @@ struct WaitingDeliveries {
 
   mutating func add(_ request: DeliveryRequest, _ answer: Answer) { waiting.append((request, answer)) }
 
-  mutating func take() -> [(request: DeliveryRequest, answer: Answer)] {
+  mutating func consume() -> [(request: DeliveryRequest, answer: Answer)] {
     defer { waiting.removeAll() }
     return waiting
   }
@@ -38,7 +38,7 @@ extension VaultStore {
   }
 
   private func commitDeliveries() {
-    let waiting = deliveries.take()
+    let waiting = deliveries.consume()
     var outcomes: [Result<Delivery?, any Error>] = []
     do {
       try change(.process) { store in

@@ -136,9 +136,9 @@ extension VaultStore {
   ///
   /// - Returns: whether it changed.
   @discardableResult
-  public func setAttention(_ attention: SessionState?, of profile: String) throws -> Bool {
+  public func setPendingAction(_ pendingAction: SessionState?, of profile: String) throws -> Bool {
     try database.statement("UPDATE profile SET attention = ?1 WHERE name = ?2 AND attention IS NOT ?1").begin()
-      .bind(attention?.rawValue).bind(profile).run()
+      .bind(pendingAction?.rawValue).bind(profile).run()
     return database.changes == 1
   }
 }

@@ -18,8 +18,8 @@ public enum TeamProgram {
     var none = rlimit(rlim_cur: 0, rlim_max: 0)
     setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
     // libpq reads a row into memory, whatever size the server claims for it.
-    var most = rlimit(rlim_cur: memory, rlim_max: memory)
-    setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &most)
+    var maximum = rlimit(rlim_cur: memory, rlim_max: memory)
+    setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &maximum)
     let ignored = LibraryEnvironment.clear()
     do {
       if !ignored.isEmpty {
@@ -122,7 +122,7 @@ public enum TeamProgram {
   static func retrying<Result>(_ body: () throws -> Result) throws -> Result { try retrying { _ in try body() } }
 
   private static func retrying<Result>(_ body: (inout Attempt) throws -> Result) throws -> Result {
-    var backoff = Backoff(most: 4)
+    var backoff = Backoff(maximum: 4)
     while true {
       var attempt = Attempt()
       do {

@@ -124,7 +124,7 @@ struct VerifyCommand {
 
   /// An invalid answer, or a lost connection, for one laptop does not keep the others from being verified.
   private mutating func verdict(on laptop: Laptop) throws -> TeamVerifier.Verdict {
-    var backoff = Backoff(most: Self.tries)
+    var backoff = Backoff(maximum: Self.tries)
     while true {
       do {
         return try verifier.verify(laptop, known: verified[laptop.vaultId], all: all)

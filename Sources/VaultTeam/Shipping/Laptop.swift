@@ -19,7 +19,7 @@ struct Laptop {
   /// How many unenrolled vaults per login are examined; a login can make them up by the million.
   static let maxLoginsPerUser: Int64 = 20
   /// The maximum number of laptops.
-  static let most = 100_000
+  static let maximum = 100_000
 
   /// The enrolled vaults, then the first few unenrolled ones of each login.
   ///
@@ -30,7 +30,7 @@ struct Laptop {
     var laptops: [Laptop] = []
     let wanted: [ServerValue] = [vaultId.map { .text($0) } ?? .null, login.map { .text($0) } ?? .null]
     func add(_ row: ServerRow, enrolled: (String, [UInt8])?) throws {
-      guard laptops.count < Self.most, let id = row.text(0), let login = row.text(1) else { throw ServerError.senseless }
+      guard laptops.count < Self.maximum, let id = row.text(0), let login = row.text(1) else { throw ServerError.senseless }
       laptops.append(
         Laptop(
           vaultId: id, login: login, name: "\(row.text(3) ?? "?")@\(row.text(2) ?? "?")", claimedKey: row.bytes(4),

@@ -29,7 +29,7 @@ final class Shipper {
   private let progress: (_ done: Int64, _ of: Int64) -> Void
   private let onRetry: (_ why: String) -> Void
   /// Gives up after this many failed connections with nothing shipped in between.
-  private var backoff = Backoff(most: 8)
+  private var backoff = Backoff(maximum: 8)
   private var outcome = Outcome()
   /// The log's checkpoints that match the rows they sign, by row.
   private var checkpoints: [AuditCheckpoint] = []
@@ -166,8 +166,8 @@ final class Shipper {
 
   /// The number of rows for a transaction, chosen so that it ends at a checkpoint if there is one among them.
   private func limit(after place: ChainPosition) -> Int {
-    let most = place.sequence + Int64(batch)
-    let end = checkpoints.last { $0.sequence <= most }?.sequence ?? most
+    let maximum = place.sequence + Int64(batch)
+    let end = checkpoints.last { $0.sequence <= maximum }?.sequence ?? maximum
     return end > place.sequence ? Int(end - place.sequence) : batch
   }
 

@@ -30,7 +30,9 @@ struct TeamRows {
         try row.withBytes(1) { form in
           try row.withBytes(3) { vault in
             try row.withBytes(4) { login in
-              guard let form, let vault, let login, form.count <= CanonicalRowFields.longest else { throw ServerError.senseless }
+              guard let form, let vault, let login, form.count <= CanonicalRowFields.maxLength else {
+                throw ServerError.senseless
+              }
               try body(
                 form, hash,
                 RowOrigin(

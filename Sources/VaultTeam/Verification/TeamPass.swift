@@ -115,7 +115,7 @@ struct TeamPass {
     -> String?
   {
     let next = place.sequence + 1
-    guard form.count <= CanonicalRowFields.longest else { return text(.changed(sequence: next)) }
+    guard form.count <= CanonicalRowFields.maxLength else { return text(.changed(sequence: next)) }
     message.removeAll(keepingCapacity: true)
     message.append(contentsOf: previous)
     message.append(contentsOf: form)
@@ -133,13 +133,13 @@ struct TeamPass {
       ahead = (ahead.count + 1, ahead.count == 0 ? next : ahead.first)
     }
     if fields.text(.action, of: form) == AuditAction.auditArchived.rawValue, let detail = fields.text(.detail, of: form) {
-      return noteArchive(detail)
+      return recordArchive(detail)
     }
     return nil
   }
 
   /// `rows 1 to 100, digest …`
-  private mutating func noteArchive(_ detail: String) -> String? {
+  private mutating func recordArchive(_ detail: String) -> String? {
     let words = detail.prefix(80).split(separator: " ")
     guard words.count > 3, words[0] == "rows", words[2] == "to", let first = Int64(words[1]),
       let last = Int64(words[3].dropLast()), (1...Self.lastNumber).contains(first), (first...Self.lastNumber).contains(last)

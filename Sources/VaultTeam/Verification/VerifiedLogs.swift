@@ -19,7 +19,7 @@ struct VerifiedLogs {
   }
 
   private static let header = "vault-team-verified-1"
-  private static let largest = 32 << 20
+  private static let maxBytes = 32 << 20
 
   private let path: String
   private let server: String
@@ -42,7 +42,7 @@ struct VerifiedLogs {
     defer { close(file) }
     var status = stat()
     guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_mode & 0o077 == 0,
-      status.st_size <= Self.largest
+      status.st_size <= Self.maxBytes
     else { throw damage("is not a file of vault-team") }
     var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
     let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress, $0.count) }

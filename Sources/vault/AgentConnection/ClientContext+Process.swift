@@ -4,17 +4,17 @@ import VaultWire
 
 extension ClientContext {
   private static let sessionNames = ["PATH", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"]
-  private static let longest = 8 * 1_024
+  private static let maxLength = 8 * 1_024
 
   /// This process.
   init(_ paths: VaultPaths, commandIndex: Int?) {
     self.init()
     (vaultIdentity, vaultPath, self.commandIndex) = (paths.identity, paths.dataDirectory, commandIndex)
-    if let text = variable(profileChainVariable), text.utf8.count <= Self.longest {
+    if let text = variable(profileChainVariable), text.utf8.count <= Self.maxLength {
       chain = text.split(separator: "\n").map { String($0) }
     }
     for name in Self.sessionNames {
-      guard let value = variable(name), !value.isEmpty, value.utf8.count <= Self.longest else { continue }
+      guard let value = variable(name), !value.isEmpty, value.utf8.count <= Self.maxLength else { continue }
       session.append("\(name)=\(value)")
     }
     ForwardedEnvironment.add(to: &environment)

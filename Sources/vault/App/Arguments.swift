@@ -54,7 +54,7 @@ struct Arguments {
         return
       }
       if word.hasPrefix("-"), word != "-" {
-        index = try takeOption(words, at: index, options)
+        index = try consumeOption(words, at: index, options)
       } else if let commandAfter, positional.count == commandAfter {
         commandIndex = index
         return
@@ -65,7 +65,7 @@ struct Arguments {
     }
   }
 
-  private mutating func takeOption(_ words: [String], at index: Int, _ options: [OptionSpec]) throws(Failure) -> Int {
+  private mutating func consumeOption(_ words: [String], at index: Int, _ options: [OptionSpec]) throws(Failure) -> Int {
     let word = words[index]
     var name = word
     var attached: String?

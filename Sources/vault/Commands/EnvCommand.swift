@@ -56,7 +56,7 @@ enum EnvCommands {
       if let account = reply.accountId { writer.field("AccountId", account) }
     }
     var output = Output()
-    output.write(bytes: writer.take())
+    output.write(bytes: writer.consume())
     output.write("\n")
     output.flush()
   }
@@ -143,7 +143,7 @@ enum EnvFormat: String, CaseIterable {
     case .json:
       var writer = JSONWriter()
       writer.object { writer in for (name, value) in pairs { writer.field(name, value) } }
-      return writer.take() + [10]
+      return writer.consume() + [10]
     }
     return Array(text.utf8)
   }

@@ -51,7 +51,7 @@ enum ExportVerification {
     guard proof.signedUpTo < proof.last else { return nil }
     if proof.signedUpTo == 0 {
       return "the file has no checkpoint: its rows follow from each other, but their author is not proven"
-        + (proof.codes > 0 ? " except by the MACs of \(proof.codes) rows" : "")
+        + (proof.macs > 0 ? " except by the MACs of \(proof.macs) rows" : "")
         + "; rows after row \(proof.last) may have been cut off"
     }
     return

@@ -76,13 +76,13 @@ enum HTMLReportCharts {
   }
 
   private static func plot(_ title: String, name: String, values: [Int], of data: HTMLReportData, _ html: inout HTMLWriter) {
-    let most = values.max() ?? 0
+    let maximum = values.max() ?? 0
     html.markup("<figure>\n<figcaption><span>")
     html.text(title)
     html.markup("</span> <span class=\"peak\">peak <b data-peak=\"")
     html.text(name)
     html.markup("\">")
-    html.text(grouped(most))
+    html.text(grouped(maximum))
     html.markup("</b> per ")
     html.text(data.bucketWords)
     html.markup("</span></figcaption>\n<svg class=\"bars ")
@@ -95,7 +95,7 @@ enum HTMLReportCharts {
     html.number(values.count * 10)
     html.markup(" 100\">")
     for (bucket, value) in values.enumerated() {
-      let height = value == 0 ? 0 : max(2, value * 100 / max(1, most))
+      let height = value == 0 ? 0 : max(2, value * 100 / max(1, maximum))
       html.markup("<rect x=\"")
       html.number(bucket * 10 + 1)
       html.markup("\" width=\"8\" y=\"")

@@ -4,19 +4,19 @@ import VaultModel
 /// Names by number, as the page's filters refer to them. All names after the first two hundred are combined as "others", so that a
 /// browser can still show the page.
 struct HTMLReportNames {
-  private static let most = 200
+  private static let maximum = 200
   private(set) var names: [String] = []
   private var numbers: [String: Int] = [:]
 
   mutating func number(_ name: String) -> Int {
     if let known = numbers[name] { return known }
-    if names.count < Self.most {
+    if names.count < Self.maximum {
       names.append(name)
       numbers[name] = names.count - 1
-    } else if names.count == Self.most {
+    } else if names.count == Self.maximum {
       names.append("(others)")
     }
-    return numbers[name] ?? Self.most
+    return numbers[name] ?? Self.maximum
   }
 }
 
@@ -79,7 +79,7 @@ struct HTMLReportData {
     }
     let names = statistics.names
     profiles = try reader.profileUses()
-    let sessions = try reader.sessionSpans(filter, most: Self.maxSessions)
+    let sessions = try reader.sessionSpans(filter, maximum: Self.maxSessions)
     // The most active ones are numbered first.
     for (name, _) in statistics.profiles { _ = profileNames.number(name) }
     for (name, _) in statistics.roles { _ = roleNames.number(name) }

@@ -90,7 +90,7 @@ enum HTMLReport {
         }
       }
     }
-    return writer.take()
+    return writer.consume()
   }
 
   /// SHA-256 in Base64, the form in which a Content Security Policy names an inline element (CSP Level 3, 2.3.1).

@@ -142,7 +142,7 @@ enum ListReport {
         }
       }
     }
-    output.write(bytes: writer.take())
+    output.write(bytes: writer.consume())
     output.write("\n")
   }
 
@@ -166,8 +166,8 @@ enum ListReport {
   /// Whether the agent renews the session on its own, as far as the vault's records show: not while it is stopped.
   private static func rotation(_ row: ProfileRow, _ now: Timestamp) -> String {
     if row.rotation == .off { return "off" }
-    guard let session = row.session, session.endedAt == nil, row.attention == nil else { return "idle" }
-    let used = session.lastUsedAt.map { now.since($0) < RotationRule.standard.idle * 1_000 } ?? false
+    guard let session = row.session, session.endedAt == nil, row.pendingAction == nil else { return "idle" }
+    let used = session.lastUsedAt.map { now.since($0) < RotationRule.default.idle * 1_000 } ?? false
     return row.rotation == .always || used ? "on" : "idle"
   }
 }

@@ -21,7 +21,7 @@ enum SessionsReport {
           writer.object { object(&$0, session) }
         }
       }
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     case .csv:
       output.line("id,profile,roleArn,roleSessionName,accessKeyId,issuedAt,expiresAt,endedAt,endReason,replacedBy,deliveries")

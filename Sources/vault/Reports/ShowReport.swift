@@ -26,7 +26,7 @@ enum ShowReport {
     if format == .json {
       var writer = JSONWriter()
       json(chain, explanation, origin(name, reader), session, now, &writer)
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     } else {
       table(chain, origin(name, reader), session, now, &output)
@@ -163,7 +163,7 @@ enum ShowReport {
       writer.field("roleSessionName", role.roleSessionName?.text)
       writer.field("externalId", role.externalId)
       writer.field("mfaSerial", role.mfaSerial)
-      writer.field("durationSeconds", (role.duration ?? .standard).limited(chained: isChained).seconds)
+      writer.field("durationSeconds", (role.duration ?? .default).limited(chained: isChained).seconds)
       writer.field("sourceIdentity", role.sourceIdentity)
     }
   }

@@ -11,7 +11,7 @@ enum StatsReport {
   )
 
   /// The row limit of a table for a user; JSON has all rows.
-  private static let most = 15
+  private static let maximum = 15
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
@@ -25,7 +25,7 @@ enum StatsReport {
     if format == .json {
       var writer = JSONWriter()
       json(statistics, rotation, &writer)
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     } else if statistics.rows == 0 {
       Diagnostics.notice("no matching rows in the audit log")
@@ -51,7 +51,7 @@ enum StatsReport {
       let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
       table(name, [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows, &output)
     }
-    table("hour", ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], hours(statistics.hours), most: 24, &output)
+    table("hour", ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], hours(statistics.hours), maximum: 24, &output)
     let causes = statistics.causes.map { [$0.name, String($0.tally.failures), ReportCommands.time($0.tally.last, now: now)] }
     table("cause", ["FAILED BECAUSE", "TIMES", "LAST"], causes, &output)
     let renewals = rotation.map { health in
@@ -63,26 +63,26 @@ enum StatsReport {
 
   /// One of the tables. A pipe shows no headings, so there the table's name is each line's first cell, and nothing is omitted.
   private static func table(
-    _ name: String, _ titles: [String], _ rows: [[String]], most: Int = StatsReport.most, _ output: inout Output
+    _ name: String, _ titles: [String], _ rows: [[String]], maximum: Int = StatsReport.maximum, _ output: inout Output
   ) {
     guard !rows.isEmpty else { return }
     let isTerminal = Terminal.outputIsTerminal
     var table = Table(titles)
-    for row in isTerminal ? rows.prefix(most) : rows[...] { table.add((isTerminal ? [] : [name]) + row) }
+    for row in isTerminal ? rows.prefix(maximum) : rows[...] { table.add((isTerminal ? [] : [name]) + row) }
     if isTerminal { output.line("") }
     table.write(to: &output)
-    if isTerminal, rows.count > most { output.line("and \(rows.count - most) more; --format json has all") }
+    if isTerminal, rows.count > maximum { output.line("and \(rows.count - maximum) more; --format json has all") }
   }
 
   private static func counts(_ tally: Tally) -> [String] { [tally.calls, tally.deliveries, tally.failures].map { String($0) } }
 
   /// A row for each hour with activity, with a bar on a terminal.
   private static func hours(_ hours: [Tally]) -> [[String]] {
-    let most = hours.map { $0.calls + $0.deliveries }.max() ?? 0
+    let maximum = hours.map { $0.calls + $0.deliveries }.max() ?? 0
     return hours.enumerated().compactMap { hour, tally in
       let count = tally.calls + tally.deliveries
       guard count + tally.failures > 0 else { return nil }
-      let bar = Terminal.outputIsTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, most)))] : []
+      let bar = Terminal.outputIsTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, maximum)))] : []
       return [hour < 10 ? "0\(hour)" : "\(hour)"] + counts(tally) + bar
     }
   }

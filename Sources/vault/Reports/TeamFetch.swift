@@ -35,7 +35,7 @@ final class TeamFetch {
 
   /// The times of the first and the last row of the log, as reported by the server.
   func span() throws -> (first: Timestamp, last: Timestamp)? {
-    while stream.span == nil, readMore() { try damageIsFailure { try stream.takeHeader() } }
+    while stream.span == nil, readMore() { try damageIsFailure { try stream.consumeHeader() } }
     guard let span = stream.span else {
       try finish()
       return nil
@@ -45,13 +45,13 @@ final class TeamFetch {
 
   /// Lends each valid row, to the end.
   func forEach(_ body: (AuditRowView) throws -> Void) throws {
-    func take() throws {
+    func consume() throws {
       try damageIsFailure {
-        try stream.take { form, hash, origin in try rows.take(form, hash: hash, from: origin) { try body($0) } }
+        try stream.consume { form, hash, origin in try rows.consume(form, hash: hash, from: origin) { try body($0) } }
       }
     }
-    try take()
-    while readMore() { try take() }
+    try consume()
+    while readMore() { try consume() }
     try finish()
     if rows.leftOut > 0 {
       Diagnostics.notice(
@@ -114,7 +114,7 @@ final class TeamFigures: ReportSource {
 
   func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws {
     try fetch.forEach { line in
-      try marks.take(line) { mark, login, time, user in
+      try marks.consume(line) { mark, login, time, user in
         while byLogin.count <= login { byLogin.append(Tally()) }
         byLogin[login].add(mark)
         try log.add(line, time: time, user: user)
@@ -132,10 +132,10 @@ final class TeamFigures: ReportSource {
   func profileUses() throws -> [ProfileUse] { try sessions?.profileUses() ?? [] }
 
   /// The server has already filtered by user and session, which have other names here.
-  func sessionSpans(_ filter: AuditFilter, most: Int) throws -> [SessionSpan] {
+  func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan] {
     var filter = filter
     filter.user = nil
     filter.session = nil
-    return try sessions?.sessionSpans(filter, most: most) ?? []
+    return try sessions?.sessionSpans(filter, maximum: maximum) ?? []
   }
 }

@@ -48,7 +48,7 @@ struct MultiSelect {
         if marked.remove(shown[cursor]) == nil { marked.insert(shown[cursor]) }
         cursor = min(shown.count - 1, cursor + 1)
       case .markAll: if Set(shown).isSubset(of: marked) { marked.subtract(shown) } else { marked.formUnion(shown) }
-      case .take:
+      case .consume:
         if !marked.isEmpty { return .taken(marked.sorted()) }
         return shown.indices.contains(cursor) ? .taken([shown[cursor]]) : .goesOn
       case .leave: return .left
@@ -58,7 +58,7 @@ struct MultiSelect {
     }
   }
 
-  enum Key: Equatable { case character(Character), backspace, up, down, mark, markAll, take, leave, other }
+  enum Key: Equatable { case character(Character), backspace, up, down, mark, markAll, consume, leave, other }
 
   /// - Returns: the indices of the chosen lines; nil if the user left.
   func run() -> [Int]? {
@@ -151,7 +151,7 @@ struct MultiSelect {
         default: keys.append(.other)
         }
       case 3, 4: keys.append(.leave)
-      case 13, 10: keys.append(.take)
+      case 13, 10: keys.append(.consume)
       case 9: keys.append(.mark)
       case 1: keys.append(.markAll)
       case 8, 127: keys.append(.backspace)

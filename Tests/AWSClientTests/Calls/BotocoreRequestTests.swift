@@ -141,7 +141,7 @@ struct BotocoreRequestTests {
     }
     let assertion = try SAMLAssertion(SAMLSample.encoded(roles: ["\(arn.text),arn:aws:iam::123456789012:saml-provider/corp"]))
     _ = try await service.sts.assumeRoleWithSAML(
-      FederatedRoleRequest(roleARN: arn, duration: .standard), principalARN: assertion.roles[0].principalARN,
+      FederatedRoleRequest(roleARN: arn, duration: .default), principalARN: assertion.roles[0].principalARN,
       assertion: assertion,
       at: endpoint, via: service.route)
   }

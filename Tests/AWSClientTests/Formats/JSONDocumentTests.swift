@@ -75,8 +75,8 @@ struct JSONDocumentTests {
   @Test("a mebibyte is read, more is not")
   func size() {
     func long(_ count: Int) -> String { #"{"a":""# + String(repeating: "x", count: count - 8) + #""}"# }
-    #expect(read(long(JSONDocument.largest))?.text("a")?.utf8.count == JSONDocument.largest - 8)
-    #expect(read(long(JSONDocument.largest + 1)) == nil)
+    #expect(read(long(JSONDocument.maxBytes))?.text("a")?.utf8.count == JSONDocument.maxBytes - 8)
+    #expect(read(long(JSONDocument.maxBytes + 1)) == nil)
     #expect(read(#"{"a":["# + String(repeating: "1,", count: 60_000) + "1]}") != nil)
     #expect(read(#"{"a":["# + String(repeating: "1,", count: 70_000) + "1]}") == nil)
   }

@@ -97,7 +97,7 @@ import VaultSecrets
     let fifo = folder.file("fifo")
     mkfifo(fifo, 0o600)
     let large = folder.write("-----BEGIN CERTIFICATE-----\n", to: "large")
-    truncate(large, off_t(CertificateBundle.largest) + 1)
+    truncate(large, off_t(CertificateBundle.maxBytes) + 1)
     let empty = folder.write("nothing of the kind", to: "empty")
     let cases: [(String, CertificateBundle.Problem)] = [
       (fifo, .notAFile(path: fifo)), (folder.path, .notAFile(path: folder.path)), ("/dev/zero", .notAFile(path: "/dev/zero")),

@@ -7,13 +7,13 @@ import VaultSecrets
 struct CurlFaultTests {
   @Test("an answer has 256 KiB at most, announced or not")
   func tooLarge() async throws {
-    let most = 256 << 10
+    let maximum = 256 << 10
     let server = try LoopbackServer { request in
-      let body = String(repeating: "x", count: request.body == "most" ? most : most + 1)
+      let body = String(repeating: "x", count: request.body == "most" ? maximum : maximum + 1)
       return request.body == "chunked" ? "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body : LoopbackServer.ok(body)
     }
     defer { server.stop() }
-    #expect(try await CurlTransport().send(request(server.url, body: "most")).body.count == most)
+    #expect(try await CurlTransport().send(request(server.url, body: "most")).body.count == maximum)
     #expect(await failure(request(server.url, body: "more")) == .tooLarge(host: "127.0.0.1"))
   }
 

@@ -28,7 +28,7 @@ struct MotoTests {
     let arn = try #require(RoleARN("arn:aws:iam::123456789012:role/dev"))
     let request = AssumeRoleRequest(
       link: RoleLink(profile: "dev", roleARN: arn, externalId: "a b&c", tags: [SessionTag(key: "team", value: "x=y")]),
-      sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .standard)
+      sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .default)
     let role = try await client.assumeRole(request, signedBy: session.credential, at: endpoint, via: route)
     #expect(role.assumedRoleARN == "arn:aws:sts::123456789012:assumed-role/dev/ann@desk")
     #expect(role.attempts == 1 && role.requestId != nil)

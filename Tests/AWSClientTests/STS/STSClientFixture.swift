@@ -44,7 +44,7 @@ struct ScriptedSTS {
   func assumeRole(mayWait: Bool = true, _ change: (inout AssumeRoleRequest) -> Void = { _ in }) async throws -> STSResult {
     guard let arn = RoleARN("arn:aws:iam::123456789012:role/dev") else { throw CancellationError() }
     var request = AssumeRoleRequest(
-      link: RoleLink(profile: "dev", roleARN: arn), sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .standard)
+      link: RoleLink(profile: "dev", roleARN: arn), sessionName: RoleSessionName(cleaning: "ann@desk"), duration: .default)
     change(&request)
     return try await client.assumeRole(
       request, signedBy: credential, at: STSEndpoint(region: "eu-west-1", settings: EndpointSettings()), via: Self.route,

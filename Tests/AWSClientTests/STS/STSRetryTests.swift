@@ -91,8 +91,8 @@ struct STSRetryTests {
   @Test("a time-out costs twice as much, and successes pay back")
   func costs() {
     let quota = RetryQuota()
-    #expect(quota.take(afterTimeout: true) == 10)
-    #expect(quota.take(afterTimeout: false) == 5)
+    #expect(quota.consume(afterTimeout: true) == 10)
+    #expect(quota.consume(afterTimeout: false) == 5)
     #expect(quota.available == 485)
     quota.giveBack(5)
     #expect(quota.available == 490)

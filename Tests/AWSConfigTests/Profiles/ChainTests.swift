@@ -232,7 +232,7 @@ struct ChainTests {
   }
 
   @Test("sixteen roles are a chain, seventeen are not", arguments: [16, 17])
-  func longest(count: Int) throws {
+  func maxLength(count: Int) throws {
     let text = (1...count).map { "[profile r\($0)]\n\(role)source_profile = r\($0 - 1)\n" }.joined() + "[profile r0]\n\(keys)"
     let found = try resolver(text)
     if count == 16 {

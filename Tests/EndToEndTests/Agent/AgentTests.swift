@@ -140,7 +140,7 @@ import VaultWire
       "/usr/bin/python3", ["-I", "-c", script, vault.folder.file("vault/agent.sock")], environment: ["PATH": "/usr/bin:/bin"])
     #expect(try await agent.readLine() == "listening")
     let status = try await vault.run("agent", "status")
-    #expect(status.end == .exit(78) && status.errors.contains("speaks version 1"), "\(status.errors)")
+    #expect(status.end == .exit(78) && status.errors.contains("uses protocol version 1"), "\(status.errors)")
     let stopped = try await vault.run("agent", "stop")
     #expect(stopped.succeeded && stopped.errors.contains("the agent has stopped"), "\(stopped.errors)")
   }

@@ -16,7 +16,7 @@ import VaultModel
   }
 
   /// Goes through the steps and returns all rows, intents too.
-  private func take(_ steps: [Step], _ vault: TestVault) async throws -> [[String: Any]] {
+  private func consume(_ steps: [Step], _ vault: TestVault) async throws -> [[String: Any]] {
     var seen = try await log(vault).count
     for step in steps {
       let result = try await vault.run(words: step.words, environment: step.environment, input: step.input)
@@ -81,7 +81,7 @@ import VaultModel
     vault.folder.write("nine words that nobody would think of in order\n", to: "words")
     let (copy, words) = (vault.folder.file("copy"), vault.folder.file("words"))
     let key = "\(STSWorld.aliceAccessKeyId)\n\(STSWorld.aliceSecretAccessKey)\n"
-    let rows = try await take(
+    let rows = try await consume(
       [
         Step(
           words: ["import"],
@@ -146,7 +146,7 @@ import VaultModel
   func signIn() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await SignInTests.vault(simulator)
-    let rows = try await take(
+    let rows = try await consume(
       [
         Step(
           words: ["login", "--device", "corp"],
@@ -184,7 +184,7 @@ import VaultModel
         + over("instance", STSWorld.ssoRole, "credential_source = Ec2InstanceMetadata")
         + over("environment", STSWorld.devRole, "credential_source = Environment"))
     func call(_ action: String) -> [String] { ["\(action)/intent/exec", "\(action)/success/exec"] }
-    let rows = try await take(
+    let rows = try await consume(
       [
         Step(words: ["import"], rows: ["ProfilesImported/success/manual"]),
         Step(words: ["exec", "web", "--", "true"], rows: call("AssumeRoleWithWebIdentity") + ["Deliver/success/exec"]),

@@ -16,7 +16,7 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     let sound = try await vault.mustRun("doctor")
-    #expect(sound.contains("ok    the agent answers") && sound.contains("chain intact") && !sound.contains("FAIL"), "\(sound)")
+    #expect(sound.contains("ok    the agent responds") && sound.contains("chain intact") && !sound.contains("FAIL"), "\(sound)")
     vault.config(TestVault.standardConfig + "\n[profile astray]\nrole_arn = \(STSWorld.devRole)\nsource_profile = nobody\n")
     _ = try await vault.run("list", "--format", "json")
     let astray = try await vault.run("doctor")

@@ -22,22 +22,22 @@ struct Workday {
     }
     let comes = chance.between(8.5, 9.5)
     let goes = chance.between(17, 18.25)
-    var pauses: [(Double, Double)] = []
+    var delays: [(Double, Double)] = []
     if chance.happens(0.8) {
       let lunch = chance.between(11.75, 13)
-      pauses.append((lunch, lunch + chance.between(0.5, 1)))
+      delays.append((lunch, lunch + chance.between(0.5, 1)))
     }
     if chance.happens(0.5) {
       let meeting = chance.between(9.75, 11)
-      pauses.append((meeting, meeting + chance.between(0.1, 0.7)))
+      delays.append((meeting, meeting + chance.between(0.1, 0.7)))
     }
     if chance.happens(0.5) {
       let meeting = chance.between(14.25, 16)
-      pauses.append((meeting, meeting + chance.between(0.1, 0.9)))
+      delays.append((meeting, meeting + chance.between(0.1, 0.9)))
     }
-    pauses.sort { $0.0 < $1.0 }
+    delays.sort { $0.0 < $1.0 }
     var edges = [comes]
-    for (from, to) in pauses { edges += [from, to] }
+    for (from, to) in delays { edges += [from, to] }
     edges.append(goes)
     awake = stride(from: 0, to: edges.count, by: 2).map {
       Calendar.moment(day: day, hour: edges[$0])..<Calendar.moment(day: day, hour: edges[$0 + 1])

@@ -9,7 +9,7 @@ struct Chance {
   /// From 0 up to 1.
   mutating func next() -> Double { Double(bits() >> 11) / Double(1 << 53) }
 
-  mutating func between(_ least: Double, _ most: Double) -> Double { least + next() * (most - least) }
+  mutating func between(_ least: Double, _ maximum: Double) -> Double { least + next() * (maximum - least) }
 
   /// Until the next event of a kind that comes about once in `mean`.
   mutating func wait(mean: Double) -> Double { -log(1 - next()) * mean }

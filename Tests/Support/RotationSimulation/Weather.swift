@@ -13,9 +13,9 @@ struct Weather {
   init(days: Int, _ chance: inout Chance) {
     var spells: [[Range<Timestamp>]] = [[], [], []]
     for day in 0..<days where Calendar.isWorkday(day) {
-      for (kind, longest) in [40.0, 75, 90].enumerated() where chance.happens(0.2) {
+      for (kind, maxLength) in [40.0, 75, 90].enumerated() where chance.happens(0.2) {
         let begin = Calendar.moment(day: day, hour: chance.between(9, 16.5))
-        spells[kind].append(begin..<begin.later(by: 60 * chance.between(longest / 10, longest)))
+        spells[kind].append(begin..<begin.later(by: 60 * chance.between(maxLength / 10, maxLength)))
       }
     }
     (network, service, crowd) = (spells[0], spells[1], spells[2])

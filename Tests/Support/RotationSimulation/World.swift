@@ -17,7 +17,7 @@ final class World: @unchecked Sendable {
     static func == (a: Event, b: Event) -> Bool { a.number == b.number }
   }
 
-  let lane = VirtualLane()
+  let executor = VirtualLane()
   private(set) var now: Timestamp
   private var events = PriorityQueue<Event>()
   private(set) var happened = 0
@@ -32,15 +32,15 @@ final class World: @unchecked Sendable {
   func after(seconds: Double, _ happen: @escaping () -> Void) { at(now.later(by: seconds), happen) }
 
   /// Starts a task in virtual time.
-  func begin(_ work: @escaping @Sendable () async -> Void) { Task(executorPreference: lane) { await work() } }
+  func begin(_ work: @escaping @Sendable () async -> Void) { Task(executorPreference: executor) { await work() } }
 
   func run(until end: Timestamp) {
-    lane.run()
+    executor.run()
     while let event = events.first, event.moment < end {
       events.removeFirst()
       now = event.moment
       event.happen()
-      lane.run()
+      executor.run()
     }
     now = end
   }

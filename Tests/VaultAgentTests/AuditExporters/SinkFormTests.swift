@@ -100,7 +100,7 @@ import VaultModel
     record.event.error = nil
     let row = ExportFields(record, vaultId: "vlt_1")
     let bytes = SyslogMessage.bytes(of: row)
-    #expect(bytes.count <= SyslogMessage.longest)
+    #expect(bytes.count <= SyslogMessage.maxLength)
     let message = try #require(SyslogRecord(bytes))
     #expect(message.parameters["cut"]?.contains("detail") == true && message.value("detail")?.hasPrefix("é\n\"é") == true)
     #expect(JournalRecord(JournalEntry.bytes(of: row))?.fields["VAULT_DETAIL"] == record.event.detail)

@@ -46,10 +46,10 @@ import Testing
   }
 
   /// The best of many: a busy machine makes noise for seconds, and none makes the two alike where they are not.
-  private static func leastT(pause: UInt32, _ areEqual: ([UInt8], [UInt8]) -> Bool) -> Double {
+  private static func leastT(delay: UInt32, _ areEqual: ([UInt8], [UInt8]) -> Bool) -> Double {
     var least = Double.infinity
     for number in 0..<100 where least >= 4.5 {
-      if number > 0 { usleep(pause) }
+      if number > 0 { usleep(delay) }
       least = min(least, t(areEqual))
     }
     return least
@@ -57,9 +57,9 @@ import Testing
 
   @Test("the time that a token's comparison takes does not tell where it is wrong; a plain comparison's does, and is found out")
   func constant() async throws {
-    #expect(try await onOwnThread { Self.leastT(pause: 100_000, EndpointRequest.areEqual) } < 4.5)
+    #expect(try await onOwnThread { Self.leastT(delay: 100_000, EndpointRequest.areEqual) } < 4.5)
     let plain = try await onOwnThread {
-      Self.leastT(pause: 0) { one, other in
+      Self.leastT(delay: 0) { one, other in
         for index in one.indices where one[index] != other[index] { return false }
         return true
       }

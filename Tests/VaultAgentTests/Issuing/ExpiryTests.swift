@@ -11,7 +11,8 @@ import VaultStore
 
 @Suite struct ExpiryTests {
   private func broker(_ stage: StoreStage) throws -> Broker {
-    let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock, events: stage.events) { _ in
+    let masterKeys = MasterKeyService(store: stage.store, defaultStore: .ephemeral, clock: stage.clock, events: stage.events) {
+      _ in
       EphemeralKeyStore(hasOwnFolder: true)
     }
     let catalog = ProfileCatalog(
@@ -20,7 +21,7 @@ import VaultStore
     return Broker(
       store: stage.store, catalog: catalog, masterKeys: masterKeys, issuer: stage.issuer,
       endpoint: CredentialEndpoint(clock: stage.clock, events: stage.events, tokenFolder: stage.folder.path),
-      loop: stage.store.lane.loop, events: stage.events,
+      loop: stage.store.executor.loop, events: stage.events,
       files: CredentialFiles(clock: stage.clock), agent: StoreStage.me, clock: stage.clock)
   }
 

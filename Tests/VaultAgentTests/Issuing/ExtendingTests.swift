@@ -29,7 +29,7 @@ import VaultSecrets
     let stage = try await AgentStage()
     let plan = try await stage.plan("app")
     var step = CredentialPlan.IdentityStep(
-      owner: "app", duration: .standard, sessionName: RoleSessionName(cleaning: "alice"), region: nil,
+      owner: "app", duration: .default, sessionName: RoleSessionName(cleaning: "alice"), region: nil,
       endpoint: EndpointSettings())
     var digest = PlanDigest()
     let chain = CredentialChain(

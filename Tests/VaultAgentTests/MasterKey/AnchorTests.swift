@@ -26,7 +26,8 @@ private final class CountingStore: KeyStore {
   func gathered() async throws {
     let stage = try await StoreStage(profiles: ["a"], AnsweringTransport { _ in "" })
     let keys = CountingStore()
-    let masterKeys = MasterKeyService(store: stage.store, standard: .passphrase, clock: stage.clock, events: stage.events) { _ in
+    let masterKeys = MasterKeyService(store: stage.store, defaultStore: .passphrase, clock: stage.clock, events: stage.events) {
+      _ in
       keys
     }
     try await stage.store.resumeAudit(anchoredCheckpoint: nil, requester: StoreStage.me)

@@ -10,12 +10,12 @@ import VirtualTime
 @Suite struct AutoLockTests {
   private final class Vault: Sendable {
     let clock = FakeClock()
-    let lane = VirtualLane()
+    let executor = VirtualLane()
     let causes = Mutex<[LockCause]>([])
     let isUnlocked = Mutex(true)
 
     func lock() -> AutoLock {
-      AutoLock(clock: clock, lane: lane, isUnlocked: { self.isUnlocked.withLock { $0 } }) { cause in
+      AutoLock(clock: clock, executor: executor, isUnlocked: { self.isUnlocked.withLock { $0 } }) { cause in
         self.isUnlocked.withLock { $0 = false }
         self.causes.withLock { $0.append(cause) }
       } shutOut: { _ in
@@ -24,14 +24,14 @@ import VirtualTime
 
     /// Lets work run to its end.
     func run(_ body: @escaping @Sendable () async -> Void) {
-      Task(executorPreference: lane) { await body() }
-      lane.run()
+      Task(executorPreference: executor) { await body() }
+      executor.run()
     }
 
     func advance(minutes: Int64) {
       for _ in 0..<minutes {
         clock.advance(seconds: 60)
-        lane.run()
+        executor.run()
       }
     }
 

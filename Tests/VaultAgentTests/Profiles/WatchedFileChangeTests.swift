@@ -29,7 +29,8 @@ extension VaultStore {
     init(_ config: String, credentials: String = "") async throws {
       let stage = try await StoreStage(profiles: [], AnsweringTransport { _ in "" })
       self.stage = stage
-      let masterKeys = MasterKeyService(store: stage.store, standard: .ephemeral, clock: stage.clock, events: stage.events) { _ in
+      let masterKeys = MasterKeyService(store: stage.store, defaultStore: .ephemeral, clock: stage.clock, events: stage.events) {
+        _ in
         EphemeralKeyStore(hasOwnFolder: true)
       }
       catalog = ProfileCatalog(
@@ -94,12 +95,12 @@ extension VaultStore {
 
     /// Whether every row is the vault's own word.
     func isProven() async throws -> Bool {
-      let codes = try await stage.store.authenticRows()
+      let macs = try await stage.store.authenticRows()
       guard await stage.store.fileRows == .asWritten else { return false }
       let keys =
         try reader.profileNames().map { (SectionKind.profile, $0) }
         + [SectionKind.ssoSession, .services].flatMap { kind in try reader.sectionNames(kind).map { (kind, $0) } }
-      return try keys.allSatisfy { try reader.storedSection($0, $1).map { codes.vouch(for: $0) } == true }
+      return try keys.allSatisfy { try reader.storedSection($0, $1).map { macs.vouch(for: $0) } == true }
     }
   }
 

@@ -5,7 +5,7 @@ import Testing
 @Suite struct PaceTests {
   @Test("a pace is halved at each throttle, down to one, and won back by one for each round of successes")
   func concurrency() {
-    let concurrency = AdaptiveConcurrencyLimit(most: 8)
+    let concurrency = AdaptiveConcurrencyLimit(maximum: 8)
     var paces: [Int] = []
     for _ in 0..<4 {
       concurrency.slowDown()

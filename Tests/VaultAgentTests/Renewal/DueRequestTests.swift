@@ -61,7 +61,7 @@ import VaultSecrets
     func askInVain(_ number: Int) async throws -> String {
       async let key = ask()
       try await isBegun(number)
-      endpoint.settle(lease.id, isLocked: false)
+      endpoint.resolve(lease.id, isLocked: false)
       return try await key
     }
   }
@@ -83,7 +83,7 @@ import VaultSecrets
       try await served.isBegun(1)
       #expect(answered.count.load(ordering: .relaxed) == 0)
       served.bring("NEW")
-      served.endpoint.settle(served.lease.id, isLocked: false)
+      served.endpoint.resolve(served.lease.id, isLocked: false)
       return try await group.reduce(into: [String]()) { $0.append($1) }
     }
     #expect(keys == Array(repeating: "NEW", count: 8) && served.renewals == 1)
@@ -96,13 +96,13 @@ import VaultSecrets
     served.clock.advance(seconds: 60)
     async let first = served.ask()
     try await served.isBegun(1)
-    served.endpoint.losePatience(served.lease.id)
+    served.endpoint.timeOut(served.lease.id)
     #expect(try await first == "OLD")
     #expect(try await served.ask() == "OLD")
     #expect(served.renewals == 1)
     // It is served once it is there after all.
     served.bring("NEW")
-    served.endpoint.settle(served.lease.id, isLocked: false)
+    served.endpoint.resolve(served.lease.id, isLocked: false)
     #expect(try await served.ask() == "NEW")
     // What has ended is none.
     served.clock.advance(seconds: 3_600)
@@ -111,12 +111,12 @@ import VaultSecrets
   }
 
   @Test("after renewals in vain a question is answered at once for 2 to 20 s, unless a person has done something meanwhile")
-  func pauses() async throws {
+  func delays() async throws {
     let served = try ServedProgram()
     served.clock.advance(seconds: 60)
     #expect(try await served.askInVain(1) == "OLD")
-    for (number, pause) in [Int64(2), 4, 8, 16, 20, 20].enumerated() {
-      served.clock.advance(seconds: pause - 1)
+    for (number, delay) in [Int64(2), 4, 8, 16, 20, 20].enumerated() {
+      served.clock.advance(seconds: delay - 1)
       #expect(try await served.ask() == "OLD")
       #expect(served.renewals == number + 1)
       served.clock.advance(seconds: 1)
@@ -136,7 +136,7 @@ import VaultSecrets
     served.endpoint.sleep()
     async let first = served.ask()
     try await served.isBegun(1)
-    served.endpoint.settle(served.lease.id, isLocked: true)
+    served.endpoint.resolve(served.lease.id, isLocked: true)
     #expect(try await first == "503")
     async let second = served.ask()
     try await served.isBegun(2)

@@ -17,7 +17,7 @@ import VirtualTime
       "lease", served, CredentialRequest(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600),
       .nobody, at: "sts")
     stage.clock.advance(seconds: 41 * 60)
-    stage.settle()
+    stage.resolve()
     #expect(stage.renewals.count == Int(TokenBucket.burst))
     #expect(stage.renewals.first?.profile == "served")
     stage.advance(minutes: 1, step: 1)
@@ -32,9 +32,9 @@ import VirtualTime
   func bounded() async {
     let listener = Mutex<[CheckedContinuation<Void, Never>]>([])
     let clock = FakeClock()
-    let lane = VirtualLane()
+    let executor = VirtualLane()
     let scheduler = Scheduler(
-      clock: clock, lane: lane,
+      clock: clock, executor: executor,
       work: Scheduler.Work(
         renew: { request in
           await withCheckedContinuation { hold in listener.withLock { $0.append(hold) } }
@@ -43,17 +43,17 @@ import VirtualTime
     for number in 0..<30 {
       await scheduler.add(
         Scheduler.Key(profile: "app-\(number)", fingerprint: "f"), CredentialRequest(rotating: "app-\(number)"),
-        Stage.session("app", at: clock.now(), life: 3_600), rule: .standard, at: "sts-\(number)")
+        Stage.session("app", at: clock.now(), life: 3_600), rule: .default, at: "sts-\(number)")
     }
     clock.advance(seconds: 41 * 60)
     var done = 0
     while done < 30 {
-      lane.run()
+      executor.run()
       let held = listener.withLock { listener in
         defer { listener.removeAll() }
         return listener
       }
-      #expect(held.count <= Scheduler.most)
+      #expect(held.count <= Scheduler.maximum)
       done += held.count
       for hold in held { hold.resume() }
     }
@@ -72,7 +72,7 @@ import VirtualTime
     for number in 0..<100 { await stage.add("app-\(number)") }
     for number in 0..<2 { await stage.add("other-\(number)", at: "sts.eu") }
     stage.clock.advance(seconds: 41 * 60)
-    stage.settle()
+    stage.resolve()
     #expect(stage.renewals.filter { $0.profile.hasPrefix("other") }.count == 2)
     stage.advance(minutes: 10, step: 1)
     let throttled = stage.renewals.filter { $0.profile.hasPrefix("app") }.count
@@ -89,7 +89,7 @@ import VirtualTime
     await stage.add("app")
     for _ in 0..<8 { await stage.scheduler.called("sts", nil) }
     stage.clock.advance(seconds: 41 * 60)
-    stage.settle()
+    stage.resolve()
     #expect(stage.renewals.count == 1)
     // In debt up to one burst, at one call in 30 s.
     for _ in 0..<8 { await stage.scheduler.called("sts", nil) }
@@ -143,7 +143,7 @@ import VirtualTime
     for _ in 0..<6 { await stage.scheduler.called("sts", Failure("slow down", exitStatus: .temporary)) }
     stage.clock.advance(seconds: 46 * 60)
     for _ in 0..<6 { await stage.scheduler.called("sts", Failure("slow down", exitStatus: .temporary)) }
-    stage.settle()
+    stage.resolve()
     #expect(stage.state.withLock { $0.delivered } == ["lease"])
     await stage.end()
   }

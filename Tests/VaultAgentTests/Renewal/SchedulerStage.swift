@@ -10,13 +10,13 @@ import VirtualTime
 final class Stage: Sendable {
   struct State {
     var renewals: [(profile: String, at: Timestamp)] = []
-    var announced: [(profile: String, attention: SessionState)] = []
+    var announced: [(profile: String, pendingAction: SessionState)] = []
     var delivered: [String] = []
     /// What the next renewals of a profile end with.
     var failures: [String: [any Error]] = [:]
   }
   let clock = FakeClock()
-  let lane = VirtualLane()
+  let executor = VirtualLane()
   let state = Mutex(State())
   let scheduler: Scheduler
   private let box: Box
@@ -30,7 +30,7 @@ final class Stage: Sendable {
     self.box = box
     let clock = clock
     scheduler = Scheduler(
-      clock: clock, random: { random }, lane: lane,
+      clock: clock, random: { random }, executor: executor,
       work: Scheduler.Work(
         renew: { request in
           let error = box.stage.withLock { $0 }?.state.withLock { state -> (any Error)? in
@@ -42,8 +42,8 @@ final class Stage: Sendable {
           return Stage.session(request.profile, at: clock.now(), life: life)
         },
         deliver: { _, lease, _ in box.stage.withLock { $0 }?.state.withLock { $0.delivered.append(lease) } },
-        announce: { profile, attention, _ in
-          box.stage.withLock { $0 }?.state.withLock { $0.announced.append((profile, attention)) }
+        announce: { profile, pendingAction, _ in
+          box.stage.withLock { $0 }?.state.withLock { $0.announced.append((profile, pendingAction)) }
         }))
     box.stage.withLock { $0 = self }
   }
@@ -60,7 +60,7 @@ final class Stage: Sendable {
       accessKeyId: "ASIA", issuedAt: now, expiresAt: now.adding(seconds: life))
   }
 
-  func add(_ profile: String, life: Int64 = 3_600, rule: RotationRule = .standard, at endpoint: String = "sts") async {
+  func add(_ profile: String, life: Int64 = 3_600, rule: RotationRule = .default, at endpoint: String = "sts") async {
     await scheduler.add(
       Scheduler.Key(profile: profile, fingerprint: "f"), CredentialRequest(rotating: profile),
       Self.session(profile, at: clock.now(), life: life), rule: rule, at: endpoint)
@@ -72,12 +72,12 @@ final class Stage: Sendable {
   func advance(minutes: Int, step: Int64 = 60) {
     for _ in 0..<minutes * 60 / Int(step) {
       clock.advance(seconds: step)
-      settle()
+      resolve()
     }
   }
 
   /// Until nothing more happens: whatever was due is done, or sleeps again.
-  func settle() { lane.run() }
+  func resolve() { executor.run() }
 
   var renewals: [(profile: String, at: Timestamp)] { state.withLock { $0.renewals } }
 }

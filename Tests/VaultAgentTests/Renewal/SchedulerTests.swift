@@ -53,8 +53,8 @@ import VaultModel
     stage.advance(minutes: 240, step: 1)
     let times = stage.renewals.map(\.at)
     #expect(times.count > 13)
-    let pauses = zip(times, times.dropFirst()).prefix(12).map { $1.since($0) / 1_000 }
-    #expect(pauses[0] <= 3 && pauses[8] >= 290 && pauses.allSatisfy { $0 <= 301 }, "\(pauses)")
+    let delays = zip(times, times.dropFirst()).prefix(12).map { $1.since($0) / 1_000 }
+    #expect(delays[0] <= 3 && delays[8] >= 290 && delays.allSatisfy { $0 <= 301 }, "\(delays)")
     #expect(stage.state.withLock { $0.announced.isEmpty })
     await stage.end()
   }
@@ -98,7 +98,7 @@ import VaultModel
     let stage = Stage()
     await stage.add("app")
     stage.clock.advance(seconds: 5 * 3_600)
-    stage.settle()
+    stage.resolve()
     #expect(stage.renewals.count == 1)
     await stage.end()
   }

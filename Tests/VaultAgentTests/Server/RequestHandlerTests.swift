@@ -15,18 +15,18 @@ import VaultWire
     let paths = try #require(VaultPaths { $0 == "VAULT_HOME" ? stage.folder.path : nil })
     let (clock, session) = (stage.clock, PersonSession())
     let exporters = AuditExporters(store: stage.store, clock: clock)
-    let autoLock = AutoLock(clock: clock, lane: nil, isUnlocked: { true }, lock: { _ in }, shutOut: { _ in })
+    let autoLock = AutoLock(clock: clock, executor: nil, isUnlocked: { true }, lock: { _ in }, shutOut: { _ in })
     let notifier = Notifier(session: session, clock: clock)
     let handler = RequestHandler(
       store: stage.store, broker: stage.broker, catalog: stage.catalog, masterKeys: stage.masterKeys,
       ssoSessions: stage.ssoSessions, clients: stage.clients, clock: clock,
-      scheduler: Scheduler(clock: clock, lane: nil, work: stage.broker.scheduledWork(AgentStage.me, notifier)),
+      scheduler: Scheduler(clock: clock, executor: nil, work: stage.broker.scheduledWork(AgentStage.me, notifier)),
       notifier: notifier, redirect: stage.redirect,
       settings: LiveSettings(files: [], environment: [:], store: stage.store, exporters: exporters, autoLock: autoLock),
       exporters: exporters, autoLock: autoLock, inspector: PeerInspector(), session: session, paths: paths,
       identity: paths.identity, startedAt: clock.now(), exitWithLastProgram: nil, stop: { _ in })
     let path = stage.folder.file("socket")
-    let listener = try AgentListener(path: path, lane: stage.store.lane) { await handler.handle($0, $1) }
+    let listener = try AgentListener(path: path, executor: stage.store.executor) { await handler.handle($0, $1) }
     async let end: Void = listener.run()
     let result: Result<Void, any Error>
     do { result = .success(try await body(path)) } catch { result = .failure(error) }

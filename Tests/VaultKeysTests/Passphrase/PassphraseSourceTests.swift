@@ -32,11 +32,11 @@ extension VaultKeysTests {
       for text in ["", "\n"] {
         #expect(throws: KeyStoreError.passphraseTooShort(minimum: 1)) { try PassphraseSource.file(folder.write(text, to: "p")) }
       }
-      let longest = String(repeating: "x", count: 1_024)
-      #expect(try PassphraseSource.file(folder.write(longest, to: "p")).count == 1_024)
+      let maxLength = String(repeating: "x", count: 1_024)
+      #expect(try PassphraseSource.file(folder.write(maxLength, to: "p")).count == 1_024)
       for more in ["x", "x\n", String(repeating: "x", count: 100_000)] {
         #expect(throws: KeyStoreError.passphraseTooLong(maximum: 1_024)) {
-          try PassphraseSource.file(folder.write(longest + more, to: "p"))
+          try PassphraseSource.file(folder.write(maxLength + more, to: "p"))
         }
       }
       #expect(throws: KeyStoreError.passphraseTooLong(maximum: 1_024)) { try endless() }

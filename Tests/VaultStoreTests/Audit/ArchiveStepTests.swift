@@ -142,7 +142,7 @@ import VaultSecrets
   }
 
   @Test("a long log without codes gets them while the vault serves; a kill meanwhile loses nothing, and the next goes on")
-  func codes() async throws {
+  func macs() async throws {
     let opened = try await OpenedStore()
     try await opened.store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     let path = opened.path

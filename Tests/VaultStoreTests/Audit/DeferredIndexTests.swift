@@ -135,7 +135,7 @@ struct DeferredIndexTests {
     for rows in [0, AuditRowBatch.whole] {
       let session = try await opened.issue(fingerprint: "f\(rows)")
       for _ in 0..<rows { _ = try await opened.deliver(fingerprint: "f\(rows)") }
-      let span = try #require(try opened.reader().sessionSpans(AuditFilter(), most: 10).first { $0.id == session.id })
+      let span = try #require(try opened.reader().sessionSpans(AuditFilter(), maximum: 10).first { $0.id == session.id })
       #expect(span.user == "alice")
     }
     // Replaced at a person's word, by a row that no index has yet.

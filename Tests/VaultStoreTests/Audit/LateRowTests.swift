@@ -65,7 +65,7 @@ import VaultModel
   @Test("no more than a thousand deliveries are kept in memory")
   func bounded() async throws {
     let opened = try await full(.deliver)
-    while await opened.store.deferredRows < DeferredAuditRows.most { #expect(try await opened.deliver() != nil) }
+    while await opened.store.deferredRows < DeferredAuditRows.maximum { #expect(try await opened.deliver() != nil) }
     await #expect(throws: DatabaseError.full(path: opened.path)) { _ = try await opened.deliver() }
     try await opened.store.limitPages(false)
     try await opened.store.writeLateRows()

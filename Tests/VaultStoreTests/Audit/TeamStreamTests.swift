@@ -78,10 +78,10 @@ import VaultModel
     var reader = TeamStream.Reader()
     for start in stride(from: 0, to: bytes.count, by: pieces) {
       bytes[start..<min(start + pieces, bytes.count)].withUnsafeBytes { reader.append($0) }
-      try reader.take { form, hash, origin in
-        try rows.take(form, hash: hash, from: origin) { line in
+      try reader.consume { form, hash, origin in
+        try rows.consume(form, hash: hash, from: origin) { line in
           if let record = AuditRecord(line) { result.records.append(record) }
-          try marks.take(line) { _, _, time, user in try log.add(line, time: time, user: user) }
+          try marks.consume(line) { _, _, time, user in try log.add(line, time: time, user: user) }
         }
       }
     }
@@ -102,8 +102,8 @@ import VaultModel
     all.includesIntents = true
     #expect(try there.records.map(\.event) == here.auditRecords(all).map(\.event))
     #expect(try there.records.map(\.hash) == here.auditRecords(all).map(\.hash))
-    let spans = try #require(try there.sessions?.sessionSpans(AuditFilter(), most: 100))
-    let own = try here.sessionSpans(AuditFilter(), most: 100)
+    let spans = try #require(try there.sessions?.sessionSpans(AuditFilter(), maximum: 100))
+    let own = try here.sessionSpans(AuditFilter(), maximum: 100)
     #expect(spans.map(\.id).sorted() == own.map { $0.id + "@vlt_one" }.sorted())
     #expect(spans.map(\.deliveries).reduce(0, +) == own.map(\.deliveries).reduce(0, +))
     #expect(Set(spans.map(\.endReason)) == Set(own.map(\.endReason)))
@@ -144,7 +144,7 @@ import VaultModel
       var form = CanonicalRow()
       form.put(values, after: [UInt8](repeating: 0, count: 32))
       Self.withOrigin { origin in
-        form.hash().withUnsafeBytes { rows.take(form.bytes, hash: $0, from: origin) { _ in taken += 1 } }
+        form.hash().withUnsafeBytes { rows.consume(form.bytes, hash: $0, from: origin) { _ in taken += 1 } }
       }
     }
     add(values)

@@ -59,7 +59,7 @@ final class ClearRows: Sendable {
       [
         WatchedFile(
           path: "/home/alice/.aws/config", role: .config, home: "/home/alice",
-          stamp: FileIdentity(device: 1, inode: 2, size: 3, mtime: 4))
+          identity: FileIdentity(device: 1, inode: 2, size: 3, mtime: 4))
       ],
       sections: names.map { Self.section(.profile, $0, region: region) } + [Self.section(.ssoSession, "corp", region: region)],
       summaries: names.map { ProfileSummary(name: $0, kind: .sso) }, keys: [], requester: OpenedStore.me, trigger: trigger)
@@ -83,8 +83,8 @@ final class ClearRows: Sendable {
   /// What is found not to be as the vault wrote it.
   static func faults(of store: VaultStore) async throws -> Set<String> {
     var faults: Set<String> = []
-    let codes: RowMACs
-    do { codes = try await store.authenticRows() } catch is RowError {
+    let macs: RowMACs
+    do { macs = try await store.authenticRows() } catch is RowError {
       return ["set"]
     } catch is DatabaseError {
       return ["unreadable"]
@@ -95,7 +95,7 @@ final class ClearRows: Sendable {
     for (kind, name) in profiles.map({ (SectionKind.profile, $0) }) + [(.services, "local"), (.ssoSession, "corp")] {
       do {
         guard let stored = try reader.storedSection(kind, name) else { faults.insert("\(name) is gone"); continue }
-        if !codes.vouch(for: stored) { faults.insert(name) }
+        if !macs.vouch(for: stored) { faults.insert(name) }
       } catch { faults.insert(name) }
     }
     do { _ = try await store.watchedFiles() } catch { faults.insert("file") }

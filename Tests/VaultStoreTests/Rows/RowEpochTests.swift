@@ -101,9 +101,9 @@ struct RowEpochTests {
       """)
     let store = try await VaultStore(path: opened.path, clock: opened.clock, host: OpenedStore.me)
     try await store.create(key: .random(count: 32), id: .random(), store: "passphrase", requester: OpenedStore.me)
-    let codes = try await store.authenticRows()
+    let macs = try await store.authenticRows()
     let dev = try #require(try opened.reader().storedSection(.profile, "dev"))
-    #expect(!codes.vouch(for: dev))
+    #expect(!macs.vouch(for: dev))
     await #expect(throws: RowError.followedFile("/tmp/x")) { try await store.watchedFiles() }
     #expect(try await store.acceptRows(requester: OpenedStore.me))
     #expect(try opened.reader().profileNames().isEmpty && opened.reader().watchedFiles().isEmpty)

@@ -7,7 +7,7 @@ import VaultSecrets
 @Suite("Codes of rows")
 struct RowCodeTests {
   private let key = SecretBytes.random(count: 32)
-  private var codes: RowMACs { RowMACs(key: key, vaultId: "vlt_a") }
+  private var macs: RowMACs { RowMACs(key: key, vaultId: "vlt_a") }
 
   @Test(
     "a code is good for its row alone",
@@ -15,19 +15,19 @@ struct RowCodeTests {
       ["x", "yz"], ["xyz"], ["xy", "z", ""], ["xy", "z", nil], ["xy", nil], ["xy", ""], ["z", "xy"], [],
     ] as [[String?]])
   func otherRows(pieces: [String?]) {
-    #expect(codes.fits(codes.code("profile", ["xy", "z"]), table: "profile", pieces: ["xy", "z"]))
-    #expect(!codes.fits(codes.code("profile", ["xy", "z"]), table: "profile", pieces: pieces))
+    #expect(macs.fits(macs.code("profile", ["xy", "z"]), table: "profile", pieces: ["xy", "z"]))
+    #expect(!macs.fits(macs.code("profile", ["xy", "z"]), table: "profile", pieces: pieces))
   }
 
   @Test("a code is no other table's, vault's or key's")
   func otherPlaces() {
-    let code = codes.code("profile", ["x"])
-    #expect(!codes.fits(code, table: "lease", pieces: ["x"]))
+    let code = macs.code("profile", ["x"])
+    #expect(!macs.fits(code, table: "lease", pieces: ["x"]))
     #expect(!RowMACs(key: key, vaultId: "vlt_b").fits(code, table: "profile", pieces: ["x"]))
     #expect(!RowMACs(key: .random(count: 32), vaultId: "vlt_a").fits(code, table: "profile", pieces: ["x"]))
-    #expect(!codes.fits(nil, table: "profile", pieces: ["x"]))
-    #expect(!codes.fits([], table: "profile", pieces: ["x"]))
-    #expect(!codes.fits(Array(code.prefix(16)), table: "profile", pieces: ["x"]))
+    #expect(!macs.fits(nil, table: "profile", pieces: ["x"]))
+    #expect(!macs.fits([], table: "profile", pieces: ["x"]))
+    #expect(!macs.fits(Array(code.prefix(16)), table: "profile", pieces: ["x"]))
   }
 
   @Test("a locked vault makes no codes")

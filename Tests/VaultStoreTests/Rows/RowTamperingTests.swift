@@ -216,7 +216,7 @@ struct RowTamperingTests {
     // A file that nobody imported is not followed, whoever put it there while the vault was locked.
     await #expect(throws: RowError.followedFile("/tmp/x")) {
       try await store.importFiles(
-        [WatchedFile(path: "/tmp/x", role: .config, home: nil, stamp: FileIdentity(device: 0, inode: 0, size: 0, mtime: 0))],
+        [WatchedFile(path: "/tmp/x", role: .config, home: nil, identity: FileIdentity(device: 0, inode: 0, size: 0, mtime: 0))],
         sections: [], summaries: [], keys: [], requester: OpenedStore.me, trigger: .start)
     }
   }

@@ -69,7 +69,7 @@ extension Broker {
     } catch {
       return AgentLog.write("\(link.path): \(Failure(error).message)")
     }
-    var pause = CredentialFiles.pause
+    var delay = CredentialFiles.delay
     while await files.has(lease) {
       do {
         let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter())
@@ -77,8 +77,8 @@ extension Broker {
         return await keepFresh(link, issued: issued, request: request, requester: requesterOfFiles)
       } catch {
         AgentLog.write("\(link.path): \(Failure(error).message)")
-        if case SignInError.needed = error {} else { pause = min(2 * pause, 3_600) }
-        try? await clock.sleep(until: clock.now().adding(seconds: pause))
+        if case SignInError.needed = error {} else { delay = min(2 * delay, 3_600) }
+        try? await clock.sleep(until: clock.now().adding(seconds: delay))
       }
     }
   }

@@ -73,12 +73,12 @@ extension Broker {
         }
       },
       deliver: { request, lease, requester in try await self.serve(request, to: lease, requester: requester) },
-      announce: { profile, attention, failure in
-        do { try await self.store.setAttention(attention, of: profile) } catch {
+      announce: { profile, pendingAction, failure in
+        do { try await self.store.setPendingAction(pendingAction, of: profile) } catch {
           AgentLog.write("\(profile): \(Failure(error).message)")
         }
         // A person who locked the vault knows that.
-        if failure.message != Failure(AgentError.locked).message { await notifier.announce(profile, attention, failure) }
+        if failure.message != Failure(AgentError.locked).message { await notifier.announce(profile, pendingAction, failure) }
       })
   }
 
@@ -113,12 +113,12 @@ extension Broker {
   /// renewed, if they still match their profiles.
   func pickUpSchedule() async {
     let now = clock.now()
-    let since = now.adding(seconds: -RotationRule.standard.idle)
+    let since = now.adding(seconds: -RotationRule.default.idle)
     guard let scheduler, let live = try? await store.liveSessions(),
       let kept = try? await store.sessionsToKeep(usedSince: since)
     else { return }
     let used = live.filter { session in
-      session.lastUsedAt.map { now.since($0) < RotationRule.standard.idle * 1_000 } ?? false
+      session.lastUsedAt.map { now.since($0) < RotationRule.default.idle * 1_000 } ?? false
     }
     for session in kept + used where session.kind == .role {
       let plan = try? await catalog.plan(

@@ -14,7 +14,7 @@ struct ServedProgram: Sendable {
 // Programs outlive an agent, and a lock of the vault: they are served again afterwards, at the same port and with the same token.
 extension Broker {
   /// Seconds between two attempts to serve a program again: at first, and at most. An unlock or a login causes an attempt at once.
-  private static let pauses: (first: Int64, longest: Int64) = (2, 300)
+  private static let delays: (first: Int64, maxLength: Int64) = (2, 300)
 
   /// Takes over the programs of the previous agent. Programs that have ended meanwhile are logged as ended.
   ///
@@ -53,7 +53,7 @@ extension Broker {
 
   private func resume(_ leases: [LeaseRecord], _ port: Int, isOpen: Bool) async {
     var isOpen = isOpen
-    var pause = Self.pauses.first
+    var delay = Self.delays.first
     while leases.contains(where: { served[$0.id] != nil }) {
       if !isOpen { isOpen = reopen(leases, port) }
       if isOpen {
@@ -61,8 +61,8 @@ extension Broker {
         let asleep = endpoint.asleep
         if !leases.contains(where: { asleep.contains($0.id) }) { return }
       }
-      try? await clock.sleep(until: clock.now().adding(seconds: pause))
-      pause = min(2 * pause, Self.pauses.longest)
+      try? await clock.sleep(until: clock.now().adding(seconds: delay))
+      delay = min(2 * delay, Self.delays.maxLength)
     }
   }
 
@@ -152,13 +152,13 @@ extension Broker {
     endpoint.begin(lease)
     let timeouts = Task(executorPreference: AgentExecutor.current) { [clock, endpoint] in
       try await clock.sleep(until: clock.now().adding(milliseconds: StaleRequestPolicy.timeouts))
-      endpoint.losePatience(lease)
+      endpoint.timeOut(lease)
     }
     var isLocked = false
     defer {
       waking.remove(lease)
       timeouts.cancel()
-      endpoint.settle(lease, isLocked: isLocked)
+      endpoint.resolve(lease, isLocked: isLocked)
     }
     do { try await body() } catch {
       if case AgentError.locked = error { isLocked = true }

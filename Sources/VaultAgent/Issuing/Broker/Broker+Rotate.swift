@@ -18,7 +18,7 @@ extension Broker {
       var rotated: [RotatedSession] = []
       for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
         // As many concurrent calls as the schedule makes.
-        if number >= Scheduler.most, let one = await group.next() { rotated.append(one) }
+        if number >= Scheduler.maximum, let one = await group.next() { rotated.append(one) }
         group.addTask { await self.rotated(request.for(profile), requester: requester, prompter: prompter) }
       }
       for await one in group { rotated.append(one) }

@@ -5,10 +5,10 @@ import VaultStore
 extension Broker {
   /// Takes back the sessions that were forgotten since the last time. A program that asks again gets a new session if there is one;
   /// a credentials file gets the next one that somebody requests.
-  func takeBack() async {
-    let keys = Set(await store.takeForgotten().map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
+  func withdraw() async {
+    let keys = Set(await store.consumeForgotten().map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
     guard !keys.isEmpty else { return }
-    for lease in await scheduler?.takeBack(keys) ?? [] { await retract(lease) }
+    for lease in await scheduler?.withdraw(keys) ?? [] { await retract(lease) }
   }
 
   /// A session on its way to a lease may have been forgotten before it arrived.

@@ -169,8 +169,8 @@ actor Broker {
   }
 
   /// Makes the schedule, whose work this broker does. Call it once, before the first request.
-  func beginSchedule(lane: any TaskExecutor, _ notifier: Notifier) -> Scheduler {
-    let scheduler = Scheduler(clock: clock, lane: lane, work: scheduledWork(requesterOfFiles, notifier))
+  func beginSchedule(executor: any TaskExecutor, _ notifier: Notifier) -> Scheduler {
+    let scheduler = Scheduler(clock: clock, executor: executor, work: scheduledWork(requesterOfFiles, notifier))
     self.scheduler = scheduler
     return scheduler
   }
@@ -228,10 +228,10 @@ actor Broker {
     switch error {
     case SignInError.needed(let name):
       try await store.setNeedsLogin(signIn: name)
-      try await store.setAttention(.needsLogin, of: profile)
-    case AgentError.nobodyToAsk, AgentError.badMFACode: try await store.setAttention(.needsMFA, of: profile)
+      try await store.setPendingAction(.needsLogin, of: profile)
+    case AgentError.nobodyToAsk, AgentError.badMFACode: try await store.setPendingAction(.needsMFA, of: profile)
     case is CancellationError: break
-    default: try await store.setAttention(.failing, of: profile)
+    default: try await store.setPendingAction(.failing, of: profile)
     }
   }
 

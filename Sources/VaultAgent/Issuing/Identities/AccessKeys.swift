@@ -11,7 +11,7 @@ struct AccessKeys: IdentitySource {
 
   let action = AuditAction.getSessionToken
   var identifiers: [String?] { ["keys", name, accessKeyId] }
-  let takesDuration = true
+  let acceptsDuration = true
   var keyName: String? { name }
 
   func plan(_ step: inout CredentialPlan.IdentityStep, for request: IdentityRequest, digest: inout PlanDigest) -> Bool {

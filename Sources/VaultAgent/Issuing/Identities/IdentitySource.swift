@@ -24,8 +24,8 @@ protocol IdentitySource: Sendable {
   /// The host that issues the credentials, if that is not STS; empty if unknown.
   var host: String? { get }
   /// Whether `--duration` and `--session-name` have an effect on its own credentials.
-  var takesDuration: Bool { get }
-  var takesSessionName: Bool { get }
+  var acceptsDuration: Bool { get }
+  var acceptsSessionName: Bool { get }
 }
 
 extension IdentitySource {
@@ -37,8 +37,8 @@ extension IdentitySource {
   }
   var keyName: String? { nil }
   var host: String? { nil }
-  var takesDuration: Bool { false }
-  var takesSessionName: Bool { false }
+  var acceptsDuration: Bool { false }
+  var acceptsSessionName: Bool { false }
 }
 
 /// The request for an identity's own credentials.

@@ -10,7 +10,7 @@ struct SAML: IdentitySource {
 
   let action = AuditAction.assumeRoleWithSAML
   var identifiers: [String?] { ["saml", providerARN, command] }
-  let takesDuration = true
+  let acceptsDuration = true
 
   func plan(_ step: inout CredentialPlan.IdentityStep, for request: IdentityRequest, digest: inout PlanDigest) -> Bool {
     digest.add(identifiers)

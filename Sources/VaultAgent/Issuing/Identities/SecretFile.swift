@@ -7,8 +7,8 @@ import VaultSecrets
 enum SecretFile {
   /// - Parameters:
   ///   - path: may begin with `~/`.
-  ///   - most: bytes; a longer file is refused.
-  static func read(_ path: String, atMost most: Int, home: String?) throws(IdentityError) -> SecretBytes {
+  ///   - maximum: bytes; a longer file is refused.
+  static func read(_ path: String, atMost maximum: Int, home: String?) throws(IdentityError) -> SecretBytes {
     var whole = path
     if path.hasPrefix("~/") {
       guard let home, home.hasPrefix("/") else { throw .unreadable(path: path, why: "HOME is not an absolute path") }
@@ -25,7 +25,7 @@ enum SecretFile {
     }
     var length = 0
     var code: Int32 = 0
-    let bytes = SecretBytes(count: most + 1) { bytes in
+    let bytes = SecretBytes(count: maximum + 1) { bytes in
       while length < bytes.count {
         let got = Glibc.read(file, bytes.baseAddress! + length, bytes.count - length)
         if got < 0 { code = errno }
@@ -34,7 +34,7 @@ enum SecretFile {
       }
     }
     guard code == 0 else { throw .unreadable(path: path, why: String(cString: strerror(code))) }
-    guard length <= most else { throw .unreadable(path: path, why: "it is longer than \(most) bytes") }
+    guard length <= maximum else { throw .unreadable(path: path, why: "it is longer than \(maximum) bytes") }
     return bytes.part(0..<length)
   }
 }

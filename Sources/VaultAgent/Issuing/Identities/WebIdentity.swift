@@ -12,8 +12,8 @@ struct WebIdentity: IdentitySource {
 
   var action: AuditAction { .assumeRoleWithWebIdentity }
   var identifiers: [String?] { ["web identity", "\(token)"] }
-  var takesDuration: Bool { true }
-  var takesSessionName: Bool { true }
+  var acceptsDuration: Bool { true }
+  var acceptsSessionName: Bool { true }
 
   func plan(_ step: inout CredentialPlan.IdentityStep, for request: IdentityRequest, digest: inout PlanDigest) -> Bool {
     step.sessionName = request.sessionName ?? role.roleSessionName ?? step.sessionName

@@ -75,7 +75,7 @@ enum AgentCommands {
           writer.field("audit" + exporter.name.prefix(1).uppercased() + exporter.name.dropFirst(), exporter.state)
         }
       }
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     } else if let status {
       let lines: [(String, String?)] = [

@@ -66,7 +66,7 @@ enum ConfigCommand {
       let fromVariable = setting.variable.flatMap { variable($0) }.flatMap { $0.isEmpty ? nil : $0 }
       let value =
         fromVariable.map { ($0, setting.variable ?? "") } ?? values[setting.name].map { ($0.text ?? "", $0.origin.description) }
-        ?? ownStore(setting, paths).map { ($0, "the vault") } ?? (setting.standard, "default")
+        ?? ownStore(setting, paths).map { ($0, "the vault") } ?? (setting.defaultValue, "default")
       table.add([setting.name, value.0, value.1])
     }
     table.write(to: &output)

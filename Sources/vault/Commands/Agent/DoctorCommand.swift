@@ -113,22 +113,22 @@ enum DoctorCommand {
       count += 1
       if let problem = profile.problem {
         findings.append(.bad("profile \(profile.name): \(problem)", remedy: "vault show \(profile.name)"))
-      } else if let attention = profile.attention {
-        findings.append(.bad("profile \(profile.name): \(attention.rawValue)", remedy: remedy(attention, profile.name)))
+      } else if let pendingAction = profile.pendingAction {
+        findings.append(.bad("profile \(profile.name): \(pendingAction.rawValue)", remedy: remedy(pendingAction, profile.name)))
       }
     }
     findings.append(.good("\(count) profile\(count == 1 ? "" : "s")"))
     for section in try reader.shadowedSections() {
       findings.append(.note(ListReport.hidden(section) + "; `vault remove \(section.profile)` removes that"))
     }
-    for file in try reader.watchedFiles() where access(file.path, R_OK) != 0 && file.stamp.size > 0 {
+    for file in try reader.watchedFiles() where access(file.path, R_OK) != 0 && file.identity.size > 0 {
       findings.append(.bad("the watched file \(file.path) cannot be read", remedy: "vault import FILE, or restore the file"))
     }
     return findings
   }
 
-  private static func remedy(_ attention: SessionState, _ profile: String) -> String {
-    switch attention {
+  private static func remedy(_ pendingAction: SessionState, _ profile: String) -> String {
+    switch pendingAction {
     case .needsLogin: "vault login \(profile)"
     case .needsMFA: "vault exec \(profile) -- true"
     default: "vault audit --profile \(profile) -n 5"

@@ -29,7 +29,7 @@ enum StatusCommand {
         writer.field("expiresAt", end?.iso8601)
         writer.field("secondsLeft", end.map { max(0, $0.since(now) / 1_000) })
       }
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     case "prompt":
       if let profile { output.line(safeText(profile) + (isServed ? "" : " " + left(end, now))) }

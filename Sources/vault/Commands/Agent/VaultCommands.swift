@@ -79,7 +79,7 @@ enum VaultCommands {
           }
         }
       }
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     case .csv:
       output.line("keyId,state,keyStore,createdAt")

@@ -100,7 +100,7 @@ enum ReconcileCommand {
         for record in result.unseen { writer.value { rows.object(CopiedRow(record), to: &$0) } }
       }
     }
-    output.write(bytes: writer.take())
+    output.write(bytes: writer.consume())
     output.write("\n")
   }
 }

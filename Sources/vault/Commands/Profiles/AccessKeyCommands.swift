@@ -103,7 +103,7 @@ enum AccessKeyCommands {
           }
         }
       }
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     case .csv:
       output.line("name,accessKeyId,mfaSerial,origin,createdAt")

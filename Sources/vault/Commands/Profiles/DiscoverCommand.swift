@@ -6,7 +6,7 @@ import VaultWire
 
 /// `vault login --discover`: lists what a sign-in gives access to, and creates profiles for it.
 enum DiscoverCommand {
-  static let standardTemplate = "{account}-{role}"
+  static let defaultTemplate = "{account}-{role}"
   /// A message, which is one transaction, takes no more profiles after this many bytes; the last profile may still be long.
   private static let batch = 32 * 1_024
 
@@ -22,7 +22,7 @@ enum DiscoverCommand {
   }
 
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let template = try ProfileTemplate(arguments["template"] ?? standardTemplate)
+    let template = try ProfileTemplate(arguments["template"] ?? defaultTemplate)
     let format = try arguments["format"].map { try ReportFormat($0, allowed: [.table, .json, .csv]) }
     var choices: [Choice] = []
     let isSAML = arguments.has("saml") || arguments.has("saml-process")
@@ -72,7 +72,7 @@ enum DiscoverCommand {
           }
         }
       }
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     case .csv:
       output.line("accountId,accountName,email,roleName,profile")

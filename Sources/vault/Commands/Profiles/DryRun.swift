@@ -11,7 +11,7 @@ enum DryRun {
     if format == .json {
       var writer = JSONWriter()
       json(config, &writer)
-      output.write(bytes: writer.take())
+      output.write(bytes: writer.consume())
       output.write("\n")
     } else {
       var table = Table(["SECTION", "NAME", "SETTING", "VALUE", "FROM"])

@@ -45,7 +45,7 @@ extension Laptop {
   }
 
   private func add(_ index: Int, _ session: SessionRecord) async {
-    await scheduler.add(keys[index], CredentialRequest(rotating: keys[index].profile), session, rule: .standard, at: Self.host)
+    await scheduler.add(keys[index], CredentialRequest(rotating: keys[index].profile), session, rule: .default, at: Self.host)
   }
 
   private func count(_ session: SessionRecord?, _ isPromised: Bool) {
@@ -125,7 +125,7 @@ extension Laptop {
         }
         let failures = served[lease]?.state(at: world.now) == .fresh ? 0 : renewal.failures + 1
         renewals[lease] = Renewal(
-          failures: failures, until: world.now.later(by: Double(StaleRequestPolicy.pause(failures: failures))))
+          failures: failures, until: world.now.later(by: Double(StaleRequestPolicy.delay(failures: failures))))
         end.resume()
       }
     }

@@ -40,11 +40,11 @@ extension Laptop {
         failure = .service(code: "Throttling", text: "", status: 400)
       case .unavailable: failure = .service(code: "ServiceUnavailable", text: "", status: 503)
       }
-      guard mayWait, attempt < 3, let cost = quota.take(afterTimeout: false) else {
+      guard mayWait, attempt < 3, let cost = quota.consume(afterTimeout: false) else {
         throw AWSError(failure, action: "AssumeRole", host: Self.host, attempts: attempt)
       }
       paid = cost
-      try await pause(chance.next() * Double(1 << attempt))
+      try await delay(chance.next() * Double(1 << attempt))
       attempt += 1
     }
   }
@@ -52,17 +52,17 @@ extension Laptop {
   /// One try. Nil where no answer came.
   private func once() async throws -> Account.Answer? {
     guard isOnline else {
-      try await pause(0.05)
+      try await delay(0.05)
       return nil
     }
     let before = suspends
     let answer = account.call()
-    try await pause(chance.between(0.08, 0.25))
+    try await delay(chance.between(0.08, 0.25))
     // The connection did not survive the suspend.
     return suspends == before && isOnline ? answer : nil
   }
 
-  private func pause(_ seconds: Double) async throws {
+  private func delay(_ seconds: Double) async throws {
     try await clock.sleep(until: world.now.later(by: seconds))
   }
 

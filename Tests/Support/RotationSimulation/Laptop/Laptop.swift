@@ -54,7 +54,7 @@ final class Laptop: @unchecked Sendable {
     usesSSO = number % 4 != 0
     let here = Here()
     scheduler = Scheduler(
-      clock: clock, random: { here.laptop?.chance.next() ?? 0 }, lane: world.lane,
+      clock: clock, random: { here.laptop?.chance.next() ?? 0 }, executor: world.executor,
       work: Scheduler.Work(
         renew: { request in
           guard let laptop = here.laptop, let index = Int(request.profile.dropFirst()) else { throw CancellationError() }
@@ -64,7 +64,7 @@ final class Laptop: @unchecked Sendable {
           guard let laptop = here.laptop, let index = Int(request.profile.dropFirst()) else { return }
           laptop.served[lease] = laptop.sessions[index]
         },
-        announce: { _, attention, _ in if attention == .needsLogin { here.laptop?.signInSoon() } }))
+        announce: { _, pendingAction, _ in if pendingAction == .needsLogin { here.laptop?.signInSoon() } }))
     here.laptop = self
   }
 

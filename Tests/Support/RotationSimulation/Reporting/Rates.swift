@@ -18,13 +18,13 @@ struct Rates {
   /// The most calls a second over any stretch of so many seconds.
   func peak(over window: Int) -> Double {
     var sum = 0
-    var most = 0
+    var maximum = 0
     for second in calls.indices {
       sum += Int(calls[second])
       if second >= window { sum -= Int(calls[second - window]) }
-      most = max(most, sum)
+      maximum = max(maximum, sum)
     }
-    return Double(most) / Double(window)
+    return Double(maximum) / Double(window)
   }
 
   /// Calls a second over stretches of so many seconds, one after the other.
@@ -40,12 +40,12 @@ struct Rates {
   var peakByChance: Int {
     var term = exp(-mean)
     var sum = term
-    var most = 0
-    while sum < 1 - 0.5 / Double(max(1, awakeSeconds)), most < 10_000 {
-      most += 1
-      term *= mean / Double(most)
+    var maximum = 0
+    while sum < 1 - 0.5 / Double(max(1, awakeSeconds)), maximum < 10_000 {
+      maximum += 1
+      term *= mean / Double(maximum)
       sum += term
     }
-    return most
+    return maximum
   }
 }

@@ -16,7 +16,7 @@ extension Simulator {
     var validation = Validation()
     validation.text(parameters["RoleArn"], at: "roleArn", length: 20...2_048, pattern: .arn)
     let seconds = validation.number(
-      parameters["DurationSeconds"], at: "durationSeconds", range: 900...43_200, standard: 3_600)
+      parameters["DurationSeconds"], at: "durationSeconds", range: 900...43_200, defaultValue: 3_600)
     validation.text(parameters[proof], at: isWeb ? "webIdentityToken" : "sAMLAssertion", length: 4...(isWeb ? 20_000 : 100_000))
     if isWeb { validation.text(parameters["RoleSessionName"], at: "roleSessionName", length: 2...64, pattern: .name) }
     try validation.finish()

@@ -41,7 +41,7 @@ struct AssumeRoleParameters: Sendable {
     validation.text(arn, at: "roleArn", length: 20...2_048, pattern: .arn)
     validation.require(name != nil, nil, at: "roleSessionName", "not be null")
     validation.text(name, at: "roleSessionName", length: 2...64, pattern: .name)
-    duration = validation.number(parameters["DurationSeconds"], at: "durationSeconds", range: 900...43_200, standard: 3_600)
+    duration = validation.number(parameters["DurationSeconds"], at: "durationSeconds", range: 900...43_200, defaultValue: 3_600)
     validation.text(externalId, at: "externalId", length: 2...1_224, pattern: .externalId)
     validation.text(serialNumber, at: "serialNumber", length: 9...256, pattern: .serialNumber)
     validation.text(tokenCode, at: "tokenCode", length: 6...6, pattern: .digits)

@@ -101,7 +101,7 @@ struct Service: Sendable {
     let isRoot = caller.arn.hasSuffix(":root")
     var validation = Validation()
     let seconds = validation.number(
-      parameters["DurationSeconds"], at: "durationSeconds", range: 900...129_600, standard: isRoot ? 3_600 : 43_200)
+      parameters["DurationSeconds"], at: "durationSeconds", range: 900...129_600, defaultValue: isRoot ? 3_600 : 43_200)
     validation.text(parameters["SerialNumber"], at: "serialNumber", length: 9...256, pattern: .serialNumber)
     validation.text(parameters["TokenCode"], at: "tokenCode", length: 6...6, pattern: .digits)
     try validation.finish()
@@ -120,7 +120,7 @@ struct Service: Sendable {
     var validation = Validation()
     let isRoot = caller.arn.hasSuffix(":root")
     let seconds = validation.number(
-      parameters["DurationSeconds"], at: "durationSeconds", range: 900...129_600, standard: isRoot ? 3_600 : 43_200)
+      parameters["DurationSeconds"], at: "durationSeconds", range: 900...129_600, defaultValue: isRoot ? 3_600 : 43_200)
     let name = parameters["Name"]
     validation.require(name != nil, nil, at: "name", "not be null")
     validation.text(name, at: "name", length: 2...32, pattern: .name)

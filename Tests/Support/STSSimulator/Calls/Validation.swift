@@ -21,11 +21,11 @@ struct Validation {
   }
 
   /// A number within a range; the default where there is none.
-  mutating func number(_ text: String?, at name: String, range: ClosedRange<Int>, standard: Int) -> Int {
-    guard let text else { return standard }
+  mutating func number(_ text: String?, at name: String, range: ClosedRange<Int>, defaultValue: Int) -> Int {
+    guard let text else { return defaultValue }
     guard let number = Int(text) else {
       require(false, text, at: name, "be a number")
-      return standard
+      return defaultValue
     }
     require(number >= range.lowerBound, text, at: name, "have value greater than or equal to \(range.lowerBound)")
     require(number <= range.upperBound, text, at: name, "have value less than or equal to \(range.upperBound)")

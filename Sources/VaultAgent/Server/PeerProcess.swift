@@ -17,7 +17,7 @@ struct ProgramFile: Hashable, Sendable {
 
 /// The process at the other end of a connection, as the kernel reports it. It is held so that its ID cannot be reused: it is read
 /// when a request arrives, and checked again before the response.
-final class Asker: Sendable {
+final class PeerProcess: Sendable {
   enum Fault: Equatable {
     /// Another process than the one that connected has sent the request.
     case sender(pid: Int32)

@@ -2,7 +2,7 @@ import Glibc
 import VaultModel
 
 /// Whether a program on this machine can reach what is opened for it: it may have its own namespaces, as in a container.
-enum AskerReach {
+enum PeerReach {
   /// - Parameter folder: the folder of its token; nil if the token is not in a file.
   static func require(_ requester: Requester, folder: String?) throws(AgentError) {
     // The process has no ID in the agent's namespace, so its end would never be seen.
