@@ -73,7 +73,8 @@ import VaultModel
       ("form_version = 3 WHERE sequence = \(old)", old), ("form_version = 4 WHERE sequence = 2", 2),
       ("form_version = 258 WHERE sequence = 1", 1),
     ] {
-      try database.execute("UPDATE audit_event SET \(change)")
+      let sql = "UPDATE audit_event SET \(change)"
+      try database.execute(sql)
       #expect(try Self.pass(database, Self.branch, vaultId: vaultId).0 == .changed(sequence: sequence), "\(change)")
     }
   }
