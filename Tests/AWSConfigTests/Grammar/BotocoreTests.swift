@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 import VaultModel
@@ -150,7 +151,13 @@ struct BotocoreTests {
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
     try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
+    // Foundation's own reading to the end traps if a signal interrupts it.
+    var data = Data()
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    while true {
+      let count = read(output.fileHandleForReading.fileDescriptor, &buffer, buffer.count)
+      if count > 0 { data.append(contentsOf: buffer[..<count]) } else if count == 0 || errno != EINTR { break }
+    }
     process.waitUntilExit()
     try #require(
       process.terminationStatus == 0, "\(python.joined(separator: " ")) must have botocore (VAULT_TEST_PYTHON names another)")
