@@ -67,8 +67,8 @@ struct AgentStage {
   }
 
   /// What a program that asks for a profile is given.
-  func issue(_ profile: String = "app") async throws -> Credential {
-    try await broker.issue(CredentialRequest(rotating: profile), to: Self.me, prompter: NonInteractivePrompter()).credential
+  func issue(_ profile: String = "app", prompter: any Prompter = NonInteractivePrompter()) async throws -> Credential {
+    try await broker.issue(CredentialRequest(rotating: profile), to: Self.me, prompter: prompter).credential
   }
 
   func plan(_ profile: String) async throws -> CredentialPlan {
@@ -127,20 +127,43 @@ final class FakeAWS: HTTPTransport {
     }
     let arn = body.split(separator: "&").first { $0.hasPrefix("RoleArn=") }.map { String($0.dropFirst(8)) } ?? ""
     let role = arn.split(separator: "%2F").last.map(String.init) ?? "dev"
+    let action = body.contains("Action=GetSessionToken") ? "GetSessionToken" : "AssumeRole"
     return response(
       200,
       """
-      <AssumeRoleResponse><AssumeRoleResult>
+      <\(action)Response><\(action)Result>
       <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/\(role)/alice@laptop</Arn></AssumedRoleUser>
       <Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPL\(number % 10)</AccessKeyId><SecretAccessKey>\(Self.secret)</SecretAccessKey>
       <SessionToken>IQoJb3JpZ2luX2VjEXAMPLETOKEN</SessionToken><Expiration>\(clock.now().adding(seconds: 3_600).iso8601)</Expiration></Credentials>
-      </AssumeRoleResult><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></AssumeRoleResponse>
+      </\(action)Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></\(action)Response>
       """)
   }
 
   private func response(_ status: Int, _ body: String) -> HTTPResponse {
     HTTPResponse(status: status, headers: [], body: SecretBytes(body))
   }
+}
+
+/// A person who gives prepared answers, in order, and then none.
+final class ScriptedPrompter: Prompter {
+  private struct NoAnswer: Error {}
+  private let state: Mutex<(answers: [String], questions: [String])>
+  var questions: [String] { state.withLock { $0.questions } }
+
+  init(_ answers: String...) { state = Mutex((answers, [])) }
+
+  func ask(_ question: Question) async throws -> SecretBytes {
+    let answer = state.withLock { state in
+      state.questions.append(question.text)
+      return state.answers.isEmpty ? nil : state.answers.removeFirst()
+    }
+    guard let answer else { throw NoAnswer() }
+    return SecretBytes(answer)
+  }
+
+  func notice(_ text: String) {}
+  func progress(_ text: String) {}
+  func show(_ page: Page) {}
 }
 
 /// A key store in memory that counts how often it is read.

@@ -10,7 +10,9 @@ extension RequestHandler {
 
   /// Backs the key up, or restores it.
   func copyKey(_ request: KeyCopyRequest, _ context: RequestContext) async throws -> KeyCopy {
-    guard request.file.hasPrefix("/"), !request.file.hasSuffix("/") else { throw AgentError.badRequest("missing file of the backup") }
+    guard request.file.hasPrefix("/"), !request.file.hasSuffix("/") else {
+      throw AgentError.badRequest("missing file of the backup")
+    }
     let passphrase = MasterKeyService.BackupPassphrase(file: request.passphraseFile, prompter: context.prompter)
     return try await CurrentPrompter.$value.withValue(context.prompter) {
       guard request.restore else {

@@ -90,7 +90,8 @@ enum HTMLReportTables {
 
   private static func failures(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     begin(
-      "failures", title: "Failures by cause", caption: "AWS's error code if there was one; all profiles, regardless of the filters above", &html)
+      "failures", title: "Failures by cause",
+      caption: "AWS's error code if there was one; all profiles, regardless of the filters above", &html)
     column("Cause", &html)
     column("Times", isNumber: true, &html)
     column("Last", &html)

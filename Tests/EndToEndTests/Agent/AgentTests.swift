@@ -114,7 +114,7 @@ import VaultWire
     try channel.send(try IssueRequest { $0.profile = "app-dev" }.frame(from: ClientContext(), version: version))
     let reply = try #require(try channel.receive())
     #expect(reply.kind == .failure)
-    #expect(Failure(reply).message.contains(version > protocolVersion ? "newer than the running agent" : "older than the running agent"))
+    #expect(Failure(reply).message.contains("\(version > protocolVersion ? "newer" : "older") than the running agent"))
     let stop = try #require(Channel.connect(to: vault.folder.file("vault/agent.sock")))
     try stop.send(try SimpleRequest.stop.frame(from: ClientContext(), version: version))
     #expect(try stop.receive()?.kind == .done)

@@ -46,6 +46,24 @@ import VaultStore
     try other.execute("CREATE TRIGGER full BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'full'); END")
     await #expect(throws: (any Error).self) { try await stage.issue() }
   }
+
+  @Test("a role with MFA asks the person for one code, for the key's session; without anybody to ask nothing is sent")
+  func mfa() async throws {
+    let stage = try await AgentStage()
+    let serial = "arn:aws:iam::123456789012:mfa/alice"
+    try await stage.put("secure", ["role_arn=\(AgentStage.role)", "source_profile=base", "mfa_serial=\(serial)"])
+    await #expect(throws: (any Error).self) { try await stage.issue("secure") }
+    #expect(stage.aws.asked.isEmpty)
+    let person = ScriptedPrompter("123456")
+    _ = try await stage.issue("secure", prompter: person)
+    #expect(person.questions.count == 1 && person.questions[0].contains(serial), "\(person.questions)")
+    #expect(stage.aws.asked.map { $0.body.contains("GetSessionToken") } == [true, false])
+    #expect(stage.aws.asked.map { $0.body.contains("TokenCode=123456") } == [true, false])
+    #expect(try await stage.rows(.getSessionToken).last?.event.mfa == true)
+    // The session is cached: nobody is asked again.
+    _ = try await stage.issue("secure", prompter: person)
+    #expect(person.questions.count == 1)
+  }
 }
 
 @Suite struct CredentialIssuerTests {

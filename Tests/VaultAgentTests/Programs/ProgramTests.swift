@@ -41,7 +41,7 @@ import VaultWire
   }
 
   /// Somebody with an environment.
-  private struct PeerProcess: Prompter {
+  private struct PersonWithEnvironment: Prompter {
     let environment: [String]
     func ask(_ question: Question) async throws -> SecretBytes {
       SecretBytes(environment.map { $0 + "\0" }.joined())
@@ -59,8 +59,10 @@ import VaultWire
       chmod(folder.write("#!/bin/sh\necho \(word) \"$WHO$AWS_SESSION_TOKEN\"\n", to: "\(name)/helper"), 0o700)
     }
     let runner = ProgramRunner()
-    func asker(_ name: String) -> PeerProcess {
-      PeerProcess(environment: ["AWS_SESSION_TOKEN=x", "PATH=relative:\(folder.file(name)):/usr/bin:/bin", "WHO=\(name)"])
+    func asker(_ name: String) -> PersonWithEnvironment {
+      PersonWithEnvironment(environment: [
+        "AWS_SESSION_TOKEN=x", "PATH=relative:\(folder.file(name)):/usr/bin:/bin", "WHO=\(name)",
+      ])
     }
     #expect(try await run("helper", by: runner, for: asker("one")) == "1 one\n")
     #expect(try await run("helper", by: runner, for: asker("two")) == "2 two\n")
