@@ -128,13 +128,13 @@ public final class ArchiveDraft {
   public func makeRoom(for file: String, signedBy key: [UInt8]) throws {
     var status = stat()
     guard lstat(file, &status) == 0 else { return }
-    guard try isLeftover(file, status, key) else {
+    guard try isLeftover(file, status: status, key: key) else {
       throw DatabaseError.insecure(path: file, why: "already exists", remedy: "choose another file")
     }
     unlink(file)
   }
 
-  private func isLeftover(_ file: String, _ status: stat, _ key: [UInt8]) throws -> Bool {
+  private func isLeftover(_ file: String, status: stat, key: [UInt8]) throws -> Bool {
     guard !earlier.contains(where: { $0.file == file }), status.st_mode & S_IFMT == S_IFREG else { return false }
     if status.st_size == 0 { return true }
     guard let archive = try? VaultReader(archive: file), (try? archive.vaultId()) == vaultId,

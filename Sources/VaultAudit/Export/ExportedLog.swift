@@ -78,14 +78,14 @@ public struct ExportedLog {
     while let fault = try file.next({ line in row.read(line) ?? "" }) {
       if !fault.isEmpty { return .broken(.unreadable(line: file.number, why: fault)) }
       guard let found = pass.fault(in: &row, line: file.number) else { continue }
-      if case .removed(let sequence) = found { return .broken(try moved(sequence, file, &row) ?? found) }
+      if case .removed(let sequence) = found { return .broken(try moved(sequence, file: file, row: &row) ?? found) }
       return .broken(found)
     }
     return .sound(pass.proof)
   }
 
   /// A missing row may appear later in the file.
-  private static func moved(_ sequence: Int64, _ file: LineFile, _ row: inout ExportedRow) throws -> Fault? {
+  private static func moved(_ sequence: Int64, file: LineFile, row: inout ExportedRow) throws -> Fault? {
     while let isIt = try file.next({ line in row.read(line) == nil && row.sequence == sequence }) {
       if isIt { return .moved(sequence: sequence, line: file.number) }
     }

@@ -56,7 +56,7 @@ extension VaultReader {
   ///
   /// One pass serves every statistic: a `GROUP BY` for each of profile, role, user and program would scan and sort the whole table
   /// each time.
-  public func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void)
+  public func forEachAuditMark(_ filter: AuditFilter, names: inout AuditNames, _ body: (AuditStatRow) throws -> Void)
     throws
   {
     guard let database else { return }

@@ -30,20 +30,20 @@ public struct ShippedMarks {
     user.append(contentsOf: " (".utf8)
     user.append(contentsOf: origin.login)
     user.append(contentsOf: origin.isEnrolled ? ")".utf8 : ", not enrolled)".utf8)
-    let action = Self.number(line, .action, &actions) ?? 0
+    let action = Self.number(line, .action, in: &actions) ?? 0
     if action == kinds.count { kinds.append(AuditStatRow.Kind(AuditAction(rawValue: line.text(.action)))) }
     let isFailure = !line.isText(.outcome, "success")
     let mark = AuditStatRow(
       time: Timestamp(stored: time), kind: kinds[action], isFailure: isFailure, isRotation: line.isText(.trigger, "rotation"),
-      profile: Self.number(line, .profile, &names.profiles), role: Self.number(line, .roleARN, &names.roles),
+      profile: Self.number(line, .profile, in: &names.profiles), role: Self.number(line, .roleARN, in: &names.roles),
       user: user.withUnsafeBytes { names.users.number(of: $0, upTo: NameTable.maxTeamNames) },
-      program: Self.number(line, .program, &names.programs) ?? 0,
-      error: isFailure ? Self.number(line, .error, &names.errors) : nil)
+      program: Self.number(line, .program, in: &names.programs) ?? 0,
+      error: isFailure ? Self.number(line, .error, in: &names.errors) : nil)
     let login = logins.number(of: origin.login, upTo: NameTable.maxTeamNames)
     try user.withUnsafeBytes { try body(mark, login, time, $0) }
   }
 
-  private static func number(_ line: AuditRowView, _ field: AuditField, _ table: inout NameTable) -> Int? {
+  private static func number(_ line: AuditRowView, _ field: AuditField, in table: inout NameTable) -> Int? {
     var number: Int?
     line.withBytes(field) { if let bytes = $0 { number = table.number(of: bytes, upTo: NameTable.maxTeamNames) } }
     return number
@@ -53,7 +53,7 @@ public struct ShippedMarks {
 /// The source of a report's figures: a vault's own log, or a team's.
 public protocol ReportSource {
   /// Visits the rows that match a filter; called once, and before anything except the span.
-  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws
+  func forEachAuditMark(_ filter: AuditFilter, names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws
   func auditSpan() throws -> (first: Timestamp, last: Timestamp)?
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth]
   func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan]

@@ -43,7 +43,9 @@ struct AuditVerifier {
     // Rows that were added since, and every row where a range has a fault: a pass in order finds the first one.
     let proven = try inRanges(from: start, later) ?? VerifiedRange(at: start)
     var pass = VerificationPass(after: proven, verification: verification, checkpoints: later, table: table)
-    if let fault = try Self.check(&pass, columns, in: database) { return .broken(try diagnose(fault, pass.sequence, pass.hash)) }
+    if let fault = try Self.check(&pass, columns, in: database) {
+      return .broken(try diagnose(fault, at: pass.sequence, after: pass.hash))
+    }
     if let fault = try end(pass) ?? keysMadeAgain() { return .broken(fault) }
     if verification.isThorough || pass.sequence - start.sequence <= VerificationInput.maxIndexed, let fault = try indexes() {
       return .broken(fault)
@@ -215,7 +217,7 @@ struct AuditVerifier {
   }
 
   /// Finds out more about an invalid row: whether it belongs elsewhere, and where the row is that belongs there.
-  private func diagnose(_ fault: AuditChain.Fault, _ sequence: Int64, _ last: [UInt8]) throws -> AuditChain.Fault {
+  private func diagnose(_ fault: AuditChain.Fault, at sequence: Int64, after last: [UInt8]) throws -> AuditChain.Fault {
     switch fault {
     case .changed, .missing: break
     default: return fault

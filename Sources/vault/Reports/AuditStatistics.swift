@@ -41,7 +41,7 @@ struct AuditStatistics {
   /// - Parameter observe: called with every counted row.
   init(_ source: any ReportSource, _ filter: AuditFilter, observe: (AuditStatRow) -> Void = { _ in }) throws {
     var names = AuditNames()
-    try source.forEachAuditMark(filter, &names) { mark in
+    try source.forEachAuditMark(filter, names: &names) { mark in
       observe(mark)
       rows += 1
       let time = mark.time

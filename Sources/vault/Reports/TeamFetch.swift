@@ -112,7 +112,7 @@ final class TeamFigures: ReportSource {
 
   func auditSpan() throws -> (first: Timestamp, last: Timestamp)? { try fetch.span() }
 
-  func forEachAuditMark(_ filter: AuditFilter, _ names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws {
+  func forEachAuditMark(_ filter: AuditFilter, names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws {
     try fetch.forEach { line in
       try marks.consume(line) { mark, login, time, user in
         while byLogin.count <= login { byLogin.append(Tally()) }

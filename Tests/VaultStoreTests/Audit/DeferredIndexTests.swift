@@ -99,7 +99,7 @@ struct DeferredIndexTests {
       #expect(lines == wanted, "\(filter)")
       var names = AuditNames()
       var marks = 0
-      try reader.forEachAuditMark(filter, &names) { _ in marks += 1 }
+      try reader.forEachAuditMark(filter, names: &names) { _ in marks += 1 }
       #expect(marks == rows.filter { isWanted($0) && $0.event.outcome != .intent }.count, "\(filter)")
       var few = filter
       few.limit = 5
