@@ -43,13 +43,13 @@ enum AuditExport {
         exitStatus: .usage)
     }
     var filter = try AuditReport.filter(arguments, now: SystemClock().now())
-    let head = arguments.has("whole") ? try bound(&filter, arguments, paths) : nil
+    let head = arguments.has("whole") ? try bound(&filter, arguments: arguments, paths: paths) : nil
     let isTeam = arguments["from"] != nil
     switch format {
-    case "jsonl": try export(arguments, filter, paths, json(paths, isTeam: isTeam, end: head))
-    case "csv": try export(arguments, filter, paths, ExportCSV(isTeam: isTeam))
-    case "ocsf": try export(arguments, filter, paths, ExportOCSF())
-    default: try export(arguments, filter, paths, ExportCEF())
+    case "jsonl": try export(arguments, filter: filter, paths: paths, writer: json(paths, isTeam: isTeam, end: head))
+    case "csv": try export(arguments, filter: filter, paths: paths, writer: ExportCSV(isTeam: isTeam))
+    case "ocsf": try export(arguments, filter: filter, paths: paths, writer: ExportOCSF())
+    default: try export(arguments, filter: filter, paths: paths, writer: ExportCEF())
     }
   }
 
@@ -65,7 +65,7 @@ enum AuditExport {
   /// Restricts the filter to a part of the log without gaps.
   ///
   /// - Returns: the checkpoint that ends the file; nil if the part ends before now, or no agent can sign it.
-  private static func bound(_ filter: inout AuditFilter, _ arguments: Arguments, _ paths: VaultPaths) throws -> AuditCheckpoint? {
+  private static func bound(_ filter: inout AuditFilter, arguments: Arguments, paths: VaultPaths) throws -> AuditCheckpoint? {
     let others = ["profile", "role", "outcome", "action", "user", "session", "limit", "from"].filter { arguments[$0] != nil }
     guard arguments["format"] == "jsonl", others.isEmpty, !arguments.has("reverse") else {
       throw Failure(
@@ -88,18 +88,18 @@ enum AuditExport {
     return nil
   }
 
-  private static func export(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ writer: some AuditLineWriter)
+  private static func export(_ arguments: Arguments, filter: AuditFilter, paths: VaultPaths, writer: some AuditLineWriter)
     throws
   {
-    guard let path = arguments["output"] else { return try write(arguments, filter, paths, writer, to: 1) }
+    guard let path = arguments["output"] else { return try write(arguments, filter: filter, paths: paths, writer: writer, to: 1) }
     let file = try NewFile(path)
-    try write(arguments, filter, paths, writer, to: file.descriptor)
+    try write(arguments, filter: filter, paths: paths, writer: writer, to: file.descriptor)
     try file.putInPlace()
   }
 
   /// Writes an export of this machine's log, or of a team's.
   static func write(
-    _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ given: some AuditLineWriter, to descriptor: Int32 = 1
+    _ arguments: Arguments, filter: AuditFilter, paths: VaultPaths, writer given: some AuditLineWriter, to descriptor: Int32 = 1
   ) throws {
     var writer = given
     var exporter = ByteSink(descriptor: descriptor)

@@ -32,33 +32,33 @@ struct ExportCEF: AuditLineWriter {
     exporter.append(decimal: rank.cef)
     exporter.append("|rt=")
     exporter.append(decimal: line.number(.time))
-    text(" externalId=", .id, line, &exporter)
-    number(" cn1Label=sequence cn1=", .sequence, line, &exporter)
-    text(" outcome=", .outcome, line, &exporter)
-    text(" act=", .trigger, line, &exporter)
-    text(" suser=", .user, line, &exporter)
-    number(" suid=", .uid, line, &exporter)
-    number(" spid=", .pid, line, &exporter)
+    text(" externalId=", .id, of: line, to: &exporter)
+    number(" cn1Label=sequence cn1=", .sequence, of: line, to: &exporter)
+    text(" outcome=", .outcome, of: line, to: &exporter)
+    text(" act=", .trigger, of: line, to: &exporter)
+    text(" suser=", .user, of: line, to: &exporter)
+    number(" suid=", .uid, of: line, to: &exporter)
+    number(" spid=", .pid, of: line, to: &exporter)
     line.withShownProgram { program in
       guard !program.isEmpty else { return }
       exporter.append(" sproc=")
       exporter.append(cef: program, separator: UInt8(ascii: "="))
     }
-    text(" shost=", .host, line, &exporter)
-    text(" dhost=", .endpoint, line, &exporter)
-    text(" reason=", .error, line, &exporter)
-    text(" msg=", .detail, line, &exporter)
-    text(" cs1Label=profile cs1=", .profile, line, &exporter)
-    text(" cs2Label=roleArn cs2=", .roleARN, line, &exporter)
-    text(" cs3Label=accessKeyId cs3=", .accessKeyId, line, &exporter)
-    text(" cs4Label=sourceAccessKeyId cs4=", .sourceAccessKeyId, line, &exporter)
-    text(" cs5Label=requestId cs5=", .requestId, line, &exporter)
-    text(" cs6Label=sessionId cs6=", .sessionId, line, &exporter)
-    number(" cn2Label=durationSeconds cn2=", .durationSeconds, line, &exporter)
+    text(" shost=", .host, of: line, to: &exporter)
+    text(" dhost=", .endpoint, of: line, to: &exporter)
+    text(" reason=", .error, of: line, to: &exporter)
+    text(" msg=", .detail, of: line, to: &exporter)
+    text(" cs1Label=profile cs1=", .profile, of: line, to: &exporter)
+    text(" cs2Label=roleArn cs2=", .roleARN, of: line, to: &exporter)
+    text(" cs3Label=accessKeyId cs3=", .accessKeyId, of: line, to: &exporter)
+    text(" cs4Label=sourceAccessKeyId cs4=", .sourceAccessKeyId, of: line, to: &exporter)
+    text(" cs5Label=requestId cs5=", .requestId, of: line, to: &exporter)
+    text(" cs6Label=sessionId cs6=", .sessionId, of: line, to: &exporter)
+    number(" cn2Label=durationSeconds cn2=", .durationSeconds, of: line, to: &exporter)
     for (key, column) in Self.custom {
       switch column.kind {
-      case .text: text(key, column.field, line, &exporter)
-      case .number, .time: number(key, column.field, line, &exporter)
+      case .text: text(key, column.field, of: line, to: &exporter)
+      case .number, .time: number(key, column.field, of: line, to: &exporter)
       case .flag:
         exporter.append(string: key)
         if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
@@ -80,7 +80,7 @@ struct ExportCEF: AuditLineWriter {
   }
 
   /// An empty value is omitted, as CEF requires.
-  private func text(_ name: String, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func text(_ name: String, _ field: AuditField, of line: AuditRowView, to exporter: inout ByteBuffer) {
     line.withBytes(field) { bytes in
       guard let bytes, !bytes.isEmpty else { return }
       exporter.append(string: name)
@@ -88,7 +88,7 @@ struct ExportCEF: AuditLineWriter {
     }
   }
 
-  private func number(_ name: String, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func number(_ name: String, _ field: AuditField, of line: AuditRowView, to exporter: inout ByteBuffer) {
     guard let number = line.optionalNumber(field) else { return }
     exporter.append(string: name)
     exporter.append(decimal: number)

@@ -72,7 +72,7 @@ struct ExportJSON: AuditLineWriter {
     for member in Self.afterRequester { write(member, of: line, &exporter) }
     switch purpose {
     case .report: report(line, &exporter)
-    case .proof(let vaultId, let checkpoints): proof(line, vaultId, checkpoints, &exporter)
+    case .proof(let vaultId, let checkpoints): proof(line, vaultId: vaultId, checkpoints: checkpoints, to: &exporter)
     }
     if let origin = line.origin { self.origin(origin, of: line, &exporter) }
     exporter.append("}")
@@ -114,7 +114,7 @@ struct ExportJSON: AuditLineWriter {
 
   /// The hashed fields that readers do not need, the chain, the MAC, and this row's checkpoint.
   private mutating func proof(
-    _ line: AuditRowView, _ vaultId: String, _ checkpoints: [Int64: AuditCheckpoint], _ exporter: inout ByteBuffer
+    _ line: AuditRowView, vaultId: String, checkpoints: [Int64: AuditCheckpoint], to exporter: inout ByteBuffer
   ) {
     // The milliseconds that a time's text omits, unless they are zero.
     for member in Self.times {

@@ -29,7 +29,7 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append(classOfAction.name)
     exporter.append("\",\"type_uid\":")
     exporter.append(decimal: classOfAction.uid * 100 + classOfAction.activity)
-    number(",\"time\":", .time, line, &exporter)
+    number(",\"time\":", .time, of: line, to: &exporter)
     exporter.append(",\"severity_id\":")
     exporter.append(decimal: rank.severity)
     exporter.append(",\"status_id\":")
@@ -37,16 +37,16 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append(",\"status\":\"")
     exporter.append(rank.statusName)
     exporter.append("\"")
-    text(",\"status_detail\":", .error, line, &exporter)
+    text(",\"status_detail\":", .error, of: line, to: &exporter)
     metadata(line, &exporter)
     actor(line, &exporter)
     switch classOfAction.kind {
-    case .api: api(line, classOfAction, &exporter)
-    case .authentication: authentication(line, classOfAction, &exporter)
+    case .api: api(line, as: classOfAction, to: &exporter)
+    case .authentication: authentication(line, as: classOfAction, to: &exporter)
     }
-    text(",\"src_endpoint\":{\"hostname\":", .host, line, orElse: ",\"src_endpoint\":{\"hostname\":\"\"", &exporter)
+    text(",\"src_endpoint\":{\"hostname\":", .host, of: line, orElse: ",\"src_endpoint\":{\"hostname\":\"\"", to: &exporter)
     exporter.append("}")
-    if text(",\"dst_endpoint\":{\"hostname\":", .endpoint, line, &exporter) { exporter.append("}") }
+    if text(",\"dst_endpoint\":{\"hostname\":", .endpoint, of: line, to: &exporter) { exporter.append("}") }
     unmapped(line, &exporter)
     exporter.append("}\n")
   }
@@ -57,16 +57,16 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append("\"")
     exporter.append(string: Self.product)
     exporter.append(",\"log_name\":\"audit\"")
-    text(",\"uid\":", .id, line, &exporter)
-    number(",\"sequence\":", .sequence, line, &exporter)
-    text(",\"event_code\":", .action, line, &exporter)
-    text(",\"correlation_uid\":", .intentId, line, &exporter)
+    text(",\"uid\":", .id, of: line, to: &exporter)
+    number(",\"sequence\":", .sequence, of: line, to: &exporter)
+    text(",\"event_code\":", .action, of: line, to: &exporter)
+    text(",\"correlation_uid\":", .intentId, of: line, to: &exporter)
     exporter.append("}")
   }
 
   private func actor(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
     exporter.append(",\"actor\":{")
-    user("\"user\":", line, &exporter)
+    user("\"user\":", of: line, to: &exporter)
     exporter.append(",\"process\":{\"pid\":")
     exporter.append(decimal: line.number(.pid))
     exporter.append(",\"name\":")
@@ -75,44 +75,44 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append("}")
   }
 
-  private func user(_ name: StaticString, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func user(_ name: StaticString, of line: AuditRowView, to exporter: inout ByteBuffer) {
     exporter.append(name)
     exporter.append("{\"uid\":\"")
     exporter.append(decimal: line.number(.uid))
     exporter.append("\"")
-    text(",\"name\":", .user, line, &exporter)
-    text(",\"credential_uid\":", .sourceAccessKeyId, line, &exporter)
+    text(",\"name\":", .user, of: line, to: &exporter)
+    text(",\"credential_uid\":", .sourceAccessKeyId, of: line, to: &exporter)
     exporter.append("}")
   }
 
-  private func api(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteBuffer) {
-    text(",\"api\":{\"operation\":", .action, line, &exporter)
-    service(",\"service\":", classOfAction.service, &exporter)
-    if text(",\"request\":{\"uid\":", .requestId, line, &exporter) { exporter.append("}") }
-    if text(",\"response\":{\"error_message\":", .error, line, &exporter) { exporter.append("}") }
+  private func api(_ line: AuditRowView, as classOfAction: OCSFClass, to exporter: inout ByteBuffer) {
+    text(",\"api\":{\"operation\":", .action, of: line, to: &exporter)
+    service(",\"service\":", classOfAction.service, to: &exporter)
+    if text(",\"request\":{\"uid\":", .requestId, of: line, to: &exporter) { exporter.append("}") }
+    if text(",\"response\":{\"error_message\":", .error, of: line, to: &exporter) { exporter.append("}") }
     exporter.append("}")
     resources(line, &exporter)
   }
 
   /// The role, and the session that was issued or handed out. `actor.session` would be the caller's own.
   private func resources(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
-    let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, line, &exporter)
+    let hasRole = text(",\"resources\":[{\"uid\":", .roleARN, of: line, to: &exporter)
     if hasRole { exporter.append(",\"type\":\"AWS::IAM::Role\"}") }
-    let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, line, &exporter)
+    let hasSession = text(hasRole ? ",{\"uid\":" : ",\"resources\":[{\"uid\":", .sessionId, of: line, to: &exporter)
     if hasSession {
-      text(",\"name\":", .accessKeyId, line, &exporter)
+      text(",\"name\":", .accessKeyId, of: line, to: &exporter)
       exporter.append(",\"type\":\"session\"}")
     }
     if hasRole || hasSession { exporter.append("]") }
   }
 
-  private func authentication(_ line: AuditRowView, _ classOfAction: OCSFClass, _ exporter: inout ByteBuffer) {
-    user(",\"user\":", line, &exporter)
-    service(",\"service\":", classOfAction.service, &exporter)
+  private func authentication(_ line: AuditRowView, as classOfAction: OCSFClass, to exporter: inout ByteBuffer) {
+    user(",\"user\":", of: line, to: &exporter)
+    service(",\"service\":", classOfAction.service, to: &exporter)
     if line.number(.mfa) != 0 { exporter.append(",\"is_mfa\":true") } else { exporter.append(",\"is_mfa\":false") }
   }
 
-  private func service(_ key: StaticString, _ name: String, _ exporter: inout ByteBuffer) {
+  private func service(_ key: StaticString, _ name: String, to exporter: inout ByteBuffer) {
     exporter.append(key)
     exporter.append("{\"name\":\"")
     exporter.append(string: name)
@@ -132,8 +132,8 @@ struct ExportOCSF: AuditLineWriter {
     if line.isProven { exporter.append("\"proven\":true") } else { exporter.append("\"proven\":false") }
     for (key, column) in Self.others {
       switch column.kind {
-      case .text: text(key, column.field, line, &exporter)
-      case .number, .time: number(key, column.field, line, &exporter)
+      case .text: text(key, column.field, of: line, to: &exporter)
+      case .number, .time: number(key, column.field, of: line, to: &exporter)
       case .flag:
         exporter.append(string: key)
         if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
@@ -157,7 +157,7 @@ struct ExportOCSF: AuditLineWriter {
   /// Writes a field that has a value; for a field without one, writes `orElse` alone.
   @discardableResult
   private func text(
-    _ name: String, _ field: AuditField, _ line: AuditRowView, orElse: String = "", _ exporter: inout ByteBuffer
+    _ name: String, _ field: AuditField, of line: AuditRowView, orElse: String = "", to exporter: inout ByteBuffer
   ) -> Bool {
     var isThere = false
     line.withBytes(field) { bytes in
@@ -169,7 +169,7 @@ struct ExportOCSF: AuditLineWriter {
     return isThere
   }
 
-  private func number(_ name: String, _ field: AuditField, _ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private func number(_ name: String, _ field: AuditField, of line: AuditRowView, to exporter: inout ByteBuffer) {
     guard let number = line.optionalNumber(field) else { return }
     exporter.append(string: name)
     exporter.append(decimal: number)

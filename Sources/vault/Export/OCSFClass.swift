@@ -16,7 +16,7 @@ struct OCSFClass {
   /// The name that CloudTrail's `eventSource` has for AWS's services.
   let service: String
 
-  private init(_ activity: Int64, _ activityName: String, _ service: String, _ kind: Kind = .api) {
+  private init(_ activity: Int64, _ activityName: String, service: String, kind: Kind = .api) {
     self.kind = kind
     self.activity = activity
     self.activityName = activityName
@@ -28,23 +28,24 @@ struct OCSFClass {
     switch action {
     case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken,
       .getFederationToken:
-      self.init(1, "Create", "sts.amazonaws.com")
-    case .getRoleCredentials: self.init(1, "Create", "sso.amazonaws.com")
-    case .registerClient: self.init(1, "Create", "sso-oauth.amazonaws.com")
-    case .createToken, .tokenAdopted: self.init(1, "Logon", "sso-oauth.amazonaws.com", .authentication)
-    case .signedOut, .signInEnded: self.init(2, "Logoff", "sso-oauth.amazonaws.com", .authentication)
-    case .unlocked: self.init(1, "Logon", "vault", .authentication)
-    case .locked: self.init(2, "Logoff", "vault", .authentication)
-    case .createAccessKey: self.init(1, "Create", "iam.amazonaws.com")
-    case .deleteAccessKey: self.init(4, "Delete", "iam.amazonaws.com")
+      self.init(1, "Create", service: "sts.amazonaws.com")
+    case .getRoleCredentials: self.init(1, "Create", service: "sso.amazonaws.com")
+    case .registerClient: self.init(1, "Create", service: "sso-oauth.amazonaws.com")
+    case .createToken, .tokenAdopted: self.init(1, "Logon", service: "sso-oauth.amazonaws.com", kind: .authentication)
+    case .signedOut, .signInEnded: self.init(2, "Logoff", service: "sso-oauth.amazonaws.com", kind: .authentication)
+    case .unlocked: self.init(1, "Logon", service: "vault", kind: .authentication)
+    case .locked: self.init(2, "Logoff", service: "vault", kind: .authentication)
+    case .createAccessKey: self.init(1, "Create", service: "iam.amazonaws.com")
+    case .deleteAccessKey: self.init(4, "Delete", service: "iam.amazonaws.com")
     case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials, .keyBackedUp:
-      self.init(2, "Read", "vault")
-    case .profileAdded, .profilesImported, .accessKeyAdded, .mfaSecretAdded, .vaultCreated: self.init(1, "Create", "vault")
+      self.init(2, "Read", service: "vault")
+    case .profileAdded, .profilesImported, .accessKeyAdded, .mfaSecretAdded, .vaultCreated:
+      self.init(1, "Create", service: "vault")
     case .profileChanged, .accessKeyChanged, .settingChanged, .keyRotated, .keyRestored, .schemaMigrated:
-      self.init(3, "Update", "vault")
+      self.init(3, "Update", service: "vault")
     case .profileRemoved, .accessKeyRemoved, .mfaSecretRemoved, .sessionForgotten, .sessionExpired, .sessionReplaced:
-      self.init(4, "Delete", "vault")
-    default: self.init(99, "Other", "vault")
+      self.init(4, "Delete", service: "vault")
+    default: self.init(99, "Other", service: "vault")
     }
   }
 

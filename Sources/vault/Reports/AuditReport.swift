@@ -40,9 +40,10 @@ enum AuditReport {
     if !follows {
       switch format {
       // As in the export.
-      case .jsonl: return try AuditExport.write(arguments, filter, paths, AuditExport.json(paths, isTeam: isTeam))
-      case .csv: return try AuditExport.write(arguments, filter, paths, ExportCSV(isTeam: isTeam))
-      case .json: return try AuditExport.write(arguments, filter, paths, JSONArray())
+      case .jsonl:
+        return try AuditExport.write(arguments, filter: filter, paths: paths, writer: AuditExport.json(paths, isTeam: isTeam))
+      case .csv: return try AuditExport.write(arguments, filter: filter, paths: paths, writer: ExportCSV(isTeam: isTeam))
+      case .json: return try AuditExport.write(arguments, filter: filter, paths: paths, writer: JSONArray())
       case .table: break
       }
     }
