@@ -108,7 +108,7 @@ enum AuditExport {
       writer.write(line, to: &exporter.bytes)
       try exporter.flush(above: ByteSink.piece)
     }
-    if try !TeamSource.forEachLine(arguments, filter, paths, add) {
+    if try !TeamSource.forEachLine(arguments, filter: filter, paths: paths, add) {
       try VaultReader(path: paths.database).forEachAuditLine(filter, add)
     }
     writer.end(&exporter.bytes)

@@ -18,7 +18,7 @@ enum HTMLReport {
     }
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let data = try HTMLReportData(try TeamSource.figures(arguments, filter, paths), filter, now: now)
+    let data = try HTMLReportData(try TeamSource.figures(arguments, filter: filter, paths: paths), filter, now: now)
     let file = try NewFile(path)
     var html = HTMLWriter(descriptor: file.descriptor)
     head(&html)

@@ -51,7 +51,7 @@ enum AuditReport {
     var lines: (any AuditLineWriter)? = format == .jsonl ? ExportJSON() : format == .csv ? ExportCSV(isTeam: false) : nil
     var output = Output(isPaged: !follows && Pager.isWanted(arguments, format))
     var records: [Shown] = []
-    let fetched = try TeamSource.forEachLine(arguments, filter, paths) { line in
+    let fetched = try TeamSource.forEachLine(arguments, filter: filter, paths: paths) { line in
       if let record = AuditRecord(line) { records.append((record, TeamOrigin(line))) }
     }
     let reader = try fetched ? nil : VaultReader(path: paths.database)
@@ -63,7 +63,7 @@ enum AuditReport {
     var bytes = ByteBuffer()
     lines?.begin(&bytes)
     output.write(bytes: bytes.withBytes { Array($0) })
-    write(records, now, &lines, &table, &output)
+    write(records, now: now, lines: &lines, table: &table, to: &output)
     if records.isEmpty, !follows, format == .table { Diagnostics.notice("no matching rows in the audit log") }
     output.flush()
     guard follows, let reader else { return }
@@ -74,7 +74,7 @@ enum AuditReport {
       usleep(250_000)
       filter.after = last
       let more = try reader.auditRecords(filter)
-      write(more.map { ($0, nil) }, SystemClock().now(), &lines, &table, &output)
+      write(more.map { ($0, nil) }, now: SystemClock().now(), lines: &lines, table: &table, to: &output)
       output.flush()
       last = more.last?.sequence ?? last
     }
@@ -101,8 +101,8 @@ enum AuditReport {
       }
       filter.action = action
     }
-    filter.since = try moment("since", arguments, now)
-    filter.until = try moment("until", arguments, now)
+    filter.since = try moment("since", in: arguments, now: now)
+    filter.until = try moment("until", in: arguments, now: now)
     if let text = arguments["limit"] {
       guard let limit = Int(text), limit > 0 else {
         throw Failure("--limit: \"\(text)\" is not a number of rows", exitStatus: .usage)
@@ -112,7 +112,7 @@ enum AuditReport {
     return filter
   }
 
-  private static func moment(_ name: String, _ arguments: Arguments, _ now: Timestamp) throws(Failure) -> Timestamp? {
+  private static func moment(_ name: String, in arguments: Arguments, now: Timestamp) throws(Failure) -> Timestamp? {
     guard let text = arguments[name] else { return nil }
     guard let moment = TimeText.moment(text, now: now) else {
       throw Failure(
@@ -125,7 +125,7 @@ enum AuditReport {
   private typealias Shown = (record: AuditRecord, origin: TeamOrigin?)
 
   private static func write(
-    _ records: [Shown], _ now: Timestamp, _ lines: inout (any AuditLineWriter)?, _ table: inout Table, _ output: inout Output
+    _ records: [Shown], now: Timestamp, lines: inout (any AuditLineWriter)?, table: inout Table, to output: inout Output
   ) {
     var bytes = ByteBuffer()
     for (record, origin) in records {

@@ -13,10 +13,10 @@ enum ListReport {
     let now = SystemClock().now()
     var output = Output(isPaged: Pager.isWanted(arguments, format))
     switch format {
-    case .json, .jsonl: try json(reader, now, &output)
-    case .csv: try csv(reader, now, &output)
-    case .table where !Terminal.outputIsTerminal: try lines(reader, now, &output)
-    case .table: try table(reader, now, &output)
+    case .json, .jsonl: try json(reader, now: now, to: &output)
+    case .csv: try csv(reader, now: now, to: &output)
+    case .table where !Terminal.outputIsTerminal: try lines(reader, now: now, to: &output)
+    case .table: try table(reader, now: now, to: &output)
     }
     output.flush()
     guard format == .table else { return }
@@ -40,7 +40,7 @@ enum ListReport {
   }
 
   /// For a pipe: tab-separated cells, copied unchanged from the rows.
-  private static func lines(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+  private static func lines(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
     var line: [UInt8] = []
     var isEmpty = true
     var times = TimeCache()
@@ -93,7 +93,7 @@ enum ListReport {
     return Array((cells.map(safeText).joined(separator: "\t") + "\n").utf8)
   }
 
-  private static func table(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+  private static func table(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
     var table = Table(["PROFILE", "KIND", "SESSION", "ENDS", "ROLE", "FROM"])
     try reader.forEachProfile { row in
       let ends = row.session.flatMap { $0.endedAt == nil ? TimeText.relative($0.expiresAt, now: now) : nil } ?? "-"
@@ -107,7 +107,7 @@ enum ListReport {
     table.write(to: &output)
   }
 
-  private static func csv(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+  private static func csv(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
     output.line("profile,kind,roleArn,source,region,origin,rotation,state,accessKeyId,issuedAt,expiresAt,lastUsedAt")
     try reader.forEachProfile { row in
       output.line(
@@ -121,7 +121,7 @@ enum ListReport {
     }
   }
 
-  private static func json(_ reader: VaultReader, _ now: Timestamp, _ output: inout Output) throws {
+  private static func json(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
     var writer = JSONWriter()
     let hidden = Dictionary(try reader.shadowedSections().map { ($0.profile, $0.place) }, uniquingKeysWith: { first, _ in first })
     try writer.array { writer in
@@ -138,7 +138,7 @@ enum ListReport {
           if let place = hidden[row.name] { writer.field("hides", place) }
           if let problem = row.problem { writer.field("problem", problem) }
           writer.key("session")
-          session(row.session, now, &writer)
+          session(row.session, now: now, to: &writer)
         }
       }
     }
@@ -147,7 +147,7 @@ enum ListReport {
   }
 
   /// A session as `list` and `show` write it; null if there never was one.
-  static func session(_ session: SessionRecord?, _ now: Timestamp, _ writer: inout JSONWriter) {
+  static func session(_ session: SessionRecord?, now: Timestamp, to writer: inout JSONWriter) {
     guard let session else { return writer.null() }
     writer.object { writer in
       writer.field("id", session.id)

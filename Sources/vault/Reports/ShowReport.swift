@@ -25,11 +25,11 @@ enum ShowReport {
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
-      json(chain, explanation, origin(name, reader), session, now, &writer)
+      json(chain, explanation: explanation, origin: origin(name, reader), session: session, now: now, to: &writer)
       output.write(bytes: writer.consume())
       output.write("\n")
     } else {
-      table(chain, origin(name, reader), session, now, &output)
+      table(chain, origin: origin(name, reader), session: session, now: now, to: &output)
       output.flush()
       showSettings(explanation)
     }
@@ -56,7 +56,7 @@ enum ShowReport {
   // MARK: for a person
 
   private static func table(
-    _ chain: CredentialChain, _ origin: String, _ session: SessionRecord?, _ now: Timestamp, _ output: inout Output
+    _ chain: CredentialChain, origin: String, session: SessionRecord?, now: Timestamp, to output: inout Output
   ) {
     output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
     output.line("region    \(safeText(chain.region ?? "-"))")
@@ -113,8 +113,8 @@ enum ShowReport {
   // MARK: for a program
 
   private static func json(
-    _ chain: CredentialChain, _ explanation: ProfileExplanation, _ origin: String, _ session: SessionRecord?, _ now: Timestamp,
-    _ writer: inout JSONWriter
+    _ chain: CredentialChain, explanation: ProfileExplanation, origin: String, session: SessionRecord?, now: Timestamp,
+    to writer: inout JSONWriter
   ) {
     writer.object { writer in
       writer.field("profile", chain.profile)
@@ -149,14 +149,14 @@ enum ShowReport {
             writer.field(field.name, field.value)
           }
         }
-        for (role, isChained) in roles(chain) { link(role, isChained, &writer) }
+        for (role, isChained) in roles(chain) { link(role, isChained: isChained, to: &writer) }
       }
       writer.key("session")
-      ListReport.session(session, now, &writer)
+      ListReport.session(session, now: now, to: &writer)
     }
   }
 
-  private static func link(_ role: RoleLink, _ isChained: Bool, _ writer: inout JSONWriter) {
+  private static func link(_ role: RoleLink, isChained: Bool, to writer: inout JSONWriter) {
     writer.object { writer in
       writer.field("kind", "assume-role")
       writer.field("roleArn", role.roleARN.text)

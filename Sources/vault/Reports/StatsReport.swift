@@ -18,25 +18,25 @@ enum StatsReport {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let reader = try TeamSource.figures(arguments, filter, paths)
+    let reader = try TeamSource.figures(arguments, filter: filter, paths: paths)
     let statistics = try AuditStatistics(reader, filter)
     let rotation = try reader.rotationHealth(filter)
     var output = Output(isPaged: Pager.isWanted(arguments, format))
     if format == .json {
       var writer = JSONWriter()
-      json(statistics, rotation, &writer)
+      json(statistics, rotation: rotation, to: &writer)
       output.write(bytes: writer.consume())
       output.write("\n")
     } else if statistics.rows == 0 {
       Diagnostics.notice("no matching rows in the audit log")
     } else {
-      tables(statistics, rotation, now, &output)
+      tables(statistics, rotation: rotation, now: now, to: &output)
     }
     output.flush()
   }
 
   private static func tables(
-    _ statistics: AuditStatistics, _ rotation: [RotationHealth], _ now: Timestamp, _ output: inout Output
+    _ statistics: AuditStatistics, rotation: [RotationHealth], now: Timestamp, to output: inout Output
   ) {
     let span = [statistics.first, statistics.last].map { ReportCommands.time($0, now: now) }
     if Terminal.outputIsTerminal {
@@ -49,21 +49,25 @@ enum StatsReport {
       ("login", statistics.logins),
     ] {
       let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
-      table(name, [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows, &output)
+      table(name, titles: [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows: rows, to: &output)
     }
-    table("hour", ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], hours(statistics.hours), maximum: 24, &output)
+    table(
+      "hour", titles: ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], rows: hours(statistics.hours), maximum: 24, to: &output
+    )
     let causes = statistics.causes.map { [$0.name, String($0.tally.failures), ReportCommands.time($0.tally.last, now: now)] }
-    table("cause", ["FAILED BECAUSE", "TIMES", "LAST"], causes, &output)
+    table("cause", titles: ["FAILED BECAUSE", "TIMES", "LAST"], rows: causes, to: &output)
     let renewals = rotation.map { health in
       [health.profile]
         + [health.onTime, health.late, health.onRequest, health.failed, health.ended, health.endedUnused].map { String($0) }
     }
-    table("rotation", ["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"], renewals, &output)
+    table(
+      "rotation", titles: ["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"], rows: renewals,
+      to: &output)
   }
 
   /// One of the tables. A pipe shows no headings, so there the table's name is each line's first cell, and nothing is omitted.
   private static func table(
-    _ name: String, _ titles: [String], _ rows: [[String]], maximum: Int = StatsReport.maximum, _ output: inout Output
+    _ name: String, titles: [String], rows: [[String]], maximum: Int = StatsReport.maximum, to output: inout Output
   ) {
     guard !rows.isEmpty else { return }
     let isTerminal = Terminal.outputIsTerminal
@@ -87,16 +91,16 @@ enum StatsReport {
     }
   }
 
-  private static func json(_ statistics: AuditStatistics, _ rotation: [RotationHealth], _ writer: inout JSONWriter) {
+  private static func json(_ statistics: AuditStatistics, rotation: [RotationHealth], to writer: inout JSONWriter) {
     writer.object { writer in
       writer.field("rows", statistics.rows)
       writer.field("from", statistics.first?.iso8601)
       writer.field("to", statistics.last?.iso8601)
-      list("profiles", statistics.profiles, &writer)
-      list("roles", statistics.roles, &writer)
-      list("users", statistics.users, &writer)
-      list("programs", statistics.programs, &writer)
-      if !statistics.logins.isEmpty { list("logins", statistics.logins, &writer) }
+      list("profiles", statistics.profiles, to: &writer)
+      list("roles", statistics.roles, to: &writer)
+      list("users", statistics.users, to: &writer)
+      list("programs", statistics.programs, to: &writer)
+      if !statistics.logins.isEmpty { list("logins", statistics.logins, to: &writer) }
       writer.key("hours")
       writer.array { writer in
         for (hour, tally) in statistics.hours.enumerated() {
@@ -123,7 +127,7 @@ enum StatsReport {
     }
   }
 
-  private static func list(_ key: String, _ groups: [AuditStatistics.Named], _ writer: inout JSONWriter) {
+  private static func list(_ key: String, _ groups: [AuditStatistics.Named], to writer: inout JSONWriter) {
     writer.key(key)
     writer.array { writer in
       for (name, tally) in groups {

@@ -15,7 +15,7 @@ enum TeamSource {
   ]
 
   /// The `vault-team` arguments that fetch the rows for a filter; nil if this machine's own log is to be read.
-  static func words(_ arguments: Arguments, _ filter: AuditFilter, forSums: Bool, _ paths: VaultPaths) throws -> [String]? {
+  static func words(_ arguments: Arguments, filter: AuditFilter, forSums: Bool, paths: VaultPaths) throws -> [String]? {
     guard let address = arguments["from"] else {
       guard arguments["login"] == nil, arguments["vault"] == nil else {
         throw Failure("--login and --vault require --from", hint: "--from postgresql://…", exitStatus: .usage)
@@ -45,16 +45,18 @@ enum TeamSource {
   ///
   /// - Returns: false if this machine's own log is to be read.
   static func forEachLine(
-    _ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths, _ body: (AuditRowView) throws -> Void
+    _ arguments: Arguments, filter: AuditFilter, paths: VaultPaths, _ body: (AuditRowView) throws -> Void
   ) throws -> Bool {
-    guard let words = try words(arguments, filter, forSums: false, paths) else { return false }
+    guard let words = try words(arguments, filter: filter, forSums: false, paths: paths) else { return false }
     try TeamFetch(words).forEach(body)
     return true
   }
 
   /// The source of the figures.
-  static func figures(_ arguments: Arguments, _ filter: AuditFilter, _ paths: VaultPaths) throws -> any ReportSource {
-    guard let words = try words(arguments, filter, forSums: true, paths) else { return try VaultReader(path: paths.database) }
+  static func figures(_ arguments: Arguments, filter: AuditFilter, paths: VaultPaths) throws -> any ReportSource {
+    guard let words = try words(arguments, filter: filter, forSums: true, paths: paths) else {
+      return try VaultReader(path: paths.database)
+    }
     return try TeamFigures(TeamFetch(words))
   }
 
