@@ -52,7 +52,7 @@ enum Prompting {
       let paths = VaultPaths(environment: { variable($0) })
     else { return false }
     guard ["y", "yes"].contains(answer.withBytes { String(decoding: $0, as: UTF8.self) }.lowercased()) else { return false }
-    try ConfigCommand.add(setting, value, paths)
+    try ConfigCommand.add(setting, value, paths: paths)
     return true
   }
 

@@ -84,7 +84,7 @@ enum CompletionCommand {
           current=${current#*=} names=1
         elif [[ $current == -* && ! $ended ]]; then
           case "$command ${words[2]} " in
-      \#(optionCases("      ", "choices='", "'"))    esac
+      \#(optionCases("      ", before: "choices='", after: "'"))    esac
         else
           case $command in
             \#(takingOne.joined(separator: "|"))) [ $place = 0 ] && names=1 ;;
@@ -148,7 +148,7 @@ enum CompletionCommand {
         return
       elif [[ -z $ended && $words[CURRENT] == -* ]]; then
         case "$words[2] $words[3] " in
-    \#(optionCases("      ", "compadd -- ", ""))    esac
+    \#(optionCases("      ", before: "compadd -- ", after: ""))    esac
         return
       fi
       case $words[2] in
@@ -182,7 +182,7 @@ enum CompletionCommand {
 
   /// The code for the options of each command, in the syntax of both shells. `audit export` precedes `audit`, since the first match
   /// counts.
-  private static func optionCases(_ indent: String, _ before: String, _ after: String) -> String {
+  private static func optionCases(_ indent: String, before: String, after: String) -> String {
     (Commands.all.map(\.name).filter { $0.contains(" ") }.sorted() + words).filter { !options($0).isEmpty }.map {
       "\(indent)'\($0) '*) \(before)\(long(options($0)))\(after) ;;\n"
     }.joined()

@@ -33,9 +33,9 @@ enum ConfigCommand {
         throw Failure(
           "\(name) is not a list", hint: "lists: " + OwnSetting.lists.sorted().joined(separator: ", "), exitStatus: .usage)
       }
-      try add(setting, words[1], paths)
+      try add(setting, words[1], paths: paths)
     } else {
-      try write(name, words.count == 2 ? words[1] : nil, paths)
+      try write(name, words.count == 2 ? words[1] : nil, paths: paths)
     }
     // A running agent logs the change and applies it; otherwise the next agent does so when it starts.
     let isTold = try AgentClient(paths: paths).askRunning(.settings) != nil
@@ -45,14 +45,14 @@ enum ConfigCommand {
   }
 
   /// Adds a value to a list in the user's file, unless it is already there.
-  static func add(_ setting: OwnSetting, _ value: String, _ paths: VaultPaths) throws {
+  static func add(_ setting: OwnSetting, _ value: String, paths: VaultPaths) throws {
     let files = paths.settingsFiles.suffix(1)
     let known = try SharedConfig.ownSettings(of: Array(files), home: variable("HOME"))[setting.name]?.text ?? ""
     guard !known.split(separator: " ").contains(where: { $0 == value }) else { return }
-    try write(setting.name, known.isEmpty ? value : known + " " + value, paths)
+    try write(setting.name, known.isEmpty ? value : known + " " + value, paths: paths)
   }
 
-  private static func write(_ name: String, _ value: String?, _ paths: VaultPaths) throws {
+  private static func write(_ name: String, _ value: String?, paths: VaultPaths) throws {
     guard let file = paths.settingsFiles.last else { throw Failure("no settings file: HOME is not set", exitStatus: .software) }
     makeFolder(of: file)
     try EditedFile(path: file).edit { before in put(name, value, into: before) }

@@ -30,7 +30,7 @@ enum ReconcileCommand {
     }
     var output = Output()
     switch format {
-    case .json, .jsonl, .csv: write(result, result.count, &output)
+    case .json, .jsonl, .csv: write(result, count: result.count, to: &output)
     case .table: show(result, &output)
     }
     output.flush()
@@ -71,7 +71,7 @@ enum ReconcileCommand {
     table.write(to: &output)
   }
 
-  private static func write(_ result: Reconciliation, _ count: Int, _ output: inout Output) {
+  private static func write(_ result: Reconciliation, count: Int, to output: inout Output) {
     var writer = JSONWriter()
     writer.object { writer in
       writer.field("events", count)

@@ -52,7 +52,7 @@ enum DiscoverCommand {
     )
     if let format { return show(choices, format) }
     let chosen = try choose(choices, arguments)
-    try make(chosen, of: place, arguments, paths)
+    try make(chosen, of: place, arguments: arguments, paths: paths)
   }
 
   private static func show(_ choices: [Choice], _ format: ReportFormat) {
@@ -101,7 +101,7 @@ enum DiscoverCommand {
     return indices.map { choices[$0] }
   }
 
-  private static func make(_ choices: [Choice], of place: DiscoveredPlace?, _ arguments: Arguments, _ paths: VaultPaths) throws {
+  private static func make(_ choices: [Choice], of place: DiscoveredPlace?, arguments: Arguments, paths: VaultPaths) throws {
     let known = Set(try VaultReader(path: paths.database).profileNames())
     func settings(of choice: Choice) -> [String] {
       if let saml = choice.saml {
