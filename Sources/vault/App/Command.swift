@@ -11,7 +11,7 @@ struct Command: Sendable {
   let run: @Sendable (Arguments, VaultPaths) throws -> Void
 
   init(
-    _ name: String, _ usage: String, _ summary: String, options: [OptionSpec] = [],
+    _ name: String, usage: String, summary: String, options: [OptionSpec] = [],
     run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
   ) {
     self.name = name
@@ -26,7 +26,8 @@ struct Command: Sendable {
 enum Commands {
   /// What the help says of `exec`, which `main.swift` runs.
   static let exec = Command(
-    "exec", "[options] PROFILE [--] COMMAND [ARG …]", "run a command with the profile's credentials", options: ExecCommand.options
+    "exec", usage: "[options] PROFILE [--] COMMAND [ARG …]", summary: "run a command with the profile's credentials",
+    options: ExecCommand.options
   ) { _, _ in }
 
   /// Every command except `exec`.

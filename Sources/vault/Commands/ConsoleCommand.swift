@@ -5,7 +5,7 @@ import VaultWire
 /// `vault console`: opens the AWS console in a browser, signed in as a profile.
 enum ConsoleCommand {
   static let command = Command(
-    "console", "PROFILE", "open the AWS console, signed in as the role",
+    "console", usage: "PROFILE", summary: "open the AWS console, signed in as the role",
     options: [
       OptionSpec("service", short: "s", value: "SERVICE", "the service to open, such as s3"),
       OptionSpec("region", short: "r", value: "REGION", "the region"),

@@ -17,7 +17,7 @@ enum EnvCommands {
 
   static let all = [
     Command(
-      "env", "PROFILE", "print credentials as environment variables, for eval or --env-file",
+      "env", usage: "PROFILE", summary: "print credentials as environment variables, for eval or --env-file",
       options: common + [
         OptionSpec("no-session", "use the access keys themselves instead of a session"),
         OptionSpec("region", short: "r", value: "REGION", "the region"),
@@ -25,7 +25,7 @@ enum EnvCommands {
           "format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: the syntax of your shell)"),
       ], run: env),
     Command(
-      "credentials", "PROFILE", "print credentials in the credential_process format (version 1)", options: common,
+      "credentials", usage: "PROFILE", summary: "print credentials in the credential_process format (version 1)", options: common,
       run: credentials),
   ]
 

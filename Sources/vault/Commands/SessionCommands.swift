@@ -5,14 +5,14 @@ import VaultWire
 enum SessionCommands {
   static let all = [
     Command(
-      "rotate", "PROFILE | --all", "replace sessions with new ones now",
+      "rotate", usage: "PROFILE | --all", summary: "replace sessions with new ones now",
       options: [
         OptionSpec("all", "replace the session of every profile that has a valid one"),
         OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
         OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
     Command(
-      "forget", "PROFILE | --all", "delete cached credentials",
+      "forget", usage: "PROFILE | --all", summary: "delete cached credentials",
       options: [OptionSpec("all", "delete the credentials of every profile")],
       run: forget),
   ]

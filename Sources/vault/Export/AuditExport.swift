@@ -22,7 +22,7 @@ extension AuditLineWriter {
 /// `vault audit export`: the log for other programs, one row at a time, whatever its length.
 enum AuditExport {
   static let command = Command(
-    "audit export", "--format FORMAT", "export the audit log, or part of it, for other programs",
+    "audit export", usage: "--format FORMAT", summary: "export the audit log, or part of it, for other programs",
     options: AuditReport.filters + TeamSource.options + [
       OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
       OptionSpec("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), one JSON object per line) or cef"),

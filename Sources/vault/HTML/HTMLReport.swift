@@ -6,7 +6,8 @@ import VaultSecrets
 /// `vault audit report`: the log as one self-contained page that needs neither files nor a network.
 enum HTMLReport {
   static let command = Command(
-    "audit report", "--html FILE", "write the audit log as an HTML page: sessions, calls, failures, unused profiles",
+    "audit report", usage: "--html FILE",
+    summary: "write the audit log as an HTML page: sessions, calls, failures, unused profiles",
     options: AuditReport.filters + TeamSource.options + [
       OptionSpec("html", value: "FILE", "write the page to FILE atomically (mode 0600)")
     ], run: run)

@@ -5,7 +5,7 @@ import VaultModel
 /// `vault audit stats`: the log in numbers.
 enum StatsReport {
   static let command = Command(
-    "audit stats", "", "summarize the audit log: who, what, when, failures, renewals",
+    "audit stats", usage: "", summary: "summarize the audit log: who, what, when, failures, renewals",
     options: AuditReport.filters + TeamSource.options + [OptionSpec("format", value: "FORMAT", "table or json"), Pager.option],
     run: run
   )

@@ -7,7 +7,7 @@ import VaultWire
 /// `vault agent …`: starting, stopping and watching the agent.
 enum AgentCommands {
   static let all = [
-    Command("agent run", "", "run the agent in the foreground") { arguments, _ in
+    Command("agent run", usage: "", summary: "run the agent in the foreground") { arguments, _ in
       try arguments.none()
       let program = try AgentStarter.program()
       var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
@@ -15,7 +15,7 @@ enum AgentCommands {
       execve(program, &words, &environment)
       throw Failure("cannot run \(program) (errno \(errno))", hint: "is the installation complete?", exitStatus: .software)
     },
-    Command("agent start", "", "start the agent in the background") { arguments, paths in
+    Command("agent start", usage: "", summary: "start the agent in the background") { arguments, paths in
       try arguments.none()
       // Only an agent that answers counts. The socket of a killed agent accepts connections for a moment longer.
       let client = AgentClient(paths: paths)
@@ -23,7 +23,7 @@ enum AgentCommands {
       _ = try client.ask(.status)
       Diagnostics.notice("the agent is running")
     },
-    Command("agent stop", "", "stop the agent after finishing current requests") { arguments, paths in
+    Command("agent stop", usage: "", summary: "stop the agent after finishing current requests") { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
       guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent is running") }
@@ -31,8 +31,9 @@ enum AgentCommands {
       Diagnostics.notice("the agent has stopped")
     },
     Command(
-      "agent status", "", "show whether the agent is running, and since when", options: ReportCommands.formats, run: status),
-    Command("agent log", "", "show the agent's log") { arguments, paths in
+      "agent status", usage: "", summary: "show whether the agent is running, and since when", options: ReportCommands.formats,
+      run: status),
+    Command("agent log", usage: "", summary: "show the agent's log") { arguments, paths in
       try arguments.none()
       try printLog(paths.log)
     },

@@ -4,7 +4,7 @@ import VaultModel
 ///
 /// Names are never literal words of the script: the shell's own `compgen -W` would run a `$(…)` in a name.
 enum CompletionCommand {
-  static let command = Command("completion", "bash|zsh|fish", "print a shell completion script") { arguments, _ in
+  static let command = Command("completion", usage: "bash|zsh|fish", summary: "print a shell completion script") { arguments, _ in
     let shell = try arguments.required("SHELL")
     var output = Output()
     switch shell {

@@ -7,7 +7,7 @@ import VaultWire
 /// `vault config`: the agent's settings, from the machine's file and the user's, which takes precedence.
 enum ConfigCommand {
   static let command = Command(
-    "config", "[KEY [VALUE]]", "show or change settings",
+    "config", usage: "[KEY [VALUE]]", summary: "show or change settings",
     options: [
       OptionSpec("add", "add the value to a list, such as trusted_endpoints"),
       OptionSpec("unset", "remove the setting from your file"),

@@ -9,7 +9,7 @@ import VaultWire
 /// `vault doctor`: checks everything that a user would have to check, and suggests remedies.
 enum DoctorCommand {
   static let command = Command(
-    "doctor", "", "check the installation and suggest fixes",
+    "doctor", usage: "", summary: "check the installation and suggest fixes",
     options: [OptionSpec("offline", "do not contact the agent or the key store")],
     run: run)
 

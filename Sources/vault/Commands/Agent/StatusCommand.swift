@@ -6,7 +6,7 @@ import VaultWire
 /// time.
 enum StatusCommand {
   static let command = Command(
-    "status", "", "show the credentials in this environment and when they expire",
+    "status", usage: "", summary: "show the credentials in this environment and when they expire",
     options: [OptionSpec("format", value: "FORMAT", "table, json, or prompt (short, for a shell prompt)")], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -6,26 +6,26 @@ import VaultWire
 /// `lock`, `unlock` and `master-key`: the commands for the vault as a whole.
 enum VaultCommands {
   static let all = [
-    Command("lock", "", "lock the vault: nothing is served until `vault unlock`") { arguments, paths in
+    Command("lock", usage: "", summary: "lock the vault: nothing is served until `vault unlock`") { arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.lock)
       Diagnostics.notice("locked")
     },
-    Command("unlock", "", "unlock the vault") { arguments, paths in
+    Command("unlock", usage: "", summary: "unlock the vault") { arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.unlock)
       Diagnostics.notice("unlocked")
     },
     Command(
-      "master-key status", "", "show the encryption key's id, key store and age", options: ReportCommands.formats,
+      "master-key status", usage: "", summary: "show the encryption key's id, key store and age", options: ReportCommands.formats,
       run: status),
-    Command("master-key rotate", "", "create a new key and encrypt everything with it") { arguments, paths in
+    Command("master-key rotate", usage: "", summary: "create a new key and encrypt everything with it") { arguments, paths in
       try arguments.none()
       let reply = try AgentClient(paths: paths).ask(.keyRotate)
       Diagnostics.notice("the master key is now \(reply.keyId); \(reply.count) secrets were re-encrypted")
     },
     Command(
-      "master-key backup", "FILE", "write a copy of the key to a new file, encrypted with a passphrase",
+      "master-key backup", usage: "FILE", summary: "write a copy of the key to a new file, encrypted with a passphrase",
       options: [passphraseFile],
       run: { arguments, paths in
         let (reply, file) = try copyKey(arguments, paths, restore: false)
@@ -33,7 +33,8 @@ enum VaultCommands {
           "key \(reply.keyId) was backed up to \(file); keep it off this machine, and keep the passphrase separate")
       }),
     Command(
-      "master-key restore", "FILE", "restore the key from a backup into a key store that has lost it", options: [passphraseFile],
+      "master-key restore", usage: "FILE", summary: "restore the key from a backup into a key store that has lost it",
+      options: [passphraseFile],
       run: { arguments, paths in
         let (reply, _) = try copyKey(arguments, paths, restore: true)
         Diagnostics.notice("key \(reply.keyId) is restored to the key store")

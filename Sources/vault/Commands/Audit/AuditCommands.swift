@@ -12,7 +12,7 @@ import VaultWire
 enum AuditCommands {
   static let all = [
     Command(
-      "audit verify", "[FILE …]", "verify the audit log, an archive of it, or an export",
+      "audit verify", usage: "[FILE …]", summary: "verify the audit log, an archive of it, or an export",
       options: [
         OptionSpec(
           "key", value: "FILE", "a file that contains a verification key (`vault audit key --new`); - for standard input"),
@@ -28,18 +28,19 @@ enum AuditCommands {
         OptionSpec("forget", value: "ID", "with --from: forget what this machine verified of this vault"),
       ], run: verify),
     Command(
-      "audit key", "", "print the public key that signs the log's checkpoints",
+      "audit key", usage: "", summary: "print the public key that signs the log's checkpoints",
       options: [
         OptionSpec("new", "print a new verification key for an auditor (shown once; verifies all later rows)")
       ],
       run: key),
-    Command("audit accept", "", "accept an audit log restored from a backup (recorded in the log)") { arguments, paths in
+    Command("audit accept", usage: "", summary: "accept an audit log restored from a backup (recorded in the log)") {
+      arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.auditAccept)
       Diagnostics.notice("the log continues from here; this is recorded")
     },
     Command(
-      "audit archive", "", "move old rows to a signed file",
+      "audit archive", usage: "", summary: "move old rows to a signed file",
       options: [
         OptionSpec("before", value: "TIME", "archive rows from before this time (ISO 8601, or 90d)"),
         OptionSpec("to", value: "FILE", "the archive file (default: a file in the vault's folder)"),

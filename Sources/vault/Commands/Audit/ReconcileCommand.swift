@@ -7,7 +7,7 @@ import VaultModel
 /// `vault audit reconcile`: events that AWS has and the vault does not, and vice versa.
 enum ReconcileCommand {
   static let command = Command(
-    "audit reconcile", "FILE …", "compare the audit log with CloudTrail",
+    "audit reconcile", usage: "FILE …", summary: "compare the audit log with CloudTrail",
     options: [
       OptionSpec(
         "address", value: "IP,IP", "addresses that may use the sessions, in addition to those of the vault's own calls"),

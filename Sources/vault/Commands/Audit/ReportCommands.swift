@@ -9,15 +9,15 @@ enum ReportCommands {
 
   static let all = [
     Command(
-      "list", "", "list profiles and the state of their sessions",
+      "list", usage: "", summary: "list profiles and the state of their sessions",
       options: formats + [OptionSpec("names", "print names only, one per line"), Pager.option], run: ListReport.run),
     Command(
-      "show", "PROFILE", "show a profile: its settings, where each comes from, its role chain", options: formats,
+      "show", usage: "PROFILE", summary: "show a profile: its settings, where each comes from, its role chain", options: formats,
       run: ShowReport.run),
     Command(
-      "sessions", "[PROFILE]", "list sessions, past and present",
+      "sessions", usage: "[PROFILE]", summary: "list sessions, past and present",
       options: formats + [OptionSpec("all", "include ended sessions"), Pager.option], run: SessionsReport.run),
-    Command("audit", "", "show the audit log", options: AuditReport.options, run: AuditReport.run),
+    Command("audit", usage: "", summary: "show the audit log", options: AuditReport.options, run: AuditReport.run),
     AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command, ShipCommand.command,
     EnrollCommand.command,
   ]

@@ -8,7 +8,9 @@ import VaultWire
 
 /// `vault audit enroll`: the data that the team's server needs about this laptop before it ships.
 enum EnrollCommand {
-  static let command = Command("audit enroll", "", "print this vault's id and public key for the owner of the team's server") {
+  static let command = Command(
+    "audit enroll", usage: "", summary: "print this vault's id and public key for the owner of the team's server"
+  ) {
     arguments, paths in
     try arguments.none()
     let reader = try VaultReader(path: paths.database)
@@ -25,7 +27,7 @@ enum EnrollCommand {
 /// `vault audit ship`: uploads the log to the team's PostgreSQL.
 enum ShipCommand {
   static let command = Command(
-    "audit ship", "", "upload new audit rows to the team's PostgreSQL",
+    "audit ship", usage: "", summary: "upload new audit rows to the team's PostgreSQL",
     options: [
       OptionSpec("to", value: "URL", "postgresql://USER@HOST/DATABASE (default: the setting \(OwnSetting.auditShipTo.name))"),
       OptionSpec("batch", value: "N", "rows per transaction (default: 5000)"),

@@ -8,21 +8,22 @@ import VaultWire
 enum AccessKeyCommands {
   static let all = [
     Command(
-      "access-key add", "NAME", "store an access key, encrypted (typed, or read from standard input)",
+      "access-key add", usage: "NAME", summary: "store an access key, encrypted (typed, or read from standard input)",
       options: [
         OptionSpec("access-key-id", value: "ID", "the key's ID; you are then asked only for the secret"),
         OptionSpec("mfa-serial", value: "SERIAL", "the MFA device for the key's sessions"),
         OptionSpec("totp", "also store the virtual MFA device's secret, so that the vault generates its codes"),
         OptionSpec("replace", "replace an existing key of this name"),
       ], run: add),
-    Command("access-key list", "", "list the access keys in the vault", options: ReportCommands.formats, run: list),
     Command(
-      "access-key rotate", "NAME", "replace an access key with a new one in IAM, and delete the old one",
+      "access-key list", usage: "", summary: "list the access keys in the vault", options: ReportCommands.formats, run: list),
+    Command(
+      "access-key rotate", usage: "NAME", summary: "replace an access key with a new one in IAM, and delete the old one",
       options: [
         OptionSpec("mfa-code", value: "CODE", "the code of the key's MFA device"),
         OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
-    Command("access-key remove", "NAME", "remove an access key from the vault") { arguments, paths in
+    Command("access-key remove", usage: "NAME", summary: "remove an access key from the vault") { arguments, paths in
       _ = try AgentClient(paths: paths).ask(.removeAccessKey(try arguments.required("NAME")))
       Diagnostics.notice("removed")
     },

@@ -8,7 +8,7 @@ import VaultWire
 enum LinkCommands {
   static let all = [
     Command(
-      "link", "PROFILE …", "make profiles available to every SDK through AWS_PROFILE",
+      "link", usage: "PROFILE …", summary: "make profiles available to every SDK through AWS_PROFILE",
       options: [
         OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec(
@@ -16,7 +16,7 @@ enum LinkCommands {
         OptionSpec("prefix", value: "TEXT", "prefix for a profile name that the file already has (default: vault-)"),
       ], run: link),
     Command(
-      "unlink", "[PROFILE …]", "remove the entries that `vault link` made (default: all of them)",
+      "unlink", usage: "[PROFILE …]", summary: "remove the entries that `vault link` made (default: all of them)",
       options: [
         OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec("credentials-file", "remove entries from ~/.aws/credentials instead"),

@@ -21,9 +21,9 @@ enum LoginCommands {
   ]
 
   static let all = [
-    Command("login", "[PROFILE | SSO-SESSION]", "sign in to IAM Identity Center", options: options, run: login),
+    Command("login", usage: "[PROFILE | SSO-SESSION]", summary: "sign in to IAM Identity Center", options: options, run: login),
     Command(
-      "logout", "[SSO-SESSION]", "sign out of IAM Identity Center and drop its sessions",
+      "logout", usage: "[SSO-SESSION]", summary: "sign out of IAM Identity Center and drop its sessions",
       options: [OptionSpec("all", "sign out of every SSO session")], run: logout),
   ]
 

@@ -8,14 +8,16 @@ import VaultWire
 enum ProfileCommands {
   static let all = [
     Command(
-      "import", "[FILE]", "import profiles from an AWS config file, and watch it for changes", options: importOptions,
+      "import", usage: "[FILE]", summary: "import profiles from an AWS config file, and watch it for changes",
+      options: importOptions,
       run: importFiles),
     Command(
-      "add", "PROFILE --role-arn ARN --source PROFILE …", "add a vault-managed profile", options: settingOptions, run: add),
+      "add", usage: "PROFILE --role-arn ARN --source PROFILE …", summary: "add a vault-managed profile", options: settingOptions,
+      run: add),
     Command(
-      "edit", "PROFILE …", "change a vault-managed profile",
+      "edit", usage: "PROFILE …", summary: "change a vault-managed profile",
       options: settingOptions + [OptionSpec("unset", value: "NAME", "remove a setting; can be repeated")], run: edit),
-    Command("remove", "PROFILE", "remove a vault-managed profile and forget its sessions") { arguments, paths in
+    Command("remove", usage: "PROFILE", summary: "remove a vault-managed profile and forget its sessions") { arguments, paths in
       _ = try AgentClient(paths: paths).ask(.removeProfile(try arguments.required("PROFILE")))
       Diagnostics.notice("removed")
     },
