@@ -34,10 +34,10 @@ final class ExporterSocket: Sendable {
       guard descriptor >= 0 else { throw Self.broken(path, errno) }
     case .udp(let host, let port):
       kind = .datagram
-      descriptor = try Self.connect(host, port, Int32(SOCK_DGRAM.rawValue), address)
+      descriptor = try Self.connect(host, port: port, type: Int32(SOCK_DGRAM.rawValue), for: address)
     case .tcp(let host, let port):
       kind = .stream
-      descriptor = try Self.connect(host, port, Int32(SOCK_STREAM.rawValue), address)
+      descriptor = try Self.connect(host, port: port, type: Int32(SOCK_STREAM.rawValue), for: address)
       var on: Int32 = 1
       setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -47,7 +47,7 @@ final class ExporterSocket: Sendable {
   deinit { close(descriptor) }
 
   /// The first address of the host that accepts the connection. The send timeout also limits `connect(2)` (socket(7)).
-  private static func connect(_ host: String, _ port: UInt16, _ type: Int32, _ address: SyslogAddress) throws(Broken) -> Int32 {
+  private static func connect(_ host: String, port: UInt16, type: Int32, for address: SyslogAddress) throws(Broken) -> Int32 {
     var hints = addrinfo()
     hints.ai_socktype = type
     var found: UnsafeMutablePointer<addrinfo>?
