@@ -20,7 +20,7 @@ final class Notifier: Sendable {
   /// The person has acted: any problem after that is new.
   func forget() { told.withLock { $0.removeAll() } }
 
-  func announce(_ profile: String, _ pendingAction: SessionState, _ failure: Failure) async {
+  func announce(_ profile: String, pendingAction: SessionState, failure: Failure) async {
     AgentLog.write("\(profile) \(pendingAction.rawValue): \(failure.message)")
     guard let desktop = session.desktop, isNews(failure.message) else { return }
     let title = "vault: \(profile) \(pendingAction == .failing ? "cannot be renewed" : "needs you")"

@@ -78,7 +78,9 @@ extension Broker {
           AgentLog.write("\(profile): \(Failure(error).message)")
         }
         // A person who locked the vault knows that.
-        if failure.message != Failure(AgentError.locked).message { await notifier.announce(profile, pendingAction, failure) }
+        if failure.message != Failure(AgentError.locked).message {
+          await notifier.announce(profile, pendingAction: pendingAction, failure: failure)
+        }
       })
   }
 
