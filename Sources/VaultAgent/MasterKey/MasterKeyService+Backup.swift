@@ -88,7 +88,7 @@ extension MasterKeyService {
       guard try await activeKey().id == active.id else { throw Self.changedMeanwhile }
       // Another request may have restored it during the prompt.
       try await requireLoss(of: active, in: target)
-      return try await put(key, of: active, in: target, path, requester)
+      return try await put(key, of: active, in: target, at: path, requester: requester)
     }
   }
 
@@ -99,13 +99,13 @@ extension MasterKeyService {
   }
 
   private func put(
-    _ key: SecretBytes, of active: KeyRecord, in target: any KeyStore, _ path: String, _ requester: Requester
+    _ key: SecretBytes, of active: KeyRecord, in target: any KeyStore, at path: String, requester: Requester
   ) async throws -> (id: KeyID, lostCheckpoint: Bool) {
     let wasLocked = try await store.setting(Self.lockSetting) != nil
     try await store.unlock(key: key, id: active.id)
     do {
       try await target.write(key, as: active.id)
-      let lostCheckpoint = try await adopt(active, in: target, path, requester)
+      let lostCheckpoint = try await adopt(active, in: target, at: path, requester: requester)
       await anchorCheckpoint()
       if wasLocked { await store.lock() } else { tellUnlocked() }
       return (active.id, lostCheckpoint)
@@ -133,8 +133,7 @@ extension MasterKeyService {
     }
   }
 
-  private func adopt(_ active: KeyRecord, in keyStore: any KeyStore, _ path: String, _ requester: Requester) async throws -> Bool
-  {
+  private func adopt(_ active: KeyRecord, in keyStore: any KeyStore, at path: String, requester: Requester) async throws -> Bool {
     try await store.moveKey(active.id, to: keyStore.kind.rawValue)
     let anchoredCheckpoint = try Self.checkpoint(await keyStore.readCheckpoint())
     var lostCheckpoint = false
