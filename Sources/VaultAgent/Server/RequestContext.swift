@@ -12,7 +12,7 @@ struct RequestContext: Sendable {
   let connection: ClientConnection
   let prompter: any Prompter
 
-  init(_ client: ClientContext, _ requester: Requester, _ connection: ClientConnection) {
+  init(_ client: ClientContext, requester: Requester, connection: ClientConnection) {
     self.client = client
     environment = Self.environment(client.environment)
     self.requester = requester

@@ -37,10 +37,10 @@ struct RequestHandler: Sendable {
     let client = Result { () throws(WireError) in try message.context() }
     let requester = inspector.requester(asker, uid: connection.uid, commandIndex: (try? client.get())?.commandIndex)
     do {
-      if let fault = asker.fault { throw await refuse(message, requester, fault) }
-      let frame = try await answer(message, RequestContext(try client.get(), requester, connection))
+      if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
+      let frame = try await answer(message, RequestContext(try client.get(), requester: requester, connection: connection))
       // Nothing runs between this check and the response.
-      if let fault = asker.fault { throw await refuse(message, requester, fault) }
+      if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
       try connection.send(frame)
       if message.kind == .stop { stopper = requester }
     } catch {
@@ -50,7 +50,7 @@ struct RequestHandler: Sendable {
   }
 
   /// Logs a request that must not be answered.
-  private func refuse(_ message: Message, _ requester: Requester, _ fault: PeerProcess.Fault) async -> AgentError {
+  private func refuse(_ message: Message, requester: Requester, fault: PeerProcess.Fault) async -> AgentError {
     var who = requester
     if case .sender(let pid) = fault { who = inspector.stranger(pid, uid: requester.uid) }
     let issue: IssueRequest? =
