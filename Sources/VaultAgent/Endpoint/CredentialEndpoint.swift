@@ -236,18 +236,20 @@ final class CredentialEndpoint: Sendable {
   private func makeServer(_ port: Int = 0) throws(AgentError) -> LoopbackServer {
     try LoopbackServer(limits: limits, port: port, rootToo: true, turnedAway: { [rejections] in rejections.record($0) }) {
       [weak self] request, port, hasWaited in
-      self?.answer(request, port, hasWaited) ?? .now(Self.refusal(503, "Unavailable", "the vault is shutting down"))
+      self?.answer(request, port: port, hasWaited: hasWaited)
+        ?? .now(Self.refusal(503, code: "Unavailable", text: "the vault is shutting down"))
     }
   }
 
   // MARK: answering, on the server's thread
 
-  private func answer(_ request: LoopbackServer.Request, _ port: Int, _ hasWaited: Bool) -> LoopbackServer.Answer {
+  private func answer(_ request: LoopbackServer.Request, port: Int, hasWaited: Bool) -> LoopbackServer.Answer {
     let hash: [UInt8]
     do throws(EndpointRequest.Refusal) {
       hash = try EndpointRequest(request, port: port).tokenHash
     } catch {
-      return .now(error.isHostile ? deny(error.status, error.text) : Self.refusal(error.status, error.code, error.text))
+      return .now(
+        error.isHostile ? deny(error.status, error.text) : Self.refusal(error.status, code: error.code, text: error.text))
     }
     guard let (entry, wait, begins) = find(hash, hasWaited) else { return .now(deny(403, "unknown token")) }
     if begins { events.report(.sessionDue(lease: entry.id)) }
@@ -283,10 +285,10 @@ final class CredentialEndpoint: Sendable {
 
   private func answer(_ entry: Entry) -> LoopbackServer.Response {
     guard let ready = entry.ready else {
-      return Self.refusal(503, "Unavailable", "the vault is locked, or has no session for this program yet")
+      return Self.refusal(503, code: "Unavailable", text: "the vault is locked, or has no session for this program yet")
     }
     guard ready.expiresAt > clock.now() else {
-      return Self.refusal(503, "Unavailable", "the session has expired and could not be renewed yet")
+      return Self.refusal(503, code: "Unavailable", text: "the session has expired and could not be renewed yet")
     }
     return ready.response
   }
@@ -294,10 +296,10 @@ final class CredentialEndpoint: Sendable {
   /// Rejects a request that no program of the vault's would make.
   private func deny(_ status: UInt32, _ text: String) -> LoopbackServer.Response {
     rejections.record(text)
-    return Self.refusal(status, "AccessDenied", text)
+    return Self.refusal(status, code: "AccessDenied", text: text)
   }
 
-  private static func refusal(_ status: UInt32, _ code: String, _ text: String) -> LoopbackServer.Response {
+  private static func refusal(_ status: UInt32, code: String, text: String) -> LoopbackServer.Response {
     LoopbackServer.Response(
       status: status, type: "application/json",
       body: JSONWriter.secret { json in

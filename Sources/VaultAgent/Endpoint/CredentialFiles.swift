@@ -35,7 +35,7 @@ actor CredentialFiles {
   /// Writes a new link's keys.
   ///
   /// - Throws: if the file cannot be written, or has a section of that name that the vault did not write.
-  func add(_ link: CredentialsLink, _ credential: Credential, region: String?, _ request: CredentialRequest) throws {
+  func add(_ link: CredentialsLink, _ credential: Credential, region: String?, request: CredentialRequest) throws {
     let lease = Self.lease(link)
     let before = regions[lease]
     regions[lease] = region

@@ -7,7 +7,7 @@ extension Broker {
   func link(_ link: CredentialsLink, _ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws {
     let issued = try await issue(request, to: requester, prompter: prompter)
     let region = try? await catalog.region(of: link.profile, request.environment)
-    try await files.add(link, issued.credential, region: region, request)
+    try await files.add(link, issued.credential, region: region, request: request)
     await keepFresh(link, issued: issued, request: request, requester: requester)
     try await store.add(link, environment: request.environment, requester: requester)
   }
