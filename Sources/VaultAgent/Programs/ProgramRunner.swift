@@ -50,7 +50,9 @@ struct ProgramRunner: Sendable {
   ) async throws -> SecretBytes {
     let limit = limit
     // A thread per program: it waits for the program, and programs are few.
-    let result = await BlockingPool.shared.run { Result { try Self.wait(words, setting, environment, chain, limit) } }
+    let result = await BlockingPool.shared.run {
+      Result { try Self.wait(words, setting: setting, in: environment, chain: chain, limit: limit) }
+    }
     let (output, errors) = try result.get()
     for line in errors.split(separator: "\n").prefix(20) {
       // Most programs print their name themselves.
@@ -65,9 +67,9 @@ struct ProgramRunner: Sendable {
   }
 
   private static func wait(
-    _ words: [String], _ setting: String, _ environment: SecretBytes?, _ chain: [String], _ limit: Double
+    _ words: [String], setting: String, in environment: SecretBytes?, chain: [String], limit: Double
   ) throws -> (output: Result<SecretBytes, ProgramError>, errors: String) {
-    var running = try Running(words, setting, environment, chain)
+    var running = try Running(words, setting: setting, in: environment, chain: chain)
     var errors: [UInt8] = []
     var end = End.closed
     let buffer = SecretBytes(count: maxOutputBytes + 1) { output in
@@ -101,7 +103,7 @@ private struct Running: ~Copyable {
   private var outputEnded = false
   private var errorsEnded = false
 
-  init(_ words: [String], _ setting: String, _ environment: SecretBytes?, _ chain: [String]) throws(ProgramError) {
+  init(_ words: [String], setting: String, in environment: SecretBytes?, chain: [String]) throws(ProgramError) {
     var out: [Int32] = [0, 0]
     var err: [Int32] = [0, 0]
     guard sys_pipe(&out) == 0 else { throw .cannotStart(program: words[0], setting: setting, code: errno) }

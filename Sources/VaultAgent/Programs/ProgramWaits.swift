@@ -31,7 +31,7 @@ final class ProgramWaits: Sendable {
       // A chain may be from another agent, or from a program that was left behind.
       guard let by = chain.last, state.running[by] != nil else { return nil }
       let chain = chain.filter { state.running[$0] != nil }
-      if let circle = Self.circle(profile, chain, needs, state) {
+      if let circle = Self.circle(profile, chain: chain, needs: needs, in: state) {
         for one in chain + circle { state.circles[one] = circle }
         throw .circle(profiles: circle)
       }
@@ -46,7 +46,7 @@ final class ProgramWaits: Sendable {
     state.withLock { $0.asked[request] = nil }
   }
 
-  private static func circle(_ profile: String, _ chain: [String], _ needs: Set<String>, _ state: State) -> [String]? {
+  private static func circle(_ profile: String, chain: [String], needs: Set<String>, in state: State) -> [String]? {
     if let first = chain.firstIndex(where: { needs.contains($0) }) {
       return chain[first...] + (chain[first] == profile ? [] : [profile]) + [chain[first]]
     }
