@@ -85,7 +85,7 @@ extension Scheduler {
       schedule(key, session)
     } catch {
       record(error, in: entry.line, paid: 1)
-      await fail(key, entry, error)
+      await fail(key, entry: entry, error: error)
       return
     }
     await deliver(key, entry.request)
@@ -139,7 +139,7 @@ extension Scheduler {
   }
 
   /// - Parameter entry: its value when the call began.
-  private func fail(_ key: Key, _ entry: Entry, _ error: any Error) async {
+  private func fail(_ key: Key, entry: Entry, error: any Error) async {
     // A request got a new session meanwhile, which has its own place.
     guard let now = entries[key], now.endsAt == entry.endsAt else { return }
     // The session was taken back meanwhile.

@@ -102,7 +102,7 @@ package actor Scheduler {
 
   /// Records that a session was handed out.
   ///
-  /// - Returns: whether it is already in the schedule; if not, ``add(_:_:_:rule:at:)`` it.
+  /// - Returns: whether it is already in the schedule; if not, ``add(_:request:session:rule:at:)`` it.
   package nonisolated func touch(_ key: Key) -> Bool {
     let now = clock.now()
     return uses.withLock { uses in
@@ -115,7 +115,7 @@ package actor Scheduler {
   /// Adds a session to the schedule, or replaces its predecessor there.
   ///
   /// - Parameter endpoint: the endpoint that issues it.
-  package func add(_ key: Key, _ request: CredentialRequest, _ session: SessionRecord, rule: RotationRule, at endpoint: String)
+  package func add(_ key: Key, request: CredentialRequest, session: SessionRecord, rule: RotationRule, at endpoint: String)
     async
   {
     guard rule.mode != .off else { return }
@@ -147,10 +147,11 @@ package actor Scheduler {
 
   /// Keeps a session for a program for as long as it runs.
   package func open(
-    _ lease: String, _ key: Key, _ request: CredentialRequest, _ session: SessionRecord, _ requester: Requester,
+    _ lease: String, key: Key, request: CredentialRequest, session: SessionRecord, requester: Requester,
     at endpoint: String
   ) async {
-    await add(key, request, session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
+    await add(
+      key, request: request, session: session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
     entries[key]?.leases[lease] = requester
     leases[lease] = key
   }

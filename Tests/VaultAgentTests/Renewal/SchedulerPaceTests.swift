@@ -14,8 +14,9 @@ import VirtualTime
     for number in 0..<1_000 { await stage.add("app-\(number)") }
     let served = Scheduler.Key(profile: "served", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", served, CredentialRequest(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600),
-      .nobody, at: "sts")
+      "lease", key: served, request: CredentialRequest(rotating: "served"),
+      session: Stage.session("served", at: stage.clock.now(), life: 3_600),
+      requester: .nobody, at: "sts")
     stage.clock.advance(seconds: 41 * 60)
     stage.resolve()
     #expect(stage.renewals.count == Int(TokenBucket.burst))
@@ -42,8 +43,8 @@ import VirtualTime
         }, deliver: { _, _, _ in }, announce: { _, _, _ in }))
     for number in 0..<30 {
       await scheduler.add(
-        Scheduler.Key(profile: "app-\(number)", fingerprint: "f"), CredentialRequest(rotating: "app-\(number)"),
-        Stage.session("app", at: clock.now(), life: 3_600), rule: .default, at: "sts-\(number)")
+        Scheduler.Key(profile: "app-\(number)", fingerprint: "f"), request: CredentialRequest(rotating: "app-\(number)"),
+        session: Stage.session("app", at: clock.now(), life: 3_600), rule: .default, at: "sts-\(number)")
     }
     clock.advance(seconds: 41 * 60)
     var done = 0
@@ -138,8 +139,9 @@ import VirtualTime
     let stage = Stage()
     let served = Scheduler.Key(profile: "served", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", served, CredentialRequest(rotating: "served"), Stage.session("served", at: stage.clock.now(), life: 3_600),
-      .nobody, at: "sts")
+      "lease", key: served, request: CredentialRequest(rotating: "served"),
+      session: Stage.session("served", at: stage.clock.now(), life: 3_600),
+      requester: .nobody, at: "sts")
     for _ in 0..<6 { await stage.scheduler.called("sts", Failure("slow down", exitStatus: .temporary)) }
     stage.clock.advance(seconds: 46 * 60)
     for _ in 0..<6 { await stage.scheduler.called("sts", Failure("slow down", exitStatus: .temporary)) }
@@ -153,7 +155,8 @@ import VirtualTime
     let stage = Stage()
     let key = Scheduler.Key(profile: "app", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", key, CredentialRequest(rotating: "app"), Stage.session("app", at: stage.clock.now(), life: 3_600), .nobody,
+      "lease", key: key, request: CredentialRequest(rotating: "app"),
+      session: Stage.session("app", at: stage.clock.now(), life: 3_600), requester: .nobody,
       at: "sts")
     stage.advance(minutes: 30)
     await stage.add("app")

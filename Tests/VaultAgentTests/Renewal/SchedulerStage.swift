@@ -62,8 +62,8 @@ final class Stage: Sendable {
 
   func add(_ profile: String, life: Int64 = 3_600, rule: RotationRule = .default, at endpoint: String = "sts") async {
     await scheduler.add(
-      Scheduler.Key(profile: profile, fingerprint: "f"), CredentialRequest(rotating: profile),
-      Self.session(profile, at: clock.now(), life: life), rule: rule, at: endpoint)
+      Scheduler.Key(profile: profile, fingerprint: "f"), request: CredentialRequest(rotating: profile),
+      session: Self.session(profile, at: clock.now(), life: life), rule: rule, at: endpoint)
   }
 
   func touch(_ profile: String) { _ = scheduler.touch(Scheduler.Key(profile: profile, fingerprint: "f")) }

@@ -81,8 +81,8 @@ import VaultModel
     let refusal = Failure("AccessDenied", exitStatus: .refused)
     stage.state.withLock { $0.failures = ["served": Array(repeating: refusal, count: 5), "other": [refusal]] }
     await stage.scheduler.open(
-      "lease", Scheduler.Key(profile: "served", fingerprint: "f"), CredentialRequest(rotating: "served"),
-      Stage.session("served", at: stage.clock.now(), life: 3_600), .nobody, at: "sts")
+      "lease", key: Scheduler.Key(profile: "served", fingerprint: "f"), request: CredentialRequest(rotating: "served"),
+      session: Stage.session("served", at: stage.clock.now(), life: 3_600), requester: .nobody, at: "sts")
     await stage.add("other")
     stage.advance(minutes: 130)
     let times = stage.renewals.filter { $0.profile == "served" }.map(\.at)
@@ -108,7 +108,8 @@ import VaultModel
     let stage = Stage()
     let key = Scheduler.Key(profile: "app", fingerprint: "f")
     await stage.scheduler.open(
-      "lease", key, CredentialRequest(rotating: "app"), Stage.session("app", at: stage.clock.now(), life: 3_600), .nobody,
+      "lease", key: key, request: CredentialRequest(rotating: "app"),
+      session: Stage.session("app", at: stage.clock.now(), life: 3_600), requester: .nobody,
       at: "sts")
     stage.advance(minutes: 24 * 60)
     #expect(stage.state.withLock { $0.delivered.count } == 36)

@@ -23,7 +23,8 @@ extension Broker {
   ) async {
     guard let session = issued.session else { return }
     let lease = CredentialFiles.lease(link)
-    await scheduler?.open(lease, session.key, request, session.record, requester, at: session.endpoint)
+    await scheduler?.open(
+      lease, key: session.key, request: request, session: session.record, requester: requester, at: session.endpoint)
     // The link may have been removed, or the vault locked, meanwhile.
     if await !files.has(lease) { await scheduler?.close(lease) }
     await retract(lease, ifForgotten: session.record)

@@ -25,7 +25,8 @@ extension Broker {
       }
     }
     served[lease.id] = ServedProgram(request: request, roleARN: session.record.roleARN, requester: requester)
-    await scheduler?.open(lease.id, session.key, request, session.record, requester, at: session.endpoint)
+    await scheduler?.open(
+      lease.id, key: session.key, request: request, session: session.record, requester: requester, at: session.endpoint)
     await retract(lease.id, ifForgotten: session.record)
     observe(lease.id, requester.pid)
     return lease
@@ -129,7 +130,8 @@ extension Broker {
       guard let plan, plan.delivered?.fingerprint == session.fingerprint else { continue }
       let key = Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint)
       guard !scheduler.touch(key) else { continue }
-      await scheduler.add(key, CredentialRequest(rotating: session.profile), session, rule: plan.rotation, at: plan.endpoint)
+      await scheduler.add(
+        key, request: CredentialRequest(rotating: session.profile), session: session, rule: plan.rotation, at: plan.endpoint)
     }
   }
 }

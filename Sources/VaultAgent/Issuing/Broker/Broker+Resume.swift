@@ -73,7 +73,8 @@ extension Broker {
     guard served[lease] != nil, await store.isUnlocked else { return }
     endpoint.update(lease, issued.credential, renewsAt: issued.session?.record.renewsAt)
     if let session = issued.session {
-      await scheduler?.open(lease, session.key, one.request, session.record, one.requester, at: session.endpoint)
+      await scheduler?.open(
+        lease, key: session.key, request: one.request, session: session.record, requester: one.requester, at: session.endpoint)
     }
     // The program may have ended, or the vault been locked, meanwhile.
     if served[lease] == nil { await scheduler?.close(lease) }

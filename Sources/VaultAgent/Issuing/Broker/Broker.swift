@@ -163,7 +163,7 @@ actor Broker {
     if request.server {
       lease = try await openLease(delivery.credential, session: session, request: request, requester: planned.requester)
     } else if let scheduler, !scheduler.touch(session.key) || isNew {
-      await scheduler.add(session.key, request, session.record, rule: plan.rotation, at: plan.endpoint)
+      await scheduler.add(session.key, request: request, session: session.record, rule: plan.rotation, at: plan.endpoint)
     }
     return IssuedCredentials(credential: delivery.credential, session: session, region: planned.region, lease: lease)
   }

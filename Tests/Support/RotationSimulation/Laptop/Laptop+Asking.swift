@@ -45,7 +45,8 @@ extension Laptop {
   }
 
   private func add(_ index: Int, _ session: SessionRecord) async {
-    await scheduler.add(keys[index], CredentialRequest(rotating: keys[index].profile), session, rule: .default, at: Self.host)
+    await scheduler.add(
+      keys[index], request: CredentialRequest(rotating: keys[index].profile), session: session, rule: .default, at: Self.host)
   }
 
   private func count(_ session: SessionRecord?, _ isPromised: Bool) {
@@ -61,7 +62,8 @@ extension Laptop {
       if session?.state(at: world.now) != .fresh { session = try? await mintAsked(index) }
       guard let session else { return }
       await scheduler.open(
-        lease, keys[index], CredentialRequest(rotating: keys[index].profile), session, Self.program, at: Self.host)
+        lease, key: keys[index], request: CredentialRequest(rotating: keys[index].profile), session: session,
+        requester: Self.program, at: Self.host)
       served[lease] = session
       world.at(end) { [self] in
         served[lease] = nil
