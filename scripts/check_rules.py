@@ -19,11 +19,6 @@ SYSTEM = {"Glibc", "Synchronization"}
 LEFT_BEHIND = r"\bTODO\b|\bFIXME\b|\bXXX\b|\btry!|fatalError\(|\bas! "
 LONG_FILE = 500
 MAX_UNLABELLED = 2
-# Folders of Sources whose functions still have more.
-STILL_UNLABELLED = (
-    "VaultAgent/AuditExporters", "VaultAgent/Endpoint", "VaultAgent/Lifecycle", "VaultAgent/MasterKey", "VaultAgent/Programs",
-    "VaultAgent/Renewal", "VaultAgent/Server", "VaultAudit", "vault/App", "vault/Commands", "vault/Export", "vault/Reports",
-)
 MACHINE_PATHS = r"/work/|/root/|/home/[a-z]+/(?!\.aws|app)|/tmp/wt"
 
 
@@ -130,7 +125,7 @@ def check_tree(root, files, targets):
             allowed = targets[parts[1]] if parts[0] == "Sources" else None
             for number, problem in check_swift(allowed, text):
                 yield name, number, problem
-            if parts[0] == "Sources" and not name.startswith(tuple(f"Sources/{folder}/" for folder in STILL_UNLABELLED)):
+            if parts[0] == "Sources":
                 for number, problem in check_labels(text):
                     yield name, number, problem
             for number, problem in check_suites(text) if parts[:2] == ("Tests", "EndToEndTests") else []:
