@@ -1,4 +1,6 @@
+import AWSClient
 import Glibc
+import VaultAudit
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -307,5 +309,155 @@ struct RequestHandler: Sendable {
       reply.exporters.append(ExporterStatus { ($0.name, $0.state) = (exporter.name, exporter.state) })
     }
     return reply
+  }
+}
+
+// Requests about the audit log.
+extension RequestHandler {
+  func auditCheckpoint(refresh: Bool, _ context: RequestContext) async throws -> LogCheckpoint {
+    if refresh {
+      try await ensureUnlocked(context)
+      await masterKeys.anchorCheckpoint()
+    }
+    let verification = try await masterKeys.verification(for: context.prompter, requester: context.requester)
+    return LogCheckpoint { ($0.line, $0.fault) = (verification.anchoredCheckpoint?.line, verification.fault) }
+  }
+
+  func auditAccept(_ context: RequestContext) async throws -> Done {
+    try await masterKeys.acceptLog(for: context.prompter, requester: context.requester)
+    return Done()
+  }
+
+  func auditKey(_ context: RequestContext) async throws -> AuditorKey {
+    try await ensureUnlocked(context)
+    let key = try await store.makeVerificationKey(requester: context.requester)
+    await masterKeys.anchorCheckpoint()
+    return AuditorKey { ($0.sequence, $0.key) = (key.sequence, WireBytes(key.key)) }
+  }
+
+  func auditArchive(_ request: ArchiveRequest, _ context: RequestContext) async throws -> ArchivedRows {
+    guard request.file.hasPrefix("/") else { throw AgentError.badRequest("missing file of the archive") }
+    try await ensureUnlocked(context)
+    // Rows without a MAC are not archived, and no checkpoint covers them.
+    try await store.addMACs()
+    // The checkpoint comes first, and no row after it is archived: if the agent dies then, the log must still contain the row of
+    // the anchored checkpoint.
+    guard let head = try await masterKeys.putCheckpoint() else { throw AgentError.locked }
+    // Nor is a row that a live copy has not received yet: it would never get it.
+    let received = await exporters.received ?? head
+    let segment: AuditKeyRows.Segment
+    let left: Int64
+    do {
+      (segment, left) = try await store.archive(
+        before: request.before, through: min(head, received), to: request.file, requester: context.requester)
+    } catch StoreError.nothingToArchive where received < head {
+      throw Failure(
+        "rows after \(received) have not reached every live copy, and stay in the log",
+        hint: "`vault agent status` shows which copy is behind",
+        exitStatus: .temporary)
+    }
+    await masterKeys.anchorCheckpoint()
+    return ArchivedRows { ($0.first, $0.last, $0.left) = (segment.first, segment.last, left) }
+  }
+}
+
+// The AWS console, signed in as a profile.
+extension RequestHandler {
+  func console(_ asked: ConsoleRequest, _ context: RequestContext) async throws -> WireBytes {
+    let (requester, prompter) = (context.requester, context.prompter)
+    let request = try CredentialRequest(asked.credentials, context)
+    let issued = try await broker.issue(request, to: requester, prompter: prompter)
+    let settings = try await catalog.endpoint(of: request.profile, .signin, environment: request.environment)
+    let hosts = try ConsoleHosts(region: issued.region, settings: settings)
+    let route = try await clients.trust.route(
+      to: hosts, settings, sending: "the credentials of the session",
+      for: NetworkTrust.Context(requester: requester, trigger: .console, environment: request.environment, prompter: prompter))
+    prompter.progress("asking AWS to sign in to the console …")
+    var event = AuditEvent(
+      action: .getSigninToken, outcome: .intent, trigger: .console, profile: request.profile, requester: requester)
+    event.sourceAccessKeyId = issued.credential.accessKeyId
+    event.sessionId = issued.session?.record.id
+    event.go(to: hosts, by: route)
+    // No duration of the console session is requested: AWS refuses one for a chained role, and the session ends with the
+    // credentials.
+    let token = try await audited(event, in: store) { _ in
+      try await clients.signIn.getSigninToken(issued.credential, at: hosts, via: route)
+    }
+    let page = hosts.page(asked.service.map { "/\($0)/home" } ?? "/console/home", region: issued.region)
+    let url = SignInClient.loginURL(token: token, issuer: nil, destination: page, at: hosts)
+    return asked.once ? WireBytes(try redirect.open(url)) : WireBytes(url)
+  }
+}
+
+// Credentials files that are kept fresh.
+extension RequestHandler {
+  func linkFile(_ request: LinkFileRequest, _ context: RequestContext) async throws -> Done {
+    guard request.file.hasPrefix("/"), !request.section.isEmpty,
+      request.section.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x5B && $0 != 0x5D && $0 < 0x7F })
+    else { throw AgentError.badRequest("missing file or section of the link") }
+    try await catalog.requireProfile(request.profile)
+    let asked = IssueRequest { ($0.profile, $0.trigger) = (request.profile, .credentials) }
+    try await broker.link(
+      CredentialsLink(path: request.file, section: request.section, profile: request.profile),
+      try CredentialRequest(asked, context), requester: context.requester, prompter: context.prompter)
+    return Done()
+  }
+
+  func unlinkFile(_ request: UnlinkFileRequest, _ context: RequestContext) async throws -> [String] {
+    try await ensureUnlocked(context)
+    let links = try await store.credentialsLinks().filter {
+      $0.path == request.file && (request.name == nil || request.name == $0.profile || request.name == $0.section)
+    }
+    for link in links { try await broker.unlink(link, requester: context.requester) }
+    return links.map(\.section)
+  }
+
+  /// The client writes the file, which is the person's and not the vault's; this records that first.
+  func linkProfiles(_ request: LinkProfilesRequest, _ context: RequestContext) async throws -> [String] {
+    let isLinked = !request.unlink
+    guard !request.names.isEmpty else { throw AgentError.badRequest("missing name of the profile to link") }
+    for name in request.names where isLinked { try await catalog.requireProfile(name) }
+    try await store.record(
+      request.names.map { name in
+        var event = AuditEvent(
+          action: isLinked ? .profilesLinked : .profilesUnlinked, outcome: .success, trigger: .manual,
+          profile: isLinked ? name : nil, requester: context.requester)
+        event.detail = isLinked ? "in \(request.file)" : "[\(name)] in \(request.file)"
+        return event
+      })
+    var regions: [String] = []
+    for name in request.names where isLinked {
+      regions.append((try? await catalog.region(of: name, context.environment)) ?? "")
+    }
+    return regions
+  }
+}
+
+// Requests about the master key.
+extension RequestHandler {
+  func rotateKey(_ context: RequestContext) async throws -> RotatedKey {
+    let (id, rows) = try await masterKeys.rotate(for: context.prompter, requester: context.requester)
+    return RotatedKey { ($0.keyId, $0.count) = (id.description, rows) }
+  }
+
+  /// Backs the key up, or restores it.
+  func copyKey(_ request: KeyCopyRequest, _ context: RequestContext) async throws -> KeyCopy {
+    guard request.file.hasPrefix("/"), !request.file.hasSuffix("/") else {
+      throw AgentError.badRequest("missing file of the backup")
+    }
+    let passphrase = MasterKeyService.BackupPassphrase(file: request.passphraseFile, prompter: context.prompter)
+    return try await CurrentPrompter.$value.withValue(context.prompter) {
+      guard request.restore else {
+        let id = try await masterKeys.backUp(to: request.file, passphrase, requester: context.requester)
+        return KeyCopy { $0.keyId = id.description }
+      }
+      let restored = try await masterKeys.restore(from: request.file, passphrase, requester: context.requester)
+      return KeyCopy { reply in
+        reply.keyId = restored.id.description
+        guard restored.lostCheckpoint else { return }
+        reply.notice =
+          "the key store had lost the head of the audit log with the key; the log goes on from its newest row, and says so"
+      }
+    }
   }
 }

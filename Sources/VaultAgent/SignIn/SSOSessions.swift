@@ -3,20 +3,21 @@ import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 /// Manages the sign-ins to IAM Identity Center: signing in, silent renewal, signing out.
 struct SSOSessions: Sendable {
   /// An access token is renewed once it has less than this left, in seconds (botocore, `SSOTokenProvider`: 15 minutes).
-  static let lead: Int64 = 15 * 60
+  private static let lead: Int64 = 15 * 60
 
-  let store: VaultStore
-  let clients: Clients
-  let clock: any WallClock
-  let redirect: OneTimeRedirect
+  private let store: VaultStore
+  private let clients: Clients
+  private let clock: any WallClock
+  private let redirect: OneTimeRedirect
   /// Records other users' connections.
-  let rejections: RejectionMonitor
-  let renewing: SingleFlightGroup<any Prompter, Bool>
-  let signingIn: SingleFlightGroup<any Prompter, SignInRecord>
+  private let rejections: RejectionMonitor
+  private let renewing: SingleFlightGroup<any Prompter, Bool>
+  private let signingIn: SingleFlightGroup<any Prompter, SignInRecord>
 
   init(store: VaultStore, clients: Clients, clock: any WallClock, redirect: OneTimeRedirect, rejections: RejectionMonitor) {
     self.redirect = redirect
@@ -122,7 +123,7 @@ struct SSOSessions: Sendable {
   ///   - before: the sign-in that is renewed; the result is valid only while it exists.
   ///   - wait: the action while the grant is not ready yet; nil if it must be ready.
   @discardableResult
-  func importToken(
+  private func importToken(
     _ grant: SSOGrant, as client: SSOClientRegistration, in place: SSOSessionConfig, _ context: NetworkTrust.Context, how: String,
     renewing before: SignInRecord? = nil, waiting wait: ((SSOOIDCError) async throws -> Void)? = nil
   ) async throws -> SignInRecord {
@@ -220,5 +221,192 @@ extension NetworkTrust.Context {
 
   func asked(by prompter: any Prompter) -> Self {
     Self(requester: requester, trigger: trigger, environment: environment, prompter: prompter)
+  }
+}
+
+// Signing in, with a person.
+extension SSOSessions {
+  /// Seconds that a person has to return from the browser: the lifetime of a device code.
+  private static let timeouts: Int64 = 600
+
+  /// Signs in to a place, and replaces its earlier sign-in. Concurrent requests for a sign-in of the same kind share it; it ends
+  /// when nobody waits for it any more (Ctrl-C).
+  func signIn(_ place: SSOSessionConfig, flow: SignInFlow, _ context: NetworkTrust.Context) async throws -> SignInRecord {
+    // The older form of configuration has no scopes, which an authorization code requires.
+    let flow = place.scopes.isEmpty ? .device : flow
+    return try await signingIn.share("\(flow) \(place.name)", for: context.prompter, endsAlone: true) { prompter in
+      let context = context.asked(by: prompter)
+      return switch flow {
+      case .browser: try await signInByBrowser(place, context)
+      case .device: try await signInByDevice(place, context)
+      }
+    }
+  }
+
+  private func signInByBrowser(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
+    try await withClient(place, flow: .browser, context) { client in
+      let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+      let pkce = PKCE()
+      let state = PKCE.newState()
+      let callback = try SignInCallback(state: SecretBytes(state)) { [rejections] in
+        rejections.record($0, at: "the sign-in's callback")
+      }
+      let url = pkce.authorizeURL(
+        clientId: client.clientId, redirectURI: callback.redirectURL, state: state, scopes: place.scopes, at: endpoint)
+      let address = show(url, code: nil, context)
+      defer { if let address { redirect.close(address) } }
+      context.prompter.progress("waiting for you to sign in …")
+      let code = try await withThrowingTaskGroup(of: SecretBytes?.self) { group in
+        group.addTask { try await callback.code() }
+        group.addTask {
+          try await clock.sleep(until: clock.now().adding(seconds: Self.timeouts))
+          callback.giveUp()
+          return nil
+        }
+        defer { group.cancelAll() }
+        while let found = try await group.next() { if let found { return found } }
+        throw SignInError.tooLate
+      }
+      return try await importToken(
+        .authorizationCode(code, verifier: pkce.verifier, redirectURI: callback.redirectURL), as: client, in: place, context,
+        how: "browser")
+    }
+  }
+
+  private func signInByDevice(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
+    try await withClient(place, flow: .device, context) { client in
+      let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+      let device = try await clients.oidc.startDeviceAuthorization(
+        client, startURL: place.startURL, at: endpoint,
+        via: try await context.route(to: endpoint, place.oidc, by: clients.trust))
+      let address = show(device.verificationURIComplete ?? device.verificationURI, code: device.userCode, context)
+      defer { if let address { redirect.close(address) } }
+      context.prompter.progress("waiting for you to sign in …")
+      var interval = Int64(device.interval)
+      try await clock.sleep(until: clock.now().adding(seconds: interval))
+      return try await importToken(.deviceCode(device.deviceCode), as: client, in: place, context, how: "device") { error in
+        if error.reason == .slowDown { interval += 5 }
+        guard device.expiresAt > clock.now() else { throw SignInError.tooLate }
+        try await clock.sleep(until: clock.now().adding(seconds: interval))
+      }
+    }
+  }
+
+  /// Shows a page for signing in.
+  ///
+  /// - Returns: the address that redirects the person's browser to the page until the sign-in ends. The page's own URL is for the
+  ///   person who signs in, and every user can read the browser's command line. Nil if no port was free.
+  private func show(_ url: String, code: String?, _ context: NetworkTrust.Context) -> String? {
+    let address = try? redirect.open(SecretBytes(url), once: false, for: Self.timeouts)
+    context.prompter.show(Page { ($0.url, $0.code, $0.address) = (url, code, address) })
+    return address
+  }
+
+  /// Lends a client registration: the stored one while it is valid, else a new one; also a new one if the server has forgotten it.
+  private func withClient<Result>(
+    _ place: SSOSessionConfig, flow: SignInFlow, _ context: NetworkTrust.Context,
+    body: (SSOClientRegistration) async throws -> Result
+  ) async throws -> Result {
+    let scopes = place.scopes.joined(separator: " ")
+    let kept = try await store.ssoClient(
+      startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow,
+      livingUntil: clock.now().adding(seconds: 2 * Self.timeouts))
+    if let kept {
+      do {
+        return try await body(
+          SSOClientRegistration(
+            clientId: kept.record.clientId, clientSecret: kept.secret, expiresAt: kept.record.expiresAt))
+      } catch let error as SSOOIDCError where error.reason == .invalidClient {
+        // Continues with a new one.
+      }
+    }
+    return try await body(try await register(place, flow: flow, scopes: scopes, context))
+  }
+
+  private func register(_ place: SSOSessionConfig, flow: SignInFlow, scopes: String, _ context: NetworkTrust.Context)
+    async throws
+    -> SSOClientRegistration
+  {
+    let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
+    let route = try await context.route(to: endpoint, place.oidc, by: clients.trust)
+    return try await audited(context.event(.registerClient, place, at: endpoint, by: route), in: store) { event in
+      let client = try await clients.oidc.registerClient(
+        name: "vault", scopes: place.scopes, grantTypes: flow == .browser ? [.authorizationCode, .refreshToken] : [],
+        redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? place.startURL : nil,
+        at: endpoint, via: route)
+      event.expiresAt = client.expiresAt
+      return client
+    } keep: { id, client, event in
+      try await store.complete(
+        id,
+        client: SSOClientRecord(
+          startURL: place.registrationKey, region: place.region, scopes: scopes, flow: flow, clientId: client.clientId,
+          expiresAt: client.expiresAt), secret: client.clientSecret, event: event)
+    }
+  }
+}
+
+// Sign-ins that the vault shares with the AWS CLI.
+extension SSOSessions {
+  /// The setting that names the home directory for which a sign-in's token is written.
+  private static func setting(_ name: String) -> String { "share-token.\(name)" }
+
+  /// From now on, each access token of a sign-in is also written for the SDKs.
+  func share(_ name: String, home: String, requester: Requester) async throws {
+    try await store.setSetting(Self.setting(name), home, requester: requester)
+    try await writeShared(name)
+  }
+
+  /// Writes the token of a shared sign-in; does nothing for another.
+  private func writeShared(_ name: String) async throws {
+    guard let home = try await store.setting(Self.setting(name)), let kept = try await store.openSignIn(named: name) else {
+      return
+    }
+    try TokenCache(home: home).write(kept.tokens.accessToken, kept.record)
+  }
+
+  /// Removes the shared token at the end of a sign-in.
+  private func unshare(_ name: String, requester: Requester) async throws {
+    do {
+      guard let home = try await store.setting(Self.setting(name)) else { return }
+      TokenCache(home: home).remove(name)
+    } catch RowError.setting {
+      // The file belongs to another program: the vault has nothing there.
+    }
+    try await store.setSetting(Self.setting(name), nil, requester: requester)
+  }
+
+  /// Adopts the AWS CLI's sign-in for as long as its access token is valid.
+  func adopt(_ place: SSOSessionConfig, home: String, _ context: NetworkTrust.Context) async throws -> SignInRecord {
+    let file = try TokenCache(home: home).read(place.name)
+    let cached: CachedToken
+    do throws(CachedToken.Malformed) {
+      cached = try CachedToken(file)
+    } catch {
+      throw SignInError.failed("the AWS CLI's token: \(error.what)")
+    }
+    guard cached.startURL == place.startURL, cached.region == place.region else {
+      throw SignInError.failed("the AWS CLI's token is for \(cached.startURL) in \(cached.region)")
+    }
+    let life = cached.expiresAt.since(clock.now())
+    guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token has expired") }
+    guard life <= SSOOIDCClient.maxLifetime * 1_000 else {
+      throw SignInError.failed("the AWS CLI's token has an invalid expiration")
+    }
+    let record = SignInRecord(
+      id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
+      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: cached.expiresAt, isRenewable: false,
+      clientEndsAt: cached.expiresAt)
+    var event = AuditEvent(action: .tokenAdopted, outcome: .intent, trigger: context.trigger, requester: context.requester)
+    event.detail = "\(place.name): the AWS CLI's"
+    return try await audited(event, in: store) { event in
+      event.expiresAt = record.expiresAt
+      return record
+    } keep: { id, record, event in
+      let tokens = SignInTokens(
+        accessToken: cached.accessToken, refreshToken: nil, clientId: "", clientSecret: SecretBytes(""), hosts: place.foreignHosts
+      )
+      try await store.complete(id, signIn: record, tokens: tokens, event: event)
+    }
   }
 }

@@ -4,6 +4,7 @@ import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultStore
+import VaultWire
 
 /// The credentials that a program gets.
 struct IssuedCredentials: Sendable {
@@ -269,5 +270,204 @@ extension CredentialRequest {
   func freshness(at now: Timestamp) -> Freshness {
     if let minimumRemaining { return .livesUntil(now.adding(seconds: Int64(minimumRemaining)), at: now) }
     return .notDue(at: now)
+  }
+}
+
+// Expired sessions.
+extension Broker {
+  /// Ends expired sessions, with their sealed secrets, now and whenever another one expires.
+  func endExpired() async {
+    do { _ = try await store.endExpired(requester: requesterOfFiles) } catch {
+      AgentLog.write("expired sessions could not be removed: \(Failure(error).message)")
+    }
+    await observeExpiry()
+  }
+
+  /// Waits for the next session to expire. Sessions that expire within a minute are ended together; failures are retried at that
+  /// time.
+  func observeExpiry() async {
+    guard let next = try? await store.nextExpiry() else { return }
+    let moment = max(next, clock.now()).adding(seconds: 60)
+    if let expiry, expiry.moment <= moment { return }
+    expiry?.task.cancel()
+    let task = Task(executorPreference: AgentExecutor.current) { [weak self, clock] in
+      do { try await clock.sleep(until: moment) } catch { return }
+      await self?.expiryCame()
+    }
+    expiry = (task, moment)
+  }
+
+  private func expiryCame() async {
+    expiry = nil
+    await endExpired()
+  }
+}
+
+// Sessions that were forgotten or signed out of, or whose profile was removed: no served program or file keeps them.
+extension Broker {
+  /// Takes back the sessions that were forgotten since the last time. A program that asks again gets a new session if there is one;
+  /// a credentials file gets the next one that somebody requests.
+  func withdraw() async {
+    let keys = Set(await store.consumeForgotten().map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
+    guard !keys.isEmpty else { return }
+    for lease in await scheduler?.withdraw(keys) ?? [] { await retract(lease) }
+  }
+
+  /// A session on its way to a lease may have been forgotten before it arrived.
+  func retract(_ lease: String, ifForgotten session: SessionRecord) async {
+    // The database has just answered for the session itself, so an error here is a doubt, and in doubt nothing is served.
+    if (try? await store.isForgotten(session)) != false { await retract(lease) }
+  }
+
+  private func retract(_ lease: String) async {
+    if await files.has(lease) { await files.empty(lease) } else { endpoint.sleep([lease]) }
+  }
+}
+
+extension Broker {
+  /// Makes new sessions now. They are delivered to the programs that are being served, and to nobody else.
+  ///
+  /// - Returns: for each profile the new session, or why there is none. A profile that fails does not affect the others.
+  func rotate(_ request: CredentialRequest, all: Bool, requester: Requester, prompter: any Prompter) async throws
+    -> [RotatedSession]
+  {
+    try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+    guard all else {
+      return [RotatedSession(request.profile, try await renewAtOnce(request, requester: requester, prompter: prompter))]
+    }
+    let live = try await store.liveSessions().filter { $0.kind == .role }
+    return await withTaskGroup(of: RotatedSession.self) { group in
+      var rotated: [RotatedSession] = []
+      for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
+        // As many concurrent calls as the schedule makes.
+        if number >= Scheduler.maximum, let one = await group.next() { rotated.append(one) }
+        group.addTask { await self.rotated(request.for(profile), requester: requester, prompter: prompter) }
+      }
+      for await one in group { rotated.append(one) }
+      return rotated.sorted { $0.profile < $1.profile }
+    }
+  }
+
+  private func rotated(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async -> RotatedSession {
+    do {
+      return RotatedSession(request.profile, try await renewAtOnce(request, requester: requester, prompter: prompter))
+    } catch {
+      let failure = Failure(error)
+      return RotatedSession { ($0.profile, $0.fault, $0.exitStatus) = (request.profile, failure.message, failure.exitStatus) }
+    }
+  }
+
+  func renewAtOnce(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws -> SessionRecord {
+    let session = try await renew(request, requester: requester, prompter: prompter)
+    await scheduler?.replace(Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint), by: session)
+    return session
+  }
+
+  /// Makes a new session for a profile.
+  func renew(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws -> SessionRecord {
+    let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
+    defer { issuer.programs.waits.end(wait) }
+    guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
+    _ = try await issue(
+      PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter))
+    guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
+      throw AgentError.unknownSession(profile: request.profile)
+    }
+    return session
+  }
+}
+
+extension RotatedSession {
+  fileprivate init(_ profile: String, _ session: SessionRecord) {
+    self.init { ($0.profile, $0.sessionId, $0.expiration) = (profile, session.id, session.expiresAt) }
+  }
+}
+
+// Profiles whose keys are kept fresh in a credentials file.
+extension Broker {
+  /// Writes a profile's keys to a file, and keeps them fresh there until ``unlink(_:requester:)``.
+  func link(_ link: CredentialsLink, _ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws {
+    let issued = try await issue(request, to: requester, prompter: prompter)
+    let region = try? await catalog.region(of: link.profile, request.environment)
+    try await files.add(link, issued.credential, region: region, request: request)
+    await keepFresh(link, issued: issued, request: request, requester: requester)
+    try await store.add(link, environment: request.environment, requester: requester)
+  }
+
+  func unlink(_ link: CredentialsLink, requester: Requester) async throws {
+    await scheduler?.close(CredentialFiles.lease(link))
+    try await files.forget(link)
+    try await store.remove(link, requester: requester)
+  }
+
+  private func keepFresh(
+    _ link: CredentialsLink, issued: IssuedCredentials, request: CredentialRequest, requester: Requester
+  ) async {
+    guard let session = issued.session else { return }
+    let lease = CredentialFiles.lease(link)
+    await scheduler?.open(
+      lease, key: session.key, request: request, session: session.record, requester: requester, at: session.endpoint)
+    // The link may have been removed, or the vault locked, meanwhile.
+    if await !files.has(lease) { await scheduler?.close(lease) }
+    await retract(lease, ifForgotten: session.record)
+  }
+
+  /// Fills the files again, after a start or an unlock.
+  func openFiles() async {
+    guard await store.isUnlocked else { return }
+    do {
+      let (links, foreign) = try await store.provenLinks()
+      for fault in foreign { try await report(fault) }
+      await expect(links)
+    } catch let fault as RowError {
+      try? await report(fault)
+    } catch {
+      AgentLog.write("credentials files are not updated: \(Failure(error).message)")
+    }
+  }
+
+  /// Reports that rows are from another program, and that nothing is done because of them.
+  func report(_ fault: RowError) async throws {
+    AgentLog.write(fault.message)
+    try await catalog.log(fault, requesterOfFiles)
+  }
+
+  private func expect(_ links: [CredentialsLink]) async {
+    for link in links where await files.expect(link) {
+      // Not awaited: it ends with the link, or once the file has its keys.
+      Task(executorPreference: AgentExecutor.current) { await self.fill(link) }
+    }
+  }
+
+  /// Retries until keys are available: a laptop may start without a network, or before anybody has signed in.
+  private func fill(_ link: CredentialsLink) async {
+    let lease = CredentialFiles.lease(link)
+    let request: CredentialRequest
+    do {
+      if let known = await files.request(link) {
+        request = known
+      } else {
+        request = CredentialRequest(rotating: link.profile, in: try await store.environment(of: link))
+      }
+    } catch {
+      return AgentLog.write("\(link.path): \(Failure(error).message)")
+    }
+    var delay = CredentialFiles.delay
+    while await files.has(lease) {
+      do {
+        let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter())
+        await files.fill(link, issued.credential, region: try? await catalog.region(of: link.profile, request.environment))
+        return await keepFresh(link, issued: issued, request: request, requester: requesterOfFiles)
+      } catch {
+        AgentLog.write("\(link.path): \(Failure(error).message)")
+        if case SignInError.needed = error {} else { delay = min(2 * delay, 3_600) }
+        try? await clock.sleep(until: clock.now().adding(seconds: delay))
+      }
+    }
+  }
+
+  /// Removes the keys from the files while the vault is locked or no agent is running.
+  func clearFiles() async {
+    for lease in await files.clear((try? await store.credentialsLinks()) ?? []) { await scheduler?.close(lease) }
   }
 }
