@@ -47,7 +47,7 @@ public enum StoreError: ReportableError, Hashable {
     case .copied:
       "use the original, or move it away. To continue with the copy: `vault audit accept` here; the original then refuses, since both share one entry in the keyring"
     case .unknownProfile: "`vault list` shows the profiles"
-    case .nothingToArchive: "`vault audit --limit 1` shows the oldest row"
+    case .nothingToArchive: "`vault audit` begins with the oldest row"
     default: nil
     }
   }

@@ -72,6 +72,9 @@ final class Gauge: Sendable {
       return number * number
     }
     #expect(results == (0..<8).map { $0 * $0 })
+    // A thread lets go of the work after the last result is there.
+    let pool = BlockingPool(maximum: 8, idleSeconds: 1)
+    for _ in 0..<2_000 { #expect(pool.each(3) { $0 }.count == 3) }
     #expect(BlockingPool(maximum: 1, idleSeconds: 0).each(4) { $0 } == [0, 1, 2, 3])
   }
 }

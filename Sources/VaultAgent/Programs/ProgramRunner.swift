@@ -224,7 +224,9 @@ enum ProgramError: ReportableError, Hashable {
 
   var hint: String? {
     switch self {
-    case .cannotStart: "it is looked up in the requester's PATH; use its full path"
+    case .cannotStart(_, _, EAGAIN): "too many processes: see `ulimit -u`"
+    case .cannotStart(let program, _, _) where !program.hasPrefix("/"):
+      "it is looked up in the requester's PATH; use its full path"
     case .deferred: "it runs without a terminal; does it wait for input?"
     default: nil
     }

@@ -39,6 +39,7 @@ final class AgentListener: @unchecked Sendable {
   private var newcomers: [Int32] = []
   private var isListening = true
   /// There was no descriptor left for a connection, and none to close.
+  private var hasLoggedExhaustion = false
   private var isExhausted = false
   /// The timeouts are checked in a second.
   private var isTicking = false
@@ -185,7 +186,11 @@ final class AgentListener: @unchecked Sendable {
     let descriptor = sys_accept(listener)
     if descriptor < 0 {
       let code = sys_errno()
-      if code == EMFILE || code == ENFILE { isExhausted = !dropOldestSilent(beyond: 0) }
+      if code == EMFILE || code == ENFILE {
+        if !hasLoggedExhaustion { AgentLog.write("too many open files: clients wait (ulimit -n)") }
+        hasLoggedExhaustion = true
+        isExhausted = !dropOldestSilent(beyond: 0)
+      }
       return false
     }
     var pid: Int32 = 0

@@ -91,7 +91,8 @@ struct AgentStarter {
     let code = posix_spawn(&child, program, &actions, nil, &arguments, &environment)
     guard code == 0 else {
       throw Failure(
-        "cannot start the agent \(program) (errno \(code))", hint: "is the installation complete?", exitStatus: .software)
+        "cannot start the agent \(program) (errno \(code))",
+        hint: code == EAGAIN ? "too many processes: see `ulimit -u`" : "is the installation complete?", exitStatus: .software)
     }
     return child
   }

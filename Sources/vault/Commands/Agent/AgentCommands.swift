@@ -23,7 +23,7 @@ enum AgentCommands {
       _ = try client.ask(.status)
       Diagnostics.notice("the agent is running")
     },
-    Command("agent stop", usage: "", summary: "stop the agent after finishing current requests") { arguments, paths in
+    Command("agent stop", usage: "", summary: "stop the agent; commands that wait for it ask the next one") { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
       guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent is running") }
