@@ -164,7 +164,7 @@ actor MasterKeyService {
     return (id, rows)
   }
 
-  /// Forgets the key until ``unlock(for:requester:)``, even if the agent restarts.
+  /// Forgets the key until ``unlock(for:requester:trigger:)``, even if the agent restarts.
   ///
   /// - Throws: if that could not be recorded. The key is forgotten all the same, but another agent would fetch it again.
   func lock(requester: Requester, trigger: AuditTrigger) async throws {

@@ -13,7 +13,7 @@ public enum AuditRows {
   /// Adds a row. Only the store calls this.
   ///
   /// - Parameters:
-  ///   - mac: nil if the key for it is not available; ``AuditTail`` sets it later.
+  ///   - mac: nil if the key for it is not available; the store adds it after an unlock.
   ///   - isPending: the row is indexed later, with others (``index(through:in:)``).
   public static func insert(
     _ record: AuditRecord, after previous: [UInt8], mac: [UInt8]?, isPending: Bool = false, into database: Database

@@ -49,15 +49,7 @@ struct CanonicalRow: ~Copyable {
     begin(after: previous, version: UInt8(version))
     if let number { buffer.append(number: number) }
     let first = Int32(AuditField.unhashed)
-    for column in (number == nil ? first : first + 1)..<first + Int32(count) {
-      switch row.type(column) {
-      case .null: buffer.append(0)
-      case .text: row.withBytes(column) { buffer.append(text: $0 ?? UnsafeRawBufferPointer(start: nil, count: 0)) }
-      case .integer: buffer.append(number: row.int(column))
-      case .other: return false
-      }
-    }
-    return true
+    return row.append((number == nil ? first : first + 1)..<first + Int32(count), to: &buffer)
   }
 
   func hash() -> [UInt8] {

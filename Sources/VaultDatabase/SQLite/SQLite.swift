@@ -300,6 +300,9 @@ public final class Statement {
     return try step() ? try read(self) : nil
   }
 
+  /// A column of the current row. It is used before the next step, on this thread (SQLite, `sqlite3_column_value`).
+  func value(_ column: Int32) -> OpaquePointer? { sqlite3_column_value(handle, column) }
+
   /// The type of a value, as it is stored.
   public enum ValueType { case null, integer, text, other }
 
