@@ -124,12 +124,6 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
     }
   }
 
-  /// Appends zeros up to a position.
-  public mutating func pad(to place: Int) {
-    let missing = place - end
-    if missing > 0 { append(missing) { $0.initializeMemory(as: UInt8.self, repeating: 0, count: missing) } }
-  }
-
   /// Appends text that is printable ASCII and contains neither of two given bytes; appends nothing otherwise.
   ///
   /// - Returns: whether the text was appended.

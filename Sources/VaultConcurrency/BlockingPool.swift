@@ -71,6 +71,7 @@ package final class BlockingPool: @unchecked Sendable {
   ///
   /// - Parameter body: escapes, since a thread may let go of it a moment after its last call has ended.
   package func each<Value: Sendable>(_ count: Int, _ body: @escaping @Sendable (Int) -> Value) -> [Value] {
+    // Safe to share: each call writes a place of its own, and both are read and freed only after every call has posted.
     nonisolated(unsafe) let values = UnsafeMutablePointer<Value?>.allocate(capacity: count)
     nonisolated(unsafe) let done = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
     values.initialize(repeating: nil, count: count)

@@ -147,7 +147,7 @@ extension EventLoop: WallClock {
 /// in between.
 private final class LoopTimers: Sendable {
   private struct State {
-    /// What to do, and when, keyed by the order in which the timers were reserved.
+    /// Each timer's moment and action, keyed by the order in which the timers were reserved.
     var waiting: [Int: (moment: Int64, body: @Sendable (_ hasPassed: Bool) -> Void)] = [:]
     var latest = 0
     /// The moment for which the kernel's timer is set.

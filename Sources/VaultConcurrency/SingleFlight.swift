@@ -12,7 +12,7 @@ package final class SingleFlight<Waiter: Sendable, Value: Sendable>: Sendable {
     /// The number of waiters that have left.
     var left = 0
     var task: Task<Value, any Error>?
-    /// What waiters that join later are told, too.
+    /// News for the waiters, told to those that join later, too.
     var news: (@Sendable (Waiter) -> Void)?
     /// The number of waiters that were asked the last question that nobody could answer; nil if there is none.
     var refusedBy: Int?

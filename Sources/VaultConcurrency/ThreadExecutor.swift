@@ -19,7 +19,7 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
     var isAsleep = false
     var thread = pthread_t()
   }
-  /// What the thread waits in.
+  /// The wait of the thread between jobs.
   package let loop = EventLoop()
   private let state = Mutex(State())
   /// The number of jobs that run before the event loop is checked, however many more there are.
@@ -102,7 +102,7 @@ package final class ThreadExecutor: SerialExecutor, @unchecked Sendable {
 public final class StoreExecutor: TaskExecutor {
   /// The thread.
   package let thread = ThreadExecutor()
-  /// What the thread waits in while it is idle.
+  /// The wait of the thread while it is idle.
   package var loop: EventLoop { thread.loop }
 
   /// Whether other jobs on the executor wait for the running one, which asks.

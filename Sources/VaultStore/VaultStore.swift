@@ -4,7 +4,7 @@ import VaultDatabase
 import VaultModel
 import VaultSecrets
 
-/// What a store reports of its log.
+/// A report of a store about its log.
 public enum StoreEvent: Sendable {
   /// A transaction has added rows; `isDelivery` if nothing was issued or changed.
   case rowsAdded(isDelivery: Bool)

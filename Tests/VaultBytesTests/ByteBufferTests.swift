@@ -28,7 +28,7 @@ struct ByteBufferTests {
       buffer.append(string: "é")
       buffer.append(bigEndian: UInt32(0x0102_0304))
       buffer.append(littleEndian: UInt16(0x0102))
-      buffer.pad(to: 15)
+      buffer.append(littleEndian: UInt16(0))
       buffer.append(hex: UnsafeRawBufferPointer(start: nil, count: 0))
       buffer.overwrite(littleEndian: 0x0A0B_0C0D, at: 1)
     }

@@ -1,7 +1,7 @@
 import VaultModel
 import VaultStore
 
-/// What a part of the agent reports for others to act on.
+/// A report of one part of the agent that others act on.
 enum AgentEvent: Sendable {
   case store(StoreEvent)
   /// The key was fetched: programs and files can be served again.

@@ -3,7 +3,7 @@ import VaultModel
 import VaultSecrets
 import VaultWire
 
-/// Who sends a request, from where, and the way to ask back.
+/// The sender of a request, its surroundings, and the way to ask back.
 struct RequestContext: Sendable {
   let client: ClientContext
   /// The AWS variables of the client's environment.

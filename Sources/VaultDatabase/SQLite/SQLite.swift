@@ -246,17 +246,6 @@ public final class Statement {
     return self
   }
 
-  /// Binds a blob, which SQLite copies.
-  @discardableResult
-  package func bind(blob bytes: UnsafeRawBufferPointer) throws(DatabaseError) -> Statement {
-    try check(
-      bytes.isEmpty
-        ? sqlite3_bind_zeroblob(handle, next, 0)
-        : sqlite3_bind_blob64(handle, next, bytes.baseAddress, UInt64(bytes.count), transient))
-    next += 1
-    return self
-  }
-
   // MARK: rows out
 
   /// Steps to the next row; false after the last one.

@@ -5,7 +5,7 @@
 /// more is read.
 public final class FieldCoder {
   private let frame: WireBuffer?
-  /// What is still to be read.
+  /// The bytes that are not read yet.
   private var rest: WireBytes
   private var tag: UInt16 = 0
   private var fault: WireError?

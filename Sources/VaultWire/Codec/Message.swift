@@ -8,7 +8,7 @@ public let protocolVersion: UInt16 = 2
 /// around it.
 public let maxPayloadBytes = 160 * 1_024
 
-/// What a message means.
+/// The meaning of a message.
 public enum MessageKind: UInt16, Sendable {
   // Sent by the client: see ``Request``.
   case credential = 1, importFiles = 2, putProfiles = 3, removeProfile = 4, addAccessKey = 5, removeAccessKey = 6
@@ -27,7 +27,7 @@ public enum MessageKind: UInt16, Sendable {
   case prompt = 103
   /// A line for the user; more follows.
   case notice = 104
-  /// What the agent is waiting for, shown only if the wait is long. If it is empty, it only means that the agent is alive.
+  /// The reason of a wait, shown only if the wait is long. An empty one only means that the agent is alive.
   case progress = 105
   /// A ``Page``.
   case page = 106

@@ -1,6 +1,6 @@
 import VaultModel
 
-/// What can go wrong on the socket.
+/// A fault on the socket.
 public enum WireError: ReportableError {
   case tooLong
   case malformed

@@ -13,7 +13,7 @@ public struct Page: WireFields {
   public mutating func code(_ coder: FieldCoder) { coder.field(&url).field(&code).field(&address).field(&rows) }
 }
 
-/// What a prompt asks for.
+/// The question of a prompt.
 public enum PromptKind: String, FieldValue {
   case mfaCode, passphrase, newPassphrase, assertion
   /// Variables of the client's environment; the user is not asked.

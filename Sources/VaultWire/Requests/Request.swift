@@ -1,4 +1,4 @@
-/// What a client asks, after its ``ClientContext``.
+/// A request of a client, which follows its ``ClientContext``.
 public protocol Request: FieldValue {
   associatedtype Reply: FieldValue = Done
   var kind: MessageKind { get }
@@ -24,7 +24,7 @@ extension Message {
     return context
   }
 
-  /// What a client asks.
+  /// The request itself.
   public func request<Asked: FieldValue>() throws(WireError) -> Asked {
     var context: WireBytes?
     var asked: Asked?

@@ -24,7 +24,7 @@ struct Command: Sendable {
 
 /// The commands. The names of two-word commands contain both words.
 enum Commands {
-  /// What the help says of `exec`, which `main.swift` runs.
+  /// `exec` for the help; `main.swift` runs it.
   static let exec = Command(
     "exec", usage: "[options] PROFILE [--] COMMAND [ARG …]", summary: "run a command with the profile's credentials",
     options: ExecCommand.options

@@ -33,7 +33,7 @@ enum Help {
       """
   }
 
-  /// What the help of `exec` says after its options.
+  /// The text after the options in the help of `exec`.
   static let execNote =
     "The command replaces vault: signals, job control and the exit status are its own. Without a command, vault starts your shell."
 

@@ -115,3 +115,8 @@ enum AuditExport {
     try exporter.flush()
   }
 }
+
+extension ByteBuffer {
+  /// Appends `true` or `false`.
+  mutating func append(flag: Bool) { append(flag ? "true" : "false") }
+}

@@ -23,7 +23,7 @@ struct ExportCSV: AuditLineWriter {
       switch column.kind {
       case .time: if let moment = line.optionalNumber(column.field) { days.append(moment, to: &exporter) }
       case .number: if let number = line.optionalNumber(column.field) { self.number(number, &exporter) }
-      case .flag: if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+      case .flag: exporter.append(flag: line.number(column.field) != 0)
       case .bytes: line.withBlob(column.field) { exporter.append(hex: $0) }
       case .text where column.field == .program: line.withShownProgram { exporter.append(cell: $0) }
       case .text: line.withBytes(column.field) { if let bytes = $0 { exporter.append(cell: bytes) } }

@@ -5,7 +5,7 @@ import VaultModel
 /// Rows as JSON objects, straight from the database's bytes: for reports, or with the data that `vault audit verify` needs to verify
 /// them (docs/audit-log.md).
 struct ExportJSON: AuditLineWriter {
-  /// What follows the fields of the table, besides the origin of a team's row.
+  /// The use of a row, which decides the members after those of the table. The origin of a team's row comes last.
   enum Purpose {
     /// The network path and the intent's id.
     case report
@@ -68,7 +68,9 @@ struct ExportJSON: AuditLineWriter {
     for member in Self.beforeRequester { write(member, of: line, &exporter) }
     exporter.append(",\"requester\":{")
     for member in Self.requester { write(member, of: line, &exporter) }
-    if line.isProven { exporter.append(",\"proven\":true}") } else { exporter.append(",\"proven\":false}") }
+    exporter.append(",\"proven\":")
+    exporter.append(flag: line.isProven)
+    exporter.append("}")
     for member in Self.afterRequester { write(member, of: line, &exporter) }
     switch purpose {
     case .report: report(line, &exporter)
@@ -83,7 +85,7 @@ struct ExportJSON: AuditLineWriter {
     switch member.kind {
     case .text:
       line.withBytes(member.field) { if let bytes = $0 { exporter.append(json: bytes) } else { exporter.append("null") } }
-    case .flag: if line.number(member.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+    case .flag: exporter.append(flag: line.number(member.field) != 0)
     case .bytes:
       exporter.append("\"")
       line.withBlob(member.field) { exporter.append(hex: $0) }
@@ -97,19 +99,16 @@ struct ExportJSON: AuditLineWriter {
     }
   }
 
-  private func report(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
+  private mutating func report(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
+    for member in Self.proof where member.field == .intentId { write(member, of: line, &exporter) }
+    guard let network = line.optionalText(.detail).flatMap({ NetworkDetail(detail: $0) }) else { return }
     var writer = JSONWriter()
     writer.object { writer in
-      writer.field("intentId", line.optionalText(.intentId))
-      guard let network = line.optionalText(.detail).flatMap({ NetworkDetail(detail: $0) }) else { return }
-      writer.key("network")
-      writer.object { writer in
-        writer.field("proxy", network.proxy)
-        writer.field("caBundle", network.caBundle)
-      }
+      writer.field("proxy", network.proxy)
+      writer.field("caBundle", network.caBundle)
     }
-    exporter.append(",")
-    writer.buffer.withBytes { exporter.append(UnsafeRawBufferPointer(rebasing: $0[1..<$0.count - 1])) }
+    exporter.append(",\"network\":")
+    writer.buffer.withBytes { exporter.append($0) }
   }
 
   /// The hashed fields that readers do not need, the chain, the MAC, and this row's checkpoint.

@@ -136,7 +136,7 @@ struct ExportOCSF: AuditLineWriter {
       case .number, .time: number(key, column.field, of: line, to: &exporter)
       case .flag:
         exporter.append(string: key)
-        if line.number(column.field) != 0 { exporter.append("true") } else { exporter.append("false") }
+        exporter.append(flag: line.number(column.field) != 0)
       case .bytes:
         exporter.append(string: key + "\"")
         line.withBlob(column.field) { exporter.append(hex: $0) }
