@@ -47,6 +47,7 @@ let package = Package(
     module("VaultConcurrency", ["VaultModel", "CSystem"]),
     module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
+    module("AWSPolicy", ["VaultBytes", "VaultModel"]),
     module("AWSClient", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultBytes", "VaultModel", "CSQLite"], resources: [.embedInCode("migrations")]),
     module("VaultAudit", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "VaultDatabase", "CSystem", "CZlib"]),
@@ -59,15 +60,15 @@ let package = Package(
     module(
       "VaultAgent",
       [
-        "VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultAudit",
-        "VaultStore", "VaultKeys", "VaultWire",
+        "VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSConfig", "AWSPolicy", "AWSClient", "VaultDatabase",
+        "VaultAudit", "VaultStore", "VaultKeys", "VaultWire",
         "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd",
       ]),
 
     .executableTarget(
       name: "vault",
       dependencies: [
-        "VaultBytes", "VaultModel", "AWSConfig", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire", "CSystem",
+        "VaultBytes", "VaultModel", "AWSConfig", "AWSPolicy", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire", "CSystem",
       ],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
@@ -76,7 +77,7 @@ let package = Package(
       linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
     .executableTarget(name: "vault-team", dependencies: ["VaultTeam"], swiftSettings: strict),
     .executableTarget(
-      name: "STSSimulator", dependencies: ["VaultBytes", "VaultModel", "VaultSecrets", "SimulatorModel", "CSystem"],
+      name: "STSSimulator", dependencies: ["VaultBytes", "VaultModel", "VaultSecrets", "AWSPolicy", "SimulatorModel", "CSystem"],
       path: "Tests/Support/STSSimulator",
       swiftSettings: strict),
     .executableTarget(
@@ -103,6 +104,7 @@ let package = Package(
     tests("VaultConcurrencyTests", ["VaultConcurrency", "VaultModel", "CSystem", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
+    tests("AWSPolicyTests", ["AWSPolicy", "TestSupport"]),
     tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultAudit", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),
@@ -120,7 +122,7 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSClient", "VaultDatabase", "VaultAudit", "VaultKeys",
+        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSPolicy", "AWSClient", "VaultDatabase", "VaultAudit", "VaultKeys",
         "VaultStore",
         "VaultWire",
         "VaultAgent",
@@ -130,8 +132,8 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
 // What a sanitizer is to see, without the programs and their tests, whose build takes longest (scripts/sanitize.sh).
 if Context.environment["VAULT_SANITIZED"] != nil {
   let seen = [
-    "VaultBytesTests", "VaultModelTests", "VaultConcurrencyTests", "VaultSecretsTests", "AWSConfigTests", "AWSClientTests",
-    "VaultStoreTests", "VaultAgentTests",
+    "VaultBytesTests", "VaultModelTests", "VaultConcurrencyTests", "VaultSecretsTests", "AWSConfigTests", "AWSPolicyTests",
+    "AWSClientTests", "VaultStoreTests", "VaultAgentTests",
     "RotationSimulation",
   ]
   package.products = []
