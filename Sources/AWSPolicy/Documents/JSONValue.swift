@@ -35,13 +35,13 @@ extension JSONValue {
   /// - Parameter indent: the spaces before each line but the first.
   public func pretty(indent: Int = 0) -> String {
     let (margin, inner) = (String(repeating: " ", count: indent), String(repeating: " ", count: indent + 2))
-    func block(_ open: String, _ close: String, _ lines: [String]) -> String {
+    func block(_ open: String, _ close: String, lines: [String]) -> String {
       open + "\n" + lines.map { inner + $0 }.joined(separator: ",\n") + "\n" + margin + close
     }
     switch self {
     case .object(let members) where !members.isEmpty:
-      return block("{", "}", members.map { Self.quoted($0.name) + ": " + $0.value.pretty(indent: indent + 2) })
-    case .array(let values) where !values.isEmpty: return block("[", "]", values.map { $0.pretty(indent: indent + 2) })
+      return block("{", "}", lines: members.map { Self.quoted($0.name) + ": " + $0.value.pretty(indent: indent + 2) })
+    case .array(let values) where !values.isEmpty: return block("[", "]", lines: values.map { $0.pretty(indent: indent + 2) })
     default: return compact()
     }
   }
