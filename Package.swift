@@ -68,7 +68,8 @@ let package = Package(
     .executableTarget(
       name: "vault",
       dependencies: [
-        "VaultBytes", "VaultModel", "AWSConfig", "AWSPolicy", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire", "CSystem",
+        "VaultBytes", "VaultModel", "AWSConfig", "AWSPolicy", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire",
+        "CSystem",
       ],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
@@ -122,7 +123,8 @@ if Context.environment["VAULT_WITH_FUZZ"] != nil {
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSPolicy", "AWSClient", "VaultDatabase", "VaultAudit", "VaultKeys",
+        "VaultBytes", "VaultModel", "VaultSecrets", "AWSConfig", "AWSPolicy", "AWSClient", "VaultDatabase", "VaultAudit",
+        "VaultKeys",
         "VaultStore",
         "VaultWire",
         "VaultAgent",
