@@ -87,6 +87,9 @@ final class AWSCaller: Sendable {
   /// The machine's time.
   func now() -> Timestamp { clock.now() }
 
+  /// Waits before a job of AWS's is asked for again.
+  func pause(seconds: Int64) async throws { try await clock.sleep(until: clock.now().adding(seconds: seconds)) }
+
   /// A time from AWS on the machine's clock, as far as the offset is known.
   func local(_ moment: Timestamp?) -> Timestamp? { moment?.adding(seconds: -offset.withLock { $0 }) }
 

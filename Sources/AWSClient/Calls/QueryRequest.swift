@@ -2,7 +2,8 @@ import VaultBytes
 import VaultModel
 import VaultSecrets
 
-/// A call of the query protocol (STS, IAM): a posted form, signed unless the form itself proves who is calling.
+/// A posted call, signed unless the form itself proves who is calling: a form of the query protocol (STS, IAM), or JSON 1.1
+/// (Identity Center's administration).
 struct QueryRequest {
   /// Signing parameters: a credential, for a region and a service.
   struct Signer {
@@ -15,12 +16,16 @@ struct QueryRequest {
   let address: WebAddress
   let signer: Signer?
   let route: NetworkSettings
+  /// `SWBExternalService.ListInstances`: the operation of a call in JSON; nil for a form, which names its own.
+  var target: String?
 
   /// - Parameter moment: the time to sign.
   func request(at moment: Timestamp) -> HTTPRequest {
     var headers: [(name: String, value: String)] = [
-      ("Host", address.hostHeader), ("Content-Type", "application/x-www-form-urlencoded; charset=utf-8"),
+      ("Host", address.hostHeader),
+      ("Content-Type", target == nil ? "application/x-www-form-urlencoded; charset=utf-8" : "application/x-amz-json-1.1"),
     ]
+    if let target { headers.append(("X-Amz-Target", target)) }
     if let signer { sign(&headers, signer, at: moment) }
     return HTTPRequest(
       method: "POST", url: address.text, headers: headers, body: form, route: route)

@@ -7,6 +7,10 @@ public enum AWSService: String, Sendable, CaseIterable {
   /// IAM Identity Center's accounts and roles (`sso`).
   case portal = "portal.sso"
   case iam
+  /// IAM Identity Center's administration (`sso-admin`).
+  case identityCenterAdmin = "sso"
+  /// IAM Identity Center's users and groups (`identitystore`).
+  case identityStore = "identitystore"
   /// The service for `aws login` (`signin`); the console's own federation endpoint is in ``ConsoleHosts``.
   case signIn = "signin"
 }
@@ -18,7 +22,8 @@ public struct ServiceEndpoint: Sendable, Hashable {
   public let isAWS: Bool
   public var host: String { address.hostHeader }
 
-  /// The endpoint that botocore resolves (`sso-oidc`, `sso`, `iam` and `signin`, each `endpoint-rule-set-1.json`).
+  /// The endpoint that botocore resolves (`sso-oidc`, `sso`, `iam`, `sso-admin`, `identitystore` and `signin`, each
+  /// `endpoint-rule-set-1.json`).
   ///
   /// - Parameters:
   ///   - region: for IAM, any of the partition.
@@ -56,7 +61,7 @@ public struct ServiceEndpoint: Sendable, Hashable {
       case .usGov where isPlain: return "\(region).signin.amazonaws-us-gov.com"
       default: return "signin\(fips).\(region).\(suffix)"
       }
-    case .oidc, .portal:
+    case .oidc, .portal, .identityCenterAdmin, .identityStore:
       // GovCloud's plain names already are FIPS endpoints.
       if settings.useFIPS, !settings.useDualStack, partition == .usGov { return "\(service.rawValue).\(region).\(suffix)" }
       return "\(service.rawValue)\(fips).\(region).\(suffix)"

@@ -76,6 +76,9 @@ final class XMLElements: XMLReader {
     one(suffix).map { element in bytes.withBytes { SecretBytes(copying: UnsafeRawBufferPointer(rebasing: $0[element.range])) } }
   }
 
+  /// The texts of a list whose `member` elements are texts.
+  func texts(_ list: String) -> [String] { elements.filter { $0.path.hasSuffix("/\(list)/member") }.map(trimmed) }
+
   /// The texts inside each `member` of a list, by element name.
   func members(_ list: String) -> [[String: String]] {
     var found: [(member: Int, texts: [String: String])] = []

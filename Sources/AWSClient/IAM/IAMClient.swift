@@ -24,7 +24,7 @@ public struct NewAccessKey: Sendable {
 
 /// A client for IAM's access keys (version 2010-05-08). Retries as described at ``AWSCaller``.
 public final class IAMClient: Sendable {
-  private static let version = "2010-05-08"
+  static let version = "2010-05-08"
   /// A user has at most two keys; a page has a hundred.
   static let maxPages = 8
 
@@ -99,17 +99,24 @@ public final class IAMClient: Sendable {
       let answer = try await call("ListAccessKeys", form.finish(), signedBy: credential, at: endpoint, via: route)
       marker = try answer.read { elements throws(MalformedResponse) in
         for member in elements.members("AccessKeyMetadata") { keys.append(try Self.info(member)) }
-        guard elements.text("ListAccessKeysResult/IsTruncated") == "true" else { return nil }
-        guard let next = elements.text("ListAccessKeysResult/Marker"), (1...2_048).contains(next.utf8.count), next != marker
-        else {
-          throw MalformedResponse(what: "an invalid pagination marker")
-        }
-        return next
+        return try Self.next(elements, of: "ListAccessKeys", after: marker)
       }
       if marker == nil { return keys }
     }
     throw AWSError(.malformedResponse("more than \(Self.maxPages) pages"), action: "ListAccessKeys", host: endpoint.host)
   }
+
+  /// The marker of the next page; nil if there is none.
+  static func next(_ elements: XMLElements, of action: String, after marker: String?) throws(MalformedResponse) -> String? {
+    guard elements.text(action + "Result/IsTruncated") == "true" else { return nil }
+    guard let next = elements.text(action + "Result/Marker"), (1...2_048).contains(next.utf8.count), next != marker else {
+      throw MalformedResponse(what: "an invalid pagination marker")
+    }
+    return next
+  }
+
+  /// Reads roles, users and their policies.
+  public func reader(_ place: SignedEndpoint) -> IAMReader { IAMReader(caller: caller, place: place) }
 
   private static func info(_ member: [String: String]) throws(MalformedResponse) -> AccessKeyInfo {
     guard let id = member["AccessKeyId"], AccessKeyForm.isId(id.utf8) else { throw MalformedResponse(what: "no access key id") }

@@ -4,6 +4,8 @@ import VaultModel
 public enum Service: String, Sendable {
   case sts, sso, iam, signin
   case ssoOIDC = "sso_oidc"
+  case ssoAdmin = "sso_admin"
+  case identityStore = "identitystore"
 
   /// `AWS_ENDPOINT_URL_SSO_OIDC`
   var variable: String { "AWS_ENDPOINT_URL_" + rawValue.uppercased() }

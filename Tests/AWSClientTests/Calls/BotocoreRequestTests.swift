@@ -37,9 +37,13 @@ struct BotocoreRequestTests {
       .json(#"{"accountList":[],"nextToken":"a b+/=&é"}"#), .failure(.tls(host: "h", why: "the end")),
     ])
     _ = await failure(AWSError.self) { try await Self.make(name, service) }
-    let request = try #require(name == "ListAccounts" ? service.transport.requests.last : service.transport.requests.first)
+    try Self.expect(
+      try #require(name == "ListAccounts" ? service.transport.requests.last : service.transport.requests.first), like: row)
+  }
+
+  static func expect(_ request: HTTPRequest, like row: Row) throws {
     #expect(request.method == row.method)
-    #expect(Self.pairs(request.wholeURL) == Self.pairs(row.url))
+    #expect(pairs(request.wholeURL) == pairs(row.url))
     #expect(request.wholeURL.prefix { $0 != "?" } == row.url.prefix { $0 != "?" })
     for (header, value) in row.headers {
       #expect(request.headers.first { $0.name.lowercased() == header }?.value == value, "\(header)")
@@ -49,7 +53,7 @@ struct BotocoreRequestTests {
       let mine = try JSONSerialization.jsonObject(with: Data(request.body.revealed.utf8)) as? NSDictionary
       #expect(mine == (try JSONSerialization.jsonObject(with: Data(row.body.utf8)) as? NSDictionary))
     } else {
-      #expect(Self.pairs("?" + request.body.revealed) == Self.pairs("?" + row.body.replacingOccurrences(of: "+", with: "%20")))
+      #expect(pairs("?" + request.body.revealed) == pairs("?" + row.body.replacingOccurrences(of: "+", with: "%20")))
     }
   }
 

@@ -19,6 +19,7 @@ struct ScriptedService {
   var oidc: SSOOIDCClient { SSOOIDCClient(transport: transport, clock: clock, random: { 0.5 }) }
   var portal: SSOPortalClient { SSOPortalClient(transport: transport, clock: clock, random: { 0.5 }) }
   var iam: IAMClient { IAMClient(transport: transport, clock: clock, random: { 0.5 }) }
+  var ssoAdmin: SSOAdminClient { SSOAdminClient(transport: transport, clock: clock, random: { 0.5 }) }
   var sts: STSClient { STSClient(transport: transport, clock: clock, random: { 0.5 }) }
   var container: ContainerCredentialsClient { ContainerCredentialsClient(transport: transport, clock: clock, random: { 0.5 }) }
   var instance: InstanceMetadataClient { InstanceMetadataClient(transport: transport, clock: clock, random: { 0.5 }) }
@@ -26,6 +27,11 @@ struct ScriptedService {
 
   static func endpoint(_ service: AWSService, _ region: String = "eu-west-1") throws -> ServiceEndpoint {
     try ServiceEndpoint(service, region: region, settings: EndpointSettings())
+  }
+
+  /// The script's credentials at a service's own endpoint.
+  func signed(_ service: AWSService) throws -> SignedEndpoint {
+    SignedEndpoint(try Self.endpoint(service), signedBy: credential, via: route)
   }
 
   func header(_ name: String, _ index: Int = 0) -> String? {
