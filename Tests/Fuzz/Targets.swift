@@ -4,6 +4,7 @@ import VaultSecrets
 
 @testable import AWSClient
 @testable import AWSConfig
+@testable import AWSPolicy
 @testable import VaultAgent
 @testable import VaultAudit
 @testable import VaultKeys
@@ -15,6 +16,7 @@ let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
   "envelope": envelope,
   "key-file": keyFile, "text": text, "words": words, "export": export, "sink": exporter, "team": team,
+  "policy": policy,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -197,5 +199,42 @@ private let cipher = EnvelopeCipher(
   for half in [bytes[..<(bytes.count / 2)], bytes[(bytes.count / 2)...]] {
     half.withUnsafeBytes { reader.append($0) }
     guard (try? reader.consume({ form, _, _ in look(form) })) != nil else { return }
+  }
+}
+
+/// A policy of somebody else's: it is refused with its place, or printed and read again it is the same and decides the same.
+@Sendable private func policy(_ bytes: [UInt8]) {
+  let raw = string(bytes)
+  let short = String(raw.prefix(400))
+  must(WildcardPattern(literal: short).matches(short) && WildcardPattern("*").matches(short), short)
+  _ = WildcardPattern(short).matches(short)
+  _ = (Timestamp(condition: raw), ConditionNumber(raw), AddressRange(raw), base64Bytes(raw), RequestCaller(arn: raw))
+  let text: JSONText
+  do throws(JSONFault) { text = try JSONText(bytes) } catch {
+    must(error.line > 0 && error.column > 0, error.message)
+    return
+  }
+  let keys: ContextKeys = [
+    "aws:SourceIp": ["203.0.113.1"], "aws:TagKeys": ["a", ""], "aws:CurrentTime": [now.iso8601], "k": [short],
+  ]
+  let callers: [RequestCaller] = [
+    .user(arn: "arn:aws:iam::123456789012:user/alice", id: "AIDAALICE"), .service("ec2.amazonaws.com"),
+    .roleSession(arn: "arn:aws:sts::123456789012:assumed-role/app/a", role: "arn:aws:iam::123456789012:role/app"),
+  ]
+  for kind in PolicyKind.allCases {
+    let document: PolicyDocument
+    do throws(PolicyFault) { document = try PolicyDocument(text, kind: kind) } catch {
+      must(error.place != nil, error.message)
+      continue
+    }
+    let again = (try? JSONText(Array(document.json.pretty().utf8))).flatMap { try? PolicyDocument($0, kind: kind) }
+    must(again == document, raw)
+    for caller in callers {
+      let request = PolicyRequest(
+        caller: caller, action: "sts:AssumeRole", resource: "arn:aws:iam::123456789012:role/app", keys: keys)
+      let decision = document.decision(on: request)
+      must((decision.statement == nil) == (decision.outcome == .implicitDeny), raw)
+      must(PolicyDecision(of: [document, document], on: request).outcome == decision.outcome, raw)
+    }
   }
 }
