@@ -47,6 +47,7 @@ struct Options {
     guard !world.regions.isEmpty else { throw wrong("the world has no region") }
     let keys = world.users.flatMap(\.accessKeys).map(\.id)
     guard Set(keys).count == keys.count else { throw wrong("an access key is there twice") }
+    do { try PolicyTrust.check(world) } catch { throw wrong("a policy of the world: \(error.message)") }
     for role in world.roles {
       guard RoleARN(role.arn) != nil else { throw wrong("\(role.arn) is not the ARN of a role") }
       guard (3_600...43_200).contains(role.maxSessionDuration) else {

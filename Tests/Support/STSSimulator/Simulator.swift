@@ -208,7 +208,7 @@ extension Simulator {
   func change(_ settings: STSSettings) {
     state.withLock { state in
       state.settings = state.settings.changed(by: settings)
-      state.service.set(lifetime: state.settings.lifetimeSeconds)
+      state.service.set(state.settings)
     }
   }
 
@@ -222,7 +222,10 @@ extension Simulator {
     }
   }
 
-  func change(to world: STSWorld) { state.withLock { $0.service.world = world } }
+  func change(to world: STSWorld) {
+    state.withLock { $0.service.world = world }
+    change(world.settings)
+  }
 
   func revoke(_ revocation: STSRevocation) {
     state.withLock { state in

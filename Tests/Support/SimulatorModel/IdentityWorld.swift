@@ -33,11 +33,21 @@ extension STSWorld {
     public var mostPerSecond: Int
     /// Whether a refresh token is good for more than once, and no other comes with a renewal.
     public var keepsRefreshTokens: Bool?
+    /// The inline policies of each permission set, in JSON. They count where a role has a ``Role/trustPolicy``.
+    public var policies: [String: [String]]?
+    /// The permissions boundary of a permission set, in JSON.
+    public var permissionsBoundaries: [String: String]?
+    /// The region's segment in the ARNs of the roles. Those of an instance in us-east-1 have none (IAM Identity Center User
+    /// Guide, "Referencing permission sets in resource policies").
+    public var roleRegion: String?
+    /// The end of the roles' names: another one each time that a role is made again.
+    public var roleSuffix: String?
 
     public init(
       startURL: String = "https://corp.awsapps.com/start", region: String = "us-east-1", user: String = "alice@example.com",
       accounts: [Account], tokenSeconds: Int = 3_600, codeSeconds: Int = 600, interval: Int = 1, approves: Bool = true,
-      roleSeconds: Int = 3_600, mostPerSecond: Int = 0
+      roleSeconds: Int = 3_600, mostPerSecond: Int = 0, policies: [String: [String]]? = nil, roleRegion: String? = nil,
+      roleSuffix: String? = nil
     ) {
       self.startURL = startURL
       self.region = region
@@ -49,11 +59,15 @@ extension STSWorld {
       self.approves = approves
       self.roleSeconds = roleSeconds
       self.mostPerSecond = mostPerSecond
+      self.policies = policies
+      self.roleRegion = roleRegion
+      self.roleSuffix = roleSuffix
     }
 
     /// The role that a permission set is in an account; a trust policy names it.
     public func roleARN(_ account: String, _ role: String) -> String {
-      "arn:aws:iam::\(account):role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_\(role)_0123456789abcdef"
+      let path = "aws-reserved/sso.amazonaws.com/" + (roleRegion.map { $0 + "/" } ?? "")
+      return "arn:aws:iam::\(account):role/\(path)AWSReservedSSO_\(role)_\(roleSuffix ?? "0123456789abcdef")"
     }
   }
 
@@ -61,13 +75,18 @@ extension STSWorld {
   public struct WebIdentity: Codable, Sendable, Hashable {
     public var token: String
     public var subject: String
-    /// The roles that trust it.
+    /// The roles that trust it, of those without a ``Role/trustPolicy``.
     public var roles: [String]
+    /// The provider's host name, which begins its condition keys and ends its ARN; nil for `token.example.com`.
+    public var provider: String?
+    public var audience: String?
 
-    public init(token: String, subject: String, roles: [String]) {
+    public init(token: String, subject: String, roles: [String], provider: String? = nil, audience: String? = nil) {
       self.token = token
       self.subject = subject
       self.roles = roles
+      self.provider = provider
+      self.audience = audience
     }
   }
 

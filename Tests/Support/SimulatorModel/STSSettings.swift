@@ -10,16 +10,22 @@ public struct STSSettings: Codable, Sendable, Hashable {
   public var maxConcurrent: Int?
   /// Whether a connection is kept after an answer.
   public var keepAlive: Bool?
+  /// Whether a denial says which policy refuses. STS mostly does not.
+  public var explainsDenials: Bool?
+  /// `aws:SourceIp` of every call; nil for 127.0.0.1.
+  public var sourceAddress: String?
 
   public init(
     latencyMs: Int? = nil, lifetimeSeconds: Int? = nil, clockOffsetSeconds: Int? = nil, maxConcurrent: Int? = nil,
-    keepAlive: Bool? = nil
+    keepAlive: Bool? = nil, explainsDenials: Bool? = nil, sourceAddress: String? = nil
   ) {
     self.latencyMs = latencyMs
     self.lifetimeSeconds = lifetimeSeconds
     self.clockOffsetSeconds = clockOffsetSeconds
     self.maxConcurrent = maxConcurrent
     self.keepAlive = keepAlive
+    self.explainsDenials = explainsDenials
+    self.sourceAddress = sourceAddress
   }
 
   /// Whether every number is one that a clock can be moved by: nothing is negative but the offset, and ten years are the most.
@@ -34,6 +40,7 @@ public struct STSSettings: Codable, Sendable, Hashable {
     STSSettings(
       latencyMs: change.latencyMs ?? latencyMs, lifetimeSeconds: change.lifetimeSeconds ?? lifetimeSeconds,
       clockOffsetSeconds: change.clockOffsetSeconds ?? clockOffsetSeconds, maxConcurrent: change.maxConcurrent ?? maxConcurrent,
-      keepAlive: change.keepAlive ?? keepAlive)
+      keepAlive: change.keepAlive ?? keepAlive, explainsDenials: change.explainsDenials ?? explainsDenials,
+      sourceAddress: change.sourceAddress ?? sourceAddress)
   }
 }

@@ -13,16 +13,26 @@ public struct STSWorld: Codable, Sendable, Hashable {
   /// ARNs of SAML providers that vouch for anybody in an assertion of theirs.
   public var samlProviders: [String]
   public var machine: Machine?
+  /// The service control policies over every account, in JSON: one of them must allow, and none may deny. nil for no organization.
+  public var serviceControlPolicies: [String]?
+  /// `aws:PrincipalOrgID` of everybody.
+  public var organization: String?
+  /// Managed policies by ARN, in JSON, for a call's `PolicyArns`. One that is not here allows nothing.
+  public var managedPolicies: [String: String]?
 
   public init(
     users: [User] = [], roles: [Role] = [], regions: [String] = ["us-east-1", "eu-central-1", "eu-west-1"],
     settings: STSSettings = STSSettings(), identityCenter: IdentityCenter? = nil, webIdentities: [WebIdentity] = [],
-    samlProviders: [String] = [], machine: Machine? = nil
+    samlProviders: [String] = [], machine: Machine? = nil, serviceControlPolicies: [String]? = nil, organization: String? = nil,
+    managedPolicies: [String: String]? = nil
   ) {
     self.identityCenter = identityCenter
     self.webIdentities = webIdentities
     self.samlProviders = samlProviders
     self.machine = machine
+    self.serviceControlPolicies = serviceControlPolicies
+    self.organization = organization
+    self.managedPolicies = managedPolicies
     self.users = users
     self.roles = roles
     self.regions = regions
@@ -40,6 +50,9 @@ public struct STSWorld: Codable, Sendable, Hashable {
     webIdentities = try values.decodeIfPresent([WebIdentity].self, forKey: .webIdentities) ?? []
     samlProviders = try values.decodeIfPresent([String].self, forKey: .samlProviders) ?? []
     machine = try values.decodeIfPresent(Machine.self, forKey: .machine)
+    serviceControlPolicies = try values.decodeIfPresent([String].self, forKey: .serviceControlPolicies)
+    organization = try values.decodeIfPresent(String.self, forKey: .organization)
+    managedPolicies = try values.decodeIfPresent([String: String].self, forKey: .managedPolicies)
   }
 
   /// The user of that name, to read or to change.
@@ -112,14 +125,23 @@ extension STSWorld {
     public var mfaDevices: [MFADevice]
     /// The user's policy: ARNs of roles, with `*` for any text. It allows `sts:AssumeRole` with tags and a source identity.
     public var mayAssume: [String]
+    /// Other policies of the user, in JSON. They count where a role has a ``Role/trustPolicy``.
+    public var policies: [String]?
+    /// The user's permissions boundary, in JSON.
+    public var permissionsBoundary: String?
 
     public var name: String { arn.split(whereSeparator: { $0 == "/" || $0 == ":" }).last.map(String.init) ?? arn }
 
-    public init(arn: String, accessKeys: [AccessKey], mfaDevices: [MFADevice] = [], mayAssume: [String] = []) {
+    public init(
+      arn: String, accessKeys: [AccessKey], mfaDevices: [MFADevice] = [], mayAssume: [String] = [], policies: [String]? = nil,
+      permissionsBoundary: String? = nil
+    ) {
       self.arn = arn
       self.accessKeys = accessKeys
       self.mfaDevices = mfaDevices
       self.mayAssume = mayAssume
+      self.policies = policies
+      self.permissionsBoundary = permissionsBoundary
     }
 
     public init(from decoder: any Decoder) throws {
@@ -128,6 +150,8 @@ extension STSWorld {
       accessKeys = try values.decodeIfPresent([AccessKey].self, forKey: .accessKeys) ?? []
       mfaDevices = try values.decodeIfPresent([MFADevice].self, forKey: .mfaDevices) ?? []
       mayAssume = try values.decodeIfPresent([String].self, forKey: .mayAssume) ?? []
+      policies = try values.decodeIfPresent([String].self, forKey: .policies)
+      permissionsBoundary = try values.decodeIfPresent(String.self, forKey: .permissionsBoundary)
     }
   }
 
@@ -151,10 +175,19 @@ extension STSWorld {
     public var maxSessionDuration: Int
     /// The role's own policy: ARNs of roles, with `*` for any text.
     public var mayAssume: [String]
+    /// The trust policy in JSON. Where there is one, the policies of both sides decide, and what is said above about trust does not
+    /// count.
+    public var trustPolicy: String?
+    /// Other policies of the role, in JSON. They count where the role that its session assumes has a trust policy.
+    public var policies: [String]?
+    /// The role's permissions boundary, in JSON.
+    public var permissionsBoundary: String?
 
     public init(
-      arn: String, trusts: [String], externalId: String? = nil, requiresMFA: Bool = false, requiresSourceIdentity: Bool = false,
-      allowsTags: Bool = true, allowsSourceIdentity: Bool = true, maxSessionDuration: Int = 3_600, mayAssume: [String] = []
+      arn: String, trusts: [String] = [], externalId: String? = nil, requiresMFA: Bool = false,
+      requiresSourceIdentity: Bool = false,
+      allowsTags: Bool = true, allowsSourceIdentity: Bool = true, maxSessionDuration: Int = 3_600, mayAssume: [String] = [],
+      trustPolicy: String? = nil, policies: [String]? = nil, permissionsBoundary: String? = nil
     ) {
       self.arn = arn
       self.trusts = trusts
@@ -165,12 +198,19 @@ extension STSWorld {
       self.allowsSourceIdentity = allowsSourceIdentity
       self.maxSessionDuration = maxSessionDuration
       self.mayAssume = mayAssume
+      self.trustPolicy = trustPolicy
+      self.policies = policies
+      self.permissionsBoundary = permissionsBoundary
     }
 
     public init(from decoder: any Decoder) throws {
       let values = try decoder.container(keyedBy: CodingKeys.self)
       arn = try values.decode(String.self, forKey: .arn)
-      trusts = try values.decode([String].self, forKey: .trusts)
+      trustPolicy = try values.decodeIfPresent(String.self, forKey: .trustPolicy)
+      policies = try values.decodeIfPresent([String].self, forKey: .policies)
+      permissionsBoundary = try values.decodeIfPresent(String.self, forKey: .permissionsBoundary)
+      // A role without either would trust nobody by oversight.
+      trusts = try trustPolicy == nil ? values.decode([String].self, forKey: .trusts) : []
       externalId = try values.decodeIfPresent(String.self, forKey: .externalId)
       requiresMFA = try values.decodeIfPresent(Bool.self, forKey: .requiresMFA) ?? false
       requiresSourceIdentity = try values.decodeIfPresent(Bool.self, forKey: .requiresSourceIdentity) ?? false

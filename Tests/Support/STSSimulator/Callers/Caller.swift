@@ -17,9 +17,13 @@ struct IssuedSession: Sendable {
   let sessionToken: String
   let issuedAt: Timestamp
   let expiresAt: Timestamp
+  /// All session tags.
+  let tags: [SessionTag]
   /// Passed on to every session further down the chain.
   let transitiveTags: [SessionTag]
   let sourceIdentity: String?
+  /// The policies that the session was limited to, in JSON; nil for none.
+  let policies: [String]?
   /// Whether a role's session assumed this one.
   var isChained = false
 }
@@ -38,6 +42,8 @@ struct Caller: Sendable {
   var isFederated = false
   let mfa: Bool
   let session: IssuedSession?
+  /// `AIDA…` of a user, `AROA…` of a role.
+  var principalId: String? { userId.split(separator: ":").first.map(String.init) }
 
   init(user: STSWorld.User, session: IssuedSession?, mfa: Bool) {
     arn = user.arn

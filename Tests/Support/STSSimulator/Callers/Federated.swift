@@ -1,3 +1,4 @@
+import AWSPolicy
 import Foundation
 import SimulatorModel
 import VaultModel
@@ -29,18 +30,26 @@ extension Simulator {
       guard let known = webIdentities.first(where: { $0.token == token }) else {
         throw AWSError(400, "InvalidIdentityToken", "The web identity token that was passed could not be validated by AWS.")
       }
-      guard known.roles.contains(arn.text) else { throw Self.notAuthorized(action) }
+      let host = known.provider ?? "token.example.com"
+      let provider = "arn:\(arn.partition):iam::\(arn.account):oidc-provider/\(host)"
+      var claims: ContextKeys = ["\(host):sub": [known.subject]]
+      claims["\(host):aud"] = known.audience.map { [$0] }
+      let isTrusted = try trusts(role, provider, claims, name, now: now) ?? known.roles.contains(arn.text)
+      guard isTrusted else { throw Self.notAuthorized(action) }
       more = [
-        XMLElement("SubjectFromWebIdentityToken", text: known.subject), XMLElement("Provider", text: "token.example.com"),
+        XMLElement("SubjectFromWebIdentityToken", text: known.subject),
+        XMLElement("Provider", text: known.provider == nil ? host : provider),
       ]
     } else {
       guard let document = Data(base64Encoded: token).map({ String(decoding: $0, as: UTF8.self) }), document.contains("<") else {
         throw AWSError(400, "InvalidIdentityToken", "Invalid base64 SAMLResponse")
       }
-      guard let provider = parameters["PrincipalArn"], samlProviders.contains(provider), role.trusts.contains(provider),
+      name = "saml-user"
+      guard let provider = parameters["PrincipalArn"], samlProviders.contains(provider),
+        try trusts(role, provider, ["SAML:aud": ["https://signin.aws.amazon.com/saml"]], name, now: now)
+          ?? role.trusts.contains(provider),
         document.contains(arn.text), document.contains(provider)
       else { throw Self.notAuthorized(action) }
-      name = "saml-user"
     }
     let session = issue(arn, as: name, seconds: seconds, now: now)
     entry.issuedAccessKeyId = session.accessKeyId
@@ -53,6 +62,15 @@ extension Simulator {
       ])
     return XMLAnswer.success(
       action, XMLElement("", [user, XMLAnswer.credentials(session)] + more), requestId: entry.requestId)
+  }
+
+  /// Whether the role's trust policy allows somebody with a token; nil for a role without one.
+  private func trusts(_ role: STSWorld.Role, _ provider: String, _ claims: ContextKeys, _ name: String, now: Timestamp)
+    throws(AWSError) -> Bool?
+  {
+    guard let policy = role.trustPolicy, let arn = RoleARN(role.arn) else { return nil }
+    return try PolicyTrust(world: STSWorld(), settings: STSSettings(), now: now)
+      .allows(provider: provider, claims: claims, arn, sessionName: name, policy)
   }
 
   private static func notAuthorized(_ action: String) -> AWSError {

@@ -15,7 +15,7 @@ struct Control {
       case ("POST", "/_sim/world"): simulator.change(to: try world(request))
       case ("POST", "/_sim/revoke"): simulator.revoke(try decode(STSRevocation.self, request))
       case ("POST", "/_sim/sign-in"): simulator.act(try decode(SignInControl.self, request))
-      case ("POST", "/_sim/identity"): simulator.change(try decode(IdentityChange.self, request))
+      case ("POST", "/_sim/identity"): simulator.change(try identity(request))
       case ("POST", "/_sim/reset"): simulator.reset()
       default:
         return HTTPResponse(status: 404, contentType: "text/plain", body: "no such control: \(request.method) \(request.path)\n")
@@ -35,7 +35,14 @@ struct Control {
   private func world(_ request: HTTPRequest) throws -> STSWorld {
     let world = try decode(STSWorld.self, request)
     guard world.settings.isPlausible else { throw Implausible() }
+    try PolicyTrust.check(world)
     return world
+  }
+
+  private func identity(_ request: HTTPRequest) throws -> IdentityChange {
+    let change = try decode(IdentityChange.self, request)
+    try PolicyTrust.check(STSWorld(identityCenter: change.identityCenter))
+    return change
   }
 
   /// One fault, or a list of them.

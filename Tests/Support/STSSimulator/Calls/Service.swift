@@ -4,8 +4,7 @@ import VaultModel
 /// STS as it stands: the world, what was issued, and what was used up. A value; ``Simulator`` guards it.
 struct Service: Sendable {
   var world: STSWorld
-  /// The life of all that is issued, in seconds; nil for what is asked for.
-  private var lifetime: Int?
+  private var settings: STSSettings
   private var sessions: [String: IssuedSession] = [:]
   private var mfaDevices = MFADevices()
   private var revokedKeys: Set<String> = []
@@ -14,11 +13,10 @@ struct Service: Sendable {
 
   init(world: STSWorld) {
     self.world = world
-    set(lifetime: world.settings.lifetimeSeconds)
+    settings = world.settings
   }
 
-  /// 0 is none.
-  mutating func set(lifetime seconds: Int?) { lifetime = seconds.flatMap { $0 > 0 ? $0 : nil } }
+  mutating func set(_ settings: STSSettings) { self.settings = settings }
 
   mutating func revoke(key: String) { revokedKeys.insert(key) }
   mutating func revoke(role: String, at now: Timestamp) { revokedRoles[role] = now }
@@ -65,7 +63,10 @@ struct Service: Sendable {
     }
     let user = caller.isRole ? nil : world.users.first { $0.arn == caller.principal }
     let mfaNow = try mfaDevices.check(serial: parameters.serialNumber, code: parameters.tokenCode, user: user, now: now)
-    guard let role = world[role: target], Trust(world: world).allows(caller, role, parameters, mfa: mfaNow || caller.mfa) else {
+    guard let role = world[role: target] else { throw .notAuthorized(caller.arn, "AssumeRole", on: target) }
+    if let trustPolicy = role.trustPolicy {
+      try PolicyTrust(world: world, settings: settings, now: now).require(caller, trustPolicy, parameters, mfaNow: mfaNow)
+    } else if !Trust(world: world).allows(caller, role, parameters, mfa: mfaNow || caller.mfa) {
       throw .notAuthorized(caller.arn, "AssumeRole", on: target)
     }
     let inherited = caller.session?.transitiveTags ?? []
@@ -90,8 +91,9 @@ struct Service: Sendable {
     let percent = try Self.packedPercent(parameters, inherited: inherited)
     let session = issue(
       to: .role(parameters.role, sessionName: parameters.sessionName), seconds: parameters.duration, now: now,
+      tags: inherited + parameters.tags,
       transitiveTags: inherited + parameters.tags.filter { parameters.transitiveKeys.contains($0.key.lowercased()) },
-      sourceIdentity: sourceIdentity, isChained: caller.isRole)
+      sourceIdentity: sourceIdentity, policies: sessionPolicies(parameters), isChained: caller.isRole)
     return (session, percent)
   }
 
@@ -135,17 +137,23 @@ struct Service: Sendable {
   func session(_ accessKeyId: String) -> IssuedSession? { sessions[accessKeyId] }
 
   mutating func issue(
-    to holder: IssuedSession.Holder, seconds: Int, now: Timestamp, transitiveTags: [SessionTag] = [],
-    sourceIdentity: String? = nil, isChained: Bool = false
+    to holder: IssuedSession.Holder, seconds: Int, now: Timestamp, tags: [SessionTag] = [], transitiveTags: [SessionTag] = [],
+    sourceIdentity: String? = nil, policies: [String]? = nil, isChained: Bool = false
   ) -> IssuedSession {
     // Expirations are whole seconds.
-    let expiresAt = Timestamp(seconds: now.seconds + Int64(lifetime ?? seconds))
+    let lifetime = settings.lifetimeSeconds ?? 0
+    let expiresAt = Timestamp(seconds: now.seconds + Int64(lifetime > 0 ? lifetime : seconds))
     let session = IssuedSession(
       holder: holder, accessKeyId: Identity.temporaryAccessKeyId(), secretAccessKey: Identity.secretAccessKey(),
-      sessionToken: Identity.sessionToken(), issuedAt: now, expiresAt: expiresAt, transitiveTags: transitiveTags,
-      sourceIdentity: sourceIdentity, isChained: isChained)
+      sessionToken: Identity.sessionToken(), issuedAt: now, expiresAt: expiresAt, tags: tags, transitiveTags: transitiveTags,
+      sourceIdentity: sourceIdentity, policies: policies, isChained: isChained)
     sessions[session.accessKeyId] = session
     return session
+  }
+
+  private func sessionPolicies(_ parameters: AssumeRoleParameters) -> [String]? {
+    guard parameters.policy != nil || !parameters.policyARNs.isEmpty else { return nil }
+    return (parameters.policy.map { [$0] } ?? []) + parameters.policyARNs.compactMap { world.managedPolicies?[$0] }
   }
 
   /// How much of the packed form's room policies and tags take. AWS does not say how it packs; this is near enough to have
