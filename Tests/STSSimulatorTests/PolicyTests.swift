@@ -206,6 +206,72 @@ struct PolicyTests {
     }
   }
 
+  // `Trust` was written from the documentation before there was an evaluation of policies, and shares no code with it.
+  @Test("a trust policy in JSON decides as the same trust in the simulator's own words", arguments: 1...3 as ClosedRange<UInt64>)
+  func sameInWords(seed: UInt64) async throws {
+    var random = SeededGenerator(seed: seed)
+    func pick<Value>(_ values: [Value]) -> Value { values[Int.random(in: 0..<values.count, using: &random)] }
+    let callers: [(key: Boto3.Key, arn: String)] = [(.alice, STSWorld.aliceARN), (.bob, STSWorld.bobARN)]
+    var world = STSWorld.standard
+    world[user: "alice"]?.mayAssume = ["arn:aws:iam::123456789012:role/*-1*", "arn:aws:iam::210987654321:role/*-2*"]
+    world.roles.append(STSWorld.Role(arn: Self.next, trusts: [STSWorld.bobARN], mayAssume: ["arn:aws:iam::*:role/*-3*"]))
+    let session = "arn:aws:sts::123456789012:assumed-role/next/test"
+    var pairs: [(words: String, policy: String)] = []
+    for number in 0..<80 {
+      let principals = [
+        STSWorld.aliceARN, STSWorld.bobARN, "arn:aws:iam::123456789012:root", "123456789012", "*", Self.next, session,
+      ]
+      var role = STSWorld.Role(
+        arn: "arn:aws:iam::\(pick(["123456789012", "210987654321"])):role/words-\(number)",
+        trusts: (0..<pick([1, 1, 2])).map { _ in pick(principals) }, externalId: pick([nil, nil, "x42"]),
+        requiresMFA: pick([false, false, true]), requiresSourceIdentity: pick([false, false, true]),
+        allowsTags: pick([true, false]),
+        allowsSourceIdentity: pick([true, false]))
+      world.roles.append(role)
+      var conditions = role.externalId.map { [#""StringEquals":{"sts:ExternalId":"\#($0)"}"#] } ?? []
+      if role.requiresMFA { conditions.append(#""Bool":{"aws:MultiFactorAuthPresent":"true"}"#) }
+      if role.requiresSourceIdentity { conditions.append(#""StringLike":{"sts:SourceIdentity":"*"}"#) }
+      let actions =
+        [#""sts:AssumeRole""#] + (role.allowsTags ? [#""sts:TagSession""#] : [])
+        + (role.allowsSourceIdentity ? [#""sts:SetSourceIdentity""#] : [])
+      let principal = #"{"AWS":[\#(role.trusts.map { "\"\($0)\"" }.joined(separator: ","))]}"#
+      let words = role.arn
+      role.trustPolicy = Self.trust(
+        principal, actions.joined(separator: ","), condition: "{\(conditions.joined(separator: ","))}")
+      role.arn = words.replacing("words", with: "policy")
+      world.roles.append(role)
+      pairs.append((words, role.arn))
+    }
+    let simulator = try await STSSimulatorProcess(world)
+    let chained = try await Boto3.shared.assumeRole(simulator, Self.next, as: .bob).key
+    var codes: [String: Int] = [:]
+    var mfaCode = 100_000
+    for pair in pairs {
+      for (key, isUser) in callers.map({ ($0.key, true) }) + [(chained, false)] {
+        var arguments: [String: Boto3.Value] = [:]
+        if pick([true, false]) { arguments["ExternalId"] = .text(pick(["x42", "x43"])) }
+        if pick([true, false]) { arguments["SourceIdentity"] = "somebody" }
+        // Role chaining needs sts:TagSession and sts:SetSourceIdentity on both sides, which the words do not know.
+        if isUser, pick([true, false]) { arguments["Tags"] = [["Key": "team", "Value": "blue"]] }
+        if !isUser { arguments["SourceIdentity"] = nil }
+        let hasMFA = key.id == STSWorld.aliceAccessKeyId && mfaCode < 100_038 && pick([true, false])
+        var answers: [Boto3.Answer] = []
+        for role in [pair.words, pair.policy] {
+          if hasMFA {
+            mfaCode += 1
+            (arguments["SerialNumber"], arguments["TokenCode"]) = (.text(STSWorld.aliceMFASerial), .text("\(mfaCode)"))
+          }
+          answers.append(try await Boto3.shared.assumeRole(simulator, role, arguments, as: key))
+        }
+        codes[
+          answers[0].message?.split(separator: " ").first { $0.hasPrefix("sts:") }.map(String.init) ?? "allowed", default: 0] += 1
+        #expect(answers[0].code == answers[1].code, "seed \(seed): \(pair.words) \(arguments)")
+        #expect(answers[0].message == answers[1].message?.replacing("policy", with: "words"), "seed \(seed): \(pair.words)")
+      }
+    }
+    #expect(codes.count == 4 && codes["allowed"] ?? 0 > 5, "seed \(seed): \(codes)")
+  }
+
   @Test("a world with a policy that is none is refused") func invalidPolicies() async throws {
     let simulator = try await STSSimulatorProcess()
     let changes: [@Sendable (inout STSWorld) -> Void] = [
