@@ -13,4 +13,13 @@ public enum Identifier {
     for shift in 0..<4 { bytes.append(alphabet[Int((low >> UInt64(shift * 5)) & 31)]) }
     return String(decoding: bytes, as: UTF8.self)
   }
+
+  /// A new external ID for the trust policy of a role: 128 random bits from the kernel, so that nobody guesses another's.
+  public static func externalId() -> String {
+    var generator = SystemRandomNumberGenerator()
+    return [generator.next(), generator.next()].map { (bits: UInt64) in
+      let digits = String(bits, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+  }
 }

@@ -1,0 +1,7 @@
+/// `vault iam`: the AWS side of a role.
+enum IAMCommand {
+  static let all = [
+    GenerateCommand.command,
+    TrustCommand.command,
+  ]
+}

@@ -1,0 +1,20 @@
+import AWSPolicy
+import VaultModel
+
+/// `vault iam trust`: the trust policy of a profile's role alone, and in words who is meant.
+enum TrustCommand {
+  static let command = Command(
+    "iam trust", usage: "PROFILE", summary: "print the trust policy of a profile's role, and say who is meant",
+    options: SetupArguments.options, run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let plan = try SetupArguments.read(arguments, paths)
+    let trust = try plan.request.trust()
+    try plan.storeExternalId(paths)
+    var output = Output()
+    output.line(trust.document.json.pretty())
+    output.flush()
+    Diagnostics.notice(trust.meaning)
+    for note in plan.notes { Diagnostics.notice(note) }
+  }
+}
