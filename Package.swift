@@ -105,7 +105,7 @@ let package = Package(
     tests("VaultConcurrencyTests", ["VaultConcurrency", "VaultModel", "CSystem", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
-    tests("AWSPolicyTests", ["AWSPolicy", "VaultModel", "TestSupport"]),
+    tests("AWSPolicyTests", ["AWSPolicy", "VaultModel", "TestSupport"], exclude: ["Fixtures"]),
     tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultAudit", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),

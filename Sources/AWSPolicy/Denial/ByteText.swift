@@ -1,0 +1,61 @@
+import Glibc
+
+/// A text from outside on one line, searched byte by byte: a megabyte of anything takes one pass for each mark.
+struct ByteText {
+  let bytes: [UInt8]
+  private let lower: [UInt8]
+
+  /// Every run of blanks, line breaks and control characters becomes one blank: terminals and logs wrap AWS's sentence.
+  init(_ raw: some Sequence<UInt8>) {
+    var bytes: [UInt8] = []
+    for byte in raw {
+      if byte > 0x20, byte != 0x7F { bytes.append(byte) } else if let last = bytes.last, last != 0x20 { bytes.append(0x20) }
+    }
+    if bytes.last == 0x20 { bytes.removeLast() }
+    self.bytes = bytes
+    lower = bytes.map(Self.lower)
+  }
+
+  /// The first place of a mark from an offset on, before an end. Letters of either case match.
+  func find(_ mark: String, from start: Int = 0, before end: Int? = nil) -> Range<Int>? {
+    let wanted = mark.utf8.map(Self.lower)
+    let end = min(end ?? bytes.count, bytes.count)
+    guard start >= 0, start < end else { return nil }
+    return lower.withUnsafeBytes { all in
+      var place = start
+      while end - place >= wanted.count {
+        guard let first = memchr(all.baseAddress! + place, Int32(wanted[0]), end - place - wanted.count + 1) else { return nil }
+        place = UnsafeRawPointer(first) - all.baseAddress!
+        if memcmp(all.baseAddress! + place, wanted, wanted.count) == 0 { return place..<place + wanted.count }
+        place += 1
+      }
+      return nil
+    }
+  }
+
+  /// The last place of a mark before an end.
+  func findLast(_ mark: String, before end: Int? = nil) -> Range<Int>? {
+    var last: Range<Int>?
+    while let next = find(mark, from: last.map { $0.lowerBound + 1 } ?? 0, before: end) { last = next }
+    return last
+  }
+
+  func contains(_ mark: String) -> Bool { find(mark) != nil }
+
+  /// A piece as text; what is not UTF-8 is replaced.
+  func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+  /// The word that begins at an offset: up to a blank, a quote or another mark that no ARN, action or id has.
+  func word(at start: Int, limit: Int = 2_048) -> String? {
+    var end = start
+    while end < bytes.count, end - start < limit, !Self.ends.contains(bytes[end]) { end += 1 }
+    while end > start, bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: ":") { end -= 1 }
+    return end > start ? text(start..<end) : nil
+  }
+
+  /// The offset behind blanks.
+  func skip(_ start: Int) -> Int { start < bytes.count && bytes[start] == 0x20 ? start + 1 : start }
+
+  private static let ends = Set(" \"'`\\,;()[]{}<>".utf8)
+  private static func lower(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 0x20 : byte }
+}

@@ -1,0 +1,152 @@
+import VaultModel
+
+// Refusals in which no policy had a say: codes of a device, durations, clocks, regions, credentials that are no longer valid.
+extension DenialJudge {
+  func withoutPolicy() -> DenialCause? {
+    let text = ByteText(denial.message.utf8)
+    func says(_ part: String) -> Bool { text.contains(part) }
+    if says("MultiFactorAuthentication failed") { return mfa(says) }
+    if says("role chaining") {
+      return plain(
+        .chain,
+        "A session of a role signed the call (role chaining), and a chained role's session lasts at most one hour, whatever "
+          + "the role's "
+          + "MaxSessionDuration is.", who: "you: ask for at most 3600 s (duration_seconds, --duration)",
+        hint: "a chained role's session lasts at most one hour: duration_seconds = 3600")
+    }
+    if says("MaxSessionDuration") {
+      return plain(
+        .duration, "The call asked for a longer session than the role's MaxSessionDuration (1 to 12 hours) allows.",
+        who: "you: ask for less (duration_seconds, --duration); or \(roleOwner): raise MaxSessionDuration of the role",
+        hint: "the role's MaxSessionDuration (1 to 12 hours) is shorter; reduce --duration or duration_seconds")
+    }
+    if denial.code == "ValidationError", says("durationSeconds") {
+      return plain(
+        .duration, "A session lasts 900 to 43200 seconds, and no longer than the role allows.",
+        who: "you: change duration_seconds or --duration",
+        hint: "a session lasts 900 to 43200 seconds, and no longer than the role allows")
+    }
+    if denial.code == "RegionDisabledException" || says("STS is not activated in this region") {
+      return plain(
+        .region, "STS is not active in this region for the account that signed the call.",
+        who:
+          "you: set another region; or an administrator of the caller's account: activate STS in the region (IAM, Account "
+          + "settings)",
+        hint: "STS is not active in this region for the account; set another region, or activate it (IAM, Account settings)")
+    }
+    if denial.code == "OptInRequired" {
+      return plain(
+        .region, "The account has not enabled this region or this service.",
+        who: "an administrator of the account: enable it (Account, AWS Regions)",
+        hint: "the account has not enabled this region or service; set another region")
+    }
+    if says("valid region") {
+      return plain(
+        .region, "The call was signed for another region than the endpoint's.", who: "you: set the profile's region",
+        hint: "the call was signed for a region other than the endpoint's; set the profile's region")
+    }
+    return clock(says) ?? credentials(says) ?? portal(says)
+  }
+
+  private var roleOwner: String {
+    role.map { "an administrator of account \($0.account)" } ?? "an administrator of the role's account"
+  }
+
+  private func plain(_ side: DenialCause.Side, _ text: String, who: String, hint: String) -> DenialCause {
+    DenialCause(side, denial, explanation: text, hint: hint, fix: DenialCause.Fix(who: who))
+  }
+
+  /// The three texts of STS about a device.
+  private func mfa(_ says: (String) -> Bool) -> DenialCause {
+    if says("must provide both") {
+      return plain(
+        .mfa, "The call has only one of the MFA device's serial number and its code.", who: "you: give both",
+        hint: "give the MFA code (--mfa-code)")
+    }
+    if says("unable to validate") {
+      let serial = call?.sent.mfaSerial
+      // The ARN of a device has mfa/, and people often paste that of the user.
+      let wrong = serial?.contains(":user/") == true ? " It is the ARN of a user; a device's ARN has :mfa/ in its place." : ""
+      return plain(
+        .mfa,
+        "AWS does not know the MFA device\(serial.map { " " + $0 } ?? "") as one of the user whose access key signed the "
+          + "call.\(wrong) A role's or "
+          + "IAM Identity Center's session has no device at all.",
+        who: "you: set mfa_serial to a device of that user (aws iam list-mfa-devices)",
+        hint: "mfa_serial is not a device of the user whose key signs\(wrong.isEmpty ? "" : " (it names a user, not a device)")")
+    }
+    return plain(
+      .mfa, "The MFA code was wrong, was used before, or is another device's. Each code is accepted once.",
+      who: "you: wait for the next code, and check the clock of the device",
+      hint: "the MFA code was wrong, already used, or from another device; wait for the next one")
+  }
+
+  private func clock(_ says: (String) -> Bool) -> DenialCause? {
+    let isSignature = denial.code == "SignatureDoesNotMatch" || denial.code == "InvalidSignatureException" || denial.code == nil
+    guard
+      denial.code == "RequestExpired" || denial.code == "RequestTimeTooSkewed"
+        || isSignature && (says("Signature expired") || says("not yet current"))
+    else { return nil }
+    return plain(
+      .clock,
+      "AWS accepts a signature for five minutes before and after its own time"
+        + (clockOffset == 0 ? "." : ", and this machine's clock is off by \(abs(clockOffset)) s."),
+      who: "you: set the clock (timedatectl set-ntp true)",
+      hint: clockOffset == 0
+        ? "this machine's clock was off when the call was signed, or the call took too long; try again"
+        : "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)")
+  }
+
+  /// Credentials that AWS does not know, or no longer.
+  private func credentials(_ says: (String) -> Bool) -> DenialCause? {
+    switch denial.code {
+    case "ExpiredToken"?, "ExpiredTokenException"?:
+      return plain(
+        .unknown,
+        denial.isFederated
+          ? "The identity provider's token has expired."
+          : "The session that signed the call has expired. No policy was evaluated.",
+        who: "you: \(denial.isFederated ? "get a new token" : "try again, or `vault forget` the profile")",
+        hint: denial.isFederated
+          ? "the identity provider's token has expired; get a new one"
+          : "the session that signed the call has expired; try again, or `vault forget` its profile")
+    case "InvalidClientTokenId"?, "UnrecognizedClientException"?:
+      return plain(
+        .unknown,
+        "AWS does not know the access key: it was deleted or is inactive, or belongs to another partition. A session of the "
+          + "global endpoint "
+          + "is not known in regions that an account must enable first. No policy was evaluated.",
+        who: "you: `vault access-key list` shows the key; check the region",
+        hint: "the access key was deleted or is inactive, or belongs to another partition; `vault access-key list` shows which")
+    case "SignatureDoesNotMatch"?, "InvalidSignatureException"?:
+      return plain(
+        .unknown, "The secret does not belong to this access key id. No policy was evaluated.",
+        who: "you: replace the key with `vault access-key add --replace`",
+        hint: "the secret does not belong to this access key id; replace it with `vault access-key add --replace`")
+    default: break
+    }
+    if says("may not be assumed by root") {
+      return plain(
+        .unknown, "The root user cannot assume a role.", who: "you: use an IAM user, or IAM Identity Center",
+        hint: "the root user cannot assume a role; use an IAM user, or IAM Identity Center")
+    }
+    return nil
+  }
+
+  /// IAM Identity Center's portal: no assignment of the permission set in the account.
+  private func portal(_ says: (String) -> Bool) -> DenialCause? {
+    guard denial.operation == "GetRoleCredentials" || says("you are not assigned") else { return nil }
+    return plain(
+      .identityPolicy,
+      "IAM Identity Center gives no credentials of this permission set in this account: it is not assigned to you or to a "
+        + "group of yours, "
+        + "or its name or the account's number is wrong in the profile.",
+      who:
+        "you: compare sso_account_id and sso_role_name with `vault login --discover`; or an administrator of IAM Identity "
+        + "Center: assign "
+        + "the permission set to you or your group in the account",
+      hint:
+        "check sso_account_id and sso_role_name (vault login --discover lists yours); an administrator assigns the permission set"
+    )
+  }
+}
