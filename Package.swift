@@ -48,7 +48,8 @@ let package = Package(
     module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
     module("AWSPolicy", ["VaultBytes", "VaultModel"]),
-    module("AWSClient", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "CCurl", "CExpat", "CJansson"]),
+    module(
+      "AWSClient", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSPolicy", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultBytes", "VaultModel", "CSQLite"], resources: [.embedInCode("migrations")]),
     module("VaultAudit", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "VaultDatabase", "CSystem", "CZlib"]),
     module("VaultStore", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "VaultDatabase", "VaultAudit"]),

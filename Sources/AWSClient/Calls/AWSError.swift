@@ -1,3 +1,4 @@
+import AWSPolicy
 import VaultModel
 
 /// A refusal by AWS, or the reason why it could not be called: AWS's own words, with a useful hint.
@@ -21,6 +22,8 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   public let attempts: Int
   /// How far the machine's clock is behind AWS's, in seconds.
   public let clockOffset: Int64
+  /// What the call carried, if it was for a role and the caller said so: the hint says what of it may be missing.
+  public private(set) var needs: AccessNeeds?
 
   public init(_ cause: Cause, action: String, requestId: String? = nil, host: String, attempts: Int = 1, clockOffset: Int64 = 0) {
     self.cause = cause
@@ -31,13 +34,20 @@ public struct AWSError: ReportableError, Sendable, Hashable {
     self.clockOffset = clockOffset
   }
 
+  /// The same error of a call for a role.
+  public func of(_ needs: AccessNeeds?) -> AWSError {
+    var error = self
+    error.needs = needs
+    return error
+  }
+
   public var code: String? { if case .service(let code, _, _) = cause { code } else { nil } }
 
   public var message: String {
     let tries = attempts > 1 ? " (after \(attempts) tries)" : ""
     switch cause {
     case .service(let code, let text, _):
-      return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(1_000)))\(tries)"
+      return "\(action): \(code): \(text.isEmpty ? "AWS gave no reason" : String(text.prefix(2_000)))\(tries)"
     case .transport(let error): return "\(action): \(error.message)\(tries)"
     case .malformedResponse(let what): return "\(action): unexpected response from \(host), not from AWS: \(what)\(tries)"
     case .invalid(let what): return "\(action): \(what)"
@@ -47,7 +57,7 @@ public struct AWSError: ReportableError, Sendable, Hashable {
   public var hint: String? {
     switch cause {
     case .service(let code, let text, let status):
-      ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset)
+      ErrorHints.hint(action: action, code: code, text: text, status: status, clockOffset: clockOffset, needs: needs)
     case .transport(let error): ErrorHints.hint(action: action, error) ?? error.hint
     case .malformedResponse: "is something else listening at \(host)? a proxy, a captive portal?"
     case .invalid: nil

@@ -130,9 +130,13 @@ struct CredentialIssuer: Sendable {
         sending: source.sessionToken == nil ? "calls signed with an access key" : "a session's token", for: link.roleARN.name,
         keeping: (.role, step.fingerprint)
       ) { endpoint, route in
-        try await clients.sts.assumeRole(
-          AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: duration, tokenCode: code), signedBy: source,
-          at: endpoint, via: route, mayWait: context.mayWait)
+        do {
+          return try await clients.sts.assumeRole(
+            AssumeRoleRequest(link: link, sessionName: step.sessionName, duration: duration, tokenCode: code), signedBy: source,
+            at: endpoint, via: route, mayWait: context.mayWait)
+        } catch let error as AWSError {
+          throw error.of(step.needs)
+        }
       }
     }
   }

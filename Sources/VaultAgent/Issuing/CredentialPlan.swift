@@ -1,4 +1,5 @@
 import AWSClient
+import AWSPolicy
 import VaultBytes
 import VaultModel
 import VaultSecrets
@@ -14,6 +15,8 @@ struct CredentialPlan: Sendable {
     /// The requested duration, if a chained role gets less.
     let cutFrom: SessionDuration?
     let chained: Bool
+    /// What the role's trust policy and the caller's own have to allow.
+    let needs: AccessNeeds?
     /// The digest of this call and all before it.
     let fingerprint: String
   }
@@ -81,6 +84,7 @@ struct CredentialPlan: Sendable {
       source, for: IdentityRequest(chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use),
       defaultSessionName: defaultSessionName, digest: &digest)
     var chained = chain.identity.isRole
+    let needs = AccessNeeds.calls(of: chain).suffix(chain.roles.count)
     var steps: [Step] = []
     for (index, link) in chain.roles.enumerated() {
       let isLast = index == chain.roles.count - 1
@@ -91,7 +95,7 @@ struct CredentialPlan: Sendable {
       steps.append(
         Step(
           link: link, sessionName: name, duration: granted, cutFrom: granted == asked ? nil : asked, chained: chained,
-          fingerprint: digest.text))
+          needs: needs.dropFirst(index).first, fingerprint: digest.text))
       chained = true
     }
     self.steps = steps

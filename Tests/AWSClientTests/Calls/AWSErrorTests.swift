@@ -21,7 +21,21 @@ struct AWSErrorTests {
         "User: arn:aws:iam::111111111111:user/ann is not authorized to perform: "
         + "sts:AssumeRole on resource: arn:aws:iam::222222222222:role/dev",
       status: 403, exit: .refused,
-      hint: ["trust policy of arn:aws:iam::222222222222:role/dev", "arn:aws:iam::111111111111:user/ann", "external_id", "MFA"]),
+      hint: ["trust policy of dev", "the IAM user ann", "sts:AssumeRole", "`vault iam why` explains it"]),
+    Case(
+      code: "AccessDenied",
+      text:
+        "User: arn:aws:iam::111111111111:user/ann is not authorized to perform: sts:TagSession on resource: "
+        + "arn:aws:iam::222222222222:role/dev",
+      status: 403, exit: .refused, hint: ["sts:TagSession", "trust policy of dev"]),
+    Case(
+      code: "AccessDenied",
+      text: "User: arn:aws:iam::111111111111:user/ann is not authorized to perform: sts:AssumeRole on resource: "
+        + "arn:aws:iam::222222222222:role/dev with an explicit deny in a service control policy",
+      status: 403, exit: .refused, hint: ["service control policy", "denies"]),
+    Case(
+      code: "ValidationError", text: "1 validation error detected: Value '60' at 'durationSeconds' failed to satisfy constraint",
+      status: 400, exit: .configuration, hint: ["900 to 43200"]),
     Case(
       code: "AccessDenied", text: "MultiFactorAuthentication failed with invalid MFA one time pass code.", status: 403,
       exit: .refused, hint: ["MFA code"]),

@@ -59,7 +59,8 @@ import Testing
     let denied = try await vault.run("exec", "bob-dev", "--", "true")
     #expect(denied.end == .exit(77))
     #expect(denied.errors.contains("is not authorized to perform: sts:AssumeRole"))
-    #expect(denied.errors.contains("trust policy of \(STSWorld.devRole)") && denied.errors.contains(STSWorld.bobARN))
+    #expect(denied.errors.contains("trust policy of my-application-dev-role must allow the IAM user bob"))
+    #expect(denied.errors.contains(STSWorld.bobARN))
     vault.credentials(
       "[alice]\naws_access_key_id = AKIAUNKNOWNUNKNOWN12\naws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n")
     let unknown = try await vault.run("exec", "app-dev", "--", "true")
