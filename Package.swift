@@ -107,7 +107,7 @@ let package = Package(
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
     tests("AWSPolicyTests", ["AWSPolicy", "VaultModel", "TestSupport"], exclude: ["Fixtures"]),
-    tests("AWSClientTests", ["VaultBytes", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
+    tests("AWSClientTests", ["VaultBytes", "AWSPolicy", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultAudit", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),

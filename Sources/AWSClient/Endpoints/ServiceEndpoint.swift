@@ -7,6 +7,8 @@ public enum AWSService: String, Sendable, CaseIterable {
   /// IAM Identity Center's accounts and roles (`sso`).
   case portal = "portal.sso"
   case iam
+  /// IAM's access troubleshooter, one endpoint for each region.
+  case iamToolbox = "iam-toolbox"
   /// IAM Identity Center's administration (`sso-admin`).
   case identityCenterAdmin = "sso"
   /// IAM Identity Center's users and groups (`identitystore`).
@@ -54,6 +56,7 @@ public struct ServiceEndpoint: Sendable, Hashable {
     let fips = settings.useFIPS ? "-fips" : ""
     switch service {
     case .iam: return iamHost(partition, settings: settings, fips: fips, suffix: suffix)
+    case .iamToolbox: return "iam-toolbox\(fips).\(region).\(suffix)"
     case .signIn:
       switch partition {
       case .aws where isPlain: return "\(region).signin.aws.amazon.com"

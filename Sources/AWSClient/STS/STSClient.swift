@@ -142,6 +142,29 @@ public final class STSClient: Sendable {
     }
   }
 
+  /// The details of a refusal that a service encoded.
+  ///
+  /// - Parameter message: at most 10,240 characters.
+  /// - Returns: a JSON document, and the request's id.
+  public func decodeAuthorizationMessage(
+    _ message: String, signedBy credential: Credential, at endpoint: STSEndpoint, via route: NetworkSettings
+  ) async throws -> (text: String, requestId: String?) {
+    let action = "DecodeAuthorizationMessage"
+    guard message.plain(1...10_240) != nil else {
+      throw AWSError(.invalid("the encoded message is not 1 to 10240 printable characters"), action: action, host: endpoint.host)
+    }
+    var form = FormBody(action: action)
+    form.add("EncodedMessage", message)
+    let answer = try await call(action, form.finish(), signedBy: credential, at: endpoint, via: route)
+    let text = try answer.read { elements throws(MalformedResponse) in
+      guard let text = elements.text("DecodeAuthorizationMessageResult/DecodedMessage") else {
+        throw MalformedResponse(what: "no message in it")
+      }
+      return text
+    }
+    return (text, answer.requestId)
+  }
+
   /// - Parameters:
   ///   - credential: nil for a call whose content proves who is calling.
   ///   - asked: the role and session name that the response must have; nil for a call that names none.

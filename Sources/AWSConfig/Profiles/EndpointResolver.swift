@@ -3,6 +3,7 @@ import VaultModel
 /// An AWS service, with the name that the SDKs use in variables and in `services` sections.
 public enum Service: String, Sendable {
   case sts, sso, iam, signin
+  case iamToolbox = "iam_toolbox"
   case ssoOIDC = "sso_oidc"
   case ssoAdmin = "sso_admin"
   case identityStore = "identitystore"

@@ -55,7 +55,7 @@ extension Denial {
   }
 
   /// `DecodedMessage` (STS API, `DecodeAuthorizationMessage`): it names the statement that denied, but no policy.
-  static func decoded(_ json: JSONValue) -> Denial? {
+  private static func decoded(_ json: JSONValue) -> Denial? {
     guard json["allowed"] != .bool(true), let context = json["context"] else { return nil }
     var denial = Denial(code: "UnauthorizedOperation", message: "")
     denial.principal = context["principal"]?["arn"]?.string
@@ -71,7 +71,7 @@ extension Denial {
   /// The pages of `GetRequestAuthorizationDetails` (IAM Toolbox API): the first evaluation that denied, and what denied in it.
   ///
   /// - Returns: nil if nothing in them denied.
-  static func details(_ pages: [JSONValue]) -> Denial? {
+  private static func details(_ pages: [JSONValue]) -> Denial? {
     let evaluations = pages.flatMap { $0["evaluations"]?.array ?? [] }
     func effect(_ value: JSONValue) -> String? { value["evaluatedEffect"]?.string }
     guard
@@ -110,6 +110,16 @@ extension Denial {
     "RESOURCE_BASED_POLICY": .resource, "IDENTITY_BASED_POLICY": .identity, "PERMISSIONS_BOUNDARY": .boundary,
     "SESSION_POLICY": .session,
   ]
+
+  /// The pages of `GetRequestAuthorizationDetails`, or the one document of a decoded message.
+  ///
+  /// - Returns: nil if nothing in them denied.
+  public init?(details pages: [JSONValue]) {
+    guard let found = pages.first?["evaluations"] != nil ? Self.details(pages) : pages.first.flatMap(Self.decoded) else {
+      return nil
+    }
+    self = found
+  }
 
   /// What AWS told when asked, over what its first words said; the words keep what the answer leaves out.
   public func completed(by details: Denial) -> Denial {

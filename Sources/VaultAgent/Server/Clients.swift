@@ -7,6 +7,7 @@ struct Clients: Sendable {
   let oidc: SSOOIDCClient
   let portal: SSOPortalClient
   let iam: IAMClient
+  let iamToolbox: IAMToolboxClient
   let container: ContainerCredentialsClient
   let instance: InstanceMetadataClient
   let gitHub: GitHubTokenClient
@@ -21,6 +22,7 @@ struct Clients: Sendable {
     portal = SSOPortalClient(transport: transport, clock: clock)
     signIn = SignInClient(transport: transport, clock: clock)
     iam = IAMClient(transport: transport, clock: clock)
+    iamToolbox = IAMToolboxClient(transport: transport, clock: clock)
     container = ContainerCredentialsClient(transport: transport, clock: clock)
     instance = InstanceMetadataClient(transport: transport, clock: clock)
     gitHub = GitHubTokenClient(transport: transport, clock: clock)

@@ -20,6 +20,7 @@ struct ScriptedService {
   var portal: SSOPortalClient { SSOPortalClient(transport: transport, clock: clock, random: { 0.5 }) }
   var iam: IAMClient { IAMClient(transport: transport, clock: clock, random: { 0.5 }) }
   var ssoAdmin: SSOAdminClient { SSOAdminClient(transport: transport, clock: clock, random: { 0.5 }) }
+  var iamToolbox: IAMToolboxClient { IAMToolboxClient(transport: transport, clock: clock, random: { 0.5 }) }
   var sts: STSClient { STSClient(transport: transport, clock: clock, random: { 0.5 }) }
   var container: ContainerCredentialsClient { ContainerCredentialsClient(transport: transport, clock: clock, random: { 0.5 }) }
   var instance: InstanceMetadataClient { InstanceMetadataClient(transport: transport, clock: clock, random: { 0.5 }) }
