@@ -1,6 +1,6 @@
 /// Whether a role may be assumed, and which policies refuse it.
 public struct AssumeRoleDecision: Sendable, Hashable {
-  /// Where a policy is that can refuse.
+  /// A policy that can refuse.
   public enum Side: Sendable, Hashable {
     case identityPolicy
     case trustPolicy
@@ -59,7 +59,7 @@ public struct AssumeRoleDecision: Sendable, Hashable {
     var found: [(refusal: Refusal?, isLifted: Bool)] = [
       (trust.flatMap { $0.isAllowed ? nil : Refusal(action: action, side: .trustPolicy, decision: $0) }, false)
     ]
-    // A service and a provider's user are no principals with policies of their own.
+    // A service and a federated identity have no policies of their own.
     if call.caller.account != nil {
       found.insert((refusal(.identityPolicy, policies.identity), grant >= .role && !needsBoth), at: 0)
       found.append((refusal(.permissionsBoundary, policies.boundary.map { [$0] }), grant == .direct))

@@ -24,7 +24,7 @@ extension PolicyCondition {
     return switch test.quantifier {
     case .forAllValues: isNull || actual.allSatisfy { fits($0) != comparison.isNegated }
     case .forAnyValue: !isNull && actual.contains { fits($0) != comparison.isNegated }
-    // IAM says of several values without a quantifier only that they need one.
+    // IAM requires a quantifier for a key with several values, and does not say what happens without one.
     case nil: actual.contains(where: fits) != comparison.isNegated
     }
   }
@@ -54,8 +54,7 @@ private enum ExpectedValue {
   case bytes([UInt8])
   case addresses(AddressRange)
 
-  /// - Returns: nil for a value that no value of a request can match: it is none of the operator's, or has a variable without a
-  ///   value.
+  /// - Returns: nil for a value that cannot match: it lacks the operator's form, or a variable in it has no value.
   init?(_ text: String, for comparison: ConditionOperator.Comparison, variables keys: ContextKeys?) {
     func pattern(_ text: String, hasWildcards: Bool = true) -> WildcardPattern? {
       guard let keys else { return WildcardPattern(text, hasWildcards: hasWildcards) }
@@ -86,7 +85,7 @@ private enum ExpectedValue {
     return pattern.matches("true") ? true : pattern.matches("false") ? false : nil
   }
 
-  /// Whether a value of the request matches, negation left aside.
+  /// Whether a value of the request matches, before negation.
   func matches(_ value: String, _ comparison: ConditionOperator.Comparison) -> Bool {
     switch self {
     case .text(let pattern): return pattern.matches(value)

@@ -1,4 +1,4 @@
-/// What policies of one kind say about a request: those of an identity, for example, or a role's trust policy.
+/// The decision of policies of one kind about a request: those of an identity, for example, or a role's trust policy.
 public struct PolicyDecision: Sendable, Hashable {
   public enum Outcome: Sendable, Hashable {
     case allow
@@ -15,7 +15,7 @@ public struct PolicyDecision: Sendable, Hashable {
     public let sid: String?
   }
 
-  /// What in a statement does not fit the request.
+  /// A part of a statement that does not match the request.
   public enum Mismatch: Sendable, Hashable {
     case principal
     case action
@@ -24,7 +24,7 @@ public struct PolicyDecision: Sendable, Hashable {
     case condition(PolicyCondition, actual: [String]?)
   }
 
-  /// A statement that would allow the request but for what does not fit.
+  /// A statement that would allow the request but for its mismatches.
   public struct NearMiss: Sendable, Hashable {
     public let place: StatementPlace
     public let mismatches: [Mismatch]
@@ -33,9 +33,9 @@ public struct PolicyDecision: Sendable, Hashable {
   public let outcome: Outcome
   /// The statement that allows or denies; nil for an implicit deny.
   public let statement: StatementPlace?
-  /// How the statement that allows means the caller; nil in a policy that names no principals.
+  /// How the statement that allows matches the caller; nil in a policy that names no principals.
   public let principal: PrincipalMatch?
-  /// For an implicit deny, the statements that allow something, those that fit best first.
+  /// For an implicit deny, the statements that allow something else, the nearest first.
   public let nearMisses: [NearMiss]
 
   public var isAllowed: Bool { outcome == .allow }
@@ -79,7 +79,7 @@ public struct PolicyDecision: Sendable, Hashable {
 }
 
 extension PolicyDecision.NearMiss {
-  /// How far the statement is from fitting. One about another action or resource is further than one whose conditions are not met.
+  /// How far the statement is from a match. One about another action or resource is further than one whose conditions are not met.
   fileprivate var weight: Int {
     mismatches.reduce(0) { sum, mismatch in
       switch mismatch {
@@ -92,12 +92,12 @@ extension PolicyDecision.NearMiss {
 }
 
 extension PolicyDocument {
-  /// What this policy alone says about a request.
+  /// The decision of this policy alone.
   public func decision(on request: PolicyRequest) -> PolicyDecision { PolicyDecision(of: [self], on: request) }
 }
 
 extension Statement {
-  /// What of the statement does not fit a request; empty if the statement applies to it.
+  /// The parts of the statement that do not match a request; empty if the statement applies to it.
   ///
   /// - Parameter hasVariables: whether the policy's version has variables, as 2012-10-17 does.
   public func mismatches(with request: PolicyRequest, hasVariables: Bool = true) -> [PolicyDecision.Mismatch] {

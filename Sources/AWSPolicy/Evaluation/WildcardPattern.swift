@@ -1,4 +1,4 @@
-/// A text with wildcards and policy variables, as it reads for one request.
+/// A pattern with wildcards, its policy variables replaced by the values of one request.
 struct WildcardPattern: Sendable, Hashable {
   private enum Piece: Sendable, Hashable {
     case scalar(Unicode.Scalar)
@@ -10,7 +10,7 @@ struct WildcardPattern: Sendable, Hashable {
 
   private var pieces: [Piece] = []
 
-  /// Takes the text as it is.
+  /// Matches the text itself only.
   init(literal text: String) { pieces = text.unicodeScalars.map { .scalar($0) } }
 
   /// Without variables.
@@ -77,10 +77,10 @@ struct WildcardPattern: Sendable, Hashable {
     pieces += own.pieces
   }
 
-  /// Whether the pattern stands for the whole text.
+  /// Whether the pattern matches the whole text.
   ///
-  /// All places in the pattern that the text can have led to are followed at once. The time is at most the product of both
-  /// lengths, whatever the pattern.
+  /// Follows all places in the pattern that the text can lead to at once, without backtracking. The time is at most the product
+  /// of both lengths, whatever the pattern.
   func matches(_ text: String) -> Bool {
     var reached = [Bool](repeating: false, count: pieces.count + 1)
     reached[0] = true
@@ -104,7 +104,7 @@ struct WildcardPattern: Sendable, Hashable {
     return reached[pieces.count]
   }
 
-  /// A `*` can stand for nothing.
+  /// A `*` also matches the empty text.
   private func passRuns(_ reached: inout [Bool]) {
     for index in pieces.indices where reached[index] {
       if case .run = pieces[index] { reached[index + 1] = true }
