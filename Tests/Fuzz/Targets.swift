@@ -16,7 +16,7 @@ let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
   "envelope": envelope,
   "key-file": keyFile, "text": text, "words": words, "export": export, "sink": exporter, "team": team,
-  "policy": policy,
+  "policy": policy, "denial": denial,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -97,6 +97,7 @@ private let now = Timestamp(seconds: 1_795_442_400)
     IssueRequest.self, ConsoleRequest.self, RotateRequest.self, ForgetRequest.self, AddAccessKeyRequest.self,
     RotateAccessKeyRequest.self, ImportRequest.self, LinkFileRequest.self, UnlinkFileRequest.self, LinkProfilesRequest.self,
     KeyCopyRequest.self, ArchiveRequest.self, LoginRequest.self, LogoutRequest.self, DiscoverRequest.self, SAMLRolesRequest.self,
+    DenialRequest.self,
   ]
   for kind in kinds { read(kind) }
   _ = try? message.request() as [ProfileChange]
@@ -141,6 +142,25 @@ private let cipher = EnvelopeCipher(
     var scanner = JSONScanner(json.bytes)
     var back = ByteBuffer()
     must(scanner.string(into: &back) && scanner.isAtEnd && back.withBytes { $0.elementsEqual(raw.utf8) }, "\(bytes)")
+  }
+}
+
+/// Whatever tells of a refusal: what is read has no control character, and no session is ever to be trusted by its name.
+@Sendable private func denial(_ bytes: [UInt8]) {
+  guard let denial = Denial(reading: bytes) else { return }
+  for text in [denial.principal, denial.action, denial.resource, denial.policyARN, denial.authorizationId, denial.encodedMessage]
+  {
+    must((text?.utf8.count ?? 0) <= 16_384, "\(denial)")
+  }
+  must((denial.authorizationId ?? "").utf8.allSatisfy { (48...57).contains($0) || (97...122).contains($0 | 0x20) }, "\(denial)")
+  let cause = DenialCause(denial)
+  must(!cause.explanation.isEmpty && !cause.hint.isEmpty, "\(cause)")
+  for document in ([cause.fix] + cause.possible.map(\.fix)).compactMap({ $0?.document }) {
+    for case .aws(let principal) in document.statements.flatMap({ $0.principals?.principals ?? [] }) {
+      must(!principal.contains(":assumed-role/"), principal)
+    }
+    let json = document.json.compact()
+    must(json.utf8.allSatisfy { $0 >= 0x20 } && (try? JSONText(Array(json.utf8))) != nil, json)
   }
 }
 

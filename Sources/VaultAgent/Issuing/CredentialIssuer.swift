@@ -123,6 +123,7 @@ struct CredentialIssuer: Sendable {
       event.roleSessionName = step.sessionName.text
       event.sourceIdentity = link.sourceIdentity
       event.mfa = link.mfaSerial != nil
+      event.detail = link.sentDetail
       event.durationSeconds = duration.seconds
       event.sourceAccessKeyId = source.accessKeyId
       _ = try await context.sts(
@@ -139,5 +140,16 @@ struct CredentialIssuer: Sendable {
         }
       }
     }
+  }
+}
+
+extension RoleLink {
+  /// What the call carries that no other field of its audit row has: a refusal may be for one of them. Nil for none.
+  fileprivate var sentDetail: String? {
+    let sent = [
+      externalId.map { _ in "an external id" }, tags.isEmpty ? nil : "the tags \(tags.map(\.key).joined(separator: ", "))",
+      policy == nil && policyARNs.isEmpty ? nil : "a session policy",
+    ].compactMap { $0 }
+    return sent.isEmpty ? nil : "sent " + sent.joined(separator: "; ")
   }
 }

@@ -59,6 +59,7 @@ struct RequestHandler: Sendable {
       switch message.kind {
       case .credential: try? message.request()
       case .console: (try? message.request() as ConsoleRequest)?.credentials
+      case .denial: (try? message.request() as DenialRequest)?.credentials
       default: nil
       }
     var event = AuditEvent(
@@ -106,6 +107,7 @@ struct RequestHandler: Sendable {
       case .rotate: try await reply(rotate)
       case .forget: try await reply(forget)
       case .console: try await reply(console)
+      case .denial: try await reply(denial)
       case .login: try await reply(login)
       case .logout: try await reply(logout)
       case .discover: try await reply(discover)

@@ -2,6 +2,8 @@ import VaultModel
 
 /// Selects rows of the audit log.
 public struct AuditFilter: Sendable {
+  /// The one row of this id (`evt_…`).
+  public var id: String?
   public var profile: String?
   /// The role's full ARN, or its name.
   public var role: String?

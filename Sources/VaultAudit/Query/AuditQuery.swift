@@ -54,6 +54,7 @@ package struct AuditQuery {
     want("action =", filter.action.map { .text($0.rawValue) })
     want("user =", filter.user.map { .text($0) })
     want("session_id =", filter.session.map { .text($0) })
+    want("id =", filter.id.map { .text($0) })
     want("sequence >", filter.after.map { .number($0) })
     want("sequence <=", filter.upTo.map { .number($0) })
     // Makes the partial indexes usable: few rows are not successes, or not deliveries.

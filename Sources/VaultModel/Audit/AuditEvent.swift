@@ -42,6 +42,9 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case environmentCredentials = "EnvironmentCredentials"
   /// Console access was requested with a session's credentials.
   case getSigninToken = "GetSigninToken"
+  /// AWS was asked why it had refused a call.
+  case decodeAuthorizationMessage = "DecodeAuthorizationMessage"
+  case getRequestAuthorizationDetails = "GetRequestAuthorizationDetails"
   case createAccessKey = "CreateAccessKey"
   case deleteAccessKey = "DeleteAccessKey"
   /// A session's credentials were delivered to a program.

@@ -19,6 +19,27 @@ public struct IssuedReply: WireFields {
   }
 }
 
+/// What AWS said of a refusal, or why it did not.
+public struct DenialReply: WireFields {
+  public var principal: String?
+  public var action: String?
+  public var resource: String?
+  /// The type of the policy that refused, in AWS's words.
+  public var policyType: String?
+  public var isExplicit = false
+  public var policyARN: String?
+  public var sid: String?
+  /// Why AWS did not say; nil if it did.
+  public var fault: String?
+  /// The permission that asking needs, if AWS refused.
+  public var missingPermission: String?
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&principal).field(&action).field(&resource).field(&policyType).field(&isExplicit).field(&policyARN).field(&sid)
+      .field(&fault).field(&missingPermission)
+  }
+}
+
 /// A profile's new session, or why there is none.
 public struct RotatedSession: WireFields {
   public var profile = ""

@@ -39,6 +39,21 @@ public struct ConsoleRequest: Request, WireFields {
   public mutating func code(_ coder: FieldCoder) { coder.field(&credentials).field(&service).field(&once) }
 }
 
+/// What AWS knows more of a refusal, asked with a profile's credentials.
+public struct DenialRequest: Request, WireFields {
+  public typealias Reply = DenialReply
+  public var kind: MessageKind { .denial }
+  public var credentials = IssueRequest()
+  /// For `DecodeAuthorizationMessage`.
+  public var encodedMessage: String?
+  /// For `GetRequestAuthorizationDetails`, in the region of the credentials.
+  public var authorizationId: String?
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&credentials).field(&encodedMessage).field(&authorizationId)
+  }
+}
+
 /// New sessions, in place of those that are valid.
 public struct RotateRequest: Request, WireFields {
   public typealias Reply = [RotatedSession]

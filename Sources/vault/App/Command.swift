@@ -35,8 +35,7 @@ enum Commands {
     ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all + [
       ConsoleCommand.command
     ]
-    + IAMCommand.all
-    + LinkCommands.all + SessionCommands.all + LoginCommands.all
+    + IAMCommand.all + LinkCommands.all + SessionCommands.all + LoginCommands.all
     + VaultCommands.all + AgentCommands.all
     + [StatusCommand.command, ConfigCommand.command, DoctorCommand.command, CompletionCommand.command]
 

@@ -121,6 +121,10 @@ final class Simulator: Sendable {
       try parameters.requireOnly([])
       let result = [("UserId", caller.userId), ("Account", caller.account), ("Arn", caller.arn)]
       return XMLAnswer.success(action, XMLElement("", result.map { XMLElement($0, text: $1) }), requestId: entry.requestId)
+    case "DecodeAuthorizationMessage":
+      let text = try locked { service throws(AWSError) in try service.decoded(parameters, caller: caller) }
+      return XMLAnswer.success(
+        action, XMLElement("", [XMLElement("DecodedMessage", text: text)]), requestId: entry.requestId)
     case "GetSessionToken":
       let session = try locked { service throws(AWSError) in try service.sessionToken(parameters, caller: caller, now: now) }
       entry.note(session)

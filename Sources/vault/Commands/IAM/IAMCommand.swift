@@ -3,5 +3,6 @@ enum IAMCommand {
   static let all = [
     GenerateCommand.command,
     TrustCommand.command,
+    WhyCommand.command,
   ]
 }

@@ -1,3 +1,4 @@
+import Foundation
 import SimulatorModel
 import VaultModel
 
@@ -115,8 +116,8 @@ struct Service: Sendable {
     return issue(to: .user(arn: caller.arn, mfa: mfa), seconds: isRoot ? min(seconds, 3_600) : seconds, now: now)
   }
 
-  /// `GetFederationToken`: of a user's long-lived key alone. What the policies allow is not judged here, but none is an error, since a
-  /// session without one can do nothing.
+  /// `GetFederationToken`: of a user's long-lived key alone. What the policies allow is not judged here, but none is an error,
+  /// since a session without one can do nothing.
   mutating func federationToken(_ parameters: CallParameters, caller: Caller, now: Timestamp) throws(AWSError) -> IssuedSession {
     try parameters.requireOnly(["Name", "Policy", "DurationSeconds"])
     var validation = Validation()
@@ -132,6 +133,29 @@ struct Service: Sendable {
     try AssumeRoleParameters.check(policy: parameters["Policy"], arns: [])
     return issue(
       to: .federated(user: caller.arn, name: name ?? ""), seconds: isRoot ? min(seconds, 3_600) : seconds, now: now)
+  }
+
+  /// `DecodeAuthorizationMessage`: here, a message is the Base64 of what it says. Who may assume no role may do nothing at all.
+  func decoded(_ parameters: CallParameters, caller: Caller) throws(AWSError) -> String {
+    try parameters.requireOnly(["EncodedMessage"])
+    guard mayAct(caller) else {
+      let action = "sts:DecodeAuthorizationMessage"
+      throw .accessDenied(
+        "User: \(caller.arn) is not authorized to perform: \(action) because no identity-based policy allows the \(action) action"
+      )
+    }
+    let plain = parameters["EncodedMessage"]?.replacing("-", with: "+").replacing("_", with: "/") ?? ""
+    guard let bytes = Data(base64Encoded: plain), let text = String(validating: bytes, as: UTF8.self), !text.isEmpty else {
+      throw AWSError(400, "InvalidAuthorizationMessageException", "The encoded authorization message is invalid")
+    }
+    return text
+  }
+
+  /// Whether the policies of a user or a role allow anything.
+  func mayAct(_ caller: Caller) -> Bool {
+    let allowed =
+      caller.isRole ? world[role: caller.principal]?.mayAssume : world.users.first { $0.arn == caller.principal }?.mayAssume
+    return allowed?.isEmpty == false
   }
 
   func session(_ accessKeyId: String) -> IssuedSession? { sessions[accessKeyId] }

@@ -20,6 +20,7 @@ extension Simulator {
     case ("GET", let path) where path.hasPrefix("/latest/meta-data/iam/security-credentials/"): "InstanceCredentials"
     case ("GET", "/github/token"): "GitHubToken"
     case ("GET", "/federation"): "Federation"
+    case ("GET", let path) where path.hasPrefix("/authorization-details/"): "GetRequestAuthorizationDetails"
     default: nil
     }
   }
@@ -35,6 +36,7 @@ extension Simulator {
     case "GetRoleCredentials", "ListAccounts", "ListAccountRoles", "Logout":
       return try portal(operation, request, query, now, &entry)
     case "Federation": return try federation(query, now)
+    case "GetRequestAuthorizationDetails": return try authorizationDetails(request, now, &entry)
     default: return try machine(operation, request, query, now, &entry)
     }
   }
@@ -66,6 +68,37 @@ extension Simulator {
   private func center() throws(AWSError) -> STSWorld.IdentityCenter {
     guard let world = identityWorld else { throw AWSError(404, "ResourceNotFoundException", "there is no IAM Identity Center") }
     return world
+  }
+
+  /// IAM's access troubleshooter, which knows the one refusal of its API's reference.
+  private func authorizationDetails(_ request: HTTPRequest, _ now: Timestamp, _ entry: inout STSRequest) throws(AWSError)
+    -> HTTPResponse
+  {
+    let signature = try SignatureV4(request)
+    entry.accessKeyId = signature.accessKeyId
+    let (caller, mayAct) = try withService { service throws(AWSError) in
+      let caller = try service.identify(signature, request, service: "iam", now: now)
+      return (caller, service.mayAct(caller))
+    }
+    guard mayAct else {
+      throw AWSError(
+        403, "AccessDeniedException",
+        "User: \(caller.arn) is not authorized to perform: iam:GetRequestAuthorizationDetails because no identity-based "
+          + "policy allows "
+          + "the iam:GetRequestAuthorizationDetails action")
+    }
+    guard request.path == "/authorization-details/z9y8x7w6v5u4t3s2r1q0" else {
+      throw AWSError(404, "ResourceNotFoundException", "The requested authorization details do not exist in this region")
+    }
+    let policy = "arn:aws:iam::aws:policy/AWSDenyAll"
+    let evaluation: [String: Any] = [
+      "action": "iam:GetUser", "resource": "arn:aws:iam::111122223333:user/ExampleUser", "evaluatedEffect": "EXPLICIT_DENY",
+      "matchedPolicies": [["uri": policy, "matchedStatements": [["sid": "DenyAll", "evaluatedEffect": "DENY"]]]],
+    ]
+    return Self.json([
+      "evaluations": [evaluation], "policies": [["type": "IDENTITY_BASED_POLICY", "uri": policy, "inline": false]],
+      "requestContext": ["aws:PrincipalARN": "arn:aws:iam::111122223333:role/ExplicitDeny"],
+    ])
   }
 
   // MARK: IAM Identity Center
