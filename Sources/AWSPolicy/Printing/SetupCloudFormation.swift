@@ -65,7 +65,7 @@ extension RoleSetup {
   }
 
   private var resources: JSONValue {
-    func resource(_ name: String, _ type: String, if condition: String, _ properties: [(String, JSONValue)]) -> JSONMember {
+    func resource(_ name: String, _ type: String, if condition: String, properties: [(String, JSONValue)]) -> JSONMember {
       JSONMember(
         name,
         .object([
@@ -77,14 +77,14 @@ extension RoleSetup {
     var list = [
       resource(
         "Role", "AWS::IAM::Role", if: here,
-        [
+        properties: [
           ("RoleName", .string(role.arn.name)), ("Path", .string(role.arn.path)), ("Description", .string(mark)),
           ("MaxSessionDuration", .number(String(role.maxSessionSeconds))),
           ("AssumeRolePolicyDocument", role.trust.document.json),
         ]),
       resource(
         "ApplicationPolicy", "AWS::IAM::ManagedPolicy", if: here,
-        [
+        properties: [
           ("ManagedPolicyName", .string(applicationPolicy.name)), ("Description", .string(mark)),
           ("PolicyDocument", applicationPolicy.document.json), ("Roles", .array([.reference("Role")])),
         ]),
@@ -93,14 +93,14 @@ extension RoleSetup {
       list.append(
         resource(
           "InstanceProfile", "AWS::IAM::InstanceProfile", if: here,
-          [("InstanceProfileName", .string(role.arn.name)), ("Roles", .array([.reference("Role")]))]))
+          properties: [("InstanceProfileName", .string(role.arn.name)), ("Roles", .array([.reference("Role")]))]))
     }
     if let assumePolicy {
       func inline(_ kind: String, _ name: String) {
         list.append(
           resource(
             "AssumePolicy", "AWS::IAM::\(kind)Policy", if: here,
-            [
+            properties: [
               ("PolicyName", .string(assumePolicy.name)), ("\(kind)Name", .string(name)),
               ("PolicyDocument", assumePolicy.document.json),
             ]))
@@ -118,19 +118,19 @@ extension RoleSetup {
     list.append(
       resource(
         "PermissionSet", "AWS::SSO::PermissionSet", if: center,
-        [
+        properties: [
           ("InstanceArn", instance), ("Name", .string(set.name)), ("Description", .string(mark)),
           ("SessionDuration", .string(isoDuration(set.sessionSeconds))), ("InlinePolicy", set.inlinePolicy.json),
         ]))
     list.append(
       resource(
         "Group", "AWS::IdentityStore::Group", if: center,
-        [("IdentityStoreId", store), ("DisplayName", .string(set.group)), ("Description", .string(mark))]))
+        properties: [("IdentityStoreId", store), ("DisplayName", .string(set.group)), ("Description", .string(mark))]))
     for index in set.members.indices {
       list.append(
         resource(
           "Membership\(index + 1)", "AWS::IdentityStore::GroupMembership", if: "HasMember\(index + 1)",
-          [
+          properties: [
             ("IdentityStoreId", store), ("GroupId", group),
             ("MemberId", .object([JSONMember("UserId", .reference("Member\(index + 1)Id"))])),
           ]))
@@ -138,7 +138,7 @@ extension RoleSetup {
     list.append(
       resource(
         "Assignment", "AWS::SSO::Assignment", if: center,
-        [
+        properties: [
           ("InstanceArn", instance), ("PermissionSetArn", .attribute("PermissionSet", "PermissionSetArn")),
           ("PrincipalType", .string("GROUP")), ("PrincipalId", group), ("TargetType", .string("AWS_ACCOUNT")),
           ("TargetId", .string(set.account)),

@@ -101,7 +101,7 @@ public struct SetupRequest: Sendable {
     }
     try conditions.check(caller, sent: sent)
     let trust = TrustPolicy(caller, of: role, actions: extraActions, conditions: conditions, region: region)
-    try Self.validate(trust.document, .trust, "the trust policy")
+    try Self.validate(trust.document, kind: .trust, "the trust policy")
     return trust
   }
 
@@ -119,7 +119,7 @@ public struct SetupRequest: Sendable {
     }
     let application = RoleSetup.NamedPolicy(
       name: role.name + "-application", document: application ?? SkeletonPolicy.document(for: role, region: region))
-    try Self.validate(application.document, .managed, "the application's policy")
+    try Self.validate(application.document, kind: .managed, "the application's policy")
     let isService = if case .service = caller { true } else { false }
     var setup = RoleSetup(
       role: RoleSetup.Role(
@@ -199,7 +199,7 @@ public struct SetupRequest: Sendable {
       + (sent.tags.isEmpty && sent.inheritedTags.isEmpty ? [] : ["sts:TagSession"])
   }
 
-  private static func validate(_ document: PolicyDocument, _ kind: PolicyKind, _ what: String) throws(Failure) {
+  private static func validate(_ document: PolicyDocument, kind: PolicyKind, _ what: String) throws(Failure) {
     do { _ = try PolicyDocument(json: document.json, kind: kind) } catch {
       throw Failure("\(what): \(error.path.isEmpty ? "" : error.path + ": ")\(error.message)", exitStatus: .badData)
     }

@@ -68,7 +68,7 @@ struct SetupArguments {
     // An application in production is called by its service.
     let caller =
       arguments.has("environment") && arguments["environment"]?.hasPrefix("prod") == true
-      ? TrustedCaller.service(.ecsTasks) : try caller(needs, arguments, &notes)
+      ? TrustedCaller.service(.ecsTasks) : try caller(needs, arguments, notes: &notes)
     var plan = SetupArguments(request: SetupRequest(role: needs.role, caller: caller, sent: needs.sent), notes: notes)
     try plan.add(arguments, region: chain.region)
     if case .account = caller, plan.request.conditions.externalId == nil, needs.sent.externalId == nil {
@@ -87,7 +87,7 @@ struct SetupArguments {
   }
 
   /// Who calls, as the options or the profile say.
-  private static func caller(_ needs: AccessNeeds, _ arguments: Arguments, _ notes: inout [String]) throws(Failure)
+  private static func caller(_ needs: AccessNeeds, _ arguments: Arguments, notes: inout [String]) throws(Failure)
     -> TrustedCaller
   {
     if let text = arguments["principal"] {
