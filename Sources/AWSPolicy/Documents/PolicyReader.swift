@@ -30,14 +30,17 @@ extension PolicyDocument {
   }
 
   /// Reads a policy of AWS's own answer, or one made by this program.
-  public init(json: JSONValue, kind: PolicyKind) throws(PolicyFault) {
-    self = try PolicyReader(kind: kind).document(json)
+  ///
+  /// - Parameter isLive: whether AWS has accepted it: the limit of its length may have been raised, or be that of AWS's own policies.
+  public init(json: JSONValue, kind: PolicyKind, isLive: Bool = false) throws(PolicyFault) {
+    self = try PolicyReader(kind: kind, isLive: isLive).document(json)
   }
 }
 
 /// Builds a policy from JSON.
 private struct PolicyReader {
   let kind: PolicyKind
+  let isLive: Bool
 
   func document(_ json: JSONValue) throws(PolicyFault) -> PolicyDocument {
     let members = try object(json, at: [])
@@ -65,7 +68,7 @@ private struct PolicyReader {
       statements, version: version, id: try json["Id"].map { value throws(PolicyFault) in try string(value, at: [.member("Id")]) }
     )
     let count = document.characterCount
-    guard count <= kind.maxCharacters else {
+    guard isLive || count <= kind.maxCharacters else {
       throw PolicyFault("the policy has \(count) characters without white space; \(kind.noun) has at most \(kind.maxCharacters)")
     }
     return document

@@ -45,7 +45,7 @@ extension RoleSetup {
   }
 
   /// The role's name as an identifier: letters, digits and `_`.
-  private static func label(_ name: String) -> String {
+  static func label(_ name: String) -> String {
     let label = String(name.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
     return label.first?.isNumber == true ? "_" + label : label
   }
