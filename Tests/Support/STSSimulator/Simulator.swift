@@ -107,12 +107,14 @@ final class Simulator: Sendable {
     entry.region = signature.region
     // Told apart by what is asked, since both have one host here.
     let isIAM = ["ListAccessKeys", "CreateAccessKey", "DeleteAccessKey"].contains(parameters["Action"])
+    let isRead = Self.iamReads.contains(parameters["Action"] ?? "")
     let caller = try locked { service throws(AWSError) in
-      try service.identify(signature, request, service: isIAM ? "iam" : "sts", now: now)
+      try service.identify(signature, request, service: isIAM || isRead ? "iam" : "sts", now: now)
     }
     entry.callerARN = caller.arn
     guard let action = parameters["Action"], !action.isEmpty else { throw .missingAction }
     if isIAM { return try iam(action, parameters, caller, &entry) }
+    if isRead { return try iamRead(action, parameters, caller, &entry) }
     guard request.path == "/", let version = parameters["Version"], version == "2011-06-15" else {
       throw .unknownOperation(action, version: parameters["Version"] ?? "")
     }

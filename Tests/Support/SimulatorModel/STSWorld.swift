@@ -13,6 +13,8 @@ public struct STSWorld: Codable, Sendable, Hashable {
   /// ARNs of SAML providers that vouch for anybody in an assertion of theirs.
   public var samlProviders: [String]
   public var machine: Machine?
+  /// What may be read of the account; nil for nothing.
+  public var account: Account?
   /// The service control policies over every account, in JSON: one of them must allow, and none may deny. nil for no organization.
   public var serviceControlPolicies: [String]?
   /// `aws:PrincipalOrgID` of everybody.
@@ -50,6 +52,7 @@ public struct STSWorld: Codable, Sendable, Hashable {
     webIdentities = try values.decodeIfPresent([WebIdentity].self, forKey: .webIdentities) ?? []
     samlProviders = try values.decodeIfPresent([String].self, forKey: .samlProviders) ?? []
     machine = try values.decodeIfPresent(Machine.self, forKey: .machine)
+    account = try values.decodeIfPresent(Account.self, forKey: .account)
     serviceControlPolicies = try values.decodeIfPresent([String].self, forKey: .serviceControlPolicies)
     organization = try values.decodeIfPresent(String.self, forKey: .organization)
     managedPolicies = try values.decodeIfPresent([String: String].self, forKey: .managedPolicies)

@@ -6,7 +6,8 @@ import VaultModel
 extension Simulator {
   /// The operation that a path names; nil for STS's and IAM's.
   static func operation(_ request: HTTPRequest) -> String? {
-    switch (request.method, request.path) {
+    if let target = request["x-amz-target"] { return target.split(separator: ".").last.map(String.init) }
+    return switch (request.method, request.path) {
     case ("POST", "/client/register"): "RegisterClient"
     case ("POST", "/device_authorization"): "StartDeviceAuthorization"
     case ("POST", "/token"): "CreateToken"
@@ -28,6 +29,7 @@ extension Simulator {
   /// Carries out one call of them.
   func rest(_ operation: String, _ request: HTTPRequest, now: Timestamp, entry: inout STSRequest) throws(AWSError) -> HTTPResponse
   {
+    if let target = request["x-amz-target"] { return try ssoAdmin(target, request, now: now, entry: &entry) }
     let query = Self.query(request)
     entry.parameters = query.filter { !["code", "state", "Session", "SigninToken"].contains($0.key) }
     switch operation {

@@ -78,7 +78,7 @@ public final class STSSimulatorProcess: Sendable {
   public var environment: [String: String] {
     [
       "AWS_ENDPOINT_URL_STS": url, "AWS_ENDPOINT_URL_SSO": url, "AWS_ENDPOINT_URL_SSO_OIDC": url, "AWS_ENDPOINT_URL_IAM": url,
-      "AWS_ENDPOINT_URL_SIGNIN": url,
+      "AWS_ENDPOINT_URL_SIGNIN": url, "AWS_ENDPOINT_URL_SSO_ADMIN": url, "AWS_ENDPOINT_URL_IDENTITYSTORE": url,
     ]
   }
 
