@@ -94,7 +94,8 @@ private let now = Timestamp(seconds: 1_795_442_400)
     must((try? asked.frame(from: context).suffix(from: 4).equals(buffer)) == true, "\(bytes)")
   }
   let kinds: [any (Request & WireFields).Type] = [
-    IssueRequest.self, ConsoleRequest.self, RotateRequest.self, ForgetRequest.self, AddAccessKeyRequest.self,
+    IssueRequest.self, ConsoleRequest.self, RotateRequest.self, ForgetRequest.self, IAMCheckRequest.self,
+    AddAccessKeyRequest.self,
     RotateAccessKeyRequest.self, ImportRequest.self, LinkFileRequest.self, UnlinkFileRequest.self, LinkProfilesRequest.self,
     KeyCopyRequest.self, ArchiveRequest.self, LoginRequest.self, LogoutRequest.self, DiscoverRequest.self, SAMLRolesRequest.self,
     DenialRequest.self,

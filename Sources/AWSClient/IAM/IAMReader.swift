@@ -8,7 +8,7 @@ public enum IAMIdentity: Sendable, Hashable {
   case group(String)
 
   /// As it is part of the names of actions and parameters.
-  var kind: String {
+  public var kindName: String {
     switch self {
     case .role: "Role"
     case .user: "User"
@@ -110,7 +110,7 @@ public struct IAMReader: Sendable {
 
   /// The ARNs of the managed policies that are attached to an identity.
   public func attachedPolicies(of identity: IAMIdentity) async throws -> [String] {
-    try await pages("ListAttached\(identity.kind)Policies", add: { $0.add(identity.kind + "Name", identity.name) }) {
+    try await pages("ListAttached\(identity.kindName)Policies", add: { $0.add(identity.kindName + "Name", identity.name) }) {
       elements throws(MalformedResponse) in
       try elements.members("AttachedPolicies").map { member throws(MalformedResponse) in
         guard let arn = member["PolicyArn"].flatMap(Self.arn) else { throw MalformedResponse(what: "a policy without an ARN") }
@@ -121,7 +121,7 @@ public struct IAMReader: Sendable {
 
   /// The names of an identity's inline policies.
   public func inlinePolicies(of identity: IAMIdentity) async throws -> [String] {
-    try await pages("List\(identity.kind)Policies", add: { $0.add(identity.kind + "Name", identity.name) }) {
+    try await pages("List\(identity.kindName)Policies", add: { $0.add(identity.kindName + "Name", identity.name) }) {
       elements throws(MalformedResponse) in
       try elements.texts("PolicyNames").map { name throws(MalformedResponse) in try Self.name(name) }
     }
@@ -129,9 +129,9 @@ public struct IAMReader: Sendable {
 
   /// The document of an inline policy, JSON.
   public func inlinePolicy(_ policy: String, of identity: IAMIdentity) async throws -> String {
-    let action = "Get\(identity.kind)Policy"
+    let action = "Get\(identity.kindName)Policy"
     return try await call(action) {
-      $0.add(identity.kind + "Name", identity.name)
+      $0.add(identity.kindName + "Name", identity.name)
       $0.add("PolicyName", policy)
     }.read { elements throws(MalformedResponse) in try Self.document(elements.text(action + "Result/PolicyDocument")) }
   }

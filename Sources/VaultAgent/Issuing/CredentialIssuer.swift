@@ -54,8 +54,18 @@ struct CredentialIssuer: Sendable {
     }
   }
 
+  /// The credentials of a plan's last link, for calls by the agent itself.
+  func credentials(_ context: IssueContext) async throws -> Credential {
+    try await source(before: context.plan.steps.count, context)
+  }
+
+  /// Makes the call for link `index` for the shortest session, which is not stored.
+  func tryRole(_ index: Int, signedBy source: Credential, _ context: IssueContext) async throws -> Credential? {
+    try await assumeRole(index, signedBy: source, context, isTrial: true)
+  }
+
   /// The credentials that sign the call for link `index`.
-  private func source(before index: Int, _ context: IssueContext) async throws -> Credential {
+  func source(before index: Int, _ context: IssueContext) async throws -> Credential {
     if index > 0 {
       let step = context.plan.steps[index - 1]
       return try await live(profile: step.link.profile, fingerprint: step.fingerprint, context) { context in
@@ -102,11 +112,16 @@ struct CredentialIssuer: Sendable {
   }
 
   /// `AssumeRole` for one link.
-  private func assumeRole(_ index: Int, signedBy source: Credential, _ context: IssueContext) async throws {
+  ///
+  /// - Returns: the credentials of a trial; else nil, since they are stored.
+  @discardableResult
+  private func assumeRole(_ index: Int, signedBy source: Credential, _ context: IssueContext, isTrial: Bool = false) async throws
+    -> Credential?
+  {
     let step = context.plan.steps[index]
     let link = step.link
-    let duration = step.duration.limited(chained: source.sessionToken != nil)
-    if let asked = step.cutFrom ?? (duration == step.duration ? nil : step.duration) {
+    let duration = isTrial ? .shortest : step.duration.limited(chained: source.sessionToken != nil)
+    if !isTrial, let asked = step.cutFrom ?? (duration == step.duration ? nil : step.duration) {
       context.prompter.notice(
         "\(link.profile): a chained role's session lasts at most one hour; "
           + "\(asked.seconds / 60) min were reduced to 60")
@@ -117,7 +132,7 @@ struct CredentialIssuer: Sendable {
     let device = link.mfaSerial.flatMap { serial in
       hasCode ? nil : CredentialPlan.Device(serial: serial, process: link.mfaProcess, owner: link.profile)
     }
-    try await context.withCode(device) { code in
+    return try await context.withCode(device) { code in
       var event = context.event(.assumeRole, profile: link.profile)
       event.roleARN = link.roleARN.text
       event.roleSessionName = step.sessionName.text
@@ -126,10 +141,11 @@ struct CredentialIssuer: Sendable {
       event.detail = link.sentDetail
       event.durationSeconds = duration.seconds
       event.sourceAccessKeyId = source.accessKeyId
-      _ = try await context.sts(
+      if isTrial { event.detail = "tried by vault iam check; the session is dropped" }
+      return try await context.sts(
         event, region: link.region, link.endpoint,
         sending: source.sessionToken == nil ? "calls signed with an access key" : "a session's token", for: link.roleARN.name,
-        keeping: (.role, step.fingerprint)
+        keeping: isTrial ? nil : (.role, step.fingerprint)
       ) { endpoint, route in
         do {
           return try await clients.sts.assumeRole(

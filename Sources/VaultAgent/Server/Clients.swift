@@ -8,6 +8,7 @@ struct Clients: Sendable {
   let portal: SSOPortalClient
   let iam: IAMClient
   let iamToolbox: IAMToolboxClient
+  let ssoAdmin: SSOAdminClient
   let container: ContainerCredentialsClient
   let instance: InstanceMetadataClient
   let gitHub: GitHubTokenClient
@@ -23,6 +24,7 @@ struct Clients: Sendable {
     signIn = SignInClient(transport: transport, clock: clock)
     iam = IAMClient(transport: transport, clock: clock)
     iamToolbox = IAMToolboxClient(transport: transport, clock: clock)
+    ssoAdmin = SSOAdminClient(transport: transport, clock: clock)
     container = ContainerCredentialsClient(transport: transport, clock: clock)
     instance = InstanceMetadataClient(transport: transport, clock: clock)
     gitHub = GitHubTokenClient(transport: transport, clock: clock)

@@ -124,6 +124,7 @@ struct RequestHandler: Sendable {
       case .auditKey: try await reply(auditKey)
       case .auditArchive: try await reply(auditArchive)
       case .settings: try await reply(reloadSettings)
+      case .iamCheck: try await reply(checkAccount)
       default: throw AgentError.unknownRequest
       }
     }

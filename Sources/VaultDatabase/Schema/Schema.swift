@@ -7,10 +7,12 @@ public enum Schema {
     PackageResources._001_vault_sql, PackageResources._002_sign_ins_sql, PackageResources._003_audit_evidence_sql,
     PackageResources._004_credentials_links_sql, PackageResources._005_leases_sql,
     PackageResources._006_row_codes_sql, PackageResources._007_deferred_indexes_sql,
-    PackageResources._008_audit_forms_sql,
+    PackageResources._008_audit_forms_sql, PackageResources._009_iam_checks_sql,
   ]
   /// From this version on, the newest audit rows are not indexed yet.
   package static let deferredIndexes: Int64 = 7
+  /// From this version on, the findings of `vault iam check` are kept.
+  static let iamChecks: Int64 = 9
   /// The value of `PRAGMA user_version` after the last migration.
   public static var version: Int64 { Int64(migrations.count) }
 

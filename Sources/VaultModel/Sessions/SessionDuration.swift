@@ -7,6 +7,8 @@ public struct SessionDuration: Sendable, Hashable {
 
   /// The default of STS.
   public static let `default` = SessionDuration(unchecked: 3_600)
+  /// The least that STS accepts.
+  public static let shortest = SessionDuration(unchecked: 900)
   /// The limit for a role assumed with temporary credentials.
   public static let chainedLimit = SessionDuration(unchecked: 3_600)
 

@@ -93,6 +93,8 @@ extension VaultStore {
     try database.statement("DELETE FROM setting_line WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(
       name
     ).run()
+    try database.statement("DELETE FROM iam_check WHERE profile_id = (SELECT id FROM profile WHERE name = ?)").begin().bind(name)
+      .run()
     changeNames()
     try database.statement("UPDATE profile SET removed_at = ?, mac = NULL WHERE name = ? AND removed_at IS NULL").begin()
       .bind(clock.now().milliseconds).bind(name).run()

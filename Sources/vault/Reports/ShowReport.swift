@@ -1,4 +1,5 @@
 import AWSConfig
+import AWSPolicy
 import VaultBytes
 import VaultDatabase
 import VaultModel
@@ -21,15 +22,16 @@ enum ShowReport {
       throw error
     }
     let session = try reader.currentSession(of: name)
+    let check = try reader.iamCheck(of: name)
     let now = SystemClock().now()
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
-      json(chain, explanation: explanation, origin: origin(name, reader), session: session, now: now, to: &writer)
+      json(chain, explanation: explanation, origin: origin(name, reader), session: session, check: check, now: now, to: &writer)
       output.write(bytes: writer.consume())
       output.write("\n")
     } else {
-      table(chain, origin: origin(name, reader), session: session, now: now, to: &output)
+      table(chain, origin: origin(name, reader), session: session, check: check, now: now, to: &output)
       output.flush()
       showSettings(explanation)
     }
@@ -56,7 +58,8 @@ enum ShowReport {
   // MARK: for a person
 
   private static func table(
-    _ chain: CredentialChain, origin: String, session: SessionRecord?, now: Timestamp, to output: inout Output
+    _ chain: CredentialChain, origin: String, session: SessionRecord?, check: IAMCheckRecord?, now: Timestamp,
+    to output: inout Output
   ) {
     output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
     output.line("region    \(safeText(chain.region ?? "-"))")
@@ -83,6 +86,15 @@ enum ShowReport {
       output.line("session   \(session.id)  \(session.state(at: now).rawValue)  \(session.accessKeyId)  ends \(ends)")
     } else {
       output.line("session   none yet")
+    }
+    guard !chain.roles.isEmpty || chain.identity.role != nil else { return }
+    guard let check, let findings = Finding.read(check.findings) else {
+      return output.line("AWS side  `vault iam check` has not been run")
+    }
+    let when = Terminal.outputIsTerminal ? TimeText.relative(check.checkedAt, now: now) : check.checkedAt.iso8601
+    output.line("AWS side  \(CheckCommand.summary(findings))  checked \(when)")
+    for finding in findings where finding.state == .differs {
+      output.line("          \(finding.check.rawValue): \(safeText(finding.detail))")
     }
   }
 
@@ -113,8 +125,8 @@ enum ShowReport {
   // MARK: for a program
 
   private static func json(
-    _ chain: CredentialChain, explanation: ProfileExplanation, origin: String, session: SessionRecord?, now: Timestamp,
-    to writer: inout JSONWriter
+    _ chain: CredentialChain, explanation: ProfileExplanation, origin: String, session: SessionRecord?, check: IAMCheckRecord?,
+    now: Timestamp, to writer: inout JSONWriter
   ) {
     writer.object { writer in
       writer.field("profile", chain.profile)
@@ -153,6 +165,13 @@ enum ShowReport {
       }
       writer.key("session")
       ListReport.session(session, now: now, to: &writer)
+      writer.key("iamCheck")
+      guard let check, let findings = Finding.read(check.findings) else { return writer.null() }
+      writer.object { writer in
+        writer.field("checkedAt", check.checkedAt.iso8601)
+        writer.key("findings")
+        writer.value { $0.append(string: Finding.json(findings).compact()) }
+      }
     }
   }
 

@@ -4,5 +4,6 @@ enum IAMCommand {
     GenerateCommand.command,
     TrustCommand.command,
     WhyCommand.command,
+    CheckCommand.command,
   ]
 }

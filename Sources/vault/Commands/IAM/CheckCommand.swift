@@ -1,0 +1,102 @@
+import AWSPolicy
+import VaultBytes
+import VaultModel
+import VaultWire
+
+/// `vault iam check`: what an account has, compared with what a profile needs.
+enum CheckCommand {
+  static let command = Command(
+    "iam check", usage: "PROFILE [--with PROFILE]", summary: "compare the AWS account with what a profile needs",
+    options: [
+      OptionSpec("with", value: "PROFILE", "read the account as this profile, such as an administrator's"),
+      OptionSpec("format", value: "FORMAT", "table (default) or json"),
+      OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+      OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
+    ], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let profile = try arguments.profile()
+    let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
+    let reply = try AgentClient(paths: paths).ask(
+      IAMCheckRequest {
+        ($0.profile, $0.reader) = (profile, arguments["with"])
+        $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
+        $0.reason = arguments["reason"]
+      })
+    guard let findings = Finding.read(reply.withBytes { String(decoding: $0, as: UTF8.self) }) else {
+      throw Failure("the agent's reply cannot be read", exitStatus: .software)
+    }
+    var output = Output()
+    if format == .json {
+      let report = JSONValue.object([JSONMember("profile", .string(profile)), JSONMember("findings", Finding.json(findings))])
+      output.line(report.compact())
+    } else {
+      table(findings, to: &output)
+    }
+    output.flush()
+    let differing = findings.count { $0.state == .differs }
+    guard differing == 0 else {
+      throw Failure(
+        "\(profile): \(summary(findings))", hint: unknown(findings), exitStatus: .badData)
+    }
+    if let hint = unknown(findings) { Diagnostics.notice("\(profile): \(summary(findings)); \(hint)") }
+  }
+
+  /// `10 checks, 2 differ, 1 unknown`
+  static func summary(_ findings: [Finding]) -> String {
+    let differing = findings.count { $0.state == .differs }
+    let unknown = findings.count { $0.state == .unknown }
+    return "\(findings.count) checks" + (differing == 0 ? "" : ", \(differing) differ\(differing == 1 ? "s" : "")")
+      + (unknown == 0 ? "" : ", \(unknown) unknown")
+  }
+
+  private static func unknown(_ findings: [Finding]) -> String? {
+    let missing = Set(findings.compactMap(\.missingPermission)).sorted()
+    return missing.isEmpty ? nil : "not allowed to look without \(missing.joined(separator: ", "))"
+  }
+
+  private static func table(_ findings: [Finding], to output: inout Output) {
+    for finding in findings {
+      line(finding, to: &output)
+    }
+    var shown: Set<Finding.Fix> = []
+    for case let fix? in findings.map(\.fix) where shown.insert(fix).inserted {
+      output.line("")
+      // The problems of a trust policy have one repair.
+      for finding in findings where finding.fix == fix {
+        output.line("\(finding.check.rawValue): \(safeText(finding.detail))")
+      }
+      if let document = fix.document { block(document.pretty(), to: &output) }
+      if let terraform = fix.terraform {
+        output.line("in Terraform:")
+        block(terraform, to: &output)
+      }
+    }
+  }
+
+  /// One finding in columns, its words wrapped at 80 columns on a terminal.
+  private static func line(_ finding: Finding, to output: inout Output) {
+    let (state, check, detail) = (finding.state.rawValue, finding.check.rawValue, safeText(finding.detail))
+    guard Terminal.outputIsTerminal else { return output.line([state, check, detail].joined(separator: "\t")) }
+    let margin = 9 + 22
+    var head = padded(state, 9) + padded(check, 22)
+    var text = ""
+    for word in detail.split(separator: " ") {
+      if !text.isEmpty, margin + text.count + 1 + word.count > 80 {
+        output.line(head + text)
+        head = String(repeating: " ", count: margin)
+        text = ""
+      }
+      text += (text.isEmpty ? "" : " ") + word
+    }
+    output.line(head + text)
+  }
+
+  private static func padded(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(1, width - text.count))
+  }
+
+  private static func block(_ text: String, to output: inout Output) {
+    for line in text.split(separator: "\n", omittingEmptySubsequences: false) { output.line("  " + safeText(String(line))) }
+  }
+}
