@@ -46,11 +46,13 @@ struct ByteText {
   func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
   /// The word that begins at an offset: up to a blank, a quote or another mark that no ARN, action or id has.
-  func word(at start: Int, limit: Int = 2_048) -> String? {
+  ///
+  /// - Returns: also its place, since the text of what is not UTF-8 is longer than its bytes.
+  func word(at start: Int, limit: Int = 2_048) -> (text: String, range: Range<Int>)? {
     var end = start
     while end < bytes.count, end - start < limit, !Self.ends.contains(bytes[end]) { end += 1 }
     while end > start, bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: ":") { end -= 1 }
-    return end > start ? text(start..<end) : nil
+    return end > start ? (text(start..<end), start..<end) : nil
   }
 
   /// The offset behind blanks.

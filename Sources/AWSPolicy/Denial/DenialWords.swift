@@ -43,17 +43,17 @@ struct DenialWords {
       var place = mark.upperBound
       if place < text.bytes.count, text.bytes[place] == UInt8(ascii: ":") { place += 1 }
       place = text.skip(place)
-      guard let action = text.word(at: place, limit: 256), action.contains(":") else { continue }
-      denial.action = action
+      guard let action = text.word(at: place, limit: 256), action.text.contains(":") else { continue }
+      denial.action = action.text
       take(mark)
-      take(place..<place + action.utf8.count)
+      take(action.range)
       if let user = text.findLast("User: ", before: mark.lowerBound), mark.lowerBound - user.upperBound < 2_200,
-        let name = text.word(at: user.upperBound), name != "is"
+        let name = text.word(at: user.upperBound)?.text, name != "is"
       {
         denial.principal = name
         take(user)
       }
-      resource(after: place + action.utf8.count)
+      resource(after: action.range.upperBound)
       reason(after: end)
       return true
     }
@@ -65,15 +65,14 @@ struct DenialWords {
     var place = text.skip(mark.upperBound)
     while place < text.bytes.count, [UInt8(ascii: "\""), UInt8(ascii: "\\")].contains(text.bytes[place]) { place += 1 }
     guard let first = text.word(at: place) else { return }
-    var resource = first
+    denial.resource = first.text
+    take(mark.lowerBound..<first.range.upperBound)
     // IAM names some of its own without an ARN: "user ann", "role dev", "instance profile x".
-    if !first.contains(":"), first != "*", let second = text.word(at: text.skip(place + first.utf8.count)),
-      !["because", "with", "status", "Go"].contains(second)
-    {
-      resource += " " + second
-    }
-    denial.resource = resource
-    take(mark.lowerBound..<min(place + resource.utf8.count, text.bytes.count))
+    guard !first.text.contains(":"), first.text != "*", let second = text.word(at: text.skip(first.range.upperBound)),
+      !["because", "with", "status", "Go"].contains(second.text)
+    else { return }
+    denial.resource = first.text + " " + second.text
+    take(second.range)
   }
 
   /// `because no TYPE allows the ACTION action`, or `with an explicit deny in a TYPE: POLICY`.
@@ -93,8 +92,8 @@ struct DenialWords {
         take(through)
       }
       if let arn = text.find("arn:", from: end, before: end + 24), let name = text.word(at: arn.lowerBound) {
-        denial.policyARN = name
-        take(arn.lowerBound..<arn.lowerBound + name.utf8.count)
+        denial.policyARN = name.text
+        take(name.range)
       }
       return
     }
@@ -104,11 +103,11 @@ struct DenialWords {
     denial.policyType = type.kind
     take(mark.lowerBound..<type.range.upperBound)
     guard let allows = text.find("allows the ", from: type.range.upperBound, before: type.range.upperBound + 16),
-      let action = text.word(at: allows.upperBound, limit: 256), action.contains(":")
+      let action = text.word(at: allows.upperBound, limit: 256), action.text.contains(":")
     else { return }
     // It may be another than the one that was called: ec2:CreateVpcEndpoint fails for want of vpce:AllowMultiRegion.
-    denial.action = action
-    take(allows.lowerBound..<allows.upperBound + action.utf8.count)
+    denial.action = action.text
+    take(allows.lowerBound..<action.range.upperBound)
     if let last = text.find(" action", from: end, before: end + 7) { take(last) }
   }
 
@@ -177,18 +176,19 @@ struct DenialWords {
     let start = start ?? 0
     // Of botocore: "An error occurred (CODE) when calling the OPERATION operation (reached max retries: 4): …".
     if let mark = text.findLast("An error occurred (", before: start + 24),
-      let code = text.word(at: mark.upperBound, limit: 128), let call = text.find("when calling the ", from: mark.upperBound),
+      let code = text.word(at: mark.upperBound, limit: 128)?.text,
+      let call = text.find("when calling the ", from: mark.upperBound),
       call.lowerBound - mark.upperBound < 140
     {
       denial.code = denial.code ?? code
-      denial.operation = text.word(at: call.upperBound, limit: 128)
+      denial.operation = text.word(at: call.upperBound, limit: 128)?.text
       return
     }
     // Of the SDK for Go: "operation error STS: AssumeRole, … api error AccessDenied: …".
     if let mark = text.findLast("operation error ", before: start), let colon = text.find(": ", from: mark.upperBound),
       colon.lowerBound - mark.upperBound < 64
     {
-      denial.operation = text.word(at: colon.upperBound, limit: 128)
+      denial.operation = text.word(at: colon.upperBound, limit: 128)?.text
     }
     if denial.code == nil {
       let window = text.text(max(0, start - 256)..<min(text.bytes.count, end + 256))
@@ -212,7 +212,7 @@ struct DenialWords {
       denial.authorizationId = id
       if let region = text.findLast("region=", before: mark.lowerBound), mark.lowerBound - region.upperBound < 40 {
         denial.authorizationRegion = text.word(at: region.upperBound, limit: 40).map {
-          String($0.prefix { $0 != "#" && $0 != "&" })
+          String($0.text.prefix { $0 != "#" && $0 != "&" })
         }
       }
       take(mark.lowerBound..<mark.upperBound + id.utf8.count)
@@ -226,13 +226,13 @@ struct DenialWords {
   /// Letters and digits, at most 256 (IAM Toolbox API, `GetRequestAuthorizationDetails`).
   private static func id(_ text: ByteText, _ start: Int) -> String? {
     guard let word = text.word(at: start, limit: 300) else { return nil }
-    let id = word.prefix { $0.isASCII && ($0.isLetter || $0.isNumber) }
+    let id = word.text.prefix { $0.isASCII && ($0.isLetter || $0.isNumber) }
     return (1...256).contains(id.utf8.count) ? String(id) : nil
   }
 
   private mutating func encoded() {
     guard let mark = text.find("Encoded authorization failure message: ", from: 0),
-      let message = text.word(at: mark.upperBound, limit: 10_240),
+      let message = text.word(at: mark.upperBound, limit: 10_240)?.text,
       message.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || "-_=+/".utf8.contains($0) })
     else { return }
     denial.encodedMessage = message
