@@ -86,8 +86,10 @@ struct DenialJudge {
     }
     switch type {
     case .identity:
+      let policy = deny ? "a policy of \(callerWords)" : "the policies of \(callerWords)"
       return cause(
-        .identityPolicy, "the policies of \(callerWords)", who: callersOwner, add: statements.identity, note: directUse)
+        .identityPolicy, policy, who: callersOwner, add: statements.identity, note: directUse,
+        hint: deny ? nil : "\(policy) do not allow \(actionWords)")
     case .trust: return trustPolicy()
     case .resource where denial.isAssumeRole: return trustPolicy()
     case .resource:
@@ -104,7 +106,14 @@ struct DenialJudge {
         who: caller.map { "an administrator of account \($0.account), in the permissions boundary of \(callerWords)" }
           ?? "an administrator of the caller's account", add: statements.identity,
         note: deny ? "" : "The boundary limits what the caller's other policies can give.")
-    case .session: return sessionPolicy(cause)
+    case .session:
+      let own = call.map { $0.sent.sessionPolicy != nil || !$0.sent.sessionPolicyARNs.isEmpty } ?? false
+      return cause(
+        .sessionPolicy, "the session policy with which the session was made",
+        who: own
+          ? "you: the settings policy and policy_arns of the profile \(call?.profile ?? "") limit its sessions"
+          : "whoever makes the session: the caller passes a session policy when it assumes the role",
+        add: statements.identity, note: deny ? "" : "A session has what both the role and its session policy allow.")
     case .serviceControl:
       return cause(
         .scp, "a service control policy of the organization", who: organization, add: nil,
@@ -115,20 +124,8 @@ struct DenialJudge {
       return cause(
         .endpointPolicy, "the policy of the VPC endpoint that the call went through",
         who: "whoever runs the VPC, in the policy of the endpoint",
-        add: statements.identity, note: "The same call by another way to AWS, outside that VPC, is not judged by it.")
+        add: statements.endpoint, note: "The same call by another way to AWS, outside that VPC, is not judged by it.")
     }
-  }
-
-  private func sessionPolicy(
-    _ cause: (DenialCause.Side, String, String, PolicyDocument?, String, String?) -> DenialCause
-  ) -> DenialCause {
-    let own = call.map { $0.sent.sessionPolicy != nil || !$0.sent.sessionPolicyARNs.isEmpty } ?? false
-    return cause(
-      .sessionPolicy, "the session policy with which the session was made",
-      own
-        ? "you: the settings policy and policy_arns of the profile \(call?.profile ?? "") limit its sessions"
-        : "whoever makes the session: the caller passes a session policy when it assumes the role", statements.identity,
-      denial.isExplicit ? "" : "A session has what both the role and its session policy allow.", nil)
   }
 
   /// A permission set whose holder called AWS with it, and not with the role that it is there to assume.

@@ -24,48 +24,67 @@ struct DenialStatements {
       guard let role else { return nil }
       return PolicyDocument([Statement(actions: PatternElement(actions), resources: PatternElement([role.text]))])
     }
-    guard let action = denial.action else { return nil }
-    let resource = denial.resource.flatMap { $0.hasPrefix("arn:") ? $0 : nil } ?? "*"
+    // Without a resource in AWS's words, a statement would have to allow the action on everything.
+    guard let action = denial.action, let resource else { return nil }
     return PolicyDocument([Statement(actions: PatternElement([action]), resources: PatternElement([resource]))])
   }
 
-  /// The statement for the role's trust policy, in the form that lasts: never a session's ARN, which names one person's session,
-  /// and for a role its ARN in a condition, since a role in `Principal` is turned into an id that ends with it (IAM User Guide,
-  /// "AWS JSON policy elements: Principal").
+  /// The same for the policy of a VPC endpoint, which names whom it is for (AWS PrivateLink Guide, "Control access to VPC endpoints
+  /// using endpoint policies").
+  var endpoint: PolicyDocument? {
+    guard var document = identity else { return nil }
+    document.statements[0].principals = PrincipalElement([.anyone])
+    return document
+  }
+
+  /// The resource as a policy names it.
+  private var resource: String? {
+    guard let words = denial.resource else { return nil }
+    if words.hasPrefix("arn:") || words == "*" { return words }
+    // IAM's own: "user ann".
+    let parts = words.split(separator: " ")
+    guard parts.count == 2, ["user", "role", "group", "policy"].contains(parts[0]), denial.action?.hasPrefix("iam:") == true,
+      let caller
+    else { return nil }
+    return "arn:\(caller.partition):iam::\(caller.account):\(parts[0])/\(parts[1])"
+  }
+
+  /// The statement for the role's trust policy, in the form that lasts (``TrustPolicy``): never a session's ARN, which names one
+  /// person's session.
   var trust: PolicyDocument? {
-    guard let caller, let door = door(caller) else { return nil }
-    var conditions = door.conditions
-    if let id = call?.sent.externalId { conditions.append(Self.equals("sts:ExternalId", id)) }
-    return PolicyDocument([
-      Statement(principals: PrincipalElement([.aws(door.principal)]), actions: PatternElement(actions), conditions: conditions)
-    ])
-  }
-
-  private static func equals(_ key: String, _ value: String) -> PolicyCondition {
-    PolicyCondition(ConditionOperator(.stringEquals), key: key, values: [value])
-  }
-
-  private func door(_ caller: CallerName) -> (principal: String, conditions: [PolicyCondition])? {
-    let account = "arn:\(caller.partition):iam::\(caller.account):"
-    func roles(_ names: [String]) -> (String, [PolicyCondition]) {
-      (
-        account + "root",
-        [PolicyCondition(ConditionOperator(.arnLike), key: "aws:PrincipalArn", values: names.map { account + $0 })]
-      )
-    }
-    switch caller.kind {
-    case .user: return (caller.arn, [])
-    case .permissionSet(let name):
-      // Sixteen digits end the name; a region may stand before it (IAM Identity Center, "Referencing permission sets").
-      let role = "AWSReservedSSO_\(name)_" + String(repeating: "?", count: 16)
-      return roles(["role/aws-reserved/sso.amazonaws.com/\(role)", "role/aws-reserved/sso.amazonaws.com/*/\(role)"])
-    case .role(let name):
-      if case .role(let known)? = call?.door, known.name == name, known.text.hasPrefix(account) {
-        return roles([String(known.text.dropFirst(account.count))])
-      }
-      if caller.session == nil { return roles([String(caller.arn.dropFirst(account.count))]) }
+    guard let caller, let role, let trusted = trusted(caller) else { return nil }
+    var conditions = TrustConditions()
+    conditions.externalId = call?.sent.externalId
+    var document = TrustPolicy(
+      trusted, of: role, actions: Array(actions.dropFirst()), conditions: conditions, region: nil
+    ).document
+    if case .role(let known) = trusted, known.text != chained?.text, caller.session != nil {
       // The session's ARN does not have the role's path.
-      return roles(["role/\(name)", "role/*/\(name)"])
+      let name = "arn:\(caller.partition):iam::\(caller.account):role/"
+      let condition = PolicyCondition(
+        ConditionOperator(.arnLike), key: "aws:PrincipalArn", values: [name + known.name, name + "*/" + known.name])
+      for index in document.statements.indices {
+        document.statements[index].conditions.removeAll { $0.key == condition.key }
+        document.statements[index].conditions.insert(condition, at: 0)
+      }
+    }
+    return document
+  }
+
+  /// The role that signed, with its path, if the vault assumed it.
+  private var chained: RoleARN? { if case .role(let role)? = call?.door { role } else { nil } }
+
+  private func trusted(_ caller: CallerName) -> TrustedCaller? {
+    switch caller.kind {
+    case .user: return IAMUser(caller.arn).map { .user($0) }
+    case .permissionSet(let name):
+      var region = "*"
+      if case .permissionSet(_, _, let known)? = call?.door { region = known }
+      return .permissionSet(name: name, account: caller.account, region: region)
+    case .role(let name):
+      if let chained, chained.name == name, chained.account == caller.account { return .role(chained) }
+      let arn = caller.session == nil ? caller.arn : "arn:\(caller.partition):iam::\(caller.account):role/\(name)"
+      return RoleARN(arn).map { .role($0) }
     case .root, .federated: return nil
     }
   }

@@ -9,6 +9,8 @@ struct WhyReport {
   let record: AuditRecord?
   /// What the profile sends for the role.
   var call: AccessNeeds?
+  /// The profiles that assume a role from the permission set that was refused.
+  var profiles: [String] = []
   /// When the same call succeeded since.
   var later: Timestamp?
   /// Why AWS did not tell more when it was asked.
@@ -123,6 +125,10 @@ struct WhyReport {
 
   private func closing(to output: inout Output) {
     var notes: [String] = []
+    if !profiles.isEmpty {
+      let more = profiles.count > 8 ? ", …" : ""
+      notes.append("Profiles that assume a role from it: \(profiles.prefix(8).joined(separator: ", "))\(more).")
+    }
     if let later { notes.append("The same call has succeeded since, at \(later.iso8601).") }
     for fault in notAsked { notes.append("AWS was asked for more and did not tell: \(fault).") }
     if let missingPermission { notes.append("The permission that asking needs: \(missingPermission).") }
@@ -168,6 +174,8 @@ struct WhyReport {
           }
         }
       }
+      writer.key("profiles")
+      writer.array { writer in for profile in profiles { writer.string(profile) } }
       writer.field("event", record?.id)
       writer.field("missingPermission", missingPermission)
     }

@@ -162,9 +162,9 @@ import VaultModel
     }
     let call = Self.needs(link)
     let cause = DenialCause(try Self.refused("arn:aws:iam::123456789012:user/ann"), call: call)
-    let trust = try #require(cause.fix?.document?.statements.first)
-    #expect(trust.actions.patterns == ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"])
-    #expect(trust.conditions.map(\.key) == ["sts:ExternalId"])
+    let trust = try #require(cause.fix?.document?.statements)
+    #expect(trust.flatMap(\.actions.patterns) == ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"])
+    #expect(trust[0].conditions.map(\.key) == ["aws:PrincipalArn", "sts:ExternalId"])
     let identity = try #require(cause.possible.first { $0.side == .identityPolicy }?.fix?.document?.statements.first)
     #expect(identity.resources == PatternElement([Self.role]))
   }
@@ -188,6 +188,30 @@ import VaultModel
     let cause = DenialCause(denial)
     #expect(cause.refusedBy == .identityPolicy && cause.explanation.contains("vault exec PROFILE"))
     #expect(cause.fix?.who.contains("permission set MyDev") == true)
+  }
+
+  @Test func `a statement is proposed for the resource that AWS names, and never for all of them`() throws {
+    func resource(_ words: String) throws -> [String]? {
+      let cause = DenialCause(
+        try #require(Denial("User: arn:aws:iam::123456789012:user/ann is not authorized to perform: \(words)")))
+      return cause.fix?.document?.statements.first?.resources?.patterns
+    }
+    let because = "because no identity-based policy allows the"
+    #expect(try resource("s3:GetObject \(because) s3:GetObject action") == nil)
+    #expect(try resource("s3:GetObject on resource: \"arn:aws:s3:::b/k\" \(because) s3:GetObject action") == ["arn:aws:s3:::b/k"])
+    #expect(
+      try resource("iam:GetUser on resource: user bob \(because) iam:GetUser action") == ["arn:aws:iam::123456789012:user/bob"])
+    #expect(try resource("ec2:DescribeRegions on resource: * \(because) ec2:DescribeRegions action") == ["*"])
+    #expect(
+      try resource("s3:GetObject on resource: \"arn:aws:s3:::b/k\" with an explicit deny in an identity-based policy") == nil)
+  }
+
+  @Test func `what is not UTF-8 is longer as a text, and still has its place`() {
+    let bytes =
+      Array("User: arn:aws:iam::1:user/a is not authorized to perform: ec2:Run".utf8) + [UInt8](repeating: 0xFF, count: 99)
+    #expect(Denial(reading: bytes)?.action?.hasPrefix("ec2:Run\u{FFFD}") == true)
+    let resource = Array("User: arn:aws:iam::1:user/a is not authorized to perform: a:b on resource: arn:".utf8) + [0xFF, 0xFE]
+    #expect(Denial(reading: resource)?.resource == "arn:\u{FFFD}\u{FFFD}")
   }
 
   // MARK: hostile input

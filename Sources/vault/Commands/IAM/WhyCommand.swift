@@ -42,6 +42,7 @@ enum WhyCommand {
       report.later = try success(after: record, reader)
     }
     report.call = call(arguments["profile"] ?? report.record?.event.profile, of: report, reader)
+    report.profiles = try profiles(of: report.denial, reader)
     if let profile = arguments["profile"] {
       try ask(&report, with: IssueRequest(arguments, profile: profile, trigger: .manual), paths: paths)
     }
@@ -140,6 +141,19 @@ enum WhyCommand {
       call.sent.sourceIdentity = event.sourceIdentity ?? call.sent.sourceIdentity
     }
     return call
+  }
+
+  /// The profiles that assume a role from the permission set that was refused something else: what was to be done is the role's
+  /// work.
+  private static func profiles(of denial: Denial, _ reader: VaultReader) throws -> [String] {
+    guard denial.action?.hasPrefix("sts:") != true, let caller = denial.principal.flatMap({ CallerName($0) }),
+      case .permissionSet(let name) = caller.kind
+    else { return [] }
+    return try reader.profileNames().filter { profile in
+      guard let chain = try? chain(profile, reader), !chain.roles.isEmpty, case .sso(_, let account, let role, _) = chain.identity
+      else { return false }
+      return role == name && account == caller.account
+    }
   }
 
   /// Asks AWS, if there is something to ask for. That it does not tell is reported, and the words alone are explained.
