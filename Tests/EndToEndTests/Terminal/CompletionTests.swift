@@ -13,6 +13,8 @@ import Testing
     ("vault add new --source app-c", "app-chained"), ("vault add new --source|=|app-c", "app-chained"),
     ("vault exec app-dev printen", "printenv"), ("vault exec app-dev -- printen", "printenv"),
     ("vault exec --dur", "--duration"), ("vault audit ver", "verify"), ("vault audit export --who", "--whole"),
+    ("vault iam tru", "trust"), ("vault iam trust app-c", "app-chained"),
+    ("vault iam generate --member app-x app-c", "app-chained"),
     ("vault exec team|:|dev-of-", "dev-of-all"), ("vault exec team|:|dev-of|:|al", "all-in"),
   ]
 

@@ -44,12 +44,22 @@ enum CompletionCommand {
     ["exec"]
     + Commands.all.filter { command in
       (command.usage.hasPrefix("PROFILE") || command.usage.hasPrefix("[PROFILE"))
-        && !(takingMany + ["add"]).contains(command.name)
+        && !(takingMany + ["add"]).contains(command.name) && !command.name.contains(" ")
     }.map(\.name)
+
+  /// The commands of a group that take a profile's name, as the alternatives of a pattern; empty if none does.
+  private static func takingOne(in group: String) -> String {
+    Commands.all.filter { $0.name.hasPrefix(group + " ") && $0.usage.contains("PROFILE") }
+      .map { $0.name.dropFirst(group.utf8.count + 1) }.joined(separator: "|")
+  }
 
   private static func bash() -> String {
     var cases = ""
-    for group in Commands.groups.sorted() { cases += "      \(group)) [ $place = 0 ] && choices='\(subcommands(group))' ;;\n" }
+    for group in Commands.groups.sorted() {
+      let named = takingOne(in: group)
+      let names = named.isEmpty ? "" : "; [ $place = 1 ] && case ${words[2]} in \(named)) names=1 ;; esac"
+      cases += "      \(group)) [ $place = 0 ] && choices='\(subcommands(group))'\(names) ;;\n"
+    }
     return #"""
       # vault's completion for bash: eval "$(vault completion bash)"
       _vault() {
@@ -165,7 +175,7 @@ enum CompletionCommand {
         \#(takingMany.joined(separator: "|")))
           names=(${(f)"$(vault list --names 2>/dev/null)"})
           compadd -a names ;;
-    \#(Commands.groups.sorted().map { "    \($0)) (( CURRENT == 3 )) && compadd -- \(subcommands($0)) ;;" }.joined(separator: "\n"))
+    \#(Commands.groups.sorted().map(zshCase).joined(separator: "\n"))
         *) _files ;;
       esac
     }
@@ -178,6 +188,19 @@ enum CompletionCommand {
     fi
 
     """#
+  }
+
+  private static func zshCase(_ group: String) -> String {
+    let named = takingOne(in: group)
+    let first = "    \(group)) (( CURRENT == 3 )) && compadd -- \(subcommands(group))"
+    if named.isEmpty { return first + " ;;" }
+    return first + """
+
+            if (( place == 1 )) && [[ $words[3] == (\(named)) ]]; then
+              names=(${(f)"$(vault list --names 2>/dev/null)"})
+              compadd -a names
+            fi ;;
+      """
   }
 
   /// The code for the options of each command, in the syntax of both shells. `audit export` precedes `audit`, since the first match
@@ -214,6 +237,12 @@ enum CompletionCommand {
       """#
     for name in takingOne + takingMany where name != "exec" {
       text += "complete -c vault -n '__fish_seen_subcommand_from \(name)' -a \(names)\n"
+    }
+    for group in Commands.groups.sorted() {
+      for name in takingOne(in: group).split(separator: "|") {
+        text +=
+          "complete -c vault -n '__fish_seen_subcommand_from \(group); and __fish_seen_subcommand_from \(name)' -a \(names)\n"
+      }
     }
     for group in Commands.groups.sorted() {
       text += "complete -c vault -n '__fish_seen_subcommand_from \(group)' -a '\(subcommands(group))'\n"
