@@ -35,6 +35,9 @@ extension TypedStage {
     lines("README.md", "it builds, tests or installs the programs themselves", ["make ", "sudo make install"])
     + lines("docs/agent.md", "it needs systemd; ServiceManagerTests", ["systemctl "])
     + blocks("docs/audit-log.md", "a formula or a form", ["hash =", "mac(n)", "vault-checkpoint-1", "<86>1"])
+    + blocks("docs/aws-side.md", "settings of a file, with which this page is typed", ["[sso-session"])
+    + blocks("docs/aws-side.md", "it changes an account; GenerateTests apply each of them", ["terraform apply"])
+    + blocks("docs/aws-side.md", "it reads an account; the tests of both commands", ["vault iam check"])
     + blocks("docs/benchmarks.md", "a measurement of many minutes", ["make bench"])
     + blocks(
       "docs/ci.md", "a job, which JobTests run as it stands", ["permissions:", "export VAULT_HOME", "vault exec app -- sh"])
@@ -93,6 +96,9 @@ extension TypedStage {
     Special(
       page: "docs/audit-log.md", line: "vault audit verify --partial",
       before: "vault audit export --format jsonl --action AuditKeysMade > part.jsonl"),
+    Special(
+      page: "docs/aws-side.md", line: "vault iam generate app-dev > documents.json",
+      before: "cp '\(RoleSetupStage.policy)' app.json"),
     Special(page: "docs/endpoints.md", line: "AWS_ENDPOINT_URL_SSO=", before: "vault login corp", status: 77),
     Special(
       page: "docs/endpoints.md", line: "vault config --add trusted_endpoints http://127.0.0.1:5000",
@@ -162,7 +168,8 @@ extension TypedStage {
   private static let assertion = IdentityTests().assertion([STSWorld.ssoRole, STSWorld.machineRole])
 
   static func credentials(_ page: String) -> String {
-    (["MyApplicationDevProfile"] + (page == "docs/exec.md" ? ["alice"] : [])).map {
+    // On the page of the AWS side that profile signs in.
+    ((page == "docs/aws-side.md" ? [] : ["MyApplicationDevProfile"]) + (page == "docs/exec.md" ? ["alice"] : [])).map {
       "[\($0)]\naws_access_key_id = \(STSWorld.aliceAccessKeyId)\naws_secret_access_key = \(STSWorld.aliceSecretAccessKey)\n"
     }.joined()
   }
@@ -181,8 +188,10 @@ extension TypedStage {
     case "docs/reports.md":
       return shared + role("app-admin", "admin", "MyApplicationDevProfile", "mfa_serial = \(STSWorld.aliceMFASerial)\n")
     case "docs/import.md": return shared + role("x", "reports", "app-dev") + role("y", "reports", "app-dev")
-    case "docs/sign-in.md", "docs/endpoints.md":
-      return try TypedPage("docs/sign-in.md").steps.filter { $0.block.hasPrefix("[sso-session") }.map { $0.command + "\n" }
+    case "docs/sign-in.md", "docs/endpoints.md", "docs/aws-side.md":
+      return try TypedPage(page == "docs/aws-side.md" ? page : "docs/sign-in.md").steps.filter {
+        $0.block.hasPrefix("[sso-session")
+      }.map { $0.command + "\n" }
         .joined()
     default: return shared
     }
@@ -193,6 +202,7 @@ extension TypedStage {
     var world = STSWorld.standard
     var center = STSWorld.center
     center.region = "eu-central-1"
+    center.accounts[0].roles.append("MyApplicationDevPermissions")
     world.identityCenter = center
     world.users.removeAll { $0.name == "bob" }
     world.users.append(
@@ -201,7 +211,9 @@ extension TypedStage {
         accessKeys: [STSWorld.AccessKey(id: STSWorld.bobAccessKeyId, secret: STSWorld.bobSecretAccessKey)],
         mfaDevices: [STSWorld.MFADevice(serial: "arn:aws:iam::123456789012:mfa/deploy", totpSecret: STSWorld.aliceTOTPSecret)],
         mayAssume: ["*"]))
-    world[role: STSWorld.devRole]?.trusts.append(center.roleARN(STSWorld.ssoAccount, "Developer"))
+    for name in ["Developer", "MyApplicationDevPermissions"] {
+      world[role: STSWorld.devRole]?.trusts.append(center.roleARN(STSWorld.ssoAccount, name))
+    }
     for (name, trusts) in [("admin", "arn:aws:iam::123456789012:root"), ("reports", STSWorld.devRole), ("prod", STSWorld.bobARN)]
     {
       world.roles.append(STSWorld.Role(arn: "arn:aws:iam::123456789012:role/my-application-\(name)-role", trusts: [trusts]))
