@@ -117,7 +117,10 @@ struct DenialJudge {
     case .serviceControl:
       return cause(
         .scp, "a service control policy of the organization", who: organization, add: nil,
-        note: deny ? "" : "Every level of the organization, from the root to the account, must allow the action.")
+        // IAM User Guide, "Troubleshoot access denied error messages".
+        note: deny
+          ? "AWS may say this also where no service control policy allows the action."
+          : "Every level of the organization, from the root to the account, must allow the action.")
     case .resourceControl:
       return cause(.rcp, "a resource control policy of the organization that owns \(resourceWords)", who: organization)
     case .endpoint:

@@ -48,9 +48,11 @@ public struct DenialRequest: Request, WireFields {
   public var encodedMessage: String?
   /// For `GetRequestAuthorizationDetails`, in the region of the credentials.
   public var authorizationId: String?
+  /// For `GetRole`: the trust policy of the role that was to be assumed.
+  public var roleARN: String?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&credentials).field(&encodedMessage).field(&authorizationId)
+    coder.field(&credentials).field(&encodedMessage).field(&authorizationId).field(&roleARN)
   }
 }
 

@@ -11,6 +11,8 @@ struct WhyReport {
   var call: AccessNeeds?
   /// The profiles that assume a role from the permission set that was refused.
   var profiles: [String] = []
+  /// The trust policy of the role as it is now, JSON.
+  var trustPolicy: String?
   /// When the same call succeeded since.
   var later: Timestamp?
   /// Why AWS did not tell more when it was asked.
@@ -23,7 +25,7 @@ struct WhyReport {
   }
 
   func write(as format: ReportFormat) {
-    let cause = DenialCause(denial, call: call)
+    let cause = found ?? DenialCause(denial, call: call)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
@@ -34,6 +36,14 @@ struct WhyReport {
       text(cause, to: &output)
     }
     output.flush()
+  }
+
+  /// What the role's trust policy says, where AWS's words give no reason.
+  private var found: DenialCause? {
+    guard let text = try? trustPolicy.map({ try JSONText(Array($0.utf8)) }),
+      let trust = try? PolicyDocument(text, kind: .trust)
+    else { return nil }
+    return TrustFinding(denial, call: call, sessionName: record?.event.roleSessionName, trust: trust)?.cause
   }
 
   // MARK: for a person
@@ -147,6 +157,13 @@ struct WhyReport {
     }
     if denial.encodedMessage != nil {
       return "AWS can decode the message: `--profile PROFILE` asks for it (permission sts:DecodeAuthorizationMessage)."
+    }
+    if denial.isUnexplainedAssumeRole, denial.role != nil, trustPolicy == nil {
+      return
+        "`--profile PROFILE`, with a profile of the role's account, reads the trust policy and says more (permission iam:GetRole)."
+    }
+    if trustPolicy != nil, found == nil {
+      return "The role's trust policy was read, and whether it refuses depends on what only AWS knows of the call."
     }
     return nil
   }

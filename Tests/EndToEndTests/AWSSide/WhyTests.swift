@@ -201,4 +201,32 @@ import Testing
     #expect(refused["missingPermission"] as? String == "iam:GetRequestAuthorizationDetails")
     #expect(try await vault.rows("audit", "--action", "GetRequestAuthorizationDetails").count == 3)
   }
+
+  @Test("where AWS gives no reason, the role's trust policy is read and names the condition that is not met")
+  func trust() async throws {
+    var world = STSWorld.standard
+    world[role: STSWorld.devRole]?.trustPolicy = """
+      {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},
+        "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x7"}}}]}
+      """
+    world.account = STSWorld.Account(readers: [STSWorld.aliceARN: ["iam:GetRole"]])
+    let simulator = try await STSSimulatorProcess(world)
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(TestVault.standardConfig)
+    vault.credentials(TestVault.standardCredentials)
+    try await vault.mustRun("import")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
+    let guess = try await why(vault, "app-dev")
+    #expect(guess["refusedBy"] as? String == "unknown")
+    #expect(try await vault.mustRun("iam", "why").contains("permission iam:GetRole"))
+    let known = try await why(vault, "app-dev", "--profile", "alice", "--no-session")
+    #expect(known["refusedBy"] as? String == "external-id", "\(known)")
+    #expect((known["explanation"] as? String)?.contains("sends none") == true)
+    let row = try #require(try await vault.rows("audit", "--action", "GetRole").last)
+    #expect(row["outcome"] as? String == "success" && row["profile"] as? String == "alice")
+    #expect(row["roleArn"] as? String == STSWorld.devRole)
+    // Whoever may not look is told which permission that takes.
+    let refused = try await why(vault, "app-dev", "--profile", "bob", "--no-session")
+    #expect(refused["missingPermission"] as? String == "iam:GetRole" && refused["refusedBy"] as? String == "unknown")
+  }
 }

@@ -13,6 +13,7 @@ enum WhyCommand {
     "iam why", usage: "[EVENT | PROFILE | -]", summary: "explain why AWS refused a call, and who can change what",
     options: [
       OptionSpec("profile", short: "p", value: "PROFILE", "ask AWS for details with this profile, and explain for its role"),
+      OptionSpec("no-session", "with --profile: sign with the access keys themselves, which IAM requires of keys without MFA"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       OptionSpec("format", value: "FORMAT", "table or json"),
@@ -41,7 +42,7 @@ enum WhyCommand {
       report = WhyReport(denial, record: record)
       report.later = try success(after: record, reader)
     }
-    report.call = call(arguments["profile"] ?? report.record?.event.profile, of: report, reader)
+    report.call = [report.record?.event.profile, arguments["profile"]].lazy.compactMap { call($0, of: report, reader) }.first
     report.profiles = try profiles(of: report.denial, reader)
     if let profile = arguments["profile"] {
       try ask(&report, with: IssueRequest(arguments, profile: profile, trigger: .manual), paths: paths)
@@ -158,16 +159,8 @@ enum WhyCommand {
 
   /// Asks AWS, if there is something to ask for. That it does not tell is reported, and the words alone are explained.
   private static func ask(_ report: inout WhyReport, with credentials: IssueRequest, paths: VaultPaths) throws {
-    for isDetails in [true, false] {
-      var request = DenialRequest()
-      request.credentials = credentials
-      if isDetails {
-        request.authorizationId = report.denial.authorizationId
-        request.credentials.region = report.denial.authorizationRegion
-      } else {
-        request.encodedMessage = report.denial.encodedMessage
-      }
-      guard request.authorizationId != nil || request.encodedMessage != nil else { continue }
+    for question in Question.allCases {
+      guard let request = question.request(report.denial, with: credentials) else { continue }
       let reply: DenialReply
       do {
         reply = try AgentClient(paths: paths).ask(request)
@@ -176,12 +169,35 @@ enum WhyCommand {
         continue
       }
       guard let fault = reply.fault else {
-        report.denial = report.denial.completed(by: Denial(reply))
+        if question == .role {
+          report.trustPolicy = reply.trustPolicy
+        } else {
+          report.denial = report.denial.completed(by: Denial(reply))
+        }
         return
       }
       report.notAsked.append(fault)
       report.missingPermission = reply.missingPermission ?? report.missingPermission
     }
+  }
+}
+
+/// What AWS can be asked about a refusal; the first answer is enough.
+private enum Question: CaseIterable {
+  case authorization, message, role
+
+  /// - Returns: nil if the refusal has nothing of the kind.
+  func request(_ denial: Denial, with credentials: IssueRequest) -> DenialRequest? {
+    var request = DenialRequest()
+    request.credentials = credentials
+    switch self {
+    case .authorization:
+      request.authorizationId = denial.authorizationId
+      request.credentials.region = denial.authorizationRegion
+    case .message: request.encodedMessage = denial.encodedMessage
+    case .role: request.roleARN = denial.isUnexplainedAssumeRole ? denial.role?.text : nil
+    }
+    return (request.authorizationId ?? request.encodedMessage ?? request.roleARN) == nil ? nil : request
   }
 }
 
