@@ -45,15 +45,8 @@ public struct AccessNeeds: Sendable, Hashable {
     return calls
   }
 
-  /// The actions that the trust policy of the role must allow: the call itself, `sts:SetSourceIdentity` if the caller sends a source
-  /// identity or has one, and `sts:TagSession` if it sends tags or inherits them (IAM User Guide, "Pass session tags in AWS STS" and
-  /// "Monitor and control actions taken with assumed roles").
-  public var trustedActions: [String] {
-    var actions = [door.action]
-    if sent.sourceIdentity != nil { actions.append("sts:SetSourceIdentity") }
-    if !sent.tags.isEmpty || !sent.inheritedTags.isEmpty { actions.append("sts:TagSession") }
-    return actions
-  }
+  /// The actions that the trust policy of the role must allow: the call itself, and those for what it sends.
+  public var trustedActions: [String] { [door.action] + sent.actions }
 
   /// The actions that a policy of the caller must allow on the role: the same; none for the callers that have no policy, because a
   /// token or an assertion takes the place of a signature.

@@ -53,10 +53,9 @@ public enum Door: Sendable, Hashable {
   public var noMFA: String? {
     switch self {
     case .accessKey, .environment, .process: nil
-    case .permissionSet:
-      "AWS does not see the MFA of a sign-in to IAM Identity Center: require MFA in Identity Center's own settings"
-    case .role: "the session of a role carries no MFA, even if a code was given for it"
-    case .webIdentity: "a token of an OpenID Connect provider carries no MFA that AWS knows"
+    case .permissionSet: NoMFA.identityCenter
+    case .role: NoMFA.role
+    case .webIdentity: NoMFA.token
     case .saml: "a SAML assertion carries no MFA that AWS knows: require it at the identity provider"
     case .instance, .container: "a machine has no MFA device"
     }
@@ -72,4 +71,12 @@ public enum Door: Sendable, Hashable {
     default: nil
     }
   }
+}
+
+/// Why the calls of some callers never carry MFA.
+enum NoMFA {
+  static let identityCenter =
+    "AWS does not see the MFA of a sign-in to IAM Identity Center: require MFA in Identity Center's own settings"
+  static let role = "the session of a role carries no MFA, even if a code was given for it"
+  static let token = "a token of an OpenID Connect provider carries no MFA that AWS knows"
 }

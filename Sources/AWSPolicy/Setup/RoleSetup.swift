@@ -120,16 +120,12 @@ public struct SetupRequest: Sendable {
     let application = RoleSetup.NamedPolicy(
       name: role.name + "-application", document: application ?? SkeletonPolicy.document(for: role, region: region))
     try Self.validate(application.document, kind: .managed, "the application's policy")
-    let isService = if case .service = caller { true } else { false }
     var setup = RoleSetup(
       role: RoleSetup.Role(
         arn: role, maxSessionSeconds: maximum, trust: trust, hasInstanceProfile: caller == .service(.ec2)),
       applicationPolicy: application, callerPolicy: .elsewhere)
-    if caller.account != nil, !isService {
-      var actions = ["sts:AssumeRole"] + extraActions
-      if conditions.requiresSourceIdentity, !actions.contains("sts:SetSourceIdentity") {
-        actions.insert("sts:SetSourceIdentity", at: 1)
-      }
+    if caller.account != nil {
+      let actions = ["sts:AssumeRole"] + extraActions
       setup.assumePolicy = RoleSetup.NamedPolicy(
         name: role.name + "-assume",
         document: PolicyDocument([
@@ -192,11 +188,11 @@ public struct SetupRequest: Sendable {
     return words.joined(separator: "-")
   }
 
-  /// What the profile's call needs beside the call itself.
+  /// What the caller must be allowed beside the call itself.
   private var extraActions: [String] {
-    guard let sent else { return [] }
-    return (sent.sourceIdentity == nil ? [] : ["sts:SetSourceIdentity"])
-      + (sent.tags.isEmpty && sent.inheritedTags.isEmpty ? [] : ["sts:TagSession"])
+    let actions = sent?.actions ?? []
+    let isMissing = conditions.requiresSourceIdentity && !actions.contains("sts:SetSourceIdentity")
+    return (isMissing ? ["sts:SetSourceIdentity"] : []) + actions
   }
 
   private static func validate(_ document: PolicyDocument, kind: PolicyKind, _ what: String) throws(Failure) {

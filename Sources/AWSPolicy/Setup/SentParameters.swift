@@ -53,6 +53,14 @@ public struct SentParameters: Sendable, Hashable {
     inheritedTags = caller.inheritedTags + caller.tags.filter { transitive.contains($0.key) }
   }
 
+  /// The actions that policies must allow beside the call itself: `sts:SetSourceIdentity` if the call sends a source identity or the
+  /// caller's session has one, and `sts:TagSession` if it sends tags or inherits them (IAM User Guide, "Pass session tags in AWS STS"
+  /// and "Monitor and control actions taken with assumed roles").
+  public var actions: [String] {
+    (sourceIdentity == nil ? [] : ["sts:SetSourceIdentity"])
+      + (tags.isEmpty && inheritedTags.isEmpty ? [] : ["sts:TagSession"])
+  }
+
   private mutating func set(_ link: RoleLink) {
     roleSessionName = link.roleSessionName?.text
     sessionPolicy = link.policy

@@ -7,14 +7,11 @@ public struct TrustPolicy: Sendable, Hashable {
   public let meaning: String
 
   /// - Parameters:
-  ///   - actions: what the profile's call needs beside the call itself: `sts:SetSourceIdentity`, `sts:TagSession`.
+  ///   - actions: what the caller must be allowed beside the call itself: `sts:SetSourceIdentity`, `sts:TagSession`.
   ///   - region: where a service's resources are.
   init(_ caller: TrustedCaller, of role: RoleARN, actions: [String], conditions: TrustConditions, region: String?) {
     let partition = Partition(rawValue: role.partition) ?? .aws
     var actions = actions
-    if conditions.requiresSourceIdentity, !actions.contains("sts:SetSourceIdentity") {
-      actions.insert("sts:SetSourceIdentity", at: 0)
-    }
     func all(of account: String) -> Principal { .aws("arn:\(role.partition):iam::\(account):root") }
     func equal(_ key: String, _ value: String, like: Bool = false) -> PolicyCondition {
       PolicyCondition(ConditionOperator(like ? .stringLike : .stringEquals), key: key, values: [value])

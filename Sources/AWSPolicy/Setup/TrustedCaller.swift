@@ -81,12 +81,10 @@ public enum TrustedCaller: Sendable, Hashable {
   var noMFA: String? {
     switch self {
     case .user, .account: nil
-    case .permissionSet: Door.permissionSet(name: "", account: "", region: "").noMFA
-    case .role(let arn): Door.role(arn).noMFA
-    case .job: Door.webIdentity(.file("")).noMFA
+    case .permissionSet, .identityCenter: NoMFA.identityCenter
+    case .role: NoMFA.role
+    case .job: NoMFA.token
     case .certificate: "a certificate carries no MFA"
-    case .identityCenter:
-      "AWS does not see the MFA of a sign-in to IAM Identity Center: require MFA in Identity Center's own settings"
     case .service: "a service has no MFA device"
     }
   }
