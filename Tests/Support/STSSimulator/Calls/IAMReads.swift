@@ -94,7 +94,7 @@ struct AccountView {
     case "GenerateServiceLastAccessedDetails":
       let arn = try text("Arn")
       try require("iam:GenerateServiceLastAccessedDetails", on: arn)
-      return XMLElement("", [XMLElement("JobId", text: arn)])
+      return XMLElement("", [XMLElement("JobId", text: Self.job(arn))])
     default: return try uses(text("JobId"))
     }
   }
@@ -234,8 +234,17 @@ struct AccountView {
     return list("EvaluationResults", [result])
   }
 
-  private func uses(_ arn: String) throws(AWSError) -> XMLElement {
-    try require("iam:GetServiceLastAccessedDetails", on: arn)
+  /// The id of a report about a role, 36 characters as IAM's.
+  private static func job(_ arn: String) -> String {
+    let id = Identity.roleId(arn)
+    return String(repeating: "0", count: 36 - id.count) + id
+  }
+
+  private func uses(_ job: String) throws(AWSError) -> XMLElement {
+    try require("iam:GetServiceLastAccessedDetails", on: "*")
+    guard let arn = world.roles.map(\.arn).first(where: { Self.job($0) == job }) else {
+      throw AWSError(404, "NoSuchEntity", "There is no job with this id.")
+    }
     let used = world.account?.used[arn] ?? []
     let services = (world.account?.usable ?? []).map { service in
       [XMLElement("ServiceName", text: service.uppercased())]

@@ -44,7 +44,8 @@ extension Simulator {
   }
 
   static func restFailure(_ error: AWSError, requestId: String) -> HTTPResponse {
-    var response = json(["message": error.message], status: error.status)
+    // REST services name the error in a header, JSON 1.1 in `__type`; botocore reads both.
+    var response = json(["message": error.message, "__type": error.code], status: error.status)
     response.headers = [("x-amzn-RequestId", requestId), ("x-amzn-ErrorType", error.code)]
     if let seconds = error.retryAfter { response.headers.append(("Retry-After", "\(seconds)")) }
     return response
