@@ -292,6 +292,31 @@ import Testing
     #expect(first.last?.detail == "sts:AssumeRole of deep: not tried, since app could not be assumed", "\(first)")
   }
 
+  @Test("a user's MFA: one code is enough for the session and the call")
+  func userWithMFA() async throws {
+    var world = CheckWorld()
+    world.trust = CheckWorld.trust(conditions: #""Bool":{"aws:MultiFactorAuthPresent":"true"}"#)
+    world.world.users[0].mfaDevices = [STSWorld.MFADevice(serial: STSWorld.aliceMFASerial, codes: STSWorld.aliceMFACodes)]
+    world.settings = """
+
+      [profile mfa]
+      role_arn = \(CheckWorld.role)
+      source_profile = admin
+      mfa_serial = \(STSWorld.aliceMFASerial)
+
+      """
+    let (vault, simulator) = try await world.vault()
+    defer { withExtendedLifetime(simulator) {} }
+    let code = STSWorld.aliceMFACodes[0]
+    let result = try await vault.run("iam", "check", "mfa", "--mfa-code", code, "--format", "json")
+    #expect(result.end == .exit(0), "\(result.output)\(result.errors)")
+    #expect(try CheckedFinding.read(result).findings.allSatisfy { $0.state == "ok" })
+    // Without the device, the trust policy is what refuses.
+    let keys = try CheckedFinding.read(try await vault.run("iam", "check", "keys", "--format", "json")).findings
+    #expect(
+      keys.contains { $0.check == "trust-policy" && $0.detail == "it demands MFA; the profile has no mfa_serial" }, "\(keys)")
+  }
+
   @Test("a job's token: its role is compared without policies of a caller's own")
   func token() async throws {
     let ci = "arn:aws:iam::123456789012:role/ci"
