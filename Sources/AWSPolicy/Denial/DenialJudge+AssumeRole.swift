@@ -79,7 +79,7 @@ extension DenialJudge {
     Possibility(
       side: .externalId,
       explanation: "The trust policy requires an external id (sts:ExternalId), and "
-        + (call == nil ? "the call sends none or another." : "the profile \(call?.profile ?? "") sends none.")
+        + (call == nil ? "the call may have sent none, or another." : "the profile \(call?.profile ?? "") sends none.")
         + (isCrossAccount ? " Roles for another organization usually do." : ""),
       fix: .init(who: "you: set external_id of the profile to the id that the role's owner gave you"))
   }
@@ -103,20 +103,23 @@ extension DenialJudge {
     return Possibility(
       side: .mfa,
       explanation: "The trust policy requires MFA (aws:MultiFactorAuthPresent), and "
-        + (call == nil ? "the call was made without a code." : "the profile \(call?.profile ?? "") has no mfa_serial."),
+        + (call == nil ? "the call may have been made without a code." : "the profile \(call?.profile ?? "") has no mfa_serial."),
       fix: .init(who: "you: set mfa_serial of the profile to your device"))
   }
 
+  /// That something is not sent; only a profile is known to send nothing.
+  private var none: String { call.map { "the profile \($0.profile) sends none" } ?? "the call may have sent none" }
+
   private var sourceIdentity: Possibility {
     Possibility(
-      side: .sourceIdentity, explanation: "The trust policy requires a source identity (sts:SourceIdentity), and none is sent.",
+      side: .sourceIdentity, explanation: "The trust policy requires a source identity (sts:SourceIdentity), and \(none).",
       fix: .init(who: "you: set source_identity of the profile"))
   }
 
   private var tags: Possibility {
     Possibility(
-      side: .tags, explanation: "The trust policy requires session tags (aws:RequestTag/…), and none are sent.",
-      fix: .init(who: "you: set tags of the profile"))
+      side: .tags, explanation: "The trust policy requires session tags (aws:RequestTag/…), and \(none).",
+      fix: .init(who: "you: set session_tags of the profile"))
   }
 
   private var missing: Possibility {

@@ -188,8 +188,8 @@ struct DenialJudge {
   private func federated() -> DenialCause {
     let claims =
       "The role's trust policy must name the identity provider as a Federated principal and allow "
-      + "\(denial.action ?? "sts:" + (denial.operation ?? "")); its conditions must match the token's claims letter by letter "
-      + "(audience, subject), with regard to case. "
+      + "\(denial.action ?? "sts:" + (denial.operation ?? "")); its conditions must match the token's claims exactly "
+      + "(audience, subject), including case. "
     return DenialCause(
       .trustPolicy, denial,
       explanation: claims
