@@ -286,7 +286,7 @@ enum ScriptText {
       # The roles of accounts that have it already change only with this.
       request=$(center sso-admin provision-permission-set --instance-arn="$instance" --permission-set-arn="$set_arn" \
         --target-type=ALL_PROVISIONED_ACCOUNTS --query 'PermissionSetProvisioningStatus.[RequestId,Status]')
-      await describe-permission-set-provisioning-status --provision-permission-set-request-id PermissionSetProvisioningStatus $request
+      await describe-permission-set-provisioning-status --provision-permission-set-request-id PermissionSetProvisioningStatus "$request"
       did "changed the permission set $set"
     }
 
@@ -369,7 +369,7 @@ enum ScriptText {
       request=$(center sso-admin create-account-assignment --instance-arn="$instance" --target-id="$assigned_account" \
         --target-type=AWS_ACCOUNT --permission-set-arn="$set_arn" --principal-type=GROUP --principal-id="$group_id" \
         --query 'AccountAssignmentCreationStatus.[RequestId,Status]')
-      await describe-account-assignment-creation-status --account-assignment-creation-request-id AccountAssignmentCreationStatus $request
+      await describe-account-assignment-creation-status --account-assignment-creation-request-id AccountAssignmentCreationStatus "$request"
       did "assigned the permission set $set in account $assigned_account to the group $group"
     }
 
@@ -384,7 +384,7 @@ enum ScriptText {
       request=$(center sso-admin delete-account-assignment --instance-arn="$instance" --target-id="$assigned_account" \
         --target-type=AWS_ACCOUNT --permission-set-arn="$set_arn" --principal-type=GROUP --principal-id="$group_id" \
         --query 'AccountAssignmentDeletionStatus.[RequestId,Status]')
-      await describe-account-assignment-deletion-status --account-assignment-deletion-request-id AccountAssignmentDeletionStatus $request
+      await describe-account-assignment-deletion-status --account-assignment-deletion-request-id AccountAssignmentDeletionStatus "$request"
       did "removed the assignment of the permission set $set to the group $group"
     }
 
@@ -404,18 +404,20 @@ enum ScriptText {
       read -r instance store <<<"$found"
     }
 
-    # Waits for what goes on after its answer: operation, option, member, request, status.
+    # Waits for what goes on after its answer: operation, option, member, request and status.
     await() {
-      local status=$5 tries
-      for tries in {1..120}; do
+      local id status reason='the change failed' answer
+      read -r id status <<<"$4"
+      for _ in {1..120}; do
         case $status in
           IN_PROGRESS) sleep 1 ;;
-          FAILED) fail "IAM Identity Center: $1 says that it failed (request $4)" ;;
+          FAILED) fail "IAM Identity Center: $reason ($1, request $id)" ;;
           *) return 0 ;;
         esac
-        status=$(center sso-admin "$1" --instance-arn="$instance" "$2=$4" --query "$3.Status")
+        answer=$(center sso-admin "$1" --instance-arn="$instance" "$2=$id" --query "$3.[Status,FailureReason]")
+        read -r status reason <<<"$answer"
       done
-      fail "IAM Identity Center is still at work after two minutes ($1, request $4)"
+      fail "IAM Identity Center is still at work after two minutes ($1, request $id)"
     }
 
 

@@ -207,6 +207,39 @@ import Testing
     #expect(try await RoleSetupStage.read("state", moto.url) == before)
   }
 
+  @Test(arguments: [
+    ("SUCCEEDED\tNone", true, "assigned the permission set MyApplicationDevPermissions in account 123456789012"),
+    (
+      "FAILED\tthe account is suspended", false,
+      "setup: IAM Identity Center: the account is suspended (describe-account-assignment"
+    ),
+  ])
+  func `the script waits for what IAM Identity Center does later, and says why that failed`(
+    answer: String, succeeds: Bool, words: String
+  ) async throws {
+    let stage = try await RoleSetupStage()
+    let moto = try await MotoServer()
+    let script = try await stage.generate("script", Self.article)
+    // Moto answers at once, and AWS does not.
+    let slow = """
+      #!/bin/sh
+      case "$*" in
+      *create-account-assignment*) printf 'request-1\\tIN_PROGRESS\\n' ;;
+      *describe-account-assignment-creation-status*request-1*) echo '\(answer)' ;;
+      *) exec '\(try Programs.aws)' "$@" ;;
+      esac
+
+      """
+    let folder = stage.vault.folder
+    mkdir(folder.file("slow"), 0o700)
+    folder.write(slow, to: "slow/aws", mode: 0o755)
+    var environment = try moto.administrator()
+    environment["PATH"] = folder.file("slow") + ":" + (environment["PATH"] ?? "")
+    let applied = try await Subprocess.run("/bin/bash", [script], environment: environment, timeout: 300)
+    #expect(applied.succeeded == succeeds, "\(applied.output)\(applied.errors)")
+    #expect((applied.output + applied.errors).contains(words), "\(applied.output)\(applied.errors)")
+  }
+
   @Test func `CloudFormation's linter has nothing to say, and moto deploys what it knows`() async throws {
     let stage = try await RoleSetupStage(more: Self.more)
     let linter = URL(fileURLWithPath: try Programs.python).deletingLastPathComponent().path + "/cfn-lint"
