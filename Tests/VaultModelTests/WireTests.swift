@@ -25,7 +25,7 @@ struct WireTests {
   /// Every type of request that is a run of fields, with every field set.
   private static let requests: [any Request & WireFields] = [
     issue, ConsoleRequest { ($0.credentials, $0.service, $0.once) = (issue, "s3", true) },
-    DenialRequest { ($0.credentials, $0.encodedMessage, $0.authorizationId, $0.roleARN) = (issue, "a_b", "a1", "arn") },
+    DenialRequest { ($0.credentials, $0.encodedMessage, $0.authorizationId) = (issue, "a_b", "a1") },
     RotateRequest { ($0.profile, $0.mfaCode, $0.reason) = ("app", WireBytes("123456"), "why") },
     IAMCheckRequest { ($0.profile, $0.reader, $0.mfaCode, $0.reason) = ("app", "admin", WireBytes("123456"), "drift") },
     ForgetRequest { ($0.profile, $0.all) = ("app", true) },
@@ -59,7 +59,7 @@ struct WireTests {
     DenialReply {
       ($0.principal, $0.action, $0.resource, $0.policyType) = ("arn:p", "s3:GetObject", "arn:r", "session policy")
       ($0.isExplicit, $0.policyARN, $0.sid) = (true, "arn:q", "Deny1")
-      ($0.trustPolicy, $0.fault, $0.missingPermission) = ("{}", "no", "sts:DecodeAuthorizationMessage")
+      ($0.fault, $0.missingPermission) = ("no", "sts:DecodeAuthorizationMessage")
     },
     RotatedAccessKey { ($0.old, $0.new) = ("a", "b") },
     SignedIn { ($0.name, $0.expiration, $0.isRenewable) = ("corp", Timestamp(seconds: 1), true) },

@@ -59,7 +59,7 @@ extension Denial {
   public var role: RoleARN? { (resource.flatMap { RoleARN($0) }) ?? requestedRole.flatMap { RoleARN($0) } }
 
   /// Whether the call was to assume a role, signed or with an identity provider's token.
-  var isAssumeRole: Bool {
+  public var isAssumeRole: Bool {
     if let action { return Self.assuming.contains(action.lowercased()) }
     return operation.map { ["AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"].contains($0) } ?? false
   }

@@ -61,7 +61,7 @@ public struct AccountCheck: Sendable {
   private var assumeRole: Finding {
     switch snapshot.outcome {
     case .succeeded: Finding(.assumeRole, .ok, detail: "\(needs.door.action) of \(needs.role.name) succeeds")
-    case .refused(let text): Finding(.assumeRole, .differs, detail: text)
+    case .refused(let text): refused(text)
     case .untried(let why): Finding(.assumeRole, .unknown, detail: "not tried: \(why)")
     }
   }

@@ -53,7 +53,7 @@ extension AccountCheck {
     }
     let isExplicit = denied.contains(where: \.isExplicitDeny)
     var why = isExplicit ? "deny \(actions) on \(needs.role.text)" : "do not allow \(actions) on \(needs.role.text)"
-    if !isExplicit, let refusal = decision?.refusals.first(where: { $0.side == .identityPolicy }) {
+    if let refusal = decision?.refusals.first(where: { $0.side == .identityPolicy }) {
       why = reason(refusal.decision, denied.map(\.action))
     }
     return Finding(
@@ -85,10 +85,11 @@ extension AccountCheck {
 
   /// Whether the trust policy makes policies of the caller's own needless.
   private var needsNoPolicy: Bool {
-    guard let request, policies.trust != nil else { return false }
-    var without = policies
-    without.identity = []
-    return !AssumeRoleDecision(request, without).refusals.contains { $0.side == .identityPolicy }
+    guard let request, let trust = policies.trust, decision?.refusals.allSatisfy({ $0.side == .trustPolicy }) == true else {
+      return false
+    }
+    let alone = AssumeRoleDecision(request, AssumeRolePolicies(identity: [], trust: trust))
+    return !alone.refusals.contains { $0.side == .identityPolicy }
   }
 
   /// The policy to add to the caller's. A permission set has one inline policy, and so gets that with what is added.

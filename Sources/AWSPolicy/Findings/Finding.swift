@@ -39,6 +39,20 @@ public struct Finding: Sendable, Hashable {
     }
   }
 
+  /// Who refuses the call, as far as what was read decides it.
+  public struct Refusal: Sendable, Hashable {
+    public var side: DenialCause.Side
+    /// Whether a `Deny` statement refuses, and not the lack of an `Allow`.
+    public var isExplicit: Bool
+    public var sid: String?
+
+    public init(_ side: DenialCause.Side, isExplicit: Bool = false, sid: String? = nil) {
+      self.side = side
+      self.isExplicit = isExplicit
+      self.sid = sid
+    }
+  }
+
   public var check: Check
   public var state: State
   /// A sentence without a full stop.
@@ -46,6 +60,8 @@ public struct Finding: Sendable, Hashable {
   public var fix: Fix?
   /// The permission without which it could not be read: `iam:GetRole`.
   public var missingPermission: String?
+  /// Of ``Check/assumeRole`` alone.
+  public var refusal: Refusal?
 
   public init(_ check: Check, _ state: State, detail: String, fix: Fix? = nil, missingPermission: String? = nil) {
     self.check = check
@@ -67,6 +83,8 @@ extension Finding {
         "fix",
         fix.map { .object([JSONMember("document", $0.document ?? .null), JSONMember("terraform", text($0.terraform))]) } ?? .null),
       JSONMember("missingPermission", text(missingPermission)),
+      JSONMember("refusedBy", text(refusal?.side.rawValue)), JSONMember("explicit", .bool(refusal?.isExplicit ?? false)),
+      JSONMember("sid", text(refusal?.sid)),
     ])
   }
 
@@ -81,6 +99,9 @@ extension Finding {
       fix = Fix(document: document == .null ? nil : document, terraform: value["terraform"]?.string)
     }
     self.init(check, state, detail: detail, fix: fix, missingPermission: json["missingPermission"]?.string)
+    if let side = json["refusedBy"]?.string.flatMap(DenialCause.Side.init) {
+      refusal = Refusal(side, isExplicit: json["explicit"] == .bool(true), sid: json["sid"]?.string)
+    }
   }
 
   /// Findings as JSON, in order.

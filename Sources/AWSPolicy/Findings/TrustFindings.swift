@@ -81,7 +81,7 @@ private struct TrustReview {
     } else if let account = Self.account(text), account != needs.role.account, account != callerAccount,
       !isPinned(document.statements[index])
     {
-      repaired.statements[index].conditions.append(
+      repaired.statements[index].demand(
         PolicyCondition(ConditionOperator(.stringEquals), key: "sts:ExternalId", values: ["AN-ID-THAT-THE-OTHER-PARTY-SENDS"]))
       problems.append(
         (
@@ -103,7 +103,7 @@ private struct TrustReview {
 
   private mutating func service(_ name: String, _ index: Int) {
     guard !Self.passed.contains(where: { name.hasPrefix($0) }), !isPinned(document.statements[index]) else { return }
-    repaired.statements[index].conditions.append(
+    repaired.statements[index].demand(
       PolicyCondition(ConditionOperator(.stringEquals), key: "aws:SourceAccount", values: [needs.role.account]))
     problems.append(
       ("it trusts the service \(name) on behalf of any account: aws:SourceAccount is missing (confused deputy)", isRepaired: true)
@@ -149,7 +149,7 @@ private struct TrustReview {
     if !principals.contains(lasting) { principals.append(lasting) }
     repaired.statements[index].principals = PrincipalElement(principals)
     repaired.statements[index].conditions.removeAll { $0.key.lowercased() == "aws:principalarn" }
-    repaired.statements[index].conditions.append(condition)
+    repaired.statements[index].demand(condition)
   }
 
   /// The account of the caller, and a condition that names the caller in a form that outlives its being made again.
@@ -258,7 +258,7 @@ private struct TrustReview {
       named.insert(index)
       if let lasting {
         repaired.statements[index].conditions.removeAll { $0 == condition }
-        repaired.statements[index].conditions.append(lasting.1)
+        repaired.statements[index].demand(lasting.1)
       }
       problems.append(
         ("it is for callers with \(AccountCheck.text(condition)); this one is \(AccountCheck.text(actual))", isRepaired: true))
@@ -271,5 +271,13 @@ private struct TrustReview {
     default:
       unknowns.append("it allows the call only where \(AccountCheck.text(condition)), which AWS alone can judge")
     }
+  }
+}
+
+extension Statement {
+  /// Adds a condition, in place of one that compares the same key in the same way: JSON has each name once.
+  fileprivate mutating func demand(_ condition: PolicyCondition) {
+    conditions.removeAll { $0.test == condition.test && $0.key.lowercased() == condition.key.lowercased() }
+    conditions.append(condition)
   }
 }

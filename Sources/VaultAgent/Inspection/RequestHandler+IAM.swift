@@ -15,9 +15,7 @@ extension RequestHandler {
     try await ensureUnlocked(context)
     let (own, wait) = try await reader(asked.profile, for: asked, context)
     defer { broker.issuer.programs.waits.end(wait) }
-    let chain = try await catalog.resolved(context.environment, prompter: context.prompter, requester: context.requester) {
-      try $0.chain(for: asked.profile)
-    }
+    let chain = try await chain(of: asked.profile, context)
     guard !AccessNeeds.calls(of: chain).isEmpty else {
       throw Failure(
         "profile \"\(asked.profile)\" assumes no role: there is nothing to check", hint: "check a profile with a role_arn",
@@ -38,12 +36,23 @@ extension RequestHandler {
     return WireBytes(text)
   }
 
+  private func chain(of profile: String, _ context: RequestContext) async throws -> CredentialChain {
+    try await catalog.resolved(context.environment, prompter: context.prompter, requester: context.requester) {
+      try $0.chain(for: profile)
+    }
+  }
+
   private func reader(_ profile: String, for asked: IAMCheckRequest, _ context: RequestContext) async throws -> (
     AccountInspection.Reader, Int?
   ) {
+    // IAM refuses a session of access keys without MFA (STS API, `GetSessionToken`).
+    var noSession = false
+    if let chain = try? await chain(of: profile, context), chain.roles.isEmpty, case .keys(_, _, mfaSerial: nil) = chain.identity {
+      noSession = true
+    }
     let request = try CredentialRequest(
       IssueRequest {
-        $0.profile = profile
+        ($0.profile, $0.noSession) = (profile, noSession)
         // The code of the profile's own device; another profile asks for its own.
         $0.mfaCode = profile == asked.profile ? asked.mfaCode : nil
         $0.reason = asked.reason

@@ -14,10 +14,6 @@ struct DenialInquiry {
   /// That AWS refuses to tell is an answer too.
   func answer(_ asked: DenialRequest) async throws -> DenialReply {
     do {
-      if let text = asked.roleARN {
-        let policy = try await trustPolicy(text)
-        return DenialReply { $0.trustPolicy = policy }
-      }
       let found =
         if let message = asked.encodedMessage { try await decode(message) } else {
           try await details(asked.authorizationId ?? "")
@@ -34,8 +30,7 @@ struct DenialInquiry {
         $0.fault = error.message
         guard code.hasPrefix("AccessDenied") else { return }
         $0.missingPermission =
-          asked.roleARN != nil
-          ? "iam:GetRole" : asked.encodedMessage == nil ? "iam:GetRequestAuthorizationDetails" : "sts:DecodeAuthorizationMessage"
+          asked.encodedMessage == nil ? "iam:GetRequestAuthorizationDetails" : "sts:DecodeAuthorizationMessage"
       }
     }
   }
@@ -68,24 +63,6 @@ struct DenialInquiry {
     return Denial(details: pages)
   }
 
-  private func trustPolicy(_ text: String) async throws -> String {
-    guard let role = RoleARN(text) else { throw AgentError.badRequest("invalid role ARN") }
-    let settings = try await handler.catalog.endpoint(of: request.profile, .iam, environment: request.environment)
-    let endpoint = try ServiceEndpoint(.iam, region: issued.region ?? "us-east-1", settings: settings)
-    let route = try await route(to: endpoint, settings)
-    var intent = event(.getRole, to: endpoint, by: route)
-    intent.roleARN = role.text
-    return try await audited(intent, in: handler.store) { _ in
-      let found = try await handler.clients.iam.reader(SignedEndpoint(endpoint, signedBy: issued.credential, via: route)).role(
-        role.name)
-      // A role of the same name in the profile's own account is not the one that refused.
-      guard found.arn == role.text else {
-        throw Failure("the profile \(request.profile) does not lead to the account of \(role.text)", exitStatus: .refused)
-      }
-      return found.trustPolicy
-    }
-  }
-
   private func route(to place: some NetworkPlace, _ settings: EndpointSettings) async throws -> NetworkSettings {
     try await handler.clients.trust.route(
       to: place, settings, sending: "calls signed with the session, and the details of a refusal",
@@ -105,8 +82,8 @@ struct DenialInquiry {
 
 extension RequestHandler {
   func denial(_ asked: DenialRequest, _ context: RequestContext) async throws -> DenialReply {
-    guard [asked.encodedMessage, asked.authorizationId, asked.roleARN].count(where: { $0 != nil }) == 1 else {
-      throw AgentError.badRequest("expected an encoded message, an authorization id or a role")
+    guard (asked.encodedMessage == nil) != (asked.authorizationId == nil) else {
+      throw AgentError.badRequest("expected either an encoded message or an authorization id")
     }
     let request = try CredentialRequest(asked.credentials, context)
     let issued = try await broker.issue(request, to: context.requester, prompter: context.prompter)

@@ -45,7 +45,6 @@ public enum AuditAction: String, Sendable, CaseIterable {
   /// AWS was asked why it had refused a call.
   case decodeAuthorizationMessage = "DecodeAuthorizationMessage"
   case getRequestAuthorizationDetails = "GetRequestAuthorizationDetails"
-  case getRole = "GetRole"
   case createAccessKey = "CreateAccessKey"
   case deleteAccessKey = "DeleteAccessKey"
   /// A session's credentials were delivered to a program.

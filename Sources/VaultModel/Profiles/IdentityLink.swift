@@ -51,6 +51,14 @@ public enum IdentityLink: Sendable, Hashable {
     }
   }
 
+  /// The profile that has its settings; nil if no profile has.
+  public var profile: String? {
+    switch self {
+    case .sso(let profile, _, _, _), .process(let profile, _): profile
+    default: role?.profile
+    }
+  }
+
   /// The sign-in that it needs.
   public var signIn: SSOSessionConfig? { if case .sso(_, _, _, let place) = self { place } else { nil } }
 

@@ -29,8 +29,6 @@ public struct DenialReply: WireFields {
   public var isExplicit = false
   public var policyARN: String?
   public var sid: String?
-  /// The role's trust policy, JSON.
-  public var trustPolicy: String?
   /// Why AWS did not say; nil if it did.
   public var fault: String?
   /// The permission that asking needs, if AWS refused.
@@ -38,7 +36,7 @@ public struct DenialReply: WireFields {
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
     coder.field(&principal).field(&action).field(&resource).field(&policyType).field(&isExplicit).field(&policyARN).field(&sid)
-      .field(&trustPolicy).field(&fault).field(&missingPermission)
+      .field(&fault).field(&missingPermission)
   }
 }
 

@@ -48,11 +48,9 @@ public struct DenialRequest: Request, WireFields {
   public var encodedMessage: String?
   /// For `GetRequestAuthorizationDetails`, in the region of the credentials.
   public var authorizationId: String?
-  /// For `GetRole`: the trust policy of the role that was to be assumed.
-  public var roleARN: String?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&credentials).field(&encodedMessage).field(&authorizationId).field(&roleARN)
+    coder.field(&credentials).field(&encodedMessage).field(&authorizationId)
   }
 }
 

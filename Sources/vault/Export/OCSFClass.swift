@@ -37,7 +37,6 @@ struct OCSFClass {
     case .locked: self.init(2, "Logoff", service: "vault", kind: .authentication)
     case .decodeAuthorizationMessage: self.init(2, "Read", service: "sts.amazonaws.com")
     case .getRequestAuthorizationDetails: self.init(2, "Read", service: "iam-toolbox.amazonaws.com")
-    case .getRole: self.init(2, "Read", service: "iam.amazonaws.com")
     case .createAccessKey: self.init(1, "Create", service: "iam.amazonaws.com")
     case .deleteAccessKey: self.init(4, "Delete", service: "iam.amazonaws.com")
     case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials, .keyBackedUp:

@@ -11,8 +11,8 @@ struct WhyReport {
   var call: AccessNeeds?
   /// The profiles that assume a role from the permission set that was refused.
   var profiles: [String] = []
-  /// The trust policy of the role as it is now, JSON.
-  var trustPolicy: String?
+  /// What the account has, compared with what the profile needs; empty if nobody looked.
+  var findings: [Finding] = []
   /// When the same call succeeded since.
   var later: Timestamp?
   /// Why AWS did not tell more when it was asked.
@@ -25,7 +25,7 @@ struct WhyReport {
   }
 
   func write(as format: ReportFormat) {
-    let cause = found ?? DenialCause(denial, call: call)
+    let cause = DenialCause(denial, call: call).completed(by: findings)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
@@ -36,14 +36,6 @@ struct WhyReport {
       text(cause, to: &output)
     }
     output.flush()
-  }
-
-  /// What the role's trust policy says, where AWS's words give no reason.
-  private var found: DenialCause? {
-    guard let text = try? trustPolicy.map({ try JSONText(Array($0.utf8)) }),
-      let trust = try? PolicyDocument(text, kind: .trust)
-    else { return nil }
-    return TrustFinding(denial, call: call, sessionName: record?.event.roleSessionName, trust: trust)?.cause
   }
 
   // MARK: for a person
@@ -139,6 +131,7 @@ struct WhyReport {
       let more = profiles.count > 8 ? ", …" : ""
       notes.append("Profiles that assume a role from it: \(profiles.prefix(8).joined(separator: ", "))\(more).")
     }
+    if findings.contains(where: { $0.check == .assumeRole && $0.state == .ok }) { notes.append("The same call succeeds now.") }
     if let later { notes.append("The same call has succeeded since, at \(later.iso8601).") }
     for fault in notAsked { notes.append("AWS was asked for more and did not tell: \(fault).") }
     if let missingPermission { notes.append("The permission that asking needs: \(missingPermission).") }
@@ -158,12 +151,10 @@ struct WhyReport {
     if denial.encodedMessage != nil {
       return "AWS can decode the message: `--profile PROFILE` asks for it (permission sts:DecodeAuthorizationMessage)."
     }
-    if denial.isUnexplainedAssumeRole, denial.role != nil, trustPolicy == nil {
+    if denial.isAssumeRole, findings.isEmpty {
       return
-        "`--profile PROFILE`, with a profile of the role's account, reads the trust policy and says more (permission iam:GetRole)."
-    }
-    if trustPolicy != nil, found == nil {
-      return "The role's trust policy was read, and whether it refuses depends on what only AWS knows of the call."
+        "To look at the role and at the caller's policies, name the profile that was refused; `--profile PROFILE` looks as an "
+        + "administrator (permission iam:GetRole)."
     }
     return nil
   }

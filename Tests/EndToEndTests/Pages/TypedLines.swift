@@ -38,6 +38,7 @@ extension TypedStage {
     + blocks("docs/aws-side.md", "settings of a file, with which this page is typed", ["[sso-session"])
     + blocks("docs/aws-side.md", "it changes an account; GenerateTests apply each of them", ["terraform apply"])
     + blocks("docs/aws-side.md", "it reads an account; the tests of both commands", ["vault iam check"])
+    + blocks("docs/aws-side.md", "AWS refuses nothing here; WhyTests", ["aws s3 ls"])
     + blocks("docs/benchmarks.md", "a measurement of many minutes", ["make bench"])
     + blocks(
       "docs/ci.md", "a job, which JobTests run as it stands", ["permissions:", "export VAULT_HOME", "vault exec app -- sh"])

@@ -18,11 +18,7 @@ enum CheckCommand {
     let profile = try arguments.profile()
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let reply = try AgentClient(paths: paths).ask(
-      IAMCheckRequest {
-        ($0.profile, $0.reader) = (profile, arguments["with"])
-        $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
-        $0.reason = arguments["reason"]
-      })
+      IAMCheckRequest(arguments, profile: profile, reader: arguments["with"]))
     guard let findings = Finding.read(reply.withBytes { String(decoding: $0, as: UTF8.self) }) else {
       throw Failure("the agent's reply cannot be read", exitStatus: .software)
     }
@@ -98,5 +94,18 @@ enum CheckCommand {
 
   private static func block(_ text: String, to output: inout Output) {
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) { output.line("  " + safeText(String(line))) }
+  }
+}
+
+extension IAMCheckRequest {
+  /// - Parameters:
+  ///   - profile: the profile whose needs are compared.
+  ///   - reader: the profile that looks; nil for the profile's own credentials.
+  init(_ arguments: Arguments, profile: String, reader: String?) {
+    self.init {
+      ($0.profile, $0.reader) = (profile, reader)
+      $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
+      $0.reason = arguments["reason"]
+    }
   }
 }

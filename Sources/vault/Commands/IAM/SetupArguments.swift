@@ -18,7 +18,8 @@ struct SetupArguments {
     ),
     OptionSpec("sso-region", value: "REGION", "IAM Identity Center's region (default: the profile's)"),
     OptionSpec("principal", value: "WHO", "trust another caller: \(TrustedCaller.syntax)"),
-    OptionSpec("audience", value: "TEXT", "the audience of a job's token (default: sts.amazonaws.com, for gitlab: https://gitlab.com)"),
+    OptionSpec(
+      "audience", value: "TEXT", "the audience of a job's token (default: sts.amazonaws.com, for gitlab: https://gitlab.com)"),
     OptionSpec("external-id", value: "ID", "demand this external ID (for another account: a new one, which the profile keeps)"),
     OptionSpec("require-mfa", "demand MFA; only for IAM users and accounts"),
     OptionSpec("require-source-identity", "demand a source identity"),

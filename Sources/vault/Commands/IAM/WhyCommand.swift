@@ -12,7 +12,8 @@ enum WhyCommand {
   static let command = Command(
     "iam why", usage: "[EVENT | PROFILE | -]", summary: "explain why AWS refused a call, and who can change what",
     options: [
-      OptionSpec("profile", short: "p", value: "PROFILE", "ask AWS for details with this profile, and explain for its role"),
+      OptionSpec("profile", short: "p", value: "PROFILE", "look at the account as this profile, such as an administrator's"),
+      OptionSpec("offline", "explain from AWS's words alone, without a look at the account"),
       OptionSpec("no-session", "with --profile: sign with the access keys themselves, which IAM requires of keys without MFA"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
@@ -47,6 +48,7 @@ enum WhyCommand {
     if let profile = arguments["profile"] {
       try ask(&report, with: IssueRequest(arguments, profile: profile, trigger: .manual), paths: paths)
     }
+    if !arguments.has("offline") { try look(&report, arguments, paths) }
     report.write(as: format)
   }
 
@@ -84,18 +86,21 @@ enum WhyCommand {
     let profile = word ?? Arguments.namedProfile
     if let word { try ShowReport.requireProfile(word, reader) }
     var profiles: [String?] = [profile]
-    // A refusal is logged with the profile that names the role, which may be the source of the one that was asked for.
-    if let profile, let chain = try? chain(profile, reader) { profiles += chain.roles.map(\.profile).filter { $0 != profile } }
+    // A refusal is logged with the profile whose call it was, which may be a source of the one that was asked for.
+    if let profile, let chain = try? chain(profile, reader) {
+      let own = Set(chain.roles.map(\.profile) + [chain.identity.profile].compactMap { $0 }).subtracting([profile])
+      profiles += own.sorted()
+    }
+    var newest: AuditRecord?
     for profile in profiles {
-      var newest: AuditRecord?
       for outcome in [AuditOutcome.refused, .failure] {
         var filter = AuditFilter()
         (filter.profile, filter.outcome, filter.limit, filter.reverse) = (profile, outcome, 100, true)
         guard let found = try reader.auditRecords(filter).first(where: { denial($0) != nil }) else { continue }
         if newest.map({ $0.sequence < found.sequence }) ?? true { newest = found }
       }
-      if let newest { return newest }
     }
+    if let newest { return newest }
     throw Failure(
       "no refusal by AWS in the audit log" + (profile.map { " of \($0)" } ?? ""),
       hint: "`vault iam why -` explains an error that you paste", exitStatus: .noInput)
@@ -157,6 +162,17 @@ enum WhyCommand {
     }
   }
 
+  /// Compares the account with what the profile needs, where AWS's words leave open which side refused to have a role assumed.
+  private static func look(_ report: inout WhyReport, _ arguments: Arguments, _ paths: VaultPaths) throws {
+    guard report.denial.isAssumeRole, let call = report.call, DenialCause(report.denial, call: call).isOpen else { return }
+    do {
+      let reply = try AgentClient(paths: paths).ask(
+        IAMCheckRequest(arguments, profile: call.profile, reader: arguments["profile"]))
+      report.findings = Finding.read(reply.withBytes { String(decoding: $0, as: UTF8.self) }) ?? []
+    } catch let failure as Failure { report.notAsked.append(failure.message) }
+    report.missingPermission = report.findings.lazy.compactMap(\.missingPermission).first ?? report.missingPermission
+  }
+
   /// Asks AWS, if there is something to ask for. That it does not tell is reported, and the words alone are explained.
   private static func ask(_ report: inout WhyReport, with credentials: IssueRequest, paths: VaultPaths) throws {
     for question in Question.allCases {
@@ -169,11 +185,7 @@ enum WhyCommand {
         continue
       }
       guard let fault = reply.fault else {
-        if question == .role {
-          report.trustPolicy = reply.trustPolicy
-        } else {
-          report.denial = report.denial.completed(by: Denial(reply))
-        }
+        report.denial = report.denial.completed(by: Denial(reply))
         return
       }
       report.notAsked.append(fault)
@@ -184,7 +196,7 @@ enum WhyCommand {
 
 /// What AWS can be asked about a refusal; the first answer is enough.
 private enum Question: CaseIterable {
-  case authorization, message, role
+  case authorization, message
 
   /// - Returns: nil if the refusal has nothing of the kind.
   func request(_ denial: Denial, with credentials: IssueRequest) -> DenialRequest? {
@@ -195,9 +207,8 @@ private enum Question: CaseIterable {
       request.authorizationId = denial.authorizationId
       request.credentials.region = denial.authorizationRegion
     case .message: request.encodedMessage = denial.encodedMessage
-    case .role: request.roleARN = denial.isUnexplainedAssumeRole ? denial.role?.text : nil
     }
-    return (request.authorizationId ?? request.encodedMessage ?? request.roleARN) == nil ? nil : request
+    return (request.authorizationId ?? request.encodedMessage) == nil ? nil : request
   }
 }
 

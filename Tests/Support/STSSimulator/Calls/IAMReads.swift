@@ -16,6 +16,9 @@ extension Simulator {
     -> HTTPResponse
   {
     guard parameters["Version"] == "2010-05-08" else { throw .unknownOperation(action, version: parameters["Version"] ?? "") }
+    // "You cannot call any IAM API operations unless MFA authentication information is included in the request" (STS API,
+    // `GetSessionToken`); IAM then says that it does not know the token (99designs/aws-vault#1056).
+    if caller.isTemporary, !caller.isRole, !caller.mfa { throw .invalidClientTokenId }
     let result = try withService { service throws(AWSError) in
       try AccountView(world: service.world, caller: caller).iam(action, parameters)
     }
