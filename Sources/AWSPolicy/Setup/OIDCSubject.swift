@@ -23,7 +23,8 @@ public struct OIDCSubject: Sendable, Hashable {
     guard isGitHub || text.hasPrefix("gitlab:") else { return nil }
     let rest = text.dropFirst("github:".count)
     let colon = rest.firstIndex(of: ":") ?? rest.endIndex
-    let (repository, limit) = (rest[..<colon], colon == rest.endIndex ? nil : String(rest[rest.index(after: colon)...]))
+    let repository = rest[..<colon]
+    var limit = colon == rest.endIndex ? nil : String(rest[rest.index(after: colon)...])
     let parts = repository.split(separator: "/", omittingEmptySubsequences: false)
     guard isGitHub ? parts.count == 2 : parts.count >= 2, parts.allSatisfy({ Self.isName($0) }) else {
       throw Failure(
@@ -33,13 +34,15 @@ public struct OIDCSubject: Sendable, Hashable {
     }
     let prefixes =
       isGitHub ? ["ref:refs/heads/", "ref:refs/tags/", "environment:"] : ["ref_type:branch:ref:", "ref_type:tag:ref:"]
-    if let limit {
-      let value = prefixes.first { limit.hasPrefix($0) }.map { limit.dropFirst($0.count) }
+    if let given = limit {
+      let value = prefixes.first { given.hasPrefix($0) }.map { given.dropFirst($0.count) }
       guard let value, Self.isReference(value) else {
         throw Failure(
-          "--principal: \"\(limit)\" is neither a branch, nor a tag\(isGitHub ? ", nor an environment" : "")",
+          "--principal: \"\(given)\" is neither a branch, nor a tag\(isGitHub ? ", nor an environment" : "")",
           hint: prefixes.map { $0 + "NAME" }.joined(separator: ", "), exitStatus: .usage)
       }
+      // "Any : within the metadata values will be replaced with %3A" (GitHub docs, "OpenID Connect reference").
+      limit = given.dropLast(value.count) + value.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "%3A")
     }
     if let audience {
       guard (1...256).contains(audience.utf8.count),

@@ -92,6 +92,21 @@ public struct SetupRequest: Sendable {
         throw Failure("\"\(region.prefix(64))\" is not a region", hint: "for example eu-west-1", exitStatus: .usage)
       }
     }
+    guard !["/aws-reserved/", "/aws-service-role/"].contains(where: { role.path.hasPrefix($0) }) else {
+      throw Failure(
+        "the role \(role.name) belongs to AWS itself (\(role.path))", hint: "name a role of your own", exitStatus: .usage)
+    }
+    // IAM User Guide, "IAM ARNs": a principal of another partition can never call.
+    if let partition = caller.partition, partition != role.partition {
+      throw Failure(
+        "the caller is in the partition \(partition), and the role in \(role.partition): nobody can assume a role of another one",
+        exitStatus: .usage)
+    }
+    if case .account(role.account) = caller {
+      throw Failure(
+        "account \(role.account) is the role's own", hint: "name a user or a role of it, or --permission-set NAME",
+        exitStatus: .usage)
+    }
     var conditions = conditions
     if caller.account != nil { conditions.externalId = conditions.externalId ?? sent?.externalId }
     if case .account = caller, conditions.externalId == nil {

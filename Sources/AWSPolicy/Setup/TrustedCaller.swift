@@ -44,7 +44,7 @@ public enum TrustedCaller: Sendable, Hashable {
       }
       var name: String?
       if parts.count == 2 {
-        guard parts[1].hasPrefix("CN="), parts[1].count > 3, !parts[1].contains("${"),
+        guard parts[1].hasPrefix("CN="), parts[1].count > 3, !parts[1].contains("${"), !parts[1].contains("*"),
           parts[1].unicodeScalars.allSatisfy({ !$0.isUnsafeToShow })
         else { throw fault("\"\(parts[1])\" is not CN=NAME") }
         name = String(parts[1].dropFirst(3))
@@ -86,6 +86,17 @@ public enum TrustedCaller: Sendable, Hashable {
     case .job: NoMFA.token
     case .certificate: "a certificate carries no MFA"
     case .service: "a service has no MFA device"
+    }
+  }
+
+  /// The partition that it is in; nil for a caller that is in each.
+  var partition: String? {
+    switch self {
+    case .permissionSet(_, _, let region): Partition(region: region).rawValue
+    case .user(let user): SetupNames.arnParts(user.arn)?[1]
+    case .role(let role): role.partition
+    case .certificate(let arn, _), .identityCenter(let arn): SetupNames.arnParts(arn)?[1]
+    case .account, .job, .service: nil
     }
   }
 

@@ -172,7 +172,7 @@ struct RoleSetupTests {
     }
     let fault = failure { _ = try request { $0.conditions.requiresMFA = true }.trust() }
     #expect(fault?.hint?.contains("IAM Identity Center") == true)
-    for principal in ["arn:aws:iam::123456789012:user/a", "123456789012"] {
+    for principal in ["arn:aws:iam::123456789012:user/a", "111122223333"] {
       _ = try request(TrustedCaller(principal)) {
         $0.conditions.requiresMFA = true
         $0.conditions.externalId = "id"
@@ -187,7 +187,9 @@ struct RoleSetupTests {
     ("arn:aws:iam::123456789012:user/${aws:username}", "cannot read"), ("*", "cannot read"), ("", "cannot read"),
     ("12345678901", "cannot read"), ("github:org", "ORG/REPO"), ("github:*/repo", "ORG/REPO"), ("github:o/r:main", "neither"),
     ("github:o/r:pull_request", "neither"), ("github:o/r:environment:${x}", "neither"), ("gitlab:p", "GROUP/PROJECT"),
-    ("gitlab:g/p:ref_type:mr:ref:x", "neither"), ("roles-anywhere:x", "trust anchor"), ("identity-center:x", "account access"),
+    ("gitlab:g/p:ref_type:mr:ref:x", "neither"), ("roles-anywhere:x", "trust anchor"),
+    ("roles-anywhere:arn:aws:rolesanywhere:eu-west-1:123456789012:trust-anchor/1,CN=*", "CN=NAME"),
+    ("identity-center:x", "account access"),
   ])
   func `a principal that would trust somebody else, or would not last, is refused`(principal: String, words: String) {
     let fault = failure { _ = try TrustedCaller(principal) }
@@ -215,6 +217,12 @@ struct RoleSetupTests {
       ("from 1h to 12h", .usage, { $0.maxSessionSeconds = 900 }),
       ("from 1h to 12h", .usage, { $0.permissionSetSeconds = 43_201 }),
       ("for a permission set only", .usage, { ($0.caller, $0.group) = (try TrustedCaller("github:o/r"), "g") }),
+      ("is the role's own", .usage, { $0.caller = .account("123456789012") }),
+      ("belongs to AWS itself", .usage, { $0.role = RoleARN("arn:aws:iam::123456789012:role/aws-reserved/sso/a")! }),
+      ("in the partition aws-cn", .usage, { $0.caller = try TrustedCaller("arn:aws-cn:iam::123456789012:role/ci") }),
+      (
+        "in the partition aws", .usage, { $0.role = RoleARN("arn:aws-us-gov:iam::123456789012:role/app")! }
+      ),
       ("needs an external ID", .usage, { $0.caller = try TrustedCaller("111122223333") }),
       ("not a network", .usage, { $0.conditions.sourceAddresses = ["203.0.113.0/33"] }),
       ("no source identity", .configuration, { $0.conditions.requiresSourceIdentity = true }),

@@ -108,6 +108,8 @@ struct TrustReachTests {
       "github:o@1/r@2:environment:prod", ["repo:o@1/r@2:environment:prod"],
       ["repo:o/r:environment:prod", "repo:o@1/r@3:environment:prod"]
     ),
+    // GitHub writes a colon in a name as %3A.
+    ("github:o/r:environment:a:b", ["repo:o/r:environment:a%3Ab"], ["repo:o/r:environment:a:b"]),
   ])
   func `a job gets in by its subject and audience alone`(principal: String, subjects: [String], others: [String]) throws {
     let host = "token.actions.githubusercontent.com"
