@@ -60,7 +60,7 @@ enum CheckCommand {
       output.line("")
       // The problems of a trust policy have one repair.
       for finding in findings where finding.fix == fix {
-        output.line("\(finding.check.rawValue): \(safeText(finding.detail))")
+        wrapped("\(finding.check.rawValue): \(finding.detail)", first: "", indent: "", to: &output)
       }
       if let document = fix.document { block(document.pretty(), to: &output) }
       if let terraform = fix.terraform {
@@ -70,22 +70,16 @@ enum CheckCommand {
     }
   }
 
-  /// One finding in columns, its words wrapped at 80 columns on a terminal.
+  /// One finding in columns, its words wrapped on a terminal.
   private static func line(_ finding: Finding, to output: inout Output) {
-    let (state, check, detail) = (finding.state.rawValue, finding.check.rawValue, safeText(finding.detail))
-    guard Terminal.outputIsTerminal else { return output.line([state, check, detail].joined(separator: "\t")) }
-    let margin = 9 + 22
-    var head = padded(state, 9) + padded(check, 22)
-    var text = ""
-    for word in detail.split(separator: " ") {
-      if !text.isEmpty, margin + text.count + 1 + word.count > 80 {
-        output.line(head + text)
-        head = String(repeating: " ", count: margin)
-        text = ""
-      }
-      text += (text.isEmpty ? "" : " ") + word
-    }
-    output.line(head + text)
+    let (state, check) = (finding.state.rawValue, finding.check.rawValue)
+    guard Terminal.outputIsTerminal else { return output.line([state, check, safeText(finding.detail)].joined(separator: "\t")) }
+    let head = padded(state, 9) + padded(check, 22)
+    wrapped(finding.detail, first: head, indent: String(repeating: " ", count: head.count), to: &output)
+  }
+
+  private static func wrapped(_ text: String, first: String, indent: String, to output: inout Output) {
+    for line in WrappedText.lines(text, first: first, indent: indent) { output.line(safeText(line)) }
   }
 
   private static func padded(_ text: String, _ width: Int) -> String {
