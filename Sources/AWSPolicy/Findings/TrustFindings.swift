@@ -26,6 +26,8 @@ private struct TrustReview {
   private var unknowns: [String] = []
   /// Statements whose principals a problem is already about.
   private var named: Set<Int> = []
+  /// Whether the caller's own statement was added.
+  private var isCallerAdded = false
 
   init(check: AccountCheck, document: PolicyDocument) {
     self.check = check
@@ -36,6 +38,8 @@ private struct TrustReview {
   private var needs: AccessNeeds { check.needs }
 
   var findings: [Finding] {
+    var repaired = repaired
+    repaired.statements.removeAll { $0.principals?.principals.isEmpty == true }
     let fix = Finding.Fix(document: repaired.json, terraform: Terraform.trust(repaired, of: needs.role))
     // The same condition refuses each of the call's actions.
     var told: Set<String> = []
@@ -67,10 +71,14 @@ private struct TrustReview {
 
   private mutating func lookAt(_ text: String, _ index: Int) {
     if text.contains(":assumed-role/") {
-      named.insert(index)
-      replace(text, in: index)
+      // Another role's session keeps what it has.
+      if isOfCaller(text) {
+        named.insert(index)
+        replace(text, in: index)
+      }
       problems.append(
-        ("it names one session, \(text): a person with another name, or another person, is refused", isRepaired: true))
+        ("it names one session, \(text): a person with another name, or another person, is refused", isRepaired: isOfCaller(text))
+      )
     } else if text.hasPrefix("AROA") || text.hasPrefix("AIDA") {
       named.insert(index)
       replace(text, in: index)
@@ -88,6 +96,15 @@ private struct TrustReview {
           "it trusts another account, \(account), without an external ID: whoever uses that account's service can reach the role "
             + "(confused deputy)", isRepaired: true
         ))
+    }
+  }
+
+  /// Whether a session is one of the caller's role, whoever has it.
+  private func isOfCaller(_ session: String) -> Bool {
+    switch needs.door {
+    case .permissionSet(let name, _, _): session.contains(":assumed-role/AWSReservedSSO_\(name)_")
+    case .role(let role): session.contains(":assumed-role/\(role.name)/")
+    default: false
     }
   }
 
@@ -117,8 +134,16 @@ private struct TrustReview {
     let subject = document.statements[index].conditions.filter {
       $0.key.lowercased() == host + ":sub" && !$0.test.comparison.isNegated
     }
-    guard subject.isEmpty || subject.contains(where: { $0.values.contains("*") }) else { return }
-    problems.append(("it trusts every job of \(host): no condition on \(host):sub says whose", isRepaired: false))
+    guard subject.isEmpty || subject.contains(where: { $0.values.contains { !Self.namesOwner($0) } }) else { return }
+    let whose = subject.isEmpty ? "no condition on \(host):sub says whose" : "\(host):sub has a pattern for every owner's"
+    problems.append(("it trusts every job of \(host): \(whose)", isRepaired: false))
+  }
+
+  /// Whether a subject names its owner and project without a wildcard: `repo:ORG/REPO:…`, `project_path:GROUP/PROJECT:…`.
+  private static func namesOwner(_ subject: String) -> Bool {
+    let parts = subject.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count > 1 else { return !subject.contains("*") && !subject.contains("?") }
+    return !parts[0].contains("*") && !parts[1].contains("*") && !parts[1].contains("?")
   }
 
   /// Whether a condition says which callers of an account, or which accounts of a service, are meant.
@@ -142,14 +167,28 @@ private struct TrustReview {
     return parts.count == 6 && parts[4].utf8.count == 12 ? String(parts[4]) : nil
   }
 
-  /// Puts a principal that lasts in the place of one that does not.
+  /// Takes out a principal that does not last, and lets the caller in by one that does. Everybody else keeps what they have.
   private mutating func replace(_ principal: String, in index: Int) {
-    guard var principals = repaired.statements[index].principals?.principals, let (lasting, condition) = lasting else { return }
-    principals.removeAll { $0 == .aws(principal) || principal == "*" && $0 == .anyone }
-    if !principals.contains(lasting) { principals.append(lasting) }
-    repaired.statements[index].principals = PrincipalElement(principals)
-    repaired.statements[index].conditions.removeAll { $0.key.lowercased() == "aws:principalarn" }
-    repaired.statements[index].demand(condition)
+    guard addCaller() else { return }
+    repaired.statements[index].principals?.principals.removeAll { $0 == .aws(principal) || principal == "*" && $0 == .anyone }
+  }
+
+  /// Adds a statement for the caller alone, once.
+  ///
+  /// - Returns: whether it is there; false if the caller cannot be named.
+  @discardableResult
+  private mutating func addCaller() -> Bool {
+    guard let (principal, condition) = lasting else { return false }
+    guard !isCallerAdded else { return true }
+    isCallerAdded = true
+    var conditions = [condition]
+    if let id = needs.sent.externalId {
+      conditions.append(PolicyCondition(ConditionOperator(.stringEquals), key: "sts:ExternalId", values: [id]))
+    }
+    repaired.statements.append(
+      Statement(
+        principals: PrincipalElement([principal]), actions: PatternElement(needs.trustedActions), conditions: conditions))
+    return true
   }
 
   /// The account of the caller, and a condition that names the caller in a form that outlives its being made again.
@@ -192,12 +231,13 @@ private struct TrustReview {
       return
     }
     let index = near.place.statement
-    if near.mismatches.contains(.action) { missingAction(refusal.action, index) }
+    if near.mismatches.contains(.action) {
+      missingAction(refusal.action, in: index, isForCaller: !near.mismatches.contains(.principal))
+    }
     if near.mismatches.contains(.principal), !named.contains(index) {
       named.insert(index)
       let others = document.statements[index].principals?.principals.map { $0.parts.value } ?? []
-      for other in others where other.contains(":") { replace(other, in: index) }
-      problems.append(("it names \(check.words(others)), not \(check.callerName)", isRepaired: lasting != nil))
+      problems.append(("it names \(check.words(others)), not \(check.callerName)", isRepaired: addCaller()))
     }
     for case .condition(let condition, let actual) in near.mismatches { unmet(condition, actual: actual, in: index) }
   }
@@ -207,7 +247,7 @@ private struct TrustReview {
     near.mismatches.reduce(0) { $0 + ($1 == .principal ? 10 : $1 == .action ? 4 : 1) }
   }
 
-  private mutating func missingAction(_ action: String, _ index: Int) {
+  private mutating func missingAction(_ action: String, in index: Int, isForCaller: Bool) {
     let why =
       switch action {
       case "sts:SetSourceIdentity": ", which is needed because the profile sends a source identity"
@@ -215,7 +255,9 @@ private struct TrustReview {
       default: ""
       }
     problems.append(("it does not allow \(action)\(why)", isRepaired: true))
-    if !repaired.statements[index].actions.patterns.contains(action) {
+    if !isForCaller {
+      addCaller()
+    } else if !repaired.statements[index].actions.patterns.contains(action) {
       repaired.statements[index].actions.patterns.append(action)
     }
   }
@@ -241,12 +283,15 @@ private struct TrustReview {
         problems.append(("it demands MFA; the profile has no mfa_serial", isRepaired: false))
         return
       }
-      repaired.statements[index].conditions.removeAll { $0 == condition }
+      // Others of the account can have MFA, and go on needing it.
+      if repaired.statements[index].conditions.contains(where: { $0.key.lowercased() == "aws:principalarn" }) || !addCaller() {
+        repaired.statements[index].conditions.removeAll { $0 == condition }
+      }
       problems.append(("it demands MFA, which this call can never carry: \(never)", isRepaired: true))
     case "sts:externalid":
       let wanted = condition.values.prefix(4).map { "\"\($0.prefix(200))\"" }.joined(separator: " or ")
       if let sent = needs.sent.externalId {
-        repair { $0.values = [sent] }
+        repair { $0.values.append(sent) }
         problems.append(("it wants the external ID \(wanted); the profile sends \"\(sent)\"", isRepaired: true))
       } else {
         problems.append(("it wants the external ID \(wanted); the profile has no external_id", isRepaired: false))
@@ -256,9 +301,12 @@ private struct TrustReview {
     case "aws:principalarn" where lasting != nil:
       guard !named.contains(index) else { return }
       named.insert(index)
-      if let lasting {
+      // The key is a role's own ARN and never a session's: nobody comes in by such a condition, and nobody loses it.
+      if condition.values.allSatisfy({ $0.contains(":assumed-role/") }), let lasting {
         repaired.statements[index].conditions.removeAll { $0 == condition }
         repaired.statements[index].demand(lasting.1)
+      } else {
+        addCaller()
       }
       problems.append(
         ("it is for callers with \(AccountCheck.text(condition)); this one is \(AccountCheck.text(actual))", isRepaired: true))

@@ -47,6 +47,46 @@ struct AccountCheckTests {
   }
 
   @Test(
+    "the change lets the caller in, and nobody else out",
+    arguments: [
+      // Another permission set; a user and a role; both with a condition; MFA for the account; another external id.
+      #"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole","Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_Ops_*"}}}"#,
+      #"{"Sid":"X","Effect":"Allow","Principal":{"AWS":["arn:aws:iam::123456789012:user/alice","arn:aws:iam::123456789012:role/ci"]},"Action":"sts:AssumeRole"}"#,
+      #"{"Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEDELETED123","arn:aws:iam::123456789012:user/alice"]},"Action":"sts:AssumeRole"}"#,
+      #"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"true"}}}"#,
+      #"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"theirs"}}}"#,
+      #"{"Effect":"Allow","Principal":{"AWS":"arn:aws:sts::123456789012:assumed-role/Ops/bob"},"Action":"sts:AssumeRole"}"#,
+    ])
+  func others(_ statement: String) throws {
+    let text = #"{"Version":"2012-10-17","Statement":[\#(statement)]}"#
+    let found = try findings(trust: text, sent: SentParameters(externalId: "ours", isChained: true))
+    let fix = try #require(found.first { $0.check == .trustPolicy && $0.fix?.document != nil }?.fix?.document, "\(found)")
+    let (before, after) = try (
+      PolicyDocument(JSONText(Array(text.utf8)), kind: .trust), PolicyDocument(json: fix, kind: .trust)
+    )
+    func allows(_ trust: PolicyDocument, _ caller: RequestCaller, externalId: String, mfa: Bool = false) throws -> Bool {
+      var call = AssumeRoleRequest(
+        caller: caller, role: try #require(RoleARN(Self.role)), sessionName: "s", externalId: externalId)
+      if mfa { call.keys["aws:MultiFactorAuthPresent"] = ["true"] }
+      return AssumeRoleDecision(call, AssumeRolePolicies(trust: trust)).isAllowed
+    }
+    let caller = RequestCaller.roleSession(arn: Self.session, role: Self.reserved)
+    #expect(try !allows(before, caller, externalId: "ours"))
+    #expect(try allows(after, caller, externalId: "ours"))
+    let ops = "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Ops_0123456789abcdef"
+    for other in [
+      RequestCaller.user(arn: "arn:aws:iam::123456789012:user/alice"),
+      .roleSession(arn: "arn:aws:sts::123456789012:assumed-role/ci/x", role: "arn:aws:iam::123456789012:role/ci"),
+      .roleSession(arn: "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Ops_0123456789abcdef/bob", role: ops),
+      .roleSession(arn: "arn:aws:sts::123456789012:assumed-role/Ops/bob", role: "arn:aws:iam::123456789012:role/Ops"),
+    ] {
+      for (id, mfa) in [("theirs", false), ("theirs", true), ("", false)] {
+        #expect(try allows(before, other, externalId: id, mfa: mfa) == allows(after, other, externalId: id, mfa: mfa), "\(other)")
+      }
+    }
+  }
+
+  @Test(
     "a document that is no policy is not judged",
     arguments: ["", "{", "null", "[]", #"{"Statement":[]}"#, #"{"Version":"2012-10-17","Statement":{"Effect":"Maybe"}}"#])
   func garbage(_ text: String) throws {
