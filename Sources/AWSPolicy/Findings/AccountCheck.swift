@@ -36,10 +36,14 @@ public struct AccountCheck: Sendable {
   }
 
   /// The finding about something that could not be read.
-  func unread(_ check: Finding.Check, _ what: String, missing permission: String?) -> Finding {
-    Finding(
-      check, .unknown, detail: "not allowed to look at \(what)" + (permission.map { ": \($0) is missing" } ?? ""),
-      missingPermission: permission)
+  func unread(_ check: Finding.Check, _ what: String, by obstacle: Obstacle?) -> Finding {
+    let detail =
+      switch obstacle {
+      case .permission(let permission): "not allowed to look at \(what): \(permission) is missing"
+      case .other(let why): "could not look at \(what): \(why)"
+      case nil: "could not look at \(what)"
+      }
+    return Finding(check, .unknown, detail: detail, missingPermission: obstacle?.missingPermission)
   }
 
   // MARK: the caller and the call

@@ -5,12 +5,23 @@ public enum Reading<Value: Sendable & Hashable>: Sendable, Hashable {
   case found(Value)
   /// It does not exist.
   case absent
-  /// AWS refused to show it, for the lack of a permission.
-  case refused(permission: String)
+  case unread(Obstacle)
+
+  /// What AWS refuses to show, for the lack of a permission.
+  public static func refused(permission: String) -> Reading { .unread(.permission(permission)) }
 
   public var value: Value? { if case .found(let value) = self { value } else { nil } }
+  public var obstacle: Obstacle? { if case .unread(let obstacle) = self { obstacle } else { nil } }
+}
+
+/// Why a part of an account could not be read.
+public enum Obstacle: Sendable, Hashable {
   /// The permission that is missing.
-  public var missingPermission: String? { if case .refused(let permission) = self { permission } else { nil } }
+  case permission(String)
+  /// Something else, in words.
+  case other(String)
+
+  public var missingPermission: String? { if case .permission(let permission) = self { permission } else { nil } }
 }
 
 /// A policy that an identity has.

@@ -20,7 +20,7 @@ extension AccountCheck {
       return [denial(denied)]
     }
     guard policies.identity != nil, let decision else {
-      return [unread(.assumePolicy, what, missing: snapshot.simulation.missingPermission ?? caller?.policies.missingPermission)]
+      return [unread(.assumePolicy, what, by: snapshot.simulation.obstacle ?? caller?.policies.obstacle)]
     }
     let refusals = decision.refusals.filter { $0.side != .trustPolicy }
     guard let first = refusals.first else {
@@ -149,11 +149,11 @@ extension AccountCheck {
       switch set {
       case .found(let set) where set.policies.value != nil: set.policies
       case .absent: .absent
-      default: caller.map(\.policies) ?? .refused(permission: set.missingPermission ?? "sso:GetInlinePolicyForPermissionSet")
+      default: caller.map(\.policies) ?? .unread(set.obstacle ?? .permission("sso:GetInlinePolicyForPermissionSet"))
       }
     guard case .found(let attached) = reading else {
       if case .absent = reading { return [] }
-      return [unread(.directAccess, "the policies of the permission set \(name)", missing: reading.missingPermission)]
+      return [unread(.directAccess, "the policies of the permission set \(name)", by: reading.obstacle)]
     }
     var more: [String] = []
     var allRoles = false

@@ -5,10 +5,10 @@ extension AccountCheck {
   var role: [Finding] {
     switch snapshot.role {
     case .absent: return [Finding(.role, .differs, detail: "account \(needs.role.account) has no role \(needs.role.name)")]
-    case .refused(let permission):
+    case .unread(let obstacle):
       return [
-        unread(.role, "the role \(needs.role.name)", missing: permission),
-        unread(.maxSessionDuration, "the role's maximum", missing: permission),
+        unread(.role, "the role \(needs.role.name)", by: obstacle),
+        unread(.maxSessionDuration, "the role's maximum", by: obstacle),
       ]
     case .found(let role):
       guard role.arn == needs.role.text else {
@@ -37,7 +37,7 @@ extension AccountCheck {
   var applicationPolicy: [Finding] {
     guard let role = snapshot.role.value else { return [] }
     guard let attached = role.policies.value else {
-      return [unread(.applicationPolicy, "the policies of the role \(needs.role.name)", missing: role.policies.missingPermission)]
+      return [unread(.applicationPolicy, "the policies of the role \(needs.role.name)", by: role.policies.obstacle)]
     }
     guard !attached.isEmpty else {
       return [Finding(.applicationPolicy, .differs, detail: "the role \(needs.role.name) has no policy, and may do nothing")]
@@ -55,7 +55,7 @@ extension AccountCheck {
           Finding(
             .applicationPolicy, .unknown,
             detail: "the policy \(policy.name) allows \(words(broad)) on every resource; what of it is used is not known",
-            missingPermission: role.usedServices.missingPermission))
+            missingPermission: role.usedServices.obstacle?.missingPermission))
         continue
       }
       if let finding = unused(policy, document, broad: broad, report: report) { findings.append(finding) }
@@ -129,10 +129,10 @@ extension AccountCheck {
     let set: PermissionSetSnapshot
     switch reading {
     case .absent: return [Finding(.permissionSet, .differs, detail: "IAM Identity Center has no permission set \(name)")]
-    case .refused(let permission):
+    case .unread(let obstacle):
       return [
-        unread(.permissionSet, "the permission set \(name)", missing: permission),
-        unread(.assignment, "its assignments", missing: permission),
+        unread(.permissionSet, "the permission set \(name)", by: obstacle),
+        unread(.assignment, "its assignments", by: obstacle),
       ]
     case .found(let found): set = found
     }
@@ -149,7 +149,7 @@ extension AccountCheck {
           detail: "account \(account) has an earlier version of \(name): provision it again (sso-admin, ProvisionPermissionSet)")
       case .found(.none), .absent:
         Finding(.permissionSet, .differs, detail: "\(name) is not provisioned in account \(account): nobody has it there")
-      case .refused(let permission): unread(.permissionSet, "whether \(name) is provisioned", missing: permission)
+      case .unread(let obstacle): unread(.permissionSet, "whether \(name) is provisioned", by: obstacle)
       }
     let assignment =
       switch set.assignees {
@@ -159,7 +159,7 @@ extension AccountCheck {
         Finding(
           .assignment, .differs, detail: "nobody has \(name) in account \(account): the assignment is missing",
           fix: Finding.Fix(terraform: Terraform.assignment(of: name, account: account)))
-      case .refused(let permission): unread(.assignment, "who has \(name) in account \(account)", missing: permission)
+      case .unread(let obstacle): unread(.assignment, "who has \(name) in account \(account)", by: obstacle)
       }
     return [provisioning, assignment]
   }

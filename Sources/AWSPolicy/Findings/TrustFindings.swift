@@ -5,7 +5,7 @@ extension AccountCheck {
   var trustPolicy: [Finding] {
     guard let role = snapshot.role.value else {
       if case .absent = snapshot.role { return [] }
-      return [unread(.trustPolicy, "the trust policy of \(needs.role.name)", missing: snapshot.role.missingPermission)]
+      return [unread(.trustPolicy, "the trust policy of \(needs.role.name)", by: snapshot.role.obstacle)]
     }
     guard let document = policies.trust else {
       return [Finding(.trustPolicy, .unknown, detail: "the trust policy of \(role.arn) cannot be parsed")]

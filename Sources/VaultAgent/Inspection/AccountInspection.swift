@@ -56,14 +56,15 @@ struct AccountInspection: Sendable {
   {
     var caller: Credential?
     var snapshot = AccountSnapshot(
-      caller: .failure(AccountSnapshot.NoCaller(why: "")), role: .refused(permission: "iam:GetRole"),
-      simulation: .refused(permission: "iam:SimulatePrincipalPolicy"), outcome: .untried(why: "the caller has no credentials"))
+      caller: .failure(AccountSnapshot.NoCaller(why: "")), role: .absent, simulation: .absent,
+      outcome: .untried(why: "the caller has no credentials"))
     var identity: CallerIdentity?
     do {
       // Before the first step, the caller's credentials are the result of the call.
-      let credential = try await issuer.source(before: max(index, 0), context)
+      let (credential, found) = try await issuer.withSource(before: max(index, 0), context) { credential in
+        (credential, try await self.identity(of: credential, own))
+      }
       caller = credential
-      let found = try await self.identity(of: credential, own)
       identity = found
       if other == nil || index > 0 { signers.append(try await signer(credential, own, account: found.account)) }
     } catch {

@@ -14,8 +14,8 @@ struct AccountSigner: Sendable {
 
 /// Reads roles, policies and permission sets, each with the first credentials that may.
 ///
-/// A refusal is a result, with the permission that is missing. Everything else that fails is thrown: without a network, nothing was
-/// found out about the account.
+/// A refusal is a result, with the permission that is missing, and so is an error of one service. Without a network, nothing was found
+/// out about the account: that is thrown.
 struct AccountReader: Sendable {
   /// Calls that are under way at one time: IAM and Identity Center throttle from about 20 a second on.
   static let concurrency = 4
@@ -66,7 +66,7 @@ struct AccountReader: Sendable {
     } else if identity.arn.contains(":user/"), let name = parts.last {
       var all = try await policies(of: .user(name), in: identity.account)
       let groups = try await iam(identity.account, "iam:ListGroupsForUser") { try await $0.groups(ofUser: name) }
-      if let permission = groups.missingPermission { all = .refused(permission: permission) }
+      if let obstacle = groups.obstacle { all = .unread(obstacle) }
       for group in groups.value ?? [] {
         all = Self.joined(all, try await policies(of: .group(group), in: identity.account))
       }
@@ -132,7 +132,7 @@ struct AccountReader: Sendable {
 
   /// All, unless one was refused; what was deleted meanwhile is left out.
   private static func all(_ readings: [Reading<AttachedPolicy>]) -> Reading<[AttachedPolicy]> {
-    if let permission = readings.lazy.compactMap(\.missingPermission).first { return .refused(permission: permission) }
+    if let obstacle = readings.lazy.compactMap(\.obstacle).first { return .unread(obstacle) }
     return .found(readings.compactMap(\.value))
   }
 
@@ -147,7 +147,7 @@ struct AccountReader: Sendable {
   func permissionSet(_ name: String, in account: String) async throws -> Reading<PermissionSetSnapshot> {
     let instances = try await admin("sso:ListInstances") { try await $0.instances() }
     guard case .found(let list) = instances, !list.isEmpty else {
-      return .refused(permission: instances.missingPermission ?? "sso:ListInstances")
+      return .unread(instances.obstacle ?? .permission("sso:ListInstances"))
     }
     for instance in list {
       let latest = try await admin("sso:ListPermissionSetsProvisionedToAccount") {
@@ -209,7 +209,7 @@ struct AccountReader: Sendable {
     }
     let policies = Self.joined(inline, managed)
     return PermissionSetSnapshot(
-      policies: references.missingPermission.map { .refused(permission: $0) } ?? policies,
+      policies: references.obstacle.map { .unread($0) } ?? policies,
       references: references.value?.map { $0.path + $0.name } ?? [], provisioning: provisioning,
       assignees: try await assignments.mapped { list in
         try await bounded(Array(list.prefix(20))) { try await assignee($0, in: instance.identityStoreId) }
@@ -247,13 +247,13 @@ struct AccountReader: Sendable {
   private func first<Value>(
     _ places: [SignedEndpoint], _ permission: String, body: (SignedEndpoint) async throws -> Value
   ) async throws -> Reading<Value> {
-    var missing = permission
+    var obstacle = Obstacle.other("no credentials of the account")
     for place in places {
       let result = try await reading(permission) { try await body(place) }
-      guard case .refused(let permission) = result else { return result }
-      missing = permission
+      guard case .unread(let found) = result else { return result }
+      obstacle = found
     }
-    return .refused(permission: missing)
+    return .unread(obstacle)
   }
 
   private func reading<Value>(_ permission: String, _ body: () async throws -> Value) async throws -> Reading<Value> {
@@ -264,7 +264,10 @@ struct AccountReader: Sendable {
       case "NoSuchEntity", "ResourceNotFoundException": return .absent
       case "AccessDenied", "AccessDeniedException", "UnauthorizedException", "UnauthorizedOperation", "NotAuthorized":
         return .refused(permission: error.deniedAction ?? permission)
-      default: throw error
+      // AWS answered, but not with this part; without a network, nothing was found out at all.
+      default:
+        if case .transport = error.cause { throw error }
+        return .unread(.other(error.message))
       }
     }
   }
@@ -291,7 +294,7 @@ extension Reading {
     switch self {
     case .found(let value): body(value).map { .found($0) } ?? .absent
     case .absent: .absent
-    case .refused(let permission): .refused(permission: permission)
+    case .unread(let obstacle): .unread(obstacle)
     }
   }
 
@@ -299,7 +302,7 @@ extension Reading {
     switch self {
     case .found(let value): .found(try await body(value))
     case .absent: .absent
-    case .refused(let permission): .refused(permission: permission)
+    case .unread(let obstacle): .unread(obstacle)
     }
   }
 }

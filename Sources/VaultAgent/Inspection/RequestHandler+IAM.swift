@@ -47,7 +47,8 @@ extension RequestHandler {
   ) {
     // IAM refuses a session of access keys without MFA (STS API, `GetSessionToken`).
     var noSession = false
-    if let chain = try? await chain(of: profile, context), chain.roles.isEmpty, case .keys(_, _, mfaSerial: nil) = chain.identity {
+    if let chain = try? await chain(of: profile, context), chain.roles.isEmpty, case .keys(_, _, mfaSerial: nil) = chain.identity
+    {
       noSession = true
     }
     let request = try CredentialRequest(

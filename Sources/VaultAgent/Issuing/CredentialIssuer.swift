@@ -45,12 +45,19 @@ struct CredentialIssuer: Sendable {
   // MARK: one link
 
   private func mintRole(_ index: Int, _ context: IssueContext) async throws {
+    try await withSource(before: index, context) { _ = try await assumeRole(index, signedBy: $0, context) }
+  }
+
+  /// Makes a call with the credentials that sign a link's call. A session that AWS no longer accepts (revoked, or its clock differs) is
+  /// dropped, once, and requested again.
+  func withSource<Value>(
+    before index: Int, _ context: IssueContext, _ call: (Credential) async throws -> Value
+  ) async throws -> Value {
     do {
-      try await assumeRole(index, signedBy: try await source(before: index, context), context)
+      return try await call(try await source(before: index, context))
     } catch let error as AWSError where error.saysSourceIsOver {
-      // A source session that AWS no longer accepts (revoked, or its clock differs) is dropped, once, and requested again.
       guard try await dropSource(before: index, context) else { throw error }
-      try await assumeRole(index, signedBy: try await source(before: index, context), context)
+      return try await call(try await source(before: index, context))
     }
   }
 
