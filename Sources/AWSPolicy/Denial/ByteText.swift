@@ -5,11 +5,16 @@ struct ByteText {
   let bytes: [UInt8]
   private let lower: [UInt8]
 
-  /// Every run of blanks, line breaks and control characters becomes one blank: terminals and logs wrap AWS's sentence.
+  /// Every run of blanks, line breaks and control characters becomes one blank: terminals and logs wrap AWS's sentence. So does the
+  /// frame that Terraform draws around an error, and a terminal's colour.
   init(_ raw: some Sequence<UInt8>) {
+    let raw = Array(raw)
     var bytes: [UInt8] = []
-    for byte in raw {
-      if byte > 0x20, byte != 0x7F { bytes.append(byte) } else if let last = bytes.last, last != 0x20 { bytes.append(0x20) }
+    var place = 0
+    while place < raw.count {
+      let length = Self.decoration(raw, at: place)
+      if length == 0 { bytes.append(raw[place]) } else if let last = bytes.last, last != 0x20 { bytes.append(0x20) }
+      place += max(length, 1)
     }
     if bytes.last == 0x20 { bytes.removeLast() }
     self.bytes = bytes
@@ -57,6 +62,20 @@ struct ByteText {
 
   /// The offset behind blanks.
   func skip(_ start: Int) -> Int { start < bytes.count && bytes[start] == 0x20 ? start + 1 : start }
+
+  /// The length of what is no word at an offset: a blank, a control character, a line of a frame (│ ╷ ╵), a terminal's sequence
+  /// `ESC [ … letter` (ECMA-48, 5.4); 0 for a byte of a word.
+  private static func decoration(_ raw: [UInt8], at place: Int) -> Int {
+    let byte = raw[place]
+    if byte == 0xE2, place + 2 < raw.count {
+      return [[0x94, 0x82], [0x95, 0xB7], [0x95, 0xB5]].contains([raw[place + 1], raw[place + 2]]) ? 3 : 0
+    }
+    guard byte <= 0x20 || byte == 0x7F else { return 0 }
+    guard byte == 0x1B, place + 1 < raw.count, raw[place + 1] == UInt8(ascii: "[") else { return 1 }
+    var end = place + 2
+    while end < raw.count, end - place < 32, (0x20...0x3F).contains(raw[end]) { end += 1 }
+    return end < raw.count && (0x40...0x7E).contains(raw[end]) ? end + 1 - place : 1
+  }
 
   private static let ends = Set(" \"'`\\,;()[]{}<>".utf8)
   private static func lower(_ byte: UInt8) -> UInt8 { (65...90).contains(byte) ? byte | 0x20 : byte }

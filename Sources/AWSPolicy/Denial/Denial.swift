@@ -43,6 +43,8 @@ public struct Denial: Sendable, Hashable {
   public var encodedMessage: String?
   /// The role that the call asked for, where only the parameters of the call name it (CloudTrail).
   public var requestedRole: String?
+  /// How many other refusals the text has; the last one is this one.
+  public var others = 0
   /// What evaluated the request, where AWS told the details: the words alone do not decide then.
   public var isEvaluated = false
 

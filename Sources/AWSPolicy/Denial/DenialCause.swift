@@ -49,6 +49,7 @@ public struct DenialCause: Sendable, Hashable {
   public var policyARN: String?
   public var sid: String?
   public var explanation: String
+  /// Nil where the words leave open what it is: each of ``possible`` has its own.
   public var fix: Fix?
   /// What it can be, most likely first, if ``refusedBy`` is `unknown`.
   public var possible: [Possibility] = []

@@ -7,7 +7,9 @@ extension Denial {
     var found: Denial?
     if let values = json.array ?? json["Records"]?.array ?? json["Events"]?.array ?? json["events"]?.array {
       // The newest is the last one of a file, and the first one of `cloudtrail lookup-events`.
-      for value in json["Events"] == nil ? values.reversed() : values where found == nil { found = inside(value) }
+      let all = values.compactMap { inside($0) }
+      found = json["Events"] == nil ? all.last : all.first
+      found?.others += max(all.count - 1, 0)
     } else if let text = (json["DecodedMessage"] ?? json["CloudTrailEvent"])?.string {
       found = (try? JSONText(Array(text.utf8), maxBytes: Self.maxBytes)).flatMap { inside($0.value) }
     } else if json["detail"]?["eventName"] != nil {

@@ -8,8 +8,7 @@ extension DenialJudge {
       "AWS refused \(callerWords) to assume \(roleWords)\(accounts), and gives no reason. The role's trust policy and the "
       + "caller's own "
       + "policy must both allow it, with every condition in them."
-    let first = possible[0]
-    return DenialCause(.unknown, denial, explanation: explanation, hint: hint, fix: first.fix, possible: possible)
+    return DenialCause(.unknown, denial, explanation: explanation, hint: hint, possible: possible)
   }
 
   private var isCrossAccount: Bool {

@@ -45,7 +45,7 @@ extension DenialJudge {
         .region, "The call was signed for another region than the endpoint's.", who: "you: set the profile's region",
         hint: "the call was signed for a region other than the endpoint's; set the profile's region")
     }
-    return clock(says) ?? credentials(says) ?? portal(says)
+    return clock(says) ?? token(says) ?? credentials(says) ?? portal(says)
   }
 
   private var roleOwner: String {
@@ -89,12 +89,42 @@ extension DenialJudge {
     else { return nil }
     return plain(
       .clock,
-      "AWS accepts a signature for five minutes before and after its own time"
-        + (clockOffset == 0 ? "." : ", and this machine's clock is off by \(abs(clockOffset)) s."),
+      "The time of the signature differs from AWS's own time by more than AWS accepts"
+        + (tolerance.map { " (\($0) minutes, in its words)" } ?? "")
+        + (clockOffset == 0 ? "." : "; this machine's clock is off by \(abs(clockOffset)) s."),
       who: "you: set the clock (timedatectl set-ntp true)",
       hint: clockOffset == 0
         ? "this machine's clock was off when the call was signed, or the call took too long; try again"
         : "this machine's clock is off by \(abs(clockOffset)) s; set it (timedatectl set-ntp true)")
+  }
+
+  /// The minutes that AWS's own words have, which differ from service to service: "(20260129T015928Z - 15 min.)".
+  private var tolerance: String? {
+    let text = ByteText(denial.message.utf8)
+    guard let end = text.find(" min"), let sign = text.findLast(" ", before: end.lowerBound) else { return nil }
+    let digits = text.text(sign.upperBound..<end.lowerBound)
+    return (1...3).contains(digits.utf8.count) && digits.utf8.allSatisfy { (48...57).contains($0) } ? digits : nil
+  }
+
+  /// An identity provider's token that AWS did not accept, before it looked at a role.
+  private func token(_ says: (String) -> Bool) -> DenialCause? {
+    let account = role.map { "an administrator of account \($0.account)" } ?? "an administrator of the role's account"
+    if says("Incorrect token audience") {
+      return plain(
+        .unknown,
+        "The token's audience (aud) is not among the client IDs of the OIDC identity provider in IAM. The role's trust policy was "
+          + "not evaluated.",
+        who: "\(account), in the identity provider in IAM: add the audience to its client IDs "
+          + "(AddClientIDToOpenIDConnectProvider); or you: ask for a token with an audience that it has",
+        hint: "the token's audience is not among the client IDs of the OIDC provider in IAM")
+    }
+    if says("No OpenIDConnect provider found") {
+      return plain(
+        .unknown, "IAM has no OIDC identity provider for the token's issuer (iss). The role's trust policy was not evaluated.",
+        who: "\(account), in IAM: make the identity provider (CreateOpenIDConnectProvider)",
+        hint: "IAM has no OIDC provider for the token's issuer")
+    }
+    return nil
   }
 
   /// Credentials that AWS does not know, or no longer.
@@ -124,6 +154,14 @@ extension DenialJudge {
         who: "you: replace the key with `vault access-key add --replace`",
         hint: "the secret does not belong to this access key id; replace it with `vault access-key add --replace`")
     default: break
+    }
+    if says("not able to validate the provided access credentials") {
+      return plain(
+        .unknown,
+        "AWS could not tell whose credentials signed the call. The access key is wrong, inactive or deleted, its session token is "
+          + "missing, the account has not enabled the region, or the clock is off. No policy was evaluated.",
+        who: "you: `vault access-key list` shows the key; check the region and the clock",
+        hint: "AWS does not accept these credentials: check the access key, the region and the clock")
     }
     if says("may not be assumed by root") {
       return plain(

@@ -20,12 +20,14 @@ struct DenialJudge {
 
   func cause() -> DenialCause {
     if let cause = withoutPolicy() { return cause }
+    if denial.isExplicit, denial.policyType == nil { return deniedSomewhere() }
     switch denial.action?.lowercased() {
     case "sts:tagsession" where denial.policyType == nil: return passed(.tags)
     case "sts:setsourceidentity" where denial.policyType == nil: return passed(.sourceIdentity)
     default: break
     }
     if let type = denial.policyType { return refused(by: type) }
+    if let cause = withoutReason() { return cause }
     if denial.isFederated { return federated() }
     return denial.isAssumeRole ? assumeRole() : unnamed()
   }
@@ -36,7 +38,7 @@ struct DenialJudge {
   var actionWords: String { denial.action ?? denial.operation ?? "the call" }
   var role: RoleARN? { statements.role }
   var roleWords: String { role.map { "the role \($0.name)" } ?? "the role" }
-  var resourceWords: String { denial.isAssumeRole ? roleWords : denial.resource ?? "its resource" }
+  var resourceWords: String { denial.isAssumeRole ? roleWords : denial.resource ?? "the resource" }
   private var policyWords: String { denial.policyARN.map { " (\($0))" } ?? "" }
 
   /// Who can change the caller's own policies.
@@ -204,35 +206,26 @@ struct DenialJudge {
 
   /// Another call than AssumeRole, without the reason.
   private func unnamed() -> DenialCause {
-    let evaluated = denial.isEvaluated
-    var possible = [
+    let possible = [
       DenialCause.Possibility(
         side: .identityPolicy, explanation: "The policies of \(callerWords) do not allow \(actionWords). \(directUse)".trimmed,
-        fix: denial.action == nil ? nil : .init(who: callersOwner, document: statements.identity))
-    ]
-    if !denial.isExplicit {
-      possible.append(
-        .init(
-          side: .unknown,
-          explanation: "The resource's own policy does not allow the caller (a bucket, a key, a queue of another account).",
-          fix: .init(who: "whoever owns \(resourceWords)")))
-    }
-    possible.append(
-      .init(
+        fix: denial.action == nil ? nil : .init(who: callersOwner, document: statements.identity)),
+      DenialCause.Possibility(
+        side: .unknown,
+        explanation: "The resource's own policy does not allow the caller (a bucket, a key, a queue of another account).",
+        fix: .init(who: "whoever owns \(resourceWords)")),
+      DenialCause.Possibility(
         side: .scp, explanation: "A policy of the organization (SCP or RCP) or a permissions boundary refuses.",
-        fix: .init(who: organization)))
-    let statement = denial.sid.map { "the statement \($0)" } ?? "a Deny statement"
+        fix: .init(who: organization)),
+    ]
     let what =
-      denial.isExplicit
-      ? "\(statement) denies \(actionWords) to \(callerWords). AWS does not say which policy it is in."
-      : evaluated
-        ? "No policy allows \(callerWords) to perform \(actionWords) on \(resourceWords). AWS does not say which side lacks it."
-        : "AWS refused \(actionWords) to \(callerWords), and gives no reason."
+      denial.isEvaluated
+      ? "No policy allows \(callerWords) to perform \(actionWords) on \(resourceWords). AWS does not say which side lacks it."
+      : "AWS refused \(actionWords) to \(callerWords), and gives no reason."
     return DenialCause(
-      .unknown, denial, explanation: what.capitalizedFirst,
+      .unknown, denial, explanation: what,
       hint: caller.map { "you are \($0.arn); its permissions do not allow \(actionWords)" }
-        ?? "the caller's permissions do not allow \(actionWords)",
-      fix: denial.isExplicit ? nil : possible[0].fix, possible: possible)
+        ?? "the caller's permissions do not allow \(actionWords)", possible: possible)
   }
 }
 

@@ -15,7 +15,7 @@ extension Denial {
     } else if let xml = Self.xml(bytes) {
       found = xml
     } else {
-      found = DenialWords.read(ByteText(bytes))
+      found = Self.last(of: ByteText(bytes))
     }
     guard let found else { return nil }
     self = found
@@ -25,6 +25,50 @@ extension Denial {
   public init?(_ text: String, code: String? = nil, operation: String? = nil) {
     guard let found = DenialWords.read(ByteText(text.utf8), code: code, operation: operation) else { return nil }
     self = found
+  }
+
+  // MARK: several errors
+
+  /// The last refusal of a text, with the number of the others that differ from it.
+  private static func last(of text: ByteText) -> Denial? {
+    var found: [Denial] = []
+    var seen: Set<[String?]> = []
+    for piece in pieces(of: text).suffix(64).reversed() {
+      guard let denial = DenialWords.read(ByteText(text.bytes[piece])) else { continue }
+      // A trace names the class of the error before the error itself.
+      if denial.action == nil, denial.operation == nil, let next = found.last, next.code == denial.code { continue }
+      let facts = [denial.code, denial.operation, denial.action, denial.principal, denial.resource, denial.policyType?.rawValue]
+      if seen.insert(facts).inserted { found.append(denial) }
+    }
+    guard var last = found.first else { return DenialWords.read(text) }
+    last.others = found.count - 1
+    return last
+  }
+
+  /// The pieces that may be an error each: they begin where the AWS CLI, an SDK or a program begins one. AWS's sentence alone begins
+  /// one only after another sentence.
+  private static func pieces(of text: ByteText) -> [Range<Int>] {
+    let heads = ["An error occurred (", "operation error ", "Error: "]
+    var starts: Set<Int> = [0]
+    for head in heads {
+      var place = 0
+      while let mark = text.find(head, from: place) {
+        starts.insert(mark.lowerBound)
+        place = mark.upperBound
+      }
+    }
+    let perform = "is not authorized to perform: "
+    var place = 0
+    while let sentence = text.find(perform, from: place), let user = text.find("User: ", from: sentence.upperBound) {
+      // A heading between two sentences belongs to the second one, and cuts there already.
+      let isHeaded = heads.contains { text.find($0, from: sentence.upperBound, before: user.lowerBound) != nil }
+      if !isHeaded, text.find(perform, from: user.upperBound, before: user.upperBound + 2_200) != nil {
+        starts.insert(user.lowerBound)
+      }
+      place = user.upperBound
+    }
+    let sorted = starts.sorted() + [text.bytes.count]
+    return zip(sorted, sorted.dropFirst()).map { $0..<$1 }.filter { !$0.isEmpty }
   }
 
   // MARK: XML

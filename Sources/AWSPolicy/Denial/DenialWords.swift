@@ -128,7 +128,12 @@ struct DenialWords {
     "Roles may not be assumed by root accounts", "Signature expired", "Signature not yet current", "not yet current",
     "You are not authorized to perform this operation", "not authorized to perform", "you are not assigned",
     "The security token included in the request is", "Credential should be scoped to a valid region",
-    "you are not allowed to access", "at 'durationSeconds'",
+    "The ciphertext refers to a customer master key", "you are not allowed to access", "at 'durationSeconds'",
+    "Incorrect token audience", "not able to validate the provided access credentials",
+    // API Gateway, whose authorizer refused.
+    "not authorized to access this resource",
+    // The answer to a HEAD has no body, and an SDK has the status alone.
+    "(403) when calling the ", "api error Forbidden", "Forbidden: Forbidden",
   ]
 
   private mutating func otherRefusal() -> Bool {
@@ -136,6 +141,7 @@ struct DenialWords {
       guard let mark = text.findLast(phrase) else { continue }
       let limit = min(mark.upperBound + 400, text.bytes.count)
       take(mark.lowerBound..<limit)
+      denial.isExplicit = text.find("explicit deny", from: mark.lowerBound, before: limit) != nil
       return true
     }
     return false
@@ -144,18 +150,25 @@ struct DenialWords {
   /// Whether the code alone tells of a refusal; in a text, one in the form of an SDK.
   private mutating func isRefusal(code: String?) -> Bool {
     if let code {
-      guard Self.codes.contains(code) || Self.codes.contains(where: { code.hasSuffix("." + $0) }) else { return false }
+      guard Self.codes.contains(where: { code == $0 || code.hasSuffix("." + $0) }) || code.hasSuffix("AccessDeniedException")
+      else { return false }
       take(0..<min(text.bytes.count, 4_096))
       return true
     }
     for code in Self.codes {
-      guard let mark = text.findLast(code) else { continue }
+      guard var mark = text.findLast(code) else { continue }
+      // A service's own: KMSAccessDeniedException.
+      if code == "AccessDeniedException" {
+        var first = mark.lowerBound
+        while first > 0, mark.lowerBound - first < 64, (97...122).contains(text.bytes[first - 1] | 0x20) { first -= 1 }
+        mark = first..<mark.upperBound
+      }
       // In the form of an SDK: "(AccessDenied)", "AccessDenied: …", "Error Code: AccessDenied".
       let before = mark.lowerBound > 0 ? text.bytes[mark.lowerBound - 1] : 0x20
       let after = mark.upperBound < text.bytes.count ? text.bytes[mark.upperBound] : 0x20
       let isNamed = text.findLast("code: ", before: mark.lowerBound)?.upperBound == mark.lowerBound
       guard before == UInt8(ascii: "(") && after == UInt8(ascii: ")") || after == UInt8(ascii: ":") || isNamed else { continue }
-      denial.code = code
+      denial.code = text.text(mark)
       take(mark.lowerBound..<min(mark.upperBound + 400, text.bytes.count))
       return true
     }
@@ -194,6 +207,7 @@ struct DenialWords {
       let window = text.text(max(0, start - 256)..<min(text.bytes.count, end + 256))
       denial.code = Self.codes.first { window.contains($0) }
       if denial.code == nil, window.contains("ValidationError") { denial.code = "ValidationError" }
+      if denial.code == nil, window.contains("error Forbidden:") { denial.code = "Forbidden" }
     }
     // Of the vault itself: "AssumeRole: AccessDenied: …".
     if denial.operation == nil, let code = denial.code, let mark = text.findLast(": \(code): ", before: start + 1) {

@@ -25,7 +25,10 @@ struct WhyReport {
   }
 
   func write(as format: ReportFormat) {
-    let cause = DenialCause(denial, call: call).completed(by: findings)
+    let first = DenialCause(denial, call: call)
+    let cause = first.completed(by: findings)
+    // The account's findings have whole policies, and the words alone a statement.
+    let isWhole = cause.fix?.document != first.fix?.document
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
@@ -33,19 +36,23 @@ struct WhyReport {
       output.write(bytes: writer.consume())
       output.write("\n")
     } else {
-      text(cause, to: &output)
+      text(cause, isWhole: isWhole, to: &output)
     }
     output.flush()
   }
 
   // MARK: for a person
 
-  private func text(_ cause: DenialCause, to output: inout Output) {
+  private func text(_ cause: DenialCause, isWhole: Bool, to output: inout Output) {
     func lines(_ lines: [String]) { for line in lines { output.line(safeText(line)) } }
     func fact(_ name: String, _ value: String?) {
       guard let value else { return }
       let name = name.padded(to: 10)
       lines(WrappedText.lines(value, first: name, indent: "".padded(to: 10)))
+    }
+    if let news {
+      output.line(news)
+      output.line("")
     }
     lines(WrappedText.lines("AWS refused \(denial.action ?? denial.operation ?? "the call")."))
     let caller = denial.principal.flatMap { CallerName($0) }
@@ -62,7 +69,7 @@ struct WhyReport {
     output.line("")
     lines(WrappedText.lines(cause.explanation))
     if cause.possible.isEmpty {
-      fix(cause.fix, indent: "", to: &output)
+      fix(cause.fix, title: isWhole ? wholeTitle(cause.fix?.document) : "The statement to add:", to: &output)
     } else {
       output.line("")
       output.line(cause.refusedBy == .unknown ? "It can be, most likely first:" : "Either of these:")
@@ -74,6 +81,20 @@ struct WhyReport {
       documents(cause, to: &output)
     }
     closing(to: &output)
+  }
+
+  /// Whether the same call was made anew and succeeded; nil if nobody knows.
+  private var succeedsNow: Bool? {
+    switch findings.last(where: { $0.check == .assumeRole })?.state {
+    case .ok: true
+    case .differs: false
+    default: nil
+    }
+  }
+
+  /// What makes the rest less urgent.
+  private var news: String? {
+    succeedsNow == true ? "The same call succeeds now." : later.map { "The same call has succeeded since, at \($0.iso8601)." }
   }
 
   private func side(_ cause: DenialCause) -> String {
@@ -94,15 +115,24 @@ struct WhyReport {
     case .region: return "the region"
     case .sourceIdentity: return "the permission to pass a source identity (sts:SetSourceIdentity)"
     case .tags: return "the permission to pass session tags (sts:TagSession)"
+    case .unknown where cause.possible.isEmpty && denial.policyType == nil: return "AWS itself, and no policy"
     case .unknown: return denial.policyType.map { "a \($0.rawValue)" + how } ?? "a side that AWS does not name" + how
     }
   }
 
-  private func fix(_ fix: DenialCause.Fix?, indent: String, to output: inout Output) {
+  private func fix(_ fix: DenialCause.Fix?, title: String, to output: inout Output) {
     guard let fix else { return }
     output.line("")
     for line in WrappedText.lines(fix.who, first: "Who can change it: ", indent: "  ") { output.line(safeText(line)) }
-    document(fix.document, "The statement to add:", to: &output)
+    document(fix.document, title, to: &output)
+  }
+
+  /// The title of a document from the account's findings: the whole trust policy, or the whole inline policy of a permission set,
+  /// which has one; else a policy to add.
+  private func wholeTitle(_ document: PolicyDocument?) -> String {
+    if document?.statements.contains(where: { $0.principals != nil }) == true { return "The trust policy as it should be:" }
+    if case .permissionSet? = call?.door { return "The permission set's inline policy as it should be:" }
+    return "The policy to add:"
   }
 
   /// The statements of the two sides that a call for a role needs, each once.
@@ -131,8 +161,7 @@ struct WhyReport {
       let more = profiles.count > 8 ? ", …" : ""
       notes.append("Profiles that assume a role from it: \(profiles.prefix(8).joined(separator: ", "))\(more).")
     }
-    if findings.contains(where: { $0.check == .assumeRole && $0.state == .ok }) { notes.append("The same call succeeds now.") }
-    if let later { notes.append("The same call has succeeded since, at \(later.iso8601).") }
+    if denial.others > 0 { notes.append("The text has \(denial.others + 1) different refusals; this is the last of them.") }
     for fault in notAsked { notes.append("AWS was asked for more and did not tell: \(fault).") }
     if let missingPermission { notes.append("The permission that asking needs: \(missingPermission).") }
     if notAsked.isEmpty, !denial.isEvaluated { notes += [needed].compactMap { $0 } }
@@ -171,21 +200,37 @@ struct WhyReport {
       writer.field("policyArn", cause.policyARN)
       writer.field("sid", cause.sid)
       writer.field("explanation", cause.explanation)
-      Self.fix(cause.fix, to: &writer)
+      // Where nothing is certain, a program must not take the first guess for the answer.
+      let isKnown = cause.refusedBy != .unknown
+      Self.fix(isKnown ? cause.fix : nil, to: &writer)
       writer.key("possible")
       writer.array { writer in
         for possibility in cause.possible {
-          writer.object { writer in
-            writer.field("refusedBy", possibility.side.rawValue)
-            writer.field("explanation", possibility.explanation)
-            Self.fix(possibility.fix, to: &writer)
-          }
+          Self.possibility(possibility.side, possibility.explanation, fix: possibility.fix, to: &writer)
         }
+        // What to do about it is known, and only its side has no name here: that of a bucket's policy, of expired credentials.
+        if !isKnown, cause.possible.isEmpty { Self.possibility(cause.refusedBy, cause.explanation, fix: cause.fix, to: &writer) }
       }
       writer.key("profiles")
       writer.array { writer in for profile in profiles { writer.string(profile) } }
       writer.field("event", record?.id)
       writer.field("missingPermission", missingPermission)
+      if let succeedsNow {
+        writer.field("succeedsNow", succeedsNow)
+      } else {
+        writer.key("succeedsNow")
+        writer.null()
+      }
+    }
+  }
+
+  private static func possibility(
+    _ side: DenialCause.Side, _ explanation: String, fix: DenialCause.Fix?, to writer: inout JSONWriter
+  ) {
+    writer.object { writer in
+      writer.field("refusedBy", side.rawValue)
+      writer.field("explanation", explanation)
+      Self.fix(fix, to: &writer)
     }
   }
 

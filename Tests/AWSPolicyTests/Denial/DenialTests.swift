@@ -17,8 +17,8 @@ import VaultModel
     #expect(!cause.explanation.isEmpty && !cause.hint.isEmpty)
   }
 
-  @Test func `there are 61 texts, and each side that words can name is among them`() {
-    #expect(RealDenial.all.count == 61)
+  @Test func `there are 75 texts, and each side that words can name is among them`() {
+    #expect(RealDenial.all.count == 75)
     let sides = Set(RealDenial.all.map(\.side))
     // An external id is never named by AWS's words alone.
     #expect(sides == Set(DenialCause.Side.allCases).subtracting([.externalId]))
@@ -99,7 +99,7 @@ import VaultModel
       #expect(!text.contains("assumed-role") && !text.isEmpty)
       #expect(!"\(cause.hint) \(cause.explanation)".contains("assumed-role"))
     }
-    let fix = try #require(DenialCause(try Self.refused(Self.sso)).fix?.document)
+    let fix = try #require(DenialCause(try Self.refused(Self.sso)).possible[0].fix?.document)
     #expect(fix.statements[0].principals == PrincipalElement([.aws("arn:aws:iam::123456789012:root")]))
     #expect(
       fix.statements[0].conditions == [
@@ -162,7 +162,7 @@ import VaultModel
     }
     let call = Self.needs(link)
     let cause = DenialCause(try Self.refused("arn:aws:iam::123456789012:user/ann"), call: call)
-    let trust = try #require(cause.fix?.document?.statements)
+    let trust = try #require(cause.possible[0].fix?.document?.statements)
     #expect(trust.flatMap(\.actions.patterns) == ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"])
     #expect(trust[0].conditions.map(\.key) == ["aws:PrincipalArn", "sts:ExternalId"])
     let identity = try #require(cause.possible.first { $0.side == .identityPolicy }?.fix?.document?.statements.first)
@@ -173,9 +173,11 @@ import VaultModel
     let former = try Self.link("arn:aws:iam::123456789012:role/team/first")
     let call = Self.needs(try Self.link(), after: former)
     let caller = "arn:aws:sts::123456789012:assumed-role/first/ann"
-    let known = try #require(DenialCause(try Self.refused(caller), call: call).fix?.document?.statements[0].conditions[0].values)
+    let known = try #require(
+      DenialCause(try Self.refused(caller), call: call).possible[0].fix?.document?.statements[0].conditions[0].values)
     #expect(known == ["arn:aws:iam::123456789012:role/team/first"])
-    let guessed = try #require(DenialCause(try Self.refused(caller)).fix?.document?.statements[0].conditions[0].values)
+    let guessed = try #require(
+      DenialCause(try Self.refused(caller)).possible[0].fix?.document?.statements[0].conditions[0].values)
     #expect(guessed == ["arn:aws:iam::123456789012:role/first", "arn:aws:iam::123456789012:role/*/first"])
   }
 
@@ -212,6 +214,78 @@ import VaultModel
     #expect(Denial(reading: bytes)?.action?.hasPrefix("ec2:Run\u{FFFD}") == true)
     let resource = Array("User: arn:aws:iam::1:user/a is not authorized to perform: a:b on resource: arn:".utf8) + [0xFF, 0xFE]
     #expect(Denial(reading: resource)?.resource == "arn:\u{FFFD}\u{FFFD}")
+  }
+
+  @Test(arguments: RealDenial.all)
+  func `where nothing is certain there is no fix among guesses, and a Deny is never answered with an Allow`(
+    _ real: RealDenial
+  ) throws {
+    let cause = DenialCause(try #require(Denial(reading: Array(real.text.utf8))))
+    if cause.refusedBy == .unknown, !cause.possible.isEmpty { #expect(cause.fix == nil) }
+    guard cause.isExplicit else { return }
+    #expect(([cause.fix] + cause.possible.map(\.fix)).allSatisfy { $0?.document == nil })
+    #expect(!"\(cause.explanation) \(cause.hint) \(cause.possible.map(\.explanation))".contains("not allow"))
+  }
+
+  @Test func `a Deny in a policy without a name can be in each kind of policy`() throws {
+    let words =
+      "is not authorized to perform: lambda:GetFunction on resource: arn:aws:lambda:x:1:function:f with an explicit deny"
+    let user = DenialCause(try #require(Denial("User: arn:aws:iam::1:user/a \(words)")))
+    #expect(user.possible.map(\.side) == [.identityPolicy, .unknown, .scp, .permissionsBoundary, .rcp, .endpointPolicy])
+    let session = DenialCause(try #require(Denial("User: arn:aws:sts::1:assumed-role/r/s \(words)")))
+    #expect(session.possible.contains { $0.side == .sessionPolicy })
+    let anonymous = DenialCause(try #require(Denial("User: anonymous \(words)")))
+    #expect(anonymous.possible.map(\.side) == [.unknown, .rcp, .endpointPolicy])
+    var assume = try Self.refused("arn:aws:iam::1:user/a")
+    assume.isExplicit = true
+    let role = DenialCause(assume)
+    #expect(role.refusedBy == .unknown && role.possible.prefix(2).map(\.side) == [.identityPolicy, .trustPolicy])
+  }
+
+  @Test(arguments: [
+    (
+      "An error occurred (403) when calling the HeadObject operation: Forbidden",
+      ["s3:GetObject", "s3:ListBucket", "kms:Decrypt"]
+    ),
+    ("An error occurred (403) when calling the HeadBucket operation: Forbidden", ["s3:ListBucket", "bucket's policy"]),
+    (
+      "An error occurred (InvalidIdentityToken) when calling the AssumeRoleWithWebIdentity operation: Incorrect token audience",
+      ["client IDs", "AddClientIDToOpenIDConnectProvider"]
+    ),
+    (
+      "An error occurred (AuthFailure) when calling the StopInstances operation: AWS was not able to validate the provided access "
+        + "credentials", ["access key", "clock", "No policy"]
+    ),
+    (
+      "{\"__type\":\"AccessDeniedException\",\"Message\":\"The ciphertext refers to a customer master key that does not exist, does "
+        + "not exist in this region, or you are not allowed to access.\"}", ["kms:Decrypt", "another region", "deleted"]
+    ),
+    ("{\"__type\":\"KMSAccessDeniedException\",\"Message\":\"KMS access was denied.\"}", ["kms:Decrypt"]),
+    ("Signature expired: 20220127T001427Z is now earlier than 20220127T014428Z (20220127T015928Z - 15 min.)", ["15 minutes"]),
+  ]) func `what such words can mean is said`(_ text: String, _ parts: [String]) throws {
+    let cause = DenialCause(try #require(Denial(reading: Array(text.utf8))))
+    let all = ([cause.explanation, cause.fix?.who ?? ""] + cause.possible.map(\.explanation)).joined(separator: " ")
+    for part in parts { #expect(all.contains(part), "\(all)") }
+    #expect(!all.contains("five") && (cause.fix?.document == nil))
+  }
+
+  @Test func `of several errors the last one is explained, and the others are counted`() throws {
+    func read(_ text: String) throws -> Denial { try #require(Denial(reading: Array(text.utf8))) }
+    func line(_ action: String) -> String {
+      "An error occurred (AccessDenied) when calling the X operation: User: arn:aws:iam::1:user/a is not authorized to perform: "
+        + "\(action) on resource: * because no identity-based policy allows the \(action) action\n"
+    }
+    let mfa = "An error occurred (AccessDenied) when calling the AssumeRole operation: MultiFactorAuthentication failed"
+    let three = try read(line("s3:GetObject") + line("ec2:RunInstances") + line("ec2:RunInstances") + mfa)
+    #expect(three.others == 2 && DenialCause(three).refusedBy == .mfa)
+    let bare = "User: arn:aws:iam::1:user/a is not authorized to perform: "
+    let two = try read(
+      "\(bare)s3:GetObject on resource: * because no identity-based policy allows it\n\(bare)iam:GetRole on resource: *")
+    #expect(two.others == 1 && two.action == "iam:GetRole" && two.policyType == nil)
+    // The class of a Python error is none of its own.
+    let python = line("ssm:GetParameter").replacing("AccessDenied", with: "AccessDeniedException")
+    #expect(try read("botocore.errorfactory.AccessDeniedException: " + python).others == 0)
+    for real in RealDenial.all { #expect(try read(real.text).others == 0, "\(real.text)") }
   }
 
   // MARK: hostile input

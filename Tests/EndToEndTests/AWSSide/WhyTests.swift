@@ -111,7 +111,7 @@ import Testing
     try await simulator.change(to: .standard)
     try await vault.mustRun("exec", "tagged", "--", "true")
     let text = try await vault.mustRun("iam", "why", id)
-    #expect(text.contains("The same call has succeeded since") && text.contains(id))
+    #expect(text.hasPrefix("The same call has succeeded since") && text.contains(id))
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 80 || $0.contains("arn:") }, "\(text)")
     let delivered = try #require(try await vault.rows("audit", "--action", "Deliver").last?["id"] as? String)
     #expect(try await vault.run("iam", "why", delivered).end == .exit(65))
@@ -137,6 +137,9 @@ import Testing
       #expect(answer["refusedBy"] as? String == "identity-policy" && answer["action"] as? String == "ssm:GetParameter")
       #expect((answer["explanation"] as? String)?.contains("vault exec PROFILE") == true)
     }
+    let several = try await vault.mustRun(
+      "iam", "why", "-", input: line.replacingOccurrences(of: "ssm:", with: "kms:") + "\n" + line)
+    #expect(several.hasPrefix("AWS refused ssm:GetParameter.") && several.contains("2 different refusals"))
     for input in ["", "hello\n", "{\"a\":1}", String(repeating: "x", count: 1 << 20 | 1)] {
       #expect(try await vault.run("iam", "why", "-", input: input).end == .exit(65), "\(input.prefix(9))")
     }
@@ -217,13 +220,19 @@ import Testing
     try await vault.mustRun("import")
     #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
     let guess = try await why(vault, "app-dev", "--offline")
-    #expect(guess["refusedBy"] as? String == "unknown")
+    #expect(guess["refusedBy"] as? String == "unknown" && guess["fix"] is NSNull && guess["succeedsNow"] is NSNull)
+    #expect(((guess["possible"] as? [[String: Any]])?.first?["fix"] as? [String: Any])?["document"] is [String: Any])
     #expect(try await vault.mustRun("iam", "why", "--offline").contains("permission iam:GetRole"))
     let known = try await why(vault, "app-dev")
     #expect(known["refusedBy"] as? String == "external-id", "\(known)")
     #expect((known["explanation"] as? String)?.contains("wants the external ID \"x7\"") == true)
+    #expect(known["succeedsNow"] as? Bool == false)
     // Whoever may not look is told which permission that takes.
     let refused = try await why(vault, "app-dev", "--profile", "bob")
     #expect(refused["missingPermission"] as? String != nil && refused["refusedBy"] as? String == "unknown")
+    // The role is put right, and the old refusal is asked about once more.
+    try await simulator.change(to: .standard)
+    #expect(try await why(vault, "app-dev")["succeedsNow"] as? Bool == true)
+    #expect(try await vault.mustRun("iam", "why", "app-dev").hasPrefix("The same call succeeds now.\n"))
   }
 }

@@ -48,7 +48,7 @@ enum WhyCommand {
     if let profile = arguments["profile"] {
       try ask(&report, with: IssueRequest(arguments, profile: profile, trigger: .manual), paths: paths)
     }
-    if !arguments.has("offline") { try look(&report, arguments, paths) }
+    if !arguments.has("offline") { try look(&report, arguments, paths: paths) }
     report.write(as: format)
   }
 
@@ -163,7 +163,7 @@ enum WhyCommand {
   }
 
   /// Compares the account with what the profile needs, where AWS's words leave open which side refused to have a role assumed.
-  private static func look(_ report: inout WhyReport, _ arguments: Arguments, _ paths: VaultPaths) throws {
+  private static func look(_ report: inout WhyReport, _ arguments: Arguments, paths: VaultPaths) throws {
     guard report.denial.isAssumeRole, let call = report.call, DenialCause(report.denial, call: call).isOpen else { return }
     do {
       let reply = try AgentClient(paths: paths).ask(
