@@ -94,6 +94,8 @@ struct AccountInspection: Sendable {
       snapshot.caller = .success(found)
       if let principal = found.roleARN ?? (found.arn.contains(":user/") ? found.arn : nil) {
         snapshot.simulation = try await reader.simulate(needs, by: principal, in: identity.account)
+      } else {
+        snapshot.simulation = .refused(permission: "iam:SimulatePrincipalPolicy")
       }
     } else if let identity {
       snapshot.caller = .success(

@@ -107,7 +107,7 @@ struct WhyReport {
     case .scp: return "a service control policy of the organization" + how
     case .rcp: return "a resource control policy of the organization" + how
     case .endpointPolicy: return "the policy of a VPC endpoint" + how
-    case .mfa: return "the check of the MFA code"
+    case .mfa: return "a demand for MFA"
     case .externalId: return "the external id"
     case .duration: return "the limit of the session's duration"
     case .clock: return "the check of the time of the signature"

@@ -361,13 +361,39 @@ import Testing
     #expect(try await stranger.report().requests.isEmpty)
   }
 
-  @Test("a service that does not answer is an error, and no finding")
+  @Test("a service that does not answer leaves its part unknown, and without AWS there is an error and no finding")
   func unreachable() async throws {
     let (vault, simulator) = try await CheckWorld().vault()
     try await simulator.queue(.http503, count: 20, action: "GetRole")
     let result = try await vault.run("iam", "check", "app", "--format", "json")
-    #expect(result.end == .exit(69), "\(result.output)")
-    #expect(result.output.isEmpty && result.errors.contains("GetRole"))
+    #expect(result.end == .exit(0) && result.errors.contains("unknown"), "\(result.errors)")
+    let findings = try CheckedFinding.read(result).findings
+    #expect(
+      findings.contains { $0.check == "role" && $0.state == "unknown" && $0.detail.contains("GetRole: ServiceUnavailable") })
+    #expect(
+      findings.contains { $0.check == "assignment" && $0.state == "ok" } && findings.allSatisfy { $0.missingPermission == nil })
+    try await simulator.stop()
+    let gone = try await vault.run("iam", "check", "app", "--format", "json")
+    #expect(gone.end == .exit(69) && gone.output.isEmpty, "\(gone.output)\(gone.errors)")
+  }
+
+  @Test("a dead session of the permission set is asked for again, as exec does")
+  func dead() async throws {
+    let (vault, simulator) = try await CheckWorld().vault()
+    let key = try await vault.mustRun("exec", "developer", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID")
+    try await simulator.revoke(accessKeyId: key.trimmingCharacters(in: .whitespacesAndNewlines))
+    let result = try await vault.run("iam", "check", "app")
+    #expect(result.end == .exit(0), "\(result.output)\(result.errors)")
+  }
+
+  @Test("a caller without credentials: nothing else is blamed for what nobody could read")
+  func noCaller() async throws {
+    let (vault, simulator) = try await CheckWorld().vault()
+    try await simulator.queue(STSFault(.error, count: 20, action: "GetRoleCredentials", status: 403, code: "ForbiddenException"))
+    let result = try await vault.run("iam", "check", "app", "--format", "json")
+    let findings = try CheckedFinding.read(result).findings
+    #expect(findings.first { $0.check == "identity" }?.state == "differs", "\(findings)")
+    #expect(findings.allSatisfy { $0.missingPermission == nil }, "\(findings)")
   }
 
   // MARK: what is kept

@@ -35,7 +35,9 @@ enum CheckCommand {
       throw Failure(
         "\(profile): \(summary(findings))", hint: unknown(findings), exitStatus: .badData)
     }
-    if let hint = unknown(findings) { Diagnostics.notice("\(profile): \(summary(findings)); \(hint)") }
+    if findings.contains(where: { $0.state == .unknown }) {
+      Diagnostics.notice("\(profile): \(summary(findings))" + (unknown(findings).map { "; " + $0 } ?? ""))
+    }
   }
 
   /// `10 checks, 2 differ, 1 unknown`
