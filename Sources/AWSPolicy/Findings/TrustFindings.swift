@@ -89,8 +89,9 @@ private struct TrustReview {
     } else if let account = Self.account(text), account != needs.role.account, account != callerAccount,
       !isPinned(document.statements[index])
     {
-      repaired.statements[index].demand(
-        PolicyCondition(ConditionOperator(.stringEquals), key: "sts:ExternalId", values: ["AN-ID-THAT-THE-OTHER-PARTY-SENDS"]))
+      demand(
+        PolicyCondition(ConditionOperator(.stringEquals), key: "sts:ExternalId", values: ["AN-ID-THAT-THE-OTHER-PARTY-SENDS"]),
+        of: .aws(text), in: index)
       problems.append(
         (
           "it trusts another account, \(account), without an external ID: whoever uses that account's service can reach the role "
@@ -120,11 +121,25 @@ private struct TrustReview {
 
   private mutating func service(_ name: String, _ index: Int) {
     guard !Self.passed.contains(where: { name.hasPrefix($0) }), !isPinned(document.statements[index]) else { return }
-    repaired.statements[index].demand(
-      PolicyCondition(ConditionOperator(.stringEquals), key: "aws:SourceAccount", values: [needs.role.account]))
+    demand(
+      PolicyCondition(ConditionOperator(.stringEquals), key: "aws:SourceAccount", values: [needs.role.account]),
+      of: .service(name),
+      in: index)
     problems.append(
       ("it trusts the service \(name) on behalf of any account: aws:SourceAccount is missing (confused deputy)", isRepaired: true)
     )
+  }
+
+  /// Adds a condition for one principal of a statement; the others go on without it.
+  private mutating func demand(_ condition: PolicyCondition, of principal: Principal, in index: Int) {
+    guard let all = repaired.statements[index].principals?.principals, all.count > 1 else {
+      return repaired.statements[index].demand(condition)
+    }
+    var own = repaired.statements[index]
+    (own.sid, own.principals) = (nil, PrincipalElement([principal]))
+    own.demand(condition)
+    repaired.statements.append(own)
+    repaired.statements[index].principals?.principals.removeAll { $0 == principal }
   }
 
   /// A provider that many share vouches for everybody's jobs: the subject says whose.
@@ -134,7 +149,8 @@ private struct TrustReview {
     let subject = document.statements[index].conditions.filter {
       $0.key.lowercased() == host + ":sub" && !$0.test.comparison.isNegated
     }
-    guard subject.isEmpty || subject.contains(where: { $0.values.contains { !Self.namesOwner($0) } }) else { return }
+    // Conditions are joined by "and", the values of one by "or".
+    guard subject.allSatisfy({ $0.values.contains { !Self.namesOwner($0) } }) else { return }
     let whose = subject.isEmpty ? "no condition on \(host):sub says whose" : "\(host):sub has a pattern for every owner's"
     problems.append(("it trusts every job of \(host): \(whose)", isRepaired: false))
   }

@@ -26,7 +26,12 @@ extension RequestHandler {
     defer { broker.issuer.programs.waits.end(other?.1) }
     let inspection = AccountInspection(
       issuer: broker.issuer, clients: clients, chain: chain, own: own, other: other?.0)
-    var findings = try await inspection.findings()
+    var event = AuditEvent(
+      action: .readAccount, outcome: .intent, trigger: .manual, profile: asked.reader ?? asked.profile,
+      requester: context.requester)
+    event.reason = asked.reason
+    event.detail = "roles, policies and permission sets, for \(asked.profile)"
+    var findings = try await audited(event, in: store) { _ in try await inspection.findings() }
     var text = Finding.json(findings).compact()
     if text.utf8.count > Self.maxReply {
       for index in findings.indices { findings[index].fix = nil }

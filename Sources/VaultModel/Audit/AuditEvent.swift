@@ -44,6 +44,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case getSigninToken = "GetSigninToken"
   /// AWS was asked why it had refused a call.
   case decodeAuthorizationMessage = "DecodeAuthorizationMessage"
+  /// Roles, policies and permission sets were read, to compare them with what a profile needs.
+  case readAccount = "ReadAccount"
   case getRequestAuthorizationDetails = "GetRequestAuthorizationDetails"
   case createAccessKey = "CreateAccessKey"
   case deleteAccessKey = "DeleteAccessKey"

@@ -35,6 +35,7 @@ struct OCSFClass {
     case .signedOut, .signInEnded: self.init(2, "Logoff", service: "sso-oauth.amazonaws.com", kind: .authentication)
     case .unlocked: self.init(1, "Logon", service: "vault", kind: .authentication)
     case .locked: self.init(2, "Logoff", service: "vault", kind: .authentication)
+    case .readAccount: self.init(2, "Read", service: "iam.amazonaws.com")
     case .decodeAuthorizationMessage: self.init(2, "Read", service: "sts.amazonaws.com")
     case .getRequestAuthorizationDetails: self.init(2, "Read", service: "iam-toolbox.amazonaws.com")
     case .createAccessKey: self.init(1, "Create", service: "iam.amazonaws.com")

@@ -237,6 +237,9 @@ import Testing
     let result = try await vault.run("iam", "check", "app", "--with", "admin", "--format", "json")
     #expect(result.end == .exit(0), "\(result.errors)")
     #expect(try CheckedFinding.read(result).findings.allSatisfy { $0.state == "ok" }, "\(result.output)")
+    let read = try #require(try await vault.rows("audit", "--action", "ReadAccount").last)
+    #expect(read["profile"] as? String == "admin" && read["outcome"] as? String == "success")
+    #expect((read["detail"] as? String)?.hasSuffix("for app") == true)
     // The call itself is the person's all the same.
     #expect(try await simulator.requests("AssumeRole").allSatisfy { $0.callerARN?.contains("AWSReservedSSO_Developer") == true })
     #expect(try await vault.run("iam", "check", "app", "--with", "nobody").end == .exit(66))
