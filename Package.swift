@@ -114,7 +114,7 @@ let package = Package(
     tests(
       "VaultAgentTests", ["VaultAgent", "VaultConcurrency", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
-    tests("EndToEndTests", ["VaultBytes", "VaultModel", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
+    tests("EndToEndTests", ["VaultBytes", "VaultModel", "AWSPolicy", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
 )
 
