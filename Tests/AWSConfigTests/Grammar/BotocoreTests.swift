@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import TestSupport
 import Testing
 import VaultModel
@@ -36,7 +35,7 @@ struct BotocoreTests {
     """
 
   @Test("both find the same sections and values, in one file and in two", arguments: 1...4 as ClosedRange<UInt64>)
-  func same(seed: UInt64) throws {
+  func same(seed: UInt64) async throws {
     var random = SeededGenerator(seed: seed)
     let folder = TemporaryDirectory()
     let paths = (0..<60).map { number in
@@ -44,11 +43,11 @@ struct BotocoreTests {
       if Bool.random(using: &random) { folder.write(Self.credentials(&random), to: "config\(number)-credentials") }
       return path
     }
-    try compare(paths, "seed \(seed)")
+    try await compare(paths, "seed \(seed)")
   }
 
   @Test("both understand a file as people indent it")
-  func indented() throws {
+  func indented() async throws {
     let folder = TemporaryDirectory()
     let texts = [
       "[profile a]\n  region = x\n  output = json\n", "  [profile a]\n  region = x\n",
@@ -58,11 +57,11 @@ struct BotocoreTests {
       "[profile a]\n  # note\n  region = x\n ; note\n  output = y\n", "[profile a]\n\n\tregion = x\n\n\toutput = y\n",
       "[profile a]\n  region = x\n  [profile b]\n  region = y\n", "[profile a]\n  region = x\n output = y\n  role_arn = z\n",
     ]
-    try compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "indented")
+    try await compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "indented")
   }
 
   @Test("both take the same names, and strip the same blanks off values")
-  func namesAndBlanks() throws {
+  func namesAndBlanks() async throws {
     let folder = TemporaryDirectory()
     let headers = [
       "profile 本番", "profile é*(x)&!$", "profile a\\ b", "profile \"a\\\"b\\c\"", "profile a\"b c\"d", "profile it's",
@@ -75,19 +74,20 @@ struct BotocoreTests {
       + ["\u{A0}", "\u{3000}", "\u{2003}", "\u{202F}", "\u{85}", "\u{1C}"].map {
         "[profile a]\nregion = \($0)x\($0)\n\($0)output\($0)= a\($0)b\n\($0)\($0)role_arn = z\n"
       } + ["[profile a]\nregion = x\u{200B}\n\u{200B}output = a\u{FEFF}b\n"]
-    try compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "names and blanks")
+    try await compare(texts.enumerated().map { folder.write($0.element, to: "config\($0.offset)") }, "names and blanks")
     let credentials = ["本番", "it's", "a b", "a\\b", "\"a\"", "a\u{A0}"]
     let paths = credentials.enumerated().map { index, name in
       folder.write("[\(name)]\nregion = x\n", to: "other\(index)-credentials")
       return folder.write("", to: "other\(index)")
     }
-    try compare(paths, "names in the credentials file")
+    try await compare(paths, "names in the credentials file")
   }
 
   /// Reads each config file, with the credentials file beside it, by both.
-  private func compare(_ paths: [String], _ what: String) throws {
+  private func compare(_ paths: [String], _ what: String) async throws {
+    let output = try await Self.run(Self.script, paths)
     let theirs = try #require(
-      try JSONSerialization.jsonObject(with: Self.run(Self.script, paths)) as? [[String: [String: NSDictionary]]])
+      try JSONSerialization.jsonObject(with: output) as? [[String: [String: NSDictionary]]])
     #expect(theirs.count == paths.count)
     for (path, expected) in zip(paths, theirs) {
       let shared = try SharedConfig.read(configFile: path, credentialsFile: path + "-credentials", home: nil)
@@ -143,24 +143,11 @@ struct BotocoreTests {
     return lines.joined(separator: end) + end
   }
 
-  private static func run(_ script: String, _ arguments: [String]) throws -> Data {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: python[0])
-    process.arguments = python.dropFirst() + ["-c", script] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    // Foundation's own reading to the end traps if a signal interrupts it.
-    var data = Data()
-    var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = read(output.fileHandleForReading.fileDescriptor, &buffer, buffer.count)
-      if count > 0 { data.append(contentsOf: buffer[..<count]) } else if count == 0 || errno != EINTR { break }
-    }
-    process.waitUntilExit()
+  private static func run(_ script: String, _ arguments: [String]) async throws -> Data {
+    let result = try await Subprocess.run(
+      python[0], python.dropFirst() + ["-c", script] + arguments, environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"])
     try #require(
-      process.terminationStatus == 0, "\(python.joined(separator: " ")) must have botocore (VAULT_TEST_PYTHON names another)")
-    return data
+      result.succeeded, "\(python.joined(separator: " ")) must have botocore (VAULT_TEST_PYTHON names another)\n\(result.errors)")
+    return Data(result.outputBytes)
   }
 }
