@@ -108,20 +108,19 @@ extension DenialJudge {
 
   /// An identity provider's token that AWS did not accept, before it looked at a role.
   private func token(_ says: (String) -> Bool) -> DenialCause? {
-    let account = role.map { "an administrator of account \($0.account)" } ?? "an administrator of the role's account"
     if says("Incorrect token audience") {
       return plain(
         .unknown,
         "The token's audience (aud) is not among the client IDs of the OIDC identity provider in IAM. The role's trust policy was "
           + "not evaluated.",
-        who: "\(account), in the identity provider in IAM: add the audience to its client IDs "
+        who: "\(roleOwner), in the identity provider in IAM: add the audience to its client IDs "
           + "(AddClientIDToOpenIDConnectProvider); or you: ask for a token with an audience that it has",
         hint: "the token's audience is not among the client IDs of the OIDC provider in IAM")
     }
     if says("No OpenIDConnect provider found") {
       return plain(
         .unknown, "IAM has no OIDC identity provider for the token's issuer (iss). The role's trust policy was not evaluated.",
-        who: "\(account), in IAM: make the identity provider (CreateOpenIDConnectProvider)",
+        who: "\(roleOwner), in IAM: make the identity provider (CreateOpenIDConnectProvider)",
         hint: "IAM has no OIDC provider for the token's issuer")
     }
     return nil

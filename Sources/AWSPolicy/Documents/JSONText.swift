@@ -1,3 +1,5 @@
+import VaultBytes
+
 /// A place in a text, counted from 1. A column is a byte: editors and compilers count so.
 public struct TextPlace: Sendable, Hashable {
   public var line: Int
@@ -214,10 +216,10 @@ struct JSONParser {
   }
 
   private mutating func hexadecimal() -> UInt32? {
-    guard bytes.count - offset >= 4, bytes[offset..<offset + 4].allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) else {
-      return nil
-    }
-    defer { offset += 4 }
-    return UInt32(String(decoding: bytes[offset..<offset + 4], as: UTF8.self), radix: 16)
+    guard bytes.count - offset >= 4, let high = Hexadecimal.byte(bytes[offset], bytes[offset + 1]),
+      let low = Hexadecimal.byte(bytes[offset + 2], bytes[offset + 3])
+    else { return nil }
+    offset += 4
+    return UInt32(high) << 8 | UInt32(low)
   }
 }

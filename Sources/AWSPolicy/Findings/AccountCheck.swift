@@ -9,6 +9,8 @@ public struct AccountCheck: Sendable {
   let caller: CallerSnapshot?
   /// The policies that decide, as far as they could be read.
   let policies: AssumeRolePolicies
+  /// What the policies that could be read decide; nil if nothing is known of the caller.
+  private(set) var decision: AssumeRoleDecision?
 
   public init(_ needs: AccessNeeds, _ snapshot: AccountSnapshot) {
     self.needs = needs
@@ -23,6 +25,7 @@ public struct AccountCheck: Sendable {
     }
     policies.boundary = caller?.boundary.value.flatMap { Self.document($0.text, .managed) }
     self.policies = policies
+    decision = request.map { AssumeRoleDecision($0, policies) }
   }
 
   /// All findings, in the order in which the call meets what they are about.
@@ -114,7 +117,4 @@ public struct AccountCheck: Sendable {
     default: return nil
     }
   }
-
-  /// What the policies that could be read decide; nil if nothing is known of the caller.
-  var decision: AssumeRoleDecision? { request.map { AssumeRoleDecision($0, policies) } }
 }
