@@ -86,23 +86,13 @@ struct AccountReader: Sendable {
     var context: [(key: String, value: String)] = []
     if let id = needs.sent.externalId { context.append(("sts:ExternalId", id)) }
     if let identity = needs.sent.sourceIdentity { context.append(("sts:SourceIdentity", identity)) }
-    return try await ifAnswered {
-      try await iam(account, "iam:SimulatePrincipalPolicy") { [context] reader in
-        try await bounded(needs.identityActions) { action in
-          let result = try await reader.simulate(action, on: needs.role.text, by: principal, context: context)
-          return SimulatedAction(
-            action: action, isAllowed: result.decision == .allowed, isExplicitDeny: result.decision == .explicitDeny,
-            isAllowedByOrganization: result.isAllowedByOrganization, isAllowedByBoundary: result.isAllowedByBoundary)
-        }
+    return try await iam(account, "iam:SimulatePrincipalPolicy") { [context] reader in
+      try await bounded(needs.identityActions) { action in
+        let result = try await reader.simulate(action, on: needs.role.text, by: principal, context: context)
+        return SimulatedAction(
+          action: action, isAllowed: result.decision == .allowed, isExplicitDeny: result.decision == .explicitDeny,
+          isAllowedByOrganization: result.isAllowedByOrganization, isAllowedByBoundary: result.isAllowedByBoundary)
       }
-    }
-  }
-
-  /// What can be done without, if the service itself cannot say it: IAM simulates no policy that it cannot evaluate
-  /// (`PolicyEvaluation`, 500).
-  private func ifAnswered<Value>(_ body: () async throws -> Reading<Value>) async throws -> Reading<Value> {
-    do { return try await body() } catch let error as AWSError where error.code != nil && error.exitStatus != .temporary {
-      return .absent
     }
   }
 
@@ -202,10 +192,8 @@ struct AccountReader: Sendable {
     let assignments = try await admin("sso:ListAccountAssignments") {
       try await $0.assignments(of: set, in: account, instance: instance.arn)
     }
-    let boundary = try await ifAnswered {
-      try await admin("sso:GetPermissionsBoundaryForPermissionSet") {
-        try await $0.permissionsBoundary(of: set, instance: instance.arn)
-      }
+    let boundary = try await admin("sso:GetPermissionsBoundaryForPermissionSet") {
+      try await $0.permissionsBoundary(of: set, instance: instance.arn)
     }
     let policies = Self.joined(inline, managed)
     return PermissionSetSnapshot(
