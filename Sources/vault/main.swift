@@ -20,20 +20,14 @@ func run(_ words: [String]) throws {
   case "--markdown": return print(help: CommandReference.text())
   default: break
   }
-  // `--help` is recognized up to the child's own command.
-  let ours = words.prefix { $0 != "--" }
-  if words[1] == "exec" {
-    if words.count > 2, words[2] == "--help" || words[2] == "-h" { return print(help: Help.command(Commands.exec)) }
-    try ExecCommand.run(words, try paths())
-  }
-  if words.count == 3, Commands.groups.contains(words[1]), ours.last == "--help" || ours.last == "-h" {
-    return print(
-      help: Commands.all.filter { $0.name.split(separator: " ").first.map(String.init) == words[1] }.map(Help.command).joined(
-        separator: "\n"))
+  let isGroup = Commands.isGroup(words[1])
+  if isGroup, words.count == 3, words[2] == "--help" || words[2] == "-h" {
+    return print(help: Commands.all.filter { $0.group == words[1] }.map(Help.command).joined(separator: "\n"))
   }
   let (command, start) = try Commands.find(words)
-  if ours.dropFirst(start).contains(where: { $0 == "--help" || $0 == "-h" }) { return print(help: Help.command(command)) }
-  try command.run(try Arguments(words, from: start, options: command.options), try paths())
+  let arguments = try Arguments(words, from: start, of: command)
+  if arguments.asksForHelp { return print(help: Help.command(command)) }
+  try command.run(arguments, try paths())
 }
 
 func print(help text: String) {

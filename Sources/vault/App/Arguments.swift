@@ -6,12 +6,14 @@ struct OptionSpec: Sendable {
   let short: Character?
   /// The value's name in the help; nil for a switch.
   let value: String?
+  let kind: ValueKind
   let help: String
 
-  init(_ name: String, short: Character? = nil, value: String? = nil, _ help: String) {
+  init(_ name: String, short: Character? = nil, value: String? = nil, kind: ValueKind = .text, _ help: String) {
     self.name = name
     self.short = short
     self.value = value
+    self.kind = kind
     self.help = help
   }
 
@@ -24,16 +26,23 @@ struct Arguments {
   private(set) var positional: [String] = []
   /// Where the child's command begins in the argument vector, for `exec`.
   private(set) var commandIndex: Int?
+  /// Whether `--help` stands among the options.
+  private(set) var asksForHelp = false
+  private let words: [String]
   private var values: [(name: String, value: String)] = []
+
+  /// The command for the child; empty if there is none.
+  var command: ArraySlice<String> { commandIndex.map { words[$0...] } ?? [] }
 
   /// - Parameters:
   ///   - words: the whole argument vector.
   ///   - start: the first word after the command's name.
-  ///   - commandAfter: how many positional words precede a command that is not parsed here; nil if there is none.
-  ///   - isNamed: whether the environment supplies the words before the command if they are missing.
-  init(_ words: [String], from start: Int, options: [OptionSpec], commandAfter: Int? = nil, isNamed: Bool = false)
-    throws(Failure)
-  {
+  init(_ words: [String], from start: Int, of command: Command) throws(Failure) {
+    self.words = words
+    let options = command.options
+    let commandAfter = command.commandAfter
+    // The environment may supply the profile that precedes the child's command.
+    let isNamed = commandAfter != nil && Self.namedProfile != nil
     var index = start
     while index < words.count {
       let word = words[index]
@@ -51,6 +60,10 @@ struct Arguments {
         } else {
           positional += words[(index + 1)...]
         }
+        return
+      }
+      if word == "--help" || word == "-h" {
+        asksForHelp = true
         return
       }
       if word.hasPrefix("-"), word != "-" {

@@ -1,38 +1,69 @@
 import VaultModel
 
-/// A command of `vault`: its help texts, its options, and its action.
+/// What a person wants to do; the help lists the commands by it.
+enum Topic: String, Sendable, CaseIterable {
+  case use = "Use a profile"
+  case setUp = "Set up profiles"
+  case sessions = "Look after sessions"
+  case audit = "Read the audit log"
+  case account = "Set up the AWS side"
+  case upkeep = "Look after the vault"
+}
+
+/// A command line that shows a use of a command.
+struct Example: Sendable {
+  /// As typed in a shell.
+  let line: String
+  let meaning: String
+
+  init(_ line: String, _ meaning: String) {
+    self.line = line
+    self.meaning = meaning
+  }
+}
+
+/// A command of `vault`: its help texts, its arguments and options, and its action.
 struct Command: Sendable {
   let name: String
-  /// The words after the name in the usage line.
-  let usage: String
+  let arguments: [ArgumentSpec]
+  let topic: Topic
   let summary: String
+  /// What the help says after the options.
+  let note: String?
+  let examples: [Example]
   let options: [OptionSpec]
-  /// Not called for `exec`, which never returns.
+  /// Never returns for a command that becomes another program.
   let run: @Sendable (Arguments, VaultPaths) throws -> Void
 
   init(
-    _ name: String, usage: String, summary: String, options: [OptionSpec] = [],
-    run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
+    _ name: String, arguments: [ArgumentSpec] = [], topic: Topic, summary: String, note: String? = nil, examples: [Example],
+    options: [OptionSpec] = [], run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
   ) {
     self.name = name
-    self.usage = usage
+    self.arguments = arguments
+    self.topic = topic
     self.summary = summary
+    self.note = note
+    self.examples = examples
     self.options = options
     self.run = run
   }
+
+  /// The group of a two-word command, such as `access-key`.
+  var group: String? { name.firstIndex(of: " ").map { String(name[..<$0]) } }
+
+  /// How many arguments precede the child's command; nil for a command that starts none.
+  var commandAfter: Int? { arguments.firstIndex { $0.kind == .commandLine } }
+
+  /// The words after the name in the usage line.
+  var usage: String { ArgumentSpec.usage(arguments[...]) }
 }
 
 /// The commands. The names of two-word commands contain both words.
 enum Commands {
-  /// `exec` for the help; `main.swift` runs it.
-  static let exec = Command(
-    "exec", usage: "[options] PROFILE [--] COMMAND [ARG …]", summary: "run a command with the profile's credentials",
-    options: ExecCommand.options
-  ) { _, _ in }
-
-  /// Every command except `exec`.
   static let all: [Command] =
-    ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all + [
+    [ExecCommand.command] + ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all
+    + [
       ConsoleCommand.command
     ]
     + IAMCommand.all + LinkCommands.all + SessionCommands.all + LoginCommands.all
@@ -40,12 +71,16 @@ enum Commands {
     + [StatusCommand.command, ConfigCommand.command, DoctorCommand.command, CompletionCommand.command]
 
   /// The groups, such as `access-key`, whose commands have two words.
-  static let groups: Set<String> = Set(all.compactMap { $0.name.contains(" ") ? String($0.name.split(separator: " ")[0]) : nil })
+  static let groups: Set<String> = Set(all.compactMap(\.group))
+
+  static func isGroup(_ word: String) -> Bool { word != ExecCommand.command.name && groups.contains(word) }
 
   /// The command named by a command line, and where its own words begin.
   static func find(_ words: [String]) throws(Failure) -> (command: Command, start: Int) {
     let first = words[1]
-    if groups.contains(first) {
+    // The command that precedes all others does not wait for their table.
+    if first == ExecCommand.command.name { return (ExecCommand.command, 2) }
+    if isGroup(first) {
       let inGroup = all.filter { $0.name.hasPrefix(first + " ") }.map { String($0.name.dropFirst(first.utf8.count + 1)) }
       let hint = "vault \(first) \(inGroup.joined(separator: " | "))"
       if words.count > 2, let command = all.first(where: { $0.name == first + " " + words[2] }) { return (command, 3) }
@@ -56,7 +91,7 @@ enum Commands {
         exitStatus: .usage)
     }
     if let command = all.first(where: { $0.name == first }) { return (command, 2) }
-    let known = all.map(\.name).filter { !$0.contains(" ") } + groups + ["exec"]
+    let known = all.map(\.name).filter { !$0.contains(" ") } + groups
     throw Failure(
       "unknown command: \"\(first)\"",
       hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault --help` lists the commands",

@@ -3,7 +3,7 @@ import VaultModel
 /// docs/commands.md, generated from the same tables as `--help` (`vault --markdown`; `make docs` writes the page).
 enum CommandReference {
   static func text() -> String {
-    let commands = [Commands.exec] + Commands.all
+    let commands = Commands.all
     var page = """
       # Commands
 
@@ -19,7 +19,7 @@ enum CommandReference {
     }
     for command in commands {
       page += "\n## vault \(command.name)\n\n\(Help.sentence(command.summary))\n\n`\(Help.usage(command))`\n"
-      if command.name == Commands.exec.name { page += "\n\(Help.execNote)\n" }
+      if let note = command.note { page += "\n\(note)\n" }
       if command.options.isEmpty { continue }
       page += "\n| option | what it does |\n| --- | --- |\n"
       for option in command.options {

@@ -5,7 +5,7 @@ enum Help {
   /// Adds a hint to a usage error: the command's help, unless there is a better one.
   static func pointing(_ failure: Failure, _ words: [String]) -> Failure {
     guard failure.exitStatus == .usage, failure.hint == nil, words.count > 1 else { return failure }
-    let name = words[1] == "exec" ? words[1] : (try? Commands.find(words))?.command.name
+    let name = (try? Commands.find(words))?.command.name
     return Failure(failure.message, hint: "`vault \(name.map { $0 + " " } ?? "")--help`", exitStatus: failure.exitStatus)
   }
 
@@ -15,7 +15,6 @@ enum Help {
 
       usage: vault COMMAND [options] …
 
-        exec PROFILE [--] COMMAND …   run a command with the profile's credentials
 
       """
     for command in Commands.all {
@@ -33,10 +32,6 @@ enum Help {
       """
   }
 
-  /// The text after the options in the help of `exec`.
-  static let execNote =
-    "The command replaces vault: signals, job control and the exit status are its own. Without a command, vault starts your shell."
-
   static func command(_ command: Command) -> String {
     var text = "usage: \(usage(command))\n\n\(sentence(command.summary))\n"
     if !command.options.isEmpty { text += "\n" }
@@ -44,7 +39,7 @@ enum Help {
       let left = (option.short.map { "  -\($0), " } ?? "      ") + option.text
       text += left + String(repeating: " ", count: max(2, 30 - left.utf8.count)) + option.help + "\n"
     }
-    return command.name == Commands.exec.name ? text + "\n\(execNote)\n" : text
+    return command.note.map { text + "\n\($0)\n" } ?? text
   }
 
   static func usage(_ command: Command) -> String { "vault \(command.name)" + (command.usage.isEmpty ? "" : " " + command.usage) }

@@ -18,8 +18,6 @@ enum ManPage {
         + "before they expire, and records each session that is issued and each delivery to a program in a tamper-evident audit log."
     )
     page.section("COMMANDS")
-    page.command(Commands.exec)
-    page.text(Help.execNote)
     for command in Commands.all { page.command(command) }
     page.section("EXIT STATUS")
     page.text("For exec, the command's own once it runs. Otherwise:")
@@ -82,6 +80,7 @@ private struct Roff {
     line(".SS \"\(Self.escaped(Help.usage(command)))\"")
     line(Self.escaped(Help.sentence(command.summary)))
     for option in command.options { item((option.short.map { "-\($0), " } ?? "") + option.text, option.help) }
+    if let note = command.note { text(note) }
   }
 
   /// Escapes text that would begin a request or an escape (groff(7), "Identifiers").

@@ -5,12 +5,18 @@ import VaultWire
 /// `vault console`: opens the AWS console in a browser, signed in as a profile.
 enum ConsoleCommand {
   static let command = Command(
-    "console", usage: "PROFILE", summary: "open the AWS console, signed in as the role",
+    "console", arguments: [.profile], topic: .use,
+    summary: "open the AWS console, signed in as the role",
+    examples: [
+      Example("vault console app-dev", "open the console's home page"),
+      Example("vault console app-dev --service s3", "open S3"),
+      Example("vault console app-dev --print", "show the URL instead"),
+    ],
     options: [
       OptionSpec("service", short: "s", value: "SERVICE", "the service to open, such as s3"),
-      OptionSpec("region", short: "r", value: "REGION", "the region"),
+      OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region"),
       OptionSpec("print", short: "p", "print the URL (secret, valid for 15 minutes) instead of opening a browser"),
-      OptionSpec("browser", value: "COMMAND", "the browser to use (default: BROWSER, or xdg-open)"),
+      OptionSpec("browser", value: "COMMAND", kind: .program, "the browser to use (default: BROWSER, or xdg-open)"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
     ], run: run)

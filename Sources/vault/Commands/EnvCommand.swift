@@ -7,8 +7,9 @@ import VaultWire
 enum EnvCommands {
   private static let common = [
     OptionSpec(
-      "duration", short: "d", value: "TIME", "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
-    OptionSpec("min-remaining", value: "TIME", "start a new session unless the cached one is valid for this long"),
+      "duration", short: "d", value: "TIME", kind: .time,
+      "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
+    OptionSpec("min-remaining", value: "TIME", kind: .time, "start a new session unless the cached one is valid for this long"),
     OptionSpec("refresh", "always start a new session"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
@@ -17,15 +18,26 @@ enum EnvCommands {
 
   static let all = [
     Command(
-      "env", usage: "PROFILE", summary: "print credentials as environment variables, for eval or --env-file",
+      "env", arguments: [.profile], topic: .use,
+      summary: "print credentials as environment variables, for eval or --env-file",
+      examples: [
+        Example("eval \"$(vault env app-dev)\"", "put the credentials into this shell"),
+        Example("vault env app-dev --format docker > app.env", "write a file for docker run --env-file"),
+      ],
       options: common + [
         OptionSpec("no-session", "use the access keys themselves instead of a session"),
-        OptionSpec("region", short: "r", value: "REGION", "the region"),
+        OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region"),
         OptionSpec(
-          "format", value: "FORMAT", "sh, fish, powershell, dotenv, docker or json (default: the syntax of your shell)"),
+          "format", value: "FORMAT", kind: .words(["sh", "fish", "powershell", "dotenv", "docker", "json"]),
+          "sh, fish, powershell, dotenv, docker or json (default: the syntax of your shell)"),
       ], run: env),
     Command(
-      "credentials", usage: "PROFILE", summary: "print credentials in the credential_process format (version 1)", options: common,
+      "credentials", arguments: [.profile], topic: .use,
+      summary: "print credentials in the credential_process format (version 1)",
+      examples: [
+        Example("vault credentials app-dev", "for credential_process in an AWS config file"),
+        Example("vault credentials app-dev --min-remaining 30m", "valid for another half hour at least"),
+      ], options: common,
       run: credentials),
   ]
 

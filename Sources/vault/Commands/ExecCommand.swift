@@ -7,34 +7,43 @@ import VaultWire
 ///
 /// Only argument parsing, one round trip and the environment happen here, since this precedes every command a developer runs.
 enum ExecCommand {
-  static let options = [
+  static let command = Command(
+    "exec", arguments: [.profile, ArgumentSpec("COMMAND", kind: .commandLine, isOptional: true, isRepeated: true)], topic: .use,
+    summary: "run a command with the profile's credentials",
+    note:
+      "The command replaces vault: signals, job control and the exit status are its own. Without a command, vault starts your shell.",
+    examples: [
+      Example("vault exec app-dev -- aws s3 ls", "run one command as app-dev's role"),
+      Example("vault exec app-dev", "start a shell"),
+      Example("vault exec --server app-dev -- ./run", "serve renewed credentials to a program that runs for long"),
+    ],
+    options: options, run: run)
+
+  private static let options = [
     OptionSpec(
-      "duration", short: "d", value: "TIME", "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
-    OptionSpec("min-remaining", value: "TIME", "start a new session unless the cached one is valid for this long"),
+      "duration", short: "d", value: "TIME", kind: .time,
+      "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
+    OptionSpec("min-remaining", value: "TIME", kind: .time, "start a new session unless the cached one is valid for this long"),
     OptionSpec("refresh", "always start a new session"),
     OptionSpec("no-session", "use the access keys themselves instead of a session"),
     OptionSpec("server", "serve renewed credentials on loopback instead of putting them in the environment"),
     OptionSpec("token-file", "like --server, with the token in a file to mount into a container"),
-    OptionSpec("region", short: "r", value: "REGION", "the region for the command"),
+    OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region for the command"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
     OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
   ]
 
-  static func run(_ words: [String], _ paths: VaultPaths) throws -> Never {
-    let named = Arguments.namedProfile
-    let arguments = try Arguments(words, from: 2, options: options, commandAfter: 1, isNamed: named != nil)
-    guard let profile = arguments.positional.first ?? named, !profile.isEmpty else {
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    guard let profile = arguments.positional.first ?? Arguments.namedProfile, !profile.isEmpty else {
       throw Failure("missing argument: PROFILE", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
     var client = AgentClient(paths: paths)
     client.commandIndex = arguments.commandIndex
     let reply = try client.ask(
       try IssueRequest(arguments, profile: profile, trigger: isServed(arguments) ? .server : .exec))
-    let command: [String]
-    if let index = arguments.commandIndex {
-      command = Array(words[index...])
-    } else {
+    var command = Array(arguments.command)
+    if command.isEmpty {
       command = [variable("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"]
       if isatty(2) == 1 { Diagnostics.notice("shell with the credentials of \(profile); `exit` ends it") }
     }

@@ -5,14 +5,24 @@ import VaultWire
 enum SessionCommands {
   static let all = [
     Command(
-      "rotate", usage: "PROFILE | --all", summary: "replace sessions with new ones now",
+      "rotate", arguments: [ArgumentSpec("PROFILE", kind: .profile, alternative: "all")], topic: .sessions,
+      summary: "replace sessions with new ones now",
+      examples: [
+        Example("vault rotate app-dev", "a new session for app-dev"),
+        Example("vault rotate --all --reason incident", "new sessions for all, with the reason in the audit log"),
+      ],
       options: [
         OptionSpec("all", "replace the session of every profile that has a valid one"),
         OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
         OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
     Command(
-      "forget", usage: "PROFILE | --all", summary: "delete cached credentials",
+      "forget", arguments: [ArgumentSpec("PROFILE", kind: .profile, alternative: "all")], topic: .sessions,
+      summary: "delete cached credentials",
+      examples: [
+        Example("vault forget app-dev", "delete the credentials of app-dev"),
+        Example("vault forget --all", "delete all"),
+      ],
       options: [OptionSpec("all", "delete the credentials of every profile")],
       run: forget),
   ]

@@ -22,15 +22,23 @@ extension AuditLineWriter {
 /// `vault audit export`: the log for other programs, one row at a time, whatever its length.
 enum AuditExport {
   static let command = Command(
-    "audit export", usage: "--format FORMAT", summary: "export the audit log, or part of it, for other programs",
+    "audit export", topic: .audit,
+    summary: "export the audit log, or part of it, for other programs",
+    examples: [
+      Example("vault audit export --format jsonl -o audit.jsonl", "the whole log"),
+      Example("vault audit export --format csv --since 30d", "the last 30 days, for a spreadsheet"),
+    ],
     options: AuditReport.filters + TeamSource.options + [
-      OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
-      OptionSpec("format", value: "FORMAT", "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), one JSON object per line) or cef"),
+      OptionSpec("limit", short: "n", value: "N", kind: .number, "the newest N rows"), OptionSpec("reverse", "newest first"),
+      OptionSpec(
+        "format", value: "FORMAT", kind: .words(["jsonl", "csv", "ocsf", "cef"]),
+        "jsonl, csv, ocsf (OCSF \(ExportOCSF.version), one JSON object per line) or cef"),
       OptionSpec(
         "whole",
         "with jsonl: every row of the time range up to a signed checkpoint, so that `vault audit verify FILE` can prove that none is missing"
       ),
-      OptionSpec("output", short: "o", value: "FILE", "write to FILE atomically (mode 0600) instead of standard output"),
+      OptionSpec(
+        "output", short: "o", value: "FILE", kind: .file, "write to FILE atomically (mode 0600) instead of standard output"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -6,10 +6,14 @@ import VaultSecrets
 /// `vault audit report`: the log as one self-contained page that needs neither files nor a network.
 enum HTMLReport {
   static let command = Command(
-    "audit report", usage: "--html FILE",
+    "audit report", topic: .audit,
     summary: "write the audit log as an HTML page: sessions, calls, failures, unused profiles",
+    examples: [
+      Example("vault audit report --html audit.html", "the whole log as a page"),
+      Example("vault audit report --html week.html --since 7d", "the last week"),
+    ],
     options: AuditReport.filters + TeamSource.options + [
-      OptionSpec("html", value: "FILE", "write the page to FILE atomically (mode 0600)")
+      OptionSpec("html", value: "FILE", kind: .file, "write the page to FILE atomically (mode 0600)")
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -8,19 +8,23 @@ import VaultModel
 enum AuditReport {
   /// The filters for rows; the same for every report on the log.
   static let filters = [
-    OptionSpec("profile", value: "PROFILE", "only this profile"),
+    OptionSpec("profile", value: "PROFILE", kind: .profile, "only this profile"),
     OptionSpec("role", value: "ARN", "only this role (its ARN or its name)"),
-    OptionSpec("outcome", value: "OUTCOME", "success, failure, refused, unknown or intent"),
-    OptionSpec("action", value: "ACTION", "AssumeRole, Deliver, …"), OptionSpec("user", value: "USER", "only this user"),
-    OptionSpec("session", value: "SESSION", "only this session (ses_…)"),
-    OptionSpec("since", value: "TIME", "since this time (ISO 8601, or 2h, 3d, yesterday)"),
-    OptionSpec("until", value: "TIME", "before this time"),
+    OptionSpec(
+      "outcome", value: "OUTCOME", kind: .words(AuditOutcome.allCases.map(\.rawValue)),
+      "success, failure, refused, unknown or intent"),
+    OptionSpec("action", value: "ACTION", kind: .words(AuditAction.allCases.map(\.rawValue)), "AssumeRole, Deliver, …"),
+    OptionSpec("user", value: "USER", "only this user"),
+    OptionSpec("session", value: "SESSION", kind: .session, "only this session (ses_…)"),
+    OptionSpec("since", value: "TIME", kind: .time, "since this time (ISO 8601, or 2h, 3d, yesterday)"),
+    OptionSpec("until", value: "TIME", kind: .time, "before this time"),
   ]
   static let options =
     filters + TeamSource.options + [
-      OptionSpec("limit", short: "n", value: "N", "the newest N rows"), OptionSpec("reverse", "newest first"),
+      OptionSpec("limit", short: "n", value: "N", kind: .number, "the newest N rows"), OptionSpec("reverse", "newest first"),
       OptionSpec("follow", short: "f", "keep printing new rows"),
-      OptionSpec("format", value: "FORMAT", "table, json, jsonl or csv"), Pager.option,
+      OptionSpec("format", value: "FORMAT", kind: .words(["table", "json", "jsonl", "csv"]), "table, json, jsonl or csv"),
+      Pager.option,
     ]
 
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

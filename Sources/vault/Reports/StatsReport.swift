@@ -5,8 +5,15 @@ import VaultModel
 /// `vault audit stats`: the log in numbers.
 enum StatsReport {
   static let command = Command(
-    "audit stats", usage: "", summary: "summarize the audit log: who, what, when, failures, renewals",
-    options: AuditReport.filters + TeamSource.options + [OptionSpec("format", value: "FORMAT", "table or json"), Pager.option],
+    "audit stats", topic: .audit,
+    summary: "summarize the audit log: who, what, when, failures, renewals",
+    examples: [
+      Example("vault audit stats", "the whole log in numbers"),
+      Example("vault audit stats --since 7d --format json", "the last week, for a program"),
+    ],
+    options: AuditReport.filters + TeamSource.options + [
+      OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "table or json"), Pager.option,
+    ],
     run: run
   )
 

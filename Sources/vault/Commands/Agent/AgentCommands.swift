@@ -7,7 +7,14 @@ import VaultWire
 /// `vault agent …`: starting, stopping and watching the agent.
 enum AgentCommands {
   static let all = [
-    Command("agent run", usage: "", summary: "run the agent in the foreground") { arguments, _ in
+    Command(
+      "agent run", topic: .upkeep,
+      summary: "run the agent in the foreground",
+      examples: [
+        Example("vault agent run", "run it until Ctrl-C"),
+        Example("VAULT_HOME=~/other vault agent run", "the agent of another vault"),
+      ]
+    ) { arguments, _ in
       try arguments.none()
       let program = try AgentStarter.program()
       var words: [UnsafeMutablePointer<CChar>?] = [strdup(program), nil]
@@ -15,7 +22,14 @@ enum AgentCommands {
       execve(program, &words, &environment)
       throw Failure("cannot run \(program) (errno \(errno))", hint: "is the installation complete?", exitStatus: .software)
     },
-    Command("agent start", usage: "", summary: "start the agent in the background") { arguments, paths in
+    Command(
+      "agent start", topic: .upkeep,
+      summary: "start the agent in the background",
+      examples: [
+        Example("vault agent start", "start it; other commands do so when they need it"),
+        Example("vault agent start && vault agent status", "and see its process"),
+      ]
+    ) { arguments, paths in
       try arguments.none()
       // Only an agent that answers counts. The socket of a killed agent accepts connections for a moment longer.
       let client = AgentClient(paths: paths)
@@ -23,7 +37,14 @@ enum AgentCommands {
       _ = try client.ask(.status)
       Diagnostics.notice("the agent is running")
     },
-    Command("agent stop", usage: "", summary: "stop the agent; commands that wait for it ask the next one") { arguments, paths in
+    Command(
+      "agent stop", topic: .upkeep,
+      summary: "stop the agent; commands that wait for it ask the next one",
+      examples: [
+        Example("vault agent stop", "stop it"),
+        Example("vault agent stop && vault agent start", "start the version that is installed now"),
+      ]
+    ) { arguments, paths in
       try arguments.none()
       let agent = AgentSilence.pid(inLock: paths.agentLock)
       guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent is running") }
@@ -31,9 +52,21 @@ enum AgentCommands {
       Diagnostics.notice("the agent has stopped")
     },
     Command(
-      "agent status", usage: "", summary: "show whether the agent is running, and since when", options: ReportCommands.formats,
+      "agent status", topic: .upkeep,
+      summary: "show whether the agent is running, and since when",
+      examples: [
+        Example("vault agent status", "whether it runs"),
+        Example("vault agent status --format json", "the same for a program"),
+      ], options: ReportCommands.formats,
       run: status),
-    Command("agent log", usage: "", summary: "show the agent's log") { arguments, paths in
+    Command(
+      "agent log", topic: .upkeep,
+      summary: "show the agent's log",
+      examples: [
+        Example("vault agent log", "the whole log"),
+        Example("vault agent log | tail -n 20", "its last 20 lines"),
+      ]
+    ) { arguments, paths in
       try arguments.none()
       try printLog(paths.log)
     },

@@ -4,7 +4,15 @@ import VaultModel
 ///
 /// Names are never literal words of the script: the shell's own `compgen -W` would run a `$(…)` in a name.
 enum CompletionCommand {
-  static let command = Command("completion", usage: "bash|zsh|fish", summary: "print a shell completion script") { arguments, _ in
+  static let command = Command(
+    "completion", arguments: [ArgumentSpec("SHELL", kind: .words(["bash", "zsh", "fish"]))], topic: .upkeep,
+    summary: "print a shell completion script",
+    examples: [
+      Example("eval \"$(vault completion bash)\"", "for ~/.bashrc"),
+      Example("eval \"$(vault completion zsh)\"", "for ~/.zshrc"),
+      Example("vault completion fish | source", "for ~/.config/fish/config.fish"),
+    ]
+  ) { arguments, _ in
     let shell = try arguments.required("SHELL")
     var output = Output()
     switch shell {
@@ -16,14 +24,14 @@ enum CompletionCommand {
     output.flush()
   }
 
-  private static let words: [String] = Set(Commands.all.map { String($0.name.split(separator: " ")[0]) } + ["exec"]).sorted()
+  private static let words: [String] = Set(Commands.all.map { String($0.name.split(separator: " ")[0]) }).sorted()
 
   private static func subcommands(_ group: String) -> String {
     Commands.all.filter { $0.name.hasPrefix(group + " ") }.map { $0.name.split(separator: " ")[1] }.joined(separator: " ")
   }
 
   private static func options(_ name: String) -> [OptionSpec] {
-    name == "exec" ? ExecCommand.options : Commands.all.first { $0.name == name }?.options ?? []
+    Commands.all.first { $0.name == name }?.options ?? []
   }
 
   private static func long(_ options: [OptionSpec]) -> String { options.map { "--" + $0.name }.joined(separator: " ") }
@@ -31,7 +39,7 @@ enum CompletionCommand {
   /// The options whose next word is their value, in both forms.
   private static let valued: String = {
     var names: Set<String> = []
-    for option in Commands.all.flatMap(\.options) + ExecCommand.options where option.value != nil {
+    for option in Commands.all.flatMap(\.options) where option.value != nil {
       names.insert("--" + option.name)
       if let short = option.short { names.insert("-\(short)") }
     }
@@ -41,8 +49,7 @@ enum CompletionCommand {
   /// The commands that take several profile names, and those that take one, as their usage lines say.
   private static let takingMany = ["link", "unlink"]
   private static let takingOne: [String] =
-    ["exec"]
-    + Commands.all.filter { command in
+    Commands.all.filter { command in
       (command.usage.hasPrefix("PROFILE") || command.usage.hasPrefix("[PROFILE"))
         && !(takingMany + ["add"]).contains(command.name) && !command.name.contains(" ")
     }.map(\.name)
@@ -247,7 +254,7 @@ enum CompletionCommand {
     for group in Commands.groups.sorted() {
       text += "complete -c vault -n '__fish_seen_subcommand_from \(group)' -a '\(subcommands(group))'\n"
     }
-    for name in ["exec"] + Commands.all.map(\.name) {
+    for name in Commands.all.map(\.name) {
       let isSeen = name.split(separator: " ").map { "__fish_seen_subcommand_from \($0)" }.joined(separator: "; and ")
       for option in options(name) {
         let value = option.value == nil ? "" : option.name == "source" ? " -x -a \(names)" : " -r"

@@ -7,7 +7,17 @@ import VaultWire
 /// `vault config`: the agent's settings, from the machine's file and the user's, which takes precedence.
 enum ConfigCommand {
   static let command = Command(
-    "config", usage: "[KEY [VALUE]]", summary: "show or change settings",
+    "config",
+    arguments: [
+      ArgumentSpec("KEY", kind: .words(OwnSetting.all.map(\.name)), isOptional: true),
+      ArgumentSpec("VALUE", kind: .text, isOptional: true),
+    ], topic: .upkeep,
+    summary: "show or change settings",
+    examples: [
+      Example("vault config", "every setting and where it comes from"),
+      Example("vault config lock_after \"15m idle\"", "lock after a quarter of an hour"),
+      Example("vault config --add trusted_endpoints http://127.0.0.1:4566", "trust another endpoint too"),
+    ],
     options: [
       OptionSpec("add", "add the value to a list, such as trusted_endpoints"),
       OptionSpec("unset", "remove the setting from your file"),

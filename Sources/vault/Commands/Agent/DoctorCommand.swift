@@ -9,7 +9,12 @@ import VaultWire
 /// `vault doctor`: checks everything that a user would have to check, and suggests remedies.
 enum DoctorCommand {
   static let command = Command(
-    "doctor", usage: "", summary: "check the installation and suggest fixes",
+    "doctor", topic: .upkeep,
+    summary: "check the installation and suggest fixes",
+    examples: [
+      Example("vault doctor", "check everything"),
+      Example("vault doctor --offline", "check only the files"),
+    ],
     options: [OptionSpec("offline", "do not contact the agent or the key store")],
     run: run)
 

@@ -6,8 +6,17 @@ import VaultWire
 /// time.
 enum StatusCommand {
   static let command = Command(
-    "status", usage: "", summary: "show the credentials in this environment and when they expire",
-    options: [OptionSpec("format", value: "FORMAT", "table, json, or prompt (short, for a shell prompt)")], run: run)
+    "status", topic: .sessions,
+    summary: "show the credentials in this environment and when they expire",
+    examples: [
+      Example("vault status", "what this shell has"),
+      Example("vault status --format prompt", "the same for a shell's prompt"),
+    ],
+    options: [
+      OptionSpec(
+        "format", value: "FORMAT", kind: .words(["table", "json", "prompt"]), "table, json, or prompt (short, for a shell prompt)"
+      )
+    ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()

@@ -6,26 +6,57 @@ import VaultWire
 /// `lock`, `unlock` and `master-key`: the commands for the vault as a whole.
 enum VaultCommands {
   static let all = [
-    Command("lock", usage: "", summary: "lock the vault: nothing is served until `vault unlock`") { arguments, paths in
+    Command(
+      "lock", topic: .upkeep,
+      summary: "lock the vault: nothing is served until `vault unlock`",
+      examples: [
+        Example("vault lock", "lock the vault"),
+        Example("vault lock && systemctl suspend", "lock it before you leave"),
+      ]
+    ) { arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.lock)
       Diagnostics.notice("locked")
     },
-    Command("unlock", usage: "", summary: "unlock the vault") { arguments, paths in
+    Command(
+      "unlock", topic: .upkeep,
+      summary: "unlock the vault",
+      examples: [
+        Example("vault unlock", "unlock the vault"),
+        Example("vault unlock && vault list", "and see what is valid"),
+      ]
+    ) { arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.unlock)
       Diagnostics.notice("unlocked")
     },
     Command(
-      "master-key status", usage: "", summary: "show the encryption key's id, key store and age", options: ReportCommands.formats,
+      "master-key status", topic: .upkeep,
+      summary: "show the encryption key's id, key store and age",
+      examples: [
+        Example("vault master-key status", "the key and where it is stored"),
+        Example("vault master-key status --format json", "the same for a program"),
+      ], options: ReportCommands.formats,
       run: status),
-    Command("master-key rotate", usage: "", summary: "create a new key and encrypt everything with it") { arguments, paths in
+    Command(
+      "master-key rotate", topic: .upkeep,
+      summary: "create a new key and encrypt everything with it",
+      examples: [
+        Example("vault master-key rotate", "encrypt everything with a new key"),
+        Example("vault master-key rotate && vault master-key backup new-key", "and back the new key up"),
+      ]
+    ) { arguments, paths in
       try arguments.none()
       let reply = try AgentClient(paths: paths).ask(.keyRotate)
       Diagnostics.notice("the master key is now \(reply.keyId); \(reply.count) secrets were re-encrypted")
     },
     Command(
-      "master-key backup", usage: "FILE", summary: "write a copy of the key to a new file, encrypted with a passphrase",
+      "master-key backup", arguments: [ArgumentSpec("FILE", kind: .file)], topic: .upkeep,
+      summary: "write a copy of the key to a new file, encrypted with a passphrase",
+      examples: [
+        Example("vault master-key backup vault-key", "you are asked for a passphrase"),
+        Example("vault master-key backup vault-key --passphrase-file phrase", "read the passphrase from a file"),
+      ],
       options: [passphraseFile],
       run: { arguments, paths in
         let (reply, file) = try copyKey(arguments, paths, restore: false)
@@ -33,7 +64,12 @@ enum VaultCommands {
           "key \(reply.keyId) was backed up to \(file); keep it off this machine, and keep the passphrase separate")
       }),
     Command(
-      "master-key restore", usage: "FILE", summary: "restore the key from a backup into a key store that has lost it",
+      "master-key restore", arguments: [ArgumentSpec("FILE", kind: .file)], topic: .upkeep,
+      summary: "restore the key from a backup into a key store that has lost it",
+      examples: [
+        Example("vault master-key restore vault-key", "you are asked for the passphrase"),
+        Example("vault master-key restore vault-key --passphrase-file phrase", "read the passphrase from a file"),
+      ],
       options: [passphraseFile],
       run: { arguments, paths in
         let (reply, _) = try copyKey(arguments, paths, restore: true)
@@ -43,7 +79,7 @@ enum VaultCommands {
   ]
 
   private static let passphraseFile = OptionSpec(
-    "passphrase-file", value: "PATH", "a file that contains the backup's passphrase (default: you are asked)")
+    "passphrase-file", value: "PATH", kind: .file, "a file that contains the backup's passphrase (default: you are asked)")
 
   private static func copyKey(_ arguments: Arguments, _ paths: VaultPaths, restore: Bool) throws -> (
     reply: KeyCopy, file: String

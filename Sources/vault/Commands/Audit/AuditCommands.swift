@@ -12,10 +12,16 @@ import VaultWire
 enum AuditCommands {
   static let all = [
     Command(
-      "audit verify", usage: "[FILE …]", summary: "verify the audit log, an archive of it, or an export",
+      "audit verify", arguments: [ArgumentSpec("FILE", kind: .file, isOptional: true, isRepeated: true)], topic: .audit,
+      summary: "verify the audit log, an archive of it, or an export",
+      examples: [
+        Example("vault audit verify", "verify this machine's log"),
+        Example("vault audit verify audit.jsonl", "verify an export"),
+      ],
       options: [
         OptionSpec(
-          "key", value: "FILE", "a file that contains a verification key (`vault audit key --new`); - for standard input"),
+          "key", value: "FILE", kind: .file,
+          "a file that contains a verification key (`vault audit key --new`); - for standard input"),
         OptionSpec(
           "public-key", value: "HEX", "the public key that signs the checkpoints, as it was given to you (`vault audit key`)"),
         OptionSpec("partial", "for an export: rows may be missing (filters), and the end need not be signed"),
@@ -28,22 +34,39 @@ enum AuditCommands {
         OptionSpec("forget", value: "ID", "with --from: forget what this machine verified of this vault"),
       ], run: verify),
     Command(
-      "audit key", usage: "", summary: "print the public key that signs the log's checkpoints",
+      "audit key", topic: .audit,
+      summary: "print the public key that signs the log's checkpoints",
+      examples: [
+        Example("vault audit key", "the public key, to compare with an export's signer"),
+        Example("vault audit key --new", "a verification key for an auditor"),
+      ],
       options: [
         OptionSpec("new", "print a new verification key for an auditor (shown once; verifies all later rows)")
       ],
       run: key),
-    Command("audit accept", usage: "", summary: "accept an audit log restored from a backup (recorded in the log)") {
+    Command(
+      "audit accept", topic: .audit,
+      summary: "accept an audit log restored from a backup (recorded in the log)",
+      examples: [
+        Example("vault audit accept", "go on with a log from a backup"),
+        Example("vault audit verify || vault audit accept", "look at what differs first"),
+      ]
+    ) {
       arguments, paths in
       try arguments.none()
       _ = try AgentClient(paths: paths).ask(.auditAccept)
       Diagnostics.notice("the log continues from here; this is recorded")
     },
     Command(
-      "audit archive", usage: "", summary: "move old rows to a signed file",
+      "audit archive", topic: .audit,
+      summary: "move old rows to a signed file",
+      examples: [
+        Example("vault audit archive --before 90d", "move rows that are older than 90 days"),
+        Example("vault audit archive --before 2026-01-01 --to 2025.archive", "choose the file"),
+      ],
       options: [
-        OptionSpec("before", value: "TIME", "archive rows from before this time (ISO 8601, or 90d)"),
-        OptionSpec("to", value: "FILE", "the archive file (default: a file in the vault's folder)"),
+        OptionSpec("before", value: "TIME", kind: .time, "archive rows from before this time (ISO 8601, or 90d)"),
+        OptionSpec("to", value: "FILE", kind: .file, "the archive file (default: a file in the vault's folder)"),
       ], run: archive),
   ]
 

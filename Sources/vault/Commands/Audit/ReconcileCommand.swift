@@ -7,11 +7,16 @@ import VaultModel
 /// `vault audit reconcile`: events that AWS has and the vault does not, and vice versa.
 enum ReconcileCommand {
   static let command = Command(
-    "audit reconcile", usage: "FILE …", summary: "compare the audit log with CloudTrail",
+    "audit reconcile", arguments: [ArgumentSpec("FILE", kind: .file, isRepeated: true)], topic: .audit,
+    summary: "compare the audit log with CloudTrail",
+    examples: [
+      Example("vault audit reconcile trail/*.json.gz", "compare with the files that CloudTrail delivered"),
+      Example("vault audit reconcile trail.json --address 192.0.2.7", "allow for calls from that address"),
+    ],
     options: [
       OptionSpec(
         "address", value: "IP,IP", "addresses that may use the sessions, in addition to those of the vault's own calls"),
-      OptionSpec("format", value: "FORMAT", "table or json"),
+      OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "table or json"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -5,19 +5,41 @@ import VaultWire
 
 /// `list`, `show`, `sessions` and `audit`: the vault's data, read from the database without the agent.
 enum ReportCommands {
-  static let formats = [OptionSpec("format", value: "FORMAT", "table, json or csv")]
+  static let formats = [OptionSpec("format", value: "FORMAT", kind: .words(["table", "json", "csv"]), "table, json or csv")]
 
   static let all = [
     Command(
-      "list", usage: "", summary: "list profiles and the state of their sessions",
+      "list", topic: .sessions,
+      summary: "list profiles and the state of their sessions",
+      examples: [
+        Example("vault list", "every profile and its session"),
+        Example("vault list --format json", "the same for a program"),
+      ],
       options: formats + [OptionSpec("names", "print names only, one per line"), Pager.option], run: ListReport.run),
     Command(
-      "show", usage: "PROFILE", summary: "show a profile: its settings, where each comes from, its role chain", options: formats,
+      "show", arguments: [.profile], topic: .setUp,
+      summary: "show a profile: its settings, where each comes from, its role chain",
+      examples: [
+        Example("vault show app-dev", "where each setting of app-dev comes from"),
+        Example("vault show app-dev --format json", "the same for a program"),
+      ], options: formats,
       run: ShowReport.run),
     Command(
-      "sessions", usage: "[PROFILE]", summary: "list sessions, past and present",
+      "sessions", arguments: [.optionalProfile], topic: .sessions,
+      summary: "list sessions, past and present",
+      examples: [
+        Example("vault sessions", "the sessions that are valid now"),
+        Example("vault sessions app-dev --all", "every session that app-dev has had"),
+      ],
       options: formats + [OptionSpec("all", "include ended sessions"), Pager.option], run: SessionsReport.run),
-    Command("audit", usage: "", summary: "show the audit log", options: AuditReport.options, run: AuditReport.run),
+    Command(
+      "audit", topic: .audit,
+      summary: "show the audit log",
+      examples: [
+        Example("vault audit --since yesterday", "what happened since yesterday"),
+        Example("vault audit --profile app-dev --outcome refused", "what AWS refused app-dev"),
+        Example("vault audit --follow", "keep printing new rows"),
+      ], options: AuditReport.options, run: AuditReport.run),
     AuditExport.command, StatsReport.command, HTMLReport.command, ReconcileCommand.command, ShipCommand.command,
     EnrollCommand.command,
   ]

@@ -9,7 +9,12 @@ import VaultWire
 /// `vault audit enroll`: the data that the team's server needs about this laptop before it ships.
 enum EnrollCommand {
   static let command = Command(
-    "audit enroll", usage: "", summary: "print this vault's id and public key for the owner of the team's server"
+    "audit enroll", topic: .audit,
+    summary: "print this vault's id and public key for the owner of the team's server",
+    examples: [
+      Example("vault audit enroll", "show the line that the server's owner needs"),
+      Example("vault audit enroll > laptop.txt", "keep it in a file"),
+    ]
   ) {
     arguments, paths in
     try arguments.none()
@@ -27,10 +32,15 @@ enum EnrollCommand {
 /// `vault audit ship`: uploads the log to the team's PostgreSQL.
 enum ShipCommand {
   static let command = Command(
-    "audit ship", usage: "", summary: "upload new audit rows to the team's PostgreSQL",
+    "audit ship", topic: .audit,
+    summary: "upload new audit rows to the team's PostgreSQL",
+    examples: [
+      Example("vault audit ship --to postgresql://alice@db.example/audit", "upload what is new"),
+      Example("vault audit ship --print-schema", "the SQL for the database's owner"),
+    ],
     options: [
       OptionSpec("to", value: "URL", "postgresql://USER@HOST/DATABASE (default: the setting \(OwnSetting.auditShipTo.name))"),
-      OptionSpec("batch", value: "N", "rows per transaction (default: 5000)"),
+      OptionSpec("batch", value: "N", kind: .number, "rows per transaction (default: 5000)"),
       OptionSpec("offline", "do not ask the agent for the newest signed checkpoint"),
       OptionSpec("print-schema", "print the SQL for the database's owner: tables and roles"),
     ], run: run)

@@ -6,10 +6,15 @@ import VaultWire
 /// `vault iam check`: what an account has, compared with what a profile needs.
 enum CheckCommand {
   static let command = Command(
-    "iam check", usage: "PROFILE [--with PROFILE]", summary: "compare the AWS account with what a profile needs",
+    "iam check", arguments: [.profile], topic: .account,
+    summary: "compare the AWS account with what a profile needs",
+    examples: [
+      Example("vault iam check app-dev", "look at the account as app-dev"),
+      Example("vault iam check app-dev --with admin", "look at it as the profile admin"),
+    ],
     options: [
-      OptionSpec("with", value: "PROFILE", "read the account as this profile, such as an administrator's"),
-      OptionSpec("format", value: "FORMAT", "table (default) or json"),
+      OptionSpec("with", value: "PROFILE", kind: .profile, "read the account as this profile, such as an administrator's"),
+      OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "table (default) or json"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
     ], run: run)

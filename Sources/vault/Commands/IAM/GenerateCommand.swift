@@ -6,21 +6,32 @@ import VaultWire
 /// `vault iam generate`: prints everything on the AWS side that makes a profile work.
 enum GenerateCommand {
   static let command = Command(
-    "iam generate", usage: "[PROFILE] [options]",
+    "iam generate", arguments: [.optionalProfile], topic: .account,
     summary: "print the AWS side of a profile's role: policies, trust, permission set",
+    examples: [
+      Example("vault iam generate app-dev --format terraform", "for a Terraform module"),
+      Example("vault iam generate app-dev --policy app-policy.json", "with a policy of your own"),
+    ],
     options: [
       OptionSpec(
-        "format", short: "f", value: "FORMAT", "json (default), terraform, cloudformation, or script (bash and the AWS CLI)"),
+        "format", short: "f", value: "FORMAT", kind: .words(["json", "terraform", "cloudformation", "script"]),
+        "json (default), terraform, cloudformation, or script (bash and the AWS CLI)"),
       OptionSpec(
-        "policy", value: "FILE", "what the application may do: an IAM policy, - for standard input (default: a skeleton)"),
+        "policy", value: "FILE", kind: .file,
+        "what the application may do: an IAM policy, - for standard input (default: a skeleton)"),
       OptionSpec("group", value: "NAME", "the group that gets the permission set (default: its name with Group for Permissions)"),
       OptionSpec("member", value: "USER", "a user of IAM Identity Center to put into the group; can be repeated"),
       OptionSpec(
-        "max-session", value: "TIME", "the role's maximum session duration (1h to 12h; default: what the profile asks for)"),
-      OptionSpec("permission-set-session", value: "TIME", "the permission set's session duration (1h to 12h; default: 1h)"),
+        "max-session", value: "TIME", kind: .time,
+        "the role's maximum session duration (1h to 12h; default: what the profile asks for)"),
       OptionSpec(
-        "environment", value: "NAME", "dev (default), or production: the role of the application's service, same policy"),
-      OptionSpec("service", value: "SERVICE", "with --environment production: ecs-tasks (default), ec2 or lambda"),
+        "permission-set-session", value: "TIME", kind: .time, "the permission set's session duration (1h to 12h; default: 1h)"),
+      OptionSpec(
+        "environment", value: "NAME", kind: .words(["dev", "production"]),
+        "dev (default), or production: the role of the application's service, same policy"),
+      OptionSpec(
+        "service", value: "SERVICE", kind: .words(ComputeService.allCases.map(\.rawValue)),
+        "with --environment production: ecs-tasks (default), ec2 or lambda"),
       OptionSpec("role-name", value: "NAME", "with --environment production: the role's name"),
     ] + SetupArguments.options, run: run)
 

@@ -16,7 +16,7 @@ struct SetupArguments {
     OptionSpec(
       "permission-set", value: "NAME", "trust everyone with this permission set (default: the one that the profile signs in with)"
     ),
-    OptionSpec("sso-region", value: "REGION", "IAM Identity Center's region (default: the profile's)"),
+    OptionSpec("sso-region", value: "REGION", kind: .region, "IAM Identity Center's region (default: the profile's)"),
     OptionSpec("principal", value: "WHO", "trust another caller: \(TrustedCaller.syntax)"),
     OptionSpec(
       "audience", value: "TEXT", "the audience of a job's token (default: sts.amazonaws.com, for gitlab: https://gitlab.com)"),
@@ -26,7 +26,7 @@ struct SetupArguments {
     OptionSpec("require-session-name", "demand the user's name as the session name; only for IAM users and accounts"),
     OptionSpec("source-address", value: "CIDR", "demand calls from this network; can be repeated"),
     OptionSpec("role-arn", value: "ARN", "the role, if there is no profile yet"),
-    OptionSpec("region", value: "REGION", "the region of the application's resources (default: the profile's)"),
+    OptionSpec("region", value: "REGION", kind: .region, "the region of the application's resources (default: the profile's)"),
   ]
 
   /// - Throws: no input, without such a profile; usage or configuration, if nothing says who calls.

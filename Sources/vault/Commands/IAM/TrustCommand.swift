@@ -4,7 +4,12 @@ import VaultModel
 /// `vault iam trust`: the trust policy of a profile's role alone, and in words who is meant.
 enum TrustCommand {
   static let command = Command(
-    "iam trust", usage: "[PROFILE]", summary: "print the trust policy of a profile's role, and say who is meant",
+    "iam trust", arguments: [.optionalProfile], topic: .account,
+    summary: "print the trust policy of a profile's role, and say who is meant",
+    examples: [
+      Example("vault iam trust app-dev", "who may assume app-dev's role"),
+      Example("vault iam trust app-dev --require-source-identity", "demand a source identity"),
+    ],
     options: SetupArguments.options, run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

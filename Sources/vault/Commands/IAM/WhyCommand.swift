@@ -10,14 +10,22 @@ import VaultWire
 /// `vault iam why`: explains a refusal by AWS.
 enum WhyCommand {
   static let command = Command(
-    "iam why", usage: "[EVENT | PROFILE | -]", summary: "explain why AWS refused a call, and who can change what",
+    "iam why", arguments: [ArgumentSpec("EVENT | PROFILE | -", kind: .oneOf([.profile, .words(["-"])]), isOptional: true)],
+    topic: .account,
+    summary: "explain why AWS refused a call, and who can change what",
+    examples: [
+      Example("vault iam why", "explain the newest refusal in the audit log"),
+      Example("aws s3 ls 2>&1 | vault iam why -", "explain another program's error"),
+    ],
     options: [
-      OptionSpec("profile", short: "p", value: "PROFILE", "look at the account as this profile, such as an administrator's"),
+      OptionSpec(
+        "profile", short: "p", value: "PROFILE", kind: .profile, "look at the account as this profile, such as an administrator's"
+      ),
       OptionSpec("offline", "explain from AWS's words alone, without a look at the account"),
       OptionSpec("no-session", "with --profile: sign with the access keys themselves, which IAM requires of keys without MFA"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
-      OptionSpec("format", value: "FORMAT", "table or json"),
+      OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "table or json"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -8,7 +8,12 @@ import VaultWire
 enum AccessKeyCommands {
   static let all = [
     Command(
-      "access-key add", usage: "NAME", summary: "store an access key, encrypted (typed, or read from standard input)",
+      "access-key add", arguments: [ArgumentSpec("NAME", kind: .text)], topic: .setUp,
+      summary: "store an access key, encrypted (typed, or read from standard input)",
+      examples: [
+        Example("vault access-key add corp", "you are asked for the key"),
+        Example("vault access-key add corp --totp", "generate its MFA codes from now on"),
+      ],
       options: [
         OptionSpec("access-key-id", value: "ID", "the key's ID; you are then asked only for the secret"),
         OptionSpec("mfa-serial", value: "SERIAL", "the MFA device for the key's sessions"),
@@ -16,14 +21,31 @@ enum AccessKeyCommands {
         OptionSpec("replace", "replace an existing key of this name"),
       ], run: add),
     Command(
-      "access-key list", usage: "", summary: "list the access keys in the vault", options: ReportCommands.formats, run: list),
+      "access-key list", topic: .setUp,
+      summary: "list the access keys in the vault",
+      examples: [
+        Example("vault access-key list", "every key and its age"),
+        Example("vault access-key list --format json", "the same for a program"),
+      ], options: ReportCommands.formats, run: list),
     Command(
-      "access-key rotate", usage: "NAME", summary: "replace an access key with a new one in IAM, and delete the old one",
+      "access-key rotate", arguments: [ArgumentSpec("NAME", kind: .accessKey)], topic: .setUp,
+      summary: "replace an access key with a new one in IAM, and delete the old one",
+      examples: [
+        Example("vault access-key rotate corp", "replace the key in IAM and in the vault"),
+        Example("vault access-key rotate corp --reason yearly", "say why in the audit log"),
+      ],
       options: [
         OptionSpec("mfa-code", value: "CODE", "the code of the key's MFA device"),
         OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
-    Command("access-key remove", usage: "NAME", summary: "remove an access key from the vault") { arguments, paths in
+    Command(
+      "access-key remove", arguments: [ArgumentSpec("NAME", kind: .accessKey)], topic: .setUp,
+      summary: "remove an access key from the vault",
+      examples: [
+        Example("vault access-key remove corp", "remove the key named corp"),
+        Example("vault access-key list && vault access-key remove corp", "look at the keys first"),
+      ]
+    ) { arguments, paths in
       _ = try AgentClient(paths: paths).ask(.removeAccessKey(try arguments.required("NAME")))
       Diagnostics.notice("removed")
     },

@@ -8,17 +8,27 @@ import VaultWire
 enum LinkCommands {
   static let all = [
     Command(
-      "link", usage: "PROFILE …", summary: "make profiles available to every SDK through AWS_PROFILE",
+      "link", arguments: [ArgumentSpec("PROFILE", kind: .profile, isRepeated: true)], topic: .use,
+      summary: "make profiles available to every SDK through AWS_PROFILE",
+      examples: [
+        Example("vault link app-dev", "AWS_PROFILE=app-dev works in every SDK from now on"),
+        Example("vault link app-dev --credentials-file", "for programs that read only ~/.aws/credentials"),
+      ],
       options: [
-        OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        OptionSpec("config", value: "FILE", kind: .file, "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec(
           "credentials-file", "keep the profiles' keys fresh in ~/.aws/credentials instead, for tools that read only that"),
         OptionSpec("prefix", value: "TEXT", "prefix for a profile name that the file already has (default: vault-)"),
       ], run: link),
     Command(
-      "unlink", usage: "[PROFILE …]", summary: "remove the entries that `vault link` made (default: all of them)",
+      "unlink", arguments: [ArgumentSpec("PROFILE", kind: .profile, isOptional: true, isRepeated: true)], topic: .use,
+      summary: "remove the entries that `vault link` made (default: all of them)",
+      examples: [
+        Example("vault unlink app-dev", "remove the entry of app-dev"),
+        Example("vault unlink", "remove all entries"),
+      ],
       options: [
-        OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+        OptionSpec("config", value: "FILE", kind: .file, "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec("credentials-file", "remove entries from ~/.aws/credentials instead"),
       ], run: unlink),
   ]

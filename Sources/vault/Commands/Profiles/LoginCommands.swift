@@ -11,19 +11,35 @@ enum LoginCommands {
     OptionSpec("adopt", "use the AWS CLI's sign-in while its token is valid"),
     OptionSpec("no-browser", "show the URL without opening a browser"),
     OptionSpec("discover", "list all accounts and permission sets, and create profiles for the ones you choose"),
-    OptionSpec("saml-process", value: "COMMAND", "with --discover: list the roles in the SAML assertion that COMMAND prints"),
+    OptionSpec(
+      "saml-process", value: "COMMAND", kind: .program,
+      "with --discover: list the roles in the SAML assertion that COMMAND prints"),
     OptionSpec("saml", "with --discover: list the roles in the SAML assertion on standard input"),
     OptionSpec("all", "with --discover: create profiles for all of them"),
     OptionSpec(
       "template", value: "TEMPLATE", "with --discover: how to name profiles, with {account}, {account-id}, {email} and {role}"),
-    OptionSpec("region", short: "r", value: "REGION", "with --discover: the profiles' region"),
-    OptionSpec("format", value: "FORMAT", "with --discover: table, json or csv; list only, create no profiles"),
+    OptionSpec("region", short: "r", value: "REGION", kind: .region, "with --discover: the profiles' region"),
+    OptionSpec(
+      "format", value: "FORMAT", kind: .words(["table", "json", "csv"]),
+      "with --discover: table, json or csv; list only, create no profiles"),
   ]
 
   static let all = [
-    Command("login", usage: "[PROFILE | SSO-SESSION]", summary: "sign in to IAM Identity Center", options: options, run: login),
     Command(
-      "logout", usage: "[SSO-SESSION]", summary: "sign out of IAM Identity Center and drop its sessions",
+      "login", arguments: [ArgumentSpec("PROFILE | SSO-SESSION", kind: .oneOf([.ssoSession, .profile]), isOptional: true)],
+      topic: .setUp,
+      summary: "sign in to IAM Identity Center",
+      examples: [
+        Example("vault login corp", "sign in to the sso-session corp"),
+        Example("vault login corp --discover", "and choose among the accounts and roles there"),
+      ], options: options, run: login),
+    Command(
+      "logout", arguments: [ArgumentSpec("SSO-SESSION", kind: .ssoSession, isOptional: true)], topic: .setUp,
+      summary: "sign out of IAM Identity Center and drop its sessions",
+      examples: [
+        Example("vault logout corp", "sign out of corp"),
+        Example("vault logout --all", "sign out of all"),
+      ],
       options: [OptionSpec("all", "sign out of every SSO session")], run: logout),
   ]
 

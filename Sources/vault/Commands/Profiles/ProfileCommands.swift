@@ -8,16 +8,42 @@ import VaultWire
 enum ProfileCommands {
   static let all = [
     Command(
-      "import", usage: "[FILE]", summary: "import profiles from an AWS config file, and watch it for changes",
+      "import", arguments: [ArgumentSpec("FILE", kind: .file, isOptional: true)], topic: .setUp,
+      summary: "import profiles from an AWS config file, and watch it for changes",
+      examples: [
+        Example("vault import --dry-run", "show what would be imported"),
+        Example("vault import", "follow ~/.aws/config from now on"),
+      ],
       options: importOptions,
       run: importFiles),
     Command(
-      "add", usage: "PROFILE --role-arn ARN --source PROFILE …", summary: "add a vault-managed profile", options: settingOptions,
+      "add", arguments: [ArgumentSpec("PROFILE", kind: .text)], topic: .setUp,
+      summary: "add a vault-managed profile",
+      examples: [
+        Example(
+          "vault add app-dev --source corp \\\n    --role-arn arn:aws:iam::123456789012:role/dev",
+          "a role that corp's credentials may assume"),
+        Example(
+          "vault add logs --source app-dev --role-arn \\\n    arn:aws:iam::210987654321:role/logs --duration 1h",
+          "a second role that the first one may assume"),
+      ], options: settingOptions,
       run: add),
     Command(
-      "edit", usage: "PROFILE …", summary: "change a vault-managed profile",
+      "edit", arguments: [.profile], topic: .setUp,
+      summary: "change a vault-managed profile",
+      examples: [
+        Example("vault edit app-dev --region eu-central-1", "set the region"),
+        Example("vault edit app-dev --unset mfa_serial", "remove a setting"),
+      ],
       options: settingOptions + [OptionSpec("unset", value: "NAME", "remove a setting; can be repeated")], run: edit),
-    Command("remove", usage: "PROFILE", summary: "remove a vault-managed profile and forget its sessions") { arguments, paths in
+    Command(
+      "remove", arguments: [.profile], topic: .setUp,
+      summary: "remove a vault-managed profile and forget its sessions",
+      examples: [
+        Example("vault remove app-dev", "remove app-dev from the vault"),
+        Example("vault show app-dev && vault remove app-dev", "look at its settings first"),
+      ]
+    ) { arguments, paths in
       _ = try AgentClient(paths: paths).ask(.removeProfile(try arguments.required("PROFILE")))
       Diagnostics.notice("removed")
     },
@@ -26,11 +52,13 @@ enum ProfileCommands {
   // MARK: import
 
   private static let importOptions = [
-    OptionSpec("config", value: "FILE", "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
-    OptionSpec("credentials", value: "FILE", "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
+    OptionSpec("config", value: "FILE", kind: .file, "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
+    OptionSpec(
+      "credentials", value: "FILE", kind: .file,
+      "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
     OptionSpec("dry-run", "show what would be imported, and change nothing"),
     OptionSpec("once", "copy the profiles into the vault without watching the files"),
-    OptionSpec("format", value: "FORMAT", "with --dry-run: table or json"),
+    OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "with --dry-run: table or json"),
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -46,11 +74,11 @@ enum ProfileCommands {
 
   private static let settingOptions = [
     OptionSpec("role-arn", value: "ARN", "the role to assume"),
-    OptionSpec("source", value: "PROFILE", "the profile whose credentials are used to assume the role"),
-    OptionSpec("region", value: "REGION", "the profile's region"),
+    OptionSpec("source", value: "PROFILE", kind: .profile, "the profile whose credentials are used to assume the role"),
+    OptionSpec("region", value: "REGION", kind: .region, "the profile's region"),
     OptionSpec("mfa-serial", value: "SERIAL", "the MFA device that the role requires"),
     OptionSpec("external-id", value: "ID", "the external ID that the trust policy requires"),
-    OptionSpec("duration", value: "TIME", "session duration (15m to 12h)"),
+    OptionSpec("duration", value: "TIME", kind: .time, "session duration (15m to 12h)"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
     OptionSpec("source-identity", value: "NAME", "the source identity of the sessions"),
     OptionSpec("set", value: "NAME=VALUE", "any other setting of an AWS profile; can be repeated"),
