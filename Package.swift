@@ -38,6 +38,8 @@ let package = Package(
     .systemLibrary(
       name: "CMicrohttpd", path: "Sources/C/CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
     .systemLibrary(name: "CPostgreSQL", path: "Sources/C/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(
+      name: "CUTF8Proc", path: "Sources/C/CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
     .target(name: "CSystem", path: "Sources/C/CSystem"),
     .target(name: "CWipingHeap", path: "Sources/C/CWipingHeap"),
 
@@ -70,7 +72,7 @@ let package = Package(
       name: "vault",
       dependencies: [
         "VaultBytes", "VaultModel", "AWSConfig", "AWSPolicy", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire",
-        "CSystem",
+        "CSystem", "CUTF8Proc",
       ],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
@@ -113,6 +115,7 @@ let package = Package(
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests(
       "VaultAgentTests", ["VaultAgent", "VaultConcurrency", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
+    tests("ClientTests", ["vault"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultBytes", "VaultModel", "AWSPolicy", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]
