@@ -30,7 +30,8 @@ public enum TeamProgram {
       try run(words)
     } catch {
       let failure = Failure(error)
-      write(to: 2, "vault: \(safeText(failure.message))\n" + (failure.hint.map { "hint: \(safeText($0))\n" } ?? ""))
+      notice(failure.message)
+      if let hint = failure.hint { write(to: 2, "hint: \(shown(hint))\n") }
       exit(failure.exitStatus.rawValue)
     }
   }
@@ -155,7 +156,12 @@ public enum TeamProgram {
     return String(decoding: bytes[..<count], as: UTF8.self)
   }
 
-  static func notice(_ text: String) { write(to: 2, "vault: \(safeText(text))\n") }
+  static func notice(_ text: String) { write(to: 2, "\(name): \(shown(text))\n") }
+
+  /// The client's name: it starts this program under its own, with "-team" after it.
+  private static let name = ProgramName.plain(CommandLine.arguments.first ?? "", without: "-team")
+
+  private static func shown(_ text: String) -> String { ProgramName.renaming(safeText(text), to: name) }
 
   static func write(to descriptor: Int32, _ text: String) { writeAll(text.utf8.span.bytes, to: descriptor) }
 

@@ -66,7 +66,8 @@ enum ShowReport {
     output.line("identity  \(safeText(chain.identity.description(isDelivered: chain.roles.isEmpty).text))")
     if chain.roles.isEmpty, case .keys(_, _, nil) = chain.identity {
       output.line(
-        "note      AWS refuses IAM calls from a session without MFA; `vault exec --no-session` uses the key itself")
+        Diagnostics.shown(
+          "note      AWS refuses IAM calls from a session without MFA; `vault exec --no-session` uses the key itself"))
     }
     for (role, isChained) in roles(chain) {
       var line = "role      \(role.roleARN.text)"
@@ -89,7 +90,7 @@ enum ShowReport {
     }
     guard !chain.roles.isEmpty || chain.identity.role != nil else { return }
     guard let check, let findings = Finding.read(check.findings) else {
-      return output.line("AWS side  `vault iam check` has not been run")
+      return output.line(Diagnostics.shown("AWS side  `vault iam check` has not been run"))
     }
     let when = Terminal.outputIsTerminal ? TimeText.relative(check.checkedAt, now: now) : check.checkedAt.iso8601
     output.line("AWS side  \(CheckCommand.summary(findings))  checked \(when)")

@@ -87,7 +87,7 @@ enum TeamSource {
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, output, 1)
-    var arguments: [UnsafeMutablePointer<CChar>?] = ([program] + words).map { strdup($0) } + [nil]
+    var arguments: [UnsafeMutablePointer<CChar>?] = ([ProgramName.current + "-team"] + words).map { strdup($0) } + [nil]
     defer { arguments.forEach { free($0) } }
     var child: pid_t = 0
     let code = posix_spawn(&child, program, &actions, nil, &arguments, sys_environment())
@@ -98,7 +98,7 @@ enum TeamSource {
   /// Becomes `vault-team`. Returns only by throwing.
   static func become(_ words: [String]) throws(Failure) -> Never {
     let program = try program()
-    var arguments: [UnsafeMutablePointer<CChar>?] = ([program] + words).map { strdup($0) } + [nil]
+    var arguments: [UnsafeMutablePointer<CChar>?] = ([ProgramName.current + "-team"] + words).map { strdup($0) } + [nil]
     execve(program, &arguments, sys_environment())
     throw missing(program, errno)
   }

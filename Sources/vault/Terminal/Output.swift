@@ -44,13 +44,19 @@ struct Output: ~Copyable {
 /// Messages on standard error: at most two lines for an error, one for a notice.
 enum Diagnostics {
   static func report(_ failure: Failure) {
-    var text = "vault: \(safeText(failure.message))\n"
-    if let hint = failure.hint { text += "hint: \(safeText(hint))\n" }
+    var text = "\(ProgramName.current): \(shown(failure.message))\n"
+    if let hint = failure.hint { text += "hint: \(shown(hint))\n" }
     write(text)
   }
 
   /// - Parameter text: from this program, or from one that a profile names, which may be a vault too.
-  static func notice(_ text: String) { write((text.hasPrefix("vault: ") ? "" : "vault: ") + safeText(text) + "\n") }
+  static func notice(_ text: String) {
+    let isMarked = text.hasPrefix("\(ProgramName.usual): ") || text.hasPrefix("\(ProgramName.current): ")
+    write((isMarked ? "" : ProgramName.current + ": ") + shown(text) + "\n")
+  }
+
+  /// A text as it may be shown, with the commands in it under this program's name.
+  static func shown(_ text: String) -> String { ProgramName.renaming(safeText(text)) }
 
   static func write(_ text: String) { writeAll(text.utf8.span.bytes, to: 2) }
 }

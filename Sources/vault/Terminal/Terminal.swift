@@ -23,9 +23,11 @@ enum Terminal {
   }
 
   /// The columns of standard output; 80 if unknown.
-  static var width: Int {
+  static var width: Int { width(of: 1) }
+
+  static func width(of descriptor: Int32) -> Int {
     var size = winsize()
-    guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
 

@@ -46,12 +46,12 @@ enum DoctorCommand {
     var wrong = 0
     for finding in findings {
       switch finding {
-      case .good(let text): output.line("ok    " + safeText(text))
-      case .note(let text): output.line("note  " + safeText(text))
+      case .good(let text): output.line("ok    " + Diagnostics.shown(text))
+      case .note(let text): output.line("note  " + Diagnostics.shown(text))
       case .bad(let text, let remedy):
         wrong += 1
-        output.line("FAIL  " + safeText(text))
-        if let remedy { output.line("      " + safeText(remedy)) }
+        output.line("FAIL  " + Diagnostics.shown(text))
+        if let remedy { output.line("      " + Diagnostics.shown(remedy)) }
       }
     }
     output.flush()
