@@ -9,25 +9,24 @@ func run(_ words: [String]) throws {
   _ = PassphraseDescriptor.taken
   // After the passphrase's descriptor, which may be a standard one, and before this program opens anything.
   _ = sys_open_standard()
-  guard words.count > 1 else {
-    Diagnostics.write(Help.overview())
-    exit(ExitStatus.usage.rawValue)
-  }
+  guard words.count > 1 else { exit(HelpCommand.begin().rawValue) }
   switch words[1] {
-  case "--help", "-h", "help": return print(help: Help.overview())
-  case "--version": return print(help: "vault \(vaultVersion)\n")
-  case "--man": return print(help: ManPage.text())
+  case "--help", "-h": return print(help: Help.overview(width: Terminal.width))
+  case "--version": return print(help: HelpCommand.version)
+  case "--man": return print(help: try ManPage.text(words.dropFirst(2)))
   case "--markdown": return print(help: CommandReference.text())
   default: break
   }
-  let isGroup = Commands.isGroup(words[1])
-  if isGroup, words.count == 3, words[2] == "--help" || words[2] == "-h" {
-    return print(help: Commands.all.filter { $0.group == words[1] }.map(Help.command).joined(separator: "\n"))
+  if words.count == 3, words[2] == "--help" || words[2] == "-h", Commands.isGroup(words[1]) {
+    return print(help: Help.group(words[1], width: Terminal.width))
   }
   let (command, start) = try Commands.find(words)
   let arguments = try Arguments(words, from: start, of: command)
-  if arguments.asksForHelp { return print(help: Help.command(command)) }
-  try command.run(arguments, try paths())
+  if arguments.asksForHelp { return print(help: Help.command(command, width: Terminal.width)) }
+  switch command.action {
+  case .run(let run): try run(arguments, try paths())
+  case .text(let text): print(help: try text(arguments))
+  }
 }
 
 func print(help text: String) {
@@ -51,7 +50,7 @@ do {
 } catch let told as TeamFetch.Told {
   exit(told.exitStatus.rawValue)
 } catch {
-  let failure = Help.pointing(Failure(error), CommandLine.arguments)
+  let failure = Help.advised(Failure(error), CommandLine.arguments)
   Diagnostics.report(failure)
   exit(failure.exitStatus.rawValue)
 }

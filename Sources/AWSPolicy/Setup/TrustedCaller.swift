@@ -21,9 +21,12 @@ public enum TrustedCaller: Sendable, Hashable {
   case service(ComputeService)
 
   /// The words of `--principal`.
-  public static let syntax =
-    "user or role ARN; 12-digit account; github:ORG/REPO[:ref:refs/heads/BRANCH|:environment:NAME]; "
-    + "gitlab:GROUP/PROJECT[:ref_type:branch:ref:NAME]; roles-anywhere:TRUST-ANCHOR-ARN[,CN=NAME]; identity-center:APPLICATION-ARN"
+  public static let forms = [
+    "user or role ARN", "12-digit account", "github:ORG/REPO[:ref:refs/heads/BRANCH|:environment:NAME]",
+    "gitlab:GROUP/PROJECT[:ref_type:branch:ref:NAME]", "roles-anywhere:TRUST-ANCHOR-ARN[,CN=NAME]",
+    "identity-center:APPLICATION-ARN",
+  ]
+  public static let syntax = forms.joined(separator: "; ")
 
   /// Reads `--principal`.
   ///

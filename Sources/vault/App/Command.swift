@@ -32,12 +32,35 @@ struct Command: Sendable {
   let note: String?
   let examples: [Example]
   let options: [OptionSpec]
-  /// Never returns for a command that becomes another program.
-  let run: @Sendable (Arguments, VaultPaths) throws -> Void
+  let action: Action
+
+  enum Action: Sendable {
+    /// Never returns for a command that becomes another program.
+    case run(@Sendable (Arguments, VaultPaths) throws -> Void)
+    /// Prints a text that needs no vault.
+    case text(@Sendable (Arguments) throws -> String)
+  }
 
   init(
     _ name: String, arguments: [ArgumentSpec] = [], topic: Topic, summary: String, note: String? = nil, examples: [Example],
     options: [OptionSpec] = [], run: @escaping @Sendable (Arguments, VaultPaths) throws -> Void
+  ) {
+    self.init(
+      name, arguments: arguments, topic: topic, summary: summary, note: note, examples: examples, options: options,
+      action: .run(run))
+  }
+
+  init(
+    _ name: String, arguments: [ArgumentSpec] = [], topic: Topic, summary: String, examples: [Example],
+    text: @escaping @Sendable (Arguments) throws -> String
+  ) {
+    self.init(
+      name, arguments: arguments, topic: topic, summary: summary, note: nil, examples: examples, options: [], action: .text(text))
+  }
+
+  private init(
+    _ name: String, arguments: [ArgumentSpec], topic: Topic, summary: String, note: String?, examples: [Example],
+    options: [OptionSpec], action: Action
   ) {
     self.name = name
     self.arguments = arguments
@@ -46,7 +69,7 @@ struct Command: Sendable {
     self.note = note
     self.examples = examples
     self.options = options
-    self.run = run
+    self.action = action
   }
 
   /// The group of a two-word command, such as `access-key`.
@@ -68,7 +91,7 @@ enum Commands {
     ]
     + IAMCommand.all + LinkCommands.all + SessionCommands.all + LoginCommands.all
     + VaultCommands.all + AgentCommands.all
-    + [StatusCommand.command, ConfigCommand.command, DoctorCommand.command, CompletionCommand.command]
+    + [StatusCommand.command, ConfigCommand.command, DoctorCommand.command, CompletionCommand.command] + HelpCommand.all
 
   /// The groups, such as `access-key`, whose commands have two words.
   static let groups: Set<String> = Set(all.compactMap(\.group))
@@ -94,7 +117,7 @@ enum Commands {
     let known = all.map(\.name).filter { !$0.contains(" ") } + groups
     throw Failure(
       "unknown command: \"\(first)\"",
-      hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault --help` lists the commands",
+      hint: Suggestion.nearest(to: first, in: known).map { "did you mean \($0)?" } ?? "`vault help` lists the commands",
       exitStatus: .usage)
   }
 }

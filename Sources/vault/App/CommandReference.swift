@@ -7,23 +7,26 @@ enum CommandReference {
     var page = """
       # Commands
 
-      Every command and its options, in the words of `vault COMMAND --help`. [Reference](reference.md) has the exit statuses, files, settings
+      Every command and its options, in the words of `vault help COMMAND`. [Reference](reference.md) has the exit statuses, files, settings
       and variables. `make docs` writes this page; do not edit it.
 
-      | command | what it does |
-      | --- | --- |
-
       """
-    for command in commands {
-      page += "| [`\(command.name)`](#vault-\(command.name.replacing(" ", with: "-"))) | \(cell(command.summary)) |\n"
+    for topic in Topic.allCases {
+      page += "\n**\(topic.rawValue)**\n\n| command | what it does |\n| --- | --- |\n"
+      for command in commands where command.topic == topic {
+        page += "| [`\(command.name)`](#vault-\(command.name.replacing(" ", with: "-"))) | \(cell(command.summary)) |\n"
+      }
     }
     for command in commands {
       page += "\n## vault \(command.name)\n\n\(Help.sentence(command.summary))\n\n`\(Help.usage(command))`\n"
       if let note = command.note { page += "\n\(note)\n" }
-      if command.options.isEmpty { continue }
-      page += "\n| option | what it does |\n| --- | --- |\n"
+      if !command.options.isEmpty { page += "\n| option | what it does |\n| --- | --- |\n" }
       for option in command.options {
         page += "| \(option.short.map { "`-\($0)`, " } ?? "")`\(option.text)` | \(cell(option.help)) |\n"
+      }
+      page += "\n| example | what it does |\n| --- | --- |\n"
+      for example in command.examples {
+        page += "| `\(cell(example.line.replacing("\\\n    ", with: "")))` | \(cell(example.meaning)) |\n"
       }
     }
     return page

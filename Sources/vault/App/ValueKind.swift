@@ -19,6 +19,8 @@ indirect enum ValueKind: Sendable, Equatable {
   case program
   /// A command with its arguments, which have a completion of their own.
   case commandLine
+  /// The name of a command of this program.
+  case command
   /// Words that nothing is known about.
   case text
   case oneOf([ValueKind])

@@ -8,6 +8,7 @@ enum GenerateCommand {
   static let command = Command(
     "iam generate", arguments: [.optionalProfile], topic: .account,
     summary: "print the AWS side of a profile's role: policies, trust, permission set",
+    note: SetupArguments.note,
     examples: [
       Example("vault iam generate app-dev --format terraform", "for a Terraform module"),
       Example("vault iam generate app-dev --policy app-policy.json", "with a policy of your own"),

@@ -12,12 +12,15 @@ struct SetupArguments {
   /// The profile that a new external ID belongs to.
   private var externalId: (profile: String, id: String)?
 
+  /// What the help says after the options.
+  static let note = "WHO, the caller of --principal, is one of:" + TrustedCaller.forms.map { "\n- " + $0 }.joined()
+
   static let options = [
     OptionSpec(
       "permission-set", value: "NAME", "trust everyone with this permission set (default: the one that the profile signs in with)"
     ),
     OptionSpec("sso-region", value: "REGION", kind: .region, "IAM Identity Center's region (default: the profile's)"),
-    OptionSpec("principal", value: "WHO", "trust another caller: \(TrustedCaller.syntax)"),
+    OptionSpec("principal", value: "WHO", "trust another caller (below)"),
     OptionSpec(
       "audience", value: "TEXT", "the audience of a job's token (default: sts.amazonaws.com, for gitlab: https://gitlab.com)"),
     OptionSpec("external-id", value: "ID", "demand this external ID (for another account: a new one, which the profile keeps)"),

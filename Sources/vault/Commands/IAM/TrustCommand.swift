@@ -6,6 +6,7 @@ enum TrustCommand {
   static let command = Command(
     "iam trust", arguments: [.optionalProfile], topic: .account,
     summary: "print the trust policy of a profile's role, and say who is meant",
+    note: SetupArguments.note,
     examples: [
       Example("vault iam trust app-dev", "who may assume app-dev's role"),
       Example("vault iam trust app-dev --require-source-identity", "demand a source identity"),
