@@ -56,7 +56,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 if [ -n "$python" ] && ! cmp -s scripts/requirements.txt .tools/installed.txt; then
-  echo "vault: installing moto, boto3, the AWS CLI, awsume and python-hcl2 in .tools/" >&2
+  echo "vault: installing moto, boto3, the AWS CLI, awsume, joserfc and python-hcl2 in .tools/" >&2
   rm -rf .tools
   python3 -m venv .tools || die "python3 cannot make a virtual environment"
   .tools/bin/pip install --quiet --disable-pip-version-check -r scripts/requirements.txt || die "PyPI's packages could not be installed"

@@ -43,6 +43,11 @@ struct WireTests {
     LoginRequest { ($0.name, $0.flow, $0.share, $0.adopt, $0.home) = ("corp", .browser, true, true, "/home/me") },
     LogoutRequest { ($0.name, $0.all) = ("corp", true) }, DiscoverRequest { ($0.name, $0.flow) = ("corp", .browser) },
     SAMLRolesRequest { $0.command = "saml" },
+    TakeOverRequest {
+      ($0.program, $0.home, $0.path, $0.dryRun) = (.granted, "/home/me", "/g", true)
+      $0.files = ImportRequest { ($0.config, $0.home) = ("/c", "/home/me") }
+      $0.variables.append("AWS_VAULT_BACKEND=file")
+    },
   ]
 
   /// All else that is a run of fields.
@@ -65,6 +70,9 @@ struct WireTests {
     SignedIn { ($0.name, $0.expiration, $0.isRenewable) = ("corp", Timestamp(seconds: 1), true) },
     DiscoveredPlace { ($0.name, $0.region, $0.startURL, $0.isSession) = ("corp", "eu-west-1", "https://corp", true) },
     AccountEntry { ($0.id, $0.name, $0.email, $0.roles) = ("1", "dev", "a@b", ["admin", "read"]) },
+    TakeOverItem {
+      ($0.kind, $0.name, $0.origin, $0.result, $0.detail) = (.accessKey, "work", "~/.awsvault/keys/work", .known, "why")
+    },
     OfferedRole { ($0.account, $0.role, $0.provider) = ("1", "arn:role", "arn:provider") },
     AgentStatus {
       ($0.version, $0.protocolVersion, $0.pid, $0.started, $0.vaultId) = ("1", 2, 3, Timestamp(seconds: 1), "vlt_1")

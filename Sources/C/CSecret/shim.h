@@ -169,6 +169,25 @@ static inline char *vault_secret_text(
   return text;
 }
 
+/// A property that is a list of objects; NULL with an error, or without one where it is something else. Free with g_strfreev.
+static inline char **vault_secret_paths(
+    SecretService *service, const char *path, const char *type_name, const char *name, GCancellable *cancellable,
+    GError **error) {
+  GVariant *value = vault_secret_property(service, path, type_name, name, cancellable, error);
+  if (value == NULL) return NULL;
+  char **paths = g_variant_is_of_type(value, G_VARIANT_TYPE_OBJECT_PATH_ARRAY) ? g_variant_dup_objv(value, NULL) : NULL;
+  g_variant_unref(value);
+  return paths;
+}
+
+/// The attributes by which keytar's items are found. Free with g_hash_table_unref.
+static inline GHashTable *vault_account_attributes(const char *service, const char *account) {
+  GHashTable *attributes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_hash_table_insert(attributes, g_strdup("service"), g_strdup(service));
+  g_hash_table_insert(attributes, g_strdup("account"), g_strdup(account));
+  return attributes;
+}
+
 /// One attribute of an item; NULL with an error, or without one where the service does not show it. Free with g_free.
 static inline char *vault_secret_item_attribute(
     SecretService *service, const char *path, const char *name, GCancellable *cancellable, GError **error) {

@@ -11,6 +11,8 @@ enum Question: Sendable, Hashable {
   /// For a backup of the master key that is being made, and for one that is to be opened.
   case backupPassphrase(key: String, minimumLength: Int)
   case copyPassphrase(path: String)
+  /// The passphrase of another program's store, which may be in the variable that the program reads.
+  case otherPassphrase(path: String, variable: String)
   /// An identity provider's SAML response.
   case assertion(profile: String)
   /// Variables of the requester's environment; no person is asked.
@@ -32,7 +34,7 @@ enum Question: Sendable, Hashable {
       "\(variable) names the certificates in \(path). Anyone with their keys would receive \(what). Trust them from now on? [y/N]"
     case .environment: "your environment"
     case .backupPassphrase(let key, let length): "New passphrase for the backup of key \(key) (at least \(length) characters):"
-    case .copyPassphrase(let path): "Passphrase for \(path):"
+    case .copyPassphrase(let path), .otherPassphrase(let path, _): "Passphrase for \(path):"
     case .newPassphrase(_, let length): "New passphrase for the vault (at least \(length) characters):"
     }
   }
@@ -44,6 +46,7 @@ enum Question: Sendable, Hashable {
     case .passphrase, .copyPassphrase: .passphrase
     case .newPassphrase, .backupPassphrase: .newPassphrase
     case .assertion: .assertion
+    case .otherPassphrase: .otherPassphrase
     case .variables: .variables
     case .trust: .trust
     case .environment: .environment
@@ -77,6 +80,7 @@ struct ConnectionPrompter: Prompter {
     let prompt = Prompt {
       ($0.kind, $0.text) = (question.kind, question.text)
       if case .variables(let names) = question { $0.names = names }
+      if case .otherPassphrase(_, let variable) = question { $0.names = [variable] }
       if case .trust(let place, _) = question { ($0.setting, $0.value) = place.setting }
     }
     return SecretBytes(try await connection.ask(try .frame(.prompt, prompt)).value() as WireBytes)

@@ -116,7 +116,7 @@ extension RequestHandler {
 }
 
 extension RequestContext {
-  fileprivate var network: NetworkTrust.Context {
+  var network: NetworkTrust.Context {
     NetworkTrust.Context(requester: requester, trigger: .manual, environment: environment, prompter: prompter)
   }
 }

@@ -125,6 +125,7 @@ struct RequestHandler: Sendable {
       case .auditArchive: try await reply(auditArchive)
       case .settings: try await reply(reloadSettings)
       case .iamCheck: try await reply(checkAccount)
+      case .takeOver: try await reply(takeOver)
       default: throw AgentError.unknownRequest
       }
     }

@@ -388,15 +388,39 @@ extension SSOSessions {
     guard cached.startURL == place.startURL, cached.region == place.region else {
       throw SignInError.failed("the AWS CLI's token is for \(cached.startURL) in \(cached.region)")
     }
+    return try await adopt(cached, in: place, renewal: nil, context)
+  }
+
+  /// Seconds: a registration lives for about 90 days, whatever a file says.
+  private static let maxRegistration: Int64 = 100 * 86_400
+
+  /// Whether there is a sign-in for a place that works, or can be renewed.
+  func isSignedIn(_ place: SSOSessionConfig) async throws -> Bool {
+    guard let record = try await store.signIn(named: place.name) else { return false }
+    return record.expiresAt > clock.now() || record.isRenewable && record.clientEndsAt > clock.now()
+  }
+
+  /// Takes over the AWS CLI's sign-in with all that it needs to be renewed.
+  @discardableResult
+  func takeOver(_ cached: CachedToken, in place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
+    try await adopt(cached, in: place, renewal: cached.renewal.flatMap { $0.client.expiresAt > clock.now() ? $0 : nil }, context)
+  }
+
+  /// - Parameter renewal: nil to use the access token only.
+  private func adopt(
+    _ cached: CachedToken, in place: SSOSessionConfig, renewal: CachedToken.Renewal?, _ context: NetworkTrust.Context
+  ) async throws -> SignInRecord {
     let life = cached.expiresAt.since(clock.now())
-    guard life > 60_000 else { throw SignInError.failed("the AWS CLI's token has expired") }
+    guard life > 60_000 || renewal != nil else { throw SignInError.failed("the AWS CLI's token has expired") }
     guard life <= SSOOIDCClient.maxLifetime * 1_000 else {
       throw SignInError.failed("the AWS CLI's token has an invalid expiration")
     }
     let record = SignInRecord(
       id: Identifier.make("sso"), name: place.name, startURL: place.startURL, region: place.region,
-      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: cached.expiresAt, isRenewable: false,
-      clientEndsAt: cached.expiresAt)
+      scopes: place.scopes.joined(separator: " "), signedInAt: clock.now(), expiresAt: cached.expiresAt,
+      isRenewable: renewal != nil,
+      clientEndsAt: renewal.map { min($0.client.expiresAt, clock.now().adding(seconds: Self.maxRegistration)) }
+        ?? cached.expiresAt)
     var event = AuditEvent(action: .tokenAdopted, outcome: .intent, trigger: context.trigger, requester: context.requester)
     event.detail = "\(place.name): the AWS CLI's"
     return try await audited(event, in: store) { event in
@@ -404,8 +428,8 @@ extension SSOSessions {
       return record
     } keep: { id, record, event in
       let tokens = SignInTokens(
-        accessToken: cached.accessToken, refreshToken: nil, clientId: "", clientSecret: SecretBytes(""), hosts: place.foreignHosts
-      )
+        accessToken: cached.accessToken, refreshToken: renewal?.refreshToken, clientId: renewal?.client.clientId ?? "",
+        clientSecret: renewal?.client.clientSecret ?? SecretBytes(""), hosts: place.foreignHosts)
       try await store.complete(id, signIn: record, tokens: tokens, event: event)
     }
   }

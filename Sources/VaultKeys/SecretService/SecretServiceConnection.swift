@@ -14,12 +14,12 @@ enum SecretServiceFailure: Error {
 ///
 /// A service may ask the user once per connection (KeePassXC), so one is kept (``KeptConnection``). One thread at a time uses it.
 final class SecretServiceConnection {
-  private let service: UnsafeMutablePointer<SecretService>
+  let service: UnsafeMutablePointer<SecretService>
   private let bus: OpaquePointer
   private let context: OpaquePointer
   /// The deadline of the current operation.
-  private var deadline: Deadline
-  private let timeouts: Timeouts
+  private(set) var deadline: Deadline
+  let timeouts: Timeouts
   /// Whether a user was asked something during the current operation.
   private(set) var hasAsked = false
 
@@ -170,7 +170,7 @@ final class SecretServiceConnection {
   }
 
   /// Lends the content of an unlocked item.
-  private func read<Content>(_ path: String, _ content: (UnsafeRawBufferPointer) -> Content?) throws(SecretServiceFailure)
+  func read<Content>(_ path: String, _ content: (UnsafeRawBufferPointer) -> Content?) throws(SecretServiceFailure)
     -> Content?
   {
     var error: UnsafeMutablePointer<GError>?
@@ -282,7 +282,7 @@ final class SecretServiceConnection {
     }
   }
 
-  private func failure(_ error: inout UnsafeMutablePointer<GError>?, item: String? = nil) -> SecretServiceFailure {
+  func failure(_ error: inout UnsafeMutablePointer<GError>?, item: String? = nil) -> SecretServiceFailure {
     if let failure = error, !deadline.hasPassed, vault_dbus_failure(failure) == VAULT_DBUS_LOCKED {
       g_clear_error(&error)
       return .store(.locked(collection: item.map { name(collection: parent($0)) } ?? "default"))
@@ -315,14 +315,14 @@ private func consumeText(_ error: inout UnsafeMutablePointer<GError>?) -> String
 }
 
 /// Converts a GLib string. Frees it.
-private func consumeString(_ text: UnsafeMutablePointer<gchar>?) -> String? {
+func consumeString(_ text: UnsafeMutablePointer<gchar>?) -> String? {
   guard let text else { return nil }
   defer { g_free(text) }
   return String(cString: text)
 }
 
 /// Converts a list of GLib strings. Frees it.
-private func consumeStrings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?) -> [String] {
+func consumeStrings(_ list: UnsafeMutablePointer<UnsafeMutablePointer<gchar>?>?) -> [String] {
   guard let list else { return [] }
   defer { g_strfreev(list) }
   var strings: [String] = []

@@ -123,7 +123,7 @@ public struct SecretServiceKeyStore: KeyStore {
 
   /// Runs one operation on the kept connection. Retries once on a new connection if the service went away during the call, and on
   /// the next bus if there is no keyring on this one.
-  private func perform<Value: Sendable>(
+  func perform<Value: Sendable>(
     _ work: @escaping @Sendable (SecretServiceConnection) throws(SecretServiceFailure) -> Value
   ) async throws(KeyStoreError) -> Value {
     var faults: [KeyStoreError] = []

@@ -16,6 +16,8 @@ public struct Page: WireFields {
 /// The question of a prompt.
 public enum PromptKind: String, FieldValue {
   case mfaCode, passphrase, newPassphrase, assertion
+  /// The passphrase of another program's store; the client looks in that program's own variable first.
+  case otherPassphrase
   /// Variables of the client's environment; the user is not asked.
   case variables
   /// All of the environment but those.

@@ -20,6 +20,7 @@ enum Prompting {
       return answer
     case .assertion where isatty(0) == 0:
       return try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input")
+    case .otherPassphrase: if let known = otherPassphrase(prompt.names) { return known }
     case .passphrase, .newPassphrase: if let fromDescriptor = try passphraseFromDescriptor() { return fromDescriptor }
     case .mfaCode, .assertion: break
     }
@@ -62,6 +63,7 @@ enum Prompting {
       "run `vault exec PROFILE -- true` in a terminal (the session is shared), or install pinentry for a desktop prompt"
     case .mfaCode: "give the code with --mfa-code"
     case .assertion: "give the assertion on standard input, or set saml_process"
+    case .otherPassphrase: "run it in a terminal, or set the variable that the other program reads"
     default: "run it in a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"
     }
   }
@@ -74,6 +76,20 @@ enum Prompting {
     "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED", "ACTIONS_ID_TOKEN_REQUEST_URL",
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
   ]
+
+  /// The variables from which other programs read the passphrase of their own store. The agent may request no others.
+  private static let otherPassphrases: Set<String> = [
+    "AWS_VAULT_FILE_PASSPHRASE", "CF_KEYRING_FILE_PASSWORD", "AWS_SSO_FILE_PASSWORD",
+  ]
+
+  private static func otherPassphrase(_ names: [String]) -> WireBuffer? {
+    guard let name = names.first, otherPassphrases.contains(name), let value = getenv(name), strlen(value) <= 4_096 else {
+      return nil
+    }
+    let answer = WireBuffer()
+    answer.append(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+    return answer
+  }
 
   /// `NAME=value` entries, separated by zeros.
   private static func variables(_ names: [String]) -> WireBuffer {

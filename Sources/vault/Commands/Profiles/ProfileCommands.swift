@@ -57,11 +57,13 @@ enum ProfileCommands {
       "credentials", value: "FILE", kind: .file,
       "the credentials file (default: AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials)"),
     OptionSpec("dry-run", "show what would be imported, and change nothing"),
+    ImportFrom.option,
     OptionSpec("once", "copy the profiles into the vault without watching the files"),
     OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "with --dry-run: table or json"),
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    if let program = arguments["from"] { return try ImportFrom.run(program, arguments, paths) }
     let request = try ImportRequest(arguments)
     if arguments.has("dry-run") {
       return try DryRun.show(request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
