@@ -44,7 +44,8 @@ extension TakeOverProgram {
   var source: any TakeOverSource {
     switch self {
     case .awsVault: AWSVault()
-    case .granted, .awsSSO, .saml2aws, .leapp, .awsCLICache: AWSVault()
+    case .awsCLICache: AWSCLICache()
+    case .granted, .awsSSO, .saml2aws, .leapp: AWSVault()
     }
   }
 }
