@@ -48,6 +48,9 @@ struct WireTests {
       $0.files = ImportRequest { ($0.config, $0.home) = ("/c", "/home/me") }
       $0.variables.append("AWS_VAULT_BACKEND=file")
     },
+    AddSignInRequest {
+      ($0.url, $0.region, $0.scopes, $0.name) = ("https://corp.awsapps.com/start", "us-east-1", "a", "corp")
+    },
   ]
 
   /// All else that is a run of fields.

@@ -233,6 +233,9 @@ extension ProfileCatalog {
   /// Adds or changes a vault-managed profile.
   func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
     try await observeChanges(prompter, requester)
+    if changes.count == 1, let change = changes.first, change.mustExist, try await isOwnSignIn(change.name) {
+      return try await changeSignIn(change, prompter, requester)
+    }
     var written: [VaultStore.WrittenProfile] = []
     for change in changes { written.append(try await checked(change, prompter: prompter, requester: requester)) }
     try await store.putProfiles(written, requester: requester)

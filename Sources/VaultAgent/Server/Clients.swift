@@ -6,6 +6,7 @@ struct Clients: Sendable {
   let sts: STSClient
   let oidc: SSOOIDCClient
   let portal: SSOPortalClient
+  let startURLs: StartURLResolver
   let iam: IAMClient
   let iamToolbox: IAMToolboxClient
   let ssoAdmin: SSOAdminClient
@@ -21,6 +22,7 @@ struct Clients: Sendable {
     sts = STSClient(transport: transport, clock: clock)
     oidc = SSOOIDCClient(transport: transport, clock: clock)
     portal = SSOPortalClient(transport: transport, clock: clock)
+    startURLs = StartURLResolver(transport: transport)
     signIn = SignInClient(transport: transport, clock: clock)
     iam = IAMClient(transport: transport, clock: clock)
     iamToolbox = IAMToolboxClient(transport: transport, clock: clock)

@@ -86,6 +86,42 @@ extension RequestHandler {
     }
   }
 
+  /// Makes an `sso-session` for a start URL. A vanity URL is resolved before anything is made.
+  func addSignIn(_ request: AddSignInRequest, _ context: RequestContext) async throws -> AddedSignIn {
+    guard let typed = StartURL(request.url) else { throw StartURLError.invalid }
+    if let region = request.region, !StartURL.isRegion(region) {
+      throw AgentError.badRequest("sso_region: \"\(region)\" is not the name of a region")
+    }
+    let start = try await resolved(typed, context)
+    if let asked = request.region, let region = start.region, asked != region {
+      throw StartURLError.otherRegion(url: start.text, region: region)
+    }
+    try await ensureUnlocked(context)
+    let wanted = ProfileCatalog.WantedSignIn(
+      url: start, region: request.region ?? start.region, scopes: request.scopes, name: request.name, usualName: typed.name)
+    return try await catalog.addSignIn(wanted, context.prompter, context.requester)
+  }
+
+  private func resolved(_ typed: StartURL, _ context: RequestContext) async throws -> StartURL {
+    if typed.isAWS { return typed }
+    let isPlain = typed.address.scheme == "http"
+    let settings = EndpointSettings(
+      url: isPlain ? typed.text : nil, caBundle: context.environment["AWS_CA_BUNDLE"].flatMap { $0.isEmpty ? nil : $0 },
+      urlVariable: isPlain ? "the URL" : nil, caBundleVariable: "AWS_CA_BUNDLE")
+    context.prompter.progress("asking \(typed.address.hostHeader) for the IAM Identity Center …")
+    let route = try await clients.trust.route(
+      to: NamedHost(typed.address), settings, sending: "the question where it leads", for: context.network)
+    return try await clients.startURLs.resolve(typed, via: route)
+  }
+
+  /// Removes a vault-managed `sso-session`, after a sign-out.
+  func removeSignIn(_ name: String, _ context: RequestContext) async throws -> Done {
+    try await catalog.requireUnused(signIn: name)
+    _ = try await signOut([name], context.network)
+    try await catalog.removeSignIn(name, requester: context.requester)
+    return Done()
+  }
+
   /// Every role that a SAML assertion offers.
   func samlRoles(_ request: SAMLRolesRequest, _ context: RequestContext) async throws -> [OfferedRole] {
     let text: SecretBytes

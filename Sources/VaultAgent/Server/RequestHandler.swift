@@ -112,6 +112,7 @@ struct RequestHandler: Sendable {
       case .logout: try await reply(logout)
       case .discover: try await reply(discover)
       case .samlRoles: try await reply(samlRoles)
+      case .addSignIn: try await reply(addSignIn)
       case .lock: try await reply(lock)
       case .unlock: try await reply(unlock)
       case .keyRotate: try await reply(rotateKey)
@@ -211,6 +212,7 @@ struct RequestHandler: Sendable {
 
   private func removeProfile(_ profile: String, _ context: RequestContext) async throws -> Done {
     try await ensureUnlocked(context)
+    if try await catalog.isOwnSignIn(profile) { return try await removeSignIn(profile, context) }
     try await catalog.remove(profile, requester: context.requester)
     await broker.withdraw()
     for link in try await store.credentialsLinks() where link.profile == profile {

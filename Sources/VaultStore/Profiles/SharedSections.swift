@@ -60,6 +60,32 @@ extension VaultStore {
     try database.statement("DELETE FROM shared_section WHERE id = ?").begin().bind(section.id).run()
   }
 
+  /// Adds or changes a vault-managed section, and logs it.
+  public func putSection(_ section: ConfigSection, requester: Requester) throws {
+    let macs = try authenticRows()
+    try change { store in
+      let isKnown = try SettingRows.section(section.kind, section.name, in: store.database) != nil
+      _ = try store.replaceShared([section], unchanged: nil, isOwn: true, macs)
+      var event = AuditEvent(
+        action: isKnown ? .profileChanged : .profileAdded, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "\(section.kind.rawValue) \(section.name)"
+      try store.bindRows(event)
+    }
+  }
+
+  /// Removes a vault-managed section, and logs it.
+  public func removeSection(_ kind: SectionKind, _ name: String, requester: Requester) throws {
+    _ = try authenticRows()
+    try change { store in
+      try store.database.statement("DELETE FROM shared_section WHERE kind = ? AND name = ? AND is_own = 1").begin()
+        .bind(kind.rawValue).bind(name).run()
+      guard store.database.changes == 1 else { return }
+      var event = AuditEvent(action: .profileRemoved, outcome: .success, trigger: .manual, requester: requester)
+      event.detail = "\(kind.rawValue) \(name)"
+      try store.bindRows(event)
+    }
+  }
+
   /// Whether they differ at most in their lines.
   private static func saysTheSame(_ one: [Setting], _ other: [Setting]) -> Bool {
     one.elementsEqual(other) { $0.name == $1.name && $0.value == $1.value }

@@ -38,3 +38,15 @@ public struct OfferedRole: WireFields {
   public init() {}
   public mutating func code(_ coder: FieldCoder) { coder.field(&account).field(&role).field(&provider) }
 }
+
+/// An `sso-session` for a start URL.
+public struct AddedSignIn: WireFields {
+  public var name = ""
+  /// AWS's own URL.
+  public var startURL = ""
+  /// Nil if the URL does not tell it; nothing was then made.
+  public var region: String?
+  public var isNew = false
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) { coder.field(&name).field(&startURL).field(&region).field(&isNew) }
+}

@@ -46,3 +46,18 @@ public struct SAMLRolesRequest: Request, WireFields {
   public init() {}
   public mutating func code(_ coder: FieldCoder) { coder.field(&command) }
 }
+
+/// Make an `sso-session` for a start URL, unless one is there.
+public struct AddSignInRequest: Request, WireFields {
+  public typealias Reply = AddedSignIn
+  public var kind: MessageKind { .addSignIn }
+  /// As the person typed it.
+  public var url = ""
+  /// Nil if the URL must tell it.
+  public var region: String?
+  public var scopes: String?
+  /// The name of a new one; nil for one that has this URL, or else a name made from the URL.
+  public var name: String?
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) { coder.field(&url).field(&region).field(&scopes).field(&name) }
+}

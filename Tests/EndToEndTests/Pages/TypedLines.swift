@@ -140,6 +140,8 @@ extension TypedStage {
     Special(page: "docs/sessions.md", line: "vault rotate app-dev", before: "vault exec app-dev -- true"),
     Special(page: "docs/sign-in.md", line: "vault login corp --adopt", before: "vault login corp --share-token"),
     Special(
+      page: "docs/sign-in.md", line: "vault login https://corp", answers: [(question: "Production-ReadOnly", answer: "\r")]),
+    Special(
       page: "docs/sign-in.md", line: "vault login corp --discover   ", answers: [(question: "Production-ReadOnly", answer: "\r")]),
     Special(page: "docs/team-audit.md", line: "vault audit verify --from postgresql", isOther: true),
   ]

@@ -33,6 +33,8 @@ extension STSWorld {
     public var mostPerSecond: Int
     /// Whether a refresh token is good for more than once, and no other comes with a renewal.
     public var keepsRefreshTokens: Bool?
+    /// Where a company's own address for the portal redirects to, by its path below `/vanity/`.
+    public var redirects: [String: String]?
     /// The inline policies of each permission set, in JSON. They count where a role has a ``Role/trustPolicy``.
     public var policies: [String: [String]]?
     /// The permissions boundary of a permission set, in JSON.

@@ -21,12 +21,13 @@ enum DiscoverCommand {
     var profile = ""
   }
 
-  static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+  /// - Parameter session: the `sso-session` of a sign-in that was just made; nil for the one that the arguments name.
+  static func run(_ arguments: Arguments, _ paths: VaultPaths, of session: String? = nil) throws {
     let template = try ProfileTemplate(arguments["template"] ?? defaultTemplate)
     let format = try arguments["format"].map { try ReportFormat($0, allowed: [.table, .json, .csv]) }
     var choices: [Choice] = []
     let isSAML = arguments.has("saml") || arguments.has("saml-process")
-    let name = try arguments.single("SSO-SESSION", required: false)
+    let name = try session ?? arguments.single("SSO-SESSION", required: false)
     var client = AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser"))
     client.onEntry = { message in
       let entry: AccountEntry = try message.value()
@@ -51,8 +52,12 @@ enum DiscoverCommand {
       "\(choices.count) \(isSAML ? "role" : "permission set")\(choices.count == 1 ? "" : "s") in \(accounts) account\(accounts == 1 ? "" : "s")"
     )
     if let format { return show(choices, format) }
-    let chosen = try choose(choices, arguments)
+    guard let chosen = try choose(choices, arguments) else {
+      guard let session else { throw Failure("nothing was chosen", exitStatus: .refused) }
+      return NextStep.tell("vault login \(NextStep.word(session)) --discover")
+    }
     try make(chosen, of: place, arguments: arguments, paths: paths)
+    if let first = chosen.first { NextStep.tell(NextStep.exec(first.profile)) }
   }
 
   private static func show(_ choices: [Choice], _ format: ReportFormat) {
@@ -87,7 +92,8 @@ enum DiscoverCommand {
     output.flush()
   }
 
-  private static func choose(_ choices: [Choice], _ arguments: Arguments) throws -> [Choice] {
+  /// - Returns: nil if the person left.
+  private static func choose(_ choices: [Choice], _ arguments: Arguments) throws -> [Choice]? {
     if arguments.has("all") || choices.isEmpty { return choices }
     guard isatty(0) == 1, isatty(2) == 1 else {
       throw Failure(
@@ -95,10 +101,7 @@ enum DiscoverCommand {
         exitStatus: .usage)
     }
     let lines = choices.map { "\($0.profile)  \($0.account)  \($0.accountName)  \($0.role)" }
-    guard let indices = MultiSelect(lines: lines, question: "profiles to create").run() else {
-      throw Failure("nothing was chosen", exitStatus: .refused)
-    }
-    return indices.map { choices[$0] }
+    return MultiSelect(lines: lines, question: "profiles to create").run()?.map { choices[$0] }
   }
 
   private static func make(_ choices: [Choice], of place: DiscoveredPlace?, arguments: Arguments, paths: VaultPaths) throws {

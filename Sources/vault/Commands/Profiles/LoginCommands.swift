@@ -6,6 +6,9 @@ import VaultWire
 /// `login` and `logout`: IAM Identity Center.
 enum LoginCommands {
   private static let options = [
+    OptionSpec(
+      "sso-region", value: "REGION", kind: .region,
+      "with a URL: the region of IAM Identity Center, if the URL does not contain it"),
     OptionSpec("device", "show a code to enter on any device instead of using this machine's browser"),
     OptionSpec("share-token", "also keep the AWS CLI signed in (~/.aws/sso/cache) until logout"),
     OptionSpec("adopt", "use the AWS CLI's sign-in while its token is valid"),
@@ -26,10 +29,11 @@ enum LoginCommands {
 
   static let all = [
     Command(
-      "login", arguments: [ArgumentSpec("PROFILE | SSO-SESSION", kind: .oneOf([.ssoSession, .profile]), isOptional: true)],
+      "login", arguments: [ArgumentSpec("PROFILE | SSO-SESSION | URL", kind: .oneOf([.ssoSession, .profile]), isOptional: true)],
       topic: .setUp,
       summary: "sign in to IAM Identity Center",
       examples: [
+        Example("vault login https://corp.awsapps.com/start", "sign in for the first time, and choose profiles"),
         Example("vault login corp", "sign in to the sso-session corp"),
         Example("vault login corp --discover", "and choose among the accounts and roles there"),
       ], options: options, run: login),
@@ -44,13 +48,26 @@ enum LoginCommands {
   ]
 
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    if let url = arguments.positional.first, URLSignIn.isURL(url), arguments.positional.count == 1, try !isKnown(url, paths) {
+      return try URLSignIn.run(url: url, arguments, paths)
+    }
+    if arguments.has("sso-region") { throw Failure("--sso-region requires a URL", exitStatus: .usage) }
     if arguments.has("discover") { return try DiscoverCommand.run(arguments, paths) }
     for name in ["all", "template", "region", "format", "saml", "saml-process"] where arguments.has(name) {
       throw Failure("--\(name) requires --discover", exitStatus: .usage)
     }
+    try signIn(to: try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile, arguments, paths)
+  }
+
+  /// Whether a profile of the older form, which sets its start URL itself, has this URL: it is signed in by it.
+  private static func isKnown(_ url: String, _ paths: VaultPaths) throws -> Bool {
+    try VaultReader(path: paths.database).signInNames().contains(url)
+  }
+
+  static func signIn(to name: String?, _ arguments: Arguments, _ paths: VaultPaths) throws {
     let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(
-      try LoginRequest {
-        $0.name = try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile
+      LoginRequest {
+        $0.name = name
         ($0.flow, $0.share, $0.adopt) = (flow(arguments), arguments.has("share-token"), arguments.has("adopt"))
         $0.home = variable("HOME")
       })

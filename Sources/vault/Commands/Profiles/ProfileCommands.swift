@@ -133,11 +133,37 @@ enum ProfileCommands {
     guard !settings.isEmpty || !arguments.all("unset").isEmpty else {
       throw Failure("missing setting", hint: "for example --role-arn ARN --source PROFILE", exitStatus: .usage)
     }
+    if !mustExist, let change = SignInSettings(settings) {
+      let added = try URLSignIn.add(change.url, region: change.region, scopes: change.scopes, name: profile, paths: paths)
+      Diagnostics.notice("sso-session \(added.name): \(added.startURL) in \(added.region ?? "")")
+      return NextStep.tell("vault login \(NextStep.word(added.name)) --discover")
+    }
     let change = ProfileChange {
       ($0.name, $0.set, $0.unset, $0.mustExist) = (profile, settings, arguments.all("unset"), mustExist)
     }
     _ = try AgentClient(paths: paths).ask(.putProfiles([change]))
     Diagnostics.notice(mustExist ? "changed" : "added")
+  }
+}
+
+/// Settings of an `sso-session`, and of nothing else: a profile would need an account and a role.
+private struct SignInSettings {
+  var url = ""
+  var region: String?
+  var scopes: String?
+
+  init?(_ settings: [String]) {
+    for setting in settings {
+      guard let equals = setting.firstIndex(of: "=") else { return nil }
+      let value = String(setting[setting.index(after: equals)...])
+      switch setting[..<equals].lowercased() {
+      case "sso_start_url": url = value
+      case "sso_region": region = value
+      case "sso_registration_scopes": scopes = value
+      default: return nil
+      }
+    }
+    if url.isEmpty { return nil }
   }
 }
 

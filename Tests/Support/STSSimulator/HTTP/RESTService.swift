@@ -20,6 +20,7 @@ extension Simulator {
     case ("GET", "/credentials"): "ContainerCredentials"
     case ("GET", let path) where path.hasPrefix("/latest/meta-data/iam/security-credentials/"): "InstanceCredentials"
     case ("GET", "/github/token"): "GitHubToken"
+    case ("GET", let path) where path.hasPrefix("/vanity/"): "VanityURL"
     case ("GET", "/federation"): "Federation"
     case ("GET", let path) where path.hasPrefix("/authorization-details/"): "GetRequestAuthorizationDetails"
     default: nil
@@ -38,6 +39,15 @@ extension Simulator {
     case "GetRoleCredentials", "ListAccounts", "ListAccountRoles", "Logout":
       return try portal(operation, request, query, now, &entry)
     case "Federation": return try federation(query, now)
+    case "VanityURL":
+      // What came with the question is for the test to see.
+      entry.parameters["headers"] = request.headers.map(\.name).sorted().joined(separator: " ")
+      guard let location = identityWorld?.redirects?[request.path] else {
+        return HTTPResponse(status: 200, contentType: "text/html", body: "<title>Intranet</title>")
+      }
+      var response = HTTPResponse(status: 302, contentType: "text/plain", body: "")
+      response.headers = [("Location", location), ("Set-Cookie", "seen=1")]
+      return response
     case "GetRequestAuthorizationDetails": return try authorizationDetails(request, now, &entry)
     default: return try machine(operation, request, query, now, &entry)
     }

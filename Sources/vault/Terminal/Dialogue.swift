@@ -1,0 +1,43 @@
+import Glibc
+
+/// Questions that lead a person from one step to the next. Scripts are never asked.
+enum Dialogue {
+  /// Whether a person sees the question and types the answer.
+  static var isPossible: Bool { isatty(0) == 1 && isatty(2) == 1 && Terminal.canAsk }
+
+  /// - Returns: the answer without blanks around it; nil if the person left (Ctrl-D).
+  static func ask(_ question: String) -> String? {
+    guard let line = Terminal.ask(question, echo: true) else { return nil }
+    let text = line.withBytes { String(decoding: $0, as: UTF8.self) }
+    return String(text.trimmingPrefix { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+  }
+
+  /// A question with the answer no unless the person says yes.
+  static func agrees(_ question: String) -> Bool {
+    guard isPossible, let answer = ask(question + " [y/N]") else { return false }
+    return ["y", "yes"].contains(answer.lowercased())
+  }
+}
+
+/// The command to type next.
+enum NextStep {
+  /// A first command with a profile's credentials.
+  static func exec(_ profile: String) -> String {
+    let folders = (variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
+    let hasCLI = folders.contains { access("\($0)/aws", X_OK) == 0 }
+    return "vault exec \(word(profile))" + (hasCLI ? " -- aws sts get-caller-identity" : " -- env")
+  }
+
+  /// A word as a shell takes it.
+  static func word(_ text: String) -> String {
+    let isPlain =
+      !text.isEmpty
+      && text.utf8.allSatisfy {
+        (48...57).contains($0) || (97...122).contains($0 | 0x20)
+          || [0x5F, 0x2E, 0x2F, 0x25, 0x40, 0x3A, 0x2B, 0x2D, 0x2C].contains($0)
+      }
+    return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+  }
+
+  static func tell(_ command: String) { Diagnostics.notice("next: \(command)") }
+}
