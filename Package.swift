@@ -37,6 +37,9 @@ let package = Package(
     .systemLibrary(name: "CQRCode", path: "Sources/C/CQRCode", pkgConfig: "libqrencode", providers: [.apt(["libqrencode-dev"])]),
     .systemLibrary(
       name: "CMicrohttpd", path: "Sources/C/CMicrohttpd", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+    .systemLibrary(
+      name: "CTermKey", path: "Sources/C/CTermKey", pkgConfig: "termkey",
+      providers: [.apt(["libtermkey-dev", "libunibilium-dev"])]),
     .systemLibrary(name: "CPostgreSQL", path: "Sources/C/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(
       name: "CUTF8Proc", path: "Sources/C/CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
@@ -72,7 +75,7 @@ let package = Package(
       name: "vault",
       dependencies: [
         "VaultBytes", "VaultModel", "AWSConfig", "AWSPolicy", "VaultSecrets", "VaultDatabase", "VaultAudit", "VaultWire",
-        "CSystem", "CUTF8Proc",
+        "CSystem", "CTermKey", "CUTF8Proc",
       ],
       resources: [.embedInCode("page")], swiftSettings: strict),
     .executableTarget(
@@ -115,7 +118,7 @@ let package = Package(
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests(
       "VaultAgentTests", ["VaultAgent", "VaultConcurrency", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
-    tests("ClientTests", ["vault"]),
+    tests("ClientTests", ["vault", "VaultModel"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultBytes", "VaultModel", "AWSPolicy", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ]

@@ -49,6 +49,8 @@ do {
   try run(CommandLine.arguments)
 } catch let told as TeamFetch.Told {
   exit(told.exitStatus.rawValue)
+} catch let left as ProfilePicker.Left {
+  exit(left.exitStatus)
 } catch {
   let failure = Help.advised(Failure(error), CommandLine.arguments)
   Diagnostics.report(failure)

@@ -26,6 +26,20 @@ extension VaultReader {
     return query.isNewestFirst == filter.reverse ? records : records.reversed()
   }
 
+  /// The requests of users and their programs among the newest rows: each profile that was handed out, and when.
+  ///
+  /// - Parameter count: how many rows are looked at, whatever the length of the log.
+  public func forEachRequest(amongLast count: Int64, _ body: (_ profile: String, _ time: Timestamp) throws -> Void) throws {
+    guard let database else { return }
+    let statement = try database.prepare(
+      """
+      SELECT profile, time FROM audit_event WHERE sequence > (SELECT max(sequence) FROM audit_event) - ? AND action = 'Deliver' \
+      AND outcome = 'success' AND profile IS NOT NULL AND +\(AuditTable.name("trigger", at: schema)) IN ('exec', 'env', 'server', 'console')
+      """
+    ).begin().bind(count)
+    while try statement.step() { try body(statement.text(0), Timestamp(milliseconds: statement.int(1))) }
+  }
+
   /// The key that signs checkpoints; nil if there is none yet.
   public func auditPublicKey() throws -> [UInt8]? { try database.flatMap { try AuditKeyRows.publicKey(in: $0) } }
 

@@ -29,10 +29,16 @@ struct Arguments {
   /// Whether `--help` stands among the options.
   private(set) var asksForHelp = false
   private let words: [String]
+  /// The word after a `--` that no positional word precedes: the profile, or else the command.
+  private var unclearIndex: Int?
   private var values: [(name: String, value: String)] = []
 
   /// The command for the child; empty if there is none.
   var command: ArraySlice<String> { commandIndex.map { words[$0...] } ?? [] }
+  var unclearWord: String? { unclearIndex.map { words[$0] } }
+
+  /// Has the child's command begin at the unclear word.
+  mutating func beginCommandAtUnclearWord() { (commandIndex, positional) = (unclearIndex, []) }
 
   /// - Parameters:
   ///   - words: the whole argument vector.
@@ -48,6 +54,7 @@ struct Arguments {
       let word = words[index]
       if word == "--" {
         if let commandAfter {
+          if positional.isEmpty, !isNamed, index + 1 < words.count { unclearIndex = index + 1 }
           // `vault exec -- app-dev ./run`: the profile may also follow the `--`.
           while !isNamed, positional.count < commandAfter, index + 1 < words.count {
             index += 1

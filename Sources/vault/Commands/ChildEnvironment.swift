@@ -80,7 +80,7 @@ struct ChildEnvironment {
     return Failure("\(name): cannot execute: \(String(cString: strerror(found)))", exitStatus: .cannotExecute)
   }
 
-  private static func candidates(_ name: String) -> [String] {
+  static func candidates(_ name: String) -> [String] {
     if name.isEmpty { return [] }
     if name.contains("/") { return [name] }
     let path = variable("PATH") ?? "/usr/local/bin:/usr/bin:/bin"

@@ -22,7 +22,7 @@ enum ConsoleCommand {
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try arguments.profile()
+    let profile = try arguments.profile(paths)
     if let service = arguments["service"] {
       guard (1...64).contains(service.utf8.count),
         service.utf8.allSatisfy({ (97...122).contains($0 | 0x20) || (48...57).contains($0) || $0 == 0x2D || $0 == 0x2F })

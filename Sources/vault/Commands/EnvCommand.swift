@@ -42,8 +42,8 @@ enum EnvCommands {
   ]
 
   private static func env(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try arguments.profile()
     let format = try EnvFormat(named: arguments["format"])
+    let profile = try arguments.profile(paths)
     let reply = try AgentClient(paths: paths).ask(try IssueRequest(arguments, profile: profile, trigger: .env))
     var pairs: [(name: String, value: String)] = []
     reply.forEachVariable(of: profile) { pairs.append(($0, String(decoding: $1, as: UTF8.self))) }

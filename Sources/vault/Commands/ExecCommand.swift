@@ -35,7 +35,10 @@ enum ExecCommand {
   ]
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    guard let profile = arguments.positional.first ?? Arguments.namedProfile, !profile.isEmpty else {
+    var arguments = arguments
+    if let word = arguments.unclearWord, isCommand(word, paths) { arguments.beginCommandAtUnclearWord() }
+    let named = try arguments.positional.first ?? Arguments.namedProfile ?? ProfilePicker.choose(paths)
+    guard let profile = named, !profile.isEmpty else {
       throw Failure("missing argument: PROFILE", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
     var client = AgentClient(paths: paths)
@@ -49,6 +52,15 @@ enum ExecCommand {
     }
     let environment = ChildEnvironment(reply, profile: profile)
     throw environment.become(command)
+  }
+
+  /// Whether the first word after `--` can only be the command, as in `vault exec -- ./run`: it can be run, and no profile has the
+  /// name. Without a terminal, where nobody can choose, it is the profile in any case.
+  private static func isCommand(_ word: String, _ paths: VaultPaths) -> Bool {
+    guard ProfilePicker.isPossible, ChildEnvironment.candidates(word).contains(where: { access($0, X_OK) == 0 }) else {
+      return false
+    }
+    return (try? ReportCommands.reader(paths).section(.profile, word)) == .some(nil)
   }
 
   /// Whether the command fetches its credentials from an endpoint instead of receiving them in its environment.

@@ -30,7 +30,7 @@ enum SessionCommands {
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let sessions = try AgentClient(paths: paths).ask(
       try RotateRequest {
-        $0.profile = try target(arguments)
+        $0.profile = try target(arguments, paths)
         $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
         $0.reason = arguments["reason"]
       })
@@ -48,14 +48,14 @@ enum SessionCommands {
   }
 
   private static func forget(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try target(arguments)
+    let profile = try target(arguments, paths)
     let count = try AgentClient(paths: paths).ask(ForgetRequest { ($0.profile, $0.all) = (profile, profile == nil) })
     Diagnostics.notice(count == 1 ? "one session forgotten" : "\(count) sessions forgotten")
   }
 
   /// The profile, or nil for `--all`; exactly one of them must be given.
-  private static func target(_ arguments: Arguments) throws(Failure) -> String? {
-    let profile = arguments.has("all") ? try arguments.single("PROFILE", required: false) : try arguments.profile()
+  private static func target(_ arguments: Arguments, _ paths: VaultPaths) throws -> String? {
+    let profile = arguments.has("all") ? try arguments.single("PROFILE", required: false) : try arguments.profile(paths)
     guard profile == nil || !arguments.has("all") else {
       throw Failure("a profile and --all cannot be combined", exitStatus: .usage)
     }

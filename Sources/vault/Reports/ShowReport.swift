@@ -7,7 +7,7 @@ import VaultModel
 /// `vault show`: one profile, with the origin of every setting, and the chain to its credentials.
 enum ShowReport {
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let name = try arguments.profile()
+    let name = try arguments.profile(paths)
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let reader = try ReportCommands.reader(paths)
     try requireProfile(name, reader)

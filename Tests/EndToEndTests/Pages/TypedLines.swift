@@ -112,7 +112,7 @@ extension TypedStage {
     Special(
       page: "docs/headless.md", line: "vault: master key", before: deploy + "; vault agent stop", status: 78,
       command: "vault exec deploy -- true"),
-    Special(page: "docs/identities.md", line: "vault login --discover", answers: [(question: "sso-role", answer: "\r")]),
+    Special(page: "docs/identities.md", line: "vault login --discover", answers: [(question: "part of a name", answer: "1\r")]),
     Special(page: "docs/import.md", line: "vault: 5 profiles", command: "VAULT_HOME=\"$PWD/again\" vault import"),
     Special(
       page: "docs/import.md", line: "vault: ~/.aws/config:12", before: file("\\n\\n\\n\\n\\n\\n\\n\\n\\n\\n\\n[profile a\\n"),
@@ -140,9 +140,9 @@ extension TypedStage {
     Special(page: "docs/sessions.md", line: "vault rotate app-dev", before: "vault exec app-dev -- true"),
     Special(page: "docs/sign-in.md", line: "vault login corp --adopt", before: "vault login corp --share-token"),
     Special(
-      page: "docs/sign-in.md", line: "vault login https://corp", answers: [(question: "Production-ReadOnly", answer: "\r")]),
+      page: "docs/sign-in.md", line: "vault login https://corp", answers: [(question: "part of a name", answer: "1\r")]),
     Special(
-      page: "docs/sign-in.md", line: "vault login corp --discover   ", answers: [(question: "Production-ReadOnly", answer: "\r")]),
+      page: "docs/sign-in.md", line: "vault login corp --discover   ", answers: [(question: "part of a name", answer: "1\r")]),
     Special(page: "docs/team-audit.md", line: "vault audit verify --from postgresql", isOther: true),
   ]
 

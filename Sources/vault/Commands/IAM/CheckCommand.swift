@@ -20,7 +20,7 @@ enum CheckCommand {
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    let profile = try arguments.profile()
+    let profile = try arguments.profile(paths)
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let reply = try AgentClient(paths: paths).ask(
       IAMCheckRequest(arguments, profile: profile, reader: arguments["with"]))

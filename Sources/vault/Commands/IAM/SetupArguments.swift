@@ -34,7 +34,7 @@ struct SetupArguments {
 
   /// - Throws: no input, without such a profile; usage or configuration, if nothing says who calls.
   static func read(_ arguments: Arguments, _ paths: VaultPaths) throws -> SetupArguments {
-    guard let arn = arguments["role-arn"] else { return try read(profile: arguments.profile(), arguments, paths) }
+    guard let arn = arguments["role-arn"] else { return try read(profile: arguments.profile(paths), arguments, paths) }
     if let profile = arguments.positional.first {
       throw Failure("--role-arn and the profile \(profile) cannot be combined", exitStatus: .usage)
     }

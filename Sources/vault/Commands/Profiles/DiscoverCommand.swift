@@ -100,8 +100,18 @@ enum DiscoverCommand {
         "cannot ask which profiles to create without a terminal", hint: "--all creates all of them, --format table lists them",
         exitStatus: .usage)
     }
-    let lines = choices.map { "\($0.profile)  \($0.account)  \($0.accountName)  \($0.role)" }
-    return MultiSelect(lines: lines, question: "profiles to create").run()?.map { choices[$0] }
+    var texts = SearchedTexts()
+    for choice in choices {
+      texts.add(name: choice.profile.utf8, details: "  \(choice.account)  \(choice.accountName)  \(choice.role)".utf8)
+    }
+    let screen = ChoiceScreen(question: "profiles to create") { index, columns in
+      let choice = choices[index]
+      return DisplayWidth.cut(
+        safeText("\(choice.profile)  \(choice.account)  \(choice.accountName)  \(choice.role)"), to: columns)
+    } footer: { list in
+      "\(list.marked.count) of \(choices.count); Tab selects, Enter confirms, Esc cancels"
+    }
+    return screen.choose(ChoiceList(texts, takesSeveral: true))?.map { choices[$0] }
   }
 
   private static func make(_ choices: [Choice], of place: DiscoveredPlace?, arguments: Arguments, paths: VaultPaths) throws {

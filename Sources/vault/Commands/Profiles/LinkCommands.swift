@@ -44,21 +44,22 @@ enum LinkCommands {
   }
 
   private static func link(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    guard !arguments.positional.isEmpty else { throw Failure("missing argument: PROFILE", exitStatus: .usage) }
+    let wanted = try arguments.positional.isEmpty ? ProfilePicker.chooseSeveral(paths) : arguments.positional
+    guard !wanted.isEmpty else { throw Failure("missing argument: PROFILE", exitStatus: .usage) }
     let reader = try VaultReader(path: paths.database)
     let names = try reader.profileNames()
     let prefix = arguments["prefix"] ?? "vault-"
     guard !prefix.isEmpty, isName(prefix + "x") else {
       throw Failure("--prefix: a profile name cannot begin with \"\(prefix)\"", exitStatus: .usage)
     }
-    for profile in arguments.positional where !names.contains(profile) {
+    for profile in wanted where !names.contains(profile) {
       throw Failure(
         "no profile \"\(profile)\"",
         hint: Suggestion.nearest(to: profile, in: names).map { "did you mean \($0)?" } ?? "`vault list` shows all \(names.count)",
         exitStatus: .noInput)
     }
     if arguments.has("credentials-file") {
-      for profile in arguments.positional {
+      for profile in wanted {
         let isOwn = try reader.origin(of: profile) == SettingOrigin.vault.file
         try linkFile(profile, as: isOwn ? profile : prefix + profile, paths)
       }
@@ -68,9 +69,9 @@ enum LinkCommands {
       throw Failure("cannot find vault's own program file", exitStatus: .software)
     }
     let file = try file(arguments)
-    let regions = try log(arguments.positional, in: file, isLinked: true, paths)
+    let regions = try log(wanted, in: file, isLinked: true, paths)
     var linked: [(profile: String, name: String)] = []
-    let entries = try arguments.positional.enumerated().map { index, profile in
+    let entries = try wanted.enumerated().map { index, profile in
       (profile, regions.indices.contains(index) ? regions[index] : "", try reader.origin(of: profile) == SettingOrigin.vault.file)
     }
     let isChanged = try file.edit { before in

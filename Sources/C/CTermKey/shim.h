@@ -1,0 +1,2 @@
+#include <termkey.h>
+#include <unibilium.h>
