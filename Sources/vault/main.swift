@@ -14,6 +14,7 @@ func run(_ words: [String]) throws {
   case "--help", "-h": return print(help: Help.overview(width: Terminal.width))
   case "--version": return print(help: HelpCommand.version)
   case "--man": return print(help: try ManPage.text(words.dropFirst(2)))
+  case "--complete": return print(help: try CompletionAnswer.text(words.dropFirst(2)))
   case "--markdown": return print(help: CommandReference.text())
   default: break
   }

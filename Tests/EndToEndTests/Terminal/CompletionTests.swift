@@ -2,20 +2,70 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What `vault completion` gives the shells, asked of the shells themselves.
+/// What Tab completes in the shells themselves.
 @Suite(.endToEnd, .sharesFixtures) struct CompletionTests {
-  /// Command lines to be completed, with what must be among what the shell offers; `|` stands where bash parts a word.
-  static let lines: [(typed: String, offered: String)] = [
-    ("vault ex", "exec"), ("vault exec app-c", "app-chained"), ("vault env app-c", "app-chained"),
-    ("vault credentials app-c", "app-chained"), ("vault console app-c", "app-chained"), ("vault login app-c", "app-chained"),
-    ("vault link app-dev app-c", "app-chained"), ("vault unlink app-c", "app-chained"), ("vault show app-c", "app-chained"),
-    ("vault exec --duration 1h app-c", "app-chained"), ("vault exec -- app-c", "app-chained"),
-    ("vault add new --source app-c", "app-chained"), ("vault add new --source|=|app-c", "app-chained"),
-    ("vault exec app-dev printen", "printenv"), ("vault exec app-dev -- printen", "printenv"),
-    ("vault exec --dur", "--duration"), ("vault audit ver", "verify"), ("vault audit export --who", "--whole"),
-    ("vault iam tru", "trust"), ("vault iam trust app-c", "app-chained"),
-    ("vault iam generate --member app-x app-c", "app-chained"),
-    ("vault exec team|:|dev-of-", "dev-of-all"), ("vault exec team|:|dev-of|:|al", "all-in"),
+  /// What is typed before Tab, and the command line after it.
+  private static let lines: [(typed: String, completed: String)] = [
+    // The first of a new shell.
+    ("vault exec app-c", "vault exec app-chained "), ("vault ex", "vault exec "),
+    ("vault env app-c", "vault env app-chained "), ("vault credentials app-c", "vault credentials app-chained "),
+    ("vault console app-c", "vault console app-chained "), ("vault link app-dev app-c", "vault link app-dev app-chained "),
+    ("vault unlink app-c", "vault unlink app-chained "), ("vault rotate app-c", "vault rotate app-chained "),
+    ("vault show app-c", "vault show app-chained "), ("vault sessions app-c", "vault sessions app-chained "),
+    ("vault login app-c", "vault login app-chained "), ("vault login corp-", "vault login corp-sso "),
+    ("vault logout corp-", "vault logout corp-sso "), ("vault access-key rotate ali", "vault access-key rotate alice "),
+    ("vault exec --duration 1h app-c", "vault exec --duration 1h app-chained "),
+    ("vault exec -d1h app-c", "vault exec -d1h app-chained "), ("vault exec -- app-c", "vault exec -- app-chained "),
+    ("vault add new --source app-c", "vault add new --source app-chained "),
+    ("vault add new --source=app-c", "vault add new --source=app-chained "),
+    ("vault audit --profile app-c", "vault audit --profile app-chained "),
+    ("vault iam check app-dev --with app-c", "vault iam check app-dev --with app-chained "),
+    ("vault iam tru", "vault iam trust "), ("vault iam trust app-c", "vault iam trust app-chained "),
+    ("vault audit ver", "vault audit verify "), ("vault audit export --who", "vault audit export --whole "),
+    ("vault audit export --format oc", "vault audit export --format ocsf "),
+    ("vault audit export --format=oc", "vault audit export --format=ocsf "),
+    ("vault exec --dur", "vault exec --duration "), ("vault audit --outcome ref", "vault audit --outcome refused "),
+    ("vault exec -r eu-nor", "vault exec -r eu-north-1 "), ("vault config lock_a", "vault config lock_after "),
+    ("vault help access-key rem", "vault help access-key remove "), ("vault completion z", "vault completion zsh "),
+    ("vault audit reconcile /etc/hostn", "vault audit reconcile /etc/hostname "),
+    ("vault iam generate --policy /etc/hostn", "vault iam generate --policy /etc/hostname "),
+    ("vault iam generate --policy=/etc/hostn", "vault iam generate --policy=/etc/hostname "),
+    ("vault console --browser printen", "vault console --browser printenv "),
+    // The command of exec.
+    ("vault exec app-dev printen", "vault exec app-dev printenv "),
+    ("vault exec app-dev -- printen", "vault exec app-dev -- printenv "),
+    ("vault exec app-dev -- /usr/bin/printen", "vault exec app-dev -- /usr/bin/printenv "),
+    ("vault exec app-dev -- cat /etc/hostn", "vault exec app-dev -- cat /etc/hostname "),
+    ("vault exec app-dev -- vault exec app-c", "vault exec app-dev -- vault exec app-chained "),
+    ("vault exec team:dev-of-all -- vault iam tru", "vault exec team:dev-of-all -- vault iam trust "),
+    // Names that a shell reads as something else.
+    ("vault exec team:dev-of-", "vault exec team:dev-of-all "), ("vault show team:dev-of:", "vault show team:dev-of:all-in "),
+    ("vault add new --source=team:dev-of-", "vault add new --source=team:dev-of-all "),
+    ("vault show x", #"vault show x\$\(id\>pwned\) "#), ("vault show q", #"vault show q\ two\ words "#),
+    (#"vault show "q"#, #"vault show "q two words" "#),
+  ]
+
+  /// What only some shells have a completion for.
+  private static func more(_ shell: TabKey.Shell) -> [(typed: String, completed: String)] {
+    switch shell {
+    case .bash:
+      return [
+        // The first word is the third of the line; the owner's function sees the second of its own.
+        ("vault exec app-dev -- owned su", "vault exec app-dev -- owned su-1-owned-8-8 "),
+        ("vault exec app-dev owned su", "vault exec app-dev owned su-1-owned-8-8 "),
+        (#"vault show "x"#, #"vault show "x"#),
+      ] + program
+    case .bashWithCompletion:
+      return [("vault exec app-dev -- git checko", "vault exec app-dev -- git checkout ")] + program
+    case .zsh, .zshBeforeCompinit, .zshInstalled:
+      return [("vault exec app-dev -- git check-at", "vault exec app-dev -- git check-attr ")]
+    case .fish: return [("vault exec app-dev -- git checko", "vault exec app-dev -- git checkout ")]
+    }
+  }
+
+  /// A program that completes, as `aws_completer` does: it is given the line of the command alone.
+  private static let program = [
+    ("vault exec app-dev -- owner su", "vault exec app-dev -- owner two words-owner-su-owner-owner su-8 ")
   ]
 
   private static func vault() async throws -> TestVault {
@@ -23,9 +73,10 @@ import Testing
       let simulator = try await STSSimulatorProcess()
       let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
       var config = TestVault.standardConfig
-      for name in ["team:dev-of-all", "team:dev-of:all-in", "x$(id>pwned)"] {
+      for name in ["team:dev-of-all", "team:dev-of:all-in", "x$(id>pwned)", "'q two words'"] {
         config += "\n[profile \(name)]\nrole_arn = \(STSWorld.devRole)\nsource_profile = alice\n"
       }
+      config += "\n[sso-session corp-sso]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n"
       vault.config(config)
       vault.credentials(TestVault.standardCredentials)
       try await vault.mustRun("import")
@@ -33,70 +84,51 @@ import Testing
     }.vault
   }
 
-  private func ask(_ shell: String, _ script: String, _ words: [String]) async throws -> [String] {
-    let vault = try await Self.vault()
-    let path = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path + ":/usr/bin:/bin"
-    let run = try await Subprocess.run(
-      try Programs.onPath(shell), ["-c", script, shell] + words, environment: vault.environment.merging(["PATH": path]) { $1 },
-      directory: vault.folder.path, timeout: 120)
-    #expect(access(vault.folder.file("pwned"), F_OK) != 0, "a profile's name was run")
-    let answers = run.output.split(separator: "\u{1E}", omittingEmptySubsequences: false).map(String.init)
-    #expect(answers.count == words.count + 1, "\(run.output) \(run.errors)")
-    return answers
+  private static func programs() throws -> String { URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path }
+
+  @Test(
+    "Tab completes commands, options and every kind of value, then the command of exec as that shell does, and runs no name",
+    arguments: TabKey.Shell.allCases)
+  func tab(shell: TabKey.Shell) async throws {
+    let lines = Self.lines + Self.more(shell)
+    let answers = try await TabKey.press(
+      lines.map { $0.typed + "\t" }, in: shell, of: try await Self.vault(), path: try Self.programs())
+    for (line, answer) in zip(lines, answers) { #expect(answer.line == line.completed, "\(line.typed)") }
   }
 
-  @Test("bash completes profiles wherever one can stand, also such with colons, and runs none of their names")
-  func bash() async throws {
-    let script = #"""
-      source <(vault completion bash)
-      for line; do
-        read -ra COMP_WORDS <<<"${line//|/ }"
-        COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMPREPLY=()
-        _vault vault
-        printf '%s\n' "${COMPREPLY[@]}"
-        printf '\x1e'
-      done
-      """#
-    let lines = Self.lines + [("vault show x", "x")]
-    for (line, answer) in zip(lines, try await ask("bash", script, lines.map(\.typed))) {
-      #expect(answer.split(separator: "\n").contains { $0.hasPrefix(line.offered) }, "\(line): \(answer)")
-    }
+  @Test("zsh and fish show what options and commands mean", arguments: [TabKey.Shell.zsh, .fish])
+  func meanings(shell: TabKey.Shell) async throws {
+    let answers = try await TabKey.press(
+      ["vault exec --\t\t", "vault \t\t", "vault access-key \t\t"], in: shell, of: try await Self.vault(),
+      path: try Self.programs())
+    #expect(answers[0].shown.contains("the reason, recorded in the audit log"), "\(answers[0].shown)")
+    #expect(answers[1].shown.contains("sign in to IAM Identity Center"), "\(answers[1].shown)")
+    #expect(answers[2].shown.contains("remove an access key from the vault"), "\(answers[2].shown)")
   }
 
-  @Test("fish completes the same")
-  func fish() async throws {
-    let script = #"""
-      vault completion fish | source
-      for line in $argv[2..]
-        complete -C (string replace -a '|' '' -- $line)
-        printf '\x1e'
-      end
-      """#
-    for (line, answer) in zip(Self.lines, try await ask("fish", script, Self.lines.map(\.typed))) {
-      #expect(answer.contains(line.offered), "\(line): \(answer)")
-    }
+  @Test("under another name, the scripts complete that name", arguments: [TabKey.Shell.bash, .zsh, .zshInstalled, .fish])
+  func renamed(shell: TabKey.Shell) async throws {
+    let folder = TemporaryDirectory()
+    symlink(try Programs.vault, folder.file("my.vault-2"))
+    let answers = try await TabKey.press(
+      ["my.vault-2 exec app-c\t", "my.vault-2 exec app-dev printen\t"], in: shell, of: try await Self.vault(), name: "my.vault-2",
+      path: folder.path)
+    #expect(answers.map(\.line) == ["my.vault-2 exec app-chained ", "my.vault-2 exec app-dev printenv "])
   }
 
-  @Test("zsh completes the same, also where nobody has loaded its completion before")
-  func zsh() async throws {
-    let script = #"""
-      zmodload zsh/zpty
-      zpty z zsh -f -i
-      zpty -w z "PS1='>'; ZLE_REMOVE_SUFFIX_CHARS=; setopt no_always_last_prompt; stty columns 300"
-      zpty -w z 'source <(vault completion zsh)'
-      zpty -w z "bindkey '^I' complete-word; zstyle ':completion:*' list-prompt ''; echo be''gins"
-      zpty -r -m z x '*begins*'
-      for line; do
-        zpty -n -w z "${line//|/}"$'\t'
-        zpty -n -w z $' \x01#\n'
-        zpty -w z "echo en''ds"
-        zpty -r -m z x '*ends*'
-        print -rn -- "$x"$'\x1e'
-      done
-      """#
-    let lines = Self.lines
-    for (line, answer) in zip(lines, try await ask("zsh", script, lines.map(\.typed))) {
-      #expect(answer.contains(line.offered), "\(line): \(answer)")
+  @Test("names are read without an agent and without the key store")
+  func quiet() async throws {
+    let vault = TestVault()
+    vault.config(
+      TestVault.standardConfig + "[sso-session corp]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n")
+    vault.credentials(TestVault.standardCredentials)
+    try await vault.mustRun("import")
+    try await vault.mustRun("agent", "stop")
+    for (words, name) in [(["exec", ""], "app-dev"), (["logout", ""], "corp"), (["access-key", "remove", ""], "alice")] {
+      let answer = try await vault.run(
+        words: ["--complete", "fish", "vault"] + words, environment: ["VAULT_PASSPHRASE_FILE": "/none"])
+      #expect(answer.succeeded && answer.errors.isEmpty && answer.output.split(separator: "\n").contains { $0 == name })
     }
+    #expect(try await vault.run("agent", "status").output.contains("no agent is running"))
   }
 }
