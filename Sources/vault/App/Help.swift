@@ -19,14 +19,15 @@ enum Help {
       var names: [String] = []
       for command in Commands.all where command.topic == topic {
         let name = command.group ?? command.name
-        if !names.contains(name) { names.append(name) }
+        // `help` is named below.
+        if !names.contains(name), !HelpCommand.all.contains(where: { $0.name == name }) { names.append(name) }
       }
       rows.append(("  " + topic.rawValue, names.joined(separator: ", ")))
     }
     let first = [
-      ("  vault import", "take over the profiles of ~/.aws/config"),
-      ("  vault exec PROFILE -- aws s3 ls", "run a command with one of them"),
-      ("  vault help COMMAND", "show a command's options and examples"),
+      ("  vault import", "import the profiles of the AWS CLI"),
+      ("  vault exec PROFILE -- aws s3 ls", "use one of them"),
+      ("  vault help COMMAND", "show how a command is used"),
       ("  vault help", "show all commands"),
     ].map { (typed($0), $1) }
     return "usage: \(ProgramName.current) COMMAND [options] …\n\n" + columns(rows, width: width) + "\n"
@@ -67,7 +68,9 @@ enum Help {
     }
     if let note = command.note {
       text += "\n"
-      for line in note.split(separator: "\n") { text += wrapped(String(line), indent: line.hasPrefix("-") ? "  " : "", width: width) }
+      for line in note.split(separator: "\n") {
+        text += wrapped(String(line), indent: line.hasPrefix("-") ? "  " : "", width: width)
+      }
     }
     text += "\nExamples:\n"
     for example in command.examples {

@@ -4,27 +4,43 @@ import Testing
 
 /// vault(1), the completions, and what `make install` puts where.
 @Suite(.endToEnd) struct ManualTests {
-  @Test("the manual page has every command and option of --help, and groff finds nothing wrong with it")
-  func page() async throws {
-    let page = try await Subprocess.run(try Programs.vault, ["--man"], environment: [:])
-    let plain = page.output.replacing("\\-", with: "-").replacing("\\(dq", with: "\"")
-    let overview = try await Subprocess.run(try Programs.vault, ["--help"], environment: [:]).output
-    let commands = overview.split(separator: "\n").filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }
-      .map { $0.split(separator: " ").prefix { $0.allSatisfy { $0.isLowercase || $0 == "-" } } }
-    #expect(commands.count > 40)
+  @Test("the manual pages have every command with its options and examples, and groff finds nothing wrong with them")
+  func pages() async throws {
+    func output(_ words: [String]) async throws -> String {
+      try await Subprocess.run(try Programs.vault, words, environment: [:]).output
+    }
+    let names = try await output(["--man", "--list"]).split(separator: "\n").map { String($0) }
+    #expect(names.starts(with: ["vault", "vault-exec", "vault-access-key", "vault-agent", "vault-audit", "vault-iam"]))
+    var pages: [String: String] = [:]
+    for name in names {
+      let page = try await output(["--man", name])
+      let checked = try await Subprocess.run(
+        "/usr/bin/groff", ["-man", "-ww", "-z", "-Tutf8", "-Kutf8"], environment: ["PATH": "/usr/bin:/bin"], input: page)
+      #expect(checked.succeeded && checked.errors.isEmpty, "\(name): \(checked.errors)")
+      #expect(page.contains(".SH NAME\n") && page.contains(".SH EXAMPLES\n"), "\(name)")
+      pages[name] = page.replacing("\\-", with: "-").replacing("\\(dq", with: "\"").replacing("\\(ti", with: "~")
+    }
+    for (short, name) in [([], "vault"), (["audit"], "vault-audit")] {
+      let (one, other) = (try await output(["--man"] + short), try await output(["--man", name]))
+      #expect(one == other)
+    }
+    let unknown = try await Subprocess.run(try Programs.vault, ["--man", "x"], environment: [:])
+    #expect(unknown.end == .exit(64))
+    let commands = try await output(["help"]).split(separator: "\n").filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }
+      .map { line in line.dropFirst(2).split(separator: " ").prefix { $0.allSatisfy { $0.isLowercase || $0 == "-" } } }
+    #expect(commands.count > 50)
     for words in commands {
       // The first one or two words are its name; what follows may be the summary's.
-      let name = words.count > 1 && plain.contains(".SS \"vault \(words[0]) \(words[1])") ? words.prefix(2) : words.prefix(1)
-      #expect(plain.contains(".SS \"vault \(name.joined(separator: " "))"), "\(words)")
-      let help = try await Subprocess.run(try Programs.vault, name.map(String.init) + ["--help"], environment: [:]).output
+      let group = pages["vault-\(words[0])"] != nil && words[0] != "exec"
+      let isPair = words.count > 1 && group && pages["vault-\(words[0])"]!.contains(".SS \"vault \(words[0]) \(words[1])")
+      let name = words.prefix(isPair ? 2 : 1)
+      let page = try #require(pages["vault-\(words[0])"] ?? pages["vault"])
+      #expect(page.contains(".SS \"vault \(name.joined(separator: " "))"), "\(words)")
+      let help = try await output(name.map(String.init) + ["--help"])
       for match in help.matches(of: /^ {2}.{4}--([a-z-]+)/.anchorsMatchLineEndings()) {
-        #expect(plain.contains("--\(match.1)"), "\(name): \(match.1)")
+        #expect(page.contains("--\(match.1)"), "\(name): \(match.1)")
       }
     }
-    let checked = try await Subprocess.run(
-      "/usr/bin/groff", ["-man", "-ww", "-z", "-Tutf8", "-Kutf8"], environment: ["PATH": "/usr/bin:/bin"], input: page.outputBytes
-    )
-    #expect(checked.succeeded && checked.errors.isEmpty, "\(checked.errors)")
   }
 
   @Test("docs/commands.md and the terminal pictures are what the programs print; `make docs` makes them again")

@@ -54,8 +54,8 @@ enum VaultCommands {
       "master-key backup", arguments: [ArgumentSpec("FILE", kind: .file)], topic: .upkeep,
       summary: "write a copy of the key to a new file, encrypted with a passphrase",
       examples: [
-        Example("vault master-key backup vault-key", "you are asked for a passphrase"),
-        Example("vault master-key backup vault-key --passphrase-file phrase", "read the passphrase from a file"),
+        Example("vault master-key backup key.bak", "you are asked for a passphrase"),
+        Example("vault master-key backup key.bak --passphrase-file phrase", "read the passphrase from a file"),
       ],
       options: [passphraseFile],
       run: { arguments, paths in
@@ -67,8 +67,8 @@ enum VaultCommands {
       "master-key restore", arguments: [ArgumentSpec("FILE", kind: .file)], topic: .upkeep,
       summary: "restore the key from a backup into a key store that has lost it",
       examples: [
-        Example("vault master-key restore vault-key", "you are asked for the passphrase"),
-        Example("vault master-key restore vault-key --passphrase-file phrase", "read the passphrase from a file"),
+        Example("vault master-key restore key.bak", "you are asked for the passphrase"),
+        Example("vault master-key restore key.bak --passphrase-file phrase", "read the passphrase from a file"),
       ],
       options: [passphraseFile],
       run: { arguments, paths in

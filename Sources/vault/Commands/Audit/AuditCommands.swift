@@ -49,7 +49,7 @@ enum AuditCommands {
       summary: "accept an audit log restored from a backup (recorded in the log)",
       examples: [
         Example("vault audit accept", "go on with a log from a backup"),
-        Example("vault audit verify || vault audit accept", "look at what differs first"),
+        Example("vault audit accept && vault audit verify", "and prove that the log is intact"),
       ]
     ) {
       arguments, paths in
