@@ -43,6 +43,8 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", path: "Sources/C/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(
       name: "CUTF8Proc", path: "Sources/C/CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
+    // toml++, which is a header: libtomlplusplus-dev.
+    .target(name: "CTOML", path: "Sources/C/CTOML"),
     .target(name: "CSystem", path: "Sources/C/CSystem"),
     .target(name: "CWipingHeap", path: "Sources/C/CWipingHeap"),
 
@@ -68,7 +70,7 @@ let package = Package(
       [
         "VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSConfig", "AWSPolicy", "AWSClient", "VaultDatabase",
         "VaultAudit", "VaultStore", "VaultKeys", "VaultWire",
-        "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd",
+        "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd", "CTOML",
       ]),
 
     .executableTarget(
@@ -121,7 +123,8 @@ let package = Package(
     tests("ClientTests", ["vault", "VaultModel"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultBytes", "VaultModel", "AWSPolicy", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
-  ]
+  ],
+  cxxLanguageStandard: .cxx17
 )
 
 // libFuzzer brings the `main` of its own, and so this is no product of an ordinary build (scripts/fuzz.sh).

@@ -18,12 +18,14 @@ extension RequestHandler {
     let read = try request.files.map {
       try SharedConfig.read(configFile: $0.config, credentialsFile: $0.credentials, home: $0.home)
     }
+    let known = try await catalog.knownSections(besides: read?.sections ?? [])
     let stores = TheirStores(
-      request, sections: read?.sections ?? [], places: try await catalog.signInPlaces(read?.sections ?? [], request, context),
+      request, sections: read?.sections ?? [], known: known,
+      places: try await catalog.signInPlaces(among: known, request, context),
       keyring: ForeignKeyring(buses: { [session] in session.buses }), prompter: context.prompter, now: clock.now())
     let findings = try await request.program.source.findings(stores)
     let takeOver = TakeOver(
-      catalog: catalog, ssoSessions: ssoSessions, isDryRun: request.dryRun, sections: stores.sections, context: context)
+      catalog: catalog, ssoSessions: ssoSessions, isDryRun: request.dryRun, known: known, context: context)
     let items = try await takeOver.run(findings)
     for item in items { try context.connection.send(try .frame(.entry, item)) }
     let taken = items.filter { $0.result == .taken }
@@ -45,7 +47,8 @@ extension TakeOverProgram {
     switch self {
     case .awsVault: AWSVault()
     case .awsCLICache: AWSCLICache()
-    case .granted, .awsSSO, .saml2aws, .leapp: AWSVault()
+    case .granted: Granted()
+    case .awsSSO, .saml2aws, .leapp: AWSVault()
     }
   }
 }

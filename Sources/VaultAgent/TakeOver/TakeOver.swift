@@ -10,8 +10,8 @@ struct TakeOver {
   let catalog: ProfileCatalog
   let ssoSessions: SSOSessions
   let isDryRun: Bool
-  /// The sections of the AWS files.
-  let sections: [ConfigSection]
+  /// What the vault has.
+  let known: [SectionKey: KnownSection]
   let context: RequestContext
 
   /// One item for each finding.
@@ -21,8 +21,9 @@ struct TakeOver {
         ($0.kind, $0.name, $0.origin) = (finding.kind, String(finding.name.prefix(300)), String(finding.origin.prefix(1_000)))
       }
     }
-    try await takeSections(findings, &items)
+    // Profiles may lead to a key.
     try await takeKeys(findings, &items)
+    try await takeSections(findings, &items)
     try await takeSignIns(findings, &items)
     for (place, finding) in findings.enumerated() {
       if case .none(let why) = finding.offer { items[place].detail = why }
@@ -46,7 +47,6 @@ struct TakeOver {
   // MARK: profiles and sso-sessions
 
   private func takeSections(_ findings: [TakeOverFinding], _ items: inout [TakeOverItem]) async throws {
-    let known = try await catalog.knownSections(besides: sections)
     var offered: [SectionKey: ConfigSection] = [:]
     var places: [Int] = []
     /// The sso-sessions that the vault has with other contents.
@@ -66,10 +66,14 @@ struct TakeOver {
         places.append(place)
       }
     }
+    let keyed = Set(items.filter { $0.kind == .accessKey && $0.result != .notTaken }.map(\.name))
     let resolver = ChainResolver(
       lookup: { kind, name in
         let key = SectionKey(kind, name)
-        return offered[key] ?? known[key]?.section
+        let section = offered[key] ?? known[key]?.section
+        guard kind == .profile, keyed.contains(name), section?["aws_access_key_id"] == nil else { return section }
+        let keys = KeySettings.make(accessKeyId: "‹key›", mfaSerial: nil)
+        return ConfigSection(kind: kind, name: name, settings: (section?.settings ?? []) + keys)
       }, environment: { _ in nil })
     var taken: [ConfigSection] = []
     var replacesAny = false
@@ -184,7 +188,7 @@ extension ProfileCatalog {
   }
 
   /// The places where the vault's profiles sign in; in a dry run, also those of files that are not followed yet.
-  func signInPlaces(_ sections: [ConfigSection], _ request: TakeOverRequest, _ context: RequestContext) async throws
+  func signInPlaces(among known: [SectionKey: KnownSection], _ request: TakeOverRequest, _ context: RequestContext) async throws
     -> [SSOSessionConfig]
   {
     guard request.program == .awsCLICache else { return [] }
@@ -197,7 +201,6 @@ extension ProfileCatalog {
       }
       return places
     }
-    let known = try await knownSections(besides: sections)
     let environment = context.environment
     let resolver = ChainResolver(lookup: { known[SectionKey($0, $1)]?.section }, environment: { environment[$0] })
     let places = known.keys.filter { $0.kind == .ssoSession || known[$0]?.section["sso_start_url"] != nil }

@@ -25,7 +25,7 @@ struct TakeOverFinding: Sendable {
 
   /// A vault-managed section.
   static func section(
-    _ kind: SectionKind, _ name: String, _ settings: [(name: String, value: String?)], from origin: String,
+    _ kind: SectionKind, _ name: String, settings: [(name: String, value: String?)], from origin: String,
     replaces: Bool = false,
     note: String? = nil
   ) -> TakeOverFinding {

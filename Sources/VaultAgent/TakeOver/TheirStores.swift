@@ -14,6 +14,8 @@ struct TheirStores: Sendable {
   let isDryRun: Bool
   /// The sections of the AWS files.
   let sections: [ConfigSection]
+  /// What the vault has.
+  let known: [SectionKey: KnownSection]
   /// The sign-ins that the vault's profiles can use.
   let places: [SSOSessionConfig]
   let keyring: ForeignKeyring
@@ -26,11 +28,12 @@ struct TheirStores: Sendable {
   static let maxFiles = 1_000
 
   init(
-    _ request: TakeOverRequest, sections: [ConfigSection], places: [SSOSessionConfig], keyring: ForeignKeyring,
-    prompter: any Prompter, now: Timestamp
+    _ request: TakeOverRequest, sections: [ConfigSection], known: [SectionKey: KnownSection], places: [SSOSessionConfig],
+    keyring: ForeignKeyring, prompter: any Prompter, now: Timestamp
   ) {
     (home, path, isDryRun) = (request.home, request.path, request.dryRun)
-    (self.sections, self.places, self.keyring, self.prompter, self.now) = (sections, places, keyring, prompter, now)
+    (self.sections, self.known, self.places) = (sections, known, places)
+    (self.keyring, self.prompter, self.now) = (keyring, prompter, now)
     variables = Dictionary(
       request.variables.entries.compactMap { entry in
         entry.firstIndex(of: "=").map { (String(entry[..<$0]), String(entry[entry.index(after: $0)...])) }

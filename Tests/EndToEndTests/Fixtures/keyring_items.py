@@ -14,7 +14,8 @@ from joserfc import jwe
 from joserfc.jwk import OctKey
 
 warnings.simplefilter("ignore")
-folder, passphrase = pathlib.Path(sys.argv[1]), sys.argv[2]
+# joserfc takes no empty key. HMAC fills a key with zeros (RFC 2104), and so one zero gives what none gives.
+folder, passphrase = pathlib.Path(sys.argv[1]), sys.argv[2] or "\0"
 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 algorithms = ["PBES2-HS256+A128KW", "A256GCM", "PBES2-HS512+A256KW", "A128GCM"]
 registry = jwe.JWERegistry(algorithms=algorithms, strict_check_header=False)

@@ -9,7 +9,7 @@ struct AWSCLICache: TakeOverSource {
   func findings(_ stores: TheirStores) async throws -> [TakeOverFinding] {
     let folder = stores.path ?? stores.home + "/.aws/sso/cache"
     let files = try stores.names(in: folder)
-    var findings = try (files ?? []).filter { $0.hasSuffix(".json") }.compactMap { try signIn("\(folder)/\($0)", $0, stores) }
+    var findings = try (files ?? []).filter { $0.hasSuffix(".json") }.compactMap { try signIn(in: folder, $0, stores) }
     var caches = 0
     for (name, why) in [
       ("cli/cache", "temporary credentials are not taken; the vault gets its own"),
@@ -30,7 +30,8 @@ struct AWSCLICache: TakeOverSource {
   }
 
   /// - Returns: nil for the registration of a client, which is of no use without its sign-in.
-  private func signIn(_ path: String, _ file: String, _ stores: TheirStores) throws -> TakeOverFinding? {
+  private func signIn(in folder: String, _ file: String, _ stores: TheirStores) throws -> TakeOverFinding? {
+    let path = "\(folder)/\(file)"
     guard !file.hasPrefix("botocore-client-id-") else { return nil }
     let origin = stores.shown(path)
     // The file is named after the sso-session, or after the start URL.

@@ -16,7 +16,7 @@ enum ImportFrom {
     "SAML2AWS_CONFIGFILE",
   ]
 
-  static func run(_ name: String, _ arguments: Arguments, _ paths: VaultPaths) throws {
+  static func run(program name: String, _ arguments: Arguments, _ paths: VaultPaths) throws {
     guard let program = TakeOverProgram(rawValue: name) else {
       throw Failure(
         "--from: unknown program \"\(name)\"",

@@ -63,7 +63,7 @@ enum ProfileCommands {
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    if let program = arguments["from"] { return try ImportFrom.run(program, arguments, paths) }
+    if let program = arguments["from"] { return try ImportFrom.run(program: program, arguments, paths) }
     let request = try ImportRequest(arguments)
     if arguments.has("dry-run") {
       return try DryRun.show(request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
