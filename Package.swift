@@ -43,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", path: "Sources/C/CPostgreSQL", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(
       name: "CUTF8Proc", path: "Sources/C/CUTF8Proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
+    .systemLibrary(name: "CYAML", path: "Sources/C/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     // toml++, which is a header: libtomlplusplus-dev.
     .target(name: "CTOML", path: "Sources/C/CTOML"),
     .target(name: "CSystem", path: "Sources/C/CSystem"),
@@ -70,7 +71,7 @@ let package = Package(
       [
         "VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSConfig", "AWSPolicy", "AWSClient", "VaultDatabase",
         "VaultAudit", "VaultStore", "VaultKeys", "VaultWire",
-        "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd", "CTOML",
+        "CSystem", "CCrypto", "COath", "CQRCode", "CMicrohttpd", "CTOML", "CYAML",
       ]),
 
     .executableTarget(

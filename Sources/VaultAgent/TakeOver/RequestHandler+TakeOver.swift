@@ -48,7 +48,8 @@ extension TakeOverProgram {
     case .awsVault: AWSVault()
     case .awsCLICache: AWSCLICache()
     case .granted: Granted()
-    case .awsSSO, .saml2aws, .leapp: AWSVault()
+    case .awsSSO: AWSSSO()
+    case .saml2aws, .leapp: AWSVault()
     }
   }
 }
