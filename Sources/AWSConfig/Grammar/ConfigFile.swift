@@ -24,7 +24,10 @@ final class ConfigFile {
     _ path: String, shown: String
   ) throws(ConfigError) -> (buffer: UnsafeMutableRawBufferPointer, bytes: UnsafeRawBufferPointer) {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+    // O_NOATIME: other programs' files keep their times too. Only a file's owner may ask for it.
+    var descriptor = open(path, flags | 0o1_000_000)
+    if descriptor < 0, errno == EPERM { descriptor = open(path, flags) }
     guard descriptor >= 0 else {
       let code = errno
       if code == ENOENT || code == ENOTDIR {

@@ -49,7 +49,8 @@ extension TakeOverProgram {
     case .awsCLICache: AWSCLICache()
     case .granted: Granted()
     case .awsSSO: AWSSSO()
-    case .saml2aws, .leapp: AWSVault()
+    case .saml2aws: SAML2AWS()
+    case .leapp: AWSVault()
     }
   }
 }
