@@ -50,7 +50,7 @@ extension TakeOverProgram {
     case .granted: Granted()
     case .awsSSO: AWSSSO()
     case .saml2aws: SAML2AWS()
-    case .leapp: AWSVault()
+    case .leapp: Leapp()
     }
   }
 }
