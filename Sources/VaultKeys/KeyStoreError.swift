@@ -52,6 +52,14 @@ public enum KeyStoreError: ReportableError, Hashable {
   /// Any other error of the service. Limited in length, and safe for a terminal.
   case other(String)
 
+  /// Whether there is no keyring at all, rather than one that refuses.
+  public var isWithoutKeyring: Bool {
+    switch self {
+    case .noSessionBus, .noService: true
+    default: false
+    }
+  }
+
   /// What failed, and on what.
   public var message: String {
     switch self {

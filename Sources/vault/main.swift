@@ -9,6 +9,7 @@ func run(_ words: [String]) throws {
   _ = PassphraseDescriptor.taken
   // After the passphrase's descriptor, which may be a standard one, and before this program opens anything.
   _ = sys_open_standard()
+  if words.count == 1, let paths = try? paths(), try FirstSteps.begin(paths) { return }
   guard words.count > 1 else { exit(HelpCommand.begin().rawValue) }
   switch words[1] {
   case "--help", "-h": return print(help: Help.overview(width: Terminal.width))

@@ -98,8 +98,29 @@ actor MasterKeyService {
 
   /// Creates the first key of a new vault. A key that already exists is from an agent that ended before the database knew of it. It
   /// is used, since a second key next to it would leave open which one is valid.
+  ///
+  /// Without a keyring, a person at a terminal may choose a passphrase instead; nothing else ever does.
   private func makeFirstKey(_ requester: Requester) async throws {
-    let preferred = try preferred
+    do {
+      try await makeFirstKey(in: try preferred, requester)
+    } catch let error as KeyStoreError where error.isWithoutKeyring && CurrentPrompter.environment["VAULT_KEYSTORE"] == nil {
+      guard try await agreesToPassphrase() else { throw error }
+      try await makeFirstKey(in: .passphrase, requester)
+    }
+  }
+
+  private func agreesToPassphrase() async throws -> Bool {
+    do {
+      return try await CurrentPrompter.value.ask(.passphraseStore).equals(SecretBytes("yes"))
+    } catch is CancellationError {
+      throw CancellationError()
+    } catch {
+      // Nobody is there.
+      return false
+    }
+  }
+
+  private func makeFirstKey(in preferred: KeyStoreKind, _ requester: Requester) async throws {
     let keyStore = keyStores(preferred)
     if let left = try await keyStore.list().first {
       guard let id = left.id else { throw KeyStoreError.locked(collection: "default") }

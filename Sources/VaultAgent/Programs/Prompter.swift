@@ -19,6 +19,8 @@ enum Question: Sendable, Hashable {
   case variables([String])
   /// Whether the vault may send secrets to a place from now on. The person who agrees writes the setting that says so.
   case trust(UntrustedPlace, sending: String)
+  /// Whether a new vault's key is to be kept under a passphrase, since there is no keyring.
+  case passphraseStore
   /// The requester's environment, for a program that runs for them; no person is asked.
   case environment
 
@@ -33,6 +35,7 @@ enum Question: Sendable, Hashable {
     case .trust(.certificates(let path, _, let variable), let what):
       "\(variable) names the certificates in \(path). Anyone with their keys would receive \(what). Trust them from now on? [y/N]"
     case .environment: "your environment"
+    case .passphraseStore: "There is no keyring here that could hold the vault's key. Protect it with a passphrase instead?"
     case .backupPassphrase(let key, let length): "New passphrase for the backup of key \(key) (at least \(length) characters):"
     case .copyPassphrase(let path), .otherPassphrase(let path, _): "Passphrase for \(path):"
     case .newPassphrase(_, let length): "New passphrase for the vault (at least \(length) characters):"
@@ -50,6 +53,7 @@ enum Question: Sendable, Hashable {
     case .variables: .variables
     case .trust: .trust
     case .environment: .environment
+    case .passphraseStore: .yesNo
     }
   }
 }

@@ -24,6 +24,8 @@ public enum PromptKind: String, FieldValue {
   case environment
   /// Whether a place may be sent secrets.
   case trust
+  /// A question that only a person at a terminal can answer with yes.
+  case yesNo
 }
 
 /// A question to the user or the client, who sends an answer.

@@ -14,6 +14,10 @@ enum Prompting {
     switch kind {
     case .variables: return variables(prompt.names)
     case .environment: return environment()
+    case .yesNo:
+      let answer = WireBuffer()
+      answer.append(Dialogue.agrees(question) ? "yes" : "no")
+      return answer
     case .trust:
       let answer = WireBuffer()
       answer.append(try agreesToTrust(prompt) ? "yes" : "no")
