@@ -35,6 +35,10 @@ struct WireTests {
     },
     RotateAccessKeyRequest { ($0.name, $0.mfaCode, $0.reason) = ("me", WireBytes("123456"), "why") },
     ImportRequest { ($0.config, $0.credentials, $0.home, $0.once) = ("/c", "/k", "/home/me", true) },
+    TakeKeysRequest {
+      $0.files = ImportRequest { ($0.config, $0.home) = ("/c", "/home/me") }
+      ($0.dryRun, $0.program) = (true, "/usr/bin/vault")
+    },
     LinkFileRequest { ($0.profile, $0.section, $0.file) = ("app", "app", "/f") },
     UnlinkFileRequest { ($0.file, $0.name) = ("/f", "app") },
     LinkProfilesRequest { ($0.file, $0.names, $0.unlink) = ("/f", ["a", "b"], true) },

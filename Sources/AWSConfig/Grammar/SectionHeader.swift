@@ -1,7 +1,7 @@
 import VaultModel
 
 /// Which of the two files: they name sections differently.
-enum ConfigFileKind: Sendable {
+public enum ConfigFileKind: Sendable {
   case config, credentials
 }
 

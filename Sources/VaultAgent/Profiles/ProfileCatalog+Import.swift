@@ -113,7 +113,10 @@ extension ProfileCatalog {
       let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
       return "\(place): ignored in favor of the vault-managed profile \"\(name)\"; `vault remove \(name)` removes that"
     }
-    return ImportOutcome { ($0.lines, $0.warnings) = (Self.lines(summary, sources), sources.warnings + hidden) }
+    let unusable = Self.unusable(summaries.filter { ownIndex[SectionKey(.profile, $0.name)] == nil })
+    return ImportOutcome {
+      ($0.lines, $0.warnings) = (Self.lines(summary, sources, unusable.count), sources.warnings + hidden + unusable.lines)
+    }
   }
 
   /// Copies the profiles into the vault as vault-managed profiles.
@@ -127,7 +130,10 @@ extension ProfileCatalog {
     let summaries = sections.filter { $0.kind == .profile }.map { resolver.summary(for: $0.name) }
     let summary = try await store.importOwn(sections: sections, summaries: summaries, keys: sources.keys, requester: requester)
     try await summarizeOwn()
-    return ImportOutcome { ($0.lines, $0.warnings) = (Self.lines(summary, sources), sources.warnings) }
+    let unusable = Self.unusable(summaries)
+    return ImportOutcome {
+      ($0.lines, $0.warnings) = (Self.lines(summary, sources, unusable.count), sources.warnings + unusable.lines)
+    }
   }
 
   /// Updates the summaries of vault-managed profiles for `vault list`.
@@ -138,16 +144,25 @@ extension ProfileCatalog {
     try await store.updateSummaries(own.map { resolver.summary(for: $0.name) })
   }
 
-  private static func lines(_ summary: ImportSummary, _ sources: ImportSources) -> [String] {
+  /// The profiles that lead to no credentials, with the reason that `vault show` gives; not all of many.
+  private static func unusable(_ summaries: [ProfileSummary]) -> (count: Int, lines: [String]) {
+    let broken = summaries.filter { $0.problem != nil }
+    var lines = broken.prefix(10).map { "\"\($0.name)\" cannot be used: \($0.problem ?? "")" }
+    if broken.count > 10 { lines.append("\(broken.count - 10) more profiles cannot be used; `vault list` marks them as broken") }
+    return (broken.count, lines)
+  }
+
+  private static func lines(_ summary: ImportSummary, _ sources: ImportSources, _ unusable: Int) -> [String] {
     var lines: [String] = []
     let total = summary.added.count + summary.changed.count + summary.unchanged
     lines.append(
       "\(total) \(total == 1 ? "profile" : "profiles"): \(summary.added.count) new, \(summary.changed.count) changed, \(summary.removed.count) gone"
+        + (unusable > 0 ? "; \(unusable) of them cannot be used" : "")
     )
     if !sources.keys.isEmpty {
       let count = sources.keys.count
       lines.append(
-        "\(count) access \(count == 1 ? "key is" : "keys are") encrypted in the vault; you can delete the plain text in \(sources.keyFiles.joined(separator: ", "))"
+        "\(count) access \(count == 1 ? "key is" : "keys are") encrypted in the vault; `vault import --take-keys` takes the plain text out of \(sources.keyFiles.joined(separator: ", "))"
       )
     }
     return lines

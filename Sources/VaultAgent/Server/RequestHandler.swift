@@ -117,6 +117,7 @@ struct RequestHandler: Sendable {
       case .unlock: try await reply(unlock)
       case .keyRotate: try await reply(rotateKey)
       case .keyCopy: try await reply(copyKey)
+      case .takeKeys: try await reply(takeKeys)
       case .linkFile: try await reply(linkFile)
       case .unlinkFile: try await reply(unlinkFile)
       case .linkProfiles: try await reply(linkProfiles)

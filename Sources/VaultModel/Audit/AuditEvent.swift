@@ -65,6 +65,8 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case accessKeyAdded = "AccessKeyAdded"
   case accessKeyChanged = "AccessKeyChanged"
   case accessKeyRemoved = "AccessKeyRemoved"
+  /// An access key's plain text was removed from an AWS file, after AWS had accepted the vault's copy.
+  case plainKeyRemoved = "PlainKeyRemoved"
   /// A credentials file starts or stops holding a profile's current keys.
   case credentialsLinked = "CredentialsLinked"
   case credentialsUnlinked = "CredentialsUnlinked"

@@ -18,7 +18,7 @@ public enum MessageKind: UInt16, Sendable {
   case login = 17, logout = 18, discover = 19, rotateAccessKey = 20, console = 21, auditCheckpoint = 22, auditAccept = 23
   case auditKey = 24, auditArchive = 25, linkFile = 26, unlinkFile = 27, samlRoles = 28, keyCopy = 29
   case settings = 40, linkProfiles = 41, iamCheck = 42, denial = 43
-  case addSignIn = 44
+  case addSignIn = 44, takeKeys = 45
   case takeOver = 50
 
   // Sent by the agent.

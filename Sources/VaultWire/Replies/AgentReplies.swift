@@ -40,6 +40,22 @@ public struct ImportOutcome: WireFields {
   public mutating func code(_ coder: FieldCoder) { coder.field(&lines).field(&warnings) }
 }
 
+/// A plain access key in a file.
+public struct TakenKey: WireFields {
+  public var profile = ""
+  public var accessKeyId = ""
+  /// The file and the lines: `~/.aws/credentials:2,3`.
+  public var place = ""
+  /// The copy of the file with the key; nil if the key was not removed.
+  public var backup: String?
+  /// Why it stays in the file.
+  public var fault: String?
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&profile).field(&accessKeyId).field(&place).field(&backup).field(&fault)
+  }
+}
+
 /// The new master key, and how many rows it encrypts.
 public struct RotatedKey: WireFields {
   public var keyId = ""

@@ -14,6 +14,19 @@ public struct ImportRequest: Request, WireFields {
   public mutating func code(_ coder: FieldCoder) { coder.field(&config).field(&credentials).field(&home).field(&once) }
 }
 
+/// Take plain access keys out of the files that were imported. The reply has each key.
+public struct TakeKeysRequest: Request, WireFields {
+  public typealias Reply = [TakenKey]
+  public var kind: MessageKind { .takeKeys }
+  public var files = ImportRequest()
+  /// Only name them.
+  public var dryRun = false
+  /// The path of `vault` for a `credential_process` in their place; nil for none.
+  public var program: String?
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) { coder.field(&files).field(&dryRun).field(&program) }
+}
+
 /// A change to a vault-managed profile.
 public struct ProfileChange: WireFields {
   public var name = ""

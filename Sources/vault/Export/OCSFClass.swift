@@ -46,7 +46,8 @@ struct OCSFClass {
       self.init(1, "Create", service: "vault")
     case .profileChanged, .accessKeyChanged, .settingChanged, .keyRotated, .keyRestored, .schemaMigrated:
       self.init(3, "Update", service: "vault")
-    case .profileRemoved, .accessKeyRemoved, .mfaSecretRemoved, .sessionForgotten, .sessionExpired, .sessionReplaced:
+    case .profileRemoved, .accessKeyRemoved, .plainKeyRemoved, .mfaSecretRemoved, .sessionForgotten, .sessionExpired,
+      .sessionReplaced:
       self.init(4, "Delete", service: "vault")
     default: self.init(99, "Other", service: "vault")
     }

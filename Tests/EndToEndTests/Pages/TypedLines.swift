@@ -75,6 +75,8 @@ extension TypedStage {
   private static func file(_ text: String) -> String { "printf '\(text)' > ~/.aws/config" }
 
   static let special: [Special] = [
+    // At a terminal, it goes on with a question about the key.
+    Special(page: "README.md", line: "vault import", isOther: true),
     Special(page: "docs/access-keys.md", line: "printf", before: noDeploy),
     Special(page: "docs/access-keys.md", line: "vault access-key add deploy --totp", before: noDeploy),
     Special(page: "docs/access-keys.md", line: "vault add deploy-dev", before: deploy),
@@ -108,12 +110,12 @@ extension TypedStage {
     Special(page: "docs/exec.md", line: "vault: AssumeRole", status: 77, command: "vault exec app-prod -- true"),
     Special(
       page: "docs/headless.md", line: "vault: no D-Bus", status: 69,
-      command: "env -u XDG_RUNTIME_DIR -u VAULT_KEYSTORE VAULT_HOME=\"$PWD/desktop\" vault import"),
+      command: "env -u XDG_RUNTIME_DIR -u VAULT_KEYSTORE VAULT_HOME=\"$PWD/desktop\" vault import </dev/null"),
     Special(
       page: "docs/headless.md", line: "vault: master key", before: deploy + "; vault agent stop", status: 78,
       command: "vault exec deploy -- true"),
     Special(page: "docs/identities.md", line: "vault login --discover", answers: [(question: "part of a name", answer: "1\r")]),
-    Special(page: "docs/import.md", line: "vault: 5 profiles", command: "VAULT_HOME=\"$PWD/again\" vault import"),
+    Special(page: "docs/import.md", line: "vault: 5 profiles", command: "VAULT_HOME=\"$PWD/again\" vault import </dev/null"),
     Special(
       page: "docs/import.md", line: "vault: ~/.aws/config:12", before: file("\\n\\n\\n\\n\\n\\n\\n\\n\\n\\n\\n[profile a\\n"),
       status: 78,

@@ -59,17 +59,27 @@ enum ProfileCommands {
     OptionSpec("dry-run", "show what would be imported, and change nothing"),
     ImportFrom.option,
     OptionSpec("once", "copy the profiles into the vault without watching the files"),
+    PlainKeysCommand.options[0],
+    PlainKeysCommand.options[1],
     OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "with --dry-run: table or json"),
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    guard arguments.has("take-keys") || !arguments.has("link") else {
+      throw Failure("--link requires --take-keys", exitStatus: .usage)
+    }
+    for other in ["dry-run", "from"] where arguments.has("take-keys") && arguments.has(other) {
+      throw Failure("--take-keys and --\(other) cannot be combined", exitStatus: .usage)
+    }
     if let program = arguments["from"] { return try ImportFrom.run(program: program, arguments, paths) }
     let request = try ImportRequest(arguments)
     if arguments.has("dry-run") {
-      return try DryRun.show(request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]))
+      return try DryRun.show(request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]), paths)
     }
     let reply = try AgentClient(paths: paths).ask(request)
     for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
+    try PlainKeysCommand.run(request, arguments, paths)
+    try ImportNext.tell(paths)
   }
 
   // MARK: profiles of the vault's own
