@@ -16,7 +16,7 @@ let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "config": config, "blocks": blocks, "xml": xml, "json": json, "saml": saml, "process": process, "frame": frame,
   "envelope": envelope,
   "key-file": keyFile, "text": text, "words": words, "export": export, "sink": exporter, "team": team,
-  "policy": policy, "denial": denial,
+  "policy": policy, "denial": denial, "jwe": jwe, "yaml": yaml, "toml": toml, "leapp": leapp,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -116,6 +116,32 @@ private let cipher = EnvelopeCipher(
   let whole = cipher.seal(SecretBytes("secret"), at: place)
   must((try? cipher.open(Array(whole[..<EnvelopeCipher.headerLength]) + bytes, at: place)) == nil, "\(bytes)")
 }
+
+/// An item of another program's store. What was not encrypted with the passphrase does not open.
+@Sendable private func jwe(_ bytes: [UInt8]) {
+  guard let item = try? PasswordJWE(secret(bytes)), item.iterations <= 1_000 else { return }
+  must((try? item.open(SecretBytes("fuzz"))) == nil, "\(bytes)")
+}
+
+/// A configuration of another program: it is refused with its line, or read to its end.
+@Sendable private func yaml(_ bytes: [UInt8]) {
+  do throws(YAMLDocument.Malformed) {
+    let document = try YAMLDocument(secret(bytes))
+    must(document.entries.allSatisfy { document[$0.name] == $0.value }, "\(document)")
+  } catch {
+    must(error.line > 0, error.why)
+  }
+}
+
+@Sendable private func toml(_ bytes: [UInt8]) {
+  do throws(TOMLDocument.Malformed) {
+    for value in try TOMLDocument(secret(bytes)).values { must(!value.path.isEmpty, value.text) }
+  } catch {
+    must(error.line > 0, "\(error)")
+  }
+}
+
+@Sendable private func leapp(_ bytes: [UInt8]) { _ = CryptoJSText.open(secret(bytes), passphrase: "fuzz") }
 
 @Sendable private func keyFile(_ bytes: [UInt8]) {
   guard let id = KeyFile.keyId(in: bytes) else { return }

@@ -18,7 +18,7 @@ struct TakeOver {
   func run(_ findings: [TakeOverFinding]) async throws -> [TakeOverItem] {
     var items = findings.map { finding in
       TakeOverItem {
-        ($0.kind, $0.name, $0.origin) = (finding.kind, String(finding.name.prefix(300)), String(finding.origin.prefix(1_000)))
+        ($0.kind, $0.name, $0.origin) = (finding.kind, finding.name, finding.origin)
       }
     }
     // Profiles may lead to a key.
@@ -28,7 +28,15 @@ struct TakeOver {
     for (place, finding) in findings.enumerated() {
       if case .none(let why) = finding.offer { items[place].detail = why }
     }
-    return items
+    return items.map(Self.shortened)
+  }
+
+  /// Whatever a hostile file says, an item fits in a message. Scalars are counted, since one character may have any number of them.
+  private static func shortened(_ item: TakeOverItem) -> TakeOverItem {
+    func short(_ text: String) -> String { String(String.UnicodeScalarView(text.unicodeScalars.prefix(1_000))) }
+    var item = item
+    (item.name, item.origin, item.detail) = (short(item.name), short(item.origin), item.detail.map(short))
+    return item
   }
 
   /// `2 access keys, 1 profile`
@@ -113,7 +121,7 @@ struct TakeOver {
     let differs = section.settings.contains { known.section.text($0.name) != $0.text }
     guard differs else { return nil }
     return known.isOwn
-      ? "the vault has another \(section.kind.rawValue) of this name"
+      ? "another \(section.kind.rawValue)"
       : "another \(section.kind.rawValue) has this name (\(known.section.settings.first?.origin.description ?? "an AWS config file"))"
   }
 
@@ -132,7 +140,7 @@ struct TakeOver {
         items[place].result = .known
         if let credential, credential.accessKeyId != id {
           items[place].detail =
-            "the vault has another key of this name (\(id)); `vault access-key add --replace` would overwrite it"
+            "another key (\(id)); `vault access-key add --replace` would overwrite it"
         }
         continue
       }

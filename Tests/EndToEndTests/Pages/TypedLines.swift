@@ -42,6 +42,9 @@ extension TypedStage {
     + blocks("docs/benchmarks.md", "a measurement of many minutes", ["make bench"])
     + blocks(
       "docs/ci.md", "a job, which JobTests run as it stands", ["permissions:", "export VAULT_HOME", "vault exec app -- sh"])
+    + blocks(
+      "docs/coming-from.md", "it needs another program's store; the tests of each program",
+      ["vault import --from", "KIND ", "credential_process"])
     + lines(
       "docs/containers.md", "it needs a container's other end; EndpointTests", ["vault exec --token-file app-dev -- sh -c '\n"])
     + lines("docs/containers.md", "a compose file", ["services:"])

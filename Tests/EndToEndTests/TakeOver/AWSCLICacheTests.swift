@@ -42,6 +42,19 @@ import VaultModel
     #expect(try await stage.take("aws-cli-cache")["sign-in corp"]?.result == "known")
   }
 
+  @Test("a file that is long without end is cut where it is told, and the others are taken")
+  func long() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let stage = try await stage(simulator)
+    let url = "https://" + String(repeating: "a\\u0301", count: 60_000)
+    stage.write(
+      #"{"startUrl":"\#(url)","region":"us-east-1","accessToken":"x","expiresAt":"2099-01-01T00:00:00Z"}"#,
+      to: ".aws/sso/cache/long.json")
+    let items = try await stage.take("aws-cli-cache")
+    #expect(items["sign-in corp"]?.result == "taken", "\(items.keys)")
+    #expect(items.values.first { $0.from.hasSuffix("long.json") }?.name.unicodeScalars.count == 1_000)
+  }
+
   @Test("a token for another start URL than the section of its name has is not sent there")
   func otherURL() async throws {
     let simulator = try await STSSimulatorProcess()

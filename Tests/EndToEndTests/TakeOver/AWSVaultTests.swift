@@ -106,6 +106,39 @@ import VaultModel
     #expect(try await stage.vault.rows("access-key", "list").isEmpty)
   }
 
+  /// Runs `vault` at a pseudo-terminal of its own and types a line at the first prompt; prints what was shown.
+  private static let terminal = """
+    import os, pty, sys
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvp(sys.argv[2], sys.argv[2:])
+    shown = b""
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        if not shown.endswith(b"keys: ") and (shown + piece).endswith(b"keys: "):
+            os.write(terminal, sys.argv[1].encode() + b"\\n")
+        shown += piece
+    print(shown.decode())
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """
+
+  @Test("at a terminal the passphrase is asked for, and not shown")
+  func typed() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let stage = try await stage(simulator, [Self.alice])
+    let result = try await Subprocess.run(
+      try Programs.python,
+      ["-c", Self.terminal, "their own passphrase", try Programs.vault, "import", "--from", "aws-vault"],
+      environment: stage.vault.environment)
+    #expect(result.succeeded && result.output.contains("Passphrase for ~/.awsvault/keys:"), "\(result.output) \(result.errors)")
+    #expect(!result.output.contains("their own passphrase") && result.output.contains("1 taken over"), "\(result.output)")
+  }
+
   @Test("a key that the vault has under the same name stays, and both keys' names are told")
   func existing() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -12,7 +12,7 @@ struct AWSCLICache: TakeOverSource {
     var findings = try (files ?? []).filter { $0.hasSuffix(".json") }.compactMap { try signIn(in: folder, $0, stores) }
     var caches = 0
     for (name, why) in [
-      ("cli/cache", "temporary credentials are not taken; the vault gets its own"),
+      ("cli/cache", "the vault gets its own temporary credentials"),
       ("login/cache", "sessions of `aws login` are not supported"),
     ] where stores.path == nil {
       let cache = "\(stores.home)/.aws/\(name)"

@@ -23,7 +23,7 @@ struct AWSSSO: TakeOverSource {
     var findings = roles.findings
     if stores.exists(folder + "/secure") {
       findings += roles.sessionNames.map {
-        .none(.signIn, $0, from: stores.shown(folder + "/secure"), why: "it is not taken; `vault login \($0)` signs in")
+        .none(.signIn, $0, from: stores.shown(folder + "/secure"), why: "`vault login \($0)` signs in")
       }
     }
     return findings + Self.settings(config, from: stores.shown(path))

@@ -14,7 +14,7 @@ struct AWSVault: TakeOverSource {
     return entries.map { entry in
       if Self.isSession(entry.name) {
         return .none(
-          .session, Self.shownSession(entry.name), from: entry.origin, why: "sessions are not taken; the vault gets its own")
+          .session, Self.shownSession(entry.name), from: entry.origin, why: "the vault gets its own sessions")
       }
       return entry.accessKey(note: Self.note(stores.sections.first { $0.kind == .profile && $0.name == entry.name }))
     }

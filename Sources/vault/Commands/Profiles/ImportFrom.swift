@@ -6,7 +6,8 @@ import VaultWire
 /// `vault import --from PROGRAM`: takes over keys, profiles and sign-ins from another program's stores.
 enum ImportFrom {
   static let option = OptionSpec(
-    "from", value: "PROGRAM", "take over from another program: \(names); FILE is then its store or configuration")
+    "from", value: "PROGRAM", kind: .words(TakeOverProgram.allCases.map(\.rawValue)),
+    "take over from another program: \(names); FILE is then its store or configuration")
 
   private static let names = TakeOverProgram.allCases.map(\.rawValue).joined(separator: ", ")
 

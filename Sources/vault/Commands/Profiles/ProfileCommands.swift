@@ -13,6 +13,7 @@ enum ProfileCommands {
       examples: [
         Example("vault import --dry-run", "show what would be imported"),
         Example("vault import", "follow ~/.aws/config from now on"),
+        Example("vault import --from aws-vault", "take over what aws-vault has"),
       ],
       options: importOptions,
       run: importFiles),
@@ -61,7 +62,7 @@ enum ProfileCommands {
     OptionSpec("once", "copy the profiles into the vault without watching the files"),
     PlainKeysCommand.options[0],
     PlainKeysCommand.options[1],
-    OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "with --dry-run: table or json"),
+    OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "with --dry-run or --from: table or json"),
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
