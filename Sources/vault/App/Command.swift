@@ -28,7 +28,6 @@ struct Command: Sendable {
   let arguments: [ArgumentSpec]
   let topic: Topic
   let summary: String
-  /// What the help says after the options.
   let note: String?
   let examples: [Example]
   let options: [OptionSpec]
@@ -77,6 +76,9 @@ struct Command: Sendable {
 
   /// How many arguments precede the child's command; nil for a command that starts none.
   var commandAfter: Int? { arguments.firstIndex { $0.kind == .commandLine } }
+
+  /// What the help says after the options, line by line.
+  var remarks: [String] { arguments.compactMap(\.without) + (note?.split(separator: "\n").map { String($0) } ?? []) }
 
   /// The words after the name in the usage line.
   var usage: String { ArgumentSpec.usage(arguments[...]) }

@@ -19,7 +19,7 @@ enum CommandReference {
     }
     for command in commands {
       page += "\n## vault \(command.name)\n\n\(Help.sentence(command.summary))\n\n`\(Help.usage(command))`\n"
-      if let note = command.note { page += "\n\(note)\n" }
+      if !command.remarks.isEmpty { page += "\n" + command.remarks.map { $0 + "\n" }.joined() }
       if !command.options.isEmpty { page += "\n| option | what it does |\n| --- | --- |\n" }
       for option in command.options {
         page += "| \(option.short.map { "`-\($0)`, " } ?? "")`\(option.text)` | \(cell(option.help)) |\n"

@@ -66,12 +66,8 @@ enum Help {
     if !command.options.isEmpty {
       text += "\n" + columns(command.options.map { (optionText($0), $0.help) }, width: width)
     }
-    if let note = command.note {
-      text += "\n"
-      for line in note.split(separator: "\n") {
-        text += wrapped(String(line), indent: line.hasPrefix("-") ? "  " : "", width: width)
-      }
-    }
+    if !command.remarks.isEmpty { text += "\n" }
+    for line in command.remarks { text += wrapped(line, indent: line.hasPrefix("-") ? "  " : "", width: width) }
     text += "\nExamples:\n"
     for example in command.examples {
       text += "\n" + wrapped(example.meaning, first: "  # ", indent: "  # ", width: width)

@@ -141,10 +141,7 @@ private struct Roff {
     line(".SS \"\(Self.escaped(Help.usage(command)))\"")
     line(Self.escaped(Help.sentence(command.summary)))
     for option in command.options { item((option.short.map { "-\($0), " } ?? "") + option.text, option.help) }
-    if let note = command.note {
-      let lines = note.split(separator: "\n").map { Self.escaped(String($0)) }
-      line(".PP\n" + lines.joined(separator: "\n.br\n"))
-    }
+    if !command.remarks.isEmpty { line(".PP\n" + command.remarks.map(Self.escaped).joined(separator: "\n.br\n")) }
   }
 
   mutating func example(_ example: Example) {

@@ -35,18 +35,24 @@ struct ArgumentSpec: Sendable {
   let isRepeated: Bool
   /// The switch that may stand in its place.
   let alternative: String?
+  /// What happens without it, in a sentence of the help.
+  let without: String?
 
-  init(_ name: String, kind: ValueKind, isOptional: Bool = false, isRepeated: Bool = false, alternative: String? = nil) {
+  init(
+    _ name: String, kind: ValueKind, isOptional: Bool = false, isRepeated: Bool = false, alternative: String? = nil,
+    without: String? = nil
+  ) {
     self.name = name
     self.kind = kind
     self.isOptional = isOptional
     self.isRepeated = isRepeated
     self.alternative = alternative
+    self.without = without
   }
 
-  /// A profile; where none is named, the one that `AWS_PROFILE` names.
-  static let profile = ArgumentSpec("PROFILE", kind: .profile)
-  static let optionalProfile = ArgumentSpec("PROFILE", kind: .profile, isOptional: true)
+  /// A profile that is used: `AWS_PROFILE` names it, or the user chooses it, where the command line does not.
+  static let profile = ArgumentSpec("PROFILE", kind: .profile, without: chosenWithout)
+  static let chosenWithout = "Without PROFILE, AWS_PROFILE counts; without that, a terminal shows a list to choose from."
 
   /// The arguments as the usage line shows them: an optional one holds those that can only follow it.
   static func usage(_ arguments: ArraySlice<ArgumentSpec>) -> String {

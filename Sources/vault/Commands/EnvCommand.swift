@@ -32,7 +32,8 @@ enum EnvCommands {
           "sh, fish, powershell, dotenv, docker or json (default: the syntax of your shell)"),
       ], run: env),
     Command(
-      "credentials", arguments: [.profile], topic: .use,
+      "credentials", arguments: [ArgumentSpec("PROFILE", kind: .profile, without: "Without PROFILE, AWS_PROFILE counts.")],
+      topic: .use,
       summary: "print credentials in the credential_process format (version 1)",
       examples: [
         Example("vault credentials app-dev", "for credential_process in an AWS config file"),

@@ -5,7 +5,8 @@ import VaultWire
 enum SessionCommands {
   static let all = [
     Command(
-      "rotate", arguments: [ArgumentSpec("PROFILE", kind: .profile, alternative: "all")], topic: .sessions,
+      "rotate", arguments: [ArgumentSpec("PROFILE", kind: .profile, alternative: "all", without: ArgumentSpec.chosenWithout)],
+      topic: .sessions,
       summary: "replace sessions with new ones now",
       examples: [
         Example("vault rotate app-dev", "a new session for app-dev"),
@@ -17,7 +18,8 @@ enum SessionCommands {
         OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       ], run: rotate),
     Command(
-      "forget", arguments: [ArgumentSpec("PROFILE", kind: .profile, alternative: "all")], topic: .sessions,
+      "forget", arguments: [ArgumentSpec("PROFILE", kind: .profile, alternative: "all", without: ArgumentSpec.chosenWithout)],
+      topic: .sessions,
       summary: "delete cached credentials",
       examples: [
         Example("vault forget app-dev", "delete the credentials of app-dev"),

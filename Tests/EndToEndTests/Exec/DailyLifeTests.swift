@@ -27,9 +27,9 @@ import Testing
   @Test(
     "what is typed wrong leads to the help of its command",
     arguments: [
-      (["exec", "--duration", "1s", "x"], "vault exec --help"), (["audit", "--limit", "x"], "vault audit --help"),
-      (["list", "--nothing"], "hint: "), (["login", "--all"], "vault login --help"), (["forget"], "hint: "),
-      (["link"], "vault link --help"),
+      (["exec", "--duration", "1s", "x"], "vault help exec"), (["audit", "--limit", "x"], "vault help audit"),
+      (["list", "--nothing"], "hint: "), (["login", "--all"], "vault help login"), (["forget"], "hint: "),
+      (["link"], "vault help link"),
     ])
   func usage(words: [String], hint: String) async throws {
     let result = try await TestVault().run(words: words)

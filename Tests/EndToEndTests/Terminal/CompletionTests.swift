@@ -34,6 +34,7 @@ import Testing
     // The command of exec.
     ("vault exec app-dev printen", "vault exec app-dev printenv "),
     ("vault exec app-dev -- printen", "vault exec app-dev -- printenv "),
+    ("vault exec -- printen", "vault exec -- printenv "), ("vault exec -- cat /etc/hostn", "vault exec -- cat /etc/hostname "),
     ("vault exec app-dev -- /usr/bin/printen", "vault exec app-dev -- /usr/bin/printenv "),
     ("vault exec app-dev -- cat /etc/hostn", "vault exec app-dev -- cat /etc/hostname "),
     ("vault exec app-dev -- vault exec app-c", "vault exec app-dev -- vault exec app-chained "),

@@ -25,7 +25,7 @@ enum ReportCommands {
       ], options: formats,
       run: ShowReport.run),
     Command(
-      "sessions", arguments: [.optionalProfile], topic: .sessions,
+      "sessions", arguments: [ArgumentSpec("PROFILE", kind: .profile, isOptional: true)], topic: .sessions,
       summary: "list sessions, past and present",
       examples: [
         Example("vault sessions", "the sessions that are valid now"),

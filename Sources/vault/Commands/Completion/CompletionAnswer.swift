@@ -57,7 +57,12 @@ struct CompletionAnswer {
         isPast = true
         if let before = command.commandAfter {
           if place < before, Arguments.namedProfile == nil {
-            // The profile may also follow the `--`, and another `--` the profile.
+            // The profile may also follow the `--`, and another `--` the profile; what is no profile's name is the command.
+            let next = words[index + 1]
+            let known = names(profiles)
+            if !known.contains(where: { index + 1 == last ? $0.hasPrefix(next) : $0 == next }) {
+              return offerChild(at: index + 1)
+            }
             if index + 1 == last { return offer(command, at: place) }
             place += 1
             index += 1
@@ -142,7 +147,7 @@ struct CompletionAnswer {
 
   private mutating func offer(_ kind: ValueKind) {
     switch kind {
-    case .profile: for name in names({ try profiles($0) }) { add(name) }
+    case .profile: for name in names(profiles) { add(name) }
     case .ssoSession: for name in names({ try VaultReader(path: $0).sectionNames(.ssoSession) }) { add(name) }
     case .accessKey: for name in names({ try VaultReader(path: $0).accessKeys().map(\.name) }) { add(name) }
     case .session:

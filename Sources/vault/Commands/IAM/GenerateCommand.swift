@@ -6,7 +6,7 @@ import VaultWire
 /// `vault iam generate`: prints everything on the AWS side that makes a profile work.
 enum GenerateCommand {
   static let command = Command(
-    "iam generate", arguments: [.optionalProfile], topic: .account,
+    "iam generate", arguments: [.profile], topic: .account,
     summary: "print the AWS side of a profile's role: policies, trust, permission set",
     note: SetupArguments.note,
     examples: [

@@ -4,7 +4,7 @@ import VaultModel
 /// `vault iam trust`: the trust policy of a profile's role alone, and in words who is meant.
 enum TrustCommand {
   static let command = Command(
-    "iam trust", arguments: [.optionalProfile], topic: .account,
+    "iam trust", arguments: [.profile], topic: .account,
     summary: "print the trust policy of a profile's role, and say who is meant",
     note: SetupArguments.note,
     examples: [

@@ -8,7 +8,11 @@ import VaultWire
 enum LinkCommands {
   static let all = [
     Command(
-      "link", arguments: [ArgumentSpec("PROFILE", kind: .profile, isRepeated: true)], topic: .use,
+      "link",
+      arguments: [
+        ArgumentSpec(
+          "PROFILE", kind: .profile, isRepeated: true, without: "Without PROFILE, a terminal shows a list to choose from.")
+      ], topic: .use,
       summary: "make profiles available to every SDK through AWS_PROFILE",
       examples: [
         Example("vault link app-dev", "AWS_PROFILE=app-dev works in every SDK from now on"),

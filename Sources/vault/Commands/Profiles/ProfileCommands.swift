@@ -30,7 +30,7 @@ enum ProfileCommands {
       ], options: settingOptions,
       run: add),
     Command(
-      "edit", arguments: [.profile], topic: .setUp,
+      "edit", arguments: [ArgumentSpec("PROFILE", kind: .profile)], topic: .setUp,
       summary: "change a vault-managed profile",
       examples: [
         Example("vault edit app-dev --region eu-central-1", "set the region"),
@@ -38,7 +38,7 @@ enum ProfileCommands {
       ],
       options: settingOptions + [OptionSpec("unset", value: "NAME", "remove a setting; can be repeated")], run: edit),
     Command(
-      "remove", arguments: [.profile], topic: .setUp,
+      "remove", arguments: [ArgumentSpec("PROFILE", kind: .profile)], topic: .setUp,
       summary: "remove a vault-managed profile and forget its sessions",
       examples: [
         Example("vault remove app-dev", "remove app-dev from the vault"),
