@@ -55,6 +55,10 @@ struct KeyringLibrary: Sendable {
         // Without a keyring there may still be the folder; a locked one is not passed over in silence.
         switch error {
         case .noSessionBus, .noService: reasons.append("no keyring")
+        case .locked where stores.isDryRun:
+          hasStore = true
+          let fault = Fault(why: "the keyring is locked, and a dry run does not unlock it")
+          entries.append(Entry(name: collection, origin: "keyring \(collection)", content: .failure(fault)))
         default: throw error
         }
       }

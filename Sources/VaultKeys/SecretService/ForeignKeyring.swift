@@ -22,12 +22,17 @@ public struct ForeignKeyring: Sendable {
   /// The items of a collection, by label; nil if there is no such collection.
   ///
   /// - Parameter withSecrets: also unlock the collection, for which the desktop may ask the person, and read the items' content.
+  /// - Throws: `locked` if the collection is locked and must stay so.
   public func items(inCollection name: String, withSecrets: Bool) async throws(KeyStoreError) -> [Item]? {
     try await store.perform { connection throws(SecretServiceFailure) in
       guard let path = try connection.collections().first(where: { Self.decoded($0) == "\(Self.root)/\(name)" }) else {
         return nil
       }
-      if withSecrets, try connection.isLocked(collection: path) { try connection.unlock(path, collection: path) }
+      if try connection.isLocked(collection: path) {
+        // Not even the labels of a locked collection can be trusted to be shown.
+        guard withSecrets else { throw .store(.locked(collection: connection.name(collection: path))) }
+        try connection.unlock(path, collection: path)
+      }
       var items: [Item] = []
       for item in try connection.items(of: path).prefix(Self.maxItems) {
         let secret = withSecrets ? try connection.content(item: item, atMost: Self.maxBytes) : nil

@@ -139,6 +139,20 @@ import VaultModel
     #expect(!result.output.contains("their own passphrase") && result.output.contains("1 taken over"), "\(result.output)")
   }
 
+  @Test("a profile that assumes a role with its own key, as only aws-vault does, is named with the line that it needs")
+  func selfSourced() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let stage = try await stage(simulator, [Self.alice])
+    let profile = "[profile alice]\nrole_arn = \(STSWorld.devRole)\nregion = eu-west-1\n"
+    stage.vault.config(profile)
+    let items = try await stage.take("aws-vault", environment: Self.passphrase)
+    #expect(items["access key alice"]?.result == "taken")
+    #expect(items["access key alice"]?.detail == "add source_profile = alice to its profile, which assumes a role")
+    #expect(try await stage.vault.run("exec", "alice", "--", "true").end == .exit(78))
+    stage.vault.config(profile + "source_profile = alice\n")
+    try await stage.vault.mustRun("exec", "alice", "--", "true")
+  }
+
   @Test("a key that the vault has under the same name stays, and both keys' names are told")
   func existing() async throws {
     let simulator = try await STSSimulatorProcess()
@@ -174,6 +188,13 @@ import VaultModel
     #expect(items["access key alice"]?.result == "taken" && items["access key alice"]?.from == "keyring login", "\(items)")
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try keyring.items("profile", "alice").count == 1)
+
+    // Locked, and nobody can be asked.
+    try keyring.lock()
+    let locked = try await stage.take("aws-vault", "--dry-run", environment: login)
+    #expect(locked["access key login"]?.detail == "the keyring is locked, and a dry run does not unlock it", "\(locked)")
+    let refused = try await vault.run("import", "--from", "aws-vault", environment: login)
+    #expect(refused.end == .exit(77) && refused.errors.contains("keyring"), "\(refused.errors)")
   }
 
   @Test("without any of its stores it says where it looked")

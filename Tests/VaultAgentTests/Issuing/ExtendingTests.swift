@@ -51,6 +51,7 @@ import VaultSecrets
       ("A new identity source", #"instanceCredentials|Ec2InstanceMetadata"|\bInstanceMetadata\b"#),
       ("A new export format", #"\bExportCEF\b"#),
       ("A new audit field", #"\bsubjectVersion\b"#),
+      ("A new program to take over from", #"\b[Ll]eapp\b"#),
       ("A new command", #"\bConsoleCommand\b|\bConsoleRequest\b|\bconsole = \d"#),
     ])
   func lists(heading: String, example: String) throws {

@@ -8,8 +8,8 @@ import VaultSecrets
 /// The SDKs' own cache of sign-in tokens, `~/.aws/sso/cache/SHA1.json` (botocore, `SSOTokenLoader`): the AWS CLI can use the
 /// vault's sign-in, and the vault the AWS CLI's.
 ///
-/// Refresh tokens are neither written nor read: each is valid once, and two programs that renew with it would end each other's
-/// sign-in.
+/// Refresh tokens are not written, and read only by `vault import --from aws-cli-cache`: each is valid once, and two programs that
+/// renew with it would end each other's sign-in.
 struct TokenCache: Sendable {
   let home: String
 

@@ -20,7 +20,7 @@ struct Leapp: TakeOverSource {
       throw TakeOverError.notUnderstood(
         path: stores.shown(path), why: "it does not open with this machine's id, or is of another version of Leapp")
     }
-    var taking = Taking(workspace, sessions, origin: stores.shown(path), stores)
+    var taking = Taking(workspace, of: stores, from: stores.shown(path))
     for session in sessions { await taking.add(session) }
     return taking.findings
   }
@@ -60,7 +60,8 @@ private struct Taking {
 
   var findings: [TakeOverFinding] { sessions.findings + made }
 
-  init(_ workspace: JSONDocument, _ all: [JSONDocument], origin: String, _ stores: TheirStores) {
+  init(_ workspace: JSONDocument, of stores: TheirStores, from origin: String) {
+    let all = workspace.objects("_sessions") ?? []
     (self.origin, self.stores) = (origin, stores)
     sessions = SSOSessionNames(stores)
     for integration in workspace.objects("_awsSsoIntegrations") ?? [] {
@@ -87,7 +88,8 @@ private struct Taking {
     switch session.text("type") {
     case "awsIamUser":
       made.append(
-        await accessKey(id, name, session, note: region.map { "`vault edit '\(name)' --region \($0)` keeps its region" }))
+        await accessKey(
+          of: session, id, named: name, note: region.map { "`vault edit '\(name)' --region \($0)` keeps its region" }))
     case "awsSsoRole":
       // Leapp writes the ARN without "role": arn:aws:iam::123456789012/Developer.
       let parts =
@@ -126,7 +128,7 @@ private struct Taking {
   }
 
   /// An IAM user's key, in the items that keytar has made for Leapp.
-  private func accessKey(_ id: String, _ name: String, _ session: JSONDocument, note: String?) async -> TakeOverFinding {
+  private func accessKey(of session: JSONDocument, _ id: String, named name: String, note: String?) async -> TakeOverFinding {
     let place = "keyring Leapp"
     let serial = session.text("mfaDevice").flatMap { $0.isEmpty ? nil : $0 }
     func none(_ why: String) -> TakeOverFinding { .none(.accessKey, name, from: place, why: why) }
