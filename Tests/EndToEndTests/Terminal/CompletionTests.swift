@@ -56,11 +56,11 @@ import Testing
         ("vault exec app-dev owned su", "vault exec app-dev owned su-1-owned-8-8 "),
         (#"vault show "x"#, #"vault show "x"#),
       ] + program
-    case .bashWithCompletion:
+    case .bashWithCompletion, .bashInstalled:
       return [("vault exec app-dev -- git checko", "vault exec app-dev -- git checkout ")] + program
     case .zsh, .zshBeforeCompinit, .zshInstalled:
       return [("vault exec app-dev -- git check-at", "vault exec app-dev -- git check-attr ")]
-    case .fish: return [("vault exec app-dev -- git checko", "vault exec app-dev -- git checkout ")]
+    case .fish, .fishInstalled: return [("vault exec app-dev -- git checko", "vault exec app-dev -- git checkout ")]
     }
   }
 

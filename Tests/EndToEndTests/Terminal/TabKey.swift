@@ -41,14 +41,26 @@ struct TabKey {
   enum Shell: String, CaseIterable, CustomTestStringConvertible {
     case bash
     case bashWithCompletion = "bash with the package bash-completion"
+    case bashInstalled = "bash with bash-completion and the installed file"
     case zsh
     case zshBeforeCompinit = "zsh whose .zshrc loads the completion system later"
     case zshInstalled = "zsh with the installed file"
     case fish
+    case fishInstalled = "fish with the installed file"
 
     var testDescription: String { rawValue }
     var program: String { rawValue.prefix { $0 != " " }.description }
     var isBash: Bool { program == "bash" }
+
+    /// Where the script is installed, in a home that these shells look through.
+    func file(_ name: String) -> String? {
+      switch self {
+      case .bashInstalled: ".local/share/bash-completion/completions/\(name)"
+      case .zshInstalled: "functions/_\(name)"
+      case .fishInstalled: ".config/fish/completions/\(name).fish"
+      default: nil
+      }
+    }
   }
 
   /// Commands of the shell that begin it: prompt, mark, and the completion.
@@ -63,7 +75,7 @@ struct TabKey {
 
       """#
     switch shell {
-    case .bash, .bashWithCompletion:
+    case .bash, .bashWithCompletion, .bashInstalled:
       return #"""
         PS1='READY>'
         bind 'set show-all-if-ambiguous on'; bind 'set page-completions off'; bind 'set completion-query-items 0'
@@ -74,18 +86,17 @@ struct TabKey {
         complete -F _owned owned
         complete -C 'completer "two words"' owner
 
-        """# + (shell == .bash ? "" : ". /usr/share/bash-completion/bash_completion\n") + eval
+        """# + (shell == .bash ? "" : ". /usr/share/bash-completion/bash_completion\n") + (shell == .bashInstalled ? "" : eval)
     case .zsh: return zsh + "autoload -Uz compinit; compinit -u\n" + eval
     case .zshBeforeCompinit: return zsh + eval + "autoload -Uz compinit; compinit -u\n"
     case .zshInstalled: return zsh + "fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u\n"
-    case .fish:
+    case .fish, .fishInstalled:
       return #"""
         set -g fish_greeting
         function fish_prompt; printf 'READY>'; end
         bind \cx\cd 'printf "\x1e%s\x1f" (commandline -b)'
-        \#(name) completion fish | source
 
-        """#
+        """# + (shell == .fish ? "\(name) completion fish | source\n" : "")
     }
   }
 
@@ -105,9 +116,11 @@ struct TabKey {
     chmod(home.file("functions/completer"), 0o755)
     var environment = vault.environment.merging(["HOME": home.path, "ZDOTDIR": home.path, "TERM": "xterm"]) { $1 }
     environment["PATH"] = "\(path):\(home.path)/functions:/usr/bin:/bin"
-    if shell == .zshInstalled {
-      let script = try await Subprocess.run("\(path)/\(name)", ["completion", "zsh"], environment: environment)
-      home.write(script.output, to: "functions/_\(name)")
+    if let file = shell.file(name) {
+      let script = try await Subprocess.run("\(path)/\(name)", ["completion", shell.program], environment: environment)
+      try FileManager.default.createDirectory(
+        atPath: URL(fileURLWithPath: home.file(file)).deletingLastPathComponent().path, withIntermediateDirectories: true)
+      home.write(script.output, to: file)
     }
     let words = shell.isBash ? ["bash", "--rcfile", home.file(".bashrc"), "-i"] : [shell.program, "-i"]
     let run = try await Subprocess.run(
