@@ -15,7 +15,7 @@ struct WireTests {
     ($0.profile, $0.trigger, $0.duration, $0.minimumRemaining) = ("app-dev", .exec, .default, 600)
     ($0.refresh, $0.noSession, $0.server, $0.tokenFile) = (true, true, true, true)
     ($0.region, $0.mfaCode, $0.sessionName) = ("eu-west-1", WireBytes("123456"), RoleSessionName("alice"))
-    $0.reason = "why – because"
+    ($0.reason, $0.shell) = ("why – because", 4_242)
   }
 
   private static let change = ProfileChange {
@@ -28,7 +28,7 @@ struct WireTests {
     DenialRequest { ($0.credentials, $0.encodedMessage, $0.authorizationId) = (issue, "a_b", "a1") },
     RotateRequest { ($0.profile, $0.mfaCode, $0.reason) = ("app", WireBytes("123456"), "why") },
     IAMCheckRequest { ($0.profile, $0.reader, $0.mfaCode, $0.reason) = ("app", "admin", WireBytes("123456"), "drift") },
-    ForgetRequest { ($0.profile, $0.all) = ("app", true) },
+    ForgetRequest { ($0.profile, $0.all) = ("app", true) }, ReleaseRequest { $0.token = WireBytes("token") },
     AddAccessKeyRequest {
       ($0.name, $0.accessKeyId, $0.secretAccessKey) = ("me", "AKIAIOSFODNN7EXAMPLE", WireBytes("secret"))
       ($0.mfaSerial, $0.mfaSecret, $0.replace) = ("arn", WireBytes("base32"), true)

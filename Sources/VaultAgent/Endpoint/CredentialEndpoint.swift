@@ -195,6 +195,8 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
+  func lease(of tokenHash: [UInt8]) -> String? { state.withLock { $0.entries[tokenHash]?.id } }
+
   func isAsleep(_ id: String) -> Bool { state.withLock { $0.entries.values.contains { $0.id == id && $0.ready == nil } } }
 
   /// The leases that have no credentials to serve.

@@ -13,6 +13,8 @@ public enum AgentError: ReportableError {
   case insecure(path: String, why: String, remedy: String)
   /// The requester cannot reach what would be served.
   case outOfReach(why: String)
+  /// A requester cannot ask for another process, unless it runs in that shell.
+  case notInShell(pid: Int)
   case noHome
   /// A client of another vault has connected to this agent's socket.
   case otherVault(asked: String, own: String)
@@ -52,6 +54,7 @@ public enum AgentError: ReportableError {
     case .otherVault(let asked, let own):
       "the agent at this socket serves the vault in \(safeText(own)), not the one in \(safeText(asked))"
     case .outOfReach(let why): "the program is \(why)"
+    case .notInShell(let pid): "this command does not run in process \(pid), in the same session and as the same user"
     case .noHome: "neither VAULT_HOME nor HOME is an absolute path"
     case .unknownProfile(let name, _, _): "no profile \"\(name.count > 80 ? String(name.prefix(80)) + "…" : name)\""
     case .noKeyForProfile(let profile, let key):
@@ -94,6 +97,7 @@ public enum AgentError: ReportableError {
       "HOME or XDG_DATA_HOME differs here: restore it to use the agent's vault, or give this vault its own folder with VAULT_HOME"
     case .outOfReach:
       "start vault outside and pass the credentials in (see docs/containers.md), or omit --server and --token-file"
+    case .notInShell: "give the process ID of the shell that runs it: `--for-pid $$`"
     case .noHome: "set HOME, or VAULT_HOME to a folder of your own"
     case .unknownProfile(_, let suggestion?, let count): "did you mean \(suggestion)?  `vault list` shows all \(count)"
     case .unknownProfile(_, nil, 0): "`vault import` imports the profiles of ~/.aws/config"
@@ -129,7 +133,7 @@ public enum AgentError: ReportableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .system, .noLocks: .inputOutput
-    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenPeer: .refused
+    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenPeer, .notInShell: .refused
     case .anotherAgent, .socketTaken: .temporary
     case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach, .circle: .configuration
     case .profileExists, .keyExists: .cannotCreate

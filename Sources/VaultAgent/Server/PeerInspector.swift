@@ -42,6 +42,44 @@ struct PeerInspector: Sendable {
       parent: parent, host: host)
   }
 
+  /// The shell in which a requester runs, which is served instead of it: a process above it, in its session and of its user. A process
+  /// outside the session, such as the service manager, would keep what it is served for as long as the machine runs.
+  ///
+  /// - Returns: nil if the process is none of these.
+  func shell(_ pid: Int32, of requester: Requester) -> Requester? {
+    let process = "/proc/\(pid)"
+    guard let identity = ProcessIdentity(running: pid), getsid(pid) > 0, getsid(pid) == getsid(requester.pid),
+      Self.users(process + "/status") == [requester.uid, requester.uid, requester.uid],
+      Self.isAbove(pid, requester.pid)
+    else { return nil }
+    let parent = Self.parent(process + "/stat").flatMap { Self.executable($0) } ?? ""
+    let shell = Requester(
+      user: user, uid: requester.uid, pid: pid, program: Self.link(process + "/exe"), executable: Self.executable(pid) ?? "",
+      directory: Self.link(process + "/cwd"), parent: parent, host: host)
+    // All that was read is of the process that is above the requester.
+    return identity.isRunning && Self.isAbove(pid, requester.pid) ? shell : nil
+  }
+
+  private static func isAbove(_ pid: Int32, _ requester: Int32) -> Bool {
+    var child = requester
+    for _ in 0..<64 {
+      guard child > 1, let parent = parent("/proc/\(child)/stat") else { return false }
+      if parent == pid { return true }
+      child = parent
+    }
+    return false
+  }
+
+  /// The real, the effective and the saved user of a process (proc(5), "Uid").
+  private static func users(_ path: String) -> [UInt32] {
+    read(path) { bytes in
+      let line = bytes.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "Uid:".utf8) }
+      return line.map {
+        String(decoding: $0, as: UTF8.self).split(separator: "\t").dropFirst().prefix(3).compactMap { UInt32($0) }
+      }
+    } ?? []
+  }
+
   /// The process that sent something over another's connection: nothing about it is proven.
   func stranger(_ pid: Int32, uid: UInt32) -> Requester {
     let process = "/proc/\(pid)"

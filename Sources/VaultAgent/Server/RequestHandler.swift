@@ -106,6 +106,7 @@ struct RequestHandler: Sendable {
       case .rotateAccessKey: try await reply(rotateAccessKey)
       case .rotate: try await reply(rotate)
       case .forget: try await reply(forget)
+      case .release: try await reply(release)
       case .console: try await reply(console)
       case .denial: try await reply(denial)
       case .login: try await reply(login)
@@ -146,12 +147,19 @@ struct RequestHandler: Sendable {
   // MARK: credentials
 
   private func credential(_ request: IssueRequest, _ context: RequestContext) async throws -> IssuedReply {
+    var requester = context.requester
+    if let pid = request.shell {
+      guard request.server, let shell = Int32(exactly: pid).flatMap({ inspector.shell($0, of: requester) }) else {
+        throw AgentError.notInShell(pid: pid)
+      }
+      requester = shell
+    }
     if request.server {
-      try PeerReach.require(context.requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)
+      try PeerReach.require(requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)
     }
     let issued = try await broker.issue(
-      try CredentialRequest(request, context), to: context.requester, prompter: context.prompter)
-    exitWithLastProgram?.began(context.requester.pid)
+      try CredentialRequest(request, context), to: requester, prompter: context.prompter)
+    exitWithLastProgram?.began(requester.pid)
     return IssuedReply { reply in
       if let lease = issued.lease {
         reply.endpoint = lease.url
@@ -167,6 +175,10 @@ struct RequestHandler: Sendable {
       reply.region = issued.region
       reply.sessionId = issued.session?.record.id
     }
+  }
+
+  private func release(_ request: ReleaseRequest, _ context: RequestContext) async throws -> Int {
+    await broker.endLease(of: SecretBytes(request.token)) ? 1 : 0
   }
 
   private func rotate(_ request: RotateRequest, _ context: RequestContext) async throws -> [RotatedSession] {

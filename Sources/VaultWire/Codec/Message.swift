@@ -20,6 +20,7 @@ public enum MessageKind: UInt16, Sendable {
   case settings = 40, linkProfiles = 41, iamCheck = 42, denial = 43
   case addSignIn = 44, takeKeys = 45
   case takeOver = 50
+  case release = 51
 
   // Sent by the agent.
   /// The reply to a request.

@@ -20,11 +20,22 @@ public struct IssueRequest: Request, WireFields {
   public var mfaCode: WireBytes?
   public var sessionName: RoleSessionName?
   public var reason: String?
+  /// The process that is served, if it is not the requester: the shell in which the requester runs.
+  public var shell: Int?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
     coder.field(&profile).field(&trigger).field(&duration).field(&minimumRemaining).field(&refresh).field(&noSession)
-      .field(&server).field(&tokenFile).field(&region).field(&mfaCode).field(&sessionName).field(&reason)
+      .field(&server).field(&tokenFile).field(&region).field(&mfaCode).field(&sessionName).field(&reason).field(&shell)
   }
+}
+
+/// Serve nothing more for a token. The reply is the number of leases that this ended.
+public struct ReleaseRequest: Request, WireFields {
+  public typealias Reply = Int
+  public var kind: MessageKind { .release }
+  public var token = WireBytes.none
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) { coder.field(&token) }
 }
 
 /// The AWS console, signed in as a profile. The reply is its address.

@@ -89,7 +89,7 @@ enum Commands {
   static let all: [Command] =
     [ExecCommand.command] + ReportCommands.all + AuditCommands.all + ProfileCommands.all + AccessKeyCommands.all + EnvCommands.all
     + [
-      ConsoleCommand.command
+      ConsoleCommand.command, ShellInitCommand.command,
     ]
     + IAMCommand.all + LinkCommands.all + SessionCommands.all + LoginCommands.all
     + VaultCommands.all + AgentCommands.all

@@ -30,7 +30,7 @@ enum EnvCommands {
         OptionSpec(
           "format", value: "FORMAT", kind: .words(["sh", "fish", "powershell", "dotenv", "docker", "json"]),
           "sh, fish, powershell, dotenv, docker or json (default: the syntax of your shell)"),
-      ], run: env),
+      ] + SwitchCommand.options, run: env),
     Command(
       "credentials", arguments: [ArgumentSpec("PROFILE", kind: .profile, without: "Without PROFILE, AWS_PROFILE counts.")],
       topic: .use,
@@ -44,6 +44,7 @@ enum EnvCommands {
 
   private static func env(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let format = try EnvFormat(named: arguments["format"])
+    if try SwitchCommand.run(arguments, format, paths) { return }
     let profile = try arguments.profile(paths)
     let reply = try AgentClient(paths: paths).ask(try IssueRequest(arguments, profile: profile, trigger: .env))
     var pairs: [(name: String, value: String)] = []
@@ -131,16 +132,7 @@ enum EnvFormat: String, CaseIterable {
   func text(_ pairs: [(name: String, value: String)], unset: [String]) throws(Failure) -> [UInt8] {
     var text = ""
     switch self {
-    case .sh:
-      for name in unset { text += "unset \(name)\n" }
-      for (name, value) in pairs { text += "export \(name)='\(value.replacing("'", with: "'\\''"))'\n" }
-    case .fish:
-      // Each line also ends with a semicolon, since `eval (vault env …)` receives the lines as words of one line.
-      for name in unset { text += "set -e \(name);\n" }
-      for (name, value) in pairs {
-        let quoted = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
-        text += "set -gx \(name) '\(quoted)';\n"
-      }
+    case .sh, .fish: return self.text(set: pairs, unset: unset)
     case .powershell:
       for name in unset { text += "Remove-Item Env:\(name) -ErrorAction SilentlyContinue\n" }
       for (name, value) in pairs { text += "$Env:\(name) = '\(Self.doubled(value))'\n" }
@@ -159,6 +151,40 @@ enum EnvFormat: String, CaseIterable {
       return writer.consume() + [10]
     }
     return Array(text.utf8)
+  }
+
+  /// The text for a shell.
+  ///
+  /// - Parameters:
+  ///   - own: variables of the shell itself, which its programs do not get; nil to remove one.
+  ///   - restores: whether the values are those that the shell had before.
+  func text(
+    set pairs: [(name: String, value: String)], unset: [String], own: [(name: String, value: String?)] = [],
+    restores: Bool = false
+  ) -> [UInt8] {
+    var text = ""
+    if self == .fish {
+      // Each line also ends with a semicolon, since `eval (vault env …)` receives the lines as words of one line. A universal variable
+      // is for all the user's shells: it is hidden from this one and its programs, not removed.
+      for name in unset { text += "set -eg \(name); set -qU \(name); and set -gu \(name);\n" }
+      for (name, value) in pairs {
+        let quoted = Self.fishQuoted(value)
+        if restores { text += "set -eg \(name); test \"$\(name)\" = \(quoted); and set -qx \(name); or " }
+        text += "set -gx \(name) \(quoted);\n"
+      }
+      for (name, value) in own { text += value.map { "set -g \(name) \(Self.fishQuoted($0));\n" } ?? "set -eg \(name);\n" }
+    } else {
+      for name in unset { text += "unset \(name)\n" }
+      for (name, value) in pairs { text += "export \(name)=\(Self.quoted(value))\n" }
+      for (name, value) in own { text += value.map { "\(name)=\(Self.quoted($0))\n" } ?? "unset \(name)\n" }
+    }
+    return Array(text.utf8)
+  }
+
+  private static func quoted(_ value: String) -> String { "'\(value.replacing("'", with: "'\\''"))'" }
+
+  private static func fishQuoted(_ value: String) -> String {
+    "'\(value.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'"
   }
 
   /// PowerShell treats typographic quotes as straight ones (about_Quoting_Rules); each is doubled within a literal.

@@ -57,6 +57,10 @@ extension TypedStage {
     + lines("docs/master-key.md", "it needs logind; AutoLockTests", ["vault audit --action Locked"])
     + blocks("docs/reference.md", "settings of a file", ["[default]"])
     + blocks("docs/reports.md", "shortened; StatsTests", ["{\"rows\""])
+    + lines("docs/shells.md", "another shell; ShellInitTests", ["eval \"$(vault shell-init zsh", "vault shell-init fish"])
+    + blocks("docs/shells.md", "a file of direnv's; RecipeTests", ["use_vault()", "use vault"])
+    + blocks("docs/shells.md", "a file of mise's; RecipeTests", ["[env]"])
+    + blocks("docs/shells.md", "a file of starship's", ["[env_var", "[custom"])
     + blocks("docs/sign-in.md", "settings of a file, with which this page is typed", ["[sso-session"])
     + blocks("docs/simulation.md", "a simulation of minutes; SimulationTests", ["make simulate", "200 laptops"])
     + blocks("docs/team-audit.md", "SQL of the server's owner; TeamTests", ["CREATE ROLE", "DELETE FROM", "SELECT "])
@@ -143,6 +147,7 @@ extension TypedStage {
       answers: [(question: "Deliver[^\n]*\n$", answer: "\u{3}")]),
     Special(page: "docs/reports.md", line: "vault audit stats", isOther: true),
     Special(page: "docs/sessions.md", line: "vault rotate app-dev", before: "vault exec app-dev -- true"),
+    Special(page: "docs/shells.md", line: "vuse  ", answers: [(question: "part of a name", answer: "1\r")]),
     Special(page: "docs/sign-in.md", line: "vault login corp --adopt", before: "vault login corp --share-token"),
     Special(
       page: "docs/sign-in.md", line: "vault login https://corp", answers: [(question: "part of a name", answer: "1\r")]),
@@ -192,7 +197,7 @@ extension TypedStage {
       + role("app-dev", "dev", "MyApplicationDevProfile", "region = us-east-1\n")
       + role("app-prod", "prod", "MyApplicationDevProfile")
     switch page {
-    case "README.md": return shared + role("app-dev-reports", "reports", "app-dev")
+    case "README.md", "docs/shells.md": return shared + role("app-dev-reports", "reports", "app-dev")
     case "docs/reports.md":
       return shared + role("app-admin", "admin", "MyApplicationDevProfile", "mfa_serial = \(STSWorld.aliceMFASerial)\n")
     case "docs/import.md": return shared + role("x", "reports", "app-dev") + role("y", "reports", "app-dev")

@@ -4,7 +4,7 @@ import VaultStore
 
 // Programs that are served on loopback, and the schedule's work for them.
 extension Broker {
-  /// Opens a lease that ends with the program: the client's own process becomes the program.
+  /// Opens a lease that ends with the program: the client's own process becomes it, or it is the shell in which the client runs.
   func openLease(
     _ credential: Credential, session: IssuedCredentials.Session, request: CredentialRequest, requester: Requester
   ) async throws
@@ -38,6 +38,15 @@ extension Broker {
     await scheduler?.close(id)
     let requests = endpoint.close(id) ?? 0
     await logEnd(id, of: one, detail: requests == 1 ? "1 request" : "\(requests) requests")
+  }
+
+  /// Ends what a token is good for.
+  ///
+  /// - Returns: false if it is good for nothing.
+  func endLease(of token: SecretBytes) async -> Bool {
+    guard let id = endpoint.lease(of: token.withBytes { EndpointRequest.hash($0) }) else { return false }
+    await closeLease(id)
+    return true
   }
 
   func logEnd(_ id: String, of one: ServedProgram, detail: String) async {
