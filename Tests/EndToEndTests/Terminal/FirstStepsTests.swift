@@ -12,7 +12,7 @@ import Testing
   ]
 
   /// The command that a dialogue ends with, without its program.
-  private func next(_ dialogue: TypedDialogue) throws -> [String] {
+  private func next(_ dialogue: PseudoTerminal.Result) throws -> [String] {
     let line = try #require(
       dialogue.shown.split(whereSeparator: \.isNewline).last {
         $0.contains("next: vault exec ") || $0.contains("then: vault exec ")
