@@ -60,6 +60,8 @@ public enum StartURLError: ReportableError, Hashable {
   case elsewhere(host: String, to: String?)
   case tooManyRedirects(host: String)
   case otherRegion(url: String, region: String)
+  /// A config names another region than the URL leads to.
+  case movedRegion(url: String, region: String, configured: String)
 
   public var message: String {
     switch self {
@@ -69,6 +71,8 @@ public enum StartURLError: ReportableError, Hashable {
     case .elsewhere(let host, nil): "\(host) redirects to an address that is not AWS; the redirect was not followed"
     case .tooManyRedirects(let host): "\(host) redirects more than \(StartURLResolver.maxRedirects) times"
     case .otherRegion(let url, let region): "\(url) is an IAM Identity Center in \(region)"
+    case .movedRegion(let url, let region, let configured):
+      "the start URL leads to \(url) in \(region), but sso_region is \(configured)"
     }
   }
 
@@ -76,6 +80,7 @@ public enum StartURLError: ReportableError, Hashable {
     switch self {
     case .invalid: "use the AWS access portal's URL: https://NAME.awsapps.com/start, or your company's own that redirects there"
     case .otherRegion: "leave out --sso-region"
+    case .movedRegion: "correct sso_region"
     default: "ask your administrator for the AWS access portal's own URL, such as https://NAME.awsapps.com/start"
     }
   }
@@ -84,6 +89,7 @@ public enum StartURLError: ReportableError, Hashable {
     switch self {
     case .invalid, .otherRegion: .usage
     case .elsewhere: .refused
+    case .movedRegion: .configuration
     case .noRedirect, .tooManyRedirects: .unavailable
     }
   }

@@ -115,7 +115,9 @@ extension ProfileCatalog {
     }
     let unusable = Self.unusable(summaries.filter { ownIndex[SectionKey(.profile, $0.name)] == nil })
     return ImportOutcome {
-      ($0.lines, $0.warnings) = (Self.lines(summary, sources, unusable.count), sources.warnings + hidden + unusable.lines)
+      ($0.lines, $0.warnings) = (
+        Self.lines(summary, sources, unusable: unusable.count), sources.warnings + hidden + unusable.lines
+      )
     }
   }
 
@@ -132,7 +134,7 @@ extension ProfileCatalog {
     try await summarizeOwn()
     let unusable = Self.unusable(summaries)
     return ImportOutcome {
-      ($0.lines, $0.warnings) = (Self.lines(summary, sources, unusable.count), sources.warnings + unusable.lines)
+      ($0.lines, $0.warnings) = (Self.lines(summary, sources, unusable: unusable.count), sources.warnings + unusable.lines)
     }
   }
 
@@ -152,7 +154,7 @@ extension ProfileCatalog {
     return (broken.count, lines)
   }
 
-  private static func lines(_ summary: ImportSummary, _ sources: ImportSources, _ unusable: Int) -> [String] {
+  private static func lines(_ summary: ImportSummary, _ sources: ImportSources, unusable: Int) -> [String] {
     var lines: [String] = []
     let total = summary.added.count + summary.changed.count + summary.unchanged
     lines.append(

@@ -18,7 +18,7 @@ extension ProfileCatalog {
   }
 
   /// The `sso-session` for a start URL: one that is there, from a file or the vault, or a new one of the vault. None is changed.
-  func addSignIn(_ wanted: WantedSignIn, _ prompter: any Prompter, _ requester: Requester) async throws -> AddedSignIn {
+  func addSignIn(_ wanted: WantedSignIn, prompter: any Prompter, requester: Requester) async throws -> AddedSignIn {
     try await observeChanges(prompter, requester)
     var taken = Set(try reader.profileNames())
     for name in try reader.sectionNames(.ssoSession) {
@@ -59,7 +59,7 @@ extension ProfileCatalog {
   }
 
   /// Changes a vault-managed `sso-session`.
-  func changeSignIn(_ change: ProfileChange, _ prompter: any Prompter, _ requester: Requester) async throws {
+  func changeSignIn(_ change: ProfileChange, prompter: any Prompter, requester: Requester) async throws {
     let section = try await proven(prompter, requester) { $0(.ssoSession, change.name) }
     let settings = try change.applied(to: section?.settings ?? [])
     let candidate = ConfigSection(kind: .ssoSession, name: change.name, settings: settings)

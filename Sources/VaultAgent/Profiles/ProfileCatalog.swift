@@ -234,7 +234,7 @@ extension ProfileCatalog {
   func put(_ changes: [ProfileChange], requester: Requester, prompter: any Prompter) async throws {
     try await observeChanges(prompter, requester)
     if changes.count == 1, let change = changes.first, change.mustExist, try await isOwnSignIn(change.name) {
-      return try await changeSignIn(change, prompter, requester)
+      return try await changeSignIn(change, prompter: prompter, requester: requester)
     }
     var written: [VaultStore.WrittenProfile] = []
     for change in changes { written.append(try await checked(change, prompter: prompter, requester: requester)) }

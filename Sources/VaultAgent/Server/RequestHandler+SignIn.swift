@@ -92,26 +92,14 @@ extension RequestHandler {
     if let region = request.region, !StartURL.isRegion(region) {
       throw AgentError.badRequest("sso_region: \"\(region)\" is not the name of a region")
     }
-    let start = try await resolved(typed, context)
+    let start = try await ssoSessions.resolved(typed, context.network)
     if let asked = request.region, let region = start.region, asked != region {
       throw StartURLError.otherRegion(url: start.text, region: region)
     }
     try await ensureUnlocked(context)
     let wanted = ProfileCatalog.WantedSignIn(
       url: start, region: request.region ?? start.region, scopes: request.scopes, name: request.name, usualName: typed.name)
-    return try await catalog.addSignIn(wanted, context.prompter, context.requester)
-  }
-
-  private func resolved(_ typed: StartURL, _ context: RequestContext) async throws -> StartURL {
-    if typed.isAWS { return typed }
-    let isPlain = typed.address.scheme == "http"
-    let settings = EndpointSettings(
-      url: isPlain ? typed.text : nil, caBundle: context.environment["AWS_CA_BUNDLE"].flatMap { $0.isEmpty ? nil : $0 },
-      urlVariable: isPlain ? "the URL" : nil, caBundleVariable: "AWS_CA_BUNDLE")
-    context.prompter.progress("asking \(typed.address.hostHeader) for the IAM Identity Center …")
-    let route = try await clients.trust.route(
-      to: NamedHost(typed.address), settings, sending: "the question where it leads", for: context.network)
-    return try await clients.startURLs.resolve(typed, via: route)
+    return try await catalog.addSignIn(wanted, prompter: context.prompter, requester: context.requester)
   }
 
   /// Removes a vault-managed `sso-session`, after a sign-out.

@@ -224,6 +224,33 @@ extension NetworkTrust.Context {
   }
 }
 
+// A company's own address for the portal.
+extension SSOSessions {
+  /// AWS's own URL behind a start URL that a person or their config names.
+  func resolved(_ named: StartURL, _ context: NetworkTrust.Context) async throws -> StartURL {
+    if named.isAWS { return named }
+    let isPlain = named.address.scheme == "http"
+    let settings = EndpointSettings(
+      url: isPlain ? named.text : nil, caBundle: context.environment["AWS_CA_BUNDLE"].flatMap { $0.isEmpty ? nil : $0 },
+      urlVariable: isPlain ? "the start URL" : nil, caBundleVariable: "AWS_CA_BUNDLE")
+    context.prompter.progress("asking \(named.address.hostHeader) for the IAM Identity Center …")
+    let route = try await clients.trust.route(
+      to: NamedHost(named.address), settings, sending: "the question where it leads", for: context)
+    return try await clients.startURLs.resolve(named, via: route)
+  }
+
+  /// The start URL that IAM Identity Center itself knows. A company's own address is resolved for each sign-in, as by the AWS CLI:
+  /// it may lead to another region one day.
+  private func ownURL(of place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> String {
+    guard let named = StartURL(place.startURL), !named.isAWS else { return place.startURL }
+    let url = try await resolved(named, context)
+    if let region = url.region, region != place.region {
+      throw StartURLError.movedRegion(url: url.text, region: region, configured: place.region)
+    }
+    return url.text
+  }
+}
+
 // Signing in, with a person.
 extension SSOSessions {
   /// Seconds that a person has to return from the browser: the lifetime of a device code.
@@ -236,15 +263,18 @@ extension SSOSessions {
     let flow = place.scopes.isEmpty ? .device : flow
     return try await signingIn.share("\(flow) \(place.name)", for: context.prompter, endsAlone: true) { prompter in
       let context = context.asked(by: prompter)
+      let url = try await ownURL(of: place, context)
       return switch flow {
-      case .browser: try await signInByBrowser(place, context)
-      case .device: try await signInByDevice(place, context)
+      case .browser: try await signInByBrowser(place, url: url, context)
+      case .device: try await signInByDevice(place, url: url, context)
       }
     }
   }
 
-  private func signInByBrowser(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
-    try await withClient(place, flow: .browser, context) { client in
+  private func signInByBrowser(_ place: SSOSessionConfig, url startURL: String, _ context: NetworkTrust.Context) async throws
+    -> SignInRecord
+  {
+    try await withClient(place, url: startURL, flow: .browser, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let pkce = PKCE()
       let state = PKCE.newState()
@@ -273,11 +303,13 @@ extension SSOSessions {
     }
   }
 
-  private func signInByDevice(_ place: SSOSessionConfig, _ context: NetworkTrust.Context) async throws -> SignInRecord {
-    try await withClient(place, flow: .device, context) { client in
+  private func signInByDevice(_ place: SSOSessionConfig, url startURL: String, _ context: NetworkTrust.Context) async throws
+    -> SignInRecord
+  {
+    try await withClient(place, url: startURL, flow: .device, context) { client in
       let endpoint = try ServiceEndpoint(.oidc, region: place.region, settings: place.oidc)
       let device = try await clients.oidc.startDeviceAuthorization(
-        client, startURL: place.startURL, at: endpoint,
+        client, startURL: startURL, at: endpoint,
         via: try await context.route(to: endpoint, place.oidc, by: clients.trust))
       let address = show(device.verificationURIComplete ?? device.verificationURI, code: device.userCode, context)
       defer { if let address { redirect.close(address) } }
@@ -304,7 +336,7 @@ extension SSOSessions {
 
   /// Lends a client registration: the stored one while it is valid, else a new one; also a new one if the server has forgotten it.
   private func withClient<Result>(
-    _ place: SSOSessionConfig, flow: SignInFlow, _ context: NetworkTrust.Context,
+    _ place: SSOSessionConfig, url: String, flow: SignInFlow, _ context: NetworkTrust.Context,
     body: (SSOClientRegistration) async throws -> Result
   ) async throws -> Result {
     let scopes = place.scopes.joined(separator: " ")
@@ -320,10 +352,10 @@ extension SSOSessions {
         // Continues with a new one.
       }
     }
-    return try await body(try await register(place, flow: flow, scopes: scopes, context))
+    return try await body(try await register(place, url: url, flow: flow, scopes: scopes, context))
   }
 
-  private func register(_ place: SSOSessionConfig, flow: SignInFlow, scopes: String, _ context: NetworkTrust.Context)
+  private func register(_ place: SSOSessionConfig, url: String, flow: SignInFlow, scopes: String, _ context: NetworkTrust.Context)
     async throws
     -> SSOClientRegistration
   {
@@ -332,7 +364,7 @@ extension SSOSessions {
     return try await audited(context.event(.registerClient, place, at: endpoint, by: route), in: store) { event in
       let client = try await clients.oidc.registerClient(
         name: "vault", scopes: place.scopes, grantTypes: flow == .browser ? [.authorizationCode, .refreshToken] : [],
-        redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? place.startURL : nil,
+        redirectURIs: flow == .browser ? [SignInCallback.registeredURL] : [], issuerURL: flow == .browser ? url : nil,
         at: endpoint, via: route)
       event.expiresAt = client.expiresAt
       return client

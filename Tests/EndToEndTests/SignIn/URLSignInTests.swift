@@ -83,6 +83,26 @@ import Testing
     #expect(try await vault.run("audit", "verify").succeeded)
   }
 
+  @Test("a vanity URL in a config file is resolved at each sign-in; another region than the config's is refused")
+  func configured() async throws {
+    let own = "https://ssoins-1.portal.us-east-1.app.aws"
+    let (simulator, vault) = try await stage {
+      $0.startURL = own
+      $0.redirects = ["/vanity/corp": own]
+    }
+    func config(_ region: String) {
+      vault.config("[sso-session corp]\nsso_start_url = \(simulator.url)/vanity/corp\nsso_region = \(region)\n")
+    }
+    config("us-east-1")
+    try await vault.mustRun("import")
+    try await vault.mustRun("login", "--device", "corp", "--discover", "--all")
+    let started = try await simulator.requests("StartDeviceAuthorization")
+    #expect(started.count == 1)
+    config("eu-west-1")
+    let moved = try await vault.run("login", "--device", "corp")
+    #expect(moved.end == .exit(78) && moved.errors.contains("but sso_region is eu-west-1"), "\(moved.errors)")
+  }
+
   @Test(
     "a hostile redirect is not followed, and nothing is made",
     arguments: [

@@ -9,13 +9,15 @@ enum PlainKeysCommand {
     OptionSpec("link", "with --take-keys: leave a credential_process in their place, for other programs"),
   ]
 
-  static func run(_ files: ImportRequest, _ arguments: Arguments, _ paths: VaultPaths) throws {
+  static func run(for files: ImportRequest, _ arguments: Arguments, _ paths: VaultPaths) throws {
     guard arguments.has("take-keys") || Dialogue.isPossible else { return }
     let found = try ask(files, dryRun: true, program: nil, paths).filter { $0.fault == nil }
     if found.isEmpty { return arguments.has("take-keys") ? Diagnostics.notice("the files have no plain access keys") : () }
     var isLinked = arguments.has("link")
     if !arguments.has("take-keys") {
-      for key in found.prefix(10) { Diagnostics.notice("\(key.place): \(key.accessKeyId), the plain access key of \(key.profile)") }
+      for key in found.prefix(10) {
+        Diagnostics.notice("\(key.place): \(key.accessKeyId), the plain access key of \(key.profile)")
+      }
       if found.count > 10 { Diagnostics.notice("and \(found.count - 10) more") }
       let what = found.count == 1 ? "this key" : "these \(found.count) keys"
       guard Dialogue.agrees("Take \(what) out of the \(found.count == 1 ? "file" : "files"), once proven to work from the vault?")

@@ -79,7 +79,7 @@ enum ProfileCommands {
     }
     let reply = try AgentClient(paths: paths).ask(request)
     for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
-    try PlainKeysCommand.run(request, arguments, paths)
+    try PlainKeysCommand.run(for: request, arguments, paths)
     try ImportNext.tell(paths)
   }
 
