@@ -21,11 +21,11 @@ enum Dialogue {
 
 /// The command to type next.
 enum NextStep {
-  /// A first command with a profile's credentials.
+  /// A first command with a profile's credentials: without the AWS CLI, a shell.
   static func exec(_ profile: String) -> String {
     let folders = (variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
     let hasCLI = folders.contains { access("\($0)/aws", X_OK) == 0 }
-    return "vault exec \(word(profile))" + (hasCLI ? " -- aws sts get-caller-identity" : " -- env")
+    return "vault exec \(word(profile))" + (hasCLI ? " -- aws sts get-caller-identity" : "")
   }
 
   /// A word as a shell takes it.

@@ -151,6 +151,6 @@ import Testing
     let shown = try await vault.run("show", "lost")
     let why = try #require(shown.errors.split(separator: "\n").first?.dropFirst("vault: ".count))
     #expect(result.errors.contains("\"lost\" cannot be used: \(why)"), "\(shown.errors)")
-    #expect(result.errors.contains("next: vault exec app-chained -- "))
+    #expect(result.errors.contains("next: vault exec app-chained"))
   }
 }
