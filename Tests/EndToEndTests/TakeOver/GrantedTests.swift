@@ -124,7 +124,7 @@ import VaultModel
 
   @Test(
     "a configuration that is no TOML, or is nested to no end, is refused with its line, and nothing is taken",
-    arguments: ["DefaultBrowser = \n", "a = " + String(repeating: "[", count: 5_000), "a = \"\u{1}\"\n", "[a]\n[a]\n"])
+    arguments: ["DefaultBrowser = \n", "a = " + String(repeating: "[", count: 5_000), "a = \"\u{1}\"\n", "[a]\n[a]\n", "[\0\0]\n"])
   func hostile(text: String) async throws {
     let simulator = try await STSSimulatorProcess()
     let stage = try await stage(simulator)
