@@ -44,7 +44,7 @@ def commands(stage, one, middle, large, rivals, rounds):
         measure.Series(
             "vault status --format prompt", ["vault", "status", "--format", "prompt"],
             {**one.environment, "VAULT_PROFILE": profile(1), "AWS_CREDENTIAL_EXPIRATION": "2099-01-01T00:00:00Z"}),
-        measure.Series("vault list --names, 3,000", ["vault", "list", "--names"], middle.environment),
+        measure.Series("completing a name, 3,000", ["vault", "--complete", "bash:=", "vault", "exec", ""], middle.environment),
         measure.Series("vault list, 3,000", ["vault", "list"], middle.environment),
         measure.Series("vault list, 10,000", ["vault", "list"], large.environment),
         # Version 1 has no export-credentials; this finds the same credentials, of a cached role session.
@@ -63,7 +63,7 @@ def of_commands(series):
     yield Figure("vault credentials, as multiple of env true", series["vault credentials"].wall / env, "×", most=1.5)
     yield Figure("vault --help, as multiple of true", series["vault --help"].wall / true, "×", most=3)
     yield Figure("vault status in a prompt", series["vault status --format prompt"].wall / MILLI, "ms", most=5)
-    yield Figure("completing a name among 3,000, as multiple of true", series["vault list --names, 3,000"].wall / true, "×", most=2)
+    yield Figure("completing a name among 3,000, as multiple of true", series["completing a name, 3,000"].wall / true, "×", most=2)
     yield Figure("list of 3,000 profiles with sessions, as multiple of true", series["vault list, 3,000"].wall / true, "×", most=5)
     yield Figure("list of 10,000 profiles with sessions, as multiple of true", series["vault list, 10,000"].wall / true, "×", most=15)
 

@@ -4,7 +4,7 @@ import VaultModel
 /// HashiCorp Vault, whose command has the same name.
 enum OtherVault {
   /// Its commands that are none of ours.
-  private static let commands: Set<String> = [
+  private static let commands = [
     "auth", "debug", "delete", "events", "hcp", "kv", "lease", "monitor", "namespace", "operator", "patch", "path-help", "pki",
     "plugin", "policy", "print", "proxy", "read", "secrets", "server", "ssh", "token", "transform", "transit", "unwrap",
     "version-history", "write",

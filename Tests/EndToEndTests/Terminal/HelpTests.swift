@@ -25,10 +25,12 @@ import Testing
     json.dump(texts, sys.stdout)
     """
 
-  private func show(_ lists: [[String]], columns: Int) async throws -> [[String]] {
+  private func show(
+    _ lists: [[String]], columns: Int, environment: [String: String] = ["HOME": "/nonexistent", "PATH": "/usr/bin:/bin"]
+  ) async throws -> [[String]] {
     let run = try await Subprocess.run(
       try Programs.python, ["-c", Self.terminal, String(columns), try Programs.vault],
-      environment: ["HOME": "/nonexistent", "PATH": "/usr/bin:/bin"], input: Array(try JSONEncoder().encode(lists)), timeout: 300)
+      environment: environment, input: Array(try JSONEncoder().encode(lists)), timeout: 300)
     try #require(run.succeeded, "\(run.errors)")
     return try JSONDecoder().decode([String].self, from: Data(run.outputBytes)).map { $0.components(separatedBy: "\n") }
   }
@@ -48,7 +50,11 @@ import Testing
 
   @Test("vault alone says where to begin, in at most 20 lines, and so it does in a narrow terminal", arguments: [60, 80, 200])
   func alone(columns: Int) async throws {
-    let lines = try await show([[]], columns: columns)[0].dropLast()
+    // In a home without a vault it asks instead.
+    let vault = TestVault()
+    vault.config(TestVault.standardConfig)
+    try await vault.mustRun("import")
+    let lines = try await show([[]], columns: columns, environment: vault.environment)[0].dropLast()
     #expect(lines.count <= 20 && lines.allSatisfy { $0.unicodeScalars.count <= columns }, "\(lines.joined(separator: "\n"))")
     for name in ["exec", "access-key", "login", "audit", "iam"] { #expect(lines.contains { $0.contains(name) }) }
     let piped = try await Subprocess.run(try Programs.vault, [], environment: [:])

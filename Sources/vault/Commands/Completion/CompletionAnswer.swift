@@ -168,7 +168,8 @@ struct CompletionAnswer {
   private func names(_ read: (String) throws -> [String]) -> [String] {
     guard let paths = VaultPaths(environment: variable), let names = try? read(paths.database) else { return [] }
     return names.filter { name in
-      name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F } && safeText(name) == name
+      name.utf8.allSatisfy { (0x20..<0x7F).contains($0) }
+        || name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F } && safeText(name) == name
     }
   }
 
@@ -194,7 +195,7 @@ struct CompletionAnswer {
       for line in lines {
         let whole = attached + line.word
         // Within the quotes that the person has opened, a sign of the shell's could not be quoted again.
-        guard whole.hasPrefix(current), !isQuoted || line.word.allSatisfy(Self.isPlain) else { continue }
+        guard whole.utf8.starts(with: current.utf8), !isQuoted || line.word.allSatisfy(Self.isPlain) else { continue }
         text += whole.dropFirst(left.count) + "\n"
       }
     }
