@@ -44,7 +44,7 @@ enum EnvCommands {
 
   private static func env(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let format = try EnvFormat(named: arguments["format"])
-    if try SwitchCommand.run(arguments, format, paths) { return }
+    if try SwitchCommand.run(arguments, in: format, paths) { return }
     let profile = try arguments.profile(paths)
     let reply = try AgentClient(paths: paths).ask(try IssueRequest(arguments, profile: profile, trigger: .env))
     var pairs: [(name: String, value: String)] = []
@@ -164,9 +164,12 @@ enum EnvFormat: String, CaseIterable {
   ) -> [UInt8] {
     var text = ""
     if self == .fish {
-      // Each line also ends with a semicolon, since `eval (vault env …)` receives the lines as words of one line. A universal variable
-      // is for all the user's shells: it is hidden from this one and its programs, not removed.
-      for name in unset { text += "set -eg \(name); set -qU \(name); and set -gu \(name);\n" }
+      // Each line also ends with a semicolon, since `eval (vault env …)` receives the lines as words of one line. A universal variable is
+      // every shell's, and fish exports it even if a global one hides it: the user is told, and it stays.
+      for name in unset {
+        text += "set -eg \(name); set -qUx \(name); and echo 'vault: \(name) is a universal variable, and stays set:"
+        text += " remove it with set -eU \(name)' >&2;\n"
+      }
       for (name, value) in pairs {
         let quoted = Self.fishQuoted(value)
         if restores { text += "set -eg \(name); test \"$\(name)\" = \(quoted); and set -qx \(name); or " }

@@ -11,7 +11,7 @@ import Testing
 
     static let all = [
       Shell(words: ["bash", "--norc", "--noprofile", "-i"], load: #"eval "$(vault shell-init bash)""#),
-      Shell(words: ["zsh", "-f", "-i"], load: #"eval "$(vault shell-init zsh)""#),
+      Shell(words: ["zsh", "-f", "-i"], load: #"autoload -Uz compinit && compinit -u; eval "$(vault shell-init zsh)""#),
       Shell(words: ["fish", "--no-config", "-i"], load: "vault shell-init fish | source"),
     ]
   }
@@ -51,7 +51,8 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     let steps: [PseudoTerminal.Step] =
-      [.type("vuse app-dev\r"), .wait("replaced until `vuse --off`: AWS_PROFILE"), .wait("(app-dev ")]
+      // Tab completes the name.
+      [.type("vuse app-d\t\r"), .wait("replaced until `vuse --off`: AWS_PROFILE"), .wait("(app-dev ")]
       + command(Self.whoAmI, shows: "assumed-role/my-application-dev-role/")
       + command("printenv AWS_PROFILE AWS_ACCESS_KEY_ID; printenv AWS_REGION", shows: "eu-west-1")
       // A new session, without a new request for one by the shell.
@@ -114,6 +115,28 @@ import Testing
         + command(Self.whoAmI, shows: "assumed-role/my-application-dev-role/"))
     #expect(result.isRestored)
     #expect(try await ended(vault, 2).count == 2)
+  }
+
+  @Test("a universal variable of fish, which no shell can hide, stays as it is, and the user is told")
+  func universal() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let script = """
+      set -Ux AWS_PROFILE theirs
+      vault shell-init fish | source
+      vuse app-dev; printenv VAULT_PROFILE; set -qU AWS_PROFILE; and echo kept
+      vuse --off; printenv AWS_PROFILE; set -qg AWS_PROFILE; or echo uncovered
+      """
+    let programs = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().path
+    let run = try await Subprocess.run(
+      try Programs.onPath("fish"), ["-c", script],
+      environment: vault.environment.merging(["PATH": "\(programs):/usr/bin:/bin"]) { $1 })
+    #expect(run.output == "app-dev\nkept\ntheirs\nuncovered\n", "\(run.output)")
+    #expect(run.errors.contains("AWS_PROFILE is a universal variable, and stays set"), "\(run.errors)")
+    let end = try await vault.mustRun("env", "--until", "app-dev")
+    let left = try #require(Double(end.trimmingCharacters(in: .newlines))) - Date().timeIntervalSince1970
+    #expect((3_000...3_600).contains(left))
+    #expect(try await vault.mustRun("env", "--until", "app-mfa") == "0\n")
   }
 
   @Test("a process is served only to a shell in which it runs, in its session")

@@ -45,16 +45,14 @@ struct SwitchedShell {
       (Self.record, Self.encoded(before)), ("__vuse_profile", profile), ("__vuse_until", until.map { String($0.seconds) }),
     ]
     if let old, old != profile { own.append(("__vuse_previous", old)) }
-    return text(target, own, format)
+    return text(target, own: own, in: format)
   }
 
   /// Restores what was before.
   func restored(_ format: EnvFormat) -> [UInt8] {
     guard isSwitched else { return [] }
-    return text(
-      before,
-      [(Self.record, nil), ("__vuse_profile", nil), ("__vuse_until", nil)] + (old.map { [("__vuse_previous", $0)] } ?? []), format
-    )
+    let removed: [(name: String, value: String?)] = [(Self.record, nil), ("__vuse_profile", nil), ("__vuse_until", nil)]
+    return text(before, own: removed + (old.map { [("__vuse_previous", $0)] } ?? []), in: format)
   }
 
   /// Ends what is served to the shell now; a shell that is switched is served nothing else.
@@ -70,7 +68,7 @@ struct SwitchedShell {
   /// The profile to which the shell is switched.
   private var old: String? { isSwitched ? present["VAULT_PROFILE"] : nil }
 
-  private func text(_ target: [String: String], _ own: [(name: String, value: String?)], _ format: EnvFormat) -> [UInt8] {
+  private func text(_ target: [String: String], own: [(name: String, value: String?)], in format: EnvFormat) -> [UInt8] {
     let changed = Self.names.filter { target[$0] != present[$0] }
     return format.text(
       set: changed.compactMap { name in target[name].map { (name, $0) } }, unset: changed.filter { target[$0] == nil }, own: own,
@@ -125,7 +123,7 @@ enum SwitchCommand {
   ]
 
   /// - Returns: false for an ordinary `vault env`.
-  static func run(_ arguments: Arguments, _ format: EnvFormat, _ paths: VaultPaths) throws -> Bool {
+  static func run(_ arguments: Arguments, in format: EnvFormat, _ paths: VaultPaths) throws -> Bool {
     var output = Output()
     if arguments.has("until") {
       output.line(String(try end(of: arguments.profile(), paths)?.seconds ?? 0))
