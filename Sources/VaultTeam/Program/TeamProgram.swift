@@ -31,7 +31,7 @@ public enum TeamProgram {
     } catch {
       let failure = Failure(error)
       notice(failure.message)
-      if let hint = failure.hint { write(to: 2, "hint: \(shown(hint))\n") }
+      if let hint = failure.hint { say(hint, after: "hint: ", to: 2) }
       exit(failure.exitStatus.rawValue)
     }
   }
@@ -72,7 +72,7 @@ public enum TeamProgram {
     display.end()
     let there =
       outcome.last > 0 ? "the server has rows 1 to \(outcome.last) of \(try reader.vaultId() ?? "?")" : "nothing to ship"
-    write(to: 1, "\(outcome.shipped) rows shipped to \(safeText(outcome.place)); \(there)\n")
+    say("\(outcome.shipped) rows shipped to \(outcome.place); \(there)")
     for segment in outcome.absent {
       notice(
         "rows \(segment.first) to \(segment.last) were archived in \(segment.file), which is missing: only their end was shipped"
@@ -156,12 +156,24 @@ public enum TeamProgram {
     return String(decoding: bytes[..<count], as: UTF8.self)
   }
 
-  static func notice(_ text: String) { write(to: 2, "\(name): \(shown(text))\n") }
+  static func notice(_ text: String) { say(text, after: "\(name): ", to: 2) }
 
   /// The client's name: it starts this program under its own, with "-team" after it.
   private static let name = ProgramName.plain(CommandLine.arguments.first ?? "", without: "-team")
 
-  private static func shown(_ text: String) -> String { ProgramName.renaming(safeText(text), to: name) }
+  /// Writes a line of words; on a terminal that is too narrow, several.
+  static func say(_ text: String, after first: String = "", to descriptor: Int32 = 1) {
+    var size = winsize()
+    let isKnown = ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+    let lines = WordWrap.lines(
+      ProgramName.renaming(safeText(text), to: name), first: first,
+      indent: String(repeating: " ", count: max(2, first.utf8.count)), width: isKnown ? Int(size.ws_col) : .max
+    ) { word in
+      // Whatever is not ASCII may be two columns wide.
+      word.unicodeScalars.reduce(0) { $0 + ($1.isASCII ? 1 : 2) }
+    }
+    write(to: descriptor, lines.joined(separator: "\n") + "\n")
+  }
 
   static func write(to descriptor: Int32, _ text: String) { writeAll(text.utf8.span.bytes, to: descriptor) }
 

@@ -164,5 +164,5 @@ struct VerifyCommand {
     }
   }
 
-  private func say(_ line: String) { TeamProgram.write(to: 1, safeText(line) + "\n") }
+  private func say(_ line: String) { TeamProgram.say(line) }
 }

@@ -24,7 +24,7 @@ enum AuditReport {
       OptionSpec("limit", short: "n", value: "N", kind: .number, "the newest N rows"), OptionSpec("reverse", "newest first"),
       OptionSpec("follow", short: "f", "keep printing new rows"),
       OptionSpec("format", value: "FORMAT", kind: .words(["table", "json", "jsonl", "csv"]), "table, json, jsonl or csv"),
-      Pager.option,
+      Pager.option, Table.wideOption,
     ]
 
   static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -60,7 +60,12 @@ enum AuditReport {
     }
     let reader = try fetched ? nil : VaultReader(path: paths.database)
     var table = Table(
-      ["TIME", "ACTION", "OUTCOME", "PROFILE", "USER"] + (isTeam ? ["LOGIN"] : []) + ["PROGRAM", "KEY", "DETAIL"])
+      [
+        .whole("TIME", usual: 12), .name("ACTION", least: 10), .whole("OUTCOME"), .name("PROFILE", rank: 1, least: 12),
+        .name("USER", rank: isTeam ? 5 : 4, least: 8),
+      ] + (isTeam ? [.name("LOGIN", rank: 3, least: 8)] : []) + [
+        .program("PROGRAM", rank: isTeam ? 4 : 3), .whole("KEY", rank: 6, usual: 20), .text("DETAIL", rank: 2, least: 20),
+      ], isWide: arguments.has(Table.wideOption.name))
     // Before the rows are read: rows written meanwhile are shown next.
     var last = try follows ? reader?.lastSequence() ?? 0 : 0
     if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }

@@ -12,14 +12,18 @@ enum ListReport {
     let reader = try ReportCommands.reader(paths)
     let now = SystemClock().now()
     var output = Output(isPaged: Pager.isWanted(arguments, format))
+    var broken = 0
     switch format {
     case .json, .jsonl: try json(reader, now: now, to: &output)
     case .csv: try csv(reader, now: now, to: &output)
     case .table where !Terminal.outputIsTerminal: try lines(reader, now: now, to: &output)
-    case .table: try table(reader, now: now, to: &output)
+    case .table: broken = try table(reader, isWide: arguments.has(Table.wideOption.name), now: now, to: &output)
     }
     output.flush()
     guard format == .table else { return }
+    if broken > 0 {
+      Diagnostics.notice("\(broken) profile\(broken == 1 ? " is" : "s are") broken; `vault show PROFILE` says why")
+    }
     for section in try reader.shadowedSections() { Diagnostics.notice(hidden(section)) }
   }
 
@@ -93,18 +97,27 @@ enum ListReport {
     return Array((cells.map(safeText).joined(separator: "\t") + "\n").utf8)
   }
 
-  private static func table(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
-    var table = Table(["PROFILE", "KIND", "SESSION", "ENDS", "ROLE", "FROM"])
+  /// - Returns: the number of profiles whose problem is not shown.
+  private static func table(_ reader: VaultReader, isWide: Bool, now: Timestamp, to output: inout Output) throws -> Int {
+    var table = Table(
+      [
+        .name("PROFILE"), .whole("KIND", rank: 3), .whole("SESSION"), .whole("ENDS", rank: 1), .arn("ROLE", rank: 2),
+        .name("FROM", rank: 4, least: 10),
+      ], isWide: isWide)
+    var broken = 0
     try reader.forEachProfile { row in
+      // A problem is a sentence or two, for which a table has no room.
+      if row.problem != nil, !isWide { broken += 1 }
       let ends = row.session.flatMap { $0.endedAt == nil ? TimeText.relative($0.expiresAt, now: now) : nil } ?? "-"
       table.add([
         row.name, row.kind?.rawValue ?? (row.problem == nil ? "settings" : "broken"), state(row, now).rawValue, ends,
-        row.roleARN ?? row.problem ?? "-",
+        row.roleARN ?? (isWide ? row.problem : nil) ?? "-",
         row.source ?? row.origin,
       ])
     }
     if table.isEmpty { Diagnostics.notice("no profiles yet; `vault import` imports those of ~/.aws/config") }
     table.write(to: &output)
+    return broken
   }
 
   private static func csv(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {

@@ -36,7 +36,11 @@ enum SessionsReport {
           ]))
       }
     case .table:
-      var table = Table(["SESSION", "PROFILE", "STATE", "ACCESS KEY ID", "ISSUED", "ENDS", "HANDED OUT"])
+      var table = Table(
+        [
+          .whole("SESSION", rank: 2), .name("PROFILE"), .whole("STATE"), .whole("ACCESS KEY ID", rank: 5),
+          .whole("ISSUED", rank: 3), .whole("ENDS", rank: 1), .whole("HANDED OUT", rank: 4),
+        ], isWide: arguments.has(Table.wideOption.name))
       for session in sessions {
         table.add([
           session.id, session.profile, session.endReason?.rawValue ?? session.state(at: now).rawValue, session.accessKeyId,

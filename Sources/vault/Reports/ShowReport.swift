@@ -18,7 +18,7 @@ enum ShowReport {
       chain = try resolver.chain(for: name)
     } catch {
       // The profile's settings are shown anyway; the command then fails because the profile gives no credentials.
-      if format == .table { showSettings(explanation) }
+      if format == .table { showSettings(explanation, isWide: arguments.has(Table.wideOption.name)) }
       throw error
     }
     let session = try reader.currentSession(of: name)
@@ -33,7 +33,7 @@ enum ShowReport {
     } else {
       table(chain, origin: origin(name, reader), session: session, check: check, now: now, to: &output)
       output.flush()
-      showSettings(explanation)
+      showSettings(explanation, isWide: arguments.has(Table.wideOption.name))
     }
     output.flush()
   }
@@ -61,16 +61,17 @@ enum ShowReport {
     _ chain: CredentialChain, origin: String, session: SessionRecord?, check: IAMCheckRecord?, now: Timestamp,
     to output: inout Output
   ) {
-    output.line("profile   \(safeText(chain.profile))  (\(safeText(origin)))")
-    output.line("region    \(safeText(chain.region ?? "-"))")
-    output.line("identity  \(safeText(chain.identity.description(isDelivered: chain.roles.isEmpty).text))")
+    func fact(_ name: String, _ text: String) {
+      output.words(text, first: DisplayWidth.padded(name, to: 10), indent: String(repeating: " ", count: 10), longWords: .whole)
+    }
+    fact("profile", "\(chain.profile)  (\(origin))")
+    fact("region", chain.region ?? "-")
+    fact("identity", chain.identity.description(isDelivered: chain.roles.isEmpty).text)
     if chain.roles.isEmpty, case .keys(_, _, nil) = chain.identity {
-      output.line(
-        Diagnostics.shown(
-          "note      AWS refuses IAM calls from a session without MFA; `vault exec --no-session` uses the key itself"))
+      fact("note", "AWS refuses IAM calls from a session without MFA; `vault exec --no-session` uses the key itself")
     }
     for (role, isChained) in roles(chain) {
-      var line = "role      \(role.roleARN.text)"
+      var line = role.roleARN.text
       if let id = role.externalId { line += "  external id \(id)" }
       if let serial = role.mfaSerial { line += "  MFA \(serial)" }
       if let asked = role.duration {
@@ -80,22 +81,22 @@ enum ShowReport {
           line += " (requested: \(TimeText.length(seconds: Int64(asked.seconds))); a chained role gets no more)"
         }
       }
-      output.line(safeText(line))
+      fact("role", line)
     }
     if let session {
       let ends = Terminal.outputIsTerminal ? TimeText.relative(session.expiresAt, now: now) : session.expiresAt.iso8601
-      output.line("session   \(session.id)  \(session.state(at: now).rawValue)  \(session.accessKeyId)  ends \(ends)")
+      fact("session", "\(session.id)  \(session.state(at: now).rawValue)  \(session.accessKeyId)  ends \(ends)")
     } else {
-      output.line("session   none yet")
+      fact("session", "none yet")
     }
     guard !chain.roles.isEmpty || chain.identity.role != nil else { return }
     guard let check, let findings = Finding.read(check.findings) else {
-      return output.line(Diagnostics.shown("AWS side  `vault iam check` has not been run"))
+      return fact("AWS side", "`vault iam check` has not been run")
     }
     let when = Terminal.outputIsTerminal ? TimeText.relative(check.checkedAt, now: now) : check.checkedAt.iso8601
-    output.line("AWS side  \(CheckCommand.summary(findings))  checked \(when)")
+    fact("AWS side", "\(CheckCommand.summary(findings))  checked \(when)")
     for finding in findings where finding.state == .differs {
-      output.line("          \(finding.check.rawValue): \(safeText(finding.detail))")
+      fact("", "\(finding.check.rawValue): \(finding.detail)")
     }
   }
 
@@ -104,15 +105,18 @@ enum ShowReport {
     chain.roles.enumerated().map { ($1, $0 > 0 || chain.identity.isRole) }
   }
 
-  private static func showSettings(_ explanation: ProfileExplanation) {
+  private static func showSettings(_ explanation: ProfileExplanation, isWide: Bool) {
     var output = Output()
     output.line("")
-    var table = Table(["SETTING", "VALUE", "FROM", "EFFECT"])
+    var table = Table([.whole("SETTING"), .whole("VALUE"), .whole("FROM"), .whole("EFFECT")], isWide: isWide)
+    var facts: [(name: String, value: String, note: String)] = []
     for setting in explanation.settings {
       let why = explanation.ignored.first { $0.name == setting.name && $0.from == setting.origin }?.why
-      table.add([setting.name, text(setting.value), setting.origin.description, why.map { "none: \($0)" } ?? "yes"])
+      let from = setting.origin.description
+      table.add([setting.name, text(setting.value), from, why.map { "none: \($0)" } ?? "yes"])
+      facts.append((setting.name, text(setting.value), why.map { "\(from), no effect: \($0)" } ?? from))
     }
-    table.write(to: &output)
+    if table.fits { table.write(to: &output) } else { output.facts(facts) }
     output.flush()
   }
 

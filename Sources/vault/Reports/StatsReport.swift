@@ -13,6 +13,7 @@ enum StatsReport {
     ],
     options: AuditReport.filters + TeamSource.options + [
       OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "table or json"), Pager.option,
+      Table.wideOption,
     ],
     run: run
   )
@@ -37,14 +38,18 @@ enum StatsReport {
     } else if statistics.rows == 0 {
       Diagnostics.notice("no matching rows in the audit log")
     } else {
-      tables(statistics, rotation: rotation, now: now, to: &output)
+      tables(statistics, rotation: rotation, isWide: arguments.has(Table.wideOption.name), now: now, to: &output)
     }
     output.flush()
   }
 
   private static func tables(
-    _ statistics: AuditStatistics, rotation: [RotationHealth], now: Timestamp, to output: inout Output
+    _ statistics: AuditStatistics, rotation: [RotationHealth], isWide: Bool, now: Timestamp, to output: inout Output
   ) {
+    func table(_ name: String, _ columns: [Column], rows: [[String]], maximum: Int = StatsReport.maximum) {
+      Self.table(name, columns, isWide: isWide, rows: rows, maximum: maximum, to: &output)
+    }
+    let counted: [Column] = [.whole("CALLS"), .whole("HANDED OUT", rank: 1), .whole("FAILED")]
     let span = [statistics.first, statistics.last].map { ReportCommands.time($0, now: now) }
     if Terminal.outputIsTerminal {
       output.line("\(statistics.rows) rows, \(span[0]) to \(span[1])")
@@ -56,29 +61,30 @@ enum StatsReport {
       ("login", statistics.logins),
     ] {
       let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
-      table(name, titles: [name.uppercased(), "CALLS", "HANDED OUT", "FAILED", "LAST"], rows: rows, to: &output)
+      table(name, [.name(name.uppercased())] + counted + [.whole("LAST", rank: 2)], rows: rows)
     }
-    table(
-      "hour", titles: ["HOUR (UTC)", "CALLS", "HANDED OUT", "FAILED", ""], rows: hours(statistics.hours), maximum: 24, to: &output
-    )
+    table("hour", [.whole("HOUR (UTC)")] + counted + [.whole("", rank: 2)], rows: hours(statistics.hours), maximum: 24)
     let causes = statistics.causes.map { [$0.name, String($0.tally.failures), ReportCommands.time($0.tally.last, now: now)] }
-    table("cause", titles: ["FAILED BECAUSE", "TIMES", "LAST"], rows: causes, to: &output)
+    table("cause", [.text("FAILED BECAUSE"), .whole("TIMES"), .whole("LAST", rank: 1)], rows: causes)
     let renewals = rotation.map { health in
       [health.profile]
         + [health.onTime, health.late, health.onRequest, health.failed, health.ended, health.endedUnused].map { String($0) }
     }
     table(
-      "rotation", titles: ["RENEWED", "ON TIME", "LATE", "ON REQUEST", "FAILED", "ENDED", "ENDED UNUSED"], rows: renewals,
-      to: &output)
+      "rotation",
+      [
+        .name("RENEWED"), .whole("ON TIME"), .whole("LATE"), .whole("ON REQUEST", rank: 2), .whole("FAILED"),
+        .whole("ENDED", rank: 1), .whole("ENDED UNUSED", rank: 3),
+      ], rows: renewals)
   }
 
   /// One of the tables. A pipe shows no headings, so there the table's name is each line's first cell, and nothing is omitted.
   private static func table(
-    _ name: String, titles: [String], rows: [[String]], maximum: Int = StatsReport.maximum, to output: inout Output
+    _ name: String, _ columns: [Column], isWide: Bool, rows: [[String]], maximum: Int, to output: inout Output
   ) {
     guard !rows.isEmpty else { return }
     let isTerminal = Terminal.outputIsTerminal
-    var table = Table(titles)
+    var table = Table(columns, isWide: isWide)
     for row in isTerminal ? rows.prefix(maximum) : rows[...] { table.add((isTerminal ? [] : [name]) + row) }
     if isTerminal { output.line("") }
     table.write(to: &output)
@@ -90,10 +96,12 @@ enum StatsReport {
   /// A row for each hour with activity, with a bar on a terminal.
   private static func hours(_ hours: [Tally]) -> [[String]] {
     let maximum = hours.map { $0.calls + $0.deliveries }.max() ?? 0
+    // Beside the numbers.
+    let width = min(30, max(8, Terminal.width - 44))
     return hours.enumerated().compactMap { hour, tally in
       let count = tally.calls + tally.deliveries
       guard count + tally.failures > 0 else { return nil }
-      let bar = Terminal.outputIsTerminal ? [String(repeating: "█", count: max(1, count * 30 / max(1, maximum)))] : []
+      let bar = Terminal.outputIsTerminal ? [String(repeating: "█", count: max(1, count * width / max(1, maximum)))] : []
       return [hour < 10 ? "0\(hour)" : "\(hour)"] + counts(tally) + bar
     }
   }

@@ -152,7 +152,7 @@ struct WhyReport {
     output.line("")
     output.line(title)
     output.line("")
-    for line in document.json.pretty().split(separator: "\n") { output.line(safeText(String(line))) }
+    output.document(document.json.pretty())
   }
 
   private func closing(to output: inout Output) {

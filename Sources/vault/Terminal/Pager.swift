@@ -19,7 +19,7 @@ enum Pager {
   ///
   /// - Returns: false if there is no pager, or the text fits; the caller then writes it as usual.
   static func show(_ text: [UInt8]) -> Bool {
-    guard let rows = Terminal.rows, height(text, Terminal.width) >= rows, let command = command() else { return false }
+    guard let rows = Terminal.rows, isHigh(text, rows, Terminal.width), let command = command() else { return false }
     var ends: [Int32] = [0, 0]
     guard sys_pipe(&ends) == 0 else { return false }
     guard let child = start(command, reading: ends[0]) else {
@@ -52,7 +52,7 @@ enum Pager {
 
   /// A pager is a command line, so a shell starts it (`less -S`), as wherever PAGER is used.
   private static func start(_ command: String, reading input: Int32) -> pid_t? {
-    setenv("LESS", "FRX", 0)
+    setenv("LESS", "FRSX", 0)
     setenv("LV", "-c", 0)
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -64,28 +64,25 @@ enum Pager {
     return posix_spawn(&child, "/bin/sh", &actions, nil, &words, sys_environment()) == 0 ? child : nil
   }
 
-  /// The number of screen rows that a text takes: a line wider than the screen takes several.
-  private static func height(_ text: [UInt8], _ width: Int) -> Int {
+  /// Whether a text takes so many rows of the screen: a line wider than the screen takes several. No more is looked at than that.
+  private static func isHigh(_ text: [UInt8], _ limit: Int, _ width: Int) -> Bool {
     var rows = 0
-    var columns = 0
-    var index = 0
-    while index < text.count {
-      let byte = text[index]
-      index += 1
-      switch byte {
-      case 10:
-        rows += max(1, (columns + width - 1) / width)
-        columns = 0
-      case 0x1B:
-        // A colour, the only escape sequence in tables: it ends with a letter and has no width.
-        while index < text.count, !(0x40...0x5A).contains(text[index]), !(0x61...0x7E).contains(text[index]) { index += 1 }
-        index += 1
-      case 0x80...0xBF: break
-      // The start of the scripts whose characters are two columns wide (UAX #11).
-      case 0xE3...0xED, 0xF0: columns += 2
-      default: columns += 1
-      }
+    var rest = text[...]
+    while rows < limit, let end = rest.firstIndex(of: 10) {
+      rows += max(1, (DisplayWidth.columns(of: withoutColour(rest[..<end])) + width - 1) / width)
+      rest = rest[(end + 1)...]
     }
-    return rows
+    return rows >= limit
+  }
+
+  /// Without the only escape sequences in tables, which end with a letter and have no width.
+  private static func withoutColour(_ line: ArraySlice<UInt8>) -> String {
+    guard line.contains(0x1B) else { return String(decoding: line, as: UTF8.self) }
+    var isInside = false
+    let shown = line.filter { byte in
+      defer { if byte == 0x1B { isInside = true } else if byte != UInt8(ascii: "["), byte >= 0x40 { isInside = false } }
+      return !isInside && byte != 0x1B
+    }
+    return String(decoding: shown, as: UTF8.self)
   }
 }

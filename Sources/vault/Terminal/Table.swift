@@ -19,53 +19,114 @@ enum ReportFormat: String {
   }
 }
 
-/// Rows for a user: aligned columns on a terminal, tab-separated plain text in a pipe.
+/// Rows for a user: aligned columns on a terminal, of which no line is wider than it; tab-separated plain text in a pipe.
 struct Table {
-  private let titles: [String]
-  private var rows: [[String]] = []
-  private var widths: [Int]
-  private var isBegun = false
+  static let wideOption = OptionSpec("wide", "on a terminal: show all columns in full, however wide")
 
-  init(_ titles: [String]) {
-    self.titles = titles
-    widths = titles.map(\.count)
+  private let columns: [Column]
+  private let isWide: Bool
+  private var rows: [[String]] = []
+  /// The widths of the widest cells so far.
+  private var natural: [Int]
+  /// The columns that are shown, from the first rows on.
+  private var shown: [Int]?
+  private var isShort = false
+
+  /// - Parameter isWide: whether columns are shown in full, however wide the terminal.
+  init(_ columns: [Column], isWide: Bool = false) {
+    self.columns = columns
+    self.isWide = isWide
+    natural = columns.map(\.title.count)
   }
 
   /// Whether no row was ever added.
   private(set) var isEmpty = true
 
-  /// - Parameter cells: one per title; shown escaped.
+  /// - Parameter cells: one per column; shown escaped.
   mutating func add(_ cells: [String]) {
     rows.append(cells)
     isEmpty = false
   }
 
+  /// Whether the rows need no shortening.
+  var fits: Bool {
+    guard Terminal.outputIsTerminal, !isWide else { return true }
+    let widest = natural.indices.map { column in
+      rows.reduce(natural[column]) { max($0, DisplayWidth.columns(of: safeText($1[column]))) }
+    }
+    return widest.reduce(Column.gap * (columns.count - 1), +) <= Terminal.width
+  }
+
   /// Writes the rows and drops them; a second call writes the rows added since, under the same titles.
   mutating func write(to output: inout Output) {
-    defer {
-      rows.removeAll()
-      isBegun = true
-    }
+    defer { rows.removeAll() }
     guard Terminal.outputIsTerminal else {
       for row in rows { output.line(row.map(safeText).joined(separator: "\t")) }
       return
     }
-    let shown = rows.map { $0.map(safeText) }
-    for row in shown { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
-    if !isBegun {
-      let colour = Terminal.hasColour
-      output.line((colour ? "\u{1B}[1m" : "") + Self.aligned(titles, widths) + (colour ? "\u{1B}[0m" : ""))
+    let width = isWide ? Int.max : Terminal.width
+    let cells = fitting(width)
+    let widths: [Int]
+    let isBegun = shown != nil
+    if let shown {
+      widths = Column.layout(shown.map { columns[$0] }, shown.map { natural[$0] }, within: width).enumerated().map {
+        $1 ?? natural[shown[$0]]
+      }
+    } else {
+      // Of a table whose rows are yet to come, the titles alone do not tell what there is room for.
+      if cells.isEmpty { natural = zip(natural, columns).map { max($0, $1.usual) } }
+      let layout = Column.layout(columns, natural, within: width)
+      shown = layout.indices.filter { layout[$0] != nil }
+      widths = layout.compactMap { $0 }
     }
-    for row in shown { output.line(Self.aligned(row, widths)) }
+    let places = shown ?? []
+    if !isBegun {
+      let (bold, plain) = Terminal.hasColour ? ("\u{1B}[1m", "\u{1B}[0m") : ("", "")
+      output.line(bold + aligned(columns.map(\.title), places, widths, width) + plain)
+    }
+    for row in cells { output.line(aligned(row, places, widths, width)) }
   }
 
-  private static func aligned(_ cells: [String], _ widths: [Int]) -> String {
-    var line = ""
-    for (column, cell) in cells.enumerated() {
-      line += cell
-      if column < cells.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+  /// The rows as shown, with ARNs and paths shortened if they are too wide otherwise.
+  private mutating func fitting(_ width: Int) -> [[String]] {
+    var cells = rows.map { $0.map(safeText) }
+    func widths(_ cells: [[String]], _ natural: [Int]) -> [Int] {
+      cells.reduce(into: natural) { widths, row in
+        for (column, cell) in row.enumerated() { widths[column] = max(widths[column], DisplayWidth.columns(of: cell)) }
+      }
     }
-    return line
+    let before = natural
+    natural = widths(cells, before)
+    if !isShort { isShort = natural.reduce(Column.gap * (columns.count - 1), +) > width }
+    guard isShort else { return cells }
+    for column in columns.indices where columns[column].least != nil {
+      for row in cells.indices { cells[row][column] = columns[column].shorter(cells[row][column]) ?? cells[row][column] }
+    }
+    natural = widths(cells, before)
+    return cells
+  }
+
+  private func aligned(_ cells: [String], _ places: [Int], _ widths: [Int], _ width: Int) -> String {
+    var line = ""
+    for (column, room) in zip(places, widths) {
+      let cell = columns[column].least == nil ? cells[column] : columns[column].cut(cells[column], to: room)
+      let isLast = column == places.last
+      line += isLast ? cell : DisplayWidth.padded(cell, to: room) + "  "
+    }
+    return DisplayWidth.cut(line, to: width)
+  }
+}
+
+/// Names with values that must stay whole, to be copied: in lines of their own where a table has no room.
+extension Output {
+  /// - Parameter facts: a note says where the value comes from.
+  mutating func facts(_ facts: [(name: String, value: String, note: String)]) {
+    let width = (facts.map { DisplayWidth.columns(of: safeText($0.name)) }.max() ?? 0) + 2
+    for fact in facts {
+      words(
+        "\(fact.value)  (\(fact.note))", first: DisplayWidth.padded(safeText(fact.name), to: width),
+        indent: String(repeating: " ", count: width), longWords: .whole)
+    }
   }
 }
 

@@ -25,9 +25,12 @@ enum Terminal {
   /// The columns of standard output; 80 if unknown.
   static var width: Int { width(of: 1) }
 
-  static func width(of descriptor: Int32) -> Int {
+  static func width(of descriptor: Int32) -> Int { columns(of: descriptor) ?? 80 }
+
+  /// The columns of the terminal behind a descriptor; nil if there is none, or it does not know.
+  static func columns(of descriptor: Int32) -> Int? {
     var size = winsize()
-    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
     return Int(size.ws_col)
   }
 

@@ -1,25 +1,19 @@
-import VaultModel
+import VaultBytes
 
-/// Text in lines of at most 80 columns, or as many as the caller says.
+/// Words in lines of at most 80 columns, or of the terminal's if it is narrower, or of as many as the caller says.
 enum WrappedText {
-  static let width = 80
+  static var width: Int { Terminal.outputIsTerminal ? min(80, Terminal.width) : 80 }
 
   /// - Parameters:
   ///   - first: what the first line begins with.
   ///   - indent: what the other lines begin with.
-  /// - Returns: lines that break between words; a longer word, such as an ARN, has a line of its own.
-  static func lines(_ text: String, first: String = "", indent: String = "", width: Int = width) -> [String] {
-    var lines: [String] = []
-    var line = first
-    var isEmpty = true
-    for word in ProgramName.renaming(text).split(separator: " ") {
-      if !isEmpty, line.unicodeScalars.count + 1 + word.unicodeScalars.count > width {
-        lines.append(line)
-        (line, isEmpty) = (indent, true)
-      }
-      line += (isEmpty ? "" : " ") + word
-      isEmpty = false
+  /// - Returns: safe lines that break between words; a longer word, such as an ARN, has a line of its own.
+  static func lines(
+    _ text: String, first: String = "", indent: String = "", width: Int = width,
+    longWords: WordWrap.LongWords = Terminal.outputIsTerminal ? .whole : .kept
+  ) -> [String] {
+    WordWrap.lines(Diagnostics.shown(text), first: first, indent: indent, width: width, longWords: longWords) {
+      DisplayWidth.columns(of: $0)
     }
-    return lines + [line]
   }
 }

@@ -70,9 +70,9 @@ import Testing
   @Test("rows are counted as the screen has them, where a line takes several")
   func wrapped() async throws {
     let log = try await GeneratedLog.shared(rows: 2_000)
-    // 24 lines with titles; each is wider than 40 columns, none than 300.
+    // 24 lines with titles; in full, each is wider than 40 columns, none than 300.
     for (columns, isPaged) in [(40, true), (300, false)] {
-      let shown = try await show(log.vault, rows: 40, columns: columns, ["audit", "--limit", "23"])
+      let shown = try await show(log.vault, rows: 40, columns: columns, ["audit", "--limit", "23", "--wide"])
       #expect(shown.status == 0 && shown.lines.count == 24, "\(shown.lines.count)")
       #expect(shown.lines.allSatisfy { $0.hasPrefix("PAGED ") == isPaged }, "\(columns)")
     }
@@ -91,7 +91,7 @@ import Testing
     let given = try await show(vault, rows: 5, ["audit"], ["VAULT_PAGER": "echo LESS=$LESS; cat >/dev/null", "LESS": "S"])
     #expect(given.lines == ["LESS=S"])
     let standard = try await show(vault, rows: 5, ["audit"], ["VAULT_PAGER": "echo LESS=$LESS; cat >/dev/null"])
-    #expect(standard.lines == ["LESS=FRX"])
+    #expect(standard.lines == ["LESS=FRSX"])
   }
 
   /// Runs `vault audit --follow` at a pseudo-terminal, and three times a command whose rows it then must show; prints what was shown.

@@ -118,10 +118,10 @@ enum AgentCommands {
         ("unlocked", status.isUnlocked ? "yes" : "no"), ("locks", status.locks),
       ]
       for (name, value) in lines + status.exporters.map({ ("audit_\($0.name)", $0.state) }) {
-        if let value { output.line("\(name): \(safeText(value))") }
+        if let value { output.words(value, first: "\(name): ") }
       }
     } else {
-      output.line("no agent is running; the next command that needs one starts it")
+      output.words("no agent is running; the next command that needs one starts it")
     }
     output.flush()
   }
@@ -136,11 +136,23 @@ enum AgentCommands {
     defer { close(file) }
     var output = Output()
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    let isTerminal = Terminal.outputIsTerminal
+    var rest: [UInt8] = []
     while true {
       let got = read(file, &buffer, buffer.count)
       if got <= 0 { break }
-      output.write(bytes: Array(buffer[..<got]))
+      guard isTerminal else {
+        output.write(bytes: Array(buffer[..<got]))
+        continue
+      }
+      rest += buffer[..<got]
+      guard let end = rest.lastIndex(of: 10) else { continue }
+      for line in rest[..<end].split(separator: 10, omittingEmptySubsequences: false) {
+        output.words(String(decoding: line, as: UTF8.self), indent: "    ")
+      }
+      rest.removeSubrange(...end)
     }
+    if !rest.isEmpty { output.words(String(decoding: rest, as: UTF8.self), indent: "    ") }
     output.flush()
   }
 }

@@ -21,6 +21,7 @@ enum ConfigCommand {
     options: [
       OptionSpec("add", "add the value to a list, such as trusted_endpoints"),
       OptionSpec("unset", "remove the setting from your file"),
+      Table.wideOption,
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -28,13 +29,15 @@ enum ConfigCommand {
     guard words.count <= 2, !arguments.has("unset") || words.count == 1, !arguments.has("add") || words.count == 2 else {
       throw Failure("expected one setting and at most one value", hint: "vault config KEY VALUE", exitStatus: .usage)
     }
-    guard let name = words.first else { return try show(OwnSetting.all, paths) }
+    guard let name = words.first else { return try show(OwnSetting.all, isWide: arguments.has(Table.wideOption.name), paths) }
     guard let setting = OwnSetting.all.first(where: { $0.name == name }) else {
       throw Failure(
         "unknown setting: \"\(name)\"", hint: OwnSetting.all.map { "\($0.name): \($0.help)" }.joined(separator: "; "),
         exitStatus: .usage)
     }
-    guard words.count == 2 || arguments.has("unset") else { return try show([setting], paths) }
+    guard words.count == 2 || arguments.has("unset") else {
+      return try show([setting], isWide: arguments.has(Table.wideOption.name), paths)
+    }
     if words.count == 2, !setting.isValid(words[1]) {
       throw Failure("invalid value for \(name): use \(setting.values)", exitStatus: .usage)
     }
@@ -68,18 +71,21 @@ enum ConfigCommand {
     try EditedFile(path: file).edit { before in put(name, value, into: before) }
   }
 
-  private static func show(_ settings: [OwnSetting], _ paths: VaultPaths) throws {
+  private static func show(_ settings: [OwnSetting], isWide: Bool, _ paths: VaultPaths) throws {
     let values = try SharedConfig.ownSettings(of: paths.settingsFiles, home: variable("HOME"))
     var output = Output()
-    var table = Table(["SETTING", "VALUE", "FROM"])
+    var table = Table([.whole("SETTING"), .text("VALUE"), .name("FROM", rank: 1)], isWide: isWide)
+    var facts: [(name: String, value: String, note: String)] = []
     for setting in settings {
       let fromVariable = setting.variable.flatMap { variable($0) }.flatMap { $0.isEmpty ? nil : $0 }
       let value =
         fromVariable.map { ($0, setting.variable ?? "") } ?? values[setting.name].map { ($0.text ?? "", $0.origin.description) }
         ?? ownStore(setting, paths).map { ($0, "the vault") } ?? (setting.defaultValue, "default")
       table.add([setting.name, value.0, value.1])
+      facts.append((setting.name, value.0, value.1))
     }
-    table.write(to: &output)
+    // A single setting is asked for its value, which is shown whole.
+    if settings.count == 1, !table.fits { output.facts(facts) } else { table.write(to: &output) }
     output.flush()
   }
 

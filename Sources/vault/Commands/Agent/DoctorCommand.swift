@@ -44,14 +44,15 @@ enum DoctorCommand {
     if let reader, isMade { findings.append(log(reader)) }
     var output = Output()
     var wrong = 0
+    func write(_ word: String, _ text: String) { output.words(text, first: DisplayWidth.padded(word, to: 6), indent: "      ") }
     for finding in findings {
       switch finding {
-      case .good(let text): output.line("ok    " + Diagnostics.shown(text))
-      case .note(let text): output.line("note  " + Diagnostics.shown(text))
+      case .good(let text): write("ok", text)
+      case .note(let text): write("note", text)
       case .bad(let text, let remedy):
         wrong += 1
-        output.line("FAIL  " + Diagnostics.shown(text))
-        if let remedy { output.line("      " + Diagnostics.shown(remedy)) }
+        write("FAIL", text)
+        if let remedy { write("", remedy) }
       }
     }
     output.flush()

@@ -47,11 +47,11 @@ enum StatusCommand {
         Diagnostics.notice("no vault credentials in this environment; `vault exec PROFILE` starts a shell with some")
         break
       }
-      output.line(safeText(profile) + (isServed ? ", served: renewed automatically" : ", " + left(end, now)))
+      output.words(profile + (isServed ? ", served: renewed automatically" : ", " + left(end, now)))
     }
     // A prompt or a program does not ask the agent; a user may want to know this too.
     if format == "table", let next = try? AgentClient(paths: paths).askRunning(.status)?.locks {
-      output.line("the vault will be locked at " + safeText(next))
+      output.words("the vault will be locked at " + next)
     }
     output.flush()
   }

@@ -36,7 +36,7 @@ enum VaultCommands {
       examples: [
         Example("vault master-key status", "the key and where it is stored"),
         Example("vault master-key status --format json", "the same for a program"),
-      ], options: ReportCommands.formats,
+      ], options: ReportCommands.formats + [Table.wideOption],
       run: status),
     Command(
       "master-key rotate", topic: .upkeep,
@@ -122,7 +122,9 @@ enum VaultCommands {
       output.line("keyId,state,keyStore,createdAt")
       for row in rows { output.line(csvRow([row.id.description, row.state.rawValue, row.store, row.createdAt.iso8601])) }
     case .table:
-      var table = Table(["KEY", "STATE", "KEY STORE", "CREATED"])
+      var table = Table(
+        [.whole("KEY"), .whole("STATE"), .name("KEY STORE", rank: 2), .whole("CREATED", rank: 1)],
+        isWide: arguments.has(Table.wideOption.name))
       for row in rows {
         table.add([
           row.id.description, row.state.rawValue, row.store,

@@ -134,7 +134,7 @@ enum AuditCommands {
     if let agentsFault { throw broken("the audit log", agentsFault) }
     try verifyArchives(reader, verification)
     let archived = try reader.auditSegments().last?.last ?? 0
-    try say("verified: \(rows.text), chain intact" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
+    say("verified: \(rows.text), chain intact" + (archived > 0 ? "; rows 1 to \(archived) are archived" : ""))
     if !verification.isThorough, rows.count - archived > VerificationInput.maxIndexed {
       Diagnostics.notice("the indexes that reports use were not checked: --thorough checks them, in a few seconds")
     }
@@ -201,10 +201,10 @@ enum AuditCommands {
       guard let key = try VaultReader(path: paths.database).auditPublicKey() else {
         throw Failure("the log has no key yet", hint: "it gets one when the vault is first unlocked", exitStatus: .noInput)
       }
-      return try say(hex(key))
+      return print(help: hex(key) + "\n")
     }
     let reply = try AgentClient(paths: paths).ask(.auditKey)
-    try say("vault-audit-key-1 \(reply.sequence) \(reply.key.withBytes { hex(Array($0)) })")
+    print(help: "vault-audit-key-1 \(reply.sequence) \(reply.key.withBytes { hex(Array($0)) })\n")
     Diagnostics.notice(
       "store this key off this machine: it verifies rows from \(reply.sequence) on, and the vault does not keep it")
   }
@@ -225,7 +225,7 @@ enum AuditCommands {
       let first = try (VaultReader(path: paths.database).auditSegments().last?.last ?? 0) + 1
       let file = try arguments["to"].map(absolutePath) ?? "\(folder)/audit-from-\(first).gz"
       let reply = try AgentClient(paths: paths).ask(ArchiveRequest { ($0.file, $0.before) = (file, before) })
-      try say("rows \(reply.first) to \(reply.last) are in \(file)")
+      say("rows \(reply.first) to \(reply.last) are in \(file)")
       guard reply.left != 0 else { return }
       guard arguments["to"] == nil else {
         return Diagnostics.notice("the file has reached its size limit: \(reply.left) more rows need another file")
@@ -233,9 +233,9 @@ enum AuditCommands {
     }
   }
 
-  private static func say(_ line: String) throws {
+  private static func say(_ line: String) {
     var output = Output()
-    output.line(line)
+    output.words(line)
     output.flush()
   }
 }

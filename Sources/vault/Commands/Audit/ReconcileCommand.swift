@@ -17,6 +17,7 @@ enum ReconcileCommand {
       OptionSpec(
         "address", value: "IP,IP", "addresses that may use the sessions, in addition to those of the vault's own calls"),
       OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "table or json"),
+      Table.wideOption,
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -36,7 +37,7 @@ enum ReconcileCommand {
     var output = Output()
     switch format {
     case .json, .jsonl, .csv: write(result, count: result.count, to: &output)
-    case .table: show(result, &output)
+    case .table: show(result, isWide: arguments.has(Table.wideOption.name), &output)
     }
     output.flush()
     if result.more > 0 { Diagnostics.notice("\(result.more) more findings are not shown") }
@@ -51,25 +52,33 @@ enum ReconcileCommand {
     Diagnostics.notice("\(result.count) events: \(result.matched) calls match, \(result.others) belong to others")
   }
 
-  private static func show(_ result: Reconciliation, _ output: inout Output) {
+  private static func show(_ result: Reconciliation, isWide: Bool, _ output: inout Output) {
     guard !result.isClean else { return }
-    var table = Table(["FINDING", "TIME", "EVENT", "KEY", "ROLE OR CALLER", "FROM", "REQUEST"])
+    var table = Table(
+      [
+        .whole("FINDING"), .whole("TIME"), .text("EVENT", least: 12), .whole("KEY", rank: 2),
+        .arn("ROLE OR CALLER", rank: 1), .name("FROM", rank: 3), .whole("REQUEST", rank: 4),
+      ], isWide: isWide)
+    let now = SystemClock().now()
     for event in result.outside {
       table.add([
-        "outside the vault", event.time.iso8601, event.name + (event.errorCode.map { " (\($0))" } ?? ""), event.callerKey ?? "-",
+        "outside the vault", ReportCommands.time(event.time, now: now), event.name + (event.errorCode.map { " (\($0))" } ?? ""),
+        event.callerKey ?? "-",
         event.roleARN ?? event.callerARN ?? "-",
         event.address ?? "-", event.requestId ?? "-",
       ])
     }
     for record in result.unseen {
       table.add([
-        "not seen by AWS", record.time.iso8601, record.event.action.rawValue, record.event.accessKeyId ?? "-",
+        "not seen by AWS", ReportCommands.time(record.time, now: now), record.event.action.rawValue,
+        record.event.accessKeyId ?? "-",
         record.event.roleARN ?? "-", record.event.requester.host, record.event.requestId ?? "-",
       ])
     }
     for event in result.elsewhere {
       table.add([
-        "used elsewhere", event.time.iso8601, event.name, event.callerKey ?? "-", event.callerARN ?? "-", event.address ?? "-",
+        "used elsewhere", ReportCommands.time(event.time, now: now), event.name, event.callerKey ?? "-", event.callerARN ?? "-",
+        event.address ?? "-",
         event.requestId ?? "-",
       ])
     }

@@ -15,14 +15,15 @@ enum ReportCommands {
         Example("vault list", "every profile and its session"),
         Example("vault list --format json", "the same for a program"),
       ],
-      options: formats + [OptionSpec("names", "print names only, one per line"), Pager.option], run: ListReport.run),
+      options: formats + [OptionSpec("names", "print names only, one per line"), Pager.option, Table.wideOption],
+      run: ListReport.run),
     Command(
       "show", arguments: [.profile], topic: .setUp,
       summary: "show a profile: its settings, where each comes from, its role chain",
       examples: [
         Example("vault show app-dev", "where each setting of app-dev comes from"),
         Example("vault show app-dev --format json", "the same for a program"),
-      ], options: formats,
+      ], options: formats + [Table.wideOption],
       run: ShowReport.run),
     Command(
       "sessions", arguments: [ArgumentSpec("PROFILE", kind: .profile, isOptional: true)], topic: .sessions,
@@ -31,7 +32,7 @@ enum ReportCommands {
         Example("vault sessions", "the sessions that are valid now"),
         Example("vault sessions app-dev --all", "every session that app-dev has had"),
       ],
-      options: formats + [OptionSpec("all", "include ended sessions"), Pager.option], run: SessionsReport.run),
+      options: formats + [OptionSpec("all", "include ended sessions"), Pager.option, Table.wideOption], run: SessionsReport.run),
     Command(
       "audit", topic: .audit,
       summary: "show the audit log",

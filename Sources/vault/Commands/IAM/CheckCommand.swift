@@ -69,10 +69,10 @@ enum CheckCommand {
       for finding in findings where finding.fix == fix {
         wrapped("\(finding.check.rawValue): \(finding.detail)", first: "", indent: "", to: &output)
       }
-      if let document = fix.document { block(document.pretty(), to: &output) }
+      if let document = fix.document { output.document(document.pretty(), indent: "  ") }
       if let terraform = fix.terraform {
         output.line("in Terraform:")
-        block(terraform, to: &output)
+        output.document(terraform, indent: "  ")
       }
     }
   }
@@ -91,10 +91,6 @@ enum CheckCommand {
 
   private static func padded(_ text: String, _ width: Int) -> String {
     text + String(repeating: " ", count: max(1, width - text.count))
-  }
-
-  private static func block(_ text: String, to output: inout Output) {
-    for line in text.split(separator: "\n", omittingEmptySubsequences: false) { output.line("  " + safeText(String(line))) }
   }
 }
 

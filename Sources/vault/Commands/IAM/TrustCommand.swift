@@ -18,7 +18,7 @@ enum TrustCommand {
     let trust = try plan.request.trust()
     try plan.storeExternalId(paths)
     var output = Output()
-    output.line(trust.document.json.pretty())
+    output.document(trust.document.json.pretty())
     output.flush()
     Diagnostics.notice(trust.meaning)
     for note in plan.notes { Diagnostics.notice(note) }

@@ -26,7 +26,7 @@ enum AccessKeyCommands {
       examples: [
         Example("vault access-key list", "every key and its age"),
         Example("vault access-key list --format json", "the same for a program"),
-      ], options: ReportCommands.formats, run: list),
+      ], options: ReportCommands.formats + [Table.wideOption], run: list),
     Command(
       "access-key rotate", arguments: [ArgumentSpec("NAME", kind: .accessKey)], topic: .setUp,
       summary: "replace an access key with a new one in IAM, and delete the old one",
@@ -134,7 +134,11 @@ enum AccessKeyCommands {
         output.line(csvRow([key.name, key.accessKeyId, key.mfaSerial ?? "", key.origin, key.createdAt.iso8601]))
       }
     case .table:
-      var table = Table(["NAME", "ACCESS KEY ID", "MFA", "FROM", "SINCE"])
+      var table = Table(
+        [
+          .name("NAME"), .whole("ACCESS KEY ID"), .arn("MFA", rank: 1), .name("FROM", rank: 3, least: 12),
+          .whole("SINCE", rank: 2),
+        ], isWide: arguments.has(Table.wideOption.name))
       for key in keys {
         let since = Terminal.outputIsTerminal ? TimeText.local(key.createdAt, now: now) : key.createdAt.iso8601
         table.add([key.name, key.accessKeyId, key.mfaSerial ?? "-", key.origin, since])

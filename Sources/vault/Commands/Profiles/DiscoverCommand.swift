@@ -51,7 +51,7 @@ enum DiscoverCommand {
     Diagnostics.notice(
       "\(choices.count) \(isSAML ? "role" : "permission set")\(choices.count == 1 ? "" : "s") in \(accounts) account\(accounts == 1 ? "" : "s")"
     )
-    if let format { return show(choices, format) }
+    if let format { return show(choices, format, isWide: arguments.has(Table.wideOption.name)) }
     guard let chosen = try choose(choices, arguments) else {
       guard let session else { throw Failure("nothing was chosen", exitStatus: .refused) }
       return NextStep.tell("vault login \(NextStep.word(session)) --discover")
@@ -60,7 +60,7 @@ enum DiscoverCommand {
     if let first = chosen.first { NextStep.tell(NextStep.exec(first.profile)) }
   }
 
-  private static func show(_ choices: [Choice], _ format: ReportFormat) {
+  private static func show(_ choices: [Choice], _ format: ReportFormat, isWide: Bool) {
     var output = Output()
     switch format {
     case .json, .jsonl:
@@ -85,7 +85,9 @@ enum DiscoverCommand {
         output.line(csvRow([choice.account, choice.accountName, choice.email, choice.role, choice.profile]))
       }
     case .table:
-      var table = Table(["ACCOUNT", "NAME", "PERMISSION SET", "PROFILE"])
+      var table = Table(
+        [.whole("ACCOUNT"), .name("NAME", rank: 1, least: 12), .name("PERMISSION SET", least: 14), .name("PROFILE")],
+        isWide: isWide)
       for choice in choices { table.add([choice.account, choice.accountName, choice.role, choice.profile]) }
       table.write(to: &output)
     }

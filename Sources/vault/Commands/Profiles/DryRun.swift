@@ -6,7 +6,7 @@ import VaultWire
 
 /// `vault import --dry-run`: shows how the files are understood, and changes nothing.
 enum DryRun {
-  static func show(_ files: ImportRequest, format: ReportFormat, _ paths: VaultPaths) throws {
+  static func show(_ files: ImportRequest, format: ReportFormat, isWide: Bool, paths: VaultPaths) throws {
     let config = try SharedConfig.read(configFile: files.config, credentialsFile: files.credentials, home: files.home)
     let unusable = try unusable(config, paths)
     var output = Output()
@@ -16,7 +16,8 @@ enum DryRun {
       output.write(bytes: writer.consume())
       output.write("\n")
     } else {
-      var table = Table(["SECTION", "NAME", "SETTING", "VALUE", "FROM"])
+      var table = Table(
+        [.whole("SECTION", rank: 2), .name("NAME"), .name("SETTING"), .text("VALUE"), .name("FROM", rank: 1)], isWide: isWide)
       for section in config.sections {
         for setting in section.settings {
           table.add([section.kind.rawValue, section.name, setting.name, text(setting.value), setting.origin.description])

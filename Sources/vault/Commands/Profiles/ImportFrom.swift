@@ -45,11 +45,11 @@ enum ImportFrom {
     client.onEntry = { items.append(try $0.value()) }
     let reply = try client.ask(request)
     for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
-    show(items, format: format, dryRun: request.dryRun)
+    show(items, format: format, dryRun: request.dryRun, isWide: arguments.has(Table.wideOption.name))
     Diagnostics.notice(summary(items, program, dryRun: request.dryRun))
   }
 
-  private static func show(_ items: [TakeOverItem], format: ReportFormat, dryRun: Bool) {
+  private static func show(_ items: [TakeOverItem], format: ReportFormat, dryRun: Bool, isWide: Bool) {
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
@@ -68,7 +68,8 @@ enum ImportFrom {
       output.write(bytes: writer.consume())
       output.write("\n")
     } else if !items.isEmpty {
-      var table = Table(["KIND", "NAME", "FROM", "RESULT"])
+      var table = Table(
+        [.whole("KIND", rank: 1), .name("NAME"), .name("FROM", rank: 2), .text("RESULT", least: 24)], isWide: isWide)
       for item in items {
         let result = item.result == .taken && dryRun ? "would be taken" : item.result.rawValue
         table.add([item.kind.rawValue, item.name, item.origin, result + (item.detail.map { ": \($0)" } ?? "")])

@@ -63,6 +63,7 @@ enum ProfileCommands {
     PlainKeysCommand.options[0],
     PlainKeysCommand.options[1],
     OptionSpec("format", value: "FORMAT", kind: .words(["table", "json"]), "with --dry-run or --from: table or json"),
+    Table.wideOption,
   ]
 
   private static func importFiles(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -75,7 +76,9 @@ enum ProfileCommands {
     if let program = arguments["from"] { return try ImportFrom.run(program: program, arguments, paths) }
     let request = try ImportRequest(arguments)
     if arguments.has("dry-run") {
-      return try DryRun.show(request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]), paths)
+      return try DryRun.show(
+        request, format: try ReportFormat(arguments["format"], allowed: [.table, .json]),
+        isWide: arguments.has(Table.wideOption.name), paths: paths)
     }
     let reply = try AgentClient(paths: paths).ask(request)
     for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
