@@ -55,7 +55,7 @@ let package = Package(
     module("VaultConcurrency", ["VaultModel", "CSystem"]),
     module("VaultSecrets", ["VaultBytes", "VaultModel", "CSodium"]),
     module("AWSConfig", ["VaultBytes", "VaultModel", "VaultSecrets", "CSystem"]),
-    module("AWSPolicy", ["VaultBytes", "VaultModel"]),
+    module("AWSPolicy", ["VaultBytes", "VaultModel", "VaultSecrets"]),
     module(
       "AWSClient", ["VaultBytes", "VaultModel", "VaultConcurrency", "VaultSecrets", "AWSPolicy", "CCurl", "CExpat", "CJansson"]),
     module("VaultDatabase", ["VaultBytes", "VaultModel", "CSQLite"], resources: [.embedInCode("migrations")]),

@@ -1,7 +1,7 @@
-/// Hexadecimal (RFC 4648, section 8), safe for secrets: no branch, table or early exit depends on the values of the bytes or
-/// digits.
+/// Hexadecimal (RFC 4648, section 8), for what is not secret: VaultSecrets has `SecretHex`.
 ///
-/// Four bytes and their eight digits are converted at once, each in a lane of a 64-bit word.
+/// Four bytes and their eight digits are converted at once, each in a lane of a 64-bit word: a log's hashes are read at the
+/// speed of the disk.
 public enum Hexadecimal {
   /// Writes the lower-case digits of `bytes`.
   ///

@@ -301,7 +301,15 @@ public enum Argon2id {
 public enum Base64 {
   /// With the alphabet for URLs and no padding (section 5).
   public static func urlEncoded(_ bytes: UnsafeRawBufferPointer) -> SecretBytes {
-    let variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING
+    encoded(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING)
+  }
+
+  /// With the standard alphabet and padding (section 4), for bytes that are not secret.
+  public static func encoded(_ bytes: [UInt8]) -> String {
+    bytes.withUnsafeBytes { encoded($0, sodium_base64_VARIANT_ORIGINAL) }.withBytes { String(decoding: $0, as: UTF8.self) }
+  }
+
+  private static func encoded(_ bytes: UnsafeRawBufferPointer, _ variant: Int32) -> SecretBytes {
     let length = sodium_base64_encoded_len(bytes.count, variant)
     let text = SecretBytes(count: length) { text in
       guard let start = text.bindMemory(to: CChar.self).baseAddress else { return }
@@ -315,18 +323,56 @@ public enum Base64 {
   ///
   /// - Returns: nil for anything else (section 3.3), including bits after the end (section 3.5), and for empty input.
   public static func decoded(_ text: SecretBytes) -> SecretBytes? {
-    var length = 0
-    var isWhole = false
+    var length: Int?
     let bytes = SecretBytes(count: text.count) { bytes in
-      text.withBytes { text in
-        // libsodium 1.0.18 skips a zero, which it finds at the end of its list of ignored characters, and takes 0x80 and above for
-        // a slash.
-        guard text.allSatisfy({ 0x01...0x7F ~= $0 }), let start = text.bindMemory(to: CChar.self).baseAddress else { return }
-        isWhole =
-          sodium_base642bin(
-            bytes.octets, bytes.count, start, text.count, " \t\n\r", &length, nil, sodium_base64_VARIANT_ORIGINAL) == 0
-      }
+      text.withBytes { length = decode($0, into: bytes, ignoring: " \t\n\r") }
     }
-    return isWhole && length > 0 ? bytes.part(0..<length) : nil
+    return length.flatMap { $0 > 0 ? bytes.part(0..<$0) : nil }
+  }
+
+  /// The bytes of a text that is not secret, in the standard alphabet with padding; nil for anything else.
+  public static func decoded(_ text: String) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: text.utf8.count)
+    let length = Array(text.utf8).withUnsafeBytes { text in bytes.withUnsafeMutableBytes { decode(text, into: $0) } }
+    return length.map { Array(bytes[..<$0]) }
+  }
+
+  /// - Returns: the number of bytes.
+  private static func decode(
+    _ text: UnsafeRawBufferPointer, into bytes: UnsafeMutableRawBufferPointer, ignoring ignored: String? = nil
+  ) -> Int? {
+    var length = 0
+    // libsodium 1.0.18 skips a zero, which it finds at the end of its list of ignored characters, and takes 0x80 and above for a
+    // slash.
+    guard text.allSatisfy({ 0x01...0x7F ~= $0 }) else { return nil }
+    let start = UnsafeRawPointer(text.octets).assumingMemoryBound(to: CChar.self)
+    let code = sodium_base642bin(
+      bytes.octets, bytes.count, start, text.count, ignored, &length, nil, sodium_base64_VARIANT_ORIGINAL)
+    return code == 0 ? length : nil
+  }
+}
+
+/// Hexadecimal for secrets, in guarded memory. What is not secret has `Hexadecimal`.
+public enum SecretHex {
+  /// Lower-case digits.
+  public static func encoded(_ secret: SecretBytes) -> SecretBytes {
+    // sodium_bin2hex ends the text with a zero.
+    let text = SecretBytes(count: 2 * secret.count + 1) { text in
+      guard let start = text.bindMemory(to: CChar.self).baseAddress else { return }
+      secret.withBytes { _ = sodium_bin2hex(start, text.count, $0.octets, $0.count) }
+    }
+    return text.part(0..<2 * secret.count)
+  }
+
+  /// - Returns: nil unless there are digits for exactly `count` bytes, in either case.
+  public static func decoded(_ digits: UnsafeRawBufferPointer, count: Int) -> SecretBytes? {
+    guard digits.count == 2 * count else { return nil }
+    var isWhole = false
+    let bytes = SecretBytes(count: count) { bytes in
+      let start = UnsafeRawPointer(digits.octets).assumingMemoryBound(to: CChar.self)
+      var length = 0
+      isWhole = sodium_hex2bin(bytes.octets, count, start, digits.count, nil, &length, nil) == 0 && length == count
+    }
+    return isWhole ? bytes : nil
   }
 }

@@ -44,4 +44,22 @@ struct Base64Tests {
     }
     #expect(text(Base64.decoded(SecretBytes("Zm9\r\nv Yg =\t=\n"))) == "foob")
   }
+
+  @Test(
+    "what is not canonical is refused: missing or extra padding, bits after the end, the alphabet for URLs, text after padding",
+    arguments: ["Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm9v=", "=", "====", "Z", "-_-_", "Zg==Zg==", "Zg==x", "Zm9vé"])
+  func strict(encoded: String) {
+    #expect(Base64.decoded(SecretBytes(encoded)) == nil)
+    #expect(Base64.decoded(encoded) == nil)
+  }
+
+  @Test("what is not secret is the same text, and its decoder skips nothing")
+  func plain() {
+    for length in 0...66 {
+      let bytes = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ length) }
+      #expect(Base64.encoded(bytes) == Data(bytes).base64EncodedString())
+      #expect(Base64.decoded(Base64.encoded(bytes)) == bytes)
+    }
+    for text in [" Zg==", "Zg==\n", "Z g=="] { #expect(Base64.decoded(text) == nil) }
+  }
 }

@@ -1,4 +1,5 @@
 import VaultModel
+import VaultSecrets
 
 extension PolicyCondition {
   /// Whether the condition holds (IAM User Guide, "IAM JSON policy elements: Condition operators" and "Single-valued vs.
@@ -72,7 +73,7 @@ private enum ExpectedValue {
       case .dateEquals, .dateNotEquals, .dateLessThan, .dateLessThanEquals, .dateGreaterThan, .dateGreaterThanEquals:
         Timestamp(condition: text).map { .date($0) }
       case .bool: Self.bool(pattern(text, hasWildcards: false)).map { .bool($0) }
-      case .binaryEquals: base64Bytes(text).map { .bytes($0) }
+      case .binaryEquals: Base64.decoded(text).map { .bytes($0) }
       case .ipAddress, .notIpAddress: AddressRange(text).map { .addresses($0) }
       case .null: nil
       }
@@ -100,7 +101,7 @@ private enum ExpectedValue {
       guard let actual = Timestamp(condition: value) else { return false }
       return Self.compare(comparison, isEqual: actual == expected, isLess: actual < expected)
     case .bool(let expected): return value.lowercased() == (expected ? "true" : "false")
-    case .bytes(let expected): return base64Bytes(value) == expected
+    case .bytes(let expected): return Base64.decoded(value) == expected
     case .addresses(let range): return AddressRange(value).map { range.contains($0) } ?? false
     }
   }

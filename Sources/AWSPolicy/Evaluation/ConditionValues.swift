@@ -81,21 +81,3 @@ struct AddressRange {
     return rest == 0 || (bytes[whole] ^ other.bytes[whole]) >> (8 - rest) == 0
   }
 }
-
-/// The bytes of a text in base 64 (RFC 4648, section 4), with its padding.
-func base64Bytes(_ text: String) -> [UInt8]? {
-  let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  let digits = text.utf8.reversed().drop { $0 == UInt8(ascii: "=") }.reversed()
-  guard text.utf8.count % 4 == 0, text.utf8.count - digits.count <= 2 else { return nil }
-  var (bytes, bits, count): ([UInt8], UInt32, Int) = ([], 0, 0)
-  for digit in digits {
-    guard let value = alphabet.firstIndex(of: digit) else { return nil }
-    bits = bits << 6 | UInt32(value)
-    count += 6
-    if count >= 8 {
-      count -= 8
-      bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-    }
-  }
-  return bytes
-}

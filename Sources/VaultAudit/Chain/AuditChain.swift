@@ -116,10 +116,9 @@ public struct AuditVerificationKey: Sendable {
   public init?(text: String) {
     let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
     guard words.count == 3, words[0] == "vault-audit-key-1", let sequence = Int64(words[1]), sequence > 0,
-      var key = unhex(words[2], count: 32)
+      let key = SecretBytes(String(words[2])).withBytes({ SecretHex.decoded($0, count: 32) })
     else { return nil }
-    defer { wipe(&key) }
-    self.init(sequence: sequence, key: key.withUnsafeBytes { SecretBytes(copying: $0) })
+    self.init(sequence: sequence, key: key)
   }
 
   public init(sequence: Int64, key: SecretBytes) {

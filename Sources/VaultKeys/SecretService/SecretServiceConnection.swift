@@ -162,7 +162,9 @@ final class SecretServiceConnection {
   }
 
   /// The key in an unlocked item; nil if its content is not a key.
-  func key(item path: String) throws(SecretServiceFailure) -> SecretBytes? { try read(path) { HexKey.decode($0) } }
+  func key(item path: String) throws(SecretServiceFailure) -> SecretBytes? {
+    try read(path) { SecretHex.decoded($0, count: masterKeyLength) }
+  }
 
   /// The text in an unlocked item, not secret; nil if the content is not text.
   func text(item path: String) throws(SecretServiceFailure) -> String? {
@@ -207,7 +209,8 @@ final class SecretServiceConnection {
   func create(_ key: SecretBytes, label: String, vaultId: String, keyId: KeyID, in collection: String)
     throws(SecretServiceFailure)
   {
-    let value = HexKey.encode(key).withBytes { text in
+    // 64 digits: some services store text only (KeePassXC, pass).
+    let value = SecretHex.encoded(key).withBytes { text in
       secret_value_new(text.baseAddress?.assumingMemoryBound(to: gchar.self), gssize(text.count), "text/plain")
     }
     try make(value, label: label, vault_master_key_attributes(vaultId, keyId.description), mayAsk: true, in: collection)

@@ -99,15 +99,5 @@ enum HTMLReport {
   }
 
   /// SHA-256 in Base64, the form in which a Content Security Policy names an inline element (CSP Level 3, 2.3.1).
-  private static func digest(_ bytes: [UInt8]) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    // 32 bytes are ten groups of three, and two more.
-    let digest = sha256(bytes) + [0]
-    for start in stride(from: 0, to: digest.count, by: 3) {
-      let word = Int(digest[start]) << 16 | Int(digest[start + 1]) << 8 | Int(digest[start + 2])
-      for shift in [18, 12, 6, 0] { text.append(alphabet[word >> shift & 63]) }
-    }
-    return String(decoding: text.dropLast(), as: UTF8.self) + "="
-  }
+  private static func digest(_ bytes: [UInt8]) -> String { Base64.encoded(sha256(bytes)) }
 }

@@ -179,7 +179,7 @@ extension VaultKeysTests {
       let store = store(session)
       try await store.write(key, as: id)
       // A copy, as a keyring that was merged with its own backup has it.
-      let text = HexKey.encode(key).withBytes { String(decoding: $0, as: UTF8.self) }
+      let text = SecretHex.encoded(key).withBytes { String(decoding: $0, as: UTF8.self) }
       try plant(text, id, session, label: "b", "copy", "1")
       #expect(try session.items("key-id", id.description).count == 2)
       #expect(try await store.read(id).equals(key))

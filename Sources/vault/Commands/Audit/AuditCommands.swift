@@ -204,7 +204,8 @@ enum AuditCommands {
       return print(help: hex(key) + "\n")
     }
     let reply = try AgentClient(paths: paths).ask(.auditKey)
-    print(help: "vault-audit-key-1 \(reply.sequence) \(reply.key.withBytes { hex(Array($0)) })\n")
+    let digits = reply.key.withBytes { SecretHex.encoded(SecretBytes(copying: $0)) }
+    print(help: "vault-audit-key-1 \(reply.sequence) \(digits.withBytes { String(decoding: $0, as: UTF8.self) })\n")
     Diagnostics.notice(
       "store this key off this machine: it verifies rows from \(reply.sequence) on, and the vault does not keep it")
   }
