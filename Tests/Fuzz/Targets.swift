@@ -216,7 +216,7 @@ private let cipher = EnvelopeCipher(
   let record = AuditRecord(
     id: "evt_1", sequence: 1, time: now, event: event, subject: nil, subjectVersion: nil, hash: [UInt8](repeating: 1, count: 32))
   let message = SyslogMessage.bytes(of: ExportFields(record, vaultId: "vlt_1"))
-  must(message.count <= SyslogMessage.maxLength && message.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, text)
+  must(message.count <= SyslogMessage.maxLength && message.allSatisfy { (0x20...0x7E).contains($0) }, text)
   _ = SyslogAddress(text)
 }
 

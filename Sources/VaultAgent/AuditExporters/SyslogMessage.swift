@@ -1,14 +1,14 @@
 import VaultBytes
 import VaultModel
 
-/// An audit row as a message of RFC 5424.
+/// An audit row as a message of RFC 5424: no structured data, and all of the row as one JSON object in the text.
 ///
-/// The structured data has all of the row. No byte below 0x20 is ever sent, whatever the row contains: a line break in a value is
-/// sent as `\n`, as in C, and a backslash as `\\`; the characters that RFC 5424 itself requires to be escaped (`"`, `\`, `]`) are
-/// escaped after that.
+/// Names of structured data without `@` are IANA's, and those with one need a private enterprise number (RFC 5424, 7.2.2). The vault
+/// has none. `@cee:` is how receivers tell such an object from other text (rsyslog's `mmjsonparse`, syslog-ng's `json-parser`).
+///
+/// A message is printable ASCII, whatever the row contains: JSON's own `\u` replaces everything else. So no text begins a line or
+/// tricks a terminal, and none needs a byte order mark (RFC 5424, 6.4).
 enum SyslogMessage {
-  /// RFC 5612 reserves the number 32473 for examples: the vault has no private enterprise number, and this one is nobody else's.
-  static let structuredDataId = "vault@32473"
   /// A length that every current receiver takes (rsyslog's `maxMessageSize`). Values in a longer message are cut, and `cut` names
   /// them.
   static let maxLength = 8_000
@@ -29,23 +29,15 @@ enum SyslogMessage {
     bytes += word(who.host, maxLength: 255).utf8
     bytes += " vault \(who.pid) ".utf8
     bytes += word(record.event.action.rawValue, maxLength: 32).utf8
-    bytes += " [\(structuredDataId)".utf8
+    bytes += " - @cee: {\"message\":\"".utf8
+    _ = append(row.summary, to: &bytes, limit: limit)
     var cut: [String] = []
     for field in row.fields {
-      bytes.append(0x20)
-      bytes += field.name.utf8
-      bytes += "=\"".utf8
+      bytes += "\",\"\(field.name)\":\"".utf8
       if !append(field.value, to: &bytes, limit: limit) { cut.append(field.name) }
-      bytes.append(UInt8(ascii: "\""))
     }
-    if !cut.isEmpty { bytes += " cut=\"\(cut.joined(separator: ","))\"".utf8 }
-    bytes += "] ".utf8
-    var summary = Substring(row.summary).unicodeScalars
-    if limit != nil { summary = summary.prefix(maxFieldBytes) }
-    // RFC 5424, 6.4: text that is not pure ASCII begins with the UTF-8 byte order mark.
-    if summary.contains(where: { !$0.isASCII }) { bytes += [0xEF, 0xBB, 0xBF] }
-    bytes += String(String.UnicodeScalarView(summary)).utf8
-    return bytes
+    if !cut.isEmpty { bytes += "\",\"cut\":\"\(cut.joined(separator: ","))".utf8 }
+    return bytes + "\"}".utf8
   }
 
   /// - Returns: false if the value was cut to `limit` bytes.
@@ -55,17 +47,12 @@ enum SyslogMessage {
       let length = bytes.count
       switch scalar {
       case "\"": bytes += "\\\"".utf8
-      case "]": bytes += "\\]".utf8
-      case "\\": bytes += "\\\\\\\\".utf8
-      case "\n": bytes += "\\\\n".utf8
-      case "\r": bytes += "\\\\r".utf8
-      case "\t": bytes += "\\\\t".utf8
-      default:
-        if scalar.isUnsafeToShow {
-          bytes += "\\\\u{\(String(scalar.value, radix: 16))}".utf8
-        } else {
-          bytes += UTF8.encode(scalar) ?? Unicode.UTF8.encodedReplacementCharacter
-        }
+      case "\\": bytes += "\\\\".utf8
+      case "\n": bytes += "\\n".utf8
+      case "\r": bytes += "\\r".utf8
+      case "\t": bytes += "\\t".utf8
+      case " "..."~": bytes.append(UInt8(scalar.value))
+      default: for unit in String(scalar).utf16 { bytes += "\\u\(hex(UInt32(unit), width: 4))".utf8 }
       }
       if let limit, bytes.count - start > limit {
         bytes.removeLast(bytes.count - length)

@@ -8,14 +8,14 @@ public struct SyslogRecord: Sendable {
   public var application = ""
   public var process = ""
   public var message = ""
-  public var structuredDataId = ""
-  /// As a receiver has them: RFC 5424's own escapes undone.
+  /// The text's JSON object, as a receiver reads it.
   public var parameters: [String: String] = [:]
+  /// What the text says to people.
   public var text = ""
 
   /// - Returns: nil for what is no such message, or has a byte that a line reader would act on.
   public init?(_ bytes: [UInt8]) {
-    guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
+    guard bytes.allSatisfy({ (0x20...0x7E).contains($0) }),
       let whole = String(validating: bytes, as: UTF8.self)
     else { return nil }
     var rest = Substring(whole)
@@ -27,64 +27,16 @@ public struct SyslogRecord: Sendable {
     let words = rest.split(separator: " ", maxSplits: 6, omittingEmptySubsequences: false).map(String.init)
     guard words.count == 7, words[0] == "1" else { return nil }
     (timestamp, host, application, process, message) = (words[1], words[2], words[3], words[4], words[5])
-    guard parse(Substring(words[6])) else { return nil }
+    // No structured data (RFC 5424, 6.3), and the cookie of a JSON object.
+    guard words[6].hasPrefix("- @cee: "),
+      var object = try? JSONSerialization.jsonObject(with: Data(words[6].dropFirst(8).utf8)) as? [String: String]
+    else { return nil }
+    text = object.removeValue(forKey: "message") ?? ""
+    parameters = object
   }
 
-  private mutating func parse(_ data: Substring) -> Bool {
-    var scalars = data.unicodeScalars[...]
-    guard scalars.popFirst() == "[" else { return false }
-    while let next = scalars.first, next != " ", next != "]" {
-      structuredDataId.unicodeScalars.append(scalars.removeFirst()); _ = next
-    }
-    while scalars.first == " " {
-      scalars.removeFirst()
-      var name = ""
-      while let next = scalars.popFirst(), next != "=" { name.unicodeScalars.append(next) }
-      guard scalars.popFirst() == "\"" else { return false }
-      var value = ""
-      while let next = scalars.popFirst(), next != "\"" {
-        if next == "]" { return false }
-        if next == "\\", let escaped = scalars.first, escaped == "\\" || escaped == "\"" || escaped == "]" {
-          value.unicodeScalars.append(scalars.removeFirst())
-        } else {
-          value.unicodeScalars.append(next)
-        }
-      }
-      guard parameters.updateValue(value, forKey: name) == nil else { return false }
-    }
-    guard scalars.popFirst() == "]", scalars.popFirst() == " " else { return false }
-    text = String(String.UnicodeScalarView(scalars))
-    if text.unicodeScalars.first == "\u{FEFF}" { text.unicodeScalars.removeFirst() }
-    return true
-  }
-
-  /// A parameter as it stands in the vault: `\n`, `\\` and `\u{…}` undone too.
-  public func value(_ name: String) -> String? { parameters[name].flatMap(Self.plain) }
-
-  private static func plain(_ text: String) -> String? {
-    var result = ""
-    var scalars = text.unicodeScalars[...]
-    while let next = scalars.popFirst() {
-      guard next == "\\" else {
-        result.unicodeScalars.append(next)
-        continue
-      }
-      switch scalars.popFirst() {
-      case "\\": result.append("\\")
-      case "n": result.append("\n")
-      case "r": result.append("\r")
-      case "t": result.append("\t")
-      case "u":
-        guard scalars.popFirst() == "{" else { return nil }
-        var digits = ""
-        while let digit = scalars.popFirst(), digit != "}" { digits.unicodeScalars.append(digit) }
-        guard let scalar = UInt32(digits, radix: 16).flatMap(Unicode.Scalar.init) else { return nil }
-        result.unicodeScalars.append(scalar)
-      default: return nil
-      }
-    }
-    return result
-  }
+  /// A field as it stands in the vault.
+  public func value(_ name: String) -> String? { parameters[name] }
 
   /// Messages of a stream, each behind its length (RFC 6587, 3.4.1); nil where the stream is no such thing.
   public static func split(_ stream: [UInt8]) -> (messages: [[UInt8]], rest: [UInt8])? {

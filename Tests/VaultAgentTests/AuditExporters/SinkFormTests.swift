@@ -46,7 +46,7 @@ import VaultModel
       let row = ExportFields(record(&random), vaultId: "vlt_1")
       let message = try #require(SyslogRecord(SyslogMessage.bytes(of: row)))
       #expect(message.priority == 80 + row.severity && message.application == "vault" && message.process == "42")
-      #expect(message.structuredDataId == "vault@32473" && message.timestamp == "2026-11-18T11:06:40.007Z")
+      #expect(message.text == row.summary && message.timestamp == "2026-11-18T11:06:40.007Z")
       #expect(message.message == row.record.event.action.rawValue && !message.host.isEmpty)
       for field in row.fields { #expect(message.value(field.name.description) == field.value) }
       #expect(message.parameters.count == row.fields.count)
