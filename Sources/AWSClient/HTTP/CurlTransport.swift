@@ -6,7 +6,7 @@ import VaultConcurrency
 import VaultModel
 import VaultSecrets
 
-// Only this file calls libcurl.
+// Only this file and CurlURL.swift call libcurl.
 
 /// Initializes libcurl once, before its first handle.
 private let curlIsReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
@@ -40,6 +40,7 @@ public final class CurlTransport: HTTPTransport {
     guard address.scheme == "https" || address.isLoopback || request.isPlainAllowed else { throw .insecure(host: address.host) }
     // A route that was allowed for one endpoint leads to no other.
     if let route = request.route, route.origin != address.origin { throw .badURL(address.origin) }
+    if request.route?.proxies.isInvalid == true { throw .badProxy }
     guard Self.isPlain(request) else { throw .badRequest(host: address.host) }
     guard curlIsReady else { throw .cannotStart }
     let transfer = Transfer(request: request, address: address, limits: limits)
@@ -125,7 +126,7 @@ private final class Transfer: @unchecked Sendable {
       return curl_easy_perform(handle)
     }
     if isTooLarge { return .failure(.tooLarge(host: address.host)) }
-    guard code == CURLE_OK else { return .failure(error(code)) }
+    guard code == CURLE_OK else { return .failure(error(code, connectStatus: vault_curl_connect_code(handle))) }
     let answer = SecretBytes(copying: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(body)[..<length]))
     return .success(HTTPResponse(status: Int(vault_curl_response_code(handle)), headers: headers, body: answer))
   }
@@ -191,11 +192,11 @@ private final class Transfer: @unchecked Sendable {
   /// libcurl copies its arguments, and frees the copies when the handle is next reset.
   private func setURL(_ handle: UnsafeMutableRawPointer) {
     guard let query = request.query else {
-      vault_curl_set_text(handle, CURLOPT_URL, request.url)
+      vault_curl_set_text(handle, CURLOPT_URL, address.text)
       return
     }
-    var url = ByteBuffer(capacity: request.url.utf8.count + query.count + 2, isWiped: true)
-    url.append(string: request.url)
+    var url = ByteBuffer(capacity: address.text.utf8.count + query.count + 2, isWiped: true)
+    url.append(string: address.text)
     url.append(UInt8(ascii: "?"))
     query.withBytes { url.append($0) }
     url.append(0)
@@ -231,7 +232,11 @@ private final class Transfer: @unchecked Sendable {
     return bytes.count
   }
 
-  private func error(_ code: CURLcode) -> TransportError {
+  /// - Parameter connectStatus: the proxy's answer to the last CONNECT; 0 without one.
+  private func error(_ code: CURLcode, connectStatus: Int) -> TransportError {
+    if connectStatus >= 400, let proxy = request.route?.proxies.display {
+      return .refusedByProxy(proxy, host: address.host, status: connectStatus)
+    }
     let why = String(cString: curl_easy_strerror(code))
     switch code {
     case CURLE_ABORTED_BY_CALLBACK: return .cancelled

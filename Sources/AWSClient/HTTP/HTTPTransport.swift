@@ -63,6 +63,10 @@ public enum TransportError: ReportableError, Hashable {
   case tooLarge(host: String)
   /// A header with a line break or another control character, such as a badly pasted token.
   case badRequest(host: String)
+  /// The proxy's variable is not the address of one. Not shown, since it may hold a password.
+  case badProxy
+  /// A proxy's answer to CONNECT.
+  case refusedByProxy(String, host: String, status: Int)
   /// The file of certificates to trust for the call.
   case certificates(CertificateBundle.Problem)
   /// No thread or handle for the transfer.
@@ -71,7 +75,7 @@ public enum TransportError: ReportableError, Hashable {
 
   public var message: String {
     switch self {
-    case .badURL(let url): "\"\(url)\" is not a valid URL for AWS"
+    case .badURL(let url): "\"\(Self.withoutUser(url))\" is not a valid URL for AWS"
     case .insecure(let host): "refusing to call \(host) without TLS"
     case .resolve(let host): "the name \(host) cannot be resolved"
     case .connect(let host): "cannot connect to \(host)"
@@ -80,6 +84,8 @@ public enum TransportError: ReportableError, Hashable {
     case .cut(let host, let why): "the connection to \(host) broke: \(why)"
     case .tooLarge(let host): "the response from \(host) is too large"
     case .badRequest(let host): "a header of the request to \(host) contains a line break or control character"
+    case .badProxy: "HTTPS_PROXY or ALL_PROXY is not the address of a proxy"
+    case .refusedByProxy(let proxy, let host, let status): "the proxy \(proxy) refused to connect to \(host) (\(status))"
     case .certificates(let problem): problem.message
     case .cannotStart: "cannot start a transfer: out of memory or threads"
     case .cancelled: "interrupted"
@@ -91,6 +97,9 @@ public enum TransportError: ReportableError, Hashable {
     case .badURL: "use https://HOST, or http:// for this machine only; see AWS_ENDPOINT_URL and endpoint_url"
     case .insecure: "use https; plain http is allowed only for 127.0.0.1, ::1 and localhost"
     case .resolve, .connect, .timedOut: "are you online? behind a proxy, set HTTPS_PROXY"
+    case .badProxy: "http://HOST:PORT, https://…, socks5h://…; in a user name or password, special characters are written as %40"
+    case .refusedByProxy(_, _, 407): "it wants a user name and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+    case .refusedByProxy: "NO_PROXY names hosts that are reached without it"
     case .tls: "if a proxy uses its own certificate authority, set AWS_CA_BUNDLE or ca_bundle to its certificate"
     case .certificates(let problem): problem.hint
     case .badRequest: "is the access key id or session token complete, and on one line?"
@@ -100,17 +109,21 @@ public enum TransportError: ReportableError, Hashable {
 
   public var exitStatus: ExitStatus {
     switch self {
-    case .badURL, .insecure, .badRequest: .configuration
+    case .badURL, .insecure, .badRequest, .badProxy, .refusedByProxy(_, _, 407): .configuration
     case .certificates(let problem): problem.exitStatus
     case .cancelled, .cannotStart: .temporary
     default: .unavailable
     }
   }
 
+  /// A user name and password in a URL are refused, and are not shown either.
+  private static func withoutUser(_ url: String) -> String { url.lastIndex(of: "@").map { "…" + url[$0...] } ?? url }
+
   /// Whether a retry may help.
   var isTransient: Bool {
     switch self {
     case .resolve, .connect, .timedOut, .cut: true
+    case .refusedByProxy(_, _, let status): status >= 500
     default: false
     }
   }

@@ -1,3 +1,5 @@
+import CCurl
+import VaultBytes
 import VaultModel
 
 /// How a call reaches one endpoint: its origin, the proxy, and the certificates to trust.
@@ -28,14 +30,20 @@ public struct NetworkSettings: Sendable, Hashable {
   public var detail: String? { NetworkDetail(proxy: proxies.display, caBundle: certificates?.path)?.text }
 }
 
-/// The proxy for a request, from curl's variables. libcurl handles the exceptions (`CURLOPT_NOPROXY`).
+/// The proxy for a request, from curl's variables. libcurl gets the person's own texts, and handles the exceptions
+/// (`CURLOPT_NOPROXY`).
 public struct ProxySettings: Sendable, Hashable {
   public static let none = ProxySettings { _ in nil }
 
-  /// A URL; nil for no proxy.
+  /// As the person wrote it; nil for no proxy.
   public let proxy: String?
   /// Hosts, domains and networks that are reached without the proxy, separated by commas.
   public let exceptions: String?
+  /// `SCHEME://HOST[:PORT]`, as libcurl will read it, without user name and password; nil for no proxy.
+  public let display: String?
+
+  /// What is shown of a text that is not the address of a proxy, and may hold a password.
+  static let invalid = "(not valid)"
 
   /// - Parameter environment: looks up a variable; lower-case names take precedence, as in curl.
   public init(environment: (String) -> String?) {
@@ -44,14 +52,20 @@ public struct ProxySettings: Sendable, Hashable {
     }
     proxy = variable("HTTPS_PROXY") ?? variable("ALL_PROXY")
     exceptions = proxy == nil ? nil : variable("NO_PROXY")
+    display = proxy.map { Self.place($0) ?? Self.invalid }
   }
 
-  /// The proxy without a user name and password.
-  public var display: String? {
-    guard let proxy else { return nil }
-    guard let at = proxy.lastIndex(of: "@") else { return proxy }
-    let start = proxy.firstRange(of: "://")?.upperBound ?? proxy.startIndex
-    return String(proxy[..<start]) + String(proxy[proxy.index(after: at)...])
+  /// Whether there is a text that libcurl would not accept.
+  var isInvalid: Bool { display == Self.invalid }
+
+  /// As libcurl parses a proxy (its `parse_proxy`): a scheme may be missing.
+  private static func place(_ proxy: String) -> String? {
+    let flags = UInt32(CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME)
+    guard proxy.utf8.count <= 2_048, proxy.utf8.allSatisfy({ (33...126).contains($0) }), let url = CurlURL(proxy, flags: flags),
+      let scheme = url.part(CURLUPART_SCHEME)?.lowercased(), let host = url.part(CURLUPART_HOST), !host.isEmpty,
+      ["http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h"].contains(scheme)
+    else { return nil }
+    return "\(scheme)://\(safeText(host))" + (url.part(CURLUPART_PORT).map { ":\($0)" } ?? "")
   }
 }
 

@@ -20,6 +20,11 @@ static inline CURLcode vault_curl_set_progress(
     CURL *handle, int (*value)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t)) {
   return curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, value);
 }
+static inline long vault_curl_connect_code(CURL *handle) {
+  long code = 0;
+  curl_easy_getinfo(handle, CURLINFO_HTTP_CONNECTCODE, &code);
+  return code;
+}
 static inline long vault_curl_response_code(CURL *handle) {
   long code = 0;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &code);

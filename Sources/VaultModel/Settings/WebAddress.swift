@@ -1,6 +1,4 @@
 /// The parts of a URL that are used here: scheme, host, port and path.
-///
-/// Stricter than RFC 3986: no user information, no fragment and plain characters only, since it comes from a config file.
 public struct WebAddress: Sendable, Hashable {
   public let scheme: String
   /// Without brackets, in lower case.
@@ -9,51 +7,15 @@ public struct WebAddress: Sendable, Hashable {
   /// Begins with `/`.
   public let path: String
 
-  public init?(_ text: String) {
-    guard text.utf8.count <= 2_048, text.utf8.allSatisfy({ (33...126).contains($0) && $0 != 0x22 && $0 != 0x5C }) else {
-      return nil
-    }
-    guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else { return nil }
-    scheme = text[..<colon].lowercased()
-    guard scheme == "https" || scheme == "http" else { return nil }
-    let rest = text[text.index(colon, offsetBy: 3)...]
-    let authorityEnd = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
-    let authority = rest[..<authorityEnd]
-    let tail = rest[authorityEnd...]
-    guard !authority.isEmpty, !authority.contains("@"), !tail.contains("#"), !tail.contains("?") else { return nil }
-    path = tail.isEmpty ? "/" : String(tail)
-    var portText: Substring?
-    if authority.first == "[" {
-      guard let close = authority.firstIndex(of: "]") else { return nil }
-      host = authority[authority.index(after: authority.startIndex)..<close].lowercased()
-      let behind = authority[authority.index(after: close)...]
-      guard behind.isEmpty || behind.first == ":" else { return nil }
-      if !behind.isEmpty { portText = behind.dropFirst() }
-    } else {
-      let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
-      guard parts.count <= 2, !parts[0].isEmpty else { return nil }
-      host = parts[0].lowercased()
-      if parts.count == 2 { portText = parts[1] }
-    }
-    guard !host.isEmpty else { return nil }
-    if let portText {
-      guard portText.first?.isNumber == true, let number = UInt16(portText), number > 0 else { return nil }
-      port = Int(number)
-    } else {
-      port = nil
-    }
-  }
-
-  private init(_ address: WebAddress, path: String) {
-    scheme = address.scheme
-    host = address.host
-    port = address.port
-    self.path = path
+  /// The parts as libcurl found them: AWSClient's `WebAddress.init(_:)`.
+  public init(scheme: String, host: String, port: Int?, path: String) {
+    (self.scheme, self.host, self.port, self.path) = (scheme, host, port, path)
   }
 
   /// The address of `path`, which begins with `/`, under this one.
   public func appending(_ path: String) -> WebAddress {
-    WebAddress(self, path: (self.path.hasSuffix("/") ? String(self.path.dropLast()) : self.path) + path)
+    let folder = self.path.hasSuffix("/") ? String(self.path.dropLast()) : self.path
+    return WebAddress(scheme: scheme, host: host, port: port, path: folder + path)
   }
 
   /// As in the `Host` header: the port only if it is not the scheme's default.

@@ -70,8 +70,7 @@ struct STSEndpointTests {
     "plain HTTP goes to this machine alone",
     arguments: [
       "http://sts.example.test", "http://10.0.0.1", "http://127.example.test", "http://127.0.0.1.example.test",
-      "http://localhost.example.test",
-      "http://127.+1.0.1", "http://127.0.0", "http://128.0.0.1", "http://[::2]",
+      "http://localhost.example.test", "http://128.0.0.1", "http://[::2]",
     ])
   func insecure(_ url: String) throws {
     let host = try #require(WebAddress(url)).host
@@ -87,7 +86,7 @@ struct STSEndpointTests {
       "https://example.test:+80",
       "https://example.test:", "https://exa mple.test", "https://example.test\r\nX: y", "https://[::1", "https://[::1]x",
       "https://a:1:2", "https://[]",
-      "https://ex\u{E4}mple.test",
+      "https://ex\u{E4}mple.test", "http://127.+1.0.1", "http://127.0.0",
     ])
   func notAURL(_ url: String) {
     #expect(throws: TransportError.badURL(url)) { try STSEndpoint(region: nil, settings: EndpointSettings(url: url)) }

@@ -68,7 +68,10 @@ struct CurlTransportTests {
     let proxy = try LoopbackServer { _ in "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n" }
     let server = try LoopbackServer { _ in LoopbackServer.ok("from the server") }
     defer { [proxy, server].forEach { $0.stop() } }
-    guard case .cut = await failure(request("https://sts.example.test", proxy: proxy.url)) else {
+    guard
+      case .refusedByProxy(_, host: "sts.example.test", status: 403) = await failure(
+        request("https://sts.example.test", proxy: proxy.url))
+    else {
       Issue.record("the proxy's refusal was not seen")
       return
     }

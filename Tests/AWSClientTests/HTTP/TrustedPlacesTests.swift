@@ -47,6 +47,8 @@ struct TrustedPlacesTests {
       ("https://*.vpce.amazonaws.com", "https://evilvpce.amazonaws.com", false),
       ("https://*.vpce.amazonaws.com", "http://localhost", false),
       ("https://*.vpce.amazonaws.com:444", "https://a.vpce.amazonaws.com", false),
+      ("HTTPS://VPCE.Test/", "https://vpce.test:443", true), ("http://[::1]:4566", "http://[::1]:4566/", true),
+      ("https://vpce.test:443", "https://vpce.test", true),
     ])
   func entries(_ entry: String, _ url: String, _ isTrusted: Bool) throws {
     let settings = EndpointSettings(url: url, urlVariable: "AWS_ENDPOINT_URL")
@@ -58,7 +60,9 @@ struct TrustedPlacesTests {
     "an entry that would trust everything, or plain http elsewhere, is none",
     arguments: [
       "*", "https://*", "https://*.com", "http://*.test.example", "http://example.test", "https://a*.example.test",
-      "ftp://x.test", "https://x.test/path", "https://u@x.test", "",
+      "ftp://x.test", "https://x.test/path", "https://u@x.test", "", "https://", "https://x.test:", "https://x.test:0",
+      "https://x.test:0443", "https://x.test:65536", "https://[::1", "https://[::1]x", "https://*.[::1]", "https://x.test//",
+      "https://x.test?y", "https://x.test#y", "https://x.test\\y", "https://%78.test", "https://bücher.test",
     ])
   func noEntry(_ text: String) { #expect(TrustedEndpoint(text) == nil) }
 
