@@ -95,7 +95,7 @@ public struct AgentProcess: Sendable {
     let live = LiveSettings(
       files: paths.settingsFiles, environment: environment, store: store, exporters: exporters, autoLock: autoLock)
     try await live.reload(requester: inspector.agent, trigger: .start)
-    let notifier = Notifier(session: session, clock: clock)
+    let notifier = Notifier(session: session, clock: clock, client: inspector.client)
     let scheduler = await broker.beginSchedule(executor: executor, notifier)
     let exitWithLastProgram = settings.endsWithPrograms ? ExitWithLastProgram(loop: executor.loop, events: events) : nil
     let service = RequestHandler(
@@ -116,7 +116,11 @@ public struct AgentProcess: Sendable {
     if let readyDescriptor { Self.tell(try .frame(.done, Done()), on: readyDescriptor) }
     _ = sys_notify("READY=1\nSTATUS=listening at \(paths.socket)")
     let watchdog = Self.watchdog(environment, clock)
-    defer { watchdog?.cancel() }
+    let signIns = Task(executorPreference: executor) { await notifier.signIn() }
+    defer {
+      watchdog?.cancel()
+      signIns.cancel()
+    }
     async let serving: Void = listener.run()
     var stopper: Requester?
     acting: for await event in events.all {

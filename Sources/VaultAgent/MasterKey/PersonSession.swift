@@ -53,7 +53,9 @@ final class PersonSession: Sendable {
     while let entry = next?.pointee {
       next = next?.successor()
       let text = String(cString: entry)
-      if ["HOME=", "XDG_RUNTIME_DIR=", "LANG=", "LC_"].contains(where: { text.hasPrefix($0) }) { entries.append(text) }
+      if ["HOME=", "USER=", "VAULT_HOME=", "XDG_", "LANG=", "LC_"].contains(where: { text.hasPrefix($0) }) {
+        entries.append(text)
+      }
     }
     return entries
   }

@@ -28,12 +28,12 @@ package actor Scheduler {
     /// Delivers a new session to a lease.
     let deliver: @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void
     /// Tells the person, once, what a profile is waiting for.
-    let announce: @Sendable (_ profile: String, _ pendingAction: SessionState, Failure) async -> Void
+    let announce: @Sendable (CredentialRequest, _ pendingAction: SessionState, Failure) async -> Void
 
     package init(
       renew: @escaping @Sendable (CredentialRequest) async throws -> SessionRecord,
       deliver: @escaping @Sendable (CredentialRequest, _ lease: String, Requester) async throws -> Void,
-      announce: @escaping @Sendable (_ profile: String, _ pendingAction: SessionState, Failure) async -> Void
+      announce: @escaping @Sendable (CredentialRequest, _ pendingAction: SessionState, Failure) async -> Void
     ) {
       self.renew = renew
       self.deliver = deliver
@@ -390,7 +390,7 @@ extension Scheduler {
       }
       guard !now.waits else { return }
       waiting.append(key)
-      await work.announce(key.profile, pendingAction, failure)
+      await work.announce(now.request, pendingAction, failure)
       return
     }
     let failures = now.failures + 1

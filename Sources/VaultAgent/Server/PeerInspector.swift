@@ -9,7 +9,7 @@ struct PeerInspector: Sendable {
   /// The agent itself, for its automatic work.
   let agent: Requester
   /// The client that is installed next to this agent: the only one whose word is accepted for the program that it becomes.
-  private let client: String
+  let client: String
 
   init() {
     user = Self.userName(geteuid())

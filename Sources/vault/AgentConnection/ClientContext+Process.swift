@@ -3,7 +3,9 @@ import VaultModel
 import VaultWire
 
 extension ClientContext {
-  private static let sessionNames = ["PATH", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"]
+  private static let sessionNames = [
+    "PATH", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_CURRENT_DESKTOP", "BROWSER",
+  ]
   private static let maxLength = 8 * 1_024
 
   /// This process.

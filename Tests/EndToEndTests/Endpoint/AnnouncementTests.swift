@@ -4,17 +4,9 @@ import Testing
 
 /// What only a person can do: said once, and mended by itself once it is done.
 @Suite(.endToEnd, .tags(.slow)) struct AnnouncementTests {
-  /// A desktop, as far as the agent sees one: a display, and a `notify-send` that keeps what it is told.
-  private func desktop(_ folder: TemporaryDirectory) -> (environment: [String: String], said: () -> [String]) {
-    let file = folder.file("notifications")
-    let program = folder.write(
-      "#!/bin/sh\nprintf '%s ' \"$@\" | tr '\\n' ' ' >> '\(file)'\necho >> '\(file)'\n", to: "bin/notify-send")
-    chmod(program, 0o700)
-    let path = URL(fileURLWithPath: program).deletingLastPathComponent().path
-    return (
-      ["DISPLAY": ":9", "PATH": path + ":/usr/local/bin:/usr/bin:/bin"],
-      { ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").split(separator: "\n").map { String($0) } }
-    )
+  /// A desktop, as far as the agent sees one: a display, and a bus with a notification service.
+  private func desktop(_ server: NotificationServer, _ more: [String: String] = [:]) -> [String: String] {
+    ["DISPLAY": ":9", "DBUS_SESSION_BUS_ADDRESS": server.busAddress].merging(more) { $1 }
   }
 
   private func state(_ vault: TestVault, _ profile: String, becomes wanted: String) async throws -> Bool {
@@ -31,10 +23,8 @@ import Testing
   func signIn() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 8))
-    let folder = TemporaryDirectory()
-    mkdir(folder.file("bin"), 0o700)
-    let (environment, said) = desktop(folder)
-    let vault = try await SignInTests.vault(simulator, environment: environment)
+    let server = try await NotificationServer()
+    let vault = try await SignInTests.vault(simulator, environment: desktop(server))
     try await vault.mustRun("login", "--device", "corp")
     let app = try await ServedProgram(vault, profile: "app")
     let developer = try await ServedProgram(vault, profile: "developer")
@@ -45,13 +35,17 @@ import Testing
     #expect(try await state(vault, "developer", becomes: "needs-login"))
     // What it has is served to its end, and then nothing.
     while try await app.response().status == 200 { try await Task.sleep(for: .milliseconds(100)) }
-    #expect(said().count == 1 && said()[0].contains("not signed in to corp"), "\(said())")
+    let said = try await server.next()
+    #expect(said.text.contains("not signed in to corp") && said.actions.last == "Sign in", "\(said)")
+    #expect(server.shown.count == 1)
     try await vault.mustRun("login", "--device", "corp")
     let next = try await app.nextKey()
     #expect(next != nil && next != first)
     #expect(try await developer.nextKey() != nil)
     #expect(try await state(vault, "app", becomes: "fresh"))
-    #expect(said().count == 1)
+    // It is over, and so is its notification.
+    #expect(try await server.closed() == "closed \(said.number)")
+    #expect(server.shown.count == 1)
     try await app.end()
     try await developer.end()
   }
@@ -61,16 +55,15 @@ import Testing
   func code() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 8))
-    let folder = TemporaryDirectory()
-    mkdir(folder.file("bin"), 0o700)
-    let (environment, said) = desktop(folder)
-    let vault = try await TestVault(simulator, environment: environment)
+    let server = try await NotificationServer()
+    let vault = try await TestVault(simulator, environment: desktop(server))
     try await vault.mustRun("exec", "--mfa-code", STSWorld.aliceMFACodes[0], "app-mfa", "--", "true")
     let served = try await ServedProgram(vault, profile: "app-mfa")
     let first = try await served.key()
     #expect(first != nil)
     #expect(try await state(vault, "app-mfa", becomes: "needs-mfa"))
-    #expect(said().filter { $0.contains("app-mfa") }.count == 1, "\(said())")
+    let said = try await server.next()
+    #expect(said.title.contains("app-mfa") && said.actions.isEmpty && server.shown.count == 1, "\(said)")
     // Nothing of it was tried again and again.
     #expect(try await simulator.requests("GetSessionToken").count <= 2)
     try await vault.mustRun("exec", "--mfa-code", STSWorld.aliceMFACodes[1], "app-mfa", "--", "true")
@@ -83,21 +76,54 @@ import Testing
   func refused() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 6))
-    let folder = TemporaryDirectory()
-    mkdir(folder.file("bin"), 0o700)
-    let (environment, said) = desktop(folder)
-    let vault = try await TestVault(simulator, environment: environment)
+    let server = try await NotificationServer()
+    let vault = try await TestVault(simulator, environment: desktop(server))
     let served = try await ServedProgram(vault)
     #expect(try await served.key() != nil)
     var world = STSWorld.standard
     world.roles.removeAll { $0.arn == STSWorld.devRole }
     try await simulator.change(to: world)
     #expect(try await state(vault, "app-dev", becomes: "failing"))
-    #expect(said().count == 1 && said()[0].contains("AccessDenied"), "\(said())")
+    let said = try await server.next()
+    #expect(said.text.contains("AccessDenied") && said.actions.isEmpty && server.shown.count == 1, "\(said)")
     try await simulator.change(to: .standard)
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try await served.nextKey() != nil)
     #expect(try await state(vault, "app-dev", becomes: "fresh"))
     try await served.end()
+  }
+
+  @Test("the notification's button signs in with the browser, as if `vault login` had been typed; closing it does nothing")
+  func button() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 8))
+    let server = try await NotificationServer()
+    let folder = TemporaryDirectory()
+    let browser = folder.write(
+      "#!/bin/sh\nexec \(try Programs.python) -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()' \"$1\"\n",
+      to: "browser")
+    chmod(browser, 0o700)
+    let vault = try await SignInTests.vault(simulator, environment: desktop(server, ["BROWSER": browser]))
+    try await vault.mustRun("login", "corp")
+    let app = try await ServedProgram(vault, profile: "app")
+    #expect(try await app.key() != nil)
+    try await simulator.signIn(.revoke)
+    let said = try await server.next()
+    let before = try await simulator.requests("CreateToken").count
+    // Its press comes after its end, on the same bus: what the agent does is because of the press.
+    server.dismiss(said.number)
+    server.press(said.number)
+    var rows: [[String: Any]] = []
+    let deadline = Date().addingTimeInterval(40)
+    while rows.isEmpty, Date() < deadline {
+      try await Task.sleep(for: .milliseconds(100))
+      rows = try await vault.rows("audit", "--action", "CreateToken").filter { row in
+        ((row["requester"] as? [String: Any])?["parent"] as? String)?.hasSuffix("/vaultd") == true
+      }
+    }
+    #expect(rows.map { $0["outcome"] as? String } == ["success"] && rows[0]["trigger"] as? String == "manual", "\(rows)")
+    #expect(try await simulator.requests("CreateToken").count == before + 1)
+    #expect(try await state(vault, "app", becomes: "fresh"))
+    try await app.end()
   }
 }

@@ -42,8 +42,8 @@ final class Stage: Sendable {
           return Stage.session(request.profile, at: clock.now(), life: life)
         },
         deliver: { _, lease, _ in box.stage.withLock { $0 }?.state.withLock { $0.delivered.append(lease) } },
-        announce: { profile, pendingAction, _ in
-          box.stage.withLock { $0 }?.state.withLock { $0.announced.append((profile, pendingAction)) }
+        announce: { request, pendingAction, _ in
+          box.stage.withLock { $0 }?.state.withLock { $0.announced.append((request.profile, pendingAction)) }
         }))
     box.stage.withLock { $0 = self }
   }

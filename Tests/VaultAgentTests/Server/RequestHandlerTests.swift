@@ -16,7 +16,7 @@ import VaultWire
     let (clock, session) = (stage.clock, PersonSession())
     let exporters = AuditExporters(store: stage.store, clock: clock)
     let autoLock = AutoLock(clock: clock, executor: nil, isUnlocked: { true }, lock: { _ in }, shutOut: { _ in })
-    let notifier = Notifier(session: session, clock: clock)
+    let notifier = Notifier(session: session, clock: clock, client: "")
     let handler = RequestHandler(
       store: stage.store, broker: stage.broker, catalog: stage.catalog, masterKeys: stage.masterKeys,
       ssoSessions: stage.ssoSessions, clients: stage.clients, clock: clock,

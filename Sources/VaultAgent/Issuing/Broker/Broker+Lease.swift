@@ -83,13 +83,13 @@ extension Broker {
         }
       },
       deliver: { request, lease, requester in try await self.serve(request, to: lease, requester: requester) },
-      announce: { profile, pendingAction, failure in
-        do { try await self.store.setPendingAction(pendingAction, of: profile) } catch {
-          AgentLog.write("\(profile): \(Failure(error).message)")
+      announce: { request, pendingAction, failure in
+        do { try await self.store.setPendingAction(pendingAction, of: request.profile) } catch {
+          AgentLog.write("\(request.profile): \(Failure(error).message)")
         }
         // A person who locked the vault knows that.
         if failure.message != Failure(AgentError.locked).message {
-          await notifier.announce(profile, pendingAction: pendingAction, failure: failure)
+          await notifier.announce(request, pendingAction: pendingAction, failure: failure)
         }
       })
   }
