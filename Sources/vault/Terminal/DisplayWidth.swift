@@ -12,7 +12,26 @@ enum DisplayWidth {
   /// - Complexity: linear in the text; ASCII is only counted.
   static func columns(of text: some StringProtocol) -> Int {
     if isASCII(text) { return text.utf8.count }
-    return text.reduce(0) { $0 + columns(of: $1) }
+    var columns = 0
+    var last: (scalar: Unicode.Scalar, columns: Int)?
+    for scalar in text.unicodeScalars {
+      var width = 1
+      if !scalar.isASCII {
+        switch scalar.value {
+        // A variation selector asks for the drawing that is as wide as an emoji.
+        case 0xFE0F: width = last?.columns == 1 && last?.scalar.properties.isEmoji == true ? 1 : 0
+        // The color of a skin, and what a joiner adds to an emoji, are drawn into it.
+        case 0x1F3FB...0x1F3FF where last != nil: width = 0
+        case _ where last?.scalar.value == 0x200D && scalar.properties.isEmoji: width = 0
+        // A vowel or final consonant of Korean stands in its syllable's square.
+        case 0x1160...0x11FF where last.map { (0x1100...0x11FF).contains($0.scalar.value) } == true: width = 0
+        default: width = max(0, Int(utf8proc_charwidth(Int32(scalar.value))))
+        }
+      }
+      columns += width
+      last = (scalar, width)
+    }
+    return columns
   }
 
   /// - Returns: the text, or as much of it as fits, with an ellipsis for what is left out. A character that is drawn as one, such as
@@ -22,6 +41,9 @@ enum DisplayWidth {
     guard columns > 0 else { return "" }
     // The ellipsis takes one.
     let tail = place == .middle ? (columns - 1) / 2 : 0
+    if isASCII(text) {
+      return Substring(text.utf8.prefix(columns - 1 - tail)) + "…" + String(Substring(text.utf8.suffix(tail)))
+    }
     return prefix(text, columns - 1 - tail) + "…" + String(prefix(text.reversed(), tail).reversed())
   }
 
@@ -33,31 +55,11 @@ enum DisplayWidth {
   private static func prefix(_ text: some Sequence<Character>, _ columns: Int) -> String {
     var (result, left) = ("", columns)
     for character in text {
-      left -= self.columns(of: character)
+      left -= self.columns(of: String(character))
       if left < 0 { break }
       result.append(character)
     }
     return result
-  }
-
-  private static func columns(of character: Character) -> Int {
-    if character.isASCII { return 1 }
-    var columns = 0
-    var last: Unicode.Scalar?
-    for scalar in character.unicodeScalars {
-      switch scalar.value {
-      // A variation selector asks for the drawing that is as wide as an emoji.
-      case 0xFE0F: if last?.properties.isEmoji == true { columns = max(columns, 2) }
-      // The color of a skin, and what a joiner adds to an emoji, are drawn into it.
-      case 0x1F3FB...0x1F3FF where columns > 0: break
-      // A vowel or final consonant of Korean stands in its syllable's square.
-      case 0x1160...0x11FF where columns > 0: break
-      case _ where last?.value == 0x200D && scalar.properties.isEmoji: break
-      default: columns += max(0, Int(utf8proc_charwidth(Int32(scalar.value))))
-      }
-      last = scalar
-    }
-    return columns
   }
 
   private static func isASCII(_ text: some StringProtocol) -> Bool {

@@ -19,7 +19,9 @@ enum Pager {
   ///
   /// - Returns: false if there is no pager, or the text fits; the caller then writes it as usual.
   static func show(_ text: [UInt8]) -> Bool {
-    guard let rows = Terminal.rows, isHigh(text, rows, Terminal.width), let command = command() else { return false }
+    guard let rows = Terminal.rows, isHigh(text, rows: rows, columns: Terminal.width), let command = command() else {
+      return false
+    }
     var ends: [Int32] = [0, 0]
     guard sys_pipe(&ends) == 0 else { return false }
     guard let child = start(command, reading: ends[0]) else {
@@ -65,7 +67,7 @@ enum Pager {
   }
 
   /// Whether a text takes so many rows of the screen: a line wider than the screen takes several. No more is looked at than that.
-  private static func isHigh(_ text: [UInt8], _ limit: Int, _ width: Int) -> Bool {
+  private static func isHigh(_ text: [UInt8], rows limit: Int, columns width: Int) -> Bool {
     var rows = 0
     var rest = text[...]
     while rows < limit, let end = rest.firstIndex(of: 10) {

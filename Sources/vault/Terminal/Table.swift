@@ -82,9 +82,9 @@ struct Table {
     let places = shown ?? []
     if !isBegun {
       let (bold, plain) = Terminal.hasColour ? ("\u{1B}[1m", "\u{1B}[0m") : ("", "")
-      output.line(bold + aligned(columns.map(\.title), places, widths, width) + plain)
+      output.line(bold + aligned(columns.map(\.title), at: places, widths, width: width) + plain)
     }
-    for row in cells { output.line(aligned(row, places, widths, width)) }
+    for row in cells { output.line(aligned(row, at: places, widths, width: width)) }
   }
 
   /// The rows as shown, with ARNs and paths shortened if they are too wide otherwise.
@@ -106,14 +106,15 @@ struct Table {
     return cells
   }
 
-  private func aligned(_ cells: [String], _ places: [Int], _ widths: [Int], _ width: Int) -> String {
+  private func aligned(_ cells: [String], at places: [Int], _ widths: [Int], width: Int) -> String {
     var line = ""
     for (column, room) in zip(places, widths) {
       let cell = columns[column].least == nil ? cells[column] : columns[column].cut(cells[column], to: room)
       let isLast = column == places.last
       line += isLast ? cell : DisplayWidth.padded(cell, to: room) + "  "
     }
-    return DisplayWidth.cut(line, to: width)
+    // Only where the narrowest columns are too wide together.
+    return widths.reduce(Column.gap * (widths.count - 1), +) > width ? DisplayWidth.cut(line, to: width) : line
   }
 }
 

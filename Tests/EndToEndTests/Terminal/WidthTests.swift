@@ -111,7 +111,7 @@ import Testing
         ["list"], ["sessions"], ["sessions", "--all"], ["audit"], ["audit", "--outcome", "refused"], ["audit", "stats"],
         ["audit", "verify"], ["audit", "verify", exports, "--partial"], ["audit", "reconcile", trail], ["doctor"], ["status"],
         ["config"], ["config", "trusted_endpoints"], ["agent", "status"], ["agent", "log"], ["access-key", "list"],
-        ["master-key", "status"], ["import", "--dry-run"], ["import"], ["iam", "why"], ["iam", "why", "\(Self.long)-refused"],
+        ["master-key", "status"], ["import", "--dry-run"], ["iam", "why"], ["iam", "why", "\(Self.long)-refused"],
         ["link"] + names.prefix(1), ["unlink"],
       ] + names.flatMap { [["show", $0], ["sessions", $0], ["audit", "--profile", $0]] }
     let messages = [
@@ -211,7 +211,7 @@ import Testing
     }
     #expect(names.count > 40)
     let groups = Set(names.filter { $0.count == 2 }.map { $0[0] })
-    let words = [[], ["--help"], ["help"]] + names.map { $0 + ["--help"] } + groups.map { [$0, "--help"] }
+    let words = [["--help"], ["help"]] + names.map { $0 + ["--help"] } + groups.map { [$0, "--help"] }
     for one in try await show(TestVault(), words) {
       #expect(one.wide.isEmpty && !one.text.isEmpty, "\(one.words) at \(one.columns)")
     }
