@@ -72,7 +72,9 @@ public struct PlainKeys: Sendable {
     // The same key may be there twice.
     while let again = after.keys.first(where: { $0.profile == key.profile }) {
       guard again.isSame(key) else { throw Problem.otherKey(again) }
-      result = without(again.lines, result, leaving: nil)
+      let shorter = without(again.lines, result, leaving: nil)
+      guard shorter.count < result.count else { throw Problem.entangled }
+      result = shorter
       after = try parse(result, kind)
     }
     guard before.meaning(without: key.profile, adding: nil) == after.meaning(without: key.profile, adding: process) else {
@@ -106,14 +108,17 @@ public struct PlainKeys: Sendable {
     var start = 0
     var number = 1
     while start < bytes.count {
-      let end = bytes[start...].firstIndex(of: 0x0A).map { $0 + 1 } ?? bytes.count
+      // A line ends as in ``ConfigLines``: a lone CR counts.
+      let mark = bytes[start...].firstIndex { $0 == Byte.lineFeed || $0 == Byte.carriageReturn } ?? bytes.count
+      let isPair = bytes[mark...].starts(with: [Byte.carriageReturn, Byte.lineFeed])
+      let end = Swift.min(mark + (isPair ? 2 : 1), bytes.count)
       let line = bytes[start..<end]
       if !numbers.contains(number) {
         result += line
       } else if number == numbers.first, let process {
         result += line.prefix { $0 == 0x20 || $0 == 0x09 }
         result += Array("credential_process = \(process)".utf8)
-        result += line.suffix(2) == [0x0D, 0x0A] ? [0x0D, 0x0A] : [0x0A]
+        result += mark < end ? bytes[mark..<end] : [Byte.lineFeed]
       }
       start = end
       number += 1

@@ -32,7 +32,6 @@ struct PlainKeyRemoval {
       guard let path else { continue }
       let keys = try PlainKeys(path: path, kind: kind, home: request.files.home).keys
       let backup = Self.backup(of: path)
-      var hasBackup = false
       for key in keys where taken.count < Self.limit {
         var entry = TakenKey { ($0.profile, $0.accessKeyId, $0.place) = (key.profile, key.accessKeyId, key.place) }
         do {
@@ -41,7 +40,7 @@ struct PlainKeyRemoval {
           } else {
             try await prove(key)
             try await remove(key, from: File(path: path, kind: kind), backup: backup)
-            (entry.backup, hasBackup) = (backup, true)
+            entry.backup = backup
           }
         } catch is CancellationError {
           throw CancellationError()
@@ -50,8 +49,7 @@ struct PlainKeyRemoval {
         }
         taken.append(entry)
       }
-      // Nothing was taken out of the file, so nothing needs the copy.
-      if !hasBackup, !request.dryRun { unlink(backup) }
+      if !request.dryRun, (try? isNeedless(backup, of: File(path: path, kind: kind))) == true { unlink(backup) }
     }
     return taken
   }
@@ -67,6 +65,14 @@ struct PlainKeyRemoval {
     var number = 2
     while isThere("\(first)-\(number)") { number += 1 }
     return "\(first)-\(number)"
+  }
+
+  /// Whether every key in a backup is still in its file. A key may have left it although its removal is reported as failed: its
+  /// audit row could not be completed.
+  private func isNeedless(_ backup: String, of file: File) throws -> Bool {
+    let kept = try PlainKeys(path: backup, kind: file.kind, home: nil).keys
+    let left = try PlainKeys(path: file.path, kind: file.kind, home: nil).keys
+    return kept.allSatisfy { key in left.contains { $0.isSame(key) } }
   }
 
   /// The key as the vault has it: what it decrypts to must be what the file has.

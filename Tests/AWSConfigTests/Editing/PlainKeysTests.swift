@@ -46,6 +46,16 @@ struct PlainKeysTests {
         == "[a]\r\n  credential_process = \"/usr/bin/vault\" credentials a\r\n")
   }
 
+  @Test("lines are those of the parser: a lone CR ends one, and no other line goes")
+  func carriageReturns() throws {
+    let key = ["aws_access_key_id = \(Self.id)", "aws_secret_access_key = \(Self.secret)"]
+    let text = (["[a]"] + key + ["region = x", ""]).joined(separator: "\r")
+    #expect(try removing("a", text) == "[a]\rregion = x\r")
+    #expect(try removing("a", text, leaving: "v") == "[a]\rcredential_process = v\rregion = x\r")
+    let mixed = "[a]\n# one\r# two\r\n\(key[0])\n\(key[1])\r# three\n"
+    #expect(try removing("a", mixed) == "[a]\n# one\r# two\r\n# three\n")
+  }
+
   @Test("the same key twice goes twice; another key in the lines before is left to the person")
   func twice() throws {
     let key = "aws_access_key_id = \(Self.id)\naws_secret_access_key = \(Self.secret)\n"
