@@ -96,6 +96,8 @@ public struct EditedFile {
   private struct Content {
     var bytes: [UInt8] = []
     var mode: mode_t = 0o600
+    /// The user and the group that the file belongs to; nil if it does not exist.
+    var owner: (user: uid_t, group: gid_t)?
     /// Distinguishes one state of the file from another; nil if the file does not exist.
     var fingerprint: Fingerprint?
   }
@@ -136,7 +138,9 @@ public struct EditedFile {
       guard got > 0 else { break }
       count += got
     }
-    return Content(bytes: Array(bytes[..<count]), mode: status.st_mode & 0o777, fingerprint: Fingerprint(status))
+    return Content(
+      bytes: Array(bytes[..<count]), mode: status.st_mode & 0o777, owner: (status.st_uid, status.st_gid),
+      fingerprint: Fingerprint(status))
   }
 
   /// - Returns: false if the file is no longer what was read.
@@ -159,6 +163,8 @@ public struct EditedFile {
         "cannot write \(path) (\(String(cString: strerror(code))))", hint: "is the disk full, or the folder not writable?",
         exitStatus: .inputOutput)
     }
+    // Only root may give a file to another user, and a person only to their own groups.
+    if let owner = before.owner, fchown(file, owner.user, owner.group) != 0 { _ = fchown(file, uid_t.max, owner.group) }
     guard fchmod(file, mode) == 0, fsync(file) == 0 else {
       close(file)
       throw Failure(
