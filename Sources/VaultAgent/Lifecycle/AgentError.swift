@@ -118,7 +118,7 @@ public enum AgentError: ReportableError {
       suggestion.map { "did you mean \($0)?" } ?? "`vault list` shows the profiles"
     case .whichSignIn(let names):
       names.isEmpty
-        ? "`vault import` imports the sso-session sections of ~/.aws/config"
+        ? "`vault login https://NAME.awsapps.com/start` makes a sign-in; `vault import` imports those of ~/.aws/config"
         : "choose one of " + names.prefix(20).joined(separator: ", ")
     case .unknownKey(_, let suggestion): suggestion.map { "did you mean \($0)?" } ?? "`vault access-key list` shows them"
     case .otherVersion(let client, let agent):

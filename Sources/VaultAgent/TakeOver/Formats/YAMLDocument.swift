@@ -74,7 +74,7 @@ indirect enum YAMLDocument: Sendable, Hashable {
     private(set) var whole: YAMLDocument?
 
     mutating func begin(isMap: Bool, line: Int) throws(Malformed) {
-      guard open.count < deepest else { throw Malformed(line: line, why: "nested too deep") }
+      guard open.count < deepest else { throw Malformed(line: line, why: "a list or map nested too deeply") }
       guard open.last.map({ !$0.isMap || $0.name != nil }) ?? true else {
         throw Malformed(line: line, why: "a name that is no text")
       }
