@@ -2,19 +2,18 @@
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-BIN := $(DESTDIR)$(PREFIX)/bin
-UNITS := $(DESTDIR)$(PREFIX)/lib/systemd/user
-SHARE := $(DESTDIR)$(PREFIX)/share
-# What the client prints of itself, and where shells and man(1) look for it.
-MAN := $(SHARE)/man/man1/vault.1
-BASH := $(SHARE)/bash-completion/completions/vault
-ZSH := $(SHARE)/zsh/site-functions/_vault
-FISH := $(SHARE)/fish/vendor_completions.d/vault.fish
+# The command's name; agent, units, completions and manual pages follow it.
+NAME ?= vault
+# Who is told of a vulnerability: "Name <address>", in SECURITY.md and as the packages' maintainer.
+SECURITY_CONTACT ?=
+# What signs a release: its words, followed by a file (docs/install.md).
+SIGN ?=
+export PREFIX DESTDIR NAME SECURITY_CONTACT SIGN
 
-.PHONY: help demo build docs test torture fuzz sanitize simulate bench layout lint format install uninstall clean
+.PHONY: help demo build docs test torture fuzz sanitize simulate bench layout lint format install uninstall deb rpm tarball release reproduce package-test clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: ## the main job, for real, in a temporary home: import, exec, list, audit
 	@scripts/setup.sh build demo
@@ -72,26 +71,31 @@ format: ## put the Swift sources in their form
 	@scripts/setup.sh lint
 	@scripts/swift.sh format --in-place --recursive --configuration .swift-format Sources Tests Package.swift
 
-install: ## the programs, under PREFIX (default /usr/local) in DESTDIR
+install: ## the programs, under PREFIX (default /usr/local) in DESTDIR; the command is called NAME (default vault)
 	@test -x .build/programs/vault -a -x .build/programs/vaultd -a -x .build/programs/vault-team || { scripts/setup.sh build && scripts/build.sh; }
-	install -d "$(BIN)"
-	install -s -m 755 .build/programs/vault .build/programs/vaultd .build/programs/vault-team "$(BIN)"
-	install -d "$(UNITS)"
-	install -m 644 packaging/systemd/vault.socket packaging/systemd/vault-ship.timer "$(UNITS)"
-	install -d "$(dir $(MAN))" "$(dir $(BASH))" "$(dir $(ZSH))" "$(dir $(FISH))"
-# What is written and not copied is there first with its mode, whatever the umask is: a unit that others can write runs what they like.
-	for file in "$(UNITS)/vault.service" "$(UNITS)/vault-ship.service" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"; do \
-	  rm -f "$$file" && install -m 644 /dev/null "$$file" || exit 1; done
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault.service > "$(UNITS)/vault.service"
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/systemd/vault-ship.service > "$(UNITS)/vault-ship.service"
-	"$(BIN)/vault" --man > "$(MAN)"
-	"$(BIN)/vault" completion bash > "$(BASH)"
-	"$(BIN)/vault" completion zsh > "$(ZSH)"
-	"$(BIN)/vault" completion fish > "$(FISH)"
+	@scripts/stage.sh
 
 uninstall: ## take the programs away again; nobody's vault is touched
-	rm -f "$(BIN)/vault" "$(BIN)/vaultd" "$(BIN)/vault-team" "$(MAN)" "$(BASH)" "$(ZSH)" "$(FISH)"
-	rm -f "$(UNITS)/vault.service" "$(UNITS)/vault.socket" "$(UNITS)/vault-ship.service" "$(UNITS)/vault-ship.timer"
+	@scripts/stage.sh remove
+
+deb: ## Debian packages of this Debian, in dist/
+rpm: ## an RPM with this machine's libraries, in dist/
+tarball: ## programs that run from any folder, in dist/
+release: ## all of these with checksums, an SBOM and the signatures of SIGN, in dist/ (docs/install.md)
+
+deb rpm tarball release:
+	@scripts/setup.sh build package
+	@scripts/build.sh
+	@scripts/package.sh $@
+
+reproduce: ## build the committed source in another folder, and compare its packages with those in dist/
+	@scripts/setup.sh build package
+	@scripts/reproduce.sh
+
+package-test: ## install, use, upgrade and remove the packages in fresh Debian 12 and 13
+	@scripts/setup.sh build package package-test
+	@scripts/build.sh
+	@scripts/package-test.sh
 
 clean: ## what was built
-	rm -rf .build
+	rm -rf .build dist

@@ -6,6 +6,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# The same bytes wherever they are built: programs and debug symbols name neither this folder nor the toolchain's, and look for no library
+# beside the program.
+toolchain=$(dirname "$(dirname "$(readlink -f "$(PATH=$PATH:/opt/swift/usr/bin command -v swift)")")")
+# The compiler's hash of a module is over its own command line, and the cache of C modules is named after the folder.
+anywhere=(--disable-local-rpath -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs)
+for map in "$PWD=/usr/src/vault-aws" "$toolchain=/usr/lib/swift"; do
+  anywhere+=(-Xswiftc -file-prefix-map -Xswiftc "$map" -Xcc "-ffile-prefix-map=$map")
+done
+
 # The linker warns of dlopen in static programs (SQLite's extensions, which are off), SwiftPM of -pthread in libsecret's pkg-config file.
 quiet() {
   local log status=0
@@ -14,7 +23,7 @@ quiet() {
   if [ $status -ne 0 ]; then
     cat "$log" >&2
   else
-    grep -E 'warning:' "$log" | grep -vE "Using 'dlopen' in statically linked|is dangerous, better use|prohibited flag\(s\): -pthread" >&2 || true
+    grep -E 'warning:' "$log" | grep -vE "Using 'dlopen' in statically linked|is dangerous, better use|prohibited flag\(s\): -(pthread|DUTF8PROC_EXPORTS)" >&2 || true
   fi
   rm -f "$log"
   return $status
@@ -26,7 +35,9 @@ laid_out() {
   if [ -f ".build/layout/$1.txt" ]; then
     order=(-Xlinker "--symbol-ordering-file=$PWD/.build/layout/$1.txt" -Xlinker --no-warn-symbol-ordering)
   fi
-  quiet "${@:2}" --product "$1" --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections "${order[@]}"
+  # The archives that the linker took code from are the packages that a program contains (scripts/sbom.py).
+  quiet "${@:2}" --product "$1" --static-swift-stdlib -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections "${order[@]}" \
+    "${anywhere[@]}" -Xlinker "--print-archive-stats=$PWD/.build/$1.archives"
 }
 
 echo "vault: building (two to four minutes the first time)" >&2
@@ -38,7 +49,8 @@ client=$!
 set +m
 trap 'kill -- "-$client" 2>/dev/null || true' EXIT
 laid_out vaultd --scratch-path .build/agent -Xlinker -z -Xlinker now
-quiet --product vault-team --static-swift-stdlib
+# vaultd's modules are vault-team's.
+laid_out vault-team --scratch-path .build/agent -Xlinker -z -Xlinker now
 quiet --product sts-simulator --static-swift-stdlib
 if [ "${1:-}" = bench ]; then quiet --product bench-inside --static-swift-stdlib; fi
 wait "$client"
@@ -48,7 +60,8 @@ release=$(scripts/swift.sh build -c release --show-bin-path 2>/dev/null)
 static=$(scripts/swift.sh build -c release --scratch-path .build/static --show-bin-path 2>/dev/null)
 agent=$(scripts/swift.sh build -c release --scratch-path .build/agent --show-bin-path 2>/dev/null)
 # Renamed into place: a running agent keeps the file it was started from.
-for program in "$static/vault" "$agent/vaultd" "$release/vault-team" "$release/sts-simulator"; do
+for program in "$static/vault" "$agent/vaultd" "$agent/vault-team" "$release/sts-simulator"; do
   cp "$program" ".build/programs/.new" && mv -f .build/programs/.new ".build/programs/$(basename "$program")"
 done
+cp .build/vault{,d,-team}.archives .build/programs
 if [ "${1:-}" = bench ]; then cp "$release/bench-inside" .build/programs/bench-inside; fi

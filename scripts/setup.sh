@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the named tasks need and the machine lacks: Debian packages, and PyPI's tools in .tools/.
 #
-# usage: setup.sh TASK …      (build, test, demo, bench, layout, lint)
+# usage: setup.sh TASK …      (build, test, demo, bench, layout, lint, package, package-test)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +22,8 @@ for task in "$@"; do
     demo) packages+=(dbus gnome-keyring python3-venv) && python=yes ;;
     bench) packages+=(dbus gnome-keyring sqlite3 wrk util-linux postgresql python3-venv) && python=yes ;;
     layout) packages+=(valgrind binutils python3) ;;
+    package) packages+=(dpkg-dev binutils xz-utils gzip perl python3 rpm lintian) ;;
+    package-test) packages+=(debootstrap util-linux python3-venv) && python=yes ;;
     lint) command -v python3 >/dev/null || packages+=(python3) ;;
     *) die "no task \"$task\"" ;;
   esac

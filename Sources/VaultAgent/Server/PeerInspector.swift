@@ -15,10 +15,17 @@ struct PeerInspector: Sendable {
     user = Self.userName(geteuid())
     host = Self.hostName()
     let own = Self.link("/proc/self/exe")
-    client = String(own[..<(own.lastIndex(of: "/") ?? own.startIndex)]) + "/vault"
+    client = Self.client(of: own)
     agent = Requester(
       user: user, uid: geteuid(), pid: getpid(), program: own, executable: own, directory: Self.link("/proc/self/cwd"),
       parent: Self.link("/proc/\(getppid())/exe"), host: host)
+  }
+
+  /// The client's file: the agent's own without the `d`, or Debian's name for it, beside which `vault` may be HashiCorp's.
+  static func client(of agent: String) -> String {
+    let packaged = String(agent[..<(agent.lastIndex(of: "/") ?? agent.startIndex)]) + "/vault-aws"
+    if agent.hasSuffix("/vaultd"), access(packaged, X_OK) == 0 { return packaged }
+    return agent.hasSuffix("d") ? String(agent.dropLast()) : agent
   }
 
   /// The requester. If the file that the process runs cannot be proven, the executable is empty, and the program is the process's

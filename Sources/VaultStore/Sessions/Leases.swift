@@ -81,10 +81,16 @@ extension VaultStore {
     }
   }
 
-  /// Whether the vault itself was serving a program.
+  /// Whether the vault itself was serving a program. The MAC is the row's present one: the first unlock of a vault from before there
+  /// were MACs, and a change of the master key, write it after the record was read.
   ///
   /// - Throws: `StoreError.locked`; `RowError` if more than a lease was changed.
-  public func vouches(for lease: LeaseRecord) throws -> Bool { try authenticRows().fits(lease.code, lease.form) }
+  public func vouches(for lease: LeaseRecord) throws -> Bool {
+    let rows = try authenticRows()
+    let code = try database.statement("SELECT mac FROM lease WHERE id = ? AND mac IS NOT NULL").begin().bind(lease.id)
+      .first { $0.blob(0) }
+    return rows.fits(code, lease.form)
+  }
 
   /// Call within a transaction: sets a row's MAC.
   func bind(_ lease: LeaseRecord, _ macs: RowMACs) throws {

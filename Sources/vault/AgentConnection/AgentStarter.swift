@@ -103,13 +103,21 @@ struct AgentStarter {
     return Failure("cannot \(what): \(String(cString: strerror(code)))", exitStatus: isDisk ? .inputOutput : otherwise)
   }
 
-  /// A program of the vault, in this program's folder.
-  static func program(_ name: String = "vaultd") throws(Failure) -> String {
+  /// A program beside this one, which is named after it.
+  enum Companion: String {
+    case agent = "d"
+    case team = "-team"
+  }
+
+  /// The companion under this program's own name (`awsvd` for `awsv`), or under vault's where a package renamed the command alone.
+  static func program(_ companion: Companion = .agent) throws(Failure) -> String {
     guard let own = realpath("/proc/self/exe", nil) else {
       throw Failure("cannot find vault's own program file", exitStatus: .software)
     }
     defer { free(own) }
     let path = String(cString: own)
-    return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/" + name
+    let named = path + companion.rawValue
+    if access(named, X_OK) == 0 { return named }
+    return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) + "/vault" + companion.rawValue
   }
 }

@@ -103,7 +103,7 @@ enum TeamSource {
     throw missing(program, errno)
   }
 
-  private static func program() throws(Failure) -> String { try AgentStarter.program("vault-team") }
+  private static func program() throws(Failure) -> String { try AgentStarter.program(.team) }
 
   private static func missing(_ program: String, _ code: Int32) -> Failure {
     Failure(

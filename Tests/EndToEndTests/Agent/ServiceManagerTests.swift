@@ -77,15 +77,16 @@ import Testing
   @Test("the units name the installed program, and systemd finds nothing to complain about where it is there to be asked")
   func units() async throws {
     let folder = TemporaryDirectory()
-    let service = try Repository.text("packaging/systemd/vault.service")
+    let words = { (text: String) in text.replacing("@NAME@", with: "vault").replacing("@COMPANIONS@", with: "vault") }
+    let service = words(try Repository.text("packaging/systemd/vault.service"))
     // verify(1) wants a program that is there.
     folder.write(service.replacing("@PREFIX@/bin/vaultd", with: "/bin/true"), to: "vault.service")
-    let socket = try Repository.text("packaging/systemd/vault.socket")
+    let socket = words(try Repository.text("packaging/systemd/vault.socket"))
     folder.write(socket, to: "vault.socket")
     #expect(service.contains("ExecStart=@PREFIX@/bin/vaultd") && service.contains("Type=notify"))
     let analyze = try Programs.onPath("systemd-analyze")
     for name in ["vault-ship.service", "vault-ship.timer"] {
-      let unit = try String(contentsOf: Repository.root.appending(path: "packaging/systemd/\(name)"), encoding: .utf8)
+      let unit = words(try Repository.text("packaging/systemd/\(name)"))
       folder.write(unit.replacing("@PREFIX@/bin/vault ", with: "/bin/true "), to: name)
     }
     let result = try await Subprocess.run(

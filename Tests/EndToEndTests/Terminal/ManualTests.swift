@@ -53,21 +53,23 @@ import Testing
   }
 
   @Test(
-    "make install puts programs, manual, completions and units where DESTDIR and PREFIX say, open to all and changed by their owner alone whatever the umask, and make uninstall takes all of it away",
-    arguments: ["000", "022", "077"])
-  func install(umask: String) async throws {
+    "make install puts all of it where DESTDIR, PREFIX and NAME say, open to all and changed by its owner alone whatever the umask; the agent beside the command answers; and make uninstall takes all of it away",
+    arguments: [("000", "vault"), ("022", "awsv"), ("077", "vault")])
+  func install(umask: String, name: String) async throws {
     let root = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let folder = TemporaryDirectory()
-    let words = ["-C", root.path, "DESTDIR=\(folder.path)", "PREFIX=/opt/v"]
+    let words = ["-C", root.path, "DESTDIR=\(folder.path)", "PREFIX=/opt/v", "NAME=\(name)"]
     let environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder.path]
     let made = try await Subprocess.run(
       "/bin/sh", ["-c", "umask \(umask) && exec make \"$@\" install", "sh"] + words, environment: environment)
     #expect(made.succeeded, "\(made.errors)")
     let wanted = [
-      "bin/vault", "bin/vaultd", "bin/vault-team", "lib/systemd/user/vault.service", "lib/systemd/user/vault.socket",
-      "lib/systemd/user/vault-ship.service", "lib/systemd/user/vault-ship.timer", "share/man/man1/vault.1",
-      "share/bash-completion/completions/vault", "share/zsh/site-functions/_vault", "share/fish/vendor_completions.d/vault.fish",
+      "bin/\(name)", "bin/\(name)d", "bin/\(name)-team", "lib/systemd/user/\(name).service", "lib/systemd/user/\(name).socket",
+      "lib/systemd/user/\(name)-ship.service", "lib/systemd/user/\(name)-ship.timer", "share/man/man1/\(name).1",
+      "share/man/man1/\(name)-exec.1", "share/man/man1/\(name)-audit.1", "share/man/man1/\(name)d.1",
+      "share/man/man1/\(name)-team.1", "share/bash-completion/completions/\(name)", "share/zsh/site-functions/_\(name)",
+      "share/fish/vendor_completions.d/\(name).fish", "share/doc/\(name)/SECURITY.md",
     ]
     for file in wanted {
       let size = try FileManager.default.attributesOfItem(atPath: folder.file("opt/v/\(file)"))[.size] as? Int
@@ -75,11 +77,35 @@ import Testing
       let mode = try FileManager.default.attributesOfItem(atPath: folder.file("opt/v/\(file)"))[.posixPermissions] as? Int
       #expect(mode == (file.hasPrefix("bin/") ? 0o755 : 0o644), "\(file) \(String(mode ?? 0, radix: 8))")
     }
-    #expect(
-      try String(contentsOfFile: folder.file("opt/v/lib/systemd/user/vault.service"), encoding: .utf8).contains(
-        "/opt/v/bin/vaultd"))
+    let text = { (file: String) in try String(contentsOfFile: folder.file("opt/v/\(file)"), encoding: .utf8) }
+    #expect(try text("lib/systemd/user/\(name).service").contains("ExecStart=/opt/v/bin/\(name)d\n"))
+    #expect(try text("lib/systemd/user/\(name)-ship.service").contains("ExecStart=/opt/v/bin/\(name) audit ship\n"))
+    for file in wanted where !file.hasPrefix("bin/") { #expect(!(try text(file)).contains(/@[A-Z_]+@/), "\(file)") }
+    let home = TemporaryDirectory()
+    let own = environment.merging(["VAULT_HOME": home.file("vault"), "VAULT_KEYSTORE": "ephemeral"]) { $1 }
+    let started = try await Subprocess.run(folder.file("opt/v/bin/\(name)"), ["agent", "start"], environment: own)
+    #expect(started.succeeded, "\(started.errors)")
+    let log = try await Subprocess.run(folder.file("opt/v/bin/\(name)"), ["agent", "stop"], environment: own)
+    #expect(log.succeeded, "\(log.errors)")
     let gone = try await Subprocess.run("/usr/bin/make", words + ["uninstall"], environment: environment)
     #expect(gone.succeeded, "\(gone.errors)")
-    for file in wanted { #expect(!FileManager.default.fileExists(atPath: folder.file("opt/v/\(file)")), "\(file)") }
+    let left = FileManager.default.enumerator(atPath: folder.file("opt/v"))?.compactMap { $0 as? String }.filter {
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: folder.file("opt/v/\($0)"), isDirectory: &isFolder) && !isFolder.boolValue
+    }
+    #expect(left == [])
+  }
+
+  @Test("a name that is no plain word, or a folder that a unit could not name, is refused before anything is written",
+    arguments: ["NAME=a/b", "NAME=-x", "NAME=a b", "PREFIX=opt", "PREFIX=/a|b"])
+  func wrongNames(word: String) async throws {
+    let root = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let folder = TemporaryDirectory()
+    let made = try await Subprocess.run(
+      "/usr/bin/make", ["-C", root.path, "DESTDIR=\(folder.path)", word, "install"],
+      environment: ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder.path])
+    #expect(!made.succeeded && made.errors.contains(word.prefix { $0 != "=" }))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [])
   }
 }
