@@ -32,7 +32,7 @@ extension TypedStage {
 
   /// Every line that is not typed. Whatever else stands in a block of a page is.
   static let notRun: [NotRun] =
-    lines("README.md", "it builds, tests or installs the programs themselves", ["make ", "sudo make install"])
+    lines("README.md", "it builds, tests or installs the programs themselves", ["make ", "sudo "])
     + lines("docs/agent.md", "it needs systemd; ServiceManagerTests", ["systemctl "])
     + blocks("docs/audit-log.md", "a formula or a form", ["hash =", "mac(n)", "vault-checkpoint-1", "<86>1"])
     + blocks("docs/aws-side.md", "settings of a file, with which this page is typed", ["[sso-session"])
@@ -83,7 +83,7 @@ extension TypedStage {
 
   static let special: [Special] = [
     // At a terminal, it goes on with a question about the key.
-    Special(page: "README.md", line: "vault import", isOther: true),
+    Special(page: "README.md", line: "vault import", command: "vault import </dev/null"),
     Special(page: "docs/access-keys.md", line: "printf", before: noDeploy),
     Special(page: "docs/access-keys.md", line: "vault access-key add deploy --totp", before: noDeploy),
     Special(page: "docs/access-keys.md", line: "vault add deploy-dev", before: deploy),
