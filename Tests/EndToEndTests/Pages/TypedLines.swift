@@ -53,6 +53,9 @@ extension TypedStage {
     + blocks("docs/fresh.md", "settings of a file", ["rotation"])
     + blocks("docs/headless.md", "settings of a file", ["[default]"])
     + blocks("docs/identities.md", "settings of a file", ["[profile"])
+    + blocks(
+      "docs/install.md", "it installs, builds or signs; `make package-test`",
+      ["make ", "systemctl ", "vault-aws agent stop", "minisign ", "git checkout"])
     + lines("docs/master-key.md", "said behind the question for a passphrase; BackupTests", ["vault: key"])
     + lines("docs/master-key.md", "it needs logind; AutoLockTests", ["vault audit --action Locked"])
     + blocks("docs/reference.md", "settings of a file", ["[default]"])
