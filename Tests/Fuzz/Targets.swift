@@ -255,7 +255,7 @@ private let cipher = EnvelopeCipher(
   let short = String(raw.prefix(400))
   must(WildcardPattern(literal: short).matches(short) && WildcardPattern("*").matches(short), short)
   _ = WildcardPattern(short).matches(short)
-  _ = (Timestamp(condition: raw), ConditionNumber(raw), AddressRange(raw), base64Bytes(raw), RequestCaller(arn: raw))
+  _ = (Timestamp(condition: raw), ConditionNumber(raw), AddressRange(raw), Base64.decoded(raw), RequestCaller(arn: raw))
   let text: JSONText
   do throws(JSONFault) { text = try JSONText(bytes) } catch {
     must(error.line > 0 && error.column > 0, error.message)

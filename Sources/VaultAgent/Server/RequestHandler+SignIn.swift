@@ -89,7 +89,7 @@ extension RequestHandler {
   /// Makes an `sso-session` for a start URL. A vanity URL is resolved before anything is made.
   func addSignIn(_ request: AddSignInRequest, _ context: RequestContext) async throws -> AddedSignIn {
     guard let typed = StartURL(request.url) else { throw StartURLError.invalid }
-    if let region = request.region, !StartURL.isRegion(region) {
+    if let region = request.region, !Partition.isRegionName(region) {
       throw AgentError.badRequest("sso_region: \"\(region)\" is not the name of a region")
     }
     let start = try await ssoSessions.resolved(typed, context.network)

@@ -24,6 +24,13 @@ public enum Partition: String, Sendable {
       && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
   }
 
+  /// Whether a text also has the form of a region's name: `eu-central-1`.
+  public static func isRegionName(_ text: String) -> Bool {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+    return isRegion(text) && parts.count >= 3 && parts.allSatisfy { !$0.isEmpty }
+      && parts.last?.allSatisfy(\.isNumber) == true && parts.first?.allSatisfy(\.isLetter) == true
+  }
+
   /// The signing region for a service with one endpoint per partition.
   public var globalRegion: String {
     switch self {

@@ -46,7 +46,9 @@ enum FirstSteps {
     for _ in 0..<3 {
       guard let answer = Dialogue.ask("Start URL, such as https://corp.awsapps.com/start:") else { return }
       let url = answer.contains("://") ? answer : "https://" + answer
-      if StartURL(url) != nil, answer.contains(".") { return try run("login", url) }
+      // The agent parses it.
+      let isPlain = url.utf8.allSatisfy { (33...126).contains($0) }
+      if isPlain, URLSignIn.isURL(url), answer.contains(".") { return try run("login", url) }
       Diagnostics.notice("that is not a URL of the AWS access portal")
     }
   }

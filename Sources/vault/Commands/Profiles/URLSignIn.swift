@@ -55,12 +55,12 @@ enum URLSignIn {
   /// The region from the person; nil without one.
   private static func askRegion(of url: String) throws(Failure) -> String? {
     guard Dialogue.isPossible else { return nil }
-    let usual = ["AWS_REGION", "AWS_DEFAULT_REGION"].compactMap { variable($0) }.first { StartURL.isRegion($0) }
+    let usual = ["AWS_REGION", "AWS_DEFAULT_REGION"].compactMap { variable($0) }.first { Partition.isRegionName($0) }
     let question = "Region of the IAM Identity Center of \(url)" + (usual.map { " [\($0)]" } ?? ", such as eu-central-1") + ":"
     for _ in 0..<3 {
       guard let answer = Dialogue.ask(question) else { throw Failure("interrupted", exitStatus: .refused) }
       let region = answer.isEmpty ? usual ?? "" : answer.lowercased()
-      if StartURL.isRegion(region) { return region }
+      if Partition.isRegionName(region) { return region }
       Diagnostics.notice("\"\(region)\" is not the name of a region")
     }
     return nil

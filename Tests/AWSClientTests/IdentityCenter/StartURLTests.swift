@@ -1,6 +1,8 @@
 import Testing
 import VaultModel
 
+@testable import AWSClient
+
 /// Start URLs as people type them, and as redirects name them.
 struct StartURLTests {
   @Test(
@@ -67,10 +69,10 @@ struct StartURLTests {
   @Test("a region's name is told from other words")
   func regions() {
     for region in ["us-east-1", "eu-central-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"] {
-      #expect(StartURL.isRegion(region), "\(region)")
+      #expect(Partition.isRegionName(region), "\(region)")
     }
     for word in ["", "us", "us-east", "us-east-", "-east-1", "US-EAST-1", "us_east_1", "us-east-1.evil", "1-2-3"] {
-      #expect(!StartURL.isRegion(word), "\(word)")
+      #expect(!Partition.isRegionName(word), "\(word)")
     }
   }
 }

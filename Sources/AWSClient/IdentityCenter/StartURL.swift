@@ -1,3 +1,5 @@
+import VaultModel
+
 /// The start URL of an IAM Identity Center: AWS's own, or a company's own address that redirects to it (a vanity URL).
 ///
 /// It comes from a person or from a redirect: everything after the path is dropped, and only plain characters are accepted.
@@ -49,14 +51,7 @@ public struct StartURL: Sendable, Hashable {
     {
       found = labels[1]
     }
-    return found.flatMap { Self.isRegion($0) ? $0 : nil }
-  }
-
-  /// Whether a text has the form of a region's name: `eu-central-1`.
-  public static func isRegion(_ text: String) -> Bool {
-    let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    return Partition.isRegion(text) && parts.count >= 3 && parts.allSatisfy { !$0.isEmpty }
-      && parts.last?.allSatisfy(\.isNumber) == true && parts.first?.allSatisfy(\.isLetter) == true
+    return found.flatMap { Partition.isRegionName($0) ? $0 : nil }
   }
 
   /// A name for the sign-in: `corp` for `corp.awsapps.com` and for `aws.corp.example`, a directory's ID where the host is the same
