@@ -16,6 +16,15 @@ struct CurlURL: ~Copyable {
     self.handle = handle
   }
 
+  /// The text of a reference that is found at a URL (RFC 3986, section 5.2); nil for what libcurl does not accept.
+  static func resolve(_ reference: String, at base: String) -> String? {
+    // For libcurl, an empty reference is the base itself.
+    guard !reference.isEmpty, let url = CurlURL(base),
+      curl_url_set(url.handle, CURLUPART_URL, reference, UInt32(CURLU_DISALLOW_USER)) == CURLUE_OK
+    else { return nil }
+    return url.part(CURLUPART_URL)
+  }
+
   deinit { curl_url_cleanup(handle) }
 
   /// Nil if the URL has no such part.

@@ -36,10 +36,11 @@ public struct StartURLResolver: Sendable {
     return here
   }
 
-  /// The address that a `Location` names: an absolute URL, or a path on the same host.
+  /// The address that a `Location` names: an absolute URL, or a reference to be resolved.
   private static func target(_ location: String, from here: StartURL) -> StartURL? {
-    if location.hasPrefix("//") { return StartURL(here.address.scheme + ":" + location) }
-    return StartURL(location.hasPrefix("/") ? here.address.origin + location : location)
+    // A URL with a scheme is parsed as it was written, since libcurl would mend what is refused.
+    if location.prefix(while: { !"/?#".contains($0) }).contains(":") { return StartURL(location) }
+    return CurlURL.resolve(location, at: here.text).flatMap { StartURL($0) }
   }
 }
 

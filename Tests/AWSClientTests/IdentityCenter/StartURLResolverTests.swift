@@ -34,9 +34,10 @@ struct StartURLResolverTests {
     "a redirect to plain http, another host, another port or nonsense is not followed",
     arguments: [
       "http://corp.awsapps.com/start", "https://evil.example/start", "https://aws.corp.example:8443/", "http://aws.corp.example/",
-      "https://corp.awsapps.com.evil.example/start", "https://bucket.s3.amazonaws.com/", "ftp://aws.corp.example/", "start", "",
+      "https://corp.awsapps.com.evil.example/start", "https://bucket.s3.amazonaws.com/", "ftp://aws.corp.example/", "",
       "https://me@corp.awsapps.com/start", "//evil.example/start", "https://corp.awsapps.com:444/start", "http://127.0.0.1/",
-      "https://corp.awsapps.com/\u{1B}]0;x",
+      "https://corp.awsapps.com/\u{1B}]0;x", "https:/corp.awsapps.com/start", "//me@corp.awsapps.com/start",
+      "javascript:start", "///evil.example/start", "\\\\evil.example",
     ])
   func hostile(location: String) async throws {
     await #expect {
@@ -45,6 +46,19 @@ struct StartURLResolverTests {
       guard case StartURLError.elsewhere("aws.corp.example", _) = $0 else { return false }
       return true
     }
+  }
+
+  @Test("a relative reference leads from the address that was asked, on the same host")
+  func relative() async throws {
+    let found = try await resolve(
+      "https://aws.corp.example/a/b", "start?next=https://evil.example", "../c/./d", "https://corp.awsapps.com/start")
+    #expect(
+      found.asked.map(\.url) == [
+        "https://aws.corp.example/a/b", "https://aws.corp.example/a/start", "https://aws.corp.example/c/d",
+      ])
+    #expect(
+      try await resolve("https://aws.corp.example", "start", "//corp.awsapps.com").asked.last?.url
+        == "https://aws.corp.example/start")
   }
 
   @Test("a circle ends after four requests; a page without a redirect is said to be one")
