@@ -87,11 +87,13 @@ enum ShellInitCommand {
     if [[ $- == *i* ]]; then
       [[ "${PROMPT_COMMAND[*]-}" == *__vuse_prompt* ]] || PROMPT_COMMAND="${PROMPT_COMMAND:+$PROMPT_COMMAND$'\n'}__vuse_prompt"
       __vuse_complete() {
-        local name
+        local name quoted
         COMPREPLY=()
         (( COMP_CWORD == 1 )) || return 0
         while IFS= read -r name; do
-          [[ $name == "$2"* ]] && printf -v name %q "$name" && COMPREPLY+=("$name")
+          printf -v quoted %q "$name"
+          # The word is as it was typed: with its backslashes.
+          [[ $name == "$2"* || $quoted == "$2"* ]] && COMPREPLY+=("$quoted")
         done < <(command vault list --names 2>/dev/null; printf '%s\n' - --off)
       }
       complete -F __vuse_complete vuse
