@@ -96,9 +96,12 @@ struct KeyringLibrary: Sendable {
       let path = "\(folder)/\(file)"
       let name = Self.unescaped(file)
       var entry = Entry(name: name, origin: stores.shown(path))
-      if !stores.isDryRun, isWanted(name) {
+      if name.unicodeScalars.contains("\u{FFFD}") {
+        // Nothing can be read or named by the text that stands for it.
+        entry.content = .failure(Fault(why: "its name is not UTF-8"))
+      } else if !stores.isDryRun, isWanted(name) {
         do {
-          guard let text = try stores.read(path) else { continue }
+          guard let text = try stores.read(path) else { throw Fault(why: "its file is gone") }
           let item = try PasswordJWE(text)
           work += Int64(item.iterations)
           guard work <= Self.maxIterations else { throw Fault(why: "its passphrase takes too long to check") }
