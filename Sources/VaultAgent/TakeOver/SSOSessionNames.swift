@@ -2,14 +2,23 @@ import VaultModel
 
 /// The sso-sessions for profiles of another program: those that are there for the same start URL and region, else new ones.
 struct SSOSessionNames {
-  private var sessions: [(name: String, startURL: String, region: String)]
+  private struct Place: Hashable {
+    let startURL: String
+    let region: String
+  }
+
+  /// The name of the first session for each place.
+  private var names: [Place: String] = [:]
+  private var taken: Set<String> = []
   /// The sessions that are to be made.
   private(set) var findings: [TakeOverFinding] = []
 
   init(_ stores: TheirStores) {
-    sessions = stores.known.values.map(\.section).filter { $0.kind == .ssoSession }.sorted { $0.name < $1.name }.compactMap {
-      guard let url = $0.text("sso_start_url"), let region = $0.text("sso_region") else { return nil }
-      return ($0.name, Self.canonical(url), region)
+    for session in stores.known.values.map(\.section).filter({ $0.kind == .ssoSession }).sorted(by: { $0.name < $1.name }) {
+      guard let url = session.text("sso_start_url"), let region = session.text("sso_region") else { continue }
+      let place = Place(startURL: Self.canonical(url), region: region)
+      if names[place] == nil { names[place] = session.name }
+      taken.insert(session.name)
     }
   }
 
@@ -20,11 +29,12 @@ struct SSOSessionNames {
   ///   - origin: for the finding of a new one.
   mutating func name(startURL: String, region: String, preferred: String? = nil, from origin: String) -> String {
     let url = Self.canonical(startURL)
-    if let known = sessions.first(where: { $0.startURL == url && $0.region == region }) { return known.name }
+    let place = Place(startURL: url, region: region)
+    if let known = names[place] { return known }
     let base = preferred ?? Self.label(of: url)
-    let taken = Set(sessions.map(\.name))
-    let name = [base, "\(base)-\(region)"].first { !taken.contains($0) } ?? "\(base)-\(region)-\(sessions.count)"
-    sessions.append((name, url, region))
+    let name = [base, "\(base)-\(region)"].first { !taken.contains($0) } ?? "\(base)-\(region)-\(taken.count)"
+    names[place] = name
+    taken.insert(name)
     findings.append(
       .section(
         .ssoSession, name,

@@ -59,11 +59,14 @@ struct TakeOver {
     var places: [Int] = []
     /// The sso-sessions that the vault has with other contents.
     var others: Set<String> = []
+    /// Why sso-sessions are not taken.
+    var refused: [String: String] = [:]
     for (place, finding) in findings.enumerated() {
       guard case .section(let section, let replaces) = finding.offer else { continue }
       let key = SectionKey(section)
       if let fault = Self.fault(of: section) {
         items[place].detail = fault
+        if section.kind == .ssoSession { refused[section.name] = fault }
       } else if offered[key] != nil {
         items[place].detail = "another of this name comes first"
       } else if let before = known[key], before.isOwn || !replaces {
@@ -92,6 +95,10 @@ struct TakeOver {
         items[place].detail = "the vault has another sso-session \"\(session)\""
         continue
       }
+      if let session = section.text("sso_session"), known[SectionKey(.ssoSession, session)] == nil, let why = refused[session] {
+        items[place].detail = "its sso-session \"\(session)\" is not taken: \(why)"
+        continue
+      }
       if section.kind == .profile {
         do { _ = try resolver.chain(for: section.name) } catch {
           items[place].detail = error.message
@@ -113,6 +120,15 @@ struct TakeOver {
       guard let text = setting.text, text.utf8.count <= 16_384,
         !text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
       else { return "\(setting.name) has control characters or is too long" }
+    }
+    // As strict as `vault add`: whoever signs in there is shown this host.
+    if let url = section.text("sso_start_url"), StartURL(url) == nil {
+      return "its start URL \"\(url)\" is not an https URL"
+    }
+    for name in ["sso_region", "region"] {
+      // saml2aws writes an empty region where none is set.
+      guard let region = section.text(name), name != "region" || !region.isEmpty else { continue }
+      if !Partition.isRegionName(region) { return "\(name) \"\(region)\" is not the name of a region" }
     }
     return nil
   }

@@ -122,9 +122,37 @@ import VaultModel
     #expect(items["setting CustomBrowserPath"] == nil && items["setting Keyring"] == nil)
   }
 
+  @Test("a sign-in that cannot work is not taken, nor a profile that needs it, and each is named with the reason")
+  func impossible() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let stage = try await stage(simulator)
+    let places = [
+      ("plain", "\"http://evil.example/x\"", "us-east-1"), ("file", "\"file:///etc/passwd\"", "us-east-1"),
+      ("metadata", "\"http://169.254.169.254/\"", "us-east-1"), ("nowhere", "\"https://corp.awsapps.com/start\"", "nowhere"),
+      ("number", "5", "us-east-1"),
+    ]
+    stage.write(
+      places.map { "[SSO.\($0.0)]\nStartURL = \($0.1)\nSSORegion = \"\($0.2)\"\n" }.joined()
+        + "[SSO.half]\nStartURL = \"https://corp.awsapps.com/start\"\n", to: ".granted/config")
+    stage.vault.config(
+      "[profile dev]\ngranted_sso_start_url = http://evil.example/x\ngranted_sso_region = us-east-1\n"
+        + "granted_sso_account_id = \(STSWorld.ssoAccount)\ngranted_sso_role_name = Developer\n")
+    for options in [["--dry-run"], []] {
+      let items = try await options.isEmpty ? stage.take("granted") : stage.take("granted", "--dry-run")
+      for (name, _, _) in places + [("half", "", "")] {
+        let item = items["sso-session \(name)"]
+        #expect(item?.result == "not taken" && item?.detail != nil, "\(name): \(items)")
+      }
+      #expect(items["sso-session nowhere"]?.detail == "sso_region \"nowhere\" is not the name of a region")
+      #expect(items["profile dev"]?.detail?.hasPrefix("its sso-session \"plain\" is not taken: ") == true, "\(items)")
+    }
+  }
+
   @Test(
     "a configuration that is no TOML, or is nested to no end, is refused with its line, and nothing is taken",
-    arguments: ["DefaultBrowser = \n", "a = " + String(repeating: "[", count: 5_000), "a = \"\u{1}\"\n", "[a]\n[a]\n", "[\0\0]\n"])
+    arguments: [
+      "DefaultBrowser = \n", "a = " + String(repeating: "[", count: 5_000), "a = \"\u{1}\"\n", "[a]\n[a]\n", "[\0\0]\n",
+    ])
   func hostile(text: String) async throws {
     let simulator = try await STSSimulatorProcess()
     let stage = try await stage(simulator)

@@ -16,9 +16,9 @@ struct Granted: TakeOverSource {
         places: ["no file \(stores.shown(path))", "no profile that names it in the AWS files"])
     }
     var sessions = SSOSessionNames(stores)
-    if let config { Self.addSessions(of: config, from: stores.shown(path), to: &sessions) }
+    let incomplete = config.map { Self.addSessions(of: $0, from: stores.shown(path), to: &sessions) } ?? []
     let own = profiles.map { Self.profile($0, &sessions) }
-    var findings = sessions.findings + own
+    var findings = sessions.findings + incomplete + own
     findings += try await keys(config, in: folder, stores)
     if let config { findings += Self.settings(config, from: stores.shown(path)) }
     return findings
@@ -70,14 +70,23 @@ struct Granted: TakeOverSource {
       from: origin, replaces: true, note: "in place of the one in the file, which runs granted")
   }
 
-  private static func addSessions(of config: TOMLDocument, from origin: String, to sessions: inout SSOSessionNames) {
-    var seen: Set<String> = []
-    for value in config.values where value.path.count == 3 && value.path[0] == "SSO" {
+  /// - Returns: what is no sign-in, with the reason.
+  private static func addSessions(of config: TOMLDocument, from origin: String, to sessions: inout SSOSessionNames)
+    -> [TakeOverFinding]
+  {
+    var names: [String] = []
+    var settings: [String: [String: String]] = [:]
+    for value in config.values where value.path.count > 1 && value.path[0] == "SSO" {
       let name = value.path[1]
-      guard seen.insert(name).inserted, let url = config.text("SSO", name, "StartURL"),
-        let region = config.text("SSO", name, "SSORegion")
-      else { continue }
+      if settings[name] == nil { names.append(name) }
+      settings[name, default: [:]][value.path.count == 3 ? value.path[2] : ""] = value.text
+    }
+    return names.compactMap { name in
+      guard let url = settings[name]?["StartURL"], let region = settings[name]?["SSORegion"] else {
+        return .none(.ssoSession, name, from: origin, why: "it has no StartURL and SSORegion")
+      }
       _ = sessions.name(startURL: url, region: region, preferred: name, from: origin)
+      return nil
     }
   }
 

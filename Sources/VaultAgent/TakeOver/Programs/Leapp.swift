@@ -67,6 +67,8 @@ private struct Taking {
     for integration in workspace.objects("_awsSsoIntegrations") ?? [] {
       guard let id = integration.text("id"), let url = integration.text("portalUrl"), let region = integration.text("region")
       else {
+        let name = integration.text("alias") ?? integration.text("id") ?? "integration"
+        made.append(.none(.ssoSession, name, from: origin, why: "it has no id, portalUrl and region"))
         continue
       }
       integrations[id] = sessions.name(startURL: url, region: region, preferred: integration.text("alias"), from: origin)
