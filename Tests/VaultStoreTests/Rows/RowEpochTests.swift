@@ -38,7 +38,11 @@ struct RowEpochTests {
     try await rows.opened.issue("mine")
     try await store.resumeAudit(anchoredCheckpoint: nil, requester: OpenedStore.me)
     try await store.makeUncoded(rows.opened.key, rows.opened.keyId)
+    // As an agent reads them when it starts, before the first unlock.
+    let served = try await store.leases()
     #expect(try await ClearRows.faults(of: store) == ["files", "filed", "second", "corp"])
+    for lease in served { #expect(try await store.vouches(for: lease)) }
+    #expect(served.count == 1)
     try await rows.observe(["filed", "second"], trigger: .start)
     #expect(try await ClearRows.faults(of: store).isEmpty)
     #expect(try await rows.opened.deliver("mine")?.credential.secretAccessKey.equals(.init(OpenedStore.secret)) == true)
