@@ -7,7 +7,8 @@ import Testing
   /// From hashicorp/vault: api/client.go, command/commands.go and the pages of its command line.
   static let theirs: Set = [
     "ADDR", "AGENT_ADDR", "CACERT", "CACERT_BYTES", "CAPATH", "CLIENT_CERT", "CLIENT_KEY", "CLIENT_TIMEOUT", "CLI_NO_COLOR",
-    "CLUSTER_ADDR", "CONFIG_PATH", "DETAILED", "DISABLE_REDIRECTS", "FORMAT", "HEADERS", "HTTP_PROXY", "LICENSE", "LICENSE_PATH",
+    "CLUSTER_ADDR", "CONFIG_PATH", "DETAILED", "DISABLE_REDIRECTS", "DISABLE_SERVER_SIDE_CONSISTENT_TOKENS", "FORMAT", "HEADERS",
+    "HTTP_PROXY", "LICENSE", "LICENSE_PATH",
     "LOG_FORMAT", "LOG_LEVEL", "MAX_RETRIES", "MFA", "NAMESPACE", "PROXY_ADDR", "RATE_LIMIT", "REDIRECT_ADDR", "SEAL_TYPE",
     "SKIP_VERIFY", "SRV_LOOKUP", "TLS_SERVER_NAME", "TOKEN", "UI", "WRAP_TTL", "API_ADDR", "UNWRAP_TOKEN", "VERSION",
   ]
@@ -19,7 +20,8 @@ import Testing
     let sources = Repository.root.appending(path: "Sources")
     for case let file as URL in FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil) ?? .init()
     where file.pathExtension == "swift" {
-      for match in try String(contentsOf: file, encoding: .utf8).matches(of: /"VAULT_([A-Z0-9_]+)/) { ours.insert(String(match.1)) }
+      let text = try String(contentsOf: file, encoding: .utf8)
+      for match in text.matches(of: /"VAULT_([A-Z0-9_]+)/) { ours.insert(String(match.1)) }
     }
     #expect(ours.isSuperset(of: ["HOME", "KEYSTORE", "PASSPHRASE_FILE"]))
     #expect(ours.isDisjoint(with: Self.theirs))
