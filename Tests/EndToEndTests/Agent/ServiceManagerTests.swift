@@ -91,7 +91,8 @@ import Testing
     }
     let result = try await Subprocess.run(
       analyze,
-      ["--user", "verify"] + ["vault.service", "vault.socket", "vault-ship.service", "vault-ship.timer"].map { folder.file($0) },
+      ["--user", "--man=no", "verify"]
+        + ["vault.service", "vault.socket", "vault-ship.service", "vault-ship.timer"].map { folder.file($0) },
       environment: ["XDG_RUNTIME_DIR": folder.path, "HOME": folder.path, "PATH": "/usr/bin:/bin"])
     #expect(!result.errors.contains("vault.") && !result.errors.contains("vault-ship"), "\(result.errors)")
   }

@@ -96,7 +96,8 @@ import Testing
     #expect(left == [])
   }
 
-  @Test("a name that is no plain word, or a folder that a unit could not name, is refused before anything is written",
+  @Test(
+    "a name that is no plain word, or a folder that a unit could not name, is refused before anything is written",
     arguments: ["NAME=a/b", "NAME=-x", "NAME=a b", "PREFIX=opt", "PREFIX=/a|b"])
   func wrongNames(word: String) async throws {
     let root = URL(fileURLWithPath: try Programs.vault).deletingLastPathComponent().deletingLastPathComponent()
