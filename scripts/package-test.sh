@@ -33,8 +33,12 @@ fi
 mkdir "$work/packages"
 PACKAGE_VERSION=${before#v} PROGRAMS=$cache/$before DIST=$work/before-packages scripts/package.sh deb >"$work/log" 2>&1 || { tail -5 "$work/log" >&2; exit 1; }
 DIST=$work/packages scripts/package.sh deb >"$work/log" 2>&1 || { tail -5 "$work/log" >&2; exit 1; }
+DIST=$work/packages scripts/package.sh tarball
+lintian --allow-root --fail-on error,warning "$work"/packages/*.deb
+echo "vault: lintian finds nothing" >&2
 cp "$work"/before-packages/vault-aws_*.deb "$work/packages/before.deb"
 mv "$work"/packages/vault-aws_*.deb "$work/packages/vault-aws.deb"
+mv "$work"/packages/vault-aws-*.tar.xz "$work/packages/vault-aws.tar.xz"
 
 # HashiCorp's package, as far as it matters: a command of the same name, which is a file of its own.
 mkdir -p "$work/other/DEBIAN" "$work/other/usr/bin"
@@ -63,7 +67,7 @@ for suite in "$@"; do
   fi
   cp -a --reflink=auto "$cache/root.$suite" "$work/$suite"
   mkdir "$work/$suite/packages"
-  cp "$work"/packages/*.deb packaging/test/*.sh "$work/$suite/packages"
+  cp "$work"/packages/vault-aws.* "$work"/packages/{before,other}.deb packaging/test/*.sh "$work/$suite/packages"
   cp -L /etc/resolv.conf "$work/$suite/etc/resolv.conf"
   echo "vault: $suite"
   # Its own processes, which end with it, and its own mounts.

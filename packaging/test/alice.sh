@@ -1,8 +1,8 @@
 #!/bin/bash
-# What the plain user does in that Debian. usage: alice.sh first|list|before|after|stop
+# What the plain user does in that Debian. usage: alice.sh first|list|before|after|stop|tarball
 set -euo pipefail
 cd ~
-export AWS_ENDPOINT_URL_STS=$STS VAULT_KEYSTORE=passphrase VAULT_PASSPHRASE_FILE=$HOME/passphrase XDG_RUNTIME_DIR=
+export AWS_ENDPOINT_URL_STS=$STS VAULT_KEYSTORE=passphrase VAULT_PASSPHRASE_FILE=$HOME/passphrase
 unset XDG_RUNTIME_DIR
 fail() {
   echo "vault: package-test: alice: $1" >&2
@@ -35,6 +35,13 @@ first)
   [[ $(vault-aws exec app-dev -- printenv AWS_ACCESS_KEY_ID) == ASIA* ]] || fail "exec gave no temporary key"
   vault-aws list | grep -q app-dev || fail "list does not show the profile"
   vault-aws audit verify || fail "the log is not verified"
+  ;;
+tarball)
+  tar -xJf /packages/vault-aws.tar.xz
+  cd vault-aws-*/
+  [[ $(bin/vault exec app-dev -- printenv AWS_ACCESS_KEY_ID) == ASIA* ]] || fail "the tarball's exec gave no key"
+  tr "\0" " " <"/proc/$(bin/vault agent status | sed -n "s/^pid: //p")/cmdline" | grep -q "^$PWD/bin/vaultd " || fail "another agent than the tarball's runs"
+  bin/vault agent stop
   ;;
 list) vault-aws list | grep -q app-dev ;;
 stop) vault-aws agent stop >/dev/null 2>&1 || true ;;

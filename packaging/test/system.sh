@@ -49,7 +49,7 @@ apt-get install -y -qq /packages/before.deb >/tmp/apt.log 2>&1 || { tail /tmp/ap
 as_alice before
 apt-get install -y -qq /packages/vault-aws.deb >/tmp/apt.log 2>&1 || { tail /tmp/apt.log >&2; fail "it does not upgrade"; }
 as_alice after
-say "upgraded from $(cat /home/alice/version): every row is there, and the program is served on"
+say "upgraded from $(cat ~alice/version): every row is there, and the program is served on"
 
 dpkg -L vault-aws | while read -r path; do [ -d "$path" ] || echo "$path"; done >/tmp/files
 as_alice stop
@@ -60,3 +60,7 @@ while read -r path; do [ ! -e "$path" ] || fail "$path is left"; done </tmp/file
 left=$(find /usr /etc /var/lib -xdev \( -name '*vault*' -o -name '_vault*' \) -not -path '/var/lib/apt/*' -not -path '/usr/share/*/gcr*')
 [ -z "$left" ] || fail "left: $left"
 say "removed: homes as they were, nothing left in /usr"
+
+apt-get install -y -qq xz-utils >/dev/null 2>&1
+as_alice tarball
+say "the tarball runs from a folder of its own"
