@@ -22,9 +22,10 @@ clean() {
 trap clean EXIT
 trap 'exit 130' INT TERM
 
-# The version before, built once from its tag, in a package made as today's.
+# The version before, built once from its tag (or the commit, in a clone without tags), in a package made as today's.
 if [ ! -x "$cache/$before/vault-team" ]; then
-  git -C "$root" worktree add --detach "$work/before" "$before" >/dev/null
+  commit=$(git -C "$root" rev-parse -q --verify "$before^{commit}" || echo 6c581a1f453a7108de77289908a6e576de46a447)
+  git -C "$root" worktree add --detach "$work/before" "$commit" >/dev/null
   "$work/before/scripts/build.sh"
   mkdir -p "$cache/$before"
   cp "$work/before/.build/programs"/{vault,vaultd,vault-team} "$cache/$before"
