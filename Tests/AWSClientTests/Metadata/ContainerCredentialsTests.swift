@@ -28,9 +28,8 @@ struct ContainerCredentialsTests {
       ("", "http://localhost:1338/latest/?x=1", "http://localhost:1338/latest/?x=1"),
       (nil, "http://169.254.170.23/v1/credentials", "http://169.254.170.23/v1/credentials"),
       (nil, "http://[fd00:ec2::23]/v1/credentials", "http://[fd00:ec2::23]/v1/credentials"),
-      (nil, "http://[fd00:0ec2:0:0::23]/v1", "http://[fd00:0ec2:0:0::23]/v1"),
       (nil, "http://127.9.8.7:1/x", "http://127.9.8.7:1/x"),
-      (nil, "http://[::1]:80/x", "http://[::1]/x"), (nil, "http://[0:0:0:0:0:0:0:1]/x", "http://[0:0:0:0:0:0:0:1]/x"),
+      (nil, "http://[::1]:80/x", "http://[::1]/x"),
       (nil, "https://creds.example.test/x", "https://creds.example.test/x"),
     ] as [(String?, String?, String)])
   func endpoints(_ relative: String?, _ full: String?, _ url: String) async throws {
