@@ -86,7 +86,7 @@ extension TypedStage {
 
   static let special: [Special] = [
     // At a terminal, it goes on with a question about the key.
-    Special(page: "README.md", line: "vault import", command: "vault import </dev/null"),
+    Special(page: "README.md", line: "vault import", isOther: true),
     Special(page: "docs/access-keys.md", line: "printf", before: noDeploy),
     Special(page: "docs/access-keys.md", line: "vault access-key add deploy --totp", before: noDeploy),
     Special(page: "docs/access-keys.md", line: "vault add deploy-dev", before: deploy),
