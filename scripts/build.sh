@@ -32,6 +32,10 @@ quiet() {
 # After `make layout` the functions that are run stand side by side (docs/decisions/0007-layout.md).
 laid_out() {
   local order=()
+  # The compiler writes what macros become to a file, whose path is in the debug symbols, and which is called otherwise where one exists.
+  local -x TMPDIR=$PWD/.build/tmp/$1
+  rm -rf "$TMPDIR"
+  mkdir -p "$TMPDIR"
   if [ -f ".build/layout/$1.txt" ]; then
     order=(-Xlinker "--symbol-ordering-file=$PWD/.build/layout/$1.txt" -Xlinker --no-warn-symbol-ordering)
   fi
