@@ -97,7 +97,7 @@ public enum KeyStoreError: ReportableError, Hashable {
   public var hint: String? {
     switch self {
     case .noSessionBus, .noService:
-      "run it in a shell of a desktop session (its bus is used from then on), or choose a passphrase: VAULT_KEYSTORE=passphrase"
+      "run it in a shell of a desktop session (its bus is used from then on), or choose a passphrase: `VAULT_KEYSTORE=passphrase vault import`"
     case .noDefaultCollection:
       "open a keyring, or make one the default (Passwords and Keys, KeePassXC), or set VAULT_KEYSTORE=passphrase"
     case .volatileCollection:

@@ -92,7 +92,10 @@ struct WireTests {
     AuditorKey { ($0.sequence, $0.key) = (7, WireBytes("key")) },
     ArchivedRows { ($0.first, $0.last, $0.left) = (1, .max, .min) },
     Page { ($0.url, $0.code, $0.address, $0.rows) = ("https://a", "AB-CD", "http://127.0.0.1:1/", ["101", "010"]) },
-    Prompt { ($0.kind, $0.text, $0.names, $0.setting, $0.value) = (.variables, "?", ["A", "B"], "trusted", "x") },
+    Prompt {
+      ($0.kind, $0.text, $0.names, $0.setting, $0.value) = (.variables, "?", ["A", "B"], "trusted", "x")
+      $0.minimum = 12
+    },
   ]
 
   private static func bytes(_ value: some FieldValue) -> [UInt8] {

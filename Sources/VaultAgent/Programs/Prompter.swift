@@ -86,6 +86,10 @@ struct ConnectionPrompter: Prompter {
       if case .variables(let names) = question { $0.names = names }
       if case .otherPassphrase(_, let variable) = question { $0.names = [variable] }
       if case .trust(let place, _) = question { ($0.setting, $0.value) = place.setting }
+      switch question {
+      case .newPassphrase(_, let length), .backupPassphrase(_, let length): $0.minimum = length
+      default: break
+      }
     }
     return SecretBytes(try await connection.ask(try .frame(.prompt, prompt)).value() as WireBytes)
   }

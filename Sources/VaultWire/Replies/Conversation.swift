@@ -37,8 +37,10 @@ public struct Prompt: WireFields {
   /// The setting that says yes for good.
   public var setting: String?
   public var value: String?
+  /// The least characters of a new passphrase.
+  public var minimum: Int?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&kind).field(&text).field(&names).field(&setting).field(&value)
+    coder.field(&kind).field(&text).field(&names).field(&setting).field(&value).field(&minimum)
   }
 }

@@ -28,21 +28,37 @@ enum Prompting {
     case .passphrase, .newPassphrase: if let fromDescriptor = try passphraseFromDescriptor() { return fromDescriptor }
     case .mfaCode, .assertion: break
     }
-    var answer = Terminal.canAsk ? Terminal.ask(question, echo: kind == .mfaCode) : Pinentry.ask(question)
-    // A code with a missing digit is a typing error.
-    for _ in 1..<3 where kind == .mfaCode && answer.map({ !isCode($0) }) ?? false {
-      Diagnostics.notice("an MFA code has six digits")
-      answer = Terminal.canAsk ? Terminal.ask(question, echo: true) : Pinentry.ask(question)
-    }
-    guard let typed = answer else {
-      throw Failure("cannot ask without a terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
-    }
-    if kind == .newPassphrase {
-      guard let again = Terminal.canAsk ? Terminal.ask("Again:", echo: false) : Pinentry.ask("Again:"), again.equals(typed) else {
-        throw Failure("the two passphrases differ", hint: "try again", exitStatus: .badData)
+    // What is mistyped is asked for again: whoever is sent back to the shell types the next attempt there, in the clear.
+    for attempt in 1... {
+      guard let typed = ask(question, echo: kind == .mfaCode) else {
+        throw Failure("cannot ask without a terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
       }
+      guard let fault = try fault(of: typed, prompt) else { return typed }
+      // The agent and AWS have the last word on a code.
+      if attempt == 3, kind == .mfaCode { return typed }
+      if attempt == 3 { throw Failure(fault, hint: "run the command again", exitStatus: .badData) }
+      Diagnostics.notice(fault)
     }
-    return typed
+    preconditionFailure("the loop has no end of its own")
+  }
+
+  private static func ask(_ question: String, echo: Bool) -> WireBuffer? {
+    Terminal.canAsk ? Terminal.ask(question, echo: echo) : Pinentry.ask(question)
+  }
+
+  /// Why an answer must be a typing error; nil if it may be right.
+  private static func fault(of typed: WireBuffer, _ prompt: Prompt) throws(Failure) -> String? {
+    switch prompt.kind {
+    case .mfaCode: return isCode(typed) ? nil : "an MFA code has six digits"
+    case .newPassphrase:
+      let characters = typed.withBytes { $0.count { $0 & 0xC0 != 0x80 } }
+      if let minimum = prompt.minimum, characters < minimum {
+        return "the passphrase has fewer than \(minimum) characters; choose another one"
+      }
+      guard let again = ask("Again:", echo: false) else { throw Failure("interrupted", exitStatus: .refused) }
+      return again.equals(typed) ? nil : "the two passphrases differ"
+    default: return nil
+    }
   }
 
   private static func isCode(_ typed: WireBuffer) -> Bool {

@@ -7,8 +7,9 @@ import Testing
   /// What a machine without a desktop does not have, and what a person has not set yet.
   private static let noDesktop: Set<String> = ["VAULT_KEYSTORE", "VAULT_PASSPHRASE_FILE"]
   private static let passphrase: [(String, String)] = [
-    ("Protect it with a passphrase instead? [y/N]", "y\n"), ("New passphrase for the vault", "nine words that nobody guesses\n"),
-    ("Again:", "nine words that nobody guesses\n"),
+    ("passphrase instead? [y/N]", "y\n"), ("New passphrase for the vault", "too short\n"),
+    ("New passphrase for the vault", "nine words that nobody guesses\n"), ("Again:", "nine words that anybody guesses\n"),
+    ("New passphrase for the vault", "nine words that nobody guesses\n"), ("Again:", "nine words that nobody guesses\n"),
   ]
 
   /// The command that a dialogue ends with, without its program.
@@ -51,7 +52,7 @@ import Testing
     #expect(try await vault.run(words: try next(typed)).succeeded)
   }
 
-  @Test("an access key makes a profile; without a desktop, a passphrase is offered for it, and is the vault's from then on")
+  @Test("an access key makes a profile; without a desktop, a passphrase is offered for it, and asked for again if it is mistyped")
   func accessKey() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = TestVault(environment: simulator.environment)
@@ -63,6 +64,7 @@ import Testing
       ] + Self.passphrase, without: Self.noDesktop)
     #expect(typed.status == 0 && typed.shown.contains("the access key main is stored"), "\(typed.shown)")
     #expect(!typed.shown.contains(STSWorld.aliceSecretAccessKey) && !typed.shown.contains("nine words"))
+    #expect(typed.shown.contains("fewer than 12 characters") && typed.shown.contains("the two passphrases differ"))
     #expect(try next(typed)[1] == "main")
     try await vault.mustRun("exec", "main", "--", "true")
     #expect(try await vault.mustRun("master-key", "status").contains("passphrase"))
@@ -74,7 +76,7 @@ import Testing
     let vault = TestVault(environment: simulator.environment)
     vault.credentials(TestVault.standardCredentials)
     let typed = try await TypedDialogue.run(
-      vault, ["import"], [("Protect it with a passphrase instead? [y/N]", "\n")], without: Self.noDesktop)
+      vault, ["import"], [("passphrase instead? [y/N]", "\n")], without: Self.noDesktop)
     #expect(typed.status == 69 && typed.shown.contains("VAULT_KEYSTORE=passphrase"), "\(typed.shown)")
     let script = try await Subprocess.run(
       try Programs.vault, ["import"], environment: vault.environment.filter { !Self.noDesktop.contains($0.key) })
