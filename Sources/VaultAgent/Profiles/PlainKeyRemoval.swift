@@ -45,13 +45,24 @@ struct PlainKeyRemoval {
         } catch is CancellationError {
           throw CancellationError()
         } catch {
-          entry.fault = String(Failure(error).message.prefix(200))
+          entry.fault = Self.shortened(Failure(error).message)
+          // It may have left the file all the same, with an audit row that could not be completed.
+          if !request.dryRun, (try? PlainKeys(path: path, kind: kind, home: nil).keys.contains { $0.isSame(key) }) == false {
+            entry.backup = backup
+          }
         }
         taken.append(entry)
       }
       if !request.dryRun, (try? isNeedless(backup, of: File(path: path, kind: kind))) == true { unlink(backup) }
     }
     return taken
+  }
+
+  /// Up to 200 characters of a message, which end with a word.
+  private static func shortened(_ message: String) -> String {
+    guard message.count > 200 else { return message }
+    let head = message.prefix(200)
+    return String(head[..<(head.lastIndex(of: " ") ?? head.endIndex)]) + " …"
   }
 
   /// The first free name beside a file.

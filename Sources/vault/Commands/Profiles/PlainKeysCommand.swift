@@ -43,7 +43,9 @@ enum PlainKeysCommand {
 
   private static func show(_ keys: [TakenKey]) throws {
     for key in keys {
-      if let fault = key.fault {
+      if let fault = key.fault, key.backup != nil {
+        Diagnostics.notice("\(key.profile): removed \(key.place), but: \(fault)")
+      } else if let fault = key.fault {
         Diagnostics.notice("\(key.profile): its key stays at \(key.place): \(fault)")
       } else {
         Diagnostics.notice("\(key.profile): removed \(key.place), after AWS had accepted the vault's copy of \(key.accessKeyId)")
@@ -52,9 +54,14 @@ enum PlainKeysCommand {
     for backup in Set(keys.compactMap(\.backup)).sorted() {
       Diagnostics.notice("backup: \(backup) holds the keys in plain text; once your programs work: rm \(NextStep.word(backup))")
     }
-    let left = keys.count { $0.fault != nil }
+    let faulty = keys.filter { $0.fault != nil }
+    let left = faulty.count { $0.backup == nil }
     guard left == 0 else {
-      throw Failure("\(left) of \(keys.count) keys \(left == 1 ? "stays" : "stay") in the files", exitStatus: .refused)
+      throw Failure(left == 1 ? "1 key stays in the files" : "\(left) keys stay in the files", exitStatus: .refused)
+    }
+    guard faulty.isEmpty else {
+      throw Failure(
+        "the removal of \(faulty.count == 1 ? "a key" : "\(faulty.count) keys") is not logged", exitStatus: .inputOutput)
     }
   }
 }
