@@ -123,9 +123,8 @@ struct Arguments {
   }
 
   private static func unknown(_ name: String, _ options: [OptionSpec]) -> Failure {
-    let near = Suggestion.nearest(to: name, in: options.map { "--" + $0.name })
-    return Failure(
-      "unknown option: \(name)", hint: near.map { "did you mean \($0)?" } ?? "see `vault help`", exitStatus: .usage)
+    let near = name.hasPrefix("--") ? Suggestion.nearest(to: String(name.dropFirst(2)), in: options.map(\.name) + ["help"]) : nil
+    return Failure("unknown option: \(name)", hint: near.map { "did you mean --\($0)?" }, exitStatus: .usage)
   }
 
   func has(_ name: String) -> Bool { values.contains { $0.name == name } }
@@ -137,7 +136,7 @@ struct Arguments {
   func single(_ what: String, required: Bool = true) throws(Failure) -> String? {
     guard positional.count <= 1 else { throw Failure("unexpected argument: \"\(positional[1])\"", exitStatus: .usage) }
     if required, positional.first?.isEmpty != false {
-      throw Failure("missing argument: \(what)", hint: "see `vault help`", exitStatus: .usage)
+      throw Failure("missing argument: \(what)", exitStatus: .usage)
     }
     return positional.first
   }

@@ -4,6 +4,12 @@ import VaultModel
 enum Help {
   /// Adds a hint to a usage error: the command's help, unless there is a better one.
   static func advised(_ failure: Failure, _ words: [String]) -> Failure {
+    if failure.exitStatus == .noInput, let name = Arguments.namedProfile, !words.contains(name),
+      failure.message == "no profile \"\(name)\""
+    {
+      return Failure(
+        failure.message + ", which AWS_PROFILE names", hint: failure.hint ?? "unset AWS_PROFILE", exitStatus: failure.exitStatus)
+    }
     guard failure.exitStatus == .usage, words.count > 1 else { return failure }
     if OtherVault.isMeant(by: words) { return OtherVault.failure }
     guard failure.hint == nil else { return failure }

@@ -59,10 +59,11 @@ enum Terminal {
     during.c_lflag &= ~tcflag_t(ISIG)
     withUnsafeMutableBytes(of: &during.c_cc) { $0[Int(VEOL)] = interrupt }
     tcsetattr(descriptor, TCSAFLUSH, &during)
-    writeAll((safeText(question) + " ").utf8.span.bytes, to: descriptor)
+    let lines = WrappedText.lines(question, width: width(of: descriptor) - 1)
+    writeAll((lines.joined(separator: "\n") + " ").utf8.span.bytes, to: descriptor)
     let (line, interrupted) = readLine(descriptor)
     tcsetattr(descriptor, TCSAFLUSH, &before)
-    if !echo || interrupted { _ = write(descriptor, "\n", 1) }
+    if !echo || interrupted || line == nil { _ = write(descriptor, "\n", 1) }
     if interrupted {
       signal(SIGINT, SIG_DFL)
       raise(SIGINT)

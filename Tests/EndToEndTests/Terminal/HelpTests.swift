@@ -178,7 +178,7 @@ import Testing
       (["exec"], "awsv: missing argument: PROFILE\nhint: awsv exec PROFILE -- COMMAND\n"),
       (["audit", "archive"], "awsv: missing option: --before\nhint: awsv audit archive --before 90d\n"),
       (["lsit"], "awsv: unknown command: \"lsit\"\nhint: did you mean list?\n"),
-      (["show"], "awsv: missing argument: profile\nhint: see `awsv help`\n"),
+      (["show"], "awsv: missing argument: profile\nhint: `awsv help show`\n"),
       (
         ["exec", "app-dve", "--", "true"],
         "awsv: no profile \"app-dve\"\nhint: `awsv import` imports the profiles of ~/.aws/config\n"

@@ -48,7 +48,9 @@ enum LoginCommands {
   ]
 
   private static func login(_ arguments: Arguments, _ paths: VaultPaths) throws {
-    if let url = arguments.positional.first, URLSignIn.isURL(url), arguments.positional.count == 1, try !isKnown(url, paths) {
+    if let typed = arguments.positional.first, arguments.positional.count == 1, let url = URLSignIn.url(typed),
+      try !isKnown(typed, paths)
+    {
       return try URLSignIn.run(url: url, arguments, paths)
     }
     if arguments.has("sso-region") { throw Failure("--sso-region requires a URL", exitStatus: .usage) }
@@ -59,9 +61,11 @@ enum LoginCommands {
     try signIn(to: try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile, arguments, paths)
   }
 
-  /// Whether a profile of the older form, which sets its start URL itself, has this URL: it is signed in by it.
+  /// Whether it is a name. A profile of the older form, which sets its start URL itself, is signed in by that URL.
   private static func isKnown(_ url: String, _ paths: VaultPaths) throws -> Bool {
-    try VaultReader(path: paths.database).signInNames().contains(url)
+    let reader = try VaultReader(path: paths.database)
+    if try reader.signInNames().contains(url) { return true }
+    return try reader.section(.profile, url) != nil
   }
 
   static func signIn(to name: String?, _ arguments: Arguments, _ paths: VaultPaths) throws {

@@ -9,6 +9,13 @@ enum URLSignIn {
     return word.hasPrefix("https://") || word.hasPrefix("http://")
   }
 
+  /// The URL that a person means by a word: `corp.awsapps.com/start` too.
+  static func url(_ word: String) -> String? {
+    if isURL(word) { return word }
+    let host = word.prefix { $0 != "/" }
+    return host.contains(".") && (host.count < word.count || host.hasSuffix(".awsapps.com")) ? "https://" + word : nil
+  }
+
   static func run(url: String, _ arguments: Arguments, _ paths: VaultPaths) throws {
     for name in ["adopt", "saml", "saml-process"] where arguments.has(name) {
       throw Failure("--\(name) cannot be combined with a URL", exitStatus: .usage)
