@@ -50,12 +50,14 @@ struct PeerInspector: Sendable {
   }
 
   /// The shell in which a requester runs, which is served instead of it: a process above it, in its session and of its user. A process
-  /// outside the session, such as the service manager, would keep what it is served for as long as the machine runs.
+  /// outside the session, such as the service manager, would keep what it is served for as long as the machine runs. A session whose
+  /// leader is outside this PID namespace, as for a program that was started into a container, has the ID 0 (getsid(2)).
   ///
   /// - Returns: nil if the process is none of these.
   func shell(_ pid: Int32, of requester: Requester) -> Requester? {
     let process = "/proc/\(pid)"
-    guard let identity = ProcessIdentity(running: pid), getsid(pid) > 0, getsid(pid) == getsid(requester.pid),
+    guard let identity = ProcessIdentity(running: pid), pid != 1 || getsid(1) == 1, getsid(pid) >= 0,
+      getsid(pid) == getsid(requester.pid),
       Self.users(process + "/status") == [requester.uid, requester.uid, requester.uid],
       Self.isAbove(pid, requester.pid)
     else { return nil }
