@@ -1,4 +1,5 @@
 import Glibc
+import VaultModel
 
 /// Questions that lead a person from one step to the next. Scripts are never asked.
 enum Dialogue {
@@ -39,5 +40,7 @@ enum NextStep {
     return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
   }
 
-  static func tell(_ command: String) { Diagnostics.notice("next: \(command)") }
+  static func tell(_ command: String, when word: String = "next") {
+    Diagnostics.notice("\(word): \(ProgramName.renaming(command))")
+  }
 }

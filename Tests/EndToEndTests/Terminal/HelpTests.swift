@@ -191,6 +191,13 @@ import Testing
       let result = try await Subprocess.run(awsv, words, environment: vault.environment, timeout: 120)
       #expect(result.errors.hasSuffix(message), "\(words): \(result.errors)")
     }
+    let empty = try await PseudoTerminal.run([awsv, "show"], [], columns: 200, environment: vault.environment)
+    #expect(empty.status == 66 && empty.shown.contains("hint: `awsv import` or `awsv login URL` makes some"), "\(empty.shown)")
+    vault.config("[profile files]\nregion = eu-west-1\n")
+    vault.credentials(
+      "[files]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = \(String(repeating: "s", count: 40))\n")
+    let imported = try await run("import")
+    #expect(imported.errors.contains("awsv: next: awsv exec files"), "\(imported.errors)")
     let stopped = try await run("agent", "stop")
     #expect(stopped.errors == "awsv: the agent has stopped\n")
     let names = try await commands()

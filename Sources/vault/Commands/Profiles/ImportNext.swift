@@ -18,7 +18,7 @@ enum ImportNext {
       !(try reader.signIns().contains { $0.name == place.name })
     {
       NextStep.tell("vault login \(NextStep.word(place.name))")
-      return Diagnostics.notice("then: \(NextStep.exec(best.name))")
+      return NextStep.tell(NextStep.exec(best.name), when: "then")
     }
     NextStep.tell(NextStep.exec(best.name))
   }

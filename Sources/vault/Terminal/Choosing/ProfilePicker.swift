@@ -14,12 +14,12 @@ enum ProfilePicker {
   /// Whether a user is at a terminal; standard output may be captured.
   static var isPossible: Bool { isatty(0) == 1 && isatty(2) == 1 && Terminal.canAsk }
 
-  /// - Returns: nil if nobody can be asked, or there is no profile to choose.
-  /// - Throws: ``Left`` if the user left the list.
+  /// - Returns: nil if nobody can be asked.
+  /// - Throws: ``Left`` if the user left the list; no input, if there is no profile to choose.
   static func choose(_ paths: VaultPaths) throws -> String? { try choose(paths, several: false).first }
 
-  /// - Returns: nothing if nobody can be asked, or there is no profile to choose.
-  /// - Throws: ``Left`` if the user left the list.
+  /// - Returns: nothing if nobody can be asked.
+  /// - Throws: ``Left`` if the user left the list; no input, if there is no profile to choose.
   static func chooseSeveral(_ paths: VaultPaths) throws -> [String] { try choose(paths, several: true) }
 
   private static func choose(_ paths: VaultPaths, several: Bool) throws -> [String] {
@@ -27,7 +27,14 @@ enum ProfilePicker {
     let reader = try ReportCommands.reader(paths)
     let now = SystemClock().now()
     let profiles = ProfileChoices(try entries(reader, now), now: now) { try? reader.section(.profile, $0) }
-    guard !profiles.entries.isEmpty else { return [] }
+    guard !profiles.entries.isEmpty else {
+      let signIn = try reader.signInNames().first
+      throw Failure(
+        "there are no profiles yet",
+        hint: signIn.map { "`vault login \(NextStep.word($0)) --discover` makes some" }
+          ?? "`vault import` or `vault login URL` makes some",
+        exitStatus: .noInput)
+    }
     let screen = ChoiceScreen(question: several ? "profiles" : "profile", line: profiles.line) { list in
       "\(list.shown.count) of \(profiles.entries.count); type to narrow, \(several ? "Tab marks, " : "")Enter takes, Esc leaves"
     }
