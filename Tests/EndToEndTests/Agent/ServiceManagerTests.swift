@@ -61,7 +61,7 @@ import Testing
       let manager = try RunningProgram(
         "/usr/bin/systemd-socket-activate", ["-l", path] + passed + [try Programs.vaultd], environment: vault.environment)
       let deadline = Date().addingTimeInterval(20)
-      while access(path, F_OK) != 0, Date() < deadline { try await Task.sleep(for: .milliseconds(10)) }
+      while !isListening(path), Date() < deadline { try await Task.sleep(for: .milliseconds(10)) }
       #expect(vault.agentPID == nil)
       try await vault.mustRun("import")
       // It became the agent: it holds the lock, and nobody else was started.
@@ -95,5 +95,12 @@ import Testing
         + ["vault.service", "vault.socket", "vault-ship.service", "vault-ship.timer"].map { folder.file($0) },
       environment: ["XDG_RUNTIME_DIR": folder.path, "HOME": folder.path, "PATH": "/usr/bin:/bin"])
     #expect(!result.errors.contains("vault.") && !result.errors.contains("vault-ship"), "\(result.errors)")
+  }
+
+  /// Whether a process has called listen(2) at a path, which follows bind(2): the flag of `/proc/net/unix` (unix(7)).
+  private func isListening(_ path: String) -> Bool {
+    ((try? String(contentsOfFile: "/proc/net/unix", encoding: .utf8)) ?? "").split(separator: "\n").contains {
+      $0.hasSuffix(" " + path) && $0.contains(" 00010000 ")
+    }
   }
 }
