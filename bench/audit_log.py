@@ -2,10 +2,12 @@
 """Makes a vault whose audit log has many rows of believable life: for the figures of the reports, and for their tests.
 
 usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile] [--vault ID] [--host NAME] [--codes]
+                    [--form 2|3] [--runs SHARE]
 
 The database is made of `migrations/`. The chain is a true one, made as docs/audit-log.md says, so that `vault audit verify` proves it and is
 itself proven by it; there are no codes and no signed heads, since no agent wrote it, but with `--codes`, which also writes the key for
-them to `auditor.key`, signs heads by a key that the vault's id makes, and makes no row more than it is told to. `--vault` and `--host` make it another laptop's. `--hostile` puts what attacks terminals, spreadsheets, browsers and
+them to `auditor.key`, signs heads by a key that the vault's id makes, and makes no row more than it is told to. `--vault` and `--host` make it another laptop's. `--form 2` leaves out the
+parents of programs, as versions did before them; of the others, `--runs 0.01` has one in a hundred in a tree of `exec --automation`. `--hostile` puts what attacks terminals, spreadsheets, browsers and
 parsers in every column that takes text.
 """
 
@@ -51,9 +53,9 @@ def schema(database):
     database.execute(f"PRAGMA user_version = {len(files)}")
 
 
-def form(values):
+def form(version, values):
     """The canonical form of a row (docs/audit-log.md)."""
-    pieces = [b"\x02"]
+    pieces = [bytes([version])]
     for value in values:
         if value is None:
             pieces.append(b"\x00")
@@ -111,7 +113,10 @@ class Full(Exception):
 class Log:
     """Rows as the agent would write them, in the order of time."""
 
-    def __init__(self, database, chance, hostile, host=None, key=None, most=None):
+    def __init__(self, database, chance, hostile, host=None, key=None, most=None, version=3, runs=0):
+        self.version, self.runs, self.run = version, runs, None
+        # Of its own: what else happens is the same with runs and without.
+        self.dice = random.Random(7)
         self.most = most
         self.database, self.chance, self.hostile, self.host, self.key = database, chance, hostile, host, key
         columns = [row[1] for row in database.execute("PRAGMA table_info(audit_event)")]
@@ -121,7 +126,11 @@ class Log:
         self.texts = [c for c in columns if c not in NOT_TEXT]
         self.sequence = 0
         self.waiting = []
-        self.bound = columns[: columns.index("subject_version") + 1]
+        later = [c for c in ("parents", "automation", "run", "root_pid", "scope") if c in columns]
+        # In the order of the form.
+        self.bound = columns[: columns.index("subject_version") + 1] + (later if version > 2 else [])
+        if version < 3:
+            self.texts = [c for c in self.texts if c not in later]
         (vault,) = database.execute("SELECT id FROM vault").fetchone()
         self.vault = vault
         self.head = hashlib.blake2b(b"vault-audit-2\n" + vault.encode(), digest_size=32).digest()
@@ -140,16 +149,18 @@ class Log:
         self.sequence += 1
         user, uid, host = who[:3]
         row = dict(
-            self.empty, sequence=self.sequence, id=self.name("evt"), time=int(at), action=action, outcome=outcome, trigger=trigger, mfa=0, form_version=2,
+            self.empty, sequence=self.sequence, id=self.name("evt"), time=int(at), action=action, outcome=outcome, trigger=trigger, mfa=0, form_version=self.version,
             user=user, uid=uid, pid=self.chance.randrange(2_000, 90_000), program=program, executable="/usr/local/bin/vault",
             directory=f"/home/{user}/src/my-application", parent="/usr/bin/bash", host=host)
         row.update(more)
+        if self.version > 2 and program != "vaultd":
+            row.update(self.tree(int(at), action, program))
         row["host"] = self.host or host
         if self.hostile:
             for number, column in enumerate(self.texts):
                 row[column] = HOSTILE[(self.sequence + number) % len(HOSTILE)]
         row["previous_hash"] = self.head
-        self.head = row["hash"] = hashlib.blake2b(self.head + form(row[c] for c in self.bound), digest_size=32).digest()
+        self.head = row["hash"] = hashlib.blake2b(self.head + form(self.version, (row[c] for c in self.bound)), digest_size=32).digest()
         if self.key:
             row["mac"] = hashlib.blake2b(b"vault-mac-1" + struct.pack(">q", self.sequence) + self.head, key=self.key, digest_size=32).digest()
             self.key = hashlib.blake2b(b"vault-next-1", key=self.key, digest_size=32).digest()
@@ -159,6 +170,23 @@ class Log:
         if len(self.waiting) == 10_000:
             self.flush()
         return row["id"]
+
+    def tree(self, at, action, program):
+        """The processes above a program: an editor's terminal, or a coding agent in a run of its own."""
+        dice = self.dice
+        shell = dice.randrange(2_000, 90_000)
+        chain = [("/usr/bin/zsh", shell), ("/usr/bin/tmux", 1_961), ("/usr/lib/systemd/systemd", 1_204), ("/usr/lib/systemd/systemd", 1)]
+        found = {}
+        if self.runs and dice.random() < self.runs:
+            if self.run is None or dice.random() < 0.02:
+                self.run = (dice.choice(["claude", "aider", "watcher"]), "run_%016x" % dice.getrandbits(64), dice.randrange(2_000, 90_000))
+            name, run, root = self.run
+            chain = [("/usr/bin/bash", shell), ("/usr/bin/node", root + 1), ("/usr/local/bin/vault", root)] + chain
+            found = dict(automation=name, run=run, root_pid=root)
+            if action in ("AssumeRole", "Deliver"):
+                found["scope"] = '{"policyArns":["arn:aws:iam::aws:policy/ReadOnlyAccess"],"policyDigest":null,"readOnly":true,"tags":{}}'
+        pieces = ",".join('{"executable":"%s","pid":%d}' % process for process in chain)
+        return dict(found, parents=f"[{pieces}]")
 
     def sign(self, at):
         text = f"vault-checkpoint-1\n{self.vault}\n{self.sequence}\n{self.head.hex()}\n{at}\n"
@@ -174,6 +202,7 @@ class Log:
 NOT_TEXT = {
     "sequence", "id", "time", "action", "outcome", "trigger", "issued_at", "expires_at", "duration_seconds", "mfa", "uid", "pid", "hash",
     "previous_hash", "mac", "pending", "form_version", "subject", "subject_version", "intent_id",
+    "root_pid",
 }
 
 
@@ -270,6 +299,8 @@ def main():
     parser.add_argument("--vault", default="vlt_bench")
     parser.add_argument("--host")
     parser.add_argument("--codes", action="store_true")
+    parser.add_argument("--form", type=int, choices=[2, 3], default=3)
+    parser.add_argument("--runs", type=float, default=0)
     asked = parser.parse_args()
     chance = random.Random(asked.seed)
     asked.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -283,7 +314,7 @@ def main():
     key = chance.randbytes(32) if asked.codes else None
     if key:
         (asked.folder / "auditor.key").write_text(f"vault-audit-key-1 1 {key.hex()}\n")
-    log = Log(database, chance, asked.hostile, asked.host, key, asked.rows if key else None)
+    log = Log(database, chance, asked.hostile, asked.host, key, asked.rows if key else None, asked.form, asked.runs)
     life = Life(database, log, chance, asked.hostile)
     try:
         fill(log, life, asked, chance)

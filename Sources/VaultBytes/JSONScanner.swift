@@ -28,6 +28,14 @@ public struct JSONScanner: ~Escapable {
     }
   }
 
+  /// Whether a string comes next.
+  public var isAtString: Bool {
+    mutating get {
+      skipBlanks()
+      return byte == UInt8(ascii: "\"")
+    }
+  }
+
   /// Consumes this byte if it comes next; returns whether it did.
   @inlinable @inline(__always)
   public mutating func consume(_ wanted: Unicode.Scalar) -> Bool {

@@ -8,6 +8,8 @@ public enum AuditField: Int32, Sendable, CaseIterable {
   case sequence, id, time, action, outcome, trigger, profile, roleARN, roleSessionName, sourceIdentity, sourceAccessKeyId
   case accessKeyId, issuedAt, expiresAt, durationSeconds, mfa, requestId, endpoint, reason, error, detail, sessionId, intentId
   case user, uid, pid, program, executable, directory, parent, host, subject, subjectVersion
+  // From form 3 on.
+  case parents, automation, run, rootPid, scope
 
   /// The number of fields that are not hashed.
   static let unhashed = Int(sequence.rawValue)
@@ -18,12 +20,14 @@ public enum AuditField: Int32, Sendable, CaseIterable {
 public struct AuditColumn: Sendable {
   public enum Kind: Sendable {
     case text, number, time, flag
+    /// A text that is JSON itself (``CanonicalJSON``): an array, `[]` for none, or an object.
+    case list, object
     /// That many bytes.
     case bytes(Int)
   }
 
-  /// The part of a row in JSON that has the column. CSV has all but the proof.
-  public enum Part: Sendable { case row, requester, proof }
+  /// The part of a row in JSON that has the column. CSV has all but the proof. The run is an object of its own in the requester.
+  public enum Part: Sendable { case row, requester, automation, proof }
 
   public let field: AuditField
   public let sql: StaticString
@@ -83,6 +87,11 @@ public struct AuditColumn: Sendable {
     AuditColumn(.error, sql: "error", json: "error", server: "error"),
     AuditColumn(.detail, sql: "detail", json: "detail"),
     AuditColumn(.hash, sql: "hash", json: "hash", kind: .bytes(32), isRequired: true),
+    AuditColumn(.parents, sql: "parents", json: "parents", kind: .list, in: .requester, form: 3),
+    AuditColumn(.automation, sql: "automation", json: "automation", in: .automation, server: "automation", form: 3),
+    AuditColumn(.run, sql: "run", json: "run", in: .automation, server: "run", form: 3),
+    AuditColumn(.rootPid, sql: "root_pid", json: "rootPid", kind: .number, in: .automation, form: 3),
+    AuditColumn(.scope, sql: "scope", json: "scope", kind: .object, form: 3),
     AuditColumn(.intentId, sql: "intent_id", json: "intentId", in: .proof, server: "intent_id"),
     AuditColumn(.subject, sql: "subject", json: "subject", in: .proof),
     AuditColumn(.subjectVersion, sql: "subject_version", json: "subjectVersion", kind: .number, in: .proof),
@@ -113,6 +122,9 @@ struct AuditTable: Sendable {
   /// The version of new rows.
   var version: UInt8 { Self.firstVersion + UInt8(counts.count - 1) }
 
+  /// The number of hashed columns of the newest version.
+  var hashedCount: Int { names.count - AuditField.unhashed }
+
   /// The number of columns in a version of the form; nil for an unknown one.
   func count(of version: Int64) -> Int? {
     let place = version &- Int64(Self.firstVersion)
@@ -126,8 +138,13 @@ struct AuditTable: Sendable {
 
   /// The first version of the schema with the columns `trigger` and `form_version`.
   private static let formsSchema: Int64 = 8
+  /// The first version of the schema with the columns of form 3.
+  private static let automationSchema: Int64 = 10
+  private static let automationNames = Set(AuditColumn.all.filter { $0.form == 3 }.map(\.sql.description))
 
   static func name(_ name: String, at schema: Int64) -> String {
+    guard schema < automationSchema else { return name }
+    if automationNames.contains(name) { return "NULL" }
     guard schema < formsSchema else { return name }
     return switch name {
     case "trigger": "cause"
@@ -176,6 +193,11 @@ extension AuditRecord {
     case .host: .text(who.host)
     case .subject: AuditValue(subject)
     case .subjectVersion: AuditValue(subjectVersion)
+    case .parents: AuditValue(Ancestor.text(of: who.parents))
+    case .automation: AuditValue(who.automation?.name)
+    case .run: AuditValue(who.automation?.run)
+    case .rootPid: AuditValue(who.automation.map { Int64($0.rootPid) })
+    case .scope: AuditValue(event.scope.map { CanonicalJSON.text($0) ?? $0 })
     }
   }
 
@@ -185,9 +207,19 @@ extension AuditRecord {
       let trigger = AuditTrigger(rawValue: row.text(.trigger)), let uid = UInt32(exactly: row.number(.uid)),
       let pid = Int32(exactly: row.number(.pid))
     else { return nil }
+    var parents: [Ancestor]? = []
+    row.withBytes(.parents) { if let bytes = $0 { parents = Ancestor.chain(bytes) } }
+    var automation: AutomationRun?
+    if let name = row.optionalText(.automation), let run = row.optionalText(.run),
+      let root = row.optionalNumber(.rootPid).flatMap({ Int32(exactly: $0) })
+    {
+      automation = AutomationRun(name: name, run: run, rootPid: root)
+    }
+    guard let parents, automation != nil || row.hasNoAutomation else { return nil }
     let requester = Requester(
       user: row.text(.user), uid: uid, pid: pid, program: row.text(.program), executable: row.text(.executable),
-      directory: row.text(.directory), parent: row.text(.parent), host: row.text(.host))
+      directory: row.text(.directory), parent: row.text(.parent), host: row.text(.host),
+      parents: parents, automation: automation)
     var event = AuditEvent(
       action: action, outcome: outcome, trigger: trigger, profile: row.optionalText(.profile), requester: requester)
     event.roleARN = row.optionalText(.roleARN)
@@ -206,6 +238,7 @@ extension AuditRecord {
     event.detail = row.optionalText(.detail)
     event.sessionId = row.optionalText(.sessionId)
     event.intentId = row.optionalText(.intentId)
+    event.scope = row.optionalText(.scope)
     var hash: [UInt8] = []
     row.withHash { hash = Array($0) }
     self.init(

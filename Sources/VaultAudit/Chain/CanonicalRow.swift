@@ -42,13 +42,15 @@ struct CanonicalRow: ~Copyable {
   /// Puts a row of ``AuditTable/selection(at:)``.
   ///
   /// - Parameter number: hashed in place of the row's own number.
-  /// - Returns: false if a column holds a value that no version of the vault writes.
+  /// - Returns: false if a column holds a value that no version of the vault writes: one of a later form than the row's, which its
+  ///   hash would not bind, is NULL.
   mutating func put(_ row: Statement, after previous: UnsafeRawBufferPointer, as number: Int64? = nil) -> Bool {
     let version = row.int(AuditField.formVersion.rawValue)
     guard let count = table.count(of: version) else { return false }
     begin(after: previous, version: UInt8(version))
     if let number { buffer.append(number: number) }
     let first = Int32(AuditField.unhashed)
+    for column in first + Int32(count)..<first + Int32(table.hashedCount) where !row.isNull(column) { return false }
     return row.append((number == nil ? first : first + 1)..<first + Int32(count), to: &buffer)
   }
 

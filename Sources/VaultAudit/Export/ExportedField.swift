@@ -13,6 +13,10 @@ enum ExportedField {
     }
 
     init(name: StaticString, place: Int, kind: AuditColumn.Kind) { (self.name, self.place, self.kind) = (name, place, kind) }
+
+    init(name: StaticString, _ field: AuditField, kind: AuditColumn.Kind = .text) {
+      self.init(name: name, place: Int(field.rawValue), kind: kind)
+    }
   }
 
   enum Proof {
@@ -21,7 +25,9 @@ enum ExportedField {
     static let vault = first + 3, signedAt = first + 4, publicKey = first + 5, signature = first + 6
     /// The note on the executable, which is hashed.
     static let proven = first + 7
-    static let count = first + 8
+    /// The objects within a row, each of which occurs at most once.
+    static let requester = first + 8, automation = first + 9
+    static let count = first + 10
   }
 
   private static func columns(_ part: AuditColumn.Part) -> [Field] {
@@ -35,6 +41,9 @@ enum ExportedField {
       Field(name: "expiresAtMillis", place: Proof.expiresAtMillis, kind: .number),
     ] + columns(.proof)
   static let requester = columns(.requester) + [Field(name: "proven", place: Proof.proven, kind: .flag)]
+  static let automation = [
+    Field(name: "name", .automation), Field(name: "run", .run), Field(name: "rootPid", .rootPid, kind: .number),
+  ]
   static let head = [
     Field(name: "vault", place: Proof.vault, kind: .text), Field(name: "signedAt", place: Proof.signedAt, kind: .number),
     Field(name: "publicKey", place: Proof.publicKey, kind: .bytes(32)),

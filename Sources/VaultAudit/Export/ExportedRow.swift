@@ -39,7 +39,7 @@ struct ExportedRow: ~Copyable {
     text.removeAll()
     hasCheckpoint = false
     var scanner = JSONScanner(line.bytes)
-    if let fault = object(ExportedField.top, &scanner, isTop: true) { return fault }
+    if let fault = object(ExportedField.top, &scanner, within: .row) { return fault }
     guard scanner.isAtEnd else { return "has extra text after the JSON object" }
     if let missing = ExportedField.needed.first(where: { if case .none = values[$0.place] { true } else { false } }) {
       return "has no \(missing.name)"
@@ -47,10 +47,18 @@ struct ExportedRow: ~Copyable {
     if let proven = number(Proof.proven), (proven == 1) == (bytes(.executable)?.isEmpty ?? true) {
       return "has an executable that contradicts proven"
     }
+    // Its hash would not bind them.
+    if let count = AuditTable.current.count(of: version),
+      let later = AuditField.hashed[count...].first(where: { if case .none = values[Int($0.rawValue)] { false } else { true } })
+    {
+      return "has \(later), which rows of its form do not have"
+    }
     return addMillis()
   }
 
-  private mutating func object(_ fields: [Field], _ scanner: inout JSONScanner, isTop: Bool) -> String? {
+  private enum Level { case row, requester, leaf }
+
+  private mutating func object(_ fields: [Field], _ scanner: inout JSONScanner, within level: Level) -> String? {
     guard scanner.consume("{") else { return "is not a JSON object" }
     if scanner.consume("}") { return nil }
     var expected = 0
@@ -66,11 +74,16 @@ struct ExportedRow: ~Copyable {
       if let found = fields.firstIndex(where: { isName($0.name) }) {
         if let fault = value(of: fields[found], &scanner) { return fault }
         expected = found + 1
-      } else if isTop, isName("requester") {
-        if let fault = object(ExportedField.requester, &scanner, isTop: false) { return fault }
-      } else if isTop, isName("head"), !hasCheckpoint {
+      } else if level == .row, isName("requester") {
+        guard isFirst(Proof.requester) else { return "has requester twice" }
+        if let fault = object(ExportedField.requester, &scanner, within: .requester) { return fault }
+      } else if level == .requester, isName("automation") {
+        guard isFirst(Proof.automation) else { return "has automation twice" }
+        if scanner.consume(word: "null") { continue }
+        if let fault = object(ExportedField.automation, &scanner, within: .leaf) { return fault }
+      } else if level == .row, isName("head"), !hasCheckpoint {
         hasCheckpoint = true
-        if let fault = object(ExportedField.head, &scanner, isTop: false) { return fault }
+        if let fault = object(ExportedField.head, &scanner, within: .leaf) { return fault }
         expected = 0
       } else {
         return "has an unknown field: \(String(decoding: name.bytes.prefix(64), as: UTF8.self))"
@@ -83,10 +96,15 @@ struct ExportedRow: ~Copyable {
     wanted.utf8CodeUnitCount == name.count && wanted.withUTF8Buffer { $0.elementsEqual(name.bytes) }
   }
 
+  /// Whether a field or an object is read for the first time.
+  private mutating func isFirst(_ place: Int) -> Bool {
+    let bit: UInt128 = 1 << UInt128(place)
+    defer { isSet |= bit }
+    return isSet & bit == 0
+  }
+
   private mutating func value(of field: Field, _ scanner: inout JSONScanner) -> String? {
-    let bit: UInt128 = 1 << UInt128(field.place)
-    guard isSet & bit == 0 else { return "has \(field.name) twice" }
-    isSet |= bit
+    guard isFirst(field.place) else { return "has \(field.name) twice" }
     if scanner.consume(word: "null") { return nil }
     let start = text.count
     switch field.kind {
@@ -103,6 +121,24 @@ struct ExportedRow: ~Copyable {
       }
     case .text:
       guard scanner.string(into: &text) else { return "has a \(field.name) that is not text" }
+      values[field.place] = .text(start..<text.count)
+    case .list, .object:
+      // A text that is no such JSON is written as a string.
+      if scanner.isAtString {
+        guard scanner.string(into: &text) else { return "has a \(field.name) that is not of its kind" }
+        guard !AuditColumn.isJSON(UnsafeRawBufferPointer(rebasing: text.bytes[start...])) else {
+          return "has a \(field.name) that is JSON within a string"
+        }
+      } else {
+        guard CanonicalJSON.append(&scanner, to: &text) else { return "has a \(field.name) that is not of its kind" }
+        if text.count - start <= 2 {
+          guard case .list = field.kind, text.bytes[start...].elementsEqual("[]".utf8) else {
+            return "has a \(field.name) that is not of its kind"
+          }
+          text.removeAll(from: start)
+          return nil
+        }
+      }
       values[field.place] = .text(start..<text.count)
     case .time:
       guard scanner.string(into: &text), text.count - start == 20,
@@ -133,6 +169,9 @@ struct ExportedRow: ~Copyable {
     }
     return nil
   }
+
+  /// The version of the form.
+  private var version: Int64 { number(Int(AuditField.formVersion.rawValue)) ?? Int64(AuditTable.firstVersion) }
 
   var sequence: Int64 { number(Int(AuditField.sequence.rawValue)) ?? 0 }
 
@@ -166,7 +205,6 @@ struct ExportedRow: ~Copyable {
   ///
   /// - Returns: false if this version does not know the form.
   mutating func computeHash(after previous: UnsafeRawBufferPointer, into digest: inout [UInt8]) -> Bool {
-    let version = number(Int(AuditField.formVersion.rawValue)) ?? Int64(AuditTable.firstVersion)
     guard let count = AuditTable.current.count(of: version) else { return false }
     form.removeAll()
     form.append(previous)

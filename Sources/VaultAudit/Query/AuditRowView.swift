@@ -25,6 +25,11 @@ public class AuditRowView {
     withBlob(field) { isEmpty = $0.isEmpty }
     return isEmpty
   }
+  /// Whether the requester belongs to no run of `exec --automation`.
+  public final var hasNoAutomation: Bool {
+    optionalText(.automation) == nil && optionalText(.run) == nil && optionalNumber(.rootPid) == nil
+  }
+
   /// Whether the row is hashed by the first version of the canonical form, which an export does not name.
   public final var isFirstForm: Bool { number(.formVersion) == Int64(AuditTable.firstVersion) }
 

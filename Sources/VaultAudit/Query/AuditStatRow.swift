@@ -43,7 +43,7 @@ extension AuditStatRow.Kind {
     case .assumeRole, .assumeRoleWithWebIdentity, .assumeRoleWithSAML, .getSessionToken, .getFederationToken, .getRoleCredentials,
       .createToken,
       .tokenAdopted, .registerClient, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials,
-      .createAccessKey, .deleteAccessKey:
+      .createAccessKey, .deleteAccessKey, .revokedInAWS:
       self = .call
     case .deliver: self = .delivery
     default: self = .other

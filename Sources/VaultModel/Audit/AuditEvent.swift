@@ -105,6 +105,18 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case auditArchived = "AuditArchived"
   /// The version of a secret that is still in use, repeated because its own row was archived.
   case secretKept = "SecretKept"
+  /// A process tree that acts by itself began, with what it gets, or ended.
+  case automationStarted = "AutomationStarted"
+  case automationEnded = "AutomationEnded"
+  /// A person agreed to a request for a guarded profile, or did not.
+  case confirmed = "Confirmed"
+  case confirmationRefused = "ConfirmationRefused"
+  /// A guard rule, or the fence around a tree that acts by itself, refused a request.
+  case guardRefused = "GuardRefused"
+  /// Sessions are no longer served, renewed or kept here.
+  case revoked = "Revoked"
+  /// AWS was told to deny what was issued before.
+  case revokedInAWS = "RevokedInAWS"
 }
 
 /// An audit row before it has a chain position. It never holds a secret or a token.
@@ -136,6 +148,8 @@ public struct AuditEvent: Sendable, Hashable {
   public var sessionId: String?
   /// The event that announced the attempt.
   public var intentId: String?
+  /// What the session was narrowed to, as JSON (docs/reference.md); nil for the profile's own session.
+  public var scope: String?
   public var requester: Requester
 
   public init(

@@ -14,9 +14,14 @@ public struct Requester: Sendable, Hashable {
   /// The executable of the parent process: the real requester when a tool calls `vault credentials`.
   public var parent: String
   public var host: String
+  /// The processes above the requester, the nearest first; empty if they are not known.
+  public var parents: [Ancestor]
+  /// The run of `exec --automation` whose process tree the requester belongs to; nil if it belongs to none.
+  public var automation: AutomationRun?
 
   public init(
-    user: String, uid: UInt32, pid: Int32, program: String, executable: String, directory: String, parent: String, host: String
+    user: String, uid: UInt32, pid: Int32, program: String, executable: String, directory: String, parent: String, host: String,
+    parents: [Ancestor] = [], automation: AutomationRun? = nil
   ) {
     self.user = user
     self.uid = uid
@@ -26,6 +31,8 @@ public struct Requester: Sendable, Hashable {
     self.directory = directory
     self.parent = parent
     self.host = host
+    self.parents = parents
+    self.automation = automation
   }
 
   /// Whether the kernel vouched for the file that the process ran. If not, ``program`` is what the process said about itself.

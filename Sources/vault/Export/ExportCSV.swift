@@ -26,7 +26,7 @@ struct ExportCSV: AuditLineWriter {
       case .flag: exporter.append(flag: line.number(column.field) != 0)
       case .bytes: line.withBlob(column.field) { exporter.append(hex: $0) }
       case .text where column.field == .program: line.withShownProgram { exporter.append(cell: $0) }
-      case .text: line.withBytes(column.field) { if let bytes = $0 { exporter.append(cell: bytes) } }
+      case .text, .list, .object: line.withBytes(column.field) { if let bytes = $0 { exporter.append(cell: bytes) } }
       }
     }
     if let origin = line.origin {

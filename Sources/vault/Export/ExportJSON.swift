@@ -51,8 +51,10 @@ struct ExportJSON: AuditLineWriter {
 
   private static let beforeRequester = members(isFirst: true, AuditColumn.all.prefix { $0.part == .row })
   private static let requester = members(isFirst: true, AuditColumn.all.filter { $0.part == .requester })
-  private static let afterRequester = members(
-    AuditColumn.all.dropFirst(beforeRequester.count + requester.count).filter { $0.part == .row })
+  private static let afterRequester = members(AuditColumn.all.drop { $0.part == .row }.filter { $0.part == .row })
+  private static let automation = [
+    (key: "{\"name\":", field: AuditField.automation), (",\"run\":", .run), (",\"rootPid\":", .rootPid),
+  ].flatMap { key, field in AuditColumn.all.filter { $0.field == field }.map { Member(key: key, $0) } }
   private static let times = AuditColumn.all.filter(\.isTime).map {
     Member(key: ",\"\($0.json)Millis\":", $0, .number)
   }
@@ -70,7 +72,13 @@ struct ExportJSON: AuditLineWriter {
     for member in Self.requester { write(member, of: line, &exporter) }
     exporter.append(",\"proven\":")
     exporter.append(flag: line.isProven)
-    exporter.append("}")
+    exporter.append(",\"automation\":")
+    if line.hasNoAutomation {
+      exporter.append("null}")
+    } else {
+      for member in Self.automation { write(member, of: line, &exporter) }
+      exporter.append("}}")
+    }
     for member in Self.afterRequester { write(member, of: line, &exporter) }
     switch purpose {
     case .report: report(line, &exporter)
@@ -85,6 +93,10 @@ struct ExportJSON: AuditLineWriter {
     switch member.kind {
     case .text:
       line.withBytes(member.field) { if let bytes = $0 { exporter.append(json: bytes) } else { exporter.append("null") } }
+    case .list:
+      line.withBytes(member.field) { if let bytes = $0 { append(asJSON: bytes, to: &exporter) } else { exporter.append("[]") } }
+    case .object:
+      line.withBytes(member.field) { if let bytes = $0 { append(asJSON: bytes, to: &exporter) } else { exporter.append("null") } }
     case .flag: exporter.append(flag: line.number(member.field) != 0)
     case .bytes:
       exporter.append("\"")
@@ -97,6 +109,11 @@ struct ExportJSON: AuditLineWriter {
       days.append(number, to: &exporter)
       exporter.append("\"")
     }
+  }
+
+  /// Appends a column that is JSON as it is, or as a string if it is not in the form of those that the vault writes.
+  private func append(asJSON bytes: UnsafeRawBufferPointer, to exporter: inout ByteBuffer) {
+    if AuditColumn.isJSON(bytes) { exporter.append(bytes) } else { exporter.append(json: bytes) }
   }
 
   private mutating func report(_ line: AuditRowView, _ exporter: inout ByteBuffer) {

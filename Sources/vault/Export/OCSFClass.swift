@@ -40,14 +40,17 @@ struct OCSFClass {
     case .getRequestAuthorizationDetails: self.init(2, "Read", service: "iam-toolbox.amazonaws.com")
     case .createAccessKey: self.init(1, "Create", service: "iam.amazonaws.com")
     case .deleteAccessKey: self.init(4, "Delete", service: "iam.amazonaws.com")
-    case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials, .keyBackedUp:
+    // An inline policy of the role (`PutRolePolicy`).
+    case .revokedInAWS: self.init(3, "Update", service: "iam.amazonaws.com")
+    case .deliver, .credentialProcess, .containerCredentials, .instanceCredentials, .environmentCredentials, .keyBackedUp,
+      .guardRefused:
       self.init(2, "Read", service: "vault")
-    case .profileAdded, .profilesImported, .accessKeyAdded, .mfaSecretAdded, .vaultCreated:
+    case .profileAdded, .profilesImported, .accessKeyAdded, .mfaSecretAdded, .vaultCreated, .automationStarted:
       self.init(1, "Create", service: "vault")
     case .profileChanged, .accessKeyChanged, .settingChanged, .keyRotated, .keyRestored, .schemaMigrated:
       self.init(3, "Update", service: "vault")
     case .profileRemoved, .accessKeyRemoved, .plainKeyRemoved, .mfaSecretRemoved, .sessionForgotten, .sessionExpired,
-      .sessionReplaced:
+      .sessionReplaced, .revoked, .automationEnded:
       self.init(4, "Delete", service: "vault")
     default: self.init(99, "Other", service: "vault")
     }

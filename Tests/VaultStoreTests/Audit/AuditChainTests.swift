@@ -36,8 +36,9 @@ import VaultModel
       "id", "profile", "role_arn", "role_session_name", "source_identity", "source_access_key_id", "access_key_id", "request_id",
       "endpoint", "reason",
       "error", "detail", "session_id", "intent_id", "user", "program", "executable", "directory", "parent", "host", "subject",
+      "parents", "automation", "run", "scope",
     ]
-    let numbers = ["time", "issued_at", "expires_at", "duration_seconds", "uid", "pid", "subject_version"]
+    let numbers = ["time", "issued_at", "expires_at", "duration_seconds", "uid", "pid", "subject_version", "root_pid"]
     let changes =
       texts.map { ($0, "coalesce(\($0), '') || 'x'") } + numbers.map { ($0, "coalesce(\($0), 0) + 1000") }
       + [

@@ -5,13 +5,13 @@ import VaultModel
 
 @testable import VaultAudit
 
-/// A field that is added to the audit log, in a branch of its table: `ticket`, hashed from version 3 of the form on.
+/// A field that is added to the audit log, in a branch of its table: `ticket`, hashed from version 4 of the form on.
 @Suite struct FormVersionTests {
   private static let branch = AuditTable(
     AuditColumn.all.sorted { $0.field.rawValue < $1.field.rawValue }.map { (name: $0.sql.description, form: $0.form) }
-      + [(name: "ticket", form: 3)])
+      + [(name: "ticket", form: 4)])
 
-  /// A log whose older rows have form 2, and whose last `count` have form 3.
+  /// A log whose older rows have the current form, and whose last `count` have the next.
   private static func log(_ count: Int) async throws -> (opened: OpenedStore, database: Database, old: Int64) {
     let opened = try await OpenedStore()
     for _ in 0..<5 { _ = try await opened.issue() }
@@ -63,15 +63,17 @@ import VaultModel
   func addedField() async throws {
     let (opened, database, old) = try await Self.log(4)
     let vaultId = try #require(try opened.reader().vaultId())
-    #expect(Self.branch.version == 3 && Self.branch.count(of: 2) == AuditField.hashed.count)
+    #expect(Self.branch.version == 4 && Self.branch.count(of: 3) == AuditField.hashed.count)
     let (fault, end) = try Self.pass(database, Self.branch, vaultId: vaultId)
     #expect(fault == nil && end == old + 4)
     try database.execute("DROP TRIGGER audit_event_never_changed")
     // The added field is bound by the hash, and so is the absence of it.
     for (change, sequence) in [
-      ("ticket = 'T-other' WHERE sequence = \(old + 2)", old + 2), ("form_version = 2 WHERE sequence = \(old + 1)", old + 1),
-      ("form_version = 3 WHERE sequence = \(old)", old), ("form_version = 4 WHERE sequence = 2", 2),
-      ("form_version = 258 WHERE sequence = 1", 1),
+      ("ticket = 'T-other' WHERE sequence = \(old + 2)", old + 2), ("form_version = 3 WHERE sequence = \(old + 1)", old + 1),
+      ("form_version = 4 WHERE sequence = \(old)", old),
+      // Nor can a row of a form before have it.
+      ("ticket = 'T' WHERE sequence = \(old - 1)", old - 1), ("form_version = 5 WHERE sequence = 3", 3),
+      ("form_version = 2 WHERE sequence = 2", 2), ("form_version = 259 WHERE sequence = 1", 1),
     ] {
       let sql = "UPDATE audit_event SET \(change)"
       try database.execute(sql)
