@@ -56,7 +56,7 @@ enum SectionHeader: Equatable {
 
   /// The single word that a POSIX shell would read from `text`, since the AWS CLI reads a name that way (Python's `shlex.split`).
   /// Nil for more than one word, and for an unterminated quote.
-  private static func unquoted(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+  static func unquoted(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     var name: [UInt8] = []
     var quote: UInt8?
     var isEscaped = false

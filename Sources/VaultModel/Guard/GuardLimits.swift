@@ -1,0 +1,212 @@
+/// When a person has to agree.
+public enum GuardConfirmation: Sendable, Hashable, Comparable {
+  case never
+  /// Once in so many seconds, for one process tree.
+  case every(seconds: Int)
+  /// For each session.
+  case always
+
+  /// - Returns: nil for another text, and for a time that is not from a second to a week.
+  init?(_ text: String) {
+    switch text {
+    case "never": self = .never
+    case "always": self = .always
+    default:
+      guard let seconds = SessionDuration.seconds(text), (1...7 * 86_400).contains(seconds) else { return nil }
+      self = .every(seconds: seconds)
+    }
+  }
+
+  /// The less strict first.
+  public static func < (one: Self, other: Self) -> Bool {
+    switch (one, other) {
+    case (.always, _), (_, .never): false
+    case (.never, _), (_, .always): true
+    case (.every(let one), .every(let other)): one > other
+    }
+  }
+
+  public var text: String {
+    switch self {
+    case .never: "never"
+    case .always: "always"
+    case .every(let seconds) where seconds % 86_400 == 0: "\(seconds / 86_400)d"
+    case .every(let seconds) where seconds % 3_600 == 0: "\(seconds / 3_600)h"
+    case .every(let seconds) where seconds % 60 == 0: "\(seconds / 60)m"
+    case .every(let seconds): "\(seconds)s"
+    }
+  }
+}
+
+/// What a process tree that acts by itself gets.
+public struct GuardAutomation: Sendable, Hashable {
+  public var isRefused = false
+  /// Its sessions can only read.
+  public var isReadOnly = false
+  /// A person has to agree once for the tree, whatever the profile's own rule.
+  public var isConfirmed = false
+
+  public static let allow = GuardAutomation()
+  public static let refuse = GuardAutomation(isRefused: true)
+
+  private init(isRefused: Bool = false, isReadOnly: Bool = false, isConfirmed: Bool = false) {
+    self.isRefused = isRefused
+    self.isReadOnly = isReadOnly
+    self.isConfirmed = isConfirmed
+  }
+
+  init?(_ text: String) {
+    switch text {
+    case "allow": self = .allow
+    case "confirm": self.init(isConfirmed: true)
+    case "read-only": self.init(isReadOnly: true)
+    case "refuse": self = .refuse
+    default: return nil
+    }
+  }
+
+  /// The strictest of what holds.
+  public var text: String { isRefused ? "refuse" : isReadOnly ? "read-only" : isConfirmed ? "confirm" : "allow" }
+
+  mutating func tighten(by other: GuardAutomation) {
+    isRefused = isRefused || other.isRefused
+    isReadOnly = isReadOnly || other.isReadOnly
+    isConfirmed = isConfirmed || other.isConfirmed
+  }
+}
+
+/// How a guarded profile's sessions are narrowed.
+public enum GuardScope: Sendable, Hashable {
+  case readOnly
+  /// The absolute path of a session policy.
+  case policy(file: String)
+  /// Managed policies, which AWS unites: the session may do what one of them allows.
+  case policyARNs([String])
+  /// The setting cannot be read, and so no session is narrow enough.
+  case nothing
+
+  /// - Returns: nil for another text.
+  init?(_ text: String) {
+    let words = text.split { $0 == " " || $0 == "\t" || $0 == "," }.map { String($0) }
+    if words == ["read-only"] {
+      self = .readOnly
+    } else if words.first == "policy", words.count > 1 {
+      let path = text.dropFirst("policy".count).drop { $0 == " " || $0 == "\t" }
+      guard path.hasPrefix("/"), path.utf8.count < 4_096 else { return nil }
+      self = .policy(file: String(path))
+    } else {
+      // STS takes ten (`AssumeRole`, `PolicyArns`), each of 20 to 2,048 characters.
+      let isFit = words.allSatisfy { $0.hasPrefix("arn:") && $0.contains(":policy/") && (20...2_048).contains($0.utf8.count) }
+      guard isFit, (1...10).contains(words.count) else { return nil }
+      self = .policyARNs(words)
+    }
+  }
+
+  public var text: String {
+    switch self {
+    case .readOnly: "read-only"
+    case .policy(let file): "policy \(file)"
+    case .policyARNs(let arns): arns.joined(separator: " ")
+    case .nothing: "nothing"
+    }
+  }
+}
+
+/// The programs that may get a guarded profile's credentials: names, for a file of that name in any folder, and absolute paths.
+public struct GuardCommands: Sendable, Hashable {
+  /// In order, without duplicates.
+  public let entries: [String]
+
+  /// No program.
+  public static let none = GuardCommands(entries: [])
+
+  private init(entries: [String]) { self.entries = entries }
+
+  /// - Returns: nil for an empty list, a relative path, and more than 200 entries.
+  init?(_ text: String) {
+    var entries: [String] = []
+    for word in text.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }).map({ String($0) }) {
+      guard word.hasPrefix("/") || !word.contains("/"), !word.hasSuffix("/"), word != ".", word != ".." else { return nil }
+      if !entries.contains(word) { entries.append(word) }
+    }
+    guard (1...200).contains(entries.count) else { return nil }
+    self.entries = entries
+  }
+
+  /// The programs in both. A path is within its name.
+  func intersection(_ other: GuardCommands) -> GuardCommands {
+    func isWithin(_ entry: String, _ list: [String]) -> Bool { list.contains(entry) || list.contains(Self.name(entry)) }
+    return GuardCommands(
+      entries: entries.filter { isWithin($0, other.entries) }
+        + other.entries.filter { !entries.contains($0) && isWithin($0, entries) })
+  }
+
+  /// Whether a program is one of them.
+  ///
+  /// - Parameters:
+  ///   - names: what the program is called.
+  ///   - path: its file, with all links resolved; empty if it is not known.
+  ///   - resolved: a path with all links resolved; nil if nothing is there.
+  public func contains(names: [String], path: String, resolved: (String) -> String?) -> Bool {
+    entries.contains { entry in
+      entry.hasPrefix("/") ? !path.isEmpty && (entry == path || resolved(entry) == path) : names.contains(entry)
+    }
+  }
+
+  /// The last part of a path.
+  public static func name(_ path: String) -> String { path.split(separator: "/").last.map { String($0) } ?? path }
+}
+
+/// What a guard rule, or several together, demand of a request. Nothing demanded is the least strict.
+public struct GuardLimits: Sendable, Hashable {
+  public var confirm = GuardConfirmation.never
+  /// Whether a request has to give its reason.
+  public var isReasonRequired = false
+  /// Whether the reason is also sent to AWS, as a session tag.
+  public var isReasonTagged = false
+  /// Nil for any time.
+  public var hours: GuardHours?
+  /// Nil for any program.
+  public var commands: GuardCommands?
+  /// The longest session, in seconds; nil for no limit.
+  public var maxDuration: Int?
+  /// All of them narrow a session.
+  public var scopes: [GuardScope] = []
+  public var automation = GuardAutomation.allow
+
+  public init() {}
+
+  /// Refuses everything.
+  public static let strictest: GuardLimits = {
+    var limits = GuardLimits()
+    for key in GuardKey.allCases { limits.tighten(key) }
+    return limits
+  }()
+
+  /// Takes the stricter value of each.
+  public mutating func tighten(by other: GuardLimits) {
+    confirm = max(confirm, other.confirm)
+    isReasonRequired = isReasonRequired || other.isReasonRequired
+    isReasonTagged = isReasonTagged || other.isReasonTagged
+    hours = hours.map { mine in other.hours.map { mine.intersection($0) } ?? mine } ?? other.hours
+    commands = commands.map { mine in other.commands.map { mine.intersection($0) } ?? mine } ?? other.commands
+    maxDuration = maxDuration.map { min($0, other.maxDuration ?? $0) } ?? other.maxDuration
+    for scope in other.scopes where !scopes.contains(scope) { scopes.append(scope) }
+    automation.tighten(by: other.automation)
+  }
+
+  /// Takes the strictest value of one setting.
+  mutating func tighten(_ key: GuardKey) {
+    var strictest = GuardLimits()
+    switch key {
+    case .confirm: strictest.confirm = .always
+    case .reason: strictest.isReasonRequired = true
+    case .hours: strictest.hours = GuardHours.none
+    case .commands: strictest.commands = GuardCommands.none
+    case .maxDuration: strictest.maxDuration = SessionDuration.shortest.seconds
+    case .scope: strictest.scopes = [.nothing]
+    case .automation: strictest.automation = .refuse
+    }
+    tighten(by: strictest)
+  }
+}
