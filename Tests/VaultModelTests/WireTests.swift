@@ -9,6 +9,7 @@ struct WireTests {
     $0.session.append("DISPLAY=:0")
     $0.environment.append("AWS_REGION=eu-west-1")
     $0.environment.append("HTTPS_PROXY=")
+    ($0.run, $0.agentVariable) = ("run_0123456789abcdef", "CLAUDECODE")
   }
 
   private static let issue = IssueRequest {

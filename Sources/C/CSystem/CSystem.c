@@ -68,9 +68,91 @@ int sys_peer_process(int fd, int32_t pid) {
   return errno == ESRCH || errno == EINVAL || errno == ENODATA ? SYS_GONE : SYS_UNKNOWN;
 }
 
-int32_t sys_process_parent(int process) {
-  struct process_facts facts = {.mask = 1};
-  return ioctl(process, GET_PROCESS_FACTS, &facts) == 0 && (facts.mask & 1) != 0 ? (int32_t)facts.parent : -1;
+/// Reads the parent and the start time of a process (proc(5), fields 4 and 22, counted after the command's name, which may contain any
+/// character). 0, or -1 with errno.
+static int read_process(int32_t pid, int32_t *parent, int64_t *start) {
+  char path[32], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return -1;
+  ssize_t length = read(file, text, sizeof text - 1);
+  int saved = errno;
+  close(file);
+  errno = saved;
+  if (length <= 0) return -1;
+  text[length] = 0;
+  char *field = strrchr(text, ')');
+  if (!field || sscanf(field, ") %*c %d", parent) != 1) return -1;
+  for (int number = 2; number < 22; number++) {
+    field = strchr(field + 1, ' ');
+    if (!field) return -1;
+  }
+  *start = strtoll(field + 1, NULL, 10);
+  return 0;
+}
+
+int64_t sys_process_start(int32_t pid) {
+  int32_t parent;
+  int64_t start;
+  return read_process(pid, &parent, &start) == 0 ? start : -1;
+}
+
+/// How often a chain is read again where a process in it ended meanwhile, and its children have another parent.
+enum { CHAIN_READINGS = 64 };
+
+static int ancestors_by_files(int32_t pid, int32_t *pids, int capacity) {
+  for (int reading = 0; reading < CHAIN_READINGS; reading++) {
+    int count = 0;
+    int32_t parent, above;
+    int64_t start, older;
+    if (read_process(pid, &parent, &start) != 0) return -1;
+    while (parent > 0) {
+      if (count == capacity) return -1;
+      // Where there is none, or a younger one, the number had become free.
+      if (read_process(parent, &above, &older) != 0 || older > start) break;
+      pids[count++] = parent;
+      start = older;
+      parent = above;
+    }
+    if (parent <= 0) return count;
+  }
+  return -1;
+}
+
+int sys_ancestors(int32_t pid, int32_t *pids, int capacity) {
+  int process = sys_pidfd_open(pid), count = 0;
+  if (process < 0) return errno == ESRCH ? -1 : ancestors_by_files(pid, pids, capacity);
+  for (int reading = 0; reading < CHAIN_READINGS;) {
+    struct process_facts facts = {.mask = 1}, again = {.mask = 1};
+    if (ioctl(process, GET_PROCESS_FACTS, &facts) != 0 || (facts.mask & 1) == 0) {
+      int isGone = errno == ESRCH;
+      close(process);
+      if (count == 0) return isGone ? -1 : ancestors_by_files(pid, pids, capacity);
+      // It ended after it was found to be the parent: its child has another one now.
+      process = sys_pidfd_open(pid);
+      if (process < 0) return -1;
+      count = 0;
+      reading++;
+      continue;
+    }
+    int32_t parent = (int32_t)facts.parent;
+    if (parent <= 0 || count == capacity) {
+      close(process);
+      return parent <= 0 ? count : -1;
+    }
+    int above = sys_pidfd_open(parent);
+    // While the child names it still, the number is nobody else's.
+    if (above < 0 || ioctl(process, GET_PROCESS_FACTS, &again) != 0 || (int32_t)again.parent != parent) {
+      if (above >= 0) close(above);
+      reading++;
+      continue;
+    }
+    close(process);
+    process = above;
+    pids[count++] = parent;
+  }
+  close(process);
+  return -1;
 }
 
 ssize_t sys_receive(int fd, void *bytes, size_t length, int32_t *pid) {

@@ -25,6 +25,8 @@ package struct CredentialRequest: Sendable {
   private(set) var chain: [String] = []
   /// The AWS variables of the client's environment.
   private(set) var environment: [String: String]
+  /// The variable by which the requester says that it acts by itself (``AutomationTrees/tree(for:variable:)``).
+  private(set) var agentVariable: String?
 
   /// - Throws: `AgentError.badRequest` for a request that the vault's client would not send.
   init(_ asked: IssueRequest, _ context: RequestContext) throws(AgentError) {
@@ -45,6 +47,7 @@ package struct CredentialRequest: Sendable {
     mfaCode = asked.mfaCode.map { SecretBytes($0) }
     chain = Array(context.client.chain.prefix(64))
     environment = context.environment
+    agentVariable = context.tree.flatMap { $0.isHint ? $0.run.name : nil }
   }
 
   /// The same request for a renewal by the agent.

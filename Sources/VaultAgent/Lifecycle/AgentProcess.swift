@@ -78,6 +78,7 @@ public struct AgentProcess: Sendable {
     let exporters = AuditExporters(store: store, clock: clock)
     let deferredRows = DeferredRowWriter(store: store, clock: clock)
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
+    let trees = AutomationTrees(store: store, loop: executor.loop, agent: inspector.agent, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory)
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     let ssoSessions = SSOSessions(
@@ -102,11 +103,12 @@ public struct AgentProcess: Sendable {
       store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
       clock: clock,
       scheduler: scheduler, notifier: notifier, redirect: redirect, settings: live, exporters: exporters, autoLock: autoLock,
-      inspector: inspector, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
+      inspector: inspector, trees: trees, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
       exitWithLastProgram: exitWithLastProgram, stop: { [events] in events.report(.stopRequested(by: $0)) })
     // Removes the keys that a killed agent left in files; the first unlock writes them again.
     await broker.clearFiles()
     await broker.endExpired()
+    try await trees.resume()
     for pid in try await broker.resumeLeases() { exitWithLastProgram?.began(pid) }
     let listener = try AgentListener(path: paths.socket, executor: executor) { connection, message in
       await service.handle(connection, message)
@@ -133,6 +135,7 @@ public struct AgentProcess: Sendable {
       case .unlocked:
         Task(executorPreference: executor) {
           await autoLock.unlocked()
+          await trees.prove()
           await broker.unlocked()
         }
       case .sessionDue(let lease): Task(executorPreference: executor) { await broker.freshen(lease) }

@@ -109,6 +109,23 @@ struct ConnectionPrompter: Prompter {
   }
 }
 
+/// The client of a process that acts by itself: its environment can be read, but it answers for no person. So it cannot unlock the
+/// vault, nor agree to anything.
+struct TreePrompter: Prompter {
+  let client: ConnectionPrompter
+
+  func ask(_ question: Question) async throws -> SecretBytes {
+    switch question {
+    case .environment, .variables: return try await client.ask(question)
+    default: throw AgentError.nobodyToAsk(question: question.text)
+    }
+  }
+
+  func notice(_ text: String) { client.notice(text) }
+  func progress(_ text: String) { client.progress(text) }
+  func show(_ page: Page) {}
+}
+
 /// Nobody: for work that the agent starts itself.
 struct NonInteractivePrompter: Prompter {
   var isInteractive: Bool { false }

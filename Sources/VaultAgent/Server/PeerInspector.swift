@@ -34,7 +34,7 @@ struct PeerInspector: Sendable {
   /// - Parameter commandIndex: the index of the word, in the process's own command line, that names the program it is about to
   ///   become. It is only a position in the kernel's copy of the line, and only for the vault's own client: a process makes its own
   ///   line, and any process may write "terraform" there.
-  func requester(_ asker: PeerProcess, uid: UInt32, commandIndex: Int?) -> Requester {
+  func requester(_ asker: PeerProcess, uid: UInt32, ancestry: Ancestry, commandIndex: Int?) -> Requester {
     let process = "/proc/\(asker.pid)"
     let proven = asker.provenExecutable
     var program = proven ?? Self.link(process + "/exe")
@@ -43,10 +43,10 @@ struct PeerInspector: Sendable {
     {
       program = word
     }
-    let parent = (asker.parent ?? Self.parent(process + "/stat")).flatMap { Self.executable($0) } ?? ""
+    let parents = ancestry.parents.prefix(Ancestor.maxCount).map { Ancestor(pid: $0, executable: Self.executable($0) ?? "") }
     return Requester(
       user: user, uid: uid, pid: asker.pid, program: program, executable: proven ?? "", directory: Self.link(process + "/cwd"),
-      parent: parent, host: host)
+      parent: parents.first?.executable ?? "", host: host, parents: parents)
   }
 
   /// The shell in which a requester runs, which is served instead of it: a process above it, in its session and of its user. A process

@@ -50,12 +50,6 @@ final class PeerProcess: Sendable {
 
   deinit { if process >= 0 { close(process) } }
 
-  /// Its parent's ID, if the kernel reports it for the process itself.
-  var parent: Int32? {
-    let parent = process >= 0 ? sys_process_parent(process) : -1
-    return parent >= 0 ? parent : nil
-  }
-
   /// The file that it runs, if that can be proven: the process is held, and the agent sees the same file at that path, so the path
   /// is not one in a namespace of the requester's making.
   var provenExecutable: String? {

@@ -11,13 +11,17 @@ struct RequestContext: Sendable {
   let requester: Requester
   let connection: ClientConnection
   let prompter: any Prompter
+  /// The tree of processes that act by themselves to which the requester belongs.
+  let tree: AutomationTree?
 
-  init(_ client: ClientContext, requester: Requester, connection: ClientConnection) {
+  init(_ client: ClientContext, requester: Requester, tree: AutomationTree? = nil, connection: ClientConnection) {
     self.client = client
     environment = Self.environment(client.environment)
     self.requester = requester
     self.connection = connection
-    prompter = ConnectionPrompter(connection: connection)
+    self.tree = tree
+    let person = ConnectionPrompter(connection: connection)
+    prompter = tree.map { $0.isHint } ?? true ? person : TreePrompter(client: person)
   }
 
   /// The last environment, and the block from which it was read: successive requests mostly have the same.

@@ -22,6 +22,7 @@ struct RequestHandler: Sendable {
   let exporters: AuditExporters
   let autoLock: AutoLock
   let inspector: PeerInspector
+  let trees: AutomationTrees
   let session: PersonSession
   let paths: VaultPaths
   /// The vault that this agent serves, as of its start.
@@ -37,10 +38,15 @@ struct RequestHandler: Sendable {
     var stopper: Requester?
     let asker = PeerProcess(connection)
     let client = Result { () throws(WireError) in try message.context() }
-    let requester = inspector.requester(asker, uid: connection.uid, commandIndex: (try? client.get())?.commandIndex)
+    let ancestry = Ancestry(of: asker.pid)
+    let said = try? client.get()
+    let tree = trees.tree(ancestry, marker: said?.run, variable: said?.agentVariable)
+    var requester = inspector.requester(asker, uid: connection.uid, ancestry: ancestry, commandIndex: said?.commandIndex)
+    if let tree, !tree.isHint { requester.automation = tree.run }
     do {
       if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
-      let frame = try await answer(message, RequestContext(try client.get(), requester: requester, connection: connection))
+      let frame = try await answer(
+        message, RequestContext(try client.get(), requester: requester, tree: tree, connection: connection))
       // Nothing runs between this check and the response.
       if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
       try connection.send(frame)

@@ -142,6 +142,7 @@ extension VaultStore {
       try bind(OwnRow(key: key, form: form, code: nil), new.code(form))
     }
     for lease in try leases() where old.fits(lease.code, lease.form) { try bind(lease, new) }
+    for run in try automationRuns() where old.fits(run.code, run.form) { try bind(run, new) }
   }
 
   /// Continues with those of the vault's own rows that are valid, because a user accepts it; the others are removed.

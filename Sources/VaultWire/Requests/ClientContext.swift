@@ -12,8 +12,13 @@ public struct ClientContext: WireFields {
   public var session = EnvironmentBlock()
   /// The variables that tell the SDKs where AWS is.
   public var environment = EnvironmentBlock()
+  /// The run that the requester's environment names (``AgentVariables/run``).
+  public var run: String?
+  /// The variable in it by which a coding agent names itself (``AgentVariables/names``).
+  public var agentVariable: String?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
     coder.field(&vaultIdentity).field(&vaultPath).field(&commandIndex).field(&chain).field(&session).field(&environment)
+      .field(&run).field(&agentVariable)
   }
 }

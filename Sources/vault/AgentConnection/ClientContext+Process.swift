@@ -20,6 +20,8 @@ extension ClientContext {
       session.append("\(name)=\(value)")
     }
     ForwardedEnvironment.add(to: &environment)
+    run = variable(AgentVariables.run).flatMap { $0.isEmpty ? nil : String($0.prefix(64)) }
+    agentVariable = AgentVariables.names.first { variable($0)?.isEmpty == false }
   }
 }
 

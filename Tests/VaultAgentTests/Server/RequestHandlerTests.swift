@@ -23,7 +23,9 @@ import VaultWire
       scheduler: Scheduler(clock: clock, executor: nil, work: stage.broker.scheduledWork(AgentStage.me, notifier)),
       notifier: notifier, redirect: stage.redirect,
       settings: LiveSettings(files: [], environment: [:], store: stage.store, exporters: exporters, autoLock: autoLock),
-      exporters: exporters, autoLock: autoLock, inspector: PeerInspector(), session: session, paths: paths,
+      exporters: exporters, autoLock: autoLock, inspector: PeerInspector(),
+      trees: AutomationTrees(store: stage.store, loop: stage.store.executor.loop, agent: AgentStage.me, clock: clock),
+      session: session, paths: paths,
       identity: paths.identity, startedAt: clock.now(), exitWithLastProgram: nil, stop: { _ in })
     let path = stage.folder.file("socket")
     let listener = try AgentListener(path: path, executor: stage.store.executor) { await handler.handle($0, $1) }

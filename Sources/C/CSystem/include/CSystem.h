@@ -21,8 +21,13 @@ int sys_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 /// number now; SYS_GONE where it has ended, SYS_UNKNOWN where the kernel does not say.
 int sys_peer_process(int fd, int32_t pid);
 
-/// The parent of a process, by its descriptor (PIDFD_GET_INFO, Linux 6.13); -1 where the kernel is older or it has ended.
-int32_t sys_process_parent(int process);
+/// The processes above one, the nearest first, as this PID namespace shows them: their number, -1 where they cannot be read to the end, or are
+/// more than `capacity`. Each is proven to be the parent of the one before it: by a descriptor that it is held by (PIDFD_GET_INFO, Linux 6.13),
+/// before that by their start times, since a parent is never younger than its child.
+int sys_ancestors(int32_t pid, int32_t *pids, int capacity);
+
+/// When a process began, in clock ticks since the machine's start (proc(5), "starttime"); -1 where it has ended or cannot be read.
+int64_t sys_process_start(int32_t pid);
 
 /// read(2) of a Unix socket, with the number of the process that sent the bytes, or SYS_UNKNOWN (unix(7), SCM_CREDENTIALS). The kernel
 /// never puts bytes of two senders together.

@@ -1,0 +1,237 @@
+import CSystem
+import Glibc
+import Synchronization
+import VaultConcurrency
+import VaultModel
+import VaultStore
+
+/// The process trees that act by themselves, and to which of them a process belongs, by the kernel's word.
+///
+/// A process belongs to a tree if the tree's root is above it, if it is in the tree's control group, or if the run's variable is in
+/// the environment that it was started with. The first two are proof. The variable only ever narrows: it finds what is left of a tree
+/// whose root was killed.
+///
+/// Where the kernel does not say which process asks or what is above it, while there are trees, it is taken for a member: of the only
+/// tree, or of one that gets nothing.
+final class AutomationTrees: Sendable {
+  private struct Entry {
+    var tree: AutomationTree
+    /// The root, or, once that was killed, the processes that are left.
+    var roots: [ProcessIdentity]
+    /// What the previous agent wrote of it, until that is proven.
+    var unproven: AutomationRecord?
+  }
+  private struct State {
+    /// Keyed by the run.
+    var entries: [String: Entry] = [:]
+    /// The run of each root, and when the root began.
+    var roots: [Int32: (run: String, started: Int64)] = [:]
+
+    mutating func index() {
+      roots = [:]
+      for (run, entry) in entries { for root in entry.roots { roots[root.pid] = (run, root.started) } }
+    }
+  }
+  private let state = Mutex(State())
+  private let hasTrees = Atomic(false)
+  private let store: VaultStore
+  private let loop: EventLoop
+  private let clock: any WallClock
+  private let agent: Requester
+
+  init(store: VaultStore, loop: EventLoop, agent: Requester, clock: any WallClock) {
+    self.store = store
+    self.loop = loop
+    self.agent = agent
+    self.clock = clock
+  }
+
+  /// Without trees, no request does any work for them.
+  var isEmpty: Bool { !hasTrees.load(ordering: .relaxed) }
+
+  var all: [AutomationTree] { state.withLock { $0.entries.values.map(\.tree) } }
+
+  // MARK: whose process it is
+
+  /// The tree to which a process belongs; nil if it belongs to none.
+  func tree(of pid: Int32) -> AutomationTree? { isEmpty ? nil : tree(Ancestry(of: pid)) }
+
+  /// The tree to which a request belongs.
+  ///
+  /// - Parameters:
+  ///   - marker: the run that the requester's environment names, as its client sent it.
+  ///   - variable: the variable by which the requester says that it acts by itself.
+  func tree(_ ancestry: @autoclosure () -> Ancestry, marker: String?, variable: String?) -> AutomationTree? {
+    if !isEmpty, let tree = tree(ancestry()) { return tree }
+    if let marker { return tree(marked: ProcessFacts.run(marker)) }
+    return variable.flatMap { AgentVariables.names.contains($0) ? AutomationTree.hint($0) : nil }
+  }
+
+  /// The tree of a requester whose membership was decided when it asked; a run that has ended gets nothing.
+  ///
+  /// - Parameter variable: see ``CredentialRequest/agentVariable``.
+  func tree(for requester: Requester, variable: String?) -> AutomationTree? {
+    guard let run = requester.automation else { return variable.map { AutomationTree.hint($0) } }
+    if let tree = state.withLock({ $0.entries[run.run]?.tree }) { return tree }
+    return Self.ended(run)
+  }
+
+  func tree(run: String) -> AutomationTree? { state.withLock { $0.entries[run]?.tree } }
+
+  private func tree(_ ancestry: Ancestry) -> AutomationTree? {
+    // Above all, since it needs no further look at the process.
+    if let tree = root(in: ancestry) { return tree }
+    if let tree = controlGroup(of: ancestry.pid) { return tree }
+    if let marker = ProcessFacts.marker(of: ancestry.pid) { return tree(marked: marker) }
+    return ancestry.isComplete ? nil : undecided(ancestry.pid)
+  }
+
+  private func root(in ancestry: Ancestry) -> AutomationTree? {
+    state.withLock { state in
+      for pid in CollectionOfOne(ancestry.pid) + ancestry.parents {
+        // The number alone may be another process's by now.
+        guard let root = state.roots[pid], sys_process_start(pid) == root.started else { continue }
+        return state.entries[root.run]?.tree
+      }
+      return nil
+    }
+  }
+
+  private func controlGroup(of pid: Int32) -> AutomationTree? {
+    let grouped = state.withLock { $0.entries.values.map(\.tree).filter { $0.cgroup != nil } }
+    guard !grouped.isEmpty, let group = ProcessFacts.controlGroup(of: pid) else { return nil }
+    return grouped.first { tree in tree.cgroup.map { group == $0 || group.hasPrefix($0 + "/") } ?? false }
+  }
+
+  private func tree(marked marker: String) -> AutomationTree {
+    if let tree = tree(run: marker) { return tree }
+    // Another vault's run, or one whose root was killed and whose processes could not be found.
+    return AutomationTree(
+      run: AutomationRun(name: "unknown", run: marker, rootPid: 0), root: ProcessIdentity(pid: 0, started: 0, boot: ""),
+      scope: .readOnly)
+  }
+
+  /// For a process about which the kernel says too little: one of another PID namespace, or with an ancestor that `/proc` hides.
+  private func undecided(_ pid: Int32) -> AutomationTree? {
+    let trees = all
+    // A group of its own holds every process of a tree.
+    if pid > 0, trees.allSatisfy({ $0.cgroup != nil }), ProcessFacts.controlGroup(of: pid) != nil { return nil }
+    if trees.count == 1 { return trees[0] }
+    return trees.isEmpty ? nil : Self.ended(AutomationRun(name: "unknown", run: "unknown", rootPid: 0))
+  }
+
+  private static func ended(_ run: AutomationRun) -> AutomationTree {
+    AutomationTree(
+      run: run, root: ProcessIdentity(pid: 0, started: 0, boot: ""), scope: .readOnly, isRevoked: true)
+  }
+
+  // MARK: life cycle
+
+  /// The requester's process is the root of a tree from now on.
+  ///
+  /// - Parameter cgroup: the control group that was made for it.
+  func begin(_ run: AutomationRun, scope: SessionScope, cgroup: String?, by requester: Requester) async throws -> AutomationTree {
+    guard let root = ProcessIdentity(running: requester.pid) else { throw AgentError.unprovenPeer(why: "the process has ended") }
+    var requester = requester
+    requester.automation = run
+    var event = AuditEvent(action: .automationStarted, outcome: .success, trigger: .exec, requester: requester)
+    event.detail = cgroup.map { "in the control group \($0)" } ?? "without a control group of its own"
+    try await store.begin(
+      AutomationRecord(run: run, root: root, cgroup: cgroup, scope: scope, began: clock.now()), event: event)
+    let tree = AutomationTree(run: run, root: root, scope: scope, cgroup: cgroup)
+    insert(Entry(tree: tree, roots: [root]))
+    return tree
+  }
+
+  /// Goes on with the trees of the previous agent. What it wrote is believed at once, since it only narrows, and proven when the key
+  /// is there (``prove()``).
+  func resume() async throws {
+    for record in try await store.automationRuns() {
+      let tree = AutomationTree(
+        run: record.run, root: record.root, scope: record.scope ?? .readOnly, cgroup: record.cgroup,
+        isRevoked: record.revoked != nil || record.scope == nil)
+      insert(Entry(tree: tree, roots: [record.root], unproven: record))
+    }
+  }
+
+  /// Checks what the previous agent wrote: a tree whose row another program changed gets nothing.
+  func prove() async {
+    for record in state.withLock({ $0.entries.values.compactMap(\.unproven) }) {
+      let run = record.run.run
+      guard let isProven = try? await store.vouches(for: record) else { continue }
+      state.withLock { state in
+        state.entries[run]?.unproven = nil
+        if !isProven { state.entries[run]?.tree.isRevoked = true }
+      }
+      if !isProven { AgentLog.write("the row of automation run \(run) was changed by another program; the run gets nothing") }
+    }
+  }
+
+  /// Gives a tree nothing from now on.
+  ///
+  /// - Returns: the tree; nil if there is none of that run.
+  func revoke(run: String) async throws -> AutomationTree? {
+    let tree = state.withLock { state in
+      state.entries[run]?.tree.isRevoked = true
+      return state.entries[run]?.tree
+    }
+    if tree != nil { try await store.revokeRun(run) }
+    return tree
+  }
+
+  /// Gives every tree of a name nothing from now on.
+  func revoke(name: String) async throws -> [AutomationTree] {
+    var revoked: [AutomationTree] = []
+    for tree in all where tree.run.name == name { if let tree = try await revoke(run: tree.run.run) { revoked.append(tree) } }
+    return revoked
+  }
+
+  private func insert(_ entry: Entry) {
+    state.withLock { state in
+      state.entries[entry.tree.run.run] = entry
+      state.index()
+      hasTrees.store(true, ordering: .relaxed)
+    }
+    for root in entry.roots { watch(root, of: entry.tree.run.run) }
+  }
+
+  private func watch(_ root: ProcessIdentity, of run: String) {
+    loop.onExit(of: root.pid) {
+      Task(executorPreference: AgentExecutor.current) { await self.rootEnded(root, of: run) }
+    }
+  }
+
+  /// What is left of the tree stays narrowed: each of its processes becomes a root.
+  private func rootEnded(_ root: ProcessIdentity, of run: String) async {
+    guard let entry = state.withLock({ $0.entries[run] }), entry.roots.contains(root) else { return }
+    let left = await BlockingPool.shared.run { ProcessFacts.processes(of: run, cgroup: entry.tree.cgroup) }
+    let new = state.withLock { state in
+      let known = Set(state.entries[run]?.roots ?? [])
+      state.entries[run]?.roots = left
+      if left.isEmpty { state.entries[run] = nil }
+      state.index()
+      hasTrees.store(!state.entries.isEmpty, ordering: .relaxed)
+      return left.filter { !known.contains($0) }
+    }
+    for process in new { watch(process, of: run) }
+    // One row for each end: the root's, with what it left.
+    if root == entry.tree.root { await logEnd(entry.tree.run, left) }
+    guard left.isEmpty else { return }
+    do { try await store.endRun(run) } catch {
+      AgentLog.write("the end of automation run \(run) could not be stored: \(Failure(error).message)")
+    }
+  }
+
+  private func logEnd(_ run: AutomationRun, _ left: [ProcessIdentity]) async {
+    var who = agent
+    who.automation = run
+    var event = AuditEvent(action: .automationEnded, outcome: .success, trigger: .exec, requester: who)
+    if !left.isEmpty {
+      let named = left.prefix(20).map { "\($0.pid) \(PeerInspector.link("/proc/\($0.pid)/exe"))" }.joined(separator: ", ")
+      event.detail = "the root was killed; \(left.count) processes are left and stay narrowed: \(named)"
+    }
+    do { try await store.record(event) } catch {
+      AgentLog.write("the end of automation run \(run.run) could not be logged: \(Failure(error).message)")
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import CSystem
+import Glibc
+import VaultModel
+
+/// What the kernel's files say of a process (proc(5)).
+enum ProcessFacts {
+  /// The control group of a process, in the one hierarchy of version 2: the line `0::/…` of its file; nil if there is none.
+  static func controlGroup(of pid: Int32) -> String? {
+    read("/proc/\(pid)/cgroup", limit: 16_384) { bytes in
+      for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: "0::/".utf8) {
+        return String(decoding: line.dropFirst(3), as: UTF8.self)
+      }
+      return nil
+    }
+  }
+
+  /// The run that a process's environment names, as it was started. A process may have overwritten it since.
+  static func marker(of pid: Int32) -> String? {
+    read("/proc/\(pid)/environ", limit: 1 << 18) { bytes in
+      let start = Array((AgentVariables.run + "=").utf8)
+      for entry in bytes.split(separator: 0) where entry.starts(with: start) {
+        return Self.run(String(decoding: entry.dropFirst(start.count), as: UTF8.self))
+      }
+      return nil
+    }
+  }
+
+  /// A text as the ID of a run: a text that is none is still a mark.
+  static func run(_ text: String) -> String {
+    let isRun =
+      text.hasPrefix("run_") && text.utf8.count == 20
+      && text.utf8.dropFirst(4).allSatisfy { (48...57).contains($0) || (97...122).contains($0) }
+    return isRun ? text : "unknown"
+  }
+
+  /// The running processes of this user that are in a control group, or that a run's variable marks.
+  static func processes(of run: String, cgroup: String?) -> [ProcessIdentity] {
+    all().filter { pid in
+      if let cgroup, let group = controlGroup(of: pid), group == cgroup || group.hasPrefix(cgroup + "/") { return true }
+      return marker(of: pid) == run
+    }.compactMap { ProcessIdentity(running: $0) }
+  }
+
+  /// Every process that this PID namespace shows. One that runs all the time is always among them.
+  static func all() -> [Int32] {
+    guard let folder = opendir("/proc") else { return [] }
+    defer { closedir(folder) }
+    var pids: [Int32] = []
+    while let entry = readdir(folder) {
+      let pid = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { atoi($0) }
+      }
+      if pid > 0 { pids.append(pid) }
+    }
+    return pids
+  }
+
+  private static func read<Result>(_ path: String, limit: Int, _ body: (UnsafeRawBufferPointer) -> Result?) -> Result? {
+    let file = sys_open(path, O_RDONLY, 0)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    return withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
+      var length = 0
+      while length < buffer.count {
+        let count = Glibc.read(file, buffer.baseAddress! + length, buffer.count - length)
+        guard count > 0 else { break }
+        length += count
+      }
+      return length > 0 ? body(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : nil
+    }
+  }
+}
