@@ -12,11 +12,18 @@ struct WireTests {
     ($0.run, $0.agentVariable) = ("run_0123456789abcdef", "CLAUDECODE")
   }
 
+  private static let scope = SessionScope {
+    ($0.isReadOnly, $0.policy, $0.policyARNs) = (true, "{}", ["arn:aws:iam::aws:policy/A"])
+    ($0.tags, $0.transitiveTagKeys) = ([SessionTag(key: "team", value: "a")], ["team"])
+    ($0.sourceIdentity, $0.externalId) = ("alice", "tenant")
+  }
+
   private static let issue = IssueRequest {
     ($0.profile, $0.trigger, $0.duration, $0.minimumRemaining) = ("app-dev", .exec, .default, 600)
     ($0.refresh, $0.noSession, $0.server, $0.tokenFile) = (true, true, true, true)
     ($0.region, $0.mfaCode, $0.sessionName) = ("eu-west-1", WireBytes("123456"), RoleSessionName("alice"))
     ($0.reason, $0.shell) = ("why – because", 4_242)
+    ($0.scope, $0.role) = (scope, RoleARN("arn:aws:iam::123456789012:role/dev"))
   }
 
   private static let change = ProfileChange {
@@ -60,7 +67,7 @@ struct WireTests {
 
   /// All else that is a run of fields.
   private static let others: [any WireFields] = [
-    Done(), context, change,
+    Done(), context, change, scope, SessionTag(key: "team", value: "a"),
     IssuedReply {
       ($0.accessKeyId, $0.secretAccessKey, $0.sessionToken) = ("ASIA", WireBytes("secret"), WireBytes("token"))
       ($0.expiration, $0.accountId, $0.endpoint) = (Timestamp(seconds: 1), "1", "http://127.0.0.1:1/")
@@ -208,7 +215,7 @@ struct WireTests {
   func failure() throws {
     let failure = Failure("no profile \"x\"", hint: "look", exitStatus: .noInput)
     let frame = try failure.frame()
-    var expected: [UInt8] = [2, 0, 102, 0]
+    var expected: [UInt8] = [3, 0, 102, 0]
     for (tag, text) in [(1, "no profile \"x\""), (2, "look"), (3, "66")] { expected += Self.field(tag, Array(text.utf8)) }
     #expect(frame.withBytes { Array($0) } == [UInt8(expected.count), 0, 0, 0] + expected)
     #expect(Failure(try Self.message(frame)) == failure)

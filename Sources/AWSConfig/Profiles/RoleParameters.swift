@@ -73,11 +73,10 @@ struct RoleParameters {
         guard let equals = item.firstIndex(of: "=") else { return nil }
         let key = Self.trimmed(item[..<equals])
         let value = Self.trimmed(item[item.index(after: equals)...])
+        let tag = SessionTag(key: key, value: value)
         // Tag names are case-insensitive (IAM User Guide, "Passing session tags").
-        guard Self.isTagKey(key), value.unicodeScalars.count <= 256, Self.isTagText(value),
-          names.insert(key.lowercased()).inserted
-        else { return nil }
-        tags.append(SessionTag(key: key, value: value))
+        guard tag.hasValidKey, tag.hasValidValue, names.insert(key.lowercased()).inserted else { return nil }
+        tags.append(tag)
       }
       return tags.count <= 50 ? tags : nil
     } ?? []
@@ -87,7 +86,7 @@ struct RoleParameters {
     let name = first("transitive_session_tags", "transitive_tag_keys")
     return try read(name, expected: "at most 50 tag names, separated by commas") { text in
       let list = Self.list(text)
-      return list.count <= 50 && list.allSatisfy(Self.isTagKey) ? list : nil
+      return list.count <= 50 && list.allSatisfy { SessionTag(key: $0, value: "").hasValidKey } ? list : nil
     } ?? []
   }
 
@@ -118,23 +117,6 @@ struct RoleParameters {
       throw ConfigError.invalid(setting: name, origin: setting.origin, expected: expected())
     }
     return value
-  }
-
-  /// `aws:` is reserved for AWS (IAM User Guide, "Passing session tags").
-  private static func isTagKey(_ text: String) -> Bool {
-    (1...128).contains(text.unicodeScalars.count) && isTagText(text) && !text.lowercased().hasPrefix("aws:")
-  }
-
-  /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*` (STS API, `Tag`).
-  private static func isTagText(_ text: String) -> Bool {
-    text.unicodeScalars.allSatisfy { scalar in
-      switch scalar.properties.generalCategory {
-      case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
-      case .spaceSeparator, .lineSeparator, .paragraphSeparator: true
-      case .decimalNumber, .letterNumber, .otherNumber: true
-      default: "_.:/=+-@".unicodeScalars.contains(scalar)
-      }
-    }
   }
 
   private static func list(_ text: String) -> [String] {

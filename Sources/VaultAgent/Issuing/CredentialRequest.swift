@@ -27,11 +27,16 @@ package struct CredentialRequest: Sendable {
   private(set) var environment: [String: String]
   /// The variable by which the requester says that it acts by itself (``AutomationTrees/tree(for:variable:)``).
   private(set) var agentVariable: String?
+  /// What the session is narrowed to.
+  private(set) var scope = SessionScope.none
+  /// A role to assume with the profile's credentials.
+  private(set) var role: RoleARN?
 
-  /// - Throws: `AgentError.badRequest` for a request that the vault's client would not send.
-  init(_ asked: IssueRequest, _ context: RequestContext) throws(AgentError) {
+  /// - Throws: for a request that the vault's client would not send.
+  init(_ asked: IssueRequest, _ context: RequestContext) throws {
+    try asked.scope?.check()
     if let seconds = asked.minimumRemaining, !(0...43_200).contains(seconds) {
-      throw .badRequest("invalid --min-remaining: \(seconds) s")
+      throw AgentError.badRequest("invalid --min-remaining: \(seconds) s")
     }
     profile = asked.profile
     trigger = asked.trigger
@@ -48,6 +53,15 @@ package struct CredentialRequest: Sendable {
     chain = Array(context.client.chain.prefix(64))
     environment = context.environment
     agentVariable = context.tree.flatMap { $0.isHint ? $0.run.name : nil }
+    scope = asked.scope ?? .none
+    role = asked.role
+  }
+
+  /// The same request, never wider than a scope allows.
+  func narrowed(by scope: SessionScope) throws(Failure) -> CredentialRequest {
+    var request = self
+    request.scope = try self.scope.narrowed(by: scope)
+    return request
   }
 
   /// The same request for a renewal by the agent.

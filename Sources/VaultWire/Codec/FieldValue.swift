@@ -128,3 +128,22 @@ extension RoleSessionName: CarriedValue {
   public init?(carrier: String) { self.init(carrier) }
   public var carrier: String { text }
 }
+
+extension RoleARN: CarriedValue {
+  public init?(carrier: String) { self.init(carrier) }
+  public var carrier: String { text }
+}
+
+/// Its limits are checked where it is used (``SessionScope/check()``), so that the refusal can say which one.
+extension SessionScope: WireFields {
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&isReadOnly).field(&policy).field(&policyARNs).field(&tags).field(&transitiveTagKeys).field(&sourceIdentity)
+      .field(&externalId)
+  }
+}
+
+extension SessionTag: WireFields {
+  public init() { self.init(key: "", value: "") }
+
+  public mutating func code(_ coder: FieldCoder) { coder.field(&key).field(&value) }
+}

@@ -2,7 +2,7 @@
 ///
 /// These never change: the frame (4 bytes of length, little-endian), the header (2 bytes of version, 2 of kind), and the layout of
 /// ``MessageKind/failure``, so that programs of any two versions can report that they are incompatible.
-public let protocolVersion: UInt16 = 2
+public let protocolVersion: UInt16 = 3
 
 /// The longest payload that either side accepts: the longest SAML assertion that AWS accepts, with its line ends and the fields
 /// around it.

@@ -22,10 +22,15 @@ public struct IssueRequest: Request, WireFields {
   public var reason: String?
   /// The process that is served, if it is not the requester: the shell in which the requester runs.
   public var shell: Int?
+  /// Nil for the profile's own session.
+  public var scope: SessionScope?
+  /// A role to assume with the profile's credentials.
+  public var role: RoleARN?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
     coder.field(&profile).field(&trigger).field(&duration).field(&minimumRemaining).field(&refresh).field(&noSession)
       .field(&server).field(&tokenFile).field(&region).field(&mfaCode).field(&sessionName).field(&reason).field(&shell)
+      .field(&scope).field(&role)
   }
 }
 
