@@ -95,7 +95,8 @@ struct WireTests {
       $0.exporters = [ExporterStatus { ($0.name, $0.state) = ("syslog", "up to date") }]
     },
     ExporterStatus { ($0.name, $0.state) = ("syslog", "up to date") },
-    ImportOutcome { ($0.lines, $0.warnings) = (["one"], ["two", ""]) }, RotatedKey { ($0.keyId, $0.count) = ("k", 3) },
+    ImportOutcome { ($0.lines, $0.warnings, $0.plainKeys) = (["one"], ["two", ""], "three") },
+    RotatedKey { ($0.keyId, $0.count) = ("k", 3) },
     KeyCopy { ($0.keyId, $0.notice) = ("k", "n") }, LogCheckpoint { ($0.line, $0.fault) = ("l", "f") },
     AuditorKey { ($0.sequence, $0.key) = (7, WireBytes("key")) },
     ArchivedRows { ($0.first, $0.last, $0.left) = (1, .max, .min) },

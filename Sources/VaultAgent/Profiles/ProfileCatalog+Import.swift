@@ -116,8 +116,9 @@ extension ProfileCatalog {
     let unusable = Self.unusable(summaries.filter { ownIndex[SectionKey(.profile, $0.name)] == nil })
     return ImportOutcome {
       ($0.lines, $0.warnings) = (
-        Self.lines(summary, sources, unusable: unusable.count), sources.warnings + hidden + unusable.lines
+        Self.lines(summary, unusable: unusable.count), sources.warnings + hidden + unusable.lines
       )
+      $0.plainKeys = Self.plainKeys(sources)
     }
   }
 
@@ -134,7 +135,8 @@ extension ProfileCatalog {
     try await summarizeOwn()
     let unusable = Self.unusable(summaries)
     return ImportOutcome {
-      ($0.lines, $0.warnings) = (Self.lines(summary, sources, unusable: unusable.count), sources.warnings + unusable.lines)
+      ($0.lines, $0.warnings) = (Self.lines(summary, unusable: unusable.count), sources.warnings + unusable.lines)
+      $0.plainKeys = Self.plainKeys(sources)
     }
   }
 
@@ -154,19 +156,18 @@ extension ProfileCatalog {
     return (broken.count, lines)
   }
 
-  private static func lines(_ summary: ImportSummary, _ sources: ImportSources, unusable: Int) -> [String] {
-    var lines: [String] = []
+  private static func lines(_ summary: ImportSummary, unusable: Int) -> [String] {
     let total = summary.added.count + summary.changed.count + summary.unchanged
-    lines.append(
+    return [
       "\(total) \(total == 1 ? "profile" : "profiles"): \(summary.added.count) new, \(summary.changed.count) changed, \(summary.removed.count) gone"
         + (unusable > 0 ? "; \(unusable) of them cannot be used" : "")
-    )
-    if !sources.keys.isEmpty {
-      let count = sources.keys.count
-      lines.append(
-        "\(count) access \(count == 1 ? "key is" : "keys are") encrypted in the vault; `vault import --take-keys` takes the plain text out of \(sources.keyFiles.joined(separator: ", "))"
-      )
-    }
-    return lines
+    ]
+  }
+
+  private static func plainKeys(_ sources: ImportSources) -> String? {
+    let count = sources.keys.count
+    return count == 0
+      ? nil
+      : "\(count) access \(count == 1 ? "key is" : "keys are") encrypted in the vault; `vault import --take-keys` takes the plain text out of \(sources.keyFiles.joined(separator: ", "))"
   }
 }

@@ -36,8 +36,10 @@ public struct ExporterStatus: WireFields {
 public struct ImportOutcome: WireFields {
   public var lines: [String] = []
   public var warnings: [String] = []
+  /// That the plain keys of the files can be taken out of them; nil if there are none.
+  public var plainKeys: String?
   public init() {}
-  public mutating func code(_ coder: FieldCoder) { coder.field(&lines).field(&warnings) }
+  public mutating func code(_ coder: FieldCoder) { coder.field(&lines).field(&warnings).field(&plainKeys) }
 }
 
 /// A plain access key in a file.

@@ -44,7 +44,7 @@ enum ImportFrom {
     var client = AgentClient(paths: paths)
     client.onEntry = { items.append(try $0.value()) }
     let reply = try client.ask(request)
-    for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
+    for line in reply.warnings + reply.lines + (reply.plainKeys.map { [$0] } ?? []) { Diagnostics.notice(line) }
     show(items, format: format, dryRun: request.dryRun, isWide: arguments.has(Table.wideOption.name))
     Diagnostics.notice(summary(items, program, dryRun: request.dryRun))
   }

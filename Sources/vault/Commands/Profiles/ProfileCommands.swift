@@ -82,6 +82,7 @@ enum ProfileCommands {
     }
     let reply = try AgentClient(paths: paths).ask(request)
     for line in reply.warnings + reply.lines { Diagnostics.notice(line) }
+    if !arguments.has("take-keys"), let line = reply.plainKeys { Diagnostics.notice(line) }
     try PlainKeysCommand.run(for: request, arguments, paths)
     try ImportNext.tell(paths)
   }
