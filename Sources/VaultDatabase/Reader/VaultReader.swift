@@ -213,6 +213,11 @@ public final class VaultReader {
     return try KeyRows.all(in: database)
   }
 
+  /// How many programs the agent serves on loopback, or served when it ended.
+  public func servedPrograms() throws -> Int {
+    Int(schema < 5 ? 0 : try rows("SELECT count(*) FROM lease") { $0.int(0) }.first ?? 0)
+  }
+
   // MARK: watched files
 
   public func watchedFiles() throws -> [WatchedFile] {

@@ -22,7 +22,12 @@ import Testing
     let vault = try await TestVault(simulator)
     let served = try await ServedProgram(vault, option: option)
     let first = try #require(try await served.key())
-    if end == "kill" { vault.killAgent() } else { try await vault.mustRun("agent", "stop") }
+    if end == "kill" {
+      vault.killAgent()
+    } else {
+      let stopped = try await vault.run("agent", "stop")
+      #expect(stopped.errors.contains("1 running program gets no credentials until the next agent starts: vault unlock"))
+    }
     await #expect(throws: (any Error).self) { try await served.key() }
     try await vault.mustRun("agent", "start")
     #expect(try await served.nextKey() == first)

@@ -1,6 +1,7 @@
 import CSystem
 import Glibc
 import VaultBytes
+import VaultDatabase
 import VaultModel
 import VaultWire
 
@@ -50,6 +51,12 @@ enum AgentCommands {
       guard try AgentClient(paths: paths).stop() else { return Diagnostics.notice("no agent is running") }
       try waitForEnd(of: agent, paths)
       Diagnostics.notice("the agent has stopped")
+      // The agent's own last act was to end the leases of programs that have ended.
+      guard let served = try? VaultReader(path: paths.database).servedPrograms(), served > 0 else { return }
+      Diagnostics.notice(
+        (served == 1 ? "1 running program gets" : "\(served) running programs get")
+          + " no credentials until the next agent starts: \(ProgramName.renaming("vault unlock"))"
+      )
     },
     Command(
       "agent status", topic: .upkeep,
