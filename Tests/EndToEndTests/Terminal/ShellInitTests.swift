@@ -99,6 +99,20 @@ import Testing
     #expect(!plain.shown.contains("(app-dev "))
   }
 
+  @Test("a shell that is switched says that its jobs in the background are served no more", arguments: Shell.all)
+  func jobs(shell: Shell) async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let told = "vuse: jobs in the background get no more credentials"
+    let shown = try await run(
+      shell, vault,
+      [.type("mkfifo end; cat end >/dev/null &\r"), .type("vuse app-dev\r"), .wait("(app-dev ")]
+        + command("printenv VAULT_PROFILE", shows: "app-dev")
+        + [.type("vuse app-chained\r"), .wait(told), .wait("(app-chained ")]
+        + [.type("echo >end; wait\r"), .type("vuse app-dev\r"), .wait("(app-dev ")])
+    #expect(shown.shown.components(separatedBy: told).count == 2, "\(shown.shown)")
+  }
+
   @Test("a shell within a shell goes back to what it inherited")
   func nested() async throws {
     let simulator = try await STSSimulatorProcess()

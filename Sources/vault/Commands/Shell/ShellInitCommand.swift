@@ -17,11 +17,14 @@ enum ShellInitCommand {
     let shell = try arguments.required("SHELL")
     let script: String
     switch shell {
-    case "bash": script = common(pid: "__vuse_pid=$BASHPID", now: "printf -v now '%(%s)T' -1") + bash
+    case "bash": script = common(pid: "__vuse_pid=$BASHPID", jobs: "[[ -n $(jobs -p) ]]", now: "printf -v now '%(%s)T' -1") + bash
     case "zsh":
       script =
-        "zmodload zsh/system zsh/datetime\n"
-        + common(pid: "emulate -L zsh; __vuse_pid=${sysparams[pid]:-$$}", now: "emulate -L zsh; now=$EPOCHSECONDS") + zsh
+        "zmodload zsh/system zsh/datetime zsh/parameter\n"
+        + common(
+          pid: "emulate -L zsh; __vuse_pid=${sysparams[pid]:-$$}", jobs: "(( $#jobstates ))",
+          now: "emulate -L zsh; now=$EPOCHSECONDS")
+        + zsh
     case "fish": script = fish
     default: throw Failure("unsupported shell: \"\(shell)\"", hint: "use bash, zsh or fish", exitStatus: .usage)
     }
@@ -30,6 +33,7 @@ enum ShellInitCommand {
     output.flush()
   }
 
+  private static let jobsNotice = "vuse: jobs in the background get no more credentials; restart those that need some"
   private static let help = "usage: vuse [PROFILE] [option of vault env …]; vuse - goes back, vuse --off restores the shell"
 
   /// What bash and zsh have in common. While a shell is switched its credentials stay fresh, so that the time left in the prompt is
@@ -37,11 +41,12 @@ enum ShellInitCommand {
   ///
   /// - Parameters:
   ///   - pid: sets the process ID of the shell, which in a subshell is the subshell's.
+  ///   - jobs: whether the shell has jobs in the background.
   ///   - now: sets the time, in seconds.
-  private static func common(pid: String, now: String) -> String {
+  private static func common(pid: String, jobs: String, now: String) -> String {
     #"""
     vuse() {
-      local __vuse_text __vuse_pid
+      local __vuse_text __vuse_pid __vuse_jobs=
       \#(pid)
       case ${1-} in
         -h | --help) printf '%s\n' '\#(help)'; return ;;
@@ -53,8 +58,10 @@ enum ShellInitCommand {
           shift
           set -- "$@" -- "$__vuse_previous" ;;
       esac
+      if [[ -n ${__vuse_before-} ]] && \#(jobs); then __vuse_jobs=1; fi
       __vuse_text=$(__vuse_before=${__vuse_before-} command vault env --format sh --for-pid "$__vuse_pid" "$@") || return
       eval "$__vuse_text"
+      [[ -z $__vuse_jobs ]] || printf '%s\n' '\#(jobsNotice)' >&2
     }
     __vuse_label() {
       local name=${AWS_VAULT-} now left
@@ -137,9 +144,12 @@ enum ShellInitCommand {
                 end
                 set words $argv[2..-1] -- $__vuse_previous
         end
+        set -l jobs
+        set -q __vuse_before; and jobs -q; and set jobs 1
         set -l text (__vuse_before="$__vuse_before" command vault env --format fish --for-pid $fish_pid $words)
         or return
         string join \n -- $text | source
+        set -q jobs[1]; and printf '%s\n' '\#(jobsNotice)' >&2; or true
     end
     function __vuse_label
         set -q AWS_VAULT; and test "$VUSE_PROMPT" != off; or return 0
