@@ -80,13 +80,17 @@ import VaultModel
     stage.write(String(repeating: "a", count: 2 << 20), to: ".awsvault/keys/long")
     mkfifo(stage.vault.home + "/.awsvault/keys/pipe", 0o600)
     stage.write("x", to: ".awsvault/keys/bell\u{7}")
+    // Latin-1, as a name from an old machine.
+    stage.write("x", to: ".awsvault/keys/caf%E9")
+    let promised = try await stage.take("aws-vault", "--dry-run")
+    #expect(promised["access key caf\u{FFFD}"]?.result == "not taken")
     let items = try await stage.take("aws-vault", environment: Self.passphrase)
     #expect(items["access key alice"]?.result == "taken")
     #expect(items.values.filter { $0.result == "taken" }.count == 1, "\(items)")
     let reasons = [
       "moved": "its content has another name", "slow": "its parameters are invalid", "other": "encrypted in another way",
       "placeholder": "the access key is invalid", "temporary": "temporary", "plain": "not an encrypted item",
-      "long": "longer than 1 MiB", "pipe": "not a regular file",
+      "long": "longer than 1 MiB", "pipe": "not a regular file", "caf\u{FFFD}": "its name is not UTF-8",
     ]
     for (name, reason) in reasons {
       #expect(items["access key \(name)"]?.detail?.contains(reason) == true, "\(name): \(items["access key \(name)"] as Any)")

@@ -74,7 +74,7 @@ import Testing
       let simulator = try await STSSimulatorProcess()
       let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
       var config = TestVault.standardConfig
-      for name in ["team:dev-of-all", "team:dev-of:all-in", "x$(id>pwned)", "'q two words'"] {
+      for name in ["team:dev-of-all", "team:dev-of:all-in", "x$(id>pwned)", "'q two words'", "$home-dev"] {
         config += "\n[profile \(name)]\nrole_arn = \(STSWorld.devRole)\nsource_profile = alice\n"
       }
       config += "\n[sso-session corp-sso]\nsso_region = us-east-1\nsso_start_url = https://corp.awsapps.com/start\n"
@@ -115,6 +115,18 @@ import Testing
       ["my.vault-2 exec app-c\t", "my.vault-2 exec app-dev printen\t"], in: shell, of: try await Self.vault(), name: "my.vault-2",
       path: folder.path)
     #expect(answers.map(\.line) == ["my.vault-2 exec app-chained ", "my.vault-2 exec app-dev printenv "])
+  }
+
+  @Test(
+    "Tab after vuse completes a name, also one that begins with what the shell escapes",
+    arguments: [TabKey.Shell.bash, .zsh, .fish])
+  func vuse(shell: TabKey.Shell) async throws {
+    let load = shell == .fish ? "vault shell-init fish | source" : "eval \"$(vault shell-init \(shell.program))\""
+    let answers = try await TabKey.press(
+      ["vuse app-c\t", "vuse \\$\t", "vuse x\t", "vuse x\\$\t", "vuse q\t"], in: shell, of: try await Self.vault(),
+      path: try Self.programs(), more: load + "\n")
+    let names = ["app-chained", #"\$home-dev"#, #"x\$\(id\>pwned\)"#, #"x\$\(id\>pwned\)"#, #"q\ two\ words"#]
+    #expect(answers.map(\.line) == names.map { "vuse \($0) " })
   }
 
   @Test("names are read without an agent and without the key store")

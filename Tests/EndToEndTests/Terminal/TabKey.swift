@@ -102,12 +102,14 @@ struct TabKey {
 
   /// What the keys do in a new shell.
   ///
-  /// - Parameter name: the program's name; it is found in `path`.
-  static func press(_ keys: [String], in shell: Shell, of vault: TestVault, name: String = "vault", path: String) async throws
-    -> [Answer]
-  {
+  /// - Parameters:
+  ///   - name: the program's name; it is found in `path`.
+  ///   - more: commands that the shell begins with besides.
+  static func press(
+    _ keys: [String], in shell: Shell, of vault: TestVault, name: String = "vault", path: String, more: String = ""
+  ) async throws -> [Answer] {
     let home = TemporaryDirectory()
-    let start = beginning(shell, name: name)
+    let start = beginning(shell, name: name) + more
     for folder in ["functions", ".config", ".config/fish"] { mkdir(home.file(folder), 0o700) }
     home.write(start, to: ".bashrc")
     home.write(start, to: ".zshrc")

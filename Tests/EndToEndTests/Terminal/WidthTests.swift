@@ -27,6 +27,8 @@ import Testing
                 if not piece:
                     break
                 shown += piece
+                if shown.endswith(b"[y/N] "):
+                    os.write(terminal, b"n\\n")
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             text = re.sub("\\x1b\\\\[[0-9;]*m", "", shown.decode()).replace("\\r", "")
             lines = text.split("\\n")
@@ -112,7 +114,7 @@ import Testing
         ["audit", "verify"], ["audit", "verify", exports, "--partial"], ["audit", "reconcile", trail], ["doctor"], ["status"],
         ["config"], ["config", "trusted_endpoints"], ["agent", "status"], ["agent", "log"], ["access-key", "list"],
         ["master-key", "status"], ["import", "--dry-run"], ["iam", "why"], ["iam", "why", "\(Self.long)-refused"],
-        ["link"] + names.prefix(1), ["unlink"],
+        ["link"] + names.prefix(1), ["unlink"], ["import"],
       ] + names.flatMap { [["show", $0], ["sessions", $0], ["audit", "--profile", $0]] }
     let messages = [
       ["show", Self.long + "-of-which-nobody-has-ever-heard"], ["exec", Self.long + "-refused", "--", "true"],
@@ -182,6 +184,61 @@ import Testing
         // The document is its file's; what is said about it fits.
         #expect(one.wide.allSatisfy { !$0.hasPrefix("vault: ") && !$0.hasPrefix("hint: ") })
       }
+    }
+  }
+
+  @Test("what is found of a sign-in, and of another program, fits")
+  func found() async throws {
+    let simulator = try await STSSimulatorProcess()
+    var center = STSWorld.center
+    center.accounts = [Self.long, Self.japanese].enumerated().map { number, name in
+      STSWorld.IdentityCenter.Account(id: "12345678901\(number)", name: name, roles: ["Developer", Self.long])
+    }
+    try await simulator.change(IdentityChange(identityCenter: center))
+    let vault = TestVault(environment: simulator.environment)
+    let theirs = [Self.long, Self.japanese].map { name in
+      """
+      [profile \(name)]
+      granted_sso_start_url = \(center.startURL)
+      granted_sso_region = us-east-1
+      granted_sso_account_id = 123456789012
+      granted_sso_role_name = Developer
+      credential_process = granted credential-process --profile \(name)
+
+      """
+    }
+    vault.config(theirs.joined())
+    let url = ["login", center.startURL, "--device", "--sso-region", "us-east-1"]
+    for one in try await show(
+      vault,
+      [
+        ["import", "--from", "granted", "--dry-run"], url + ["--format", "table"], url + ["--all"],
+        ["login", "corp", "--discover", "--all"], ["import", "--from", "granted"], ["import"],
+      ])
+    {
+      #expect(one.status == 0 && !one.text.isEmpty && one.wide.isEmpty, "\(one.words) at \(one.columns): \(one.text)")
+    }
+  }
+
+  @Test("a refusal that the account explains fits, but for the ARNs in what is to be done")
+  func refusal() async throws {
+    var world = STSWorld.standard
+    world[role: STSWorld.devRole]?.trustPolicy = """
+      {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},
+        "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"\(Self.long)"}}}]}
+      """
+    world.account = STSWorld.Account(readers: [STSWorld.aliceARN: ["iam:GetRole"]])
+    let simulator = try await STSSimulatorProcess(world)
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(TestVault.standardConfig)
+    vault.credentials(TestVault.standardCredentials)
+    try await vault.mustRun("import")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
+    let words = [["app-dev"], ["app-dev", "--offline"], ["app-dev", "--profile", "bob"]].map { ["iam", "why"] + $0 }
+    for one in try await show(vault, words) {
+      #expect(one.status == 0 && one.text.contains("external"), "\(one.text)")
+      let wide = one.wide.filter { !isToBeCopied($0) }
+      #expect(wide.isEmpty, "\(one.words) at \(one.columns)")
     }
   }
 
