@@ -17,6 +17,7 @@ let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "envelope": envelope,
   "key-file": keyFile, "text": text, "words": words, "export": export, "sink": exporter, "team": team,
   "policy": policy, "denial": denial, "jwe": jwe, "yaml": yaml, "toml": toml, "leapp": leapp,
+  "url": url,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -139,6 +140,19 @@ private let cipher = EnvelopeCipher(
   } catch {
     must(error.line > 0, "\(error)")
   }
+}
+
+/// The address of a host that is sent something: what is trusted is what libcurl is given, and it is read the same again.
+@Sendable private func url(_ bytes: [UInt8]) {
+  let raw = string(bytes)
+  if let address = WebAddress(raw) {
+    must(WebAddress(address.text) == address && raw.lowercased().hasPrefix(address.scheme + "://"), raw)
+    must(!address.host.isEmpty && address.path.hasPrefix("/"), raw)
+  }
+  guard let start = StartURL(raw) else { return }
+  must(StartURL(start.text)?.text == start.text && start.address.origin.count <= start.text.count, raw)
+  must(!start.isAWS || start.text.hasPrefix("https://"), raw)
+  must(!start.name.isEmpty, raw)
 }
 
 @Sendable private func leapp(_ bytes: [UInt8]) { _ = CryptoJSText.open(secret(bytes), passphrase: "fuzz") }
