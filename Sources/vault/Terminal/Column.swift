@@ -58,8 +58,8 @@ struct Column: ExpressibleByStringLiteral {
     guard DisplayWidth.columns(of: cell) > width else { return cell }
     guard let account = ShortARN.account(of: cell) else { return DisplayWidth.cut(cell, to: width, at: place) }
     // The account is whole or not there.
-    let name = String(cell.dropLast(account.count))
-    let left = width - account.count
+    let name = String(cell[..<account.startIndex])
+    let left = width - account.utf8.count
     return left < 8 ? DisplayWidth.cut(name, to: width, at: .middle) : DisplayWidth.cut(name, to: left, at: .middle) + account
   }
 
@@ -103,23 +103,26 @@ struct Column: ExpressibleByStringLiteral {
 enum ShortARN {
   /// - Returns: nil for what is no ARN of an account's user, role or session.
   static func text(_ arn: String) -> String? {
-    guard arn.hasPrefix("arn:") else { return nil }
-    let parts = arn.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-    guard parts.count == 6, ["iam", "sts"].contains(parts[2]), isAccount(parts[4]) else { return nil }
-    let words = parts[5].split(separator: "/", omittingEmptySubsequences: false)
-    guard let kind = words.first, let name = words.last, words.count > 1, !name.isEmpty else { return nil }
+    // In bytes: a table of 20,000 roles is shortened while a person waits.
+    guard arn.utf8.starts(with: "arn:".utf8) else { return nil }
+    let parts = arn.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 5, omittingEmptySubsequences: false)
+    guard parts.count == 6, parts[2].elementsEqual("iam".utf8) || parts[2].elementsEqual("sts".utf8), isAccount(parts[4]),
+      let first = parts[5].firstIndex(of: UInt8(ascii: "/")), let last = parts[5].lastIndex(of: UInt8(ascii: "/"))
+    else { return nil }
+    let (kind, name) = (parts[5][..<first], parts[5][parts[5].index(after: last)...])
+    guard !name.isEmpty else { return nil }
     // A path is between the two; a session is role and name, and has none.
-    let shown = kind == "assumed-role" ? String(parts[5]) : "\(kind)/\(name)"
-    return "\(shown) @ \(parts[4])"
+    let shown = kind.elementsEqual("assumed-role".utf8) ? String(Substring(parts[5])) : "\(Substring(kind))/\(Substring(name))"
+    return shown + " @ " + Substring(parts[4])
   }
 
   /// The end of a shortened ARN, which names the account; nil for other text.
   static func account(of text: String) -> Substring? {
-    let end = text.suffix(15)
-    return end.hasPrefix(" @ ") && isAccount(end.dropFirst(3)) ? end : nil
+    let end = text.utf8.suffix(15)
+    return end.starts(with: " @ ".utf8) && isAccount(end.dropFirst(3)) ? Substring(end) : nil
   }
 
-  private static func isAccount(_ text: Substring) -> Bool {
-    text.utf8.count == 12 && text.utf8.allSatisfy { (48...57).contains($0) }
+  private static func isAccount(_ text: Substring.UTF8View) -> Bool {
+    text.count == 12 && text.allSatisfy { (48...57).contains($0) }
   }
 }

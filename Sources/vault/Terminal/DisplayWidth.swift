@@ -65,7 +65,9 @@ enum DisplayWidth {
   private static func isASCII(_ text: some StringProtocol) -> Bool {
     let isPlain = { (bytes: UnsafeBufferPointer<UInt8>) in
       // Without branches, so that the compiler takes many bytes at a time.
-      bytes.reduce(UInt8(0)) { $0 | ($1 &- 0x20 < 0x5F ? 0 : 1) } == 0
+      var strange: UInt8 = 0
+      for byte in bytes { strange |= byte &- 0x20 < 0x5F ? 0 : 1 }
+      return strange == 0
     }
     return text.utf8.withContiguousStorageIfAvailable(isPlain) ?? false
   }
