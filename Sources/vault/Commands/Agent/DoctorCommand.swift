@@ -113,7 +113,7 @@ enum DoctorCommand {
     var findings: [Finding] = [.good("the database can be opened")]
     let key = try reader.keyRecords().first { $0.state == .active }
     findings.append(
-      key.map { .good("the master key \($0.id) is stored in \($0.store)") } ?? .note("no master key yet"))
+      key.map { .good("the master key \($0.id) is in the key store (\($0.store))") } ?? .note("no master key yet"))
     var count = 0
     try reader.forEachProfile { profile in
       count += 1
