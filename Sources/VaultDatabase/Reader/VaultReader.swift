@@ -97,6 +97,18 @@ public final class VaultReader {
     try rows("SELECT origin FROM profile WHERE name = ?", bind: { try $0.bind(profile) }) { $0.text(0) }.first
   }
 
+  /// The permission sets of profiles that name one, as `ROLE @ ACCOUNT`.
+  public func permissionSets() throws -> [String: String] {
+    let sets = try rows(
+      """
+      SELECT p.name, max(iif(s.name = 'sso_role_name', s.value, NULL)), max(iif(s.name = 'sso_account_id', s.value, NULL)) \
+      FROM setting_line s JOIN profile p ON p.id = s.profile_id \
+      WHERE s.nested IS NULL AND s.name IN ('sso_role_name', 'sso_account_id') AND p.removed_at IS NULL GROUP BY p.name
+      """
+    ) { row in (row.text(0), [row.optionalText(1), row.optionalText(2)].compactMap { $0 }.joined(separator: " @ ")) }
+    return Dictionary(sets) { $1 }
+  }
+
   /// Every profile as the plain cells of piped output, by name: name, kind, role or problem, source or origin; and the session's
   /// times.
   public func forEachProfileLine(_ body: (ProfileListRow) throws -> Void) throws {

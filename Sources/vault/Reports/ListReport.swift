@@ -105,13 +105,14 @@ enum ListReport {
         .name("FROM", rank: 4, least: 10),
       ], isWide: isWide)
     var broken = 0
+    let permissionSets = try reader.permissionSets()
     try reader.forEachProfile { row in
       // A problem is a sentence or two, for which a table has no room.
       if row.problem != nil, !isWide { broken += 1 }
       let ends = row.session.flatMap { $0.endedAt == nil ? TimeText.relative($0.expiresAt, now: now) : nil } ?? "-"
       table.add([
         row.name, row.kind?.rawValue ?? (row.problem == nil ? "settings" : "broken"), state(row, now).rawValue, ends,
-        row.roleARN ?? (isWide ? row.problem : nil) ?? "-",
+        row.roleARN ?? (row.kind == .sso ? permissionSets[row.name] : nil) ?? (isWide ? row.problem : nil) ?? "-",
         row.source ?? row.origin,
       ])
     }

@@ -213,10 +213,11 @@ import Testing
       vault,
       [
         ["import", "--from", "granted", "--dry-run"], url + ["--format", "table"], url + ["--all"],
-        ["login", "corp", "--discover", "--all"], ["import", "--from", "granted"], ["import"],
+        ["login", "corp", "--discover", "--all"], ["import", "--from", "granted"], ["import"], ["list"],
       ])
     {
       #expect(one.status == 0 && !one.text.isEmpty && one.wide.isEmpty, "\(one.words) at \(one.columns): \(one.text)")
+      if one.words == ["list"], one.columns == 80 { #expect(one.text.contains("Developer @ 123456789010"), "\(one.text)") }
     }
   }
 
