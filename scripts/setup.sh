@@ -18,7 +18,7 @@ python=
 for task in "$@"; do
   case $task in
     build) packages+=(libsqlite3-dev zlib1g-dev libsodium-dev libsecret-1-dev libcurl4-openssl-dev libexpat1-dev libjansson-dev libssl-dev liboath-dev libqrencode-dev libmicrohttpd-dev libpq-dev libutf8proc-dev libtermkey-dev libunibilium-dev libtomlplusplus-dev libyaml-dev pkg-config) ;;
-    test) packages+=(dbus gnome-keyring gcr libsecret-tools libglib2.0-bin procps strace sqlite3 util-linux systemd groff-base less mount iproute2 socat openssl postgresql python3-venv zsh fish direnv chromium-headless-shell python3-dbusmock bash-completion) && python=yes ;;
+    test) packages+=(dbus gnome-keyring gcr libsecret-tools libglib2.0-bin procps strace sqlite3 wrk util-linux systemd groff-base less mount iproute2 socat openssl postgresql python3-venv zsh fish direnv chromium-headless-shell python3-dbusmock bash-completion) && python=yes ;;
     demo) packages+=(dbus gnome-keyring python3-venv) && python=yes ;;
     bench) packages+=(dbus gnome-keyring sqlite3 wrk util-linux postgresql python3-venv) && python=yes ;;
     layout) packages+=(valgrind binutils python3) ;;

@@ -10,6 +10,8 @@ public enum StoreEvent: Sendable {
   case rowsAdded(isDelivery: Bool)
   /// A delivery could not be logged yet.
   case rowDeferred
+  /// Sessions were forgotten or revoked.
+  case sessionsWithdrawn
 }
 
 /// The only writer of a vault: profiles, sealed secrets, sessions and the audit log, over one connection on a thread of its own.
@@ -58,8 +60,11 @@ public actor VaultStore {
   var openIntents: [String: String] = [:]
   /// Those of them whose profile was forgotten since: their results are not stored.
   var claimedIntents: Set<String> = []
-  /// The forgotten sessions, until ``consumeForgotten()``.
+  /// The sessions that were taken back, until ``consumeForgotten()``.
   var forgotten: Set<ForgottenSession> = []
+  /// Those of the present transaction.
+  var ending: [SessionRecord] = []
+  public nonisolated let withdrawals = Withdrawals()
   private var writesThrough = true
   /// SQLite's version number of the schema that was last verified.
   private var knownSchema: Int64
@@ -161,7 +166,10 @@ public actor VaultStore {
     }
     let before = head
     let unsaid = opening
-    defer { keepNames() }
+    defer {
+      ending.removeAll()
+      keepNames()
+    }
     do {
       let result = try database.transaction {
         try requireOwnSchema()
@@ -169,6 +177,10 @@ public actor VaultStore {
         return try body(self)
       }
       deferred.removeAll()
+      if !ending.isEmpty {
+        withdrawals.withdraw(ending, at: clock.now())
+        report(.sessionsWithdrawn)
+      }
       if head.sequence != before.sequence { report(.rowsAdded(isDelivery: durability == .process)) }
       return result
     } catch {

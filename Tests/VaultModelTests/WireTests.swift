@@ -37,6 +37,10 @@ struct WireTests {
     RotateRequest { ($0.profile, $0.mfaCode, $0.reason) = ("app", WireBytes("123456"), "why") },
     IAMCheckRequest { ($0.profile, $0.reader, $0.mfaCode, $0.reason) = ("app", "admin", WireBytes("123456"), "drift") },
     ForgetRequest { ($0.profile, $0.all) = ("app", true) }, ReleaseRequest { $0.token = WireBytes("token") },
+    RevokeRequest {
+      ($0.profile, $0.session, $0.automation, $0.pid) = ("app", "ses_1", "nightly", 4_242)
+      ($0.all, $0.reason) = (true, "incident")
+    },
     AddAccessKeyRequest {
       ($0.name, $0.accessKeyId, $0.secretAccessKey) = ("me", "AKIAIOSFODNN7EXAMPLE", WireBytes("secret"))
       ($0.mfaSerial, $0.mfaSecret, $0.replace) = ("arn", WireBytes("base32"), true)
@@ -68,6 +72,16 @@ struct WireTests {
   /// All else that is a run of fields.
   private static let others: [any WireFields] = [
     Done(), context, change, scope, SessionTag(key: "team", value: "a"),
+    Done(), context, change,
+    Revoked {
+      $0.sessions = [
+        RevokedSession {
+          ($0.id, $0.profile, $0.accessKeyId, $0.expiration) = ("ses_1", "app", "ASIA", Timestamp(seconds: 1))
+          ($0.roleARN, $0.roleSessionName) = ("arn:aws:iam::1:role/a", "alice")
+        }
+      ]
+      ($0.programs, $0.files, $0.runs) = (2, ["[app] in /f"], 1)
+    },
     IssuedReply {
       ($0.accessKeyId, $0.secretAccessKey, $0.sessionToken) = ("ASIA", WireBytes("secret"), WireBytes("token"))
       ($0.expiration, $0.accountId, $0.endpoint) = (Timestamp(seconds: 1), "1", "http://127.0.0.1:1/")

@@ -4,6 +4,7 @@ import Synchronization
 import VaultBytes
 import VaultModel
 import VaultSecrets
+import VaultStore
 
 /// Serves credentials to programs by the container credentials protocol, on loopback (AWS SDKs and Tools Reference Guide,
 /// "Container credential provider"). Each program has its own token, which is worthless once the program has ended.
@@ -31,6 +32,8 @@ final class CredentialEndpoint: Sendable {
     let expiresAt: Timestamp
     /// From this moment on, a request starts a renewal.
     let renewsAt: Timestamp
+    /// Asked at every request, so that nothing that was taken back is served in the moments before the lease learns of it.
+    let permit: Withdrawals.Permit
   }
 
   /// The state of renewing a session that is due.
@@ -52,8 +55,13 @@ final class CredentialEndpoint: Sendable {
     /// Failed renewals in a row.
     var failures = 0
     var waits: [LoopbackServer.Wait] = []
+    /// Its program gets nothing more, however often it asks.
+    var isRevoked = false
 
-    func isDue(at now: Timestamp) -> Bool { ready.map { $0.renewsAt <= now } ?? true }
+    /// What it may serve.
+    var valid: Ready? { ready.flatMap { $0.permit.isValid ? $0 : nil } }
+
+    func isDue(at now: Timestamp) -> Bool { !isRevoked && (valid.map { $0.renewsAt <= now } ?? true) }
 
     mutating func endWaits() -> [LoopbackServer.Wait] {
       defer { waits = [] }
@@ -88,11 +96,11 @@ final class CredentialEndpoint: Sendable {
   /// Opens a lease, and the port with the first one.
   ///
   /// - Parameter renewsAt: when the credentials become due; nil if they are good until they expire.
-  func open(_ credential: Credential, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
+  func open(_ credential: Credential, _ permit: Withdrawals.Permit, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }
     let hash = token.withBytes { EndpointRequest.hash($0) }
     let id = Identifier.make("lse")
-    let ready = ready(credential, renewsAt)
+    let ready = ready(credential, permit, renewsAt)
     let file = inFile ? try LeaseToken.write(token, to: tokenFolder, lease: id) : nil
     let port = try state.withLock { state in
       let server = try state.servers.values.first ?? makeServer()
@@ -117,9 +125,10 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  private func ready(_ credential: Credential, _ renewsAt: Timestamp?) -> Ready {
+  private func ready(_ credential: Credential, _ permit: Withdrawals.Permit, _ renewsAt: Timestamp?) -> Ready {
     let expiresAt = credential.expiresAt ?? clock.now()
-    return Ready(response: Self.response(credential), expiresAt: expiresAt, renewsAt: renewsAt ?? expiresAt)
+    return Ready(
+      response: Self.response(credential), expiresAt: expiresAt, renewsAt: renewsAt ?? expiresAt, permit: permit)
   }
 
   /// Changes a lease. Requests that wait for it continue if `ends` returns true for the changed lease.
@@ -135,10 +144,10 @@ final class CredentialEndpoint: Sendable {
   }
 
   /// Replaces the credentials that a lease serves.
-  func update(_ id: String, _ credential: Credential, renewsAt: Timestamp?) {
-    let (ready, now) = (ready(credential, renewsAt), clock.now())
+  func update(_ id: String, _ credential: Credential, _ permit: Withdrawals.Permit, renewsAt: Timestamp?) {
+    let (ready, now) = (ready(credential, permit, renewsAt), clock.now())
     change(id) {
-      $0.ready = ready
+      if !$0.isRevoked { $0.ready = ready }
     } ends: {
       !$0.isDue(at: now)
     }
@@ -197,10 +206,27 @@ final class CredentialEndpoint: Sendable {
 
   func lease(of tokenHash: [UInt8]) -> String? { state.withLock { $0.entries[tokenHash]?.id } }
 
-  func isAsleep(_ id: String) -> Bool { state.withLock { $0.entries.values.contains { $0.id == id && $0.ready == nil } } }
+  func isAsleep(_ id: String) -> Bool { state.withLock { $0.entries.values.contains { $0.id == id && $0.valid == nil } } }
 
   /// The leases that have no credentials to serve.
-  var asleep: [String] { state.withLock { state in state.entries.values.filter { $0.ready == nil }.map(\.id) } }
+  var asleep: [String] {
+    state.withLock { state in state.entries.values.filter { $0.valid == nil && !$0.isRevoked }.map(\.id) }
+  }
+
+  /// Serves a program nothing more. Its token is known until it ends, so that it is told why.
+  ///
+  /// - Returns: the number of requests it had.
+  func revoke(_ id: String) -> Int {
+    unlink(LeaseToken.path(tokenFolder, lease: id))
+    var requests = 0
+    change(id) {
+      ($0.ready, $0.isRevoked) = (nil, true)
+      requests = $0.requests
+    } ends: { _ in
+      true
+    }
+    return requests
+  }
 
   /// Ends a lease, and closes the port with the last one.
   ///
@@ -286,7 +312,10 @@ final class CredentialEndpoint: Sendable {
   }
 
   private func answer(_ entry: Entry) -> LoopbackServer.Response {
-    guard let ready = entry.ready else {
+    if entry.isRevoked {
+      return Self.refusal(403, code: "AccessDenied", text: "what this program was given was revoked; start it again")
+    }
+    guard let ready = entry.valid else {
       return Self.refusal(503, code: "Unavailable", text: "the vault is locked, or has no session for this program yet")
     }
     guard ready.expiresAt > clock.now() else {

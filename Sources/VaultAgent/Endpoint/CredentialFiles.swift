@@ -18,7 +18,7 @@ actor CredentialFiles {
   private var regions: [String: String] = [:]
   /// Keys that are not written yet. Only the newest are kept, so that a late attempt never replaces a newer session with an older
   /// one.
-  private var unwritten: [String: Credential] = [:]
+  private var unwritten: [String: (credential: Credential, permit: Withdrawals.Permit)] = [:]
   /// Links whose keys are not removed yet.
   private var leaving: Set<CredentialsLink> = []
 
@@ -35,7 +35,10 @@ actor CredentialFiles {
   /// Writes a new link's keys.
   ///
   /// - Throws: if the file cannot be written, or has a section of that name that the vault did not write.
-  func add(_ link: CredentialsLink, _ credential: Credential, region: String?, request: CredentialRequest) throws {
+  func add(
+    _ link: CredentialsLink, _ credential: Credential, _ permit: Withdrawals.Permit, region: String?, request: CredentialRequest
+  ) throws {
+    try permit.require(for: link.profile)
     let lease = Self.lease(link)
     let before = regions[lease]
     regions[lease] = region
@@ -56,20 +59,21 @@ actor CredentialFiles {
   }
 
   /// Writes the first keys after a start or an unlock, if the link still exists.
-  func fill(_ link: CredentialsLink, _ credential: Credential, region: String?) {
+  func fill(_ link: CredentialsLink, _ credential: Credential, _ permit: Withdrawals.Permit, region: String?) {
     regions[Self.lease(link)] = region
-    update(Self.lease(link), credential)
+    update(Self.lease(link), credential, permit)
   }
 
   /// Writes a link's new keys, if the link still exists.
-  func update(_ lease: String, _ credential: Credential) {
-    guard let link = open[lease] else { return }
+  func update(_ lease: String, _ credential: Credential, _ permit: Withdrawals.Permit) {
+    // What was taken back on its way is not written, nor does it replace what was.
+    guard let link = open[lease], permit.isValid else { return }
     let isWaiting = unwritten.removeValue(forKey: lease) != nil
     do {
       try write(link, credential)
     } catch {
       AgentLog.write("\(link.path): \(Failure(error).message)")
-      unwritten[lease] = credential
+      unwritten[lease] = (credential, permit)
       if !isWaiting { tryAgain(lease) }
     }
   }
@@ -83,8 +87,8 @@ actor CredentialFiles {
   }
 
   private func again(_ lease: String) {
-    guard let credential = unwritten.removeValue(forKey: lease), let end = credential.expiresAt, end > clock.now() else { return }
-    update(lease, credential)
+    guard let late = unwritten.removeValue(forKey: lease), let end = late.credential.expiresAt, end > clock.now() else { return }
+    update(lease, late.credential, late.permit)
   }
 
   /// Removes a link's keys from its file for good.

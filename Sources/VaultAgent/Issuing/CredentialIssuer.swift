@@ -25,16 +25,19 @@ struct CredentialIssuer: Sendable {
 
   /// Makes a new session for the plan's last link.
   ///
-  /// - Parameter mayWait: whether a call for a role is retried at once if that may help.
+  /// - Parameters:
+  ///   - begun: when the request began.
+  ///   - mayWait: whether a call for a role is retried at once if that may help.
   /// - Returns: the credentials, if they have no expiry and are not stored; else nil.
   func issue(
-    _ plan: CredentialPlan, request: CredentialRequest, requester: Requester, prompter: any Prompter, mayWait: Bool
+    _ plan: CredentialPlan, request: CredentialRequest, requester: Requester, prompter: any Prompter, begun: Withdrawals.Moment,
+    mayWait: Bool
   ) async throws
     -> Credential?
   {
     let context = IssueContext(
       plan: plan, request: request, requester: requester, prompter: prompter, store: store, programs: programs,
-      clients: clients, ssoSessions: ssoSessions, clock: clock, mayWait: mayWait)
+      clients: clients, ssoSessions: ssoSessions, clock: clock, begun: begun, mayWait: mayWait)
     guard let last = plan.steps.indices.last else {
       return if let own = plan.own { try await plan.source.issue(own, context) } else { try await plan.keys(in: store) }
     }

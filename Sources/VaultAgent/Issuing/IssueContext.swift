@@ -14,6 +14,8 @@ struct IssueContext: Sendable {
   let clients: Clients
   let ssoSessions: SSOSessions
   let clock: any WallClock
+  /// When the request began: a session that was taken back since is not stored. Nil for a call of the vault's own.
+  var begun: Withdrawals.Moment?
   var mayWait = true
 
   /// The same context with another prompter.
@@ -140,7 +142,7 @@ struct IssueContext: Sendable {
         roleARN: event.roleARN, roleSessionName: event.roleSessionName,
         sourceIdentity: issued.sourceIdentity ?? event.sourceIdentity, accessKeyId: issued.credential.accessKeyId,
         issuedAt: event.issuedAt ?? clock.now(), expiresAt: expiresAt)
-      try await store.complete(id, session: record, credential: issued.credential, event: event)
+      try await store.complete(id, session: record, credential: issued.credential, event: event, begun: begun)
     }
     return session == nil || issued.credential.expiresAt == nil ? issued.credential : nil
   }

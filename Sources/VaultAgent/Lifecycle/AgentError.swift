@@ -42,6 +42,7 @@ public enum AgentError: ReportableError {
   case unknownKey(name: String, suggestion: String?)
   case unknownSignIn(name: String, suggestion: String?)
   case whichSignIn(names: [String])
+  case nothingToRevoke(what: String)
 
   public var message: String {
     switch self {
@@ -83,6 +84,7 @@ public enum AgentError: ReportableError {
     case .unknownSignIn(let name, _): "no sso-session or profile \"\(name)\""
     case .whichSignIn(let names):
       names.isEmpty ? "no profile uses IAM Identity Center" : "more than one sso-session to choose from"
+    case .nothingToRevoke(let what): "nothing to revoke: the vault serves and keeps nothing of \(what)"
     }
   }
 
@@ -126,6 +128,7 @@ public enum AgentError: ReportableError {
         ? "run `vault agent stop`, then try again: the newer agent starts automatically"
         : "use the vault that is installed beside the agent"
     case .unprovenPeer: "the process that needs the answer must open the connection itself"
+    case .nothingToRevoke: "`vault holders` shows which programs hold which keys"
     default: nil
     }
   }
@@ -138,7 +141,7 @@ public enum AgentError: ReportableError {
     case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach, .circle: .configuration
     case .profileExists, .keyExists: .cannotCreate
     case .notOurs: .configuration
-    case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn: .noInput
+    case .unknownProfile, .unknownSession, .unknownKey, .unknownSignIn, .nothingToRevoke: .noInput
     case .whichSignIn(let names): names.isEmpty ? .configuration : .usage
     case .badMFACode, .badRequest: .badData
     case .tooLong: .usage

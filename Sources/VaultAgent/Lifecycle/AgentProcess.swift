@@ -131,6 +131,8 @@ public struct AgentProcess: Sendable {
         masterKeys.recordRows(isDelivery: isDelivery, clock: clock)
         exporters.recordRows()
       case .store(.rowDeferred): deferredRows.begin()
+      // Whoever took them back: the schedule and the files learn of it too.
+      case .store(.sessionsWithdrawn): Task(executorPreference: executor) { await broker.withdraw() }
       // Not awaited, those that wait for AWS or the store: other events do not wait for them.
       case .unlocked:
         Task(executorPreference: executor) {

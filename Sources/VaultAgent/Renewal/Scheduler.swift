@@ -162,6 +162,9 @@ package actor Scheduler {
     entries[key]?.leases[lease] = nil
   }
 
+  /// The session that a lease has; nil if it has none.
+  func key(of lease: String) -> Key? { leases[lease] }
+
   /// Sessions were taken back. Those without a program or a file are no longer renewed; the others are renewed once a request
   /// comes, or a person acts.
   ///

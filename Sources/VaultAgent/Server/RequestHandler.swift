@@ -113,6 +113,7 @@ struct RequestHandler: Sendable {
       case .rotate: try await reply(rotate)
       case .forget: try await reply(forget)
       case .release: try await reply(release)
+      case .revoke: try await reply(revoke)
       case .console: try await reply(console)
       case .denial: try await reply(denial)
       case .login: try await reply(login)
@@ -165,6 +166,10 @@ struct RequestHandler: Sendable {
     }
     let issued = try await broker.issue(
       try CredentialRequest(request, context), to: requester, prompter: context.prompter)
+    do { try issued.permit.require(for: request.profile) } catch {
+      if let lease = issued.lease { await broker.closeLease(lease.id) }
+      throw error
+    }
     exitWithLastProgram?.began(requester.pid)
     return IssuedReply { reply in
       if let lease = issued.lease {
@@ -408,6 +413,8 @@ extension RequestHandler {
     let token = try await audited(event, in: store) { _ in
       try await clients.signIn.getSigninToken(issued.credential, at: hosts, via: route)
     }
+    // AWS took its time.
+    try issued.permit.require(for: request.profile)
     let page = hosts.page(asked.service.map { "/\($0)/home" } ?? "/console/home", region: issued.region)
     let url = SignInClient.loginURL(token: token, issuer: nil, destination: page, at: hosts)
     return asked.once ? WireBytes(try redirect.open(url)) : WireBytes(url)

@@ -19,7 +19,7 @@ package struct AuditQuery {
     "outcome <> 'intent' OR NOT EXISTS (SELECT 1 FROM audit_event o WHERE o.intent_id = audit_event.id)"
 
   /// The condition for rows that are not in the indexes yet: the newest ones, found from the end.
-  static let isPending = """
+  package static let isPending = """
     pending IS NOT NULL AND sequence > coalesce((SELECT sequence FROM audit_event NOT INDEXED WHERE pending IS NULL \
     ORDER BY sequence DESC LIMIT 1), 0)
     """

@@ -73,7 +73,7 @@ public final class TeamLog {
     guard isSuccess else { return line.isText(.trigger, "rotation") }
     guard hasSession else { return false }
     return line.optionalNumber(.expiresAt) != nil || line.isText(.action, "SessionReplaced")
-      || line.isText(.action, "SessionExpired") || line.isText(.action, "SessionForgotten")
+      || line.isText(.action, "SessionExpired") || line.isText(.action, "SessionForgotten") || line.isText(.action, "Revoked")
   }
 
   private func keep(_ line: AuditRowView, time: Int64, user: UnsafeRawBufferPointer, hasSession: Bool) throws {
@@ -166,12 +166,13 @@ public final class TeamLog {
       WITH made AS (
         SELECT min(a.sequence) AS first, a.* FROM audit_event a
         WHERE a.session_id IS NOT NULL AND a.outcome = 'success' AND a.access_key_id IS NOT NULL AND a.expires_at > a.issued_at
-          AND a.action NOT IN ('Deliver', 'LeaseEnded', 'SessionReplaced', 'SessionExpired', 'SessionForgotten')
+          AND a.action NOT IN ('Deliver', 'LeaseEnded', 'SessionReplaced', 'SessionExpired', 'SessionForgotten', 'Revoked')
         GROUP BY a.session_id
       ), ended AS (
         SELECT session_id, min(time) AS at,
-          CASE min(action) WHEN 'SessionReplaced' THEN 'replaced' WHEN 'SessionExpired' THEN 'expired' ELSE 'forgotten' END AS reason
-        FROM audit_event WHERE action IN ('SessionReplaced', 'SessionExpired', 'SessionForgotten') AND session_id IS NOT NULL
+          CASE min(action) WHEN 'Revoked' THEN 'revoked' WHEN 'SessionReplaced' THEN 'replaced' WHEN 'SessionExpired' THEN 'expired'
+            ELSE 'forgotten' END AS reason
+        FROM audit_event WHERE action IN ('SessionReplaced', 'SessionExpired', 'SessionForgotten', 'Revoked') AND session_id IS NOT NULL
         GROUP BY session_id
       )
       SELECT m.session_id, p.id, CASE WHEN m.role_arn IS NULL THEN 'token' ELSE 'role' END, m.session_id, m.role_arn, m.role_session_name,

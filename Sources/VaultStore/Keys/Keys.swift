@@ -13,6 +13,7 @@ extension VaultStore {
     cipher = nil
     successor = nil
     trust = RowTrust()
+    withdrawals.lock()
   }
 
   /// Adds a vault's first key, and creates the keys of its log with it, in one step: if a vault has a key but its log has no keys,

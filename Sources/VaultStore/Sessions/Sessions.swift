@@ -31,6 +31,7 @@ public struct ForgottenSession: Sendable, Hashable {
 public struct Delivery: Sendable {
   public let session: SessionRecord
   public let credential: Credential
+  public let permit: Withdrawals.Permit
 }
 
 extension VaultStore {
@@ -102,7 +103,7 @@ extension VaultStore {
     guard let credential = CredentialForm.split(secret, accessKeyId: session.accessKeyId, expiresAt: session.expiresAt) else {
       throw SealError.malformed(row: "session \(session.id)")
     }
-    return Delivery(session: session, credential: credential)
+    return Delivery(session: session, credential: credential, permit: withdrawals.permit(session.id))
   }
 
   // MARK: issuing
@@ -121,9 +122,13 @@ extension VaultStore {
 
   /// Stores a session that AWS issued: its sealed secrets, its row, the end of the one it replaces, and the outcome, in one
   /// transaction.
-  public func complete(_ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent) throws {
+  ///
+  /// - Parameter moment: when the request for it began.
+  public func complete(
+    _ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent, begun moment: Withdrawals.Moment? = nil
+  ) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
-    if claimedIntents.contains(intentId) {
+    if claimedIntents.contains(intentId) || moment.map({ withdrawals.wasClaimed(session.profile, since: $0) }) == true {
       // AWS issued it, and the log says so; after the profile was forgotten, the session must not be in the vault.
       var event = event
       event.detail = [event.detail, "forgotten meanwhile, and not stored"].compactMap { $0 }.joined(separator: "; ")
@@ -219,6 +224,7 @@ extension VaultStore {
 
   /// Marks the calls in progress for a profile, or for all: their results are not stored.
   func claimIntents(of profile: String?) {
+    withdrawals.claim(profile)
     for (id, owner) in openIntents where profile == nil || owner == profile { claimedIntents.insert(id) }
   }
 
@@ -228,10 +234,10 @@ extension VaultStore {
     return forgotten
   }
 
-  /// Whether a session was forgotten.
-  public func isForgotten(_ session: SessionRecord) throws -> Bool {
-    try database.statement("SELECT 1 FROM session WHERE id = ? AND end_reason = 'forgotten'").begin().bind(session.id)
-      .first { _ in true } ?? false
+  /// Why a session was taken back: forgotten or revoked; nil if it was not.
+  public func withdrawal(of session: SessionRecord) throws -> SessionEnd? {
+    try database.statement("SELECT end_reason FROM session WHERE id = ? AND end_reason IN ('forgotten', 'revoked')").begin()
+      .bind(session.id).first { SessionEnd(rawValue: $0.text(0)) } ?? nil
   }
 
   /// Ends expired sessions and destroys their secrets, which are worthless.
@@ -251,9 +257,12 @@ extension VaultStore {
     } ?? nil
   }
 
-  func end(_ session: SessionRecord, as reason: SessionEnd, action: AuditAction, trigger: AuditTrigger, _ requester: Requester)
-    throws
-  {
+  /// - Parameters:
+  ///   - detail, why: for the row.
+  func end(
+    _ session: SessionRecord, as reason: SessionEnd, action: AuditAction, trigger: AuditTrigger, _ requester: Requester,
+    detail: String? = nil, because why: String? = nil
+  ) throws {
     try database.statement("UPDATE session SET ended_at = ?, end_reason = ? WHERE id = ?")
       .begin().bind(clock.now().milliseconds).bind(reason.rawValue).bind(session.id).run()
     if reason != .expired {
@@ -262,8 +271,9 @@ extension VaultStore {
       )
       .begin().bind(session.id).bind(session.profile).run()
     }
-    if reason == .forgotten {
+    if reason == .forgotten || reason == .revoked {
       forgotten.insert(ForgottenSession(profile: session.profile, fingerprint: session.fingerprint))
+      ending.append(session)
     }
     let version = try destroy(table: "session", row: session.id)
     var event = AuditEvent(action: action, outcome: .success, trigger: trigger, profile: session.profile, requester: requester)
@@ -271,6 +281,8 @@ extension VaultStore {
     event.roleARN = session.roleARN
     event.accessKeyId = session.accessKeyId
     event.expiresAt = session.expiresAt
+    event.detail = detail
+    event.reason = why
     try append(event, subject: (session.id, version))
   }
 

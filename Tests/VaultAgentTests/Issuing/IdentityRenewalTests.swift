@@ -66,7 +66,8 @@ import VaultWire
       // As the broker does it: behind a flight. Unasked, the agent goes by what who asked last had.
       _ = try await singleFlights.share("app", for: asker) { prompter in
         try await stage.issuer.issue(
-          plan, request: CredentialRequest(rotating: "app"), requester: StoreStage.me, prompter: prompter, mayWait: false)
+          plan, request: CredentialRequest(rotating: "app"), requester: StoreStage.me, prompter: prompter,
+          begun: stage.store.withdrawals.moment, mayWait: false)
       }
       let session = try await stage.store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
       #expect(session.map { $0.expiresAt > stage.clock.now() } == true)

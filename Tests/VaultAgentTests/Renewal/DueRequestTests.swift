@@ -4,6 +4,7 @@ import TestSupport
 import Testing
 import VaultModel
 import VaultSecrets
+import VaultStore
 
 @testable import VaultAgent
 
@@ -15,6 +16,7 @@ import VaultSecrets
     let endpoint: CredentialEndpoint
     let lease: CredentialEndpoint.Lease
     let begun: Begun
+    let withdrawals = Withdrawals()
 
     final class Begun: Sendable {
       let count = Atomic(0)
@@ -27,7 +29,7 @@ import VaultSecrets
       Task { [begun] in
         for await event in events.all { if case .sessionDue = event { begun.count.add(1, ordering: .relaxed) } }
       }
-      lease = try endpoint.open(Self.credential("OLD", clock), renewsAt: clock.now().adding(seconds: 60))
+      lease = try endpoint.open(Self.credential("OLD", clock), withdrawals.permit(), renewsAt: clock.now().adding(seconds: 60))
     }
 
     static func credential(_ key: String, _ clock: FakeClock) -> Credential {
@@ -39,7 +41,7 @@ import VaultSecrets
     var renewals: Int { begun.count.load(ordering: .relaxed) }
 
     func bring(_ key: String) {
-      endpoint.update(lease.id, Self.credential(key, clock), renewsAt: clock.now().adding(seconds: 60))
+      endpoint.update(lease.id, Self.credential(key, clock), withdrawals.permit(), renewsAt: clock.now().adding(seconds: 60))
     }
 
     /// The key that a request gets, or the status of an answer without one.

@@ -6,11 +6,12 @@ import VaultStore
 extension Broker {
   /// Opens a lease that ends with the program: the client's own process becomes it, or it is the shell in which the client runs.
   func openLease(
-    _ credential: Credential, session: IssuedCredentials.Session, request: CredentialRequest, requester: Requester
+    _ delivery: Delivery, session: IssuedCredentials.Session, request: CredentialRequest, requester: Requester
   ) async throws
     -> CredentialEndpoint.Lease
   {
-    let lease = try endpoint.open(credential, renewsAt: session.record.renewsAt, inFile: request.tokenFile)
+    let lease = try endpoint.open(
+      delivery.credential, delivery.permit, renewsAt: session.record.renewsAt, inFile: request.tokenFile)
     // Nil if the program has already ended.
     if let process = ProcessIdentity(running: requester.pid) {
       do {
@@ -34,7 +35,11 @@ extension Broker {
 
   /// Its program has ended.
   func closeLease(_ id: String) async {
-    guard let one = served.removeValue(forKey: id) else { return }
+    guard let one = served.removeValue(forKey: id) else {
+      // It was revoked before.
+      _ = endpoint.close(id)
+      return
+    }
     await scheduler?.close(id)
     let requests = endpoint.close(id) ?? 0
     await logEnd(id, of: one, detail: requests == 1 ? "1 request" : "\(requests) requests")
@@ -106,9 +111,9 @@ extension Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: request.profile) }
     if await files.has(lease) {
-      await files.update(lease, fresh.credential)
+      await files.update(lease, fresh.credential, fresh.permit)
     } else {
-      endpoint.update(lease, fresh.credential, renewsAt: fresh.session.renewsAt)
+      endpoint.update(lease, fresh.credential, fresh.permit, renewsAt: fresh.session.renewsAt)
     }
     await retract(lease, ifForgotten: fresh.session)
   }

@@ -71,7 +71,7 @@ extension Broker {
     guard let one = served[lease], try await isProven(lease, one) else { return }
     let issued = try await issue(one.request.again, to: one.requester, prompter: NonInteractivePrompter())
     guard served[lease] != nil, await store.isUnlocked else { return }
-    endpoint.update(lease, issued.credential, renewsAt: issued.session?.record.renewsAt)
+    endpoint.update(lease, issued.credential, issued.permit, renewsAt: issued.session?.record.renewsAt)
     if let session = issued.session {
       await scheduler?.open(
         lease, key: session.key, request: one.request, session: session.record, requester: one.requester, at: session.endpoint)

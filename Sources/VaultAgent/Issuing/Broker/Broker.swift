@@ -12,6 +12,8 @@ struct IssuedCredentials: Sendable {
   /// The session of the credentials; nil if they are not stored.
   let session: Session?
   let region: String?
+  /// Ends with a lock, and once the session is taken back.
+  let permit: Withdrawals.Permit
   /// The lease through which the program is served, instead of the credentials themselves.
   var lease: CredentialEndpoint.Lease?
 
@@ -38,6 +40,8 @@ struct PlannedRequest: Sendable {
   let target: (profile: String, fingerprint: String)
   let requester: Requester
   let prompter: any Prompter
+  /// When the request began: what is taken back later does not come back with its result.
+  let begun: Withdrawals.Moment
 
   var region: String? { request.region ?? plan.region }
 }
@@ -112,6 +116,7 @@ actor Broker {
   private func issueUnlocked(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws
     -> IssuedCredentials
   {
+    let (permit, begun) = (store.withdrawals.permit(), store.withdrawals.moment)
     let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
     defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }
@@ -122,9 +127,10 @@ actor Broker {
     guard let target = plan.delivered else {
       // Keys have no session only if that was requested, and the log says so.
       event.detail = "the access key itself, without a session"
-      return try await deliver(try await plan.keys(in: store), event: event, region: request.region ?? plan.region)
+      return try await deliver(try await plan.keys(in: store), permit, event: event, region: request.region ?? plan.region)
     }
-    let planned = PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter)
+    let planned = PlannedRequest(
+      request: request, plan: plan, target: target, requester: requester, prompter: prompter, begun: begun)
     if !request.refresh,
       let cached = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: request.freshness(at: clock.now()), event: event)
@@ -133,7 +139,7 @@ actor Broker {
     }
     do {
       if let passing = try await issue(planned) {
-        return try await deliver(passing, event: event, region: planned.region)
+        return try await deliver(passing, permit, event: event, region: planned.region)
       }
     } catch {
       // The note is lost if the disk is full; the cached session need not be.
@@ -162,11 +168,12 @@ actor Broker {
     let session = IssuedCredentials.Session(delivery.session, for: planned)
     var lease: CredentialEndpoint.Lease?
     if request.server {
-      lease = try await openLease(delivery.credential, session: session, request: request, requester: planned.requester)
+      lease = try await openLease(delivery, session: session, request: request, requester: planned.requester)
     } else if let scheduler, !scheduler.touch(session.key) || isNew {
       await scheduler.add(session.key, request: request, session: session.record, rule: plan.rotation, at: plan.endpoint)
     }
-    return IssuedCredentials(credential: delivery.credential, session: session, region: planned.region, lease: lease)
+    return IssuedCredentials(
+      credential: delivery.credential, session: session, region: planned.region, permit: delivery.permit, lease: lease)
   }
 
   /// Makes the schedule, whose work this broker does. Call it once, before the first request.
@@ -204,7 +211,7 @@ actor Broker {
       begin()
       do {
         let passing = try await issuer.issue(
-          plan, request: request, requester: planned.requester, prompter: prompter, mayWait: mayWait)
+          plan, request: request, requester: planned.requester, prompter: prompter, begun: planned.begun, mayWait: mayWait)
         await toldTo?.called(plan.endpoint, nil)
         await self.observeExpiry()
         return passing
@@ -216,12 +223,14 @@ actor Broker {
   }
 
   /// Hands out credentials that are not stored, once that is logged.
-  private func deliver(_ credential: Credential, event: AuditEvent, region: String?) async throws -> IssuedCredentials {
+  private func deliver(
+    _ credential: Credential, _ permit: Withdrawals.Permit, event: AuditEvent, region: String?
+  ) async throws -> IssuedCredentials {
     try Task.checkCancellation()
     var event = event
     event.accessKeyId = credential.accessKeyId
     try await store.record(event)
-    return IssuedCredentials(credential: credential, session: nil, region: region)
+    return IssuedCredentials(credential: credential, session: nil, region: region, permit: permit)
   }
 
   /// Records what the profile is waiting for, for `vault list`.
@@ -313,10 +322,18 @@ extension Broker {
     for lease in await scheduler?.withdraw(keys) ?? [] { await retract(lease) }
   }
 
-  /// A session on its way to a lease may have been forgotten before it arrived.
+  /// A session on its way to a lease may have been taken back before it arrived.
   func retract(_ lease: String, ifForgotten session: SessionRecord) async {
-    // The database has just answered for the session itself, so an error here is a doubt, and in doubt nothing is served.
-    if (try? await store.isForgotten(session)) != false { await retract(lease) }
+    do {
+      switch try await store.withdrawal(of: session) {
+      case nil: return
+      case .revoked where served[lease] != nil: await revokeLease(lease)
+      default: await retract(lease)
+      }
+    } catch {
+      // The database has just answered for the session itself, so an error here is a doubt, and in doubt nothing is served.
+      await retract(lease)
+    }
   }
 
   private func retract(_ lease: String) async {
@@ -365,11 +382,12 @@ extension Broker {
 
   /// Makes a new session for a profile.
   func renew(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws -> SessionRecord {
+    let begun = store.withdrawals.moment
     let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
     defer { issuer.programs.waits.end(wait) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
     _ = try await issue(
-      PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter))
+      PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter, begun: begun))
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {
       throw AgentError.unknownSession(profile: request.profile)
     }
@@ -389,7 +407,7 @@ extension Broker {
   func link(_ link: CredentialsLink, _ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws {
     let issued = try await issue(request, to: requester, prompter: prompter)
     let region = try? await catalog.region(of: link.profile, request.environment)
-    try await files.add(link, issued.credential, region: region, request: request)
+    try await files.add(link, issued.credential, issued.permit, region: region, request: request)
     await keepFresh(link, issued: issued, request: request, requester: requester)
     try await store.add(link, environment: request.environment, requester: requester)
   }
@@ -456,7 +474,8 @@ extension Broker {
     while await files.has(lease) {
       do {
         let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter())
-        await files.fill(link, issued.credential, region: try? await catalog.region(of: link.profile, request.environment))
+        let region = try? await catalog.region(of: link.profile, request.environment)
+        await files.fill(link, issued.credential, issued.permit, region: region)
         return await keepFresh(link, issued: issued, request: request, requester: requesterOfFiles)
       } catch {
         AgentLog.write("\(link.path): \(Failure(error).message)")

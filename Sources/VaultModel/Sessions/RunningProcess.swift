@@ -1,10 +1,8 @@
-import CSystem
 import Glibc
-import VaultModel
 
 extension ProcessIdentity {
   /// The process that has this ID now; nil if none runs. A process that has ended and was not waited for does not count.
-  init?(running pid: Int32) {
+  public init?(running pid: Int32) {
     // The fields are counted after the command's name, which may contain any character (proc(5)).
     guard pid > 0, let text = Self.read("/proc/\(pid)/stat"), let end = text.lastIndex(of: UInt8(ascii: ")")),
       let boot = Self.read("/proc/sys/kernel/random/boot_id")
@@ -18,10 +16,19 @@ extension ProcessIdentity {
   }
 
   /// Whether the ID still belongs to this process.
-  var isRunning: Bool { ProcessIdentity(running: pid) == self }
+  public var isRunning: Bool { ProcessIdentity(running: pid) == self }
+
+  /// When it started, by today's clock: the kernel counts from the machine's start, through suspends (proc(5), "starttime").
+  public func startTime(at now: Timestamp) -> Timestamp {
+    var uptime = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &uptime)
+    let life =
+      Int64(uptime.tv_sec) * 1_000 + Int64(uptime.tv_nsec) / 1_000_000 - started * 1_000 / Int64(sysconf(Int32(_SC_CLK_TCK)))
+    return now.adding(milliseconds: -life)
+  }
 
   private static func read(_ path: String) -> [UInt8]? {
-    let file = sys_open(path, O_RDONLY, 0)
+    let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
     let text = [UInt8](unsafeUninitializedCapacity: 2_048) { bytes, count in

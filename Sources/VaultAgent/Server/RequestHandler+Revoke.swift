@@ -1,0 +1,36 @@
+import VaultModel
+import VaultStore
+import VaultWire
+
+// Taking back what was handed out.
+extension RequestHandler {
+  func revoke(_ asked: RevokeRequest, _ context: RequestContext) async throws -> Revoked {
+    let target = try target(asked)
+    if case .profile(let name) = target { try await requireKnown(name) }
+    return try await broker.revoke(
+      target, reason: asked.reason.map { String($0.prefix(1_024)) }, requester: context.requester, prompter: context.prompter)
+  }
+
+  private func target(_ asked: RevokeRequest) throws(AgentError) -> RevocationTarget {
+    var targets: [RevocationTarget] = []
+    if let profile = asked.profile { targets.append(.profile(profile)) }
+    if let session = asked.session { targets.append(.session(session)) }
+    if let name = asked.automation { targets.append(.automation(name)) }
+    if let pid = asked.pid {
+      guard let pid = Int32(exactly: pid), pid > 0 else { throw .badRequest("\(pid) is not a process ID") }
+      targets.append(.process(pid, since: ProcessIdentity(running: pid)?.startTime(at: clock.now())))
+    }
+    if asked.all { targets.append(.all) }
+    guard targets.count == 1 else { throw .badRequest("a revocation has one target") }
+    return targets[0]
+  }
+
+  /// A profile that was removed may have left programs that are served.
+  private func requireKnown(_ profile: String) async throws {
+    do { try await catalog.requireProfile(profile) } catch {
+      let target = RevocationTarget.profile(profile)
+      guard try await store.sessions(of: target).isEmpty, await !broker.serves(profile) else { return }
+      throw error
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import VaultAudit
+import VaultDatabase
+import VaultModel
+
+/// What is taken back.
+public enum RevocationTarget: Sendable, Hashable {
+  /// The sessions of a profile.
+  case profile(String)
+  /// One session, by its ID or its access key ID.
+  case session(String)
+  /// What was delivered to the runs of this name.
+  case automation(String)
+  /// What was delivered to a process.
+  ///
+  /// - Parameter since: when it started; what a process of the same number was given before is not its own.
+  case process(Int32, since: Timestamp?)
+  case all
+
+  /// As the log says it.
+  public var text: String {
+    switch self {
+    case .profile(let name): "profile \(name)"
+    case .session(let id): "session \(id)"
+    case .automation(let name): "automation \(name)"
+    case .process(let pid, _): "process \(pid)"
+    case .all: "everything"
+    }
+  }
+}
+
+extension VaultStore {
+  /// The live sessions that a revocation ends.
+  public func sessions(of target: RevocationTarget) throws -> [SessionRecord] {
+    switch target {
+    case .all: return try liveSessions()
+    case .profile(let name): return try liveSessions(of: name)
+    case .session(let id): return try liveSessions().filter { $0.id == id || $0.accessKeyId == id }
+    case .automation(let name):
+      return try liveSessions().filter { try wasDelivered($0, "automation = ?2") { try $0.bind(name) } }
+    case .process(let pid, let start):
+      return try liveSessions().filter {
+        try wasDelivered($0, "pid = ?2 AND time >= ?3") { try $0.bind(Int64(pid)).bind(start?.milliseconds ?? 0) }
+      }
+    }
+  }
+
+  /// Whether a row of a session's deliveries fulfils a condition. Live sessions are few, and found by their index; rows that no index
+  /// has yet are the newest.
+  private func wasDelivered(_ session: SessionRecord, _ condition: String, _ bind: (Statement) throws -> Void) throws -> Bool {
+    let columns = "SELECT 1 FROM audit_event WHERE session_id = ?1 AND action = 'Deliver' AND \(condition)"
+    let statement = try database.prepare(
+      "\(columns) AND pending IS NULL UNION ALL \(columns) AND \(AuditQuery.isPending) LIMIT 1"
+    ).begin().bind(session.id)
+    try bind(statement)
+    return try statement.first { _ in true } ?? false
+  }
+
+  /// Ends sessions for good, and destroys their secrets: nothing hands them out or stores the results of calls in progress for them.
+  /// They are handed out no more even if that cannot be recorded.
+  ///
+  /// - Parameter reason: what the person said.
+  /// - Returns: the sessions.
+  public func revoke(_ target: RevocationTarget, requester: Requester, reason: String?) throws -> [SessionRecord] {
+    let live = try sessions(of: target)
+    switch target {
+    case .all: claimIntents(of: nil)
+    case .profile(let name): claimIntents(of: name)
+    default: for profile in Set(live.map(\.profile)) { claimIntents(of: profile) }
+    }
+    withdrawals.withdraw(live, at: clock.now())
+    try change { store in
+      for session in live {
+        try store.end(session, as: .revoked, action: .revoked, trigger: .manual, requester, detail: target.text, because: reason)
+      }
+      guard live.isEmpty else { return }
+      // Programs, runs and links are taken back even where no session is left; the row says by whom.
+      var event = AuditEvent(action: .revoked, outcome: .success, trigger: .manual, requester: requester)
+      if case .profile(let name) = target { event.profile = name }
+      event.detail = target.text
+      event.reason = reason
+      try store.append(event)
+    }
+    return live
+  }
+}

@@ -1,0 +1,67 @@
+import VaultModel
+import VaultWire
+
+/// `vault revoke`: takes back what was handed out.
+enum RevokeCommand {
+  static let command = Command(
+    "revoke", arguments: [ArgumentSpec("PROFILE", kind: .profile, isOptional: true)], topic: .sessions,
+    summary: "take back what programs were given",
+    note: """
+      Its sessions end, its programs are served no more, and its files are emptied. A program has to be started again to be served again.
+      Keys that a program already holds work until they expire, unless AWS refuses them too.
+      """,
+    examples: [
+      Example("vault revoke app-dev", "nothing of app-dev is served or kept"),
+      Example("vault revoke --all --reason 'laptop lost'", "everything, with the reason in the audit log"),
+      Example("vault revoke --process 4242", "what was given to this process"),
+    ],
+    options: [
+      OptionSpec("session", value: "ID", "this session, by its ID or its access key ID"),
+      OptionSpec("automation", value: "NAME", "what was given to the runs of this name"),
+      OptionSpec("process", value: "PID", "what was given to this process"),
+      OptionSpec("all", "everything"),
+      OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
+    ], run: run)
+
+  private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
+    let request = try request(arguments)
+    report(try AgentClient(paths: paths).ask(request))
+  }
+
+  private static func request(_ arguments: Arguments) throws -> RevokeRequest {
+    var request = RevokeRequest()
+    request.profile = try arguments.single("PROFILE", required: false)
+    request.session = arguments["session"]
+    request.automation = arguments["automation"]
+    request.pid = try arguments["process"].map { text throws(Failure) in
+      guard let pid = Int(text), pid > 0 else { throw Failure("--process: \"\(text)\" is not a process ID", exitStatus: .usage) }
+      return pid
+    }
+    request.all = arguments.has("all")
+    request.reason = arguments["reason"]
+    let targets = [
+      request.profile != nil, request.session != nil, request.automation != nil, request.pid != nil, request.all,
+    ].count { $0 }
+    guard targets == 1 else {
+      throw Failure(
+        targets == 0 ? "nothing to revoke is named" : "only one thing can be revoked at a time",
+        hint: "vault revoke PROFILE | --session ID | --automation NAME | --process PID | --all", exitStatus: .usage)
+    }
+    return request
+  }
+
+  private static func report(_ revoked: Revoked) {
+    var parts = [count(revoked.sessions.count, "session")]
+    if revoked.programs > 0 { parts.append(count(revoked.programs, "program") + " served no more") }
+    if revoked.runs > 0 { parts.append(count(revoked.runs, "run")) }
+    Diagnostics.notice("revoked: " + parts.joined(separator: ", "))
+    for file in revoked.files { Diagnostics.notice("emptied and unlinked: \(file)") }
+    if let last = revoked.sessions.map(\.expiration).max() {
+      Diagnostics.notice(
+        "keys that programs already hold work until \(TimeText.local(last, now: SystemClock().now())); `vault holders` shows them"
+      )
+    }
+  }
+
+  private static func count(_ number: Int, _ what: String) -> String { number == 1 ? "1 \(what)" : "\(number) \(what)s" }
+}
