@@ -56,7 +56,9 @@ struct WireTests {
     LinkProfilesRequest { ($0.file, $0.names, $0.unlink) = ("/f", ["a", "b"], true) },
     KeyCopyRequest { ($0.file, $0.passphraseFile, $0.restore) = ("/f", "/p", true) },
     ArchiveRequest { ($0.file, $0.before) = ("/f", Timestamp(milliseconds: -1)) },
-    LoginRequest { ($0.name, $0.flow, $0.share, $0.adopt, $0.home) = ("corp", .browser, true, true, "/home/me") },
+    LoginRequest {
+      ($0.name, $0.flow, $0.share, $0.adopt, $0.home, $0.isFirst) = ("corp", .browser, true, true, "/home/me", true)
+    },
     LogoutRequest { ($0.name, $0.all) = ("corp", true) }, DiscoverRequest { ($0.name, $0.flow) = ("corp", .browser) },
     SAMLRolesRequest { $0.command = "saml" },
     TakeOverRequest {
@@ -97,6 +99,10 @@ struct WireTests {
     },
     RotatedAccessKey { ($0.old, $0.new) = ("a", "b") },
     SignedIn { ($0.name, $0.expiration, $0.isRenewable) = ("corp", Timestamp(seconds: 1), true) },
+    AddedSignIn {
+      ($0.name, $0.startURL, $0.region, $0.isNew) = ("corp-2", "https://corp", "eu-west-1", true)
+      ($0.other, $0.otherRegion) = ("corp", "us-east-1")
+    },
     DiscoveredPlace { ($0.name, $0.region, $0.startURL, $0.isSession) = ("corp", "eu-west-1", "https://corp", true) },
     AccountEntry { ($0.id, $0.name, $0.email, $0.roles) = ("1", "dev", "a@b", ["admin", "read"]) },
     TakeOverItem {

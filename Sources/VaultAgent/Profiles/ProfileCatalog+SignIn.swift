@@ -21,12 +21,16 @@ extension ProfileCatalog {
   func addSignIn(_ wanted: WantedSignIn, prompter: any Prompter, requester: Requester) async throws -> AddedSignIn {
     try await observeChanges(prompter, requester)
     var taken = Set(try reader.profileNames())
+    var other: (name: String, region: String)?
     for name in try reader.sectionNames(.ssoSession) {
       taken.insert(name)
       guard wanted.name == nil, let known = try reader.section(.ssoSession, name), let region = known.text("sso_region"),
-        let url = known.text("sso_start_url").flatMap({ StartURL($0) }), url.text == wanted.url.text,
-        wanted.region == nil || wanted.region == region
+        let url = known.text("sso_start_url").flatMap({ StartURL($0) }), url.text == wanted.url.text
       else { continue }
+      guard wanted.region == nil || wanted.region == region else {
+        other = (name, region)
+        continue
+      }
       return AddedSignIn { ($0.name, $0.startURL, $0.region) = (name, url.text, region) }
     }
     guard let region = wanted.region else {
@@ -42,7 +46,10 @@ extension ProfileCatalog {
       ("sso_registration_scopes", wanted.scopes ?? "sso:account:access"),
     ].map { Setting(name: $0.0, value: .text($0.1), origin: .vault) }
     try await write(ConfigSection(kind: .ssoSession, name: name, settings: settings), requester)
-    return AddedSignIn { ($0.name, $0.startURL, $0.region, $0.isNew) = (name, wanted.url.text, region, true) }
+    return AddedSignIn {
+      ($0.name, $0.startURL, $0.region, $0.isNew) = (name, wanted.url.text, region, true)
+      ($0.other, $0.otherRegion) = (other?.name, other?.region)
+    }
   }
 
   private static func freeName(_ name: String, _ taken: Set<String>) -> String {

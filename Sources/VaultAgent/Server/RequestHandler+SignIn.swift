@@ -7,6 +7,16 @@ import VaultWire
 // Signing in to and out of IAM Identity Center, and the roles that a sign-in offers.
 extension RequestHandler {
   func login(_ request: LoginRequest, _ context: RequestContext) async throws -> SignedIn {
+    do { return try await signIn(request, context) } catch {
+      if request.isFirst, let name = request.name {
+        // Not a part of this task, which is cancelled if the person leaves.
+        await Task(executorPreference: AgentExecutor.current) { _ = try? await removeSignIn(name, context) }.value
+      }
+      throw error
+    }
+  }
+
+  private func signIn(_ request: LoginRequest, _ context: RequestContext) async throws -> SignedIn {
     let place = try await place(request.name, context)
     try await ensureUnlocked(context)
     let record: SignInRecord

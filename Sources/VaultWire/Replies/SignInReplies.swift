@@ -47,6 +47,11 @@ public struct AddedSignIn: WireFields {
   /// Nil if the URL does not tell it; nothing was then made.
   public var region: String?
   public var isNew = false
+  /// Another one with this URL, in another region: its name and region. Nil if there is none.
+  public var other: String?
+  public var otherRegion: String?
   public init() {}
-  public mutating func code(_ coder: FieldCoder) { coder.field(&name).field(&startURL).field(&region).field(&isNew) }
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&name).field(&startURL).field(&region).field(&isNew).field(&other).field(&otherRegion)
+  }
 }

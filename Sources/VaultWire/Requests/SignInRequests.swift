@@ -12,9 +12,11 @@ public struct LoginRequest: Request, WireFields {
   /// Adopt the tokens of the SDKs.
   public var adopt = false
   public var home: String?
+  /// The vault-managed SSO session was made for this sign-in: it is removed if that fails, or if the person leaves.
+  public var isFirst = false
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&name).field(&flow).field(&share).field(&adopt).field(&home)
+    coder.field(&name).field(&flow).field(&share).field(&adopt).field(&home).field(&isFirst)
   }
 }
 

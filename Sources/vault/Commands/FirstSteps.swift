@@ -24,7 +24,7 @@ enum FirstSteps {
       }
       Diagnostics.notice("a number from 1 to \(choices.count)")
     }
-    return true
+    throw unanswered
   }
 
   /// The AWS files in words; nil if they have no profiles.
@@ -51,6 +51,13 @@ enum FirstSteps {
       if isPlain, URLSignIn.isURL(url), answer.contains(".") { return try run("login", url) }
       Diagnostics.notice("that is not a URL of the AWS access portal")
     }
+    throw unanswered
+  }
+
+  private static var unanswered: Failure {
+    Failure(
+      "nothing was changed", hint: "`\(ProgramName.current)` asks again; `\(ProgramName.current) help` shows all commands",
+      exitStatus: .usage)
   }
 
   private static func addKey() throws {

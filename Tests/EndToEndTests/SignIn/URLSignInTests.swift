@@ -69,6 +69,43 @@ import Testing
     #expect(made.succeeded && made.errors.contains("sso-session corp-2"), "\(made.errors)")
   }
 
+  @Test("a person who leaves the sign-in leaves no sso-session behind; who leaves the list is told how to go on")
+  func left() async throws {
+    let (simulator, vault) = try await stage { $0.approves = false }
+    let words = ["login", "--device", Self.url, "--sso-region", "us-east-1"]
+    let waiting = try await TypedDialogue.run(vault, words, [("waiting for you to sign in", "\u{3}")])
+    #expect(waiting.status == -SIGINT && waiting.shown.contains("sso-session corp:"), "\(waiting.shown)")
+    let deadline = Date().addingTimeInterval(30)
+    var removed: [[String: Any]] = []
+    while removed.isEmpty, Date() < deadline {
+      removed = try await vault.rows("audit", "--action", "ProfileRemoved")
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    #expect(removed.count == 1 && removed.first?["detail"] as? String == "sso-session corp", "\(removed)")
+    try await simulator.change(IdentityChange(identityCenter: STSWorld.center))
+    let list = try await TypedDialogue.run(vault, words, [("profiles to create", "\u{3}")])
+    #expect(list.status == 130 && list.shown.contains("next: vault login corp --discover"), "\(list.shown)")
+    let again = try await TypedDialogue.run(vault, ["login", "corp", "--discover"], [("profiles to create", "\u{1B}")])
+    #expect(again.status == 130 && !again.shown.contains("next:"), "\(again.shown)")
+    #expect(try await vault.rows("list").isEmpty)
+    #expect(try await vault.run("audit", "verify").succeeded)
+  }
+
+  @Test("a second sign-in for the same URL in another region is named, with its undo; no region is no sign-in")
+  func regions() async throws {
+    let (simulator, vault) = try await stage()
+    defer { withExtendedLifetime(simulator) {} }
+    let none = try await TypedDialogue.run(
+      vault, ["login", "--device", Self.url], Array(repeating: ("Region of the", "Europe\n"), count: 3))
+    #expect(none.status == 64 && none.shown.contains("nothing was changed"), "\(none.shown)")
+    try await vault.mustRun("login", "--device", Self.url, "--sso-region", "us-east-1")
+    let other = try await vault.run("login", "--device", Self.url, "--sso-region", "eu-west-1")
+    #expect(other.succeeded && other.errors.contains("sso-session corp-2:"), "\(other.errors)")
+    #expect(other.errors.contains("corp has the same start URL in us-east-1; to undo this: vault remove corp-2"))
+    try await vault.mustRun("remove", "corp-2")
+    #expect(try await vault.run("login", "corp-2").errors.contains("no sso-session"))
+  }
+
   @Test("a vanity URL is resolved by its redirect, which brings the region; nothing goes with the question")
   func vanity() async throws {
     let own = "https://ssoins-1.portal.us-east-1.app.aws"

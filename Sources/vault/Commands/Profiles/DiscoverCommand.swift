@@ -53,8 +53,8 @@ enum DiscoverCommand {
     )
     if let format { return show(choices, format, isWide: arguments.has(Table.wideOption.name)) }
     guard let chosen = try choose(choices, arguments) else {
-      guard let session else { throw Failure("nothing was chosen", exitStatus: .refused) }
-      return NextStep.tell("vault login \(NextStep.word(session)) --discover")
+      if let session { NextStep.tell("vault login \(NextStep.word(session)) --discover") }
+      throw ProfilePicker.Left()
     }
     try make(chosen, of: place, arguments: arguments, paths: paths)
     if let first = chosen.first { NextStep.tell(NextStep.exec(first.profile)) }

@@ -58,7 +58,8 @@ enum LoginCommands {
     for name in ["all", "template", "region", "format", "saml", "saml-process"] where arguments.has(name) {
       throw Failure("--\(name) requires --discover", exitStatus: .usage)
     }
-    try signIn(to: try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile, arguments, paths)
+    try signIn(
+      to: try arguments.single("SSO-SESSION", required: false) ?? Arguments.namedProfile, isFirst: false, arguments, paths)
   }
 
   /// Whether it is a name. A profile of the older form, which sets its start URL itself, is signed in by that URL.
@@ -68,12 +69,13 @@ enum LoginCommands {
     return try reader.section(.profile, url) != nil
   }
 
-  static func signIn(to name: String?, _ arguments: Arguments, _ paths: VaultPaths) throws {
+  /// - Parameter isFirst: whether the `sso-session` was made for this sign-in.
+  static func signIn(to name: String?, isFirst: Bool, _ arguments: Arguments, _ paths: VaultPaths) throws {
     let reply = try AgentClient(paths: paths, opensBrowser: !arguments.has("no-browser")).ask(
       LoginRequest {
         $0.name = name
         ($0.flow, $0.share, $0.adopt) = (flow(arguments), arguments.has("share-token"), arguments.has("adopt"))
-        $0.home = variable("HOME")
+        ($0.home, $0.isFirst) = (variable("HOME"), isFirst)
       })
     let how =
       reply.isRenewable

@@ -22,11 +22,15 @@ enum URLSignIn {
     }
     let session = try add(url, region: arguments["sso-region"], paths: paths)
     if session.isNew { Diagnostics.notice("sso-session \(session.name): \(session.startURL) in \(session.region ?? "")") }
+    if session.isNew, let other = session.other, let region = session.otherRegion {
+      Diagnostics.notice(
+        "\(other) has the same start URL in \(region); to undo this: \(ProgramName.renaming("vault remove")) \(NextStep.word(session.name))"
+      )
+    }
     do {
-      try LoginCommands.signIn(to: session.name, arguments, paths)
+      // With the wrong region, each further attempt would fail as well: a new sso-session is removed.
+      try LoginCommands.signIn(to: session.name, isFirst: session.isNew, arguments, paths)
     } catch {
-      // With the wrong region, each further attempt would fail as well.
-      if session.isNew { _ = try? AgentClient(paths: paths).ask(.removeProfile(session.name)) }
       let failure = Failure(error)
       throw Failure(
         failure.message,
@@ -70,6 +74,8 @@ enum URLSignIn {
       if Partition.isRegionName(region) { return region }
       Diagnostics.notice("\"\(region)\" is not the name of a region")
     }
-    return nil
+    throw Failure(
+      "the region of the IAM Identity Center is needed to sign in, and nothing was changed",
+      hint: "your administrator knows it; then add --sso-region REGION", exitStatus: .usage)
   }
 }
