@@ -74,7 +74,6 @@ struct WireTests {
   /// All else that is a run of fields.
   private static let others: [any WireFields] = [
     Done(), context, change, scope, SessionTag(key: "team", value: "a"),
-    Done(), context, change,
     Revoked {
       $0.sessions = [
         RevokedSession {

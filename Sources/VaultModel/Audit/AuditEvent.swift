@@ -75,8 +75,6 @@ public enum AuditAction: String, Sendable, CaseIterable {
   case sessionForgotten = "SessionForgotten"
   case sessionExpired = "SessionExpired"
   case sessionReplaced = "SessionReplaced"
-  case revoked = "Revoked"
-  case revokedInAWS = "RevokedInAWS"
   /// Entries in an AWS config file start or stop giving every SDK profiles from the vault.
   case profilesLinked = "ProfilesLinked"
   case profilesUnlinked = "ProfilesUnlinked"
