@@ -43,11 +43,11 @@ private func lookAt(_ connection: Int32, _ memory: UnsafeMutableRawPointer) {
   _ = sys_peer_credentials(connection, &pid, &uid, &gid)
   let text = memory.assumingMemoryBound(to: CChar.self)
   let process = sys_peer_process(connection, pid)
-  for link in ["/proc/\(pid)/exe", "/proc/\(pid)/cwd", "/proc/\(sys_process_parent(process))/exe"] {
-    _ = readlink(link, text, 4_096)
-  }
+  for link in ["/proc/\(pid)/exe", "/proc/\(pid)/cwd", "/proc/\(getppid())/exe"] { _ = readlink(link, text, 4_096) }
   close(process)
-  let line = open("/proc/\(pid)/cmdline", O_RDONLY | O_CLOEXEC)
-  _ = read(line, memory, 16_384)
-  close(line)
+  for file in ["/proc/\(pid)/cmdline", "/proc/\(pid)/stat"] {
+    let file = open(file, O_RDONLY | O_CLOEXEC)
+    _ = read(file, memory, 16_384)
+    close(file)
+  }
 }
