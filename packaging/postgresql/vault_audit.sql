@@ -89,6 +89,8 @@ CREATE TABLE IF NOT EXISTS vault_audit.audit_event (
   user_name            text,
   program              text,
   host                 text,
+  automation           text,                                         -- the name given to `exec --automation`
+  run                  text,                                         -- run_…
   PRIMARY KEY (vault_id, sequence),
   UNIQUE (vault_id, sequence, hash),
   -- The server takes no row but one that follows the row before it: no gap, no fork, no second history.
@@ -102,6 +104,10 @@ CREATE TABLE IF NOT EXISTS vault_audit.audit_event (
     AND user_name IS NOT NULL AND program IS NOT NULL AND host IS NOT NULL))
 );
 ALTER TABLE vault_audit.audit_event ALTER received_at SET DEFAULT clock_timestamp();
+-- Rows of an earlier version have neither.
+ALTER TABLE vault_audit.audit_event ADD COLUMN IF NOT EXISTS automation text, ADD COLUMN IF NOT EXISTS run text;
+CREATE INDEX IF NOT EXISTS audit_event_automation ON vault_audit.audit_event (automation, "time") WHERE automation IS NOT NULL;
+CREATE INDEX IF NOT EXISTS audit_event_run ON vault_audit.audit_event (run) WHERE run IS NOT NULL;
 -- Reports go by this time: a row that says it is of a day to come stands where it was received, and pushes no other out of a page.
 CREATE INDEX IF NOT EXISTS audit_event_when ON vault_audit.audit_event ((least("time", received_at))) WHERE form IS NOT NULL;
 DROP INDEX IF EXISTS vault_audit.audit_event_time;
@@ -128,7 +134,8 @@ ALTER TABLE vault_audit.audit_event DROP CONSTRAINT IF EXISTS audit_event_limits
   CHECK (sequence BETWEEN 0 AND 1000000000000 AND greatest(octet_length(id), octet_length(action), octet_length(outcome), octet_length(cause),
     octet_length(profile), octet_length(role_arn), octet_length(role_session_name), octet_length(source_identity),
     octet_length(source_access_key_id), octet_length(access_key_id), octet_length(request_id), octet_length(error),
-    octet_length(session_id), octet_length(intent_id), octet_length(user_name), octet_length(program), octet_length(host), 0) <= 1024) NOT VALID;
+    octet_length(session_id), octet_length(intent_id), octet_length(user_name), octet_length(program), octet_length(host),
+    octet_length(automation), octet_length(run), 0) <= 1024) NOT VALID;
 ALTER TABLE vault_audit.audit_checkpoint DROP CONSTRAINT IF EXISTS audit_checkpoint_limits, ADD CONSTRAINT audit_checkpoint_limits
   CHECK (signed_at BETWEEN 0 AND 253402300799999) NOT VALID;
 
@@ -196,7 +203,7 @@ GRANT SELECT ON vault_audit.audit_vault, vault_audit.audit_event, vault_audit.au
 GRANT INSERT (vault_id, host, user_name, public_key) ON vault_audit.audit_vault TO vault_shipper;
 GRANT INSERT (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, "time", id, action, outcome, cause, profile, role_arn,
   role_session_name, source_identity, source_access_key_id, access_key_id, issued_at, expires_at, request_id, error, session_id, intent_id,
-  user_name, program, host) ON vault_audit.audit_event TO vault_shipper;
+  user_name, program, host, automation, run) ON vault_audit.audit_event TO vault_shipper;
 GRANT INSERT (vault_id, sequence, hash, signed_at, public_key, signature) ON vault_audit.audit_checkpoint TO vault_shipper;
 
 ALTER TABLE vault_audit.audit_vault ENABLE ROW LEVEL SECURITY;

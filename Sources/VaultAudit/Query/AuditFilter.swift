@@ -13,6 +13,14 @@ public struct AuditFilter: Sendable {
   public var since: Timestamp?
   public var until: Timestamp?
   public var session: String?
+  /// The requesting program's path, or its last part.
+  public var program: String?
+  /// The requesting process.
+  public var pid: Int32?
+  /// The name of a run of `exec --automation`.
+  public var automation: String?
+  /// The id of such a run (`run_…`).
+  public var run: String?
   /// Only this many rows, the newest.
   public var limit: Int?
   public var reverse = false

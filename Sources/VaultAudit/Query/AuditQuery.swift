@@ -37,8 +37,10 @@ package struct AuditQuery {
   /// rows where the log has millions. Nil without a start time.
   let scanStart: String?
 
-  /// - Parameter defers: whether the log has rows that are not indexed yet (`0007_deferred_indexes.sql`).
-  init(_ filter: AuditFilter, defers: Bool) {
+  /// - Parameters:
+  ///   - defers: whether the log has rows that are not indexed yet (`0007_deferred_indexes.sql`).
+  ///   - schema: the version of the database.
+  init(_ filter: AuditFilter, defers: Bool, schema: Int64) {
     var conditions: [String] = []
     var values: [Value] = []
     func want(_ condition: String, _ value: Value?) {
@@ -55,6 +57,10 @@ package struct AuditQuery {
     want("user =", filter.user.map { .text($0) })
     want("session_id =", filter.session.map { .text($0) })
     want("id =", filter.id.map { .text($0) })
+    if let asked = Self.requester(filter, schema: schema, from: values.count + 1) {
+      values += asked.values
+      conditions.append(asked.condition)
+    }
     want("sequence >", filter.after.map { .number($0) })
     want("sequence <=", filter.upTo.map { .number($0) })
     // Makes the partial indexes usable: few rows are not successes, or not deliveries.
@@ -92,6 +98,26 @@ package struct AuditQuery {
       limit = ""
     }
     self.values = values
+  }
+
+  /// The condition on the process that asked, and its values; nil if the filter has none.
+  ///
+  /// The indexes of runs have every row at once.
+  ///
+  /// - Parameter first: the number of the first value.
+  static func requester(_ filter: AuditFilter, schema: Int64, from first: Int) -> (condition: String, values: [Value])? {
+    var conditions: [String] = []
+    var values: [Value] = []
+    func want(_ value: Value?, _ condition: (_ place: String) -> String) {
+      guard let value else { return }
+      conditions.append(condition("?\(first + values.count)"))
+      values.append(value)
+    }
+    want(filter.program.map { .text($0) }) { "(program = \($0) OR substr(program, -length(\($0)) - 1) = '/' || \($0))" }
+    want(filter.pid.map { .number(Int64($0)) }) { "pid = \($0)" }
+    want(filter.automation.map { .text($0) }) { "\(AuditTable.name("automation", at: schema)) = \($0)" }
+    want(filter.run.map { .text($0) }) { "\(AuditTable.name("run", at: schema)) = \($0)" }
+    return conditions.isEmpty ? nil : (conditions.joined(separator: " AND "), values)
   }
 
   /// The rows as ``VaultReader/auditRecords(_:)`` reads them.

@@ -93,7 +93,7 @@ extension VaultReader {
   /// The order is that of ``auditRecords(_:)``.
   public func forEachAuditLine(_ filter: AuditFilter, _ body: (AuditRowView) throws -> Void) throws {
     guard let database else { return }
-    let query = AuditQuery(filter, defers: defersIndexes)
+    let query = AuditQuery(filter, defers: defersIndexes, schema: schema)
     // The newest rows within the limit, oldest first: the first of them is looked up, so that nothing has to be sorted or kept.
     let first = filter.limit != nil && !filter.reverse ? "sequence >= (SELECT min(sequence) FROM (\(query.newest)))" : nil
     let sql = query.select(

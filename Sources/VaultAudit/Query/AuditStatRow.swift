@@ -22,6 +22,8 @@ public struct AuditStatRow {
   public let role: Int?
   public let user: Int
   public let program: Int
+  /// The run of `exec --automation` that its requester belongs to.
+  public let run: Int?
   /// The error that it failed with.
   public let error: Int?
 }
@@ -33,8 +35,16 @@ public struct AuditNames: Sendable {
   public var users = NameTable()
   public var programs = NameTable()
   public var errors = NameTable()
+  /// Each as ``run(_:)`` reads it.
+  public var runs = NameTable()
 
   public init() {}
+
+  /// A run's id and name.
+  public func run(_ number: Int) -> (id: String, name: String) {
+    let parts = runs[number].split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+    return (String(parts[0]), parts.count > 1 ? String(parts[1]) : "")
+  }
 }
 
 extension AuditStatRow.Kind {
@@ -60,11 +70,13 @@ extension VaultReader {
     throws
   {
     guard let database else { return }
-    let query = AuditQuery(filter, defers: defersIndexes)
+    let query = AuditQuery(filter, defers: defersIndexes, schema: schema)
     // As in ``Requester/shownProgram``.
     let program = "CASE executable WHEN '' THEN program || ' (unproven)' ELSE program END"
+    let name = { AuditTable.name($0, at: self.schema) }
+    let run = "\(name("run")) || ' ' || \(name("automation"))"
     let sql = query.select(
-      "time, outcome, action, \(AuditTable.name("trigger", at: schema)), profile, role_arn, user, \(program), error, sequence",
+      "time, outcome, action, \(name("trigger")), profile, role_arn, user, \(program), error, \(run), sequence",
       bound: query.scanStart,
       order: " ORDER BY sequence")
     let statement = try database.prepare(sql).begin()
@@ -91,6 +103,7 @@ extension VaultReader {
           time: Timestamp(stored: statement.int(0)), kind: kinds[action], isFailure: isFailure, isRotation: isRotation,
           profile: number(4, &names.profiles),
           role: number(5, &names.roles), user: number(6, &names.users) ?? 0, program: number(7, &names.programs) ?? 0,
+          run: number(9, &names.runs),
           error: isFailure ? number(8, &names.errors) : nil))
     }
   }

@@ -40,12 +40,14 @@ extension VaultReader {
   }
 
   /// The newest sessions, at most `maximum`, that were live in the filter's period, oldest first. The rest of the filter applies by
-  /// profile, role, user and session.
+  /// profile, role, user, session, and the requesters that it was delivered to.
   public func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan] {
     guard let database else { return [] }
     // The rows that the session index does not have yet, read once for all sessions.
     let (pending, isIndexed) = indexing
     let ofProfile = filter.profile == nil ? "?1 IS NULL" : "s.profile_id = (SELECT id FROM profile WHERE name = ?1)"
+    let asked = AuditQuery.requester(filter, schema: schema, from: 8)
+    let isAsked = asked.map { " AND id IN (SELECT session_id FROM audit_event WHERE \($0.condition))" } ?? ""
     let statement = try database.prepare(
       """
       WITH newest AS MATERIALIZED ( \
@@ -59,11 +61,12 @@ extension VaultReader {
         FROM session s JOIN profile p ON p.id = s.profile_id \
         WHERE \(ofProfile) AND (?2 IS NULL OR s.role_arn = ?2 OR substr(s.role_arn, -length(?2) - 1) = '/' || ?2) \
           AND (?3 IS NULL OR s.id = ?3) AND s.expires_at >= ?4 AND s.issued_at < ?5 \
-      ) WHERE (?6 IS NULL OR asker = ?6) ORDER BY issued_at DESC LIMIT ?7
+      ) WHERE (?6 IS NULL OR asker = ?6)\(isAsked) ORDER BY issued_at DESC LIMIT ?7
       """
     ).begin()
     try statement.bind(filter.profile).bind(filter.role).bind(filter.session).bind(filter.since?.milliseconds ?? Int64.min)
       .bind(filter.until?.milliseconds ?? Int64.max).bind(filter.user).bind(Int64(maximum))
+    for value in asked?.values ?? [] { try value.bind(to: statement) }
     return try statement.rows {
       SessionSpan(
         id: $0.text(0), profile: $0.text(1), roleARN: $0.optionalText(2), user: $0.optionalText(3),

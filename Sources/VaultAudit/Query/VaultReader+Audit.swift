@@ -19,11 +19,28 @@ extension VaultReader {
   /// The rows that match a filter, oldest first unless it says otherwise. An intent is left out once its outcome is known.
   public func auditRecords(_ filter: AuditFilter) throws -> [AuditRecord] {
     guard let database else { return [] }
-    let query = AuditQuery(filter, defers: defersIndexes)
+    let query = AuditQuery(filter, defers: defersIndexes, schema: schema)
     let statement = try database.prepare(query.select(auditColumns)).begin()
     for value in query.values { try value.bind(to: statement) }
     let records = try statement.rows(AuditRows.read)
     return query.isNewestFirst == filter.reverse ? records : records.reversed()
+  }
+
+  /// The rows of runs of `exec --automation` that match a filter, run by run, one at a time.
+  public func forEachAutomationLine(_ filter: AuditFilter, _ body: (AuditRowView) throws -> Void) throws {
+    guard let database, AuditTable.name("run", at: schema) == "run" else { return }
+    let query = AuditQuery(filter, defers: defersIndexes, schema: schema)
+    let statement = try database.prepare(
+      query.select(auditColumns, bound: "run IS NOT NULL", order: " ORDER BY run, sequence")
+    ).begin()
+    for value in query.values { try value.bind(to: statement) }
+    let row = StoredRow(statement)
+    while try statement.step() { try body(row) }
+  }
+
+  /// How often a session was delivered; nil if there is no such session.
+  public func deliveries(ofSession id: String) throws -> Int64? {
+    try database?.statement("SELECT deliveries FROM session WHERE id = ?").begin().bind(id).first { $0.int(0) }
   }
 
   /// The requests of users and their programs among the newest rows: each profile that was handed out, and when.

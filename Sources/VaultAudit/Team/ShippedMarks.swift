@@ -37,10 +37,16 @@ public struct ShippedMarks {
       time: Timestamp(stored: time), kind: kinds[action], isFailure: isFailure, isRotation: line.isText(.trigger, "rotation"),
       profile: Self.number(line, .profile, in: &names.profiles), role: Self.number(line, .roleARN, in: &names.roles),
       user: user.withUnsafeBytes { names.users.number(of: $0, upTo: NameTable.maxTeamNames) },
-      program: Self.number(line, .program, in: &names.programs) ?? 0,
+      program: Self.number(line, .program, in: &names.programs) ?? 0, run: run(of: line),
       error: isFailure ? Self.number(line, .error, in: &names.errors) : nil)
     let login = logins.number(of: origin.login, upTo: NameTable.maxTeamNames)
     try user.withUnsafeBytes { try body(mark, login, time, $0) }
+  }
+
+  private mutating func run(of line: AuditRowView) -> Int? {
+    guard var text = line.optionalText(.run) else { return nil }
+    text += " " + line.text(.automation)
+    return text.withUTF8 { names.runs.number(of: UnsafeRawBufferPointer($0), upTo: NameTable.maxTeamNames) }
   }
 
   private static func number(_ line: AuditRowView, _ field: AuditField, in table: inout NameTable) -> Int? {
@@ -58,6 +64,8 @@ public protocol ReportSource {
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth]
   func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan]
   func profileUses() throws -> [ProfileUse]
+  /// How often a session was delivered; nil if there is no such session.
+  func deliveries(ofSession id: String) throws -> Int64?
 }
 
 extension VaultReader: ReportSource {}

@@ -72,3 +72,17 @@ struct ServerStanding {
     return (signed, strange)
   }
 }
+
+extension Server {
+  /// The columns of the server's table, which may be an earlier version's.
+  func eventColumns() throws -> EventColumns {
+    var hasAutomation = false
+    try forEachRow(
+      """
+      SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('vault_audit.audit_event') AND attname = 'automation' \
+      AND NOT attisdropped
+      """
+    ) { _ in hasAutomation = true }
+    return EventColumns(hasAutomation: hasAutomation)
+  }
+}

@@ -44,6 +44,9 @@ struct TeamOptions {
     filter.role = values["role"]
     filter.user = values["user"]
     filter.session = values["session"]
+    filter.program = values["program"]
+    filter.automation = values["automation"]
+    filter.run = values["run"]
     filter.outcome = values["outcome"].flatMap { AuditOutcome(rawValue: $0) }
     filter.action = values["action"].flatMap { AuditAction(rawValue: $0) }
     filter.since = values["since"].flatMap { Int64($0) }.map { Timestamp(milliseconds: $0) }

@@ -5,16 +5,24 @@ import VaultModel
 ///
 /// A text is truncated at 1,024 bytes (an index takes 2,704), repaired if it is not UTF-8, and has U+FFFD for U+0000. A time is
 /// clamped to the years 1 to 9999. The canonical row has everything unchanged.
-enum EventColumns {
+struct EventColumns {
   static let maxTextLength = 1_024
 
   /// The server's columns.
-  static let all = AuditColumn.all.compactMap { column in
-    column.server.map { name in
-      (field: column.field, name: "\"\(name)\"", isTime: column.isTime)
+  let all: [(field: AuditField, name: String, isTime: Bool)]
+  let names: String
+  /// Whether the server can say which run of `exec --automation` a row belongs to.
+  let hasAutomation: Bool
+
+  /// - Parameter hasAutomation: the tables of an earlier version lack these columns.
+  init(hasAutomation: Bool) {
+    self.hasAutomation = hasAutomation
+    all = AuditColumn.all.compactMap { column in
+      guard let name = column.server, hasAutomation || column.part != .automation else { return nil }
+      return (field: column.field, name: "\"\(name)\"", isTime: column.isTime)
     }
+    names = all.map(\.name).joined(separator: ", ")
   }
-  static let names = all.map(\.name).joined(separator: ", ")
 
   /// A canonical row, or nothing if it is longer than any valid one: the server's owner controls what the server sends.
   static let form: StaticString = "CASE WHEN octet_length(e.form) > 1048576 THEN '' ELSE e.form END"
@@ -40,30 +48,30 @@ enum EventColumns {
   }
 
   /// Appends a row's columns, each to its array.
-  static func append(
+  func append(
     _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer, to arrays: inout [BinaryArray], from first: Int
   ) {
     for (number, column) in all.enumerated() {
       switch fields[column.field] {
-      case .number(let value) where column.isTime: arrays[first + number].append(time(value))
+      case .number(let value) where column.isTime: arrays[first + number].append(Self.time(value))
       case .text(let range) where !column.isTime:
-        withText(UnsafeRawBufferPointer(rebasing: form[range])) { arrays[first + number].append($0) }
+        Self.withText(UnsafeRawBufferPointer(rebasing: form[range])) { arrays[first + number].append($0) }
       default: arrays[first + number].appendNull()
       }
     }
   }
 
   /// Whether the server's columns match the canonical row.
-  static func agree(_ row: ServerRow, from first: Int32, _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer) throws
+  func agree(_ row: ServerRow, from first: Int32, _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer) throws
     -> Bool
   {
     for (number, column) in all.enumerated() {
       let place = first + Int32(number)
       let agrees =
         switch fields[column.field] {
-        case .number(let value) where column.isTime: try row.number(place) == time(value)
+        case .number(let value) where column.isTime: try row.number(place) == Self.time(value)
         case .text(let range) where !column.isTime:
-          withText(UnsafeRawBufferPointer(rebasing: form[range])) { text in
+          Self.withText(UnsafeRawBufferPointer(rebasing: form[range])) { text in
             row.withBytes(place) { stated in stated.map { $0.elementsEqual(text) } ?? false }
           }
         default: row.withBytes(place) { $0 == nil }

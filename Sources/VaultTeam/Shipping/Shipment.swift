@@ -6,10 +6,8 @@ struct Shipment {
   /// The rows and bytes of one transaction.
   static let maxBytes = 8 << 20
 
-  private(set) var arrays: [BinaryArray] = {
-    let own: [BinaryArray.Element] = [.number, .bytes, .bytes, .bytes, .bytes]
-    return (own + EventColumns.all.map { $0.isTime ? .time : .text }).map { BinaryArray($0) }
-  }()
+  private let columns: EventColumns
+  private(set) var arrays: [BinaryArray]
   private(set) var count = 0
   private var bytes = 0
   private var fields = CanonicalRowFields()
@@ -17,26 +15,36 @@ struct Shipment {
   private(set) var end: ChainPosition
   let start: ChainPosition
 
-  init(after place: ChainPosition) {
+  init(after place: ChainPosition, columns: EventColumns) {
+    let own: [BinaryArray.Element] = [.number, .bytes, .bytes, .bytes, .bytes]
+    arrays = (own + columns.all.map { $0.isTime ? .time : .text }).map { BinaryArray($0) }
+    self.columns = columns
     start = place
     end = place
   }
 
   var isFull: Bool { bytes >= Self.maxBytes }
 
-  /// - Throws: if the row is longer than any the vault writes.
+  /// - Throws: if the row is longer than any the vault writes, or the server's tables have no place for what it says.
   mutating func add(_ row: CanonicalRowHash) throws {
     guard fields.read(row.form) else {
       throw Failure(
         "row \(row.sequence) is longer than the server accepts (\(row.form.count) bytes)", hint: "`vault audit verify`",
         exitStatus: .badData)
     }
+    // Added later without them, the columns would contradict the row.
+    guard columns.hasAutomation || (fields[.automation] == .none && fields[.run] == .none) else {
+      throw Failure(
+        "row \(row.sequence) belongs to an automation run, for which the server's tables have no column: they are from an earlier version",
+        hint: "their owner updates them: `vault audit ship --print-schema | psql --single-transaction -v ON_ERROR_STOP=1 URL`",
+        exitStatus: .configuration)
+    }
     arrays[0].append(row.sequence)
     arrays[1].append(row.hash)
     arrays[2].append(row.previousHash)
     arrays[3].append(row.mac)
     arrays[4].append(row.form)
-    EventColumns.append(fields, of: row.form, to: &arrays, from: 5)
+    columns.append(fields, of: row.form, to: &arrays, from: 5)
     count += 1
     bytes += row.form.count
     end = ChainPosition(sequence: row.sequence, hash: row.hash)
@@ -44,9 +52,9 @@ struct Shipment {
 
   /// One statement, and so one transaction: the checkpoints of these rows, and the rows. The server checks row by row that each
   /// follows the one before.
-  static let sql = {
+  static func sql(_ all: EventColumns) -> String {
     let own = [("s", "bigint"), ("h", "bytea"), ("p", "bytea"), ("m", "bytea"), ("f", "bytea")]
-    let columns = EventColumns.all.enumerated().map { ("c\($0.offset)", $0.element.isTime ? "timestamptz" : "text") }
+    let columns = all.all.enumerated().map { ("c\($0.offset)", $0.element.isTime ? "timestamptz" : "text") }
     func unnest(_ arrays: [(name: String, type: String)], from first: Int) -> String {
       let values = arrays.enumerated().map { "$\(first + $0.offset)::\($0.element.type)[]" }
       return "unnest(\(values.joined(separator: ", "))) AS r (\(arrays.map(\.name).joined(separator: ", ")))"
@@ -55,11 +63,11 @@ struct Shipment {
     return """
       WITH heads AS (INSERT INTO vault_audit.audit_checkpoint (vault_id, sequence, hash, signed_at, public_key, signature) \
       SELECT $1, r.s, r.h, r.t, r.k, r.g FROM \(unnest(heads, from: 2 + own.count + columns.count)) ON CONFLICT DO NOTHING) \
-      INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, \(EventColumns.names)) \
+      INSERT INTO vault_audit.audit_event (vault_id, sequence, hash, previous_sequence, previous_hash, mac, form, \(all.names)) \
       SELECT $1, r.s, r.h, r.s - 1, r.p, r.m, r.f, \(columns.map { "r." + $0.0 }.joined(separator: ", ")) \
       FROM \(unnest(own + columns, from: 2))
       """
-  }()
+  }
 }
 
 /// Checkpoints to be shipped, with one array per column.

@@ -133,11 +133,13 @@ final class Shipper {
   // MARK: rows
 
   private func ship(to server: Server, from start: ChainPosition, through last: Int64) throws -> ChainPosition {
+    let columns = try server.eventColumns()
+    let sql = Shipment.sql(columns)
     var place = start
     var sent: Shipment?
     while true {
       // The next rows are read and verified while the server processes the previous ones.
-      let next = try source.next(after: place, through: last, limit: limit(after: place))
+      let next = try source.next(after: place, through: last, limit: limit(after: place), for: columns)
       if let shipment = sent {
         guard try server.finish() == shipment.count else { throw ServerError.senseless }
         backoff.gained()
@@ -157,7 +159,7 @@ final class Shipper {
         place = ChainPosition(sequence: segment.last, hash: segment.lastHash)
       case .rows(let shipment):
         let checkpoints = HeadColumns(checkpoints, behind: place.sequence, through: shipment.end.sequence)
-        try server.begin(Shipment.sql, [.text(vaultId)] + (shipment.arrays + checkpoints.arrays).map { .array($0) })
+        try server.begin(sql, [.text(vaultId)] + (shipment.arrays + checkpoints.arrays).map { .array($0) })
         sent = shipment
         place = shipment.end
       }

@@ -17,6 +17,12 @@ struct TeamRows {
     on server: Server,
     _ body: (_ form: UnsafeRawBufferPointer, _ hash: UnsafeRawBufferPointer, _ origin: RowOrigin) throws -> Void
   ) throws {
+    guard try (filter.automation == nil && filter.run == nil) || server.eventColumns().hasAutomation else {
+      throw Failure(
+        "the server's tables are from an earlier version, which has no column for automation runs: --automation and --run find nothing there",
+        hint: "their owner updates them: `vault audit ship --print-schema | psql --single-transaction -v ON_ERROR_STOP=1 URL`",
+        exitStatus: .configuration)
+    }
     let query = query
     // The index by time is already in order, and millions of rows must not be sorted on the server's disk.
     if !isForSums { try server.run("SET enable_sort = off") }
@@ -79,6 +85,8 @@ struct TeamRows {
     want("e.action =", text(filter.action?.rawValue))
     want("e.user_name =", text(filter.user))
     want("e.session_id =", text(filter.session))
+    want("e.automation =", text(filter.automation))
+    want("e.run =", text(filter.run))
     want("e.vault_id =", vault.map { .text($0) })
     want("v.shipper =", login.map { .text($0) })
     want("\(Self.when) >=", filter.since.map { .time($0) })
@@ -90,6 +98,10 @@ struct TeamRows {
         values.append(.text("/" + role))
         conditions.append("right(e.role_arn, length($\(values.count))) = $\(values.count)")
       }
+    }
+    if let program = filter.program {
+      want("(e.program =", text(program))
+      conditions[conditions.count - 1] += " OR right(e.program, length($\(values.count)) + 1) = '/' || $\(values.count))"
     }
     if isForSums {
       conditions.append("e.outcome <> 'intent'")

@@ -16,6 +16,7 @@ struct TeamPass {
   static let clockSkew: Int64 = 5 * 60_000
 
   private let vaultId: String
+  let columns: EventColumns
   private var signer: [UInt8]?
   /// One page of the checkpoints ahead, in order.
   private var checkpoints: [AuditCheckpoint] = []
@@ -44,8 +45,10 @@ struct TeamPass {
   /// - Parameters:
   ///   - signer: the key whose checkpoints count; nil to take the first checkpoint's.
   ///   - known: how far the log was verified before; nil to begin with its root.
-  init(vaultId: String, signer: [UInt8]?, key: AuditVerificationKey?, known: VerifiedLogs.Entry?) {
+  ///   - columns: those of the server's table.
+  init(vaultId: String, signer: [UInt8]?, key: AuditVerificationKey?, known: VerifiedLogs.Entry?, columns: EventColumns) {
     self.vaultId = vaultId
+    self.columns = columns
     self.signer = signer
     ratchet = key.map { Ratchet(key: $0.key, number: $0.sequence) }
     hasRoot = known != nil
@@ -123,7 +126,7 @@ struct TeamPass {
     message.withUnsafeBytes { message in digest.withUnsafeMutableBytes { blake2b256(message, into: $0) } }
     guard digest == hash, fields.read(form), fields.number(.sequence) == next else { return text(.changed(sequence: next)) }
     guard previous == place.hash else { return text(.unbound(sequence: next)) }
-    guard try EventColumns.agree(row, from: 7, fields, of: form) else {
+    guard try columns.agree(row, from: 7, fields, of: form) else {
       return "the columns of row \(next) contradict its canonical row"
     }
     // Both as the server counts: microseconds.

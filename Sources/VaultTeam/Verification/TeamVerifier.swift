@@ -55,7 +55,9 @@ struct TeamVerifier {
     }
     // MACs are checked from the auditor's first row on.
     let start = all || key != nil ? nil : known
-    var pass = TeamPass(vaultId: laptop.vaultId, signer: publicKey ?? known?.key ?? laptop.key, key: key, known: start)
+    var pass = TeamPass(
+      vaultId: laptop.vaultId, signer: publicKey ?? known?.key ?? laptop.key, key: key, known: start,
+      columns: try server.eventColumns())
     do {
       verdict.fault = try read(laptop, &pass)
       try server.run("COMMIT")
@@ -128,7 +130,7 @@ struct TeamVerifier {
       if first < through {
         try server.forEachRow(
           """
-          SELECT sequence, hash, previous_sequence, previous_hash, mac, \(EventColumns.form), received_at, \(EventColumns.names) \
+          SELECT sequence, hash, previous_sequence, previous_hash, mac, \(EventColumns.form), received_at, \(pass.columns.names) \
           FROM vault_audit.audit_event e WHERE vault_id = $1 AND sequence > $2 AND sequence <= $3 ORDER BY sequence
           """, [.text(laptop.vaultId), .number(first), .number(through)]
         ) { row in

@@ -74,7 +74,9 @@ enum AuditExport {
   ///
   /// - Returns: the checkpoint that ends the file; nil if the part ends before now, or no agent can sign it.
   private static func bound(_ filter: inout AuditFilter, arguments: Arguments, paths: VaultPaths) throws -> AuditCheckpoint? {
-    let others = ["profile", "role", "outcome", "action", "user", "session", "limit", "from"].filter { arguments[$0] != nil }
+    let others = (AuditReport.filters.map(\.name).filter { $0 != "since" && $0 != "until" } + ["limit", "from"]).filter {
+      arguments[$0] != nil
+    }
     guard arguments["format"] == "jsonl", others.isEmpty, !arguments.has("reverse") else {
       throw Failure(
         "--whole exports every row of a period as JSON Lines", hint: "combine it only with --since and --until",

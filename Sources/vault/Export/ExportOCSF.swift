@@ -71,8 +71,23 @@ struct ExportOCSF: AuditLineWriter {
     exporter.append(decimal: line.number(.pid))
     exporter.append(",\"name\":")
     line.withShownProgram { exporter.append(json: $0) }
+    parents(line, &exporter)
     exporter.append("}")
     exporter.append("}")
+  }
+
+  /// The processes above, each within the one that it started.
+  private func parents(_ line: AuditRowView, _ exporter: inout ByteBuffer) {
+    var chain: [Ancestor] = []
+    line.withBytes(.parents) { if let bytes = $0 { chain = Ancestor.chain(bytes) ?? [] } }
+    for ancestor in chain {
+      exporter.append(",\"parent_process\":{\"pid\":")
+      exporter.append(decimal: Int64(ancestor.pid))
+      exporter.append(",\"name\":")
+      var executable = ancestor.executable
+      executable.withUTF8 { exporter.append(json: UnsafeRawBufferPointer($0)) }
+    }
+    for _ in chain { exporter.append("}") }
   }
 
   private func user(_ name: StaticString, of line: AuditRowView, to exporter: inout ByteBuffer) {

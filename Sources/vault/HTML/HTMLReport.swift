@@ -1,3 +1,4 @@
+import VaultAudit
 import VaultBytes
 import VaultDatabase
 import VaultModel
@@ -11,9 +12,13 @@ enum HTMLReport {
     examples: [
       Example("vault audit report --html audit.html", "the whole log as a page"),
       Example("vault audit report --html week.html --since 7d", "the last week"),
+      Example("vault audit report --html agent.html --automation agent --cloudtrail trail.json.gz", "what a coding agent did"),
     ],
     options: AuditReport.filters + TeamSource.options + [
-      OptionSpec("html", value: "FILE", kind: .file, "write the page to FILE atomically (mode 0600)")
+      OptionSpec("html", value: "FILE", kind: .file, "write the page to FILE atomically (mode 0600)"),
+      OptionSpec(
+        "cloudtrail", value: "FILE", kind: .file,
+        "show what CloudTrail saw each automation run do (files as for `audit reconcile`; repeatable)"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -23,7 +28,19 @@ enum HTMLReport {
     }
     let now = SystemClock().now()
     let filter = try AuditReport.filter(arguments, now: now)
-    let data = try HTMLReportData(try TeamSource.figures(arguments, filter: filter, paths: paths), filter, now: now)
+    let trails = arguments.all("cloudtrail")
+    for file in trails { try existingPath(file) }
+    let source = try TeamSource.figures(arguments, filter: filter, paths: paths)
+    var runs = AutomationRuns()
+    if let team = source as? TeamFigures { team.observe = { runs.add($0) } }
+    let data = try HTMLReportData(source, filter, now: now)
+    if let reader = source as? VaultReader { try collect(&runs, from: reader, filter) }
+    let found =
+      try trails.isEmpty
+      ? runs.all()
+      : runs.reconciled(with: source) { body in
+        for file in trails { try CloudTrail.forEach(file, body) }
+      }
     let file = try NewFile(path)
     var html = HTMLWriter(descriptor: file.descriptor)
     head(&html)
@@ -40,6 +57,7 @@ enum HTMLReport {
     html.markup("<div id=\"filters\"></div>\n</header>\n<main>\n")
     HTMLReportCharts.write(data, &html)
     HTMLReportTables.write(data, at: now, &html)
+    HTMLReportAutomation.write(found, omitted: runs.omitted, &html)
     html.markup("</main>\n<script type=\"application/json\" id=\"data\">")
     html.json(json(data))
     html.markup("</script>\n<script>")
@@ -47,6 +65,17 @@ enum HTMLReport {
     html.markup("</script>\n</body>\n</html>\n")
     try html.finish()
     try file.putInPlace()
+  }
+
+  /// The rows of runs, and of what was revoked by whom, which are a person's.
+  private static func collect(_ runs: inout AutomationRuns, from reader: VaultReader, _ filter: AuditFilter) throws {
+    try reader.forEachAutomationLine(filter) { runs.add($0) }
+    var revocations = AuditFilter()
+    (revocations.since, revocations.until) = (filter.since, filter.until)
+    for action in [AuditAction.revoked, .revokedInAWS] {
+      revocations.action = action
+      try reader.forEachAuditLine(revocations) { if $0.hasNoAutomation { runs.add($0) } }
+    }
   }
 
   /// The policy comes first in the page: nothing is loaded, and only this exact style and script are allowed.

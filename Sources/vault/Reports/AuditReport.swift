@@ -16,6 +16,10 @@ enum AuditReport {
     OptionSpec("action", value: "ACTION", kind: .words(AuditAction.allCases.map(\.rawValue)), "AssumeRole, Deliver, …"),
     OptionSpec("user", value: "USER", "only this user"),
     OptionSpec("session", value: "SESSION", kind: .session, "only this session (ses_…)"),
+    OptionSpec("program", value: "PROGRAM", "only this program (its path or its name)"),
+    OptionSpec("pid", value: "PID", kind: .number, "only this process"),
+    OptionSpec("automation", value: "NAME", "only the runs of `exec --automation NAME`"),
+    OptionSpec("run", value: "RUN", "only this run (run_…)"),
     OptionSpec("since", value: "TIME", kind: .time, "since this time (ISO 8601, or 2h, 3d, yesterday)"),
     OptionSpec("until", value: "TIME", kind: .time, "before this time"),
   ]
@@ -95,6 +99,15 @@ enum AuditReport {
     filter.role = arguments["role"]
     filter.user = arguments["user"]
     filter.session = arguments["session"]
+    filter.program = arguments["program"]
+    filter.automation = arguments["automation"]
+    filter.run = arguments["run"]
+    if let text = arguments["pid"] {
+      guard let pid = Int32(text), pid > 0 else {
+        throw Failure("--pid: \"\(text)\" is not the number of a process", exitStatus: .usage)
+      }
+      filter.pid = pid
+    }
     filter.reverse = arguments.has("reverse")
     if let text = arguments["outcome"] {
       guard let outcome = AuditOutcome(rawValue: text) else {

@@ -33,6 +33,7 @@ struct AuditStatistics {
   private var byRole: [Tally] = []
   private var byUser: [Tally] = []
   private var byProgram: [Tally] = []
+  private var byRun: [Tally] = []
   private var byError: [Tally] = []
 
   /// By the login that shipped the rows; empty for this machine's own log.
@@ -51,6 +52,7 @@ struct AuditStatistics {
       if let role = mark.role { Self.add(mark, to: &byRole, at: role) }
       Self.add(mark, to: &byUser, at: mark.user)
       Self.add(mark, to: &byProgram, at: mark.program)
+      if let run = mark.run { Self.add(mark, to: &byRun, at: run) }
       if let error = mark.error { Self.add(mark, to: &byError, at: error) }
       let hour = Int(time.seconds / 3_600 % 24)
       hours[hour < 0 ? hour + 24 : hour].add(mark)
@@ -68,6 +70,14 @@ struct AuditStatistics {
   var roles: [Named] { Self.sorted(byRole, names.roles) }
   var users: [Named] { Self.sorted(byUser, names.users) }
   var programs: [Named] { Self.sorted(byProgram, names.programs) }
+
+  /// The runs of `exec --automation`, the newest first.
+  var runs: [(id: String, name: String, tally: Tally)] {
+    byRun.enumerated().map { number, tally in
+      let (id, name) = names.run(number)
+      return (id, name, tally)
+    }.sorted { ($0.tally.last?.milliseconds ?? 0, $1.id) > ($1.tally.last?.milliseconds ?? 0, $0.id) }
+  }
 
   /// Failures by cause: AWS's error code if there is one, otherwise the message without its variable parts.
   var causes: [Named] {

@@ -63,6 +63,8 @@ enum StatsReport {
       let rows = groups.map { [$0.name] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
       table(name, [.name(name.uppercased())] + counted + [.whole("LAST", rank: 2)], rows: rows)
     }
+    let runs = statistics.runs.map { [$0.name, $0.id] + counts($0.tally) + [ReportCommands.time($0.tally.last, now: now)] }
+    table("run", [.name("AUTOMATION"), .whole("RUN")] + counted + [.whole("LAST", rank: 2)], rows: runs)
     table("hour", [.whole("HOUR (UTC)")] + counted + [.whole("", rank: 2)], rows: hours(statistics.hours), maximum: 24)
     let causes = statistics.causes.map { [$0.name, String($0.tally.failures), ReportCommands.time($0.tally.last, now: now)] }
     table("cause", [.text("FAILED BECAUSE"), .whole("TIMES"), .whole("LAST", rank: 1)], rows: causes)
@@ -116,6 +118,18 @@ enum StatsReport {
       list("users", statistics.users, to: &writer)
       list("programs", statistics.programs, to: &writer)
       if !statistics.logins.isEmpty { list("logins", statistics.logins, to: &writer) }
+      writer.key("automation")
+      writer.array { writer in
+        for (id, name, tally) in statistics.runs {
+          writer.newLine()
+          writer.object { writer in
+            writer.field("name", name)
+            writer.field("run", id)
+            counts(tally, &writer)
+            writer.field("lastAt", tally.last?.iso8601)
+          }
+        }
+      }
       writer.key("hours")
       writer.array { writer in
         for (hour, tally) in statistics.hours.enumerated() {

@@ -100,6 +100,8 @@ final class TeamFigures: ReportSource {
   private let log: TeamLog
   private var marks = ShippedMarks()
   private var sessions: VaultReader?
+  /// Called with every row.
+  var observe: (AuditRowView) -> Void = { _ in }
   /// By login.
   private(set) var byLogin: [Tally] = []
 
@@ -114,6 +116,7 @@ final class TeamFigures: ReportSource {
 
   func forEachAuditMark(_ filter: AuditFilter, names: inout AuditNames, _ body: (AuditStatRow) throws -> Void) throws {
     try fetch.forEach { line in
+      observe(line)
       try marks.consume(line) { mark, login, time, user in
         while byLogin.count <= login { byLogin.append(Tally()) }
         byLogin[login].add(mark)
@@ -131,11 +134,14 @@ final class TeamFigures: ReportSource {
   func rotationHealth(_ filter: AuditFilter) throws -> [RotationHealth] { try sessions?.rotationHealth(filter) ?? [] }
   func profileUses() throws -> [ProfileUse] { try sessions?.profileUses() ?? [] }
 
-  /// The server has already filtered by user and session, which have other names here.
+  func deliveries(ofSession id: String) throws -> Int64? { try sessions?.deliveries(ofSession: id) }
+
+  /// The server has already filtered by user, session and requester, which have other names here.
   func sessionSpans(_ filter: AuditFilter, maximum: Int) throws -> [SessionSpan] {
     var filter = filter
     filter.user = nil
     filter.session = nil
+    (filter.program, filter.automation, filter.run) = (nil, nil, nil)
     return try sessions?.sessionSpans(filter, maximum: maximum) ?? []
   }
 }

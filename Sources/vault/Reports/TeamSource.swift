@@ -23,6 +23,11 @@ enum TeamSource {
       return nil
     }
     try check(address)
+    guard filter.pid == nil else {
+      throw Failure(
+        "--pid works only with this machine's log: the team's server has no column for it",
+        hint: "use --program, --automation or --run", exitStatus: .usage)
+    }
     var words = try ["rows", "--from=\(address)"] + files(SharedConfig.ownSettings(of: paths.settingsFiles))
     func want(_ name: String, _ value: String?) { if let value { words.append("--\(name)=\(value)") } }
     want("profile", filter.profile)
@@ -31,6 +36,9 @@ enum TeamSource {
     want("action", filter.action?.rawValue)
     want("user", filter.user)
     want("session", filter.session)
+    want("program", filter.program)
+    want("automation", filter.automation)
+    want("run", filter.run)
     want("since", filter.since.map { String($0.milliseconds) })
     want("until", filter.until.map { String($0.milliseconds) })
     want("limit", filter.limit.map { String($0) })

@@ -117,7 +117,7 @@ import Testing
           default: ["x"]
           }
         return others.map { other in (name, object.merging([name: other]) { $1 }) }
-          + (value is NSNull ? [] : [("without " + name, object.filter { $0.key != name })])
+          + (isNothing(value) ? [] : [("without " + name, object.filter { $0.key != name })])
       }
     }
     var tried = 0
@@ -253,6 +253,9 @@ import Testing
     #expect(result.output.contains("the file has no checkpoint"))
   }
 }
+
+/// Whether a row without the field says the same.
+private func isNothing(_ value: Any) -> Bool { value is NSNull || (value as? [Any])?.isEmpty == true }
 
 /// Whether JSON had `true` or `false` there; Foundation makes numbers of both.
 private func isFlag(_ number: NSNumber) -> Bool { String(cString: number.objCType) == "c" }
