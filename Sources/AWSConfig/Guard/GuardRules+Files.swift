@@ -135,3 +135,22 @@ private struct GuardReader {
 
   private func expected(_ what: String) -> ConfigError { .syntax(file: file, line: lines.number, expected: what) }
 }
+
+extension GuardRules {
+  /// The settings files whose rules others than their owner can take away.
+  ///
+  /// - Parameters:
+  ///   - files: absolute paths.
+  ///   - home: the folder that is shown as `~`.
+  public static func exposed(_ files: [String], home: String? = nil) -> [GuardFault] {
+    files.compactMap { path in
+      var status = stat()
+      guard stat(path, &status) == 0 else { return nil }
+      let origin = SettingOrigin(file: SharedConfig.shown(path, home: home), line: 0)
+      if path == VaultPaths.machineSettings, status.st_uid != 0 || status.st_mode & 0o022 != 0 {
+        return GuardFault("others than root can change it, and with it the rules that must hold", at: origin)
+      }
+      return status.st_mode & 0o002 != 0 ? GuardFault("any user can change it, and with it its guard rules", at: origin) : nil
+    }
+  }
+}

@@ -68,10 +68,10 @@ public struct GuardAutomation: Sendable, Hashable {
   /// The strictest of what holds.
   public var text: String { isRefused ? "refuse" : isReadOnly ? "read-only" : isConfirmed ? "confirm" : "allow" }
 
-  mutating func tighten(by other: GuardAutomation) {
-    isRefused = isRefused || other.isRefused
-    isReadOnly = isReadOnly || other.isReadOnly
-    isConfirmed = isConfirmed || other.isConfirmed
+  func tightened(by other: GuardAutomation) -> GuardAutomation {
+    GuardAutomation(
+      isRefused: isRefused || other.isRefused, isReadOnly: isReadOnly || other.isReadOnly,
+      isConfirmed: isConfirmed || other.isConfirmed)
   }
 }
 
@@ -123,7 +123,7 @@ public struct GuardCommands: Sendable, Hashable {
   private init(entries: [String]) { self.entries = entries }
 
   /// - Returns: nil for an empty list, a relative path, and more than 200 entries.
-  init?(_ text: String) {
+  public init?(_ text: String) {
     var entries: [String] = []
     for word in text.split(whereSeparator: { $0 == "," || $0 == " " || $0 == "\t" }).map({ String($0) }) {
       guard word.hasPrefix("/") || !word.contains("/"), !word.hasSuffix("/"), word != ".", word != ".." else { return nil }
@@ -172,7 +172,8 @@ public struct GuardLimits: Sendable, Hashable {
   public var maxDuration: Int?
   /// All of them narrow a session.
   public var scopes: [GuardScope] = []
-  public var automation = GuardAutomation.allow
+  /// Nil if no rule says what a tree that acts by itself gets: what its run was narrowed to, else read-only sessions.
+  public var automation: GuardAutomation?
 
   public init() {}
 
@@ -192,7 +193,8 @@ public struct GuardLimits: Sendable, Hashable {
     commands = commands.map { mine in other.commands.map { mine.intersection($0) } ?? mine } ?? other.commands
     maxDuration = maxDuration.map { min($0, other.maxDuration ?? $0) } ?? other.maxDuration
     for scope in other.scopes where !scopes.contains(scope) { scopes.append(scope) }
-    automation.tighten(by: other.automation)
+    if scopes.contains(.nothing) { scopes = [.nothing] }
+    if let theirs = other.automation { automation = automation.map { $0.tightened(by: theirs) } ?? theirs }
   }
 
   /// Takes the strictest value of one setting.
@@ -208,5 +210,21 @@ public struct GuardLimits: Sendable, Hashable {
     case .automation: strictest.automation = .refuse
     }
     tighten(by: strictest)
+  }
+}
+
+extension GuardLimits {
+  /// One setting as it is shown, and as it can be written; nil if nothing is demanded.
+  public func text(of key: GuardKey) -> String? {
+    switch key {
+    case .confirm: confirm == .never ? nil : confirm.text
+    case .reason: isReasonRequired ? isReasonTagged ? "tagged" : "required" : nil
+    case .hours: hours?.text
+    case .commands: commands.map { $0.entries.isEmpty ? "none" : $0.entries.joined(separator: ", ") }
+    case .maxDuration: maxDuration.map { $0 % 3_600 == 0 ? "\($0 / 3_600)h" : $0 % 60 == 0 ? "\($0 / 60)m" : "\($0)s" }
+    case .scope: scopes.isEmpty ? nil : scopes.map(\.text).joined(separator: " and ")
+    case .automation:
+      automation.map { $0.isReadOnly && $0.isConfirmed && !$0.isRefused ? "read-only, and confirm" : $0.text }
+    }
   }
 }

@@ -62,7 +62,7 @@ public struct GuardRule: Sendable, Hashable {
   /// Adds a fault that could mean anything.
   public mutating func block(_ fault: GuardFault) {
     faults.append(fault)
-    limits = .strictest
+    limits.tighten(by: .strictest)
     for key in GuardKey.allCases where lines[key] == nil { lines[key] = fault.origin }
   }
 
@@ -110,6 +110,9 @@ public struct GuardRule: Sendable, Hashable {
     }
     return true
   }
+
+  /// Whether a setting has its strictest value because its line cannot be understood.
+  public func isFault(_ key: GuardKey) -> Bool { faults.contains { $0.origin == line(of: key) } }
 
   /// The line that sets a value, or the section's if it does not.
   public func line(of key: GuardKey) -> SettingOrigin { lines[key] ?? origin }

@@ -11,6 +11,14 @@ public struct VaultPaths: Sendable, Hashable {
   /// In the order in which they are read; later files win.
   public var settingsFiles: [String]
 
+  /// The machine's settings, which only root can write.
+  public static let machineSettings = "/etc/vault/config"
+  /// The files with guard rules: the machine's too, whatever folder `VAULT_HOME` names, since the user's environment must not
+  /// decide whether they hold.
+  public var guardFiles: [String] {
+    settingsFiles.contains(Self.machineSettings) ? settingsFiles : [Self.machineSettings] + settingsFiles
+  }
+
   public var socket: String { runtimeDirectory + "/agent.sock" }
   /// Held by the agent for its whole life, before it opens the database for writing.
   public var agentLock: String { dataDirectory + "/agent.lock" }
@@ -51,7 +59,7 @@ public struct VaultPaths: Sendable, Hashable {
       stateDirectory = state + "/vault"
       // Without a runtime directory, use the data folder, which has mode 0700 and belongs to the user. Never /tmp.
       runtimeDirectory = (RuntimeDirectory.path(environment: environment) ?? data) + "/vault"
-      settingsFiles = ["/etc/vault/config", config + "/vault/config"]
+      settingsFiles = [Self.machineSettings, config + "/vault/config"]
     }
     database = dataDirectory + "/vault.db"
   }

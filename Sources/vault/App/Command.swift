@@ -91,7 +91,7 @@ enum Commands {
     + [
       ConsoleCommand.command, ShellInitCommand.command,
     ]
-    + IAMCommand.all + LinkCommands.all + SessionCommands.all + LoginCommands.all
+    + IAMCommand.all + GuardCommand.all + LinkCommands.all + SessionCommands.all + LoginCommands.all
     + VaultCommands.all + AgentCommands.all
     + [StatusCommand.command, ConfigCommand.command, DoctorCommand.command, CompletionCommand.command] + HelpCommand.all
 

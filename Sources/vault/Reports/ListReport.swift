@@ -11,13 +11,14 @@ enum ListReport {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
     let reader = try ReportCommands.reader(paths)
     let now = SystemClock().now()
+    let guards = Guards(rules: GuardCommand.rules(paths), reader: reader)
     var output = Output(isPaged: Pager.isWanted(arguments, format))
     var broken = 0
     switch format {
-    case .json, .jsonl: try json(reader, now: now, to: &output)
+    case .json, .jsonl: try json(reader, guards, now: now, to: &output)
     case .csv: try csv(reader, now: now, to: &output)
-    case .table where !Terminal.outputIsTerminal: try lines(reader, now: now, to: &output)
-    case .table: broken = try table(reader, isWide: arguments.has(Table.wideOption.name), now: now, to: &output)
+    case .table where !Terminal.outputIsTerminal: try lines(reader, guards, now: now, to: &output)
+    case .table: broken = try table(reader, guards, isWide: arguments.has(Table.wideOption.name), now: now, to: &output)
     }
     output.flush()
     guard format == .table else { return }
@@ -44,7 +45,7 @@ enum ListReport {
   }
 
   /// For a pipe: tab-separated cells, copied unchanged from the rows.
-  private static func lines(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
+  private static func lines(_ reader: VaultReader, _ guards: Guards, now: Timestamp, to output: inout Output) throws {
     var line: [UInt8] = []
     var isEmpty = true
     var times = TimeCache()
@@ -62,6 +63,11 @@ enum ListReport {
       if row.isEmpty(.role) { line.append(UInt8(ascii: "-")) } else { row.append(.role, to: &line) }
       line.append(9)
       row.append(.source, to: &line)
+      if guards.hasRules, guards.apply(to: row.text(.name), role: row.isEmpty(.role) ? nil : row.text(.role)) {
+        // Not one of the columns, so that those stay as they are.
+        output.write(bytes: escaped(row, now, mark: "\tguarded"))
+        return
+      }
       line.append(10)
       output.write(bytes: isPlain(line) ? line : escaped(row, now))
     }
@@ -88,33 +94,36 @@ enum ListReport {
   /// The text shown as the kind of a profile that has none; its problem is in the role's column.
   private static func without(kind row: ProfileListRow) -> String { row.isEmpty(.role) ? "settings" : "broken" }
 
-  private static func escaped(_ row: ProfileListRow, _ now: Timestamp) -> [UInt8] {
+  private static func escaped(_ row: ProfileListRow, _ now: Timestamp, mark: String = "") -> [UInt8] {
     let cells = [
       row.text(.name), row.isEmpty(.kind) ? without(kind: row) : row.text(.kind), row.state(at: now).rawValue,
       row.endsAt?.iso8601 ?? "-",
       row.isEmpty(.role) ? "-" : row.text(.role), row.text(.source),
     ]
-    return Array((cells.map(safeText).joined(separator: "\t") + "\n").utf8)
+    return Array((cells.map(safeText).joined(separator: "\t") + mark + "\n").utf8)
   }
 
   /// - Returns: the number of profiles whose problem is not shown.
-  private static func table(_ reader: VaultReader, isWide: Bool, now: Timestamp, to output: inout Output) throws -> Int {
+  private static func table(_ reader: VaultReader, _ guards: Guards, isWide: Bool, now: Timestamp, to output: inout Output) throws
+    -> Int
+  {
     var table = Table(
       [
         .name("PROFILE"), .whole("KIND", rank: 3), .whole("SESSION"), .whole("ENDS", rank: 1), .arn("ROLE", rank: 2),
         .name("FROM", rank: 4, least: 10),
-      ], isWide: isWide)
+      ] + (guards.hasRules ? [.whole("GUARD", rank: 5)] : []), isWide: isWide)
     var broken = 0
     let permissionSets = try reader.permissionSets()
     try reader.forEachProfile { row in
       // A problem is a sentence or two, for which a table has no room.
       if row.problem != nil, !isWide { broken += 1 }
       let ends = row.session.flatMap { $0.endedAt == nil ? TimeText.relative($0.expiresAt, now: now) : nil } ?? "-"
-      table.add([
-        row.name, row.kind?.rawValue ?? (row.problem == nil ? "settings" : "broken"), state(row, now).rawValue, ends,
-        row.roleARN ?? (row.kind == .sso ? permissionSets[row.name] : nil) ?? (isWide ? row.problem : nil) ?? "-",
-        row.source ?? row.origin,
-      ])
+      table.add(
+        [
+          row.name, row.kind?.rawValue ?? (row.problem == nil ? "settings" : "broken"), state(row, now).rawValue, ends,
+          row.roleARN ?? (row.kind == .sso ? permissionSets[row.name] : nil) ?? (isWide ? row.problem : nil) ?? "-",
+          row.source ?? row.origin,
+        ] + (guards.hasRules ? [guards.apply(to: row.name, role: row.roleARN) ? "guarded" : "-"] : []))
     }
     if table.isEmpty { Diagnostics.notice("no profiles yet; `vault import` imports those of ~/.aws/config") }
     table.write(to: &output)
@@ -135,7 +144,7 @@ enum ListReport {
     }
   }
 
-  private static func json(_ reader: VaultReader, now: Timestamp, to output: inout Output) throws {
+  private static func json(_ reader: VaultReader, _ guards: Guards, now: Timestamp, to output: inout Output) throws {
     var writer = JSONWriter()
     let hidden = Dictionary(try reader.shadowedSections().map { ($0.profile, $0.place) }, uniquingKeysWith: { first, _ in first })
     try writer.array { writer in
@@ -149,6 +158,7 @@ enum ListReport {
           writer.field("region", row.region)
           writer.field("origin", row.origin)
           writer.field("rotation", rotation(row, now))
+          writer.field("guarded", guards.apply(to: row.name, role: row.roleARN))
           if let place = hidden[row.name] { writer.field("hides", place) }
           if let problem = row.problem { writer.field("problem", problem) }
           writer.key("session")
@@ -183,5 +193,20 @@ enum ListReport {
     guard let session = row.session, session.endedAt == nil, row.pendingAction == nil else { return "idle" }
     let used = session.lastUsedAt.map { now.since($0) < RotationRule.default.idle * 1_000 } ?? false
     return row.rotation == .always || used ? "on" : "idle"
+  }
+}
+
+/// Tells which profiles are guarded.
+private struct Guards {
+  let rules: GuardRules
+  let reader: VaultReader
+
+  var hasRules: Bool { !rules.isEmpty }
+
+  /// - Parameter role: the role of its row, if it has one; the role of a permission set is looked up.
+  func apply(to profile: String, role: String?) -> Bool {
+    guard hasRules else { return false }
+    if let role, RoleARN(role) != nil { return rules.decision(profile: profile, roleARNs: [role]).isGuarded }
+    return GuardCommand.decision(profile, rules, reader).isGuarded
   }
 }

@@ -24,14 +24,17 @@ enum ShowReport {
     let session = try reader.currentSession(of: name)
     let check = try reader.iamCheck(of: name)
     let now = SystemClock().now()
+    let guards = GuardCommand.rules(paths).decision(profile: name, roleARNs: chain.deliveredRoleARNs)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
-      json(chain, explanation: explanation, origin: origin(name, reader), session: session, check: check, now: now, to: &writer)
+      json(
+        chain, explanation: explanation, origin: origin(name, reader), session: session, check: check, guards: guards, now: now,
+        to: &writer)
       output.write(bytes: writer.consume())
       output.write("\n")
     } else {
-      table(chain, origin: origin(name, reader), session: session, check: check, now: now, to: &output)
+      table(chain, origin: origin(name, reader), session: session, check: check, guards: guards, now: now, to: &output)
       output.flush()
       showSettings(explanation, isWide: arguments.has(Table.wideOption.name))
     }
@@ -58,8 +61,8 @@ enum ShowReport {
   // MARK: for a person
 
   private static func table(
-    _ chain: CredentialChain, origin: String, session: SessionRecord?, check: IAMCheckRecord?, now: Timestamp,
-    to output: inout Output
+    _ chain: CredentialChain, origin: String, session: SessionRecord?, check: IAMCheckRecord?, guards: GuardDecision,
+    now: Timestamp, to output: inout Output
   ) {
     func fact(_ name: String, _ text: String) {
       output.words(text, first: DisplayWidth.padded(name, to: 10), indent: String(repeating: " ", count: 10), longWords: .whole)
@@ -88,6 +91,10 @@ enum ShowReport {
       fact("session", "\(session.id)  \(session.state(at: now).rawValue)  \(session.accessKeyId)  ends \(ends)")
     } else {
       fact("session", "none yet")
+    }
+    if guards.isGuarded {
+      let rules = guards.rules.map { "[\($0.section)] \($0.origin)" }.joined(separator: ", ")
+      fact("guarded", "\(rules)  `vault guard check \(chain.profile)` shows what they demand")
     }
     guard !chain.roles.isEmpty || chain.identity.role != nil else { return }
     guard let check, let findings = Finding.read(check.findings) else {
@@ -131,7 +138,7 @@ enum ShowReport {
 
   private static func json(
     _ chain: CredentialChain, explanation: ProfileExplanation, origin: String, session: SessionRecord?, check: IAMCheckRecord?,
-    now: Timestamp, to writer: inout JSONWriter
+    guards: GuardDecision, now: Timestamp, to writer: inout JSONWriter
   ) {
     writer.object { writer in
       writer.field("profile", chain.profile)
@@ -170,6 +177,7 @@ enum ShowReport {
       }
       writer.key("session")
       ListReport.session(session, now: now, to: &writer)
+      writer.field("guarded", guards.isGuarded)
       writer.key("iamCheck")
       guard let check, let findings = Finding.read(check.findings) else { return writer.null() }
       writer.object { writer in

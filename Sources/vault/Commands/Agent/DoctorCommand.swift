@@ -1,3 +1,4 @@
+import AWSConfig
 import CSystem
 import Glibc
 import VaultBytes
@@ -27,7 +28,7 @@ enum DoctorCommand {
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     try arguments.none()
-    var findings = folders(paths) + [memory(paths, asks: !arguments.has("offline"))] + environment()
+    var findings = folders(paths) + [memory(paths, asks: !arguments.has("offline"))] + environment() + guards(paths)
     var reader: VaultReader?
     do {
       let opened = try VaultReader(path: paths.database)
@@ -106,6 +107,20 @@ enum DoctorCommand {
         ))
     }
     return findings
+  }
+
+  /// The guard rules that cannot be understood, or that others can take away.
+  private static func guards(_ paths: VaultPaths) -> [Finding] {
+    let rules = GuardCommand.rules(paths).rules
+    guard !rules.isEmpty else { return [] }
+    let faults = rules.flatMap(\.faults).map {
+      Finding.bad("guard rules: \($0)", remedy: "correct that line; until then it guards all that it could mean")
+    }
+    let exposed = GuardRules.exposed(paths.guardFiles, home: variable("HOME")).map {
+      Finding.bad("guard rules: \($0)", remedy: "chmod go-w \($0.origin.file)")
+    }
+    let count = "\(rules.count) guard rule\(rules.count == 1 ? "" : "s")"
+    return (faults.isEmpty ? [.good("\(count), all understood")] : faults) + exposed
   }
 
   private static func contents(_ reader: VaultReader) throws -> [Finding] {
