@@ -50,6 +50,12 @@ static inline int vault_http_socket(struct MHD_Connection *connection) {
   return info ? info->connect_fd : -1;
 }
 
+/// The far end of a connection, as vault_http_source has it. 0, or -1.
+static inline int vault_http_peer(struct MHD_Connection *connection, uint32_t *number, uint16_t *port) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  return info && info->client_addr ? vault_http_source(info->client_addr, sizeof(struct sockaddr_in), number, port) : -1;
+}
+
 /// The port that the kernel chose; 0 where there is none.
 static inline unsigned vault_http_port(struct MHD_Daemon *server) {
   const union MHD_DaemonInfo *info = MHD_get_daemon_info(server, MHD_DAEMON_INFO_BIND_PORT);

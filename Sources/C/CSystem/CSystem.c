@@ -33,6 +33,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int sys_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
@@ -400,7 +401,41 @@ int32_t sys_signal_next(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int32_t)signal.ssi_signo : 0;
 }
 
-int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port) {
+int32_t sys_signal_take(int descriptor, int32_t *sender) {
+  struct signalfd_siginfo signal;
+  if (read(descriptor, &signal, sizeof signal) != sizeof signal) return 0;
+  // Codes above 0 are the kernel's (sigaction(2), "si_code").
+  *sender = signal.ssi_code <= 0 ? (int32_t)signal.ssi_pid : 0;
+  return (int32_t)signal.ssi_signo;
+}
+
+int32_t sys_fork(void) { return fork(); }
+
+int sys_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int32_t sys_child_news(int *what, int *value) {
+  int status;
+  pid_t child;
+  do child = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED);
+  while (child < 0 && errno == EINTR);
+  if (child <= 0) return child;
+  if (WIFEXITED(status)) {
+    *what = SYS_CHILD_EXITED;
+    *value = WEXITSTATUS(status);
+  } else if (WIFSIGNALED(status)) {
+    *what = SYS_CHILD_KILLED;
+    *value = WTERMSIG(status);
+  } else if (WIFSTOPPED(status)) {
+    *what = SYS_CHILD_STOPPED;
+    *value = WSTOPSIG(status);
+  } else {
+    *what = SYS_CHILD_CONTINUED;
+    *value = SIGCONT;
+  }
+  return child;
+}
+
+int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port, uint32_t *inode) {
   int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return -1;
   struct {
@@ -436,6 +471,7 @@ int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port) {
           found->id.idiag_sport == request.body.id.idiag_sport && found->id.idiag_dport == request.body.id.idiag_dport &&
           found->id.idiag_src[0] == request.body.id.idiag_src[0] && found->id.idiag_dst[0] == request.body.id.idiag_dst[0]) {
         owner = found->idiag_uid;
+        if (inode) *inode = found->idiag_inode;
       }
     }
   }

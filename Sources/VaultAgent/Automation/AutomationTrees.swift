@@ -34,6 +34,7 @@ final class AutomationTrees: Sendable {
   }
   private let state = Mutex(State())
   private let hasTrees = Atomic(false)
+  private let begun = Atomic(0)
   private let store: VaultStore
   private let loop: EventLoop
   private let clock: any WallClock
@@ -48,6 +49,9 @@ final class AutomationTrees: Sendable {
 
   /// Without trees, no request does any work for them.
   var isEmpty: Bool { !hasTrees.load(ordering: .relaxed) }
+
+  /// Changes with each tree that begins.
+  var generation: Int { begun.load(ordering: .relaxed) }
 
   var all: [AutomationTree] { state.withLock { $0.entries.values.map(\.tree) } }
 
@@ -191,14 +195,18 @@ final class AutomationTrees: Sendable {
       state.entries[entry.tree.run.run] = entry
       state.index()
       hasTrees.store(true, ordering: .relaxed)
+      begun.wrappingAdd(1, ordering: .relaxed)
     }
     for root in entry.roots { watch(root, of: entry.tree.run.run) }
   }
 
   private func watch(_ root: ProcessIdentity, of run: String) {
-    loop.onExit(of: root.pid) {
+    let ended: @Sendable () -> Void = {
       Task(executorPreference: AgentExecutor.current) { await self.rootEnded(root, of: run) }
     }
+    loop.onExit(of: root.pid, ended)
+    // Checked afterwards: the watch has this process, or another one that got its ID.
+    if !root.isRunning { ended() }
   }
 
   /// What is left of the tree stays narrowed: each of its processes becomes a root.

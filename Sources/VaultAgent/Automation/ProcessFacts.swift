@@ -41,6 +41,33 @@ enum ProcessFacts {
     }.compactMap { ProcessIdentity(running: $0) }
   }
 
+  /// The processes that hold a socket, and those whose descriptors this process may not read.
+  static func holders(of socket: UInt32) -> (holders: [Int32], unreadable: [Int32]) {
+    let name = Array("socket:[\(socket)]".utf8)
+    var (holders, unreadable): ([Int32], [Int32]) = ([], [])
+    for pid in all() {
+      guard let folder = opendir("/proc/\(pid)/fd") else {
+        if errno == EACCES { unreadable.append(pid) }
+        continue
+      }
+      defer { closedir(folder) }
+      while let entry = readdir(folder) {
+        let isHeld = withUnsafePointer(to: &entry.pointee.d_name) { link in
+          withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
+            let length = link.withMemoryRebound(to: CChar.self, capacity: 256) {
+              readlinkat(dirfd(folder), $0, target.baseAddress!, target.count)
+            }
+            return length == name.count && memcmp(target.baseAddress!, name, length) == 0
+          }
+        }
+        guard isHeld else { continue }
+        holders.append(pid)
+        break
+      }
+    }
+    return (holders, unreadable)
+  }
+
   /// Every process that this PID namespace shows. One that runs all the time is always among them.
   static func all() -> [Int32] {
     guard let folder = opendir("/proc") else { return [] }

@@ -48,6 +48,8 @@ final class CredentialEndpoint: Sendable {
   private struct Entry {
     let id: String
     let port: Int
+    /// The run to which its program belongs.
+    let run: String?
     /// Nil while the vault is locked, or if the agent has just started.
     var ready: Ready?
     var requests = 0
@@ -82,9 +84,13 @@ final class CredentialEndpoint: Sendable {
 
   private let tokenFolder: String
   private let events: AgentEvents
+  private let fence: EndpointFence?
 
-  /// - Parameter tokenFolder: the folder for token files: in memory (`XDG_RUNTIME_DIR`) and private to the vault.
-  init(clock: any WallClock, events: AgentEvents, tokenFolder: String) {
+  /// - Parameters:
+  ///   - tokenFolder: the folder for token files: in memory (`XDG_RUNTIME_DIR`) and private to the vault.
+  ///   - trees: whose processes use their own tokens only.
+  init(clock: any WallClock, events: AgentEvents, tokenFolder: String, trees: AutomationTrees? = nil) {
+    fence = trees.map { EndpointFence(trees: $0, events: events) }
     self.clock = clock
     self.events = events
     rejections = RejectionMonitor(clock: clock, events: events)
@@ -95,8 +101,12 @@ final class CredentialEndpoint: Sendable {
 
   /// Opens a lease, and the port with the first one.
   ///
-  /// - Parameter renewsAt: when the credentials become due; nil if they are good until they expire.
-  func open(_ credential: Credential, _ permit: Withdrawals.Permit, renewsAt: Timestamp?, inFile: Bool = false) throws -> Lease {
+  /// - Parameters:
+  ///   - renewsAt: when the credentials become due; nil if they are good until they expire.
+  ///   - run: the run to which the program belongs.
+  func open(
+    _ credential: Credential, _ permit: Withdrawals.Permit, renewsAt: Timestamp?, inFile: Bool = false, run: String? = nil
+  ) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }
     let hash = token.withBytes { EndpointRequest.hash($0) }
     let id = Identifier.make("lse")
@@ -105,7 +115,7 @@ final class CredentialEndpoint: Sendable {
     let port = try state.withLock { state in
       let server = try state.servers.values.first ?? makeServer()
       state.servers[server.port] = server
-      state.entries[hash] = Entry(id: id, port: server.port, ready: ready)
+      state.entries[hash] = Entry(id: id, port: server.port, run: run, ready: ready)
       return server.port
     }
     return Lease(
@@ -116,12 +126,12 @@ final class CredentialEndpoint: Sendable {
   /// of them is unknown, since a program that is told "unknown token" does not ask again.
   ///
   /// - Throws: if the port cannot be opened.
-  func reopen(_ leases: [(id: String, tokenHash: [UInt8])], port: Int) throws(AgentError) {
+  func reopen(_ leases: [(id: String, tokenHash: [UInt8], run: String?)], port: Int) throws(AgentError) {
     guard !leases.isEmpty else { return }
     try state.withLock { state throws(AgentError) in
       if state.servers[port] == nil { state.servers[port] = try makeServer(port) }
       // A request that arrives meanwhile waits for the lock.
-      for lease in leases { state.entries[lease.tokenHash] = Entry(id: lease.id, port: port) }
+      for lease in leases { state.entries[lease.tokenHash] = Entry(id: lease.id, port: port, run: lease.run) }
     }
   }
 
@@ -278,6 +288,11 @@ final class CredentialEndpoint: Sendable {
     } catch {
       return .now(
         error.isHostile ? deny(error.status, error.text) : Self.refusal(error.status, code: error.code, text: error.text))
+    }
+    if let fence, let (lease, run) = state.withLock({ state in state.entries[hash].map { ($0.id, $0.run) } }),
+      let why = fence.refusal(of: request, lease: lease, run: run)
+    {
+      return .now(Self.refusal(403, code: "AccessDenied", text: why))
     }
     guard let (entry, wait, begins) = find(hash, hasWaited) else { return .now(deny(403, "unknown token")) }
     if begins { events.report(.sessionDue(lease: entry.id)) }

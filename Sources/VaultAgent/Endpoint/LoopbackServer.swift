@@ -14,8 +14,18 @@ final class LoopbackServer: Sendable {
   /// A request as received, not validated. Usable until it is answered.
   struct Request {
     fileprivate let connection: OpaquePointer
+    fileprivate let serverPort: Int
     let method: String
     let path: String
+
+    /// The caller's port, and the number of its socket, as `/proc/PID/fd` names it; nil if no process has it any more.
+    var callerSocket: (port: UInt16, socket: UInt32)? {
+      var (address, port, socket): (UInt32, UInt16, UInt32) = (0, 0, 0)
+      guard vault_http_peer(connection, &address, &port) == 0,
+        sys_tcp_owner(address, port, UInt16(truncatingIfNeeded: serverPort), &socket) >= 0
+      else { return nil }
+      return (port, socket)
+    }
 
     /// Passes each header to `body`, without a copy.
     func forEachHeader(_ body: @escaping (_ name: UnsafePointer<CChar>, _ value: UnsafePointer<CChar>) -> Void) {
@@ -259,8 +269,9 @@ final class LoopbackServer: Sendable {
       size.pointee = 0
       return .YES
     }
-    let request = Request(connection: connection, method: String(cString: method), path: String(cString: url))
     let handler = Unmanaged<Handler>.fromOpaque(context).takeUnretainedValue()
+    let request = Request(
+      connection: connection, serverPort: handler.port, method: String(cString: method), path: String(cString: url))
     switch handler.answer(request, handler.port, handler.endWait(of: connection)) {
     case .now(let response):
       guard let form = response.form else { return .NO }

@@ -31,6 +31,8 @@ public enum AgentError: ReportableError {
   case otherVersion(client: UInt16, agent: UInt16)
   /// The requester is not the process that connected, or no longer the same.
   case unprovenPeer(why: String)
+  /// A process of an automation run has asked for what no such process gets.
+  case closedToTree(name: String, run: String, what: String)
   case unknownSession(profile: String)
   case tooLong(profile: String)
   case otherPartition(profile: String, partition: Partition)
@@ -72,6 +74,7 @@ public enum AgentError: ReportableError {
         ? "this vault is newer than the running agent (protocol \(client) and \(agent))"
         : "this vault is older than the running agent (protocol \(client) and \(agent))"
     case .unprovenPeer(let why): "refused: \(why)"
+    case .closedToTree(let name, let run, let what): "a process of automation run \(name) (\(run)) cannot \(what)"
     case .unknownSession(let profile): "profile \"\(profile)\" has no session"
     case .tooLong(let profile): "a session of \"\(profile)\" lasts at most 12 hours"
     case .otherPartition(let profile, let partition):
@@ -127,6 +130,7 @@ public enum AgentError: ReportableError {
       client > agent
         ? "run `vault agent stop`, then try again: the newer agent starts automatically"
         : "use the vault that is installed beside the agent"
+    case .closedToTree: "do it in a terminal outside of the run"
     case .unprovenPeer: "the process that needs the answer must open the connection itself"
     case .nothingToRevoke: "`vault holders` shows which programs hold which keys"
     default: nil
@@ -136,7 +140,8 @@ public enum AgentError: ReportableError {
   public var exitStatus: ExitStatus {
     switch self {
     case .system, .noLocks: .inputOutput
-    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenPeer, .notInShell: .refused
+    case .foreignSocket, .insecure, .locked, .screenLocked, .nobodyToAsk, .unanswered, .unprovenPeer, .notInShell, .closedToTree:
+      .refused
     case .anotherAgent, .socketTaken: .temporary
     case .noHome, .noKeyForProfile, .otherVersion, .otherVault, .otherPartition, .outOfReach, .circle: .configuration
     case .profileExists, .keyExists: .cannotCreate

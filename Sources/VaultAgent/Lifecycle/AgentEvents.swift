@@ -11,6 +11,8 @@ enum AgentEvent: Sendable {
   case programEnded(lease: String)
   /// Requests on loopback were refused; the text is for the audit log.
   case requestsRefused(String)
+  /// A process of an automation run asked at the credential endpoint with another program's token.
+  case tokenRefused(AutomationRun, pid: Int32)
   /// A client finds no socket (SIGUSR1).
   case socketLost
   /// The requester is nil for a signal, and for the agent itself.

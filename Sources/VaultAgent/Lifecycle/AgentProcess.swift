@@ -79,7 +79,7 @@ public struct AgentProcess: Sendable {
     let deferredRows = DeferredRowWriter(store: store, clock: clock)
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
     let trees = AutomationTrees(store: store, loop: executor.loop, agent: inspector.agent, clock: clock)
-    let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory)
+    let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory, trees: trees)
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     let ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
@@ -143,6 +143,7 @@ public struct AgentProcess: Sendable {
       case .sessionDue(let lease): Task(executorPreference: executor) { await broker.freshen(lease) }
       case .programEnded(let lease): Task(executorPreference: executor) { await broker.closeLease(lease) }
       case .requestsRefused(let detail): Task(executorPreference: executor) { await broker.logRefusal(detail) }
+      case .tokenRefused(let run, let pid): Task(executorPreference: executor) { await broker.logRefusal(of: run, pid: pid) }
       case .socketLost: listener.listenAgain()
       case .stopRequested(let requester):
         stopper = requester

@@ -8,11 +8,19 @@ struct RequestContext: Sendable {
   let client: ClientContext
   /// The AWS variables of the client's environment.
   let environment: [String: String]
-  let requester: Requester
+  private(set) var requester: Requester
   let connection: ClientConnection
   let prompter: any Prompter
   /// The tree of processes that act by themselves to which the requester belongs.
-  let tree: AutomationTree?
+  private(set) var tree: AutomationTree?
+
+  /// The same request, by the root of a tree.
+  func within(_ tree: AutomationTree) -> RequestContext {
+    var context = self
+    context.tree = tree
+    context.requester.automation = tree.run
+    return context
+  }
 
   init(_ client: ClientContext, requester: Requester, tree: AutomationTree? = nil, connection: ClientConnection) {
     self.client = client

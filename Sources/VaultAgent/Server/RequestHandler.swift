@@ -61,20 +61,25 @@ struct RequestHandler: Sendable {
   private func refuse(_ message: Message, requester: Requester, fault: PeerProcess.Fault) async -> AgentError {
     var who = requester
     if case .sender(let pid) = fault { who = inspector.stranger(pid, uid: requester.uid) }
+    await logRefusal(message, requester: who, why: fault.text)
+    return .unprovenPeer(why: fault.text)
+  }
+
+  func logRefusal(_ message: Message, requester: Requester, why: String) async {
     let issue: IssueRequest? =
       switch message.kind {
       case .credential: try? message.request()
+      case .automation: (try? message.request() as AutomationRequest)?.credentials
       case .console: (try? message.request() as ConsoleRequest)?.credentials
       case .denial: (try? message.request() as DenialRequest)?.credentials
       default: nil
       }
     var event = AuditEvent(
       action: .requestRefused, outcome: .refused, trigger: issue?.trigger ?? .manual,
-      profile: issue.map { String($0.profile.prefix(200)) }, requester: who)
-    event.detail = fault.text
-    AgentLog.write("a request was refused: \(fault.text)")
+      profile: issue.map { String($0.profile.prefix(200)) }, requester: requester)
+    event.detail = why
+    AgentLog.write("a request was refused: \(why)")
     do { try await store.record(event) } catch { AgentLog.write("the refusal could not be logged: \(Failure(error).message)") }
-    return .unprovenPeer(why: fault.text)
   }
 
   private func answer(_ message: Message, _ context: RequestContext) async throws -> WireBuffer {
@@ -92,7 +97,9 @@ struct RequestHandler: Sendable {
       return try .frame(.done, try await work(context))
     }
     try requireVault(context.client)
-    session.update(context.client.session)
+    try await requireOpenness(message, context)
+    // The desktop of a process that acts by itself would not be the person's.
+    if context.tree == nil { session.update(context.client.session) }
     // A client of any version may request the agent's state, and stop it.
     if message.kind == .stop { return try .frame(.done, Done()) }
     if message.kind == .status { return try .frame(.done, await status()) }
@@ -113,6 +120,7 @@ struct RequestHandler: Sendable {
       case .rotate: try await reply(rotate)
       case .forget: try await reply(forget)
       case .release: try await reply(release)
+      case .automation: try await reply(beginAutomation)
       case .revoke: try await reply(revoke)
       case .console: try await reply(console)
       case .denial: try await reply(denial)
@@ -153,13 +161,17 @@ struct RequestHandler: Sendable {
 
   // MARK: credentials
 
-  private func credential(_ request: IssueRequest, _ context: RequestContext) async throws -> IssuedReply {
+  func credential(_ request: IssueRequest, _ context: RequestContext) async throws -> IssuedReply {
     var requester = context.requester
     if let pid = request.shell {
       guard request.server, let shell = Int32(exactly: pid).flatMap({ inspector.shell($0, of: requester) }) else {
         throw AgentError.notInShell(pid: pid)
       }
+      if let run = requester.automation {
+        guard trees.tree(of: shell.pid)?.run == run else { throw AgentError.notInShell(pid: pid) }
+      }
       requester = shell
+      requester.automation = context.requester.automation
     }
     if request.server {
       try PeerReach.require(requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)

@@ -11,7 +11,7 @@ struct LoopbackPeer: Sendable, Hashable {
   private let address: UInt32
 
   init(address: UInt32, port: UInt16, serverPort: Int) {
-    let owner = sys_tcp_owner(address, port, UInt16(truncatingIfNeeded: serverPort))
+    let owner = sys_tcp_owner(address, port, UInt16(truncatingIfNeeded: serverPort), nil)
     user = owner < 0 ? nil : UInt32(owner)
     self.address = address
   }

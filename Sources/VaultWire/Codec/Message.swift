@@ -21,6 +21,7 @@ public enum MessageKind: UInt16, Sendable {
   case addSignIn = 44, takeKeys = 45
   case takeOver = 50
   case release = 51
+  case automation = 60
   case revoke = 70, revokeInAWS = 71
 
   // Sent by the agent.

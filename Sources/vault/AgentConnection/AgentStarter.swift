@@ -18,6 +18,12 @@ struct AgentStarter {
         "the agent that runs this program has ended", hint: "a program that a profile names cannot start an agent",
         exitStatus: .unavailable)
     }
+    // It would be one of the tree's processes, and be locked: only a person can unlock it.
+    guard variable(AgentVariables.run) == nil else {
+      throw Failure(
+        "no agent is running, and an automation run cannot start one", hint: "run `vault unlock` in a terminal outside of it",
+        exitStatus: .refused)
+    }
     for folder in [paths.dataDirectory, paths.stateDirectory, paths.runtimeDirectory] { try PrivateDirectory.ensure(folder) }
     for file in [paths.startLock, paths.agentLock, paths.log] { try PrivateDirectory.check(file: file) }
     let lock = sys_open(paths.startLock, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600)

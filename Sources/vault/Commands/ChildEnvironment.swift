@@ -19,13 +19,16 @@ struct ChildEnvironment {
   /// Passed to `execve`, which frees it, as does the end of this process.
   private var entries: [UnsafeMutablePointer<CChar>?] = []
 
-  init(_ reply: IssuedReply, profile: String) {
+  /// - Parameter run: the run whose tree the command is; nil to leave the variable as it is.
+  init(_ reply: IssuedReply, profile: String, run: String? = nil) {
     var entry = sys_environment()
     while let variable = entry?.pointee {
-      if !Self.isReplaced(variable, regionIsKnown: reply.region != nil) { entries.append(variable) }
+      let isOtherRun = run != nil && strncmp(variable, AgentVariables.run + "=", AgentVariables.run.utf8.count + 1) == 0
+      if !isOtherRun, !Self.isReplaced(variable, regionIsKnown: reply.region != nil) { entries.append(variable) }
       entry = entry?.advanced(by: 1)
     }
     reply.forEachVariable(of: profile) { entries.append(Self.entry($0, $1)) }
+    if let run { entries.append(strdup("\(AgentVariables.run)=\(run)")) }
     entries.append(nil)
   }
 

@@ -28,6 +28,9 @@ enum ExecCommand {
     OptionSpec("no-session", "use the access keys themselves instead of a session"),
     OptionSpec("server", "serve renewed credentials on loopback instead of putting them in the environment"),
     OptionSpec("token-file", "like --server, with the token in a file to mount into a container"),
+    OptionSpec(
+      "automation", value: "NAME",
+      "start a program that acts by itself: all that it starts is narrowed, and its rows have this name"),
     OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region for the command"),
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
@@ -43,15 +46,18 @@ enum ExecCommand {
     }
     var client = AgentClient(paths: paths)
     client.commandIndex = arguments.commandIndex
-    let reply = try client.ask(
-      try IssueRequest(arguments, profile: profile, trigger: isServed(arguments) ? .server : .exec))
+    let request = try IssueRequest(arguments, profile: profile, trigger: isServed(arguments) ? .server : .exec)
+    let automation = try arguments["automation"].map { name throws(Failure) in
+      try AutomationRequest(name: name, credentials: request)
+    }
+    let reply = automation == nil ? try client.ask(request) : nil
     var command = Array(arguments.command)
     if command.isEmpty {
       command = [variable("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"]
       if isatty(2) == 1 { Diagnostics.notice("shell with the credentials of \(profile); `exit` ends it") }
     }
-    let environment = ChildEnvironment(reply, profile: profile)
-    throw environment.become(command)
+    if let automation { throw try AutomationRoot.become(automation, command, client) }
+    throw ChildEnvironment(reply ?? IssuedReply(), profile: profile).become(command)
   }
 
   /// Whether the first word after `--` can only be the command, as in `vault exec -- ./run`: it can be run, and no profile has the

@@ -122,9 +122,28 @@ int sys_signals_open(const int32_t *signals, int count);
 /// Takes the next signal from the descriptor; 0 where there is none.
 int32_t sys_signal_next(int descriptor);
 
+/// As sys_signal_next, with the process that sent it; 0 where the kernel did, as for a key on the terminal.
+int32_t sys_signal_take(int descriptor, int32_t *sender);
+
+/// fork(2), for a program with one thread.
+int32_t sys_fork(void);
+
+/// Processes below this one that lose their parent become its children (prctl(2), PR_SET_CHILD_SUBREAPER). 0, or -1 with errno.
+int sys_become_subreaper(void);
+
+#define SYS_CHILD_EXITED 1
+#define SYS_CHILD_KILLED 2
+#define SYS_CHILD_STOPPED 3
+#define SYS_CHILD_CONTINUED 4
+
+/// The next child that ended, stopped or goes on, and its status or signal (waitpid(2)): its number, 0 where there is no news, -1 where there
+/// is no child.
+int32_t sys_child_news(int *what, int *value);
+
 /// The user who owns the socket at the far end of an established TCP connection to 127.0.0.1, by all four of its addresses and ports
-/// (sock_diag(7)); -1 where no process has it. The source's address is a number, first byte highest.
-int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port);
+/// (sock_diag(7)); -1 where no process has it. The source's address is a number, first byte highest. `inode`, if not null, gets the number by
+/// which /proc/PID/fd names the socket.
+int64_t sys_tcp_owner(uint32_t address, uint16_t port, uint16_t server_port, uint32_t *inode);
 
 /// Tells the service manager something (sd_notify(3)). 0 also where there is none; -1 with errno.
 int sys_notify(const char *state);

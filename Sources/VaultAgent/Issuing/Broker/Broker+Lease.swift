@@ -11,7 +11,8 @@ extension Broker {
     -> CredentialEndpoint.Lease
   {
     let lease = try endpoint.open(
-      delivery.credential, delivery.permit, renewsAt: session.record.renewsAt, inFile: request.tokenFile)
+      delivery.credential, delivery.permit, renewsAt: session.record.renewsAt, inFile: request.tokenFile,
+      run: requester.automation?.run)
     // Nil if the program has already ended.
     if let process = ProcessIdentity(running: requester.pid) {
       do {
@@ -69,6 +70,17 @@ extension Broker {
     var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
     event.detail = detail
     AgentLog.write("on loopback, \(detail)")
+    do { try await store.record(event) } catch {
+      AgentLog.write("the refusal could not be logged: \(Failure(error).message)")
+    }
+  }
+
+  /// Logs that a process of an automation run used another program's token.
+  func logRefusal(of run: AutomationRun, pid: Int32) async {
+    var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
+    event.requester.automation = run
+    event.detail = "process \(pid) of automation run \(run.name) (\(run.run)) asked with the token of a program outside of it"
+    AgentLog.write("on loopback, \(event.detail ?? "")")
     do { try await store.record(event) } catch {
       AgentLog.write("the refusal could not be logged: \(Failure(error).message)")
     }

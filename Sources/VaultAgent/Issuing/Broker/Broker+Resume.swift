@@ -43,7 +43,8 @@ extension Broker {
 
   private func reopen(_ leases: [LeaseRecord], _ port: Int) -> Bool {
     do {
-      try endpoint.reopen(leases.filter { served[$0.id] != nil }.map { ($0.id, $0.tokenHash) }, port: port)
+      try endpoint.reopen(
+        leases.filter { served[$0.id] != nil }.map { ($0.id, $0.tokenHash, $0.requester.automation?.run) }, port: port)
       return true
     } catch {
       AgentLog.write("programs are not served again yet: \(Failure(error).message)")

@@ -1,0 +1,46 @@
+import VaultModel
+import VaultWire
+
+// Trees of processes that act by themselves.
+extension RequestHandler {
+  /// The requester's process is the root of a tree from now on, and gets the tree's first credentials. A person may still be asked for
+  /// them: the root starts its command only then.
+  func beginAutomation(_ request: AutomationRequest, _ context: RequestContext) async throws -> AutomationReply {
+    guard request.hasValidName, request.credentials.shell == nil else { throw AgentError.badRequest("invalid automation run") }
+    guard context.requester.pid > 0 else {
+      throw AgentError.unprovenPeer(why: "the process that asked is in another PID namespace")
+    }
+    try await ensureUnlocked(context)
+    let run = AutomationRun(name: request.name, run: Identifier.make("run"), rootPid: context.requester.pid)
+    let cgroup = await RunScope.make(for: run, buses: session.buses)
+    let tree = try await trees.begin(run, scope: request.credentials.scope ?? .none, cgroup: cgroup, by: context.requester)
+    let credentials = try await credential(request.credentials, context.within(tree))
+    return AutomationReply { ($0.run, $0.credentials) = (run.run, credentials) }
+  }
+
+  /// What a process of a tree may not do is refused, and logged.
+  func requireOpenness(_ message: Message, _ context: RequestContext) async throws {
+    guard let tree = context.tree, !tree.isHint else { return }
+    let isOpen = message.kind?.isOpenToTrees ?? false
+    if isOpen, await store.isUnlocked || message.kind == .status { return }
+    throw await refuse(message, tree, requester: context.requester, what: isOpen ? "unlock the vault" : "ask for this")
+  }
+
+  func refuse(_ message: Message, _ tree: AutomationTree, requester: Requester, what: String) async -> AgentError {
+    let error = AgentError.closedToTree(name: tree.run.name, run: tree.run.run, what: what)
+    await logRefusal(message, requester: requester, why: error.message)
+    return error
+  }
+}
+
+extension MessageKind {
+  /// Whether a process that acts by itself may ask for it: for credentials, which are narrowed, and for what changes nothing.
+  /// Everything else it cannot do: unlock, lock, agree to anything, change profiles, keys, settings, links or sessions, take over or
+  /// import, read the account with credentials that are not narrowed, stop the agent, begin another run.
+  var isOpenToTrees: Bool {
+    switch self {
+    case .credential, .console, .denial, .release, .refresh, .status, .auditCheckpoint: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+import VaultDatabase
+import VaultModel
+import VaultStore
+
+@testable import VaultAgent
+
+/// To which tree a process belongs.
+@Suite struct AutomationTreesTests {
+  /// A process, and the last one of the chain of its descendants.
+  private struct Chain {
+    let program: RunningProgram
+    let last: Int32
+    var requester: Requester {
+      var requester = AgentStage.me
+      requester.pid = program.pid
+      return requester
+    }
+
+    private static let script = """
+      import os, sys
+      for _ in range(int(sys.argv[1])):
+          child = os.fork()
+          if child:
+              os.waitpid(child, 0)
+              os._exit(0)
+      print(os.getpid(), flush=True)
+      sys.stdin.readline()
+      """
+
+    init(_ length: Int, environment: [String: String] = [:]) async throws {
+      program = try RunningProgram(
+        Programs.python, ["-c", Self.script, String(length)], environment: ["PATH": "/usr/bin:/bin"].merging(environment) { $1 })
+      last = try #require(Int32(try await program.readLine()))
+    }
+  }
+
+  private static func trees(_ stage: AgentStage) -> AutomationTrees {
+    AutomationTrees(store: stage.store, loop: stage.store.executor.loop, agent: AgentStage.me, clock: stage.clock)
+  }
+
+  private static func run(_ name: String, _ chain: Chain) -> AutomationRun {
+    AutomationRun(name: name, run: Identifier.make("run"), rootPid: chain.program.pid)
+  }
+
+  @Test("a process belongs to the tree whose root is above it, however far, and to no other")
+  func chains() async throws {
+    let stage = try await AgentStage()
+    let trees = Self.trees(stage)
+    let (one, other, outside) = (try await Chain(20), try await Chain(3), try await Chain(3))
+    #expect(trees.isEmpty && trees.tree(of: one.last) == nil)
+    let runs = [Self.run("one", one), Self.run("other", other)]
+    _ = try await trees.begin(runs[0], scope: .readOnly, cgroup: nil, by: one.requester)
+    _ = try await trees.begin(runs[1], scope: .none, cgroup: nil, by: other.requester)
+    #expect(trees.tree(of: one.last)?.run == runs[0])
+    #expect(trees.tree(of: one.program.pid)?.run == runs[0])
+    #expect(trees.tree(of: other.last)?.run == runs[1])
+    #expect(trees.tree(of: outside.last) == nil)
+    #expect(trees.tree(of: getpid()) == nil)
+  }
+
+  @Test("an ancestry is what /proc shows of it, the nearest first")
+  func ancestry() async throws {
+    let chain = try await Chain(6)
+    let ancestry = Ancestry(of: chain.last)
+    var expected: [Int32] = []
+    var pid = chain.last
+    while true {
+      let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+      let fields = stat[stat.index(after: stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+      pid = try #require(Int32(fields[1]))
+      guard pid > 0 else { break }
+      expected.append(pid)
+    }
+    #expect(ancestry.isComplete)
+    #expect(ancestry.parents == expected)
+    #expect(ancestry.parents.firstIndex(of: chain.program.pid) == 5)
+    #expect(!Ancestry(of: 0).isComplete)
+  }
+
+  @Test("a process that has the number of a tree's root, but began at another time, is no root")
+  func reusedNumber() async throws {
+    let stage = try await AgentStage()
+    let chain = try await Chain(2)
+    let real = try #require(ProcessIdentity(running: chain.program.pid))
+    let former = ProcessIdentity(pid: real.pid, started: real.started - 1, boot: real.boot)
+    try await stage.store.begin(
+      AutomationRecord(run: Self.run("former", chain), root: former, cgroup: nil, scope: .none, began: stage.clock.now()),
+      event: AuditEvent(action: .automationStarted, outcome: .success, trigger: .exec, requester: AgentStage.me))
+    let trees = Self.trees(stage)
+    try await trees.resume()
+    #expect(trees.tree(of: chain.last) == nil)
+    #expect(trees.tree(of: real.pid) == nil)
+  }
+
+  @Test("a variable of the run marks a process that has lost its parents, and one of a run that is not known is read-only")
+  func marked() async throws {
+    let stage = try await AgentStage()
+    let trees = Self.trees(stage)
+    let root = try await Chain(1)
+    let run = Self.run("marked", root)
+    _ = try await trees.begin(run, scope: .none, cgroup: nil, by: root.requester)
+    let own = try await Chain(1, environment: [AgentVariables.run: run.run])
+    let strange = try await Chain(1, environment: [AgentVariables.run: "run_0000000000000000"])
+    #expect(trees.tree(of: own.last)?.run == run)
+    let unknown = try #require(trees.tree(of: strange.last))
+    #expect(unknown.scope == .readOnly && !unknown.isHint && unknown.run.run == "run_0000000000000000")
+  }
+
+  @Test("a variable by which an agent names itself is a hint, and an invented one is nothing")
+  func hints() async throws {
+    let trees = Self.trees(try await AgentStage())
+    let hint = try #require(trees.tree(Ancestry(of: getpid()), marker: nil, variable: "CLAUDECODE"))
+    #expect(hint.isHint && hint.effectiveScope(allowed: false) == .none)
+    #expect(trees.tree(Ancestry(of: getpid()), marker: nil, variable: "PATH") == nil)
+  }
+
+  @Test("a tree that nobody narrowed is read-only unless a rule allows it more, and a narrowed one is as it was narrowed")
+  func defaultScope() async throws {
+    let stage = try await AgentStage()
+    let trees = Self.trees(stage)
+    let chain = try await Chain(1)
+    let tree = try await trees.begin(Self.run("plain", chain), scope: .none, cgroup: nil, by: chain.requester)
+    #expect(tree.effectiveScope(allowed: false) == .readOnly)
+    #expect(tree.effectiveScope(allowed: true) == .none)
+    let policy = SessionScope { $0.policyARNs = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }
+    let narrowed = try await trees.begin(Self.run("narrowed", chain), scope: policy, cgroup: nil, by: chain.requester)
+    #expect(narrowed.effectiveScope(allowed: false) == policy && narrowed.effectiveScope(allowed: true) == policy)
+  }
+
+  @Test("an agent that starts again goes on with the trees, also under another master key, and a revoked one stays revoked")
+  func resumed() async throws {
+    let stage = try await AgentStage()
+    let (kept, ended) = (try await Chain(2), try await Chain(2))
+    do {
+      let trees = Self.trees(stage)
+      _ = try await trees.begin(Self.run("kept", kept), scope: .readOnly, cgroup: nil, by: kept.requester)
+      _ = try await trees.begin(Self.run("ended", ended), scope: .none, cgroup: nil, by: ended.requester)
+      #expect(try await trees.revoke(name: "ended").map(\.run.name) == ["ended"])
+      #expect(trees.tree(of: ended.last)?.isRevoked == true)
+    }
+    _ = try await stage.masterKeys.rotate(for: NonInteractivePrompter(), requester: AgentStage.me)
+    let trees = Self.trees(stage)
+    try await trees.resume()
+    await trees.prove()
+    let tree = try #require(trees.tree(of: kept.last))
+    #expect(tree.scope == .readOnly && !tree.isRevoked && tree.run.name == "kept")
+    #expect(trees.tree(of: ended.last)?.isRevoked == true)
+  }
+
+  @Test("a tree whose row another program widened gets nothing")
+  func forged() async throws {
+    let stage = try await AgentStage()
+    let chain = try await Chain(2)
+    _ = try await Self.trees(stage).begin(Self.run("a", chain), scope: .readOnly, cgroup: nil, by: chain.requester)
+    try Database(path: stage.folder.file("vault.db"), access: .readWrite).execute("UPDATE automation_run SET scope = NULL")
+    let trees = Self.trees(stage)
+    try await trees.resume()
+    #expect(trees.tree(of: chain.last)?.isRevoked == false)
+    await trees.prove()
+    #expect(trees.tree(of: chain.last)?.isRevoked == true)
+  }
+
+  @Test("a tree ends with its root, and what is left of it stays narrowed and is counted and named")
+  func ended() async throws {
+    let stage = try await AgentStage()
+    let trees = Self.trees(stage)
+    let run = AutomationRun(name: "killed", run: Identifier.make("run"), rootPid: 0)
+    let chain = try await Chain(2, environment: [AgentVariables.run: run.run])
+    _ = try await trees.begin(run, scope: .readOnly, cgroup: nil, by: chain.requester)
+    chain.program.signal(SIGKILL)
+    var rows: [AuditEvent] = []
+    while rows.isEmpty { rows = try await stage.rows(.automationEnded).map(\.event) }
+    let row = rows[0]
+    #expect(row.detail?.contains("2 processes are left") == true, "\(row.detail ?? "")")
+    #expect(row.detail?.contains("\(chain.last) ") == true)
+    #expect(row.requester.automation == run)
+    #expect(trees.tree(of: chain.last)?.run == run)
+    let survivors = Ancestry(of: chain.last).parents.prefix(1) + [chain.last]
+    for pid in survivors { kill(pid, SIGKILL) }
+    while !trees.isEmpty { await Task.yield() }
+    #expect(try await stage.store.automationRuns().isEmpty)
+  }
+
+  @Test("a process is told apart among 100 trees, with 20 parents above it, in at most 50 µs")
+  func quick() async throws {
+    let stage = try await AgentStage()
+    let trees = Self.trees(stage)
+    var roots: [Chain] = []
+    for number in 0..<100 {
+      let chain = try await Chain(number == 50 ? 20 : 0)
+      roots.append(chain)
+      _ = try await trees.begin(Self.run("tree-\(number)", chain), scope: .none, cgroup: nil, by: chain.requester)
+    }
+    let (member, outside) = (roots[50].last, try await Chain(20).last)
+    for pid in [member, outside] {
+      let isMember = pid == member
+      var times: [Duration] = []
+      for _ in 0..<500 {
+        let took = ContinuousClock().measure { #expect((trees.tree(of: pid) != nil) == isMember) }
+        times.append(took)
+      }
+      times.sort()
+      print("membership among 100 trees, 20 parents, \(isMember ? "inside" : "outside"): best \(times[0]), median \(times[250])")
+      // The best of many: other tests have the processors too, and this build is not optimized.
+      #expect(times[0] <= .microseconds(150))
+    }
+  }
+}
