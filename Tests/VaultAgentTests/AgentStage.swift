@@ -50,7 +50,12 @@ struct AgentStage {
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     broker = Broker(
-      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: store.executor.loop,
+      store: store, catalog: catalog, masterKeys: masterKeys,
+      gatekeeper: Gatekeeper(
+        rules: LiveGuardRules([folder.file("config")], home: nil),
+        trees: AutomationTrees(store: store, loop: store.executor.loop, agent: Self.me, clock: clock), store: store, clock: clock,
+        client: "/usr/bin/vault"),
+      issuer: issuer, endpoint: endpoint, loop: store.executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: Self.me, clock: clock)
     let key = Credential(

@@ -46,6 +46,8 @@ struct CredentialPlan: Sendable {
   }
 
   let profile: String
+  /// See ``CredentialChain/deliveredRoleARNs``.
+  let deliveredRoleARNs: [String]
   /// The profiles through which it is reached, including itself.
   var profiles: Set<String> { Set([profile] + steps.map(\.link.profile) + (own.map { [$0.owner] } ?? [])) }
   let source: any IdentitySource
@@ -68,6 +70,7 @@ struct CredentialPlan: Sendable {
     keyUse: KeyUse = .session, proxy: String? = nil
   ) {
     profile = chain.profile
+    deliveredRoleARNs = chain.deliveredRoleARNs
     source = chain.identity.source
     region = chain.region
     partition = chain.partition

@@ -64,6 +64,20 @@ package struct CredentialRequest: Sendable {
     return request
   }
 
+  /// The same request with a reason.
+  func because(_ reason: String) -> CredentialRequest {
+    var request = self
+    request.reason = String(reason.prefix(1_024))
+    return request
+  }
+
+  /// The same request for a session of another duration.
+  func lasting(_ duration: SessionDuration) -> CredentialRequest {
+    var request = self
+    request.duration = duration
+    return request
+  }
+
   /// The same request for a renewal by the agent.
   var forRenewal: CredentialRequest {
     var request = self

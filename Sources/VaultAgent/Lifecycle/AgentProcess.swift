@@ -85,7 +85,11 @@ public struct AgentProcess: Sendable {
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
     let broker = Broker(
-      store: store, catalog: catalog, masterKeys: masterKeys, issuer: issuer, endpoint: endpoint, loop: executor.loop,
+      store: store, catalog: catalog, masterKeys: masterKeys,
+      gatekeeper: Gatekeeper(
+        rules: LiveGuardRules(paths.guardFiles, home: environment["HOME"]), trees: trees, store: store, clock: clock,
+        client: inspector.client),
+      issuer: issuer, endpoint: endpoint, loop: executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
     let autoLock = AutoLock(clock: clock, executor: executor, isUnlocked: { await store.isUnlocked }) { cause in

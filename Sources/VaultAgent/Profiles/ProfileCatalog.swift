@@ -45,6 +45,13 @@ actor ProfileCatalog {
     self.defaultSessionName = defaultSessionName
   }
 
+  /// The plan for a request.
+  func plan(for request: CredentialRequest, prompter: any Prompter, requester: Requester) async throws -> CredentialPlan {
+    try await plan(
+      for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
+      environment: request.environment, prompter: prompter, requester: requester)
+  }
+
   /// The plan for a profile.
   ///
   /// - Throws: `AgentError.unknownProfile`, or the fault in the profile's configuration.

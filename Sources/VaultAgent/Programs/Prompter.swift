@@ -15,6 +15,8 @@ enum Question: Sendable, Hashable {
   case otherPassphrase(path: String, variable: String)
   /// An identity provider's SAML response.
   case assertion(profile: String)
+  /// Why a guarded profile is needed.
+  case reason(profile: String)
   /// Variables of the requester's environment; no person is asked.
   case variables([String])
   /// Whether the vault may send secrets to a place from now on. The person who agrees writes the setting that says so.
@@ -29,6 +31,7 @@ enum Question: Sendable, Hashable {
     case .mfaCode(let serial, let profile): "MFA code for \(profile) (\(serial)):"
     case .passphrase: "Vault passphrase:"
     case .assertion(let profile): "SAML assertion (Base64) for \(profile):"
+    case .reason(let profile): "Reason for using \(profile):"
     case .variables(let names): names.joined(separator: " ")
     case .trust(.endpoint(let origin, let variable), let what):
       "\(variable) names \(origin), which is not an AWS endpoint. It would receive \(what). Trust it from now on? [y/N]"
@@ -49,6 +52,7 @@ enum Question: Sendable, Hashable {
     case .passphrase, .copyPassphrase: .passphrase
     case .newPassphrase, .backupPassphrase: .newPassphrase
     case .assertion: .assertion
+    case .reason: .reason
     case .otherPassphrase: .otherPassphrase
     case .variables: .variables
     case .trust: .trust

@@ -328,6 +328,8 @@ extension Scheduler {
     for (lease, requester) in entries[key]?.leases ?? [:] {
       do {
         try await work.deliver(request, lease, requester)
+      } catch is GuardRefusal {
+        // Its program has to ask again itself.
       } catch {
         // The new session exists, but its delivery could not be logged: the lease keeps the old one, and the next turn tries again.
         agenda.put(key, due: clock.now().adding(seconds: 1))
@@ -376,6 +378,13 @@ extension Scheduler {
     guard let now = entries[key], now.endsAt == entry.endsAt else { return }
     // The session was taken back meanwhile.
     if now.waits, !entry.waits { return }
+    // A guarded profile's session is not renewed ahead. The next request is admitted, or refused.
+    if error is GuardRefusal {
+      agenda.withdraw(key)
+      if !now.waits { waiting.append(key) }
+      entries[key]?.waits = true
+      return
+    }
     let failure = Failure(error)
     let pendingAction: SessionState?
     switch error {

@@ -26,6 +26,9 @@ public enum GuardConfirmation: Sendable, Hashable, Comparable {
     }
   }
 
+  /// Nil if a person agrees each time, or never.
+  public var seconds: Int? { if case .every(let seconds) = self { seconds } else { nil } }
+
   public var text: String {
     switch self {
     case .never: "never"

@@ -26,6 +26,8 @@ public enum PromptKind: String, FieldValue {
   case trust
   /// A question that only a person at a terminal can answer with yes.
   case yesNo
+  /// Why a guarded profile is needed.
+  case reason
 }
 
 /// A question to the user or the client, who sends an answer.

@@ -26,11 +26,11 @@ enum Prompting {
       return try SecretInput.text(from: 0, atMost: 128 * 1_024, what: "standard input")
     case .otherPassphrase: if let known = otherPassphrase(prompt.names) { return known }
     case .passphrase, .newPassphrase: if let fromDescriptor = try passphraseFromDescriptor() { return fromDescriptor }
-    case .mfaCode, .assertion: break
+    case .mfaCode, .assertion, .reason: break
     }
     // What is mistyped is asked for again: whoever is sent back to the shell types the next attempt there, in the clear.
     for attempt in 1... {
-      guard let typed = ask(question, echo: kind == .mfaCode) else {
+      guard let typed = ask(question, echo: kind == .mfaCode || kind == .reason) else {
         throw Failure("cannot ask without a terminal: \(question)", hint: hint(kind, takesCode), exitStatus: .refused)
       }
       guard let fault = try fault(of: typed, prompt) else { return typed }
@@ -50,6 +50,7 @@ enum Prompting {
   private static func fault(of typed: WireBuffer, _ prompt: Prompt) throws(Failure) -> String? {
     switch prompt.kind {
     case .mfaCode: return isCode(typed) ? nil : "an MFA code has six digits"
+    case .reason: return typed.withBytes { $0.allSatisfy { $0 <= 32 } } ? "a reason is needed" : nil
     case .newPassphrase:
       let characters = typed.withBytes { $0.count { $0 & 0xC0 != 0x80 } }
       if let minimum = prompt.minimum, characters < minimum {
@@ -82,6 +83,7 @@ enum Prompting {
     case .mfaCode where !takesCode:
       "run `vault exec PROFILE -- true` in a terminal (the session is shared), or install pinentry for a desktop prompt"
     case .mfaCode: "give the code with --mfa-code"
+    case .reason: "give it with --reason"
     case .assertion: "give the assertion on standard input, or set saml_process"
     case .otherPassphrase: "run it in a terminal, or set the variable that the other program reads"
     default: "run it in a terminal, or set VAULT_PASSPHRASE_FILE or VAULT_PASSPHRASE_FD"

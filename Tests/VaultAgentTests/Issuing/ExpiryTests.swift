@@ -19,7 +19,13 @@ import VaultStore
       store: stage.store, masterKeys: masterKeys, reader: try VaultReader(path: stage.folder.file("vault.db"), isBrief: false),
       defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), clock: stage.clock)
     return Broker(
-      store: stage.store, catalog: catalog, masterKeys: masterKeys, issuer: stage.issuer,
+      store: stage.store, catalog: catalog, masterKeys: masterKeys,
+      gatekeeper: Gatekeeper(
+        rules: LiveGuardRules([], home: nil),
+        trees: AutomationTrees(
+          store: stage.store, loop: stage.store.executor.loop, agent: StoreStage.me, clock: stage.clock),
+        store: stage.store, clock: stage.clock, client: ""),
+      issuer: stage.issuer,
       endpoint: CredentialEndpoint(clock: stage.clock, events: stage.events, tokenFolder: stage.folder.path),
       loop: stage.store.executor.loop, events: stage.events,
       files: CredentialFiles(clock: stage.clock), agent: StoreStage.me, clock: stage.clock)

@@ -93,7 +93,7 @@ extension Broker {
     Scheduler.Work(
       renew: { request in
         do {
-          return try await self.renew(request, requester: requester, prompter: NonInteractivePrompter())
+          return try await self.renew(request, requester: requester, prompter: NonInteractivePrompter(), asking: .never)
         } catch {
           AgentLog.write("\(request.profile): \(Failure(error).message)")
           throw error
@@ -112,10 +112,10 @@ extension Broker {
   }
 
   /// Delivers a profile's new session to a lease, once that is logged.
-  func serve(_ request: CredentialRequest, to lease: String, requester: Requester) async throws {
-    let plan = try await catalog.plan(
-      for: request.profile, duration: request.duration, sessionName: request.sessionName, environment: request.environment,
-      prompter: NonInteractivePrompter(), requester: requester)
+  func serve(_ asked: CredentialRequest, to lease: String, requester: Requester) async throws {
+    let (request, plan) = try await admit(
+      served[lease]?.request.again ?? asked, requester: requester, prompter: NonInteractivePrompter(),
+      asking: admitted.contains(lease) ? .agreed : .never)
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
     let event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: request.profile, requester: requester)
     guard

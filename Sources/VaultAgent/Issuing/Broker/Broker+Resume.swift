@@ -68,9 +68,11 @@ extension Broker {
   }
 
   /// Gives a session to a program that has none to be served, as if it had asked again.
-  private func serveAgain(_ lease: String) async throws {
+  ///
+  /// - Parameter asking: whether a person may be asked to agree.
+  private func serveAgain(_ lease: String, asking: Gatekeeper.Asking) async throws {
     guard let one = served[lease], try await isProven(lease, one) else { return }
-    let issued = try await issue(one.request.again, to: one.requester, prompter: NonInteractivePrompter())
+    let issued = try await issue(one.request.again, to: one.requester, prompter: NonInteractivePrompter(), asking: asking)
     guard served[lease] != nil, await store.isUnlocked else { return }
     endpoint.update(lease, issued.credential, issued.permit, renewsAt: issued.session?.record.renewsAt)
     if let session = issued.session {
@@ -132,7 +134,7 @@ extension Broker {
 
   private func wake(_ lease: String) async {
     do {
-      try await bring(lease) { try await serveAgain(lease) }
+      try await bring(lease) { try await serveAgain(lease, asking: .never) }
     } catch {
       AgentLog.write("\(served[lease]?.request.profile ?? lease): not served again yet: \(Failure(error).message)")
     }
@@ -173,20 +175,23 @@ extension Broker {
     if endpoint.isAsleep(lease) {
       // A program that polls must not cause a passphrase prompt each time.
       guard await store.isUnlocked else { throw AgentError.locked }
-      return try await serveAgain(lease)
+      return try await serveAgain(lease, asking: .later)
     }
-    let plan = try await catalog.plan(
-      for: one.request.profile, duration: one.request.duration, sessionName: one.request.sessionName,
-      environment: one.request.environment,
-      prompter: NonInteractivePrompter(), requester: one.requester)
+    let (request, plan) = try await admit(
+      one.request.again, requester: one.requester, prompter: NonInteractivePrompter(), asking: .later)
+    admitted.insert(lease)
+    defer { admitted.remove(lease) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: one.request.profile) }
     let live = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint)
-    if let live, live.renewsAt > clock.now() {
-      // Another program's request has brought it.
-      try await serve(one.request, to: lease, requester: one.requester)
-    } else {
-      _ = try await renewAtOnce(one.request.again, requester: one.requester, prompter: NonInteractivePrompter())
+    // Another program's request may have brought it.
+    if live.map({ $0.renewsAt <= clock.now() }) ?? true {
+      let session = try await renew(request, plan: plan, requester: one.requester, prompter: NonInteractivePrompter())
+      let key = Scheduler.Key(profile: session.profile, fingerprint: session.fingerprint)
+      let isDelivered = await scheduler?.key(of: lease) == key
+      await scheduler?.replace(key, by: session)
+      if isDelivered { return }
     }
+    try await serve(one.request, to: lease, requester: one.requester)
   }
 
   /// Ends the leases of programs that have ended, before the agent ends; the next agent takes over the others.

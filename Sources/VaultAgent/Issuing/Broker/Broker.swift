@@ -54,6 +54,7 @@ actor Broker {
   let store: VaultStore
   let catalog: ProfileCatalog
   let masterKeys: MasterKeyService
+  let gatekeeper: Gatekeeper
   let endpoint: CredentialEndpoint
   private let loop: EventLoop
   private let events: AgentEvents
@@ -70,9 +71,11 @@ actor Broker {
   var expiry: (task: Task<Void, Never>, moment: Timestamp)?
   /// The leases that are being brought a session.
   var waking: Set<String> = []
+  /// The leases whose programs have been admitted to the session that they are being brought.
+  var admitted: Set<String> = []
 
   init(
-    store: VaultStore, catalog: ProfileCatalog, masterKeys: MasterKeyService, issuer: CredentialIssuer,
+    store: VaultStore, catalog: ProfileCatalog, masterKeys: MasterKeyService, gatekeeper: Gatekeeper, issuer: CredentialIssuer,
     endpoint: CredentialEndpoint, loop: EventLoop, events: AgentEvents,
     files: CredentialFiles, agent: Requester, clock: any WallClock
   ) {
@@ -84,19 +87,24 @@ actor Broker {
     self.store = store
     self.catalog = catalog
     self.masterKeys = masterKeys
+    self.gatekeeper = gatekeeper
     self.issuer = issuer
     self.clock = clock
     minting = SingleFlightGroup(clock: clock)
   }
 
   /// The credentials for a client's request.
-  func issue(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws -> IssuedCredentials {
+  ///
+  /// - Parameter asking: whether a person may be asked to agree.
+  func issue(
+    _ request: CredentialRequest, to requester: Requester, prompter: any Prompter, asking: Gatekeeper.Asking = .wait
+  ) async throws -> IssuedCredentials {
     do {
-      return try await issueUnlocked(request, to: requester, prompter: prompter)
+      return try await issueUnlocked(request, to: requester, prompter: prompter, asking: asking)
     } catch StoreError.locked {
       // Needed for an agent's first request only; a warm one skips it.
       try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-      return try await issueUnlocked(request, to: requester, prompter: prompter)
+      return try await issueUnlocked(request, to: requester, prompter: prompter, asking: asking)
     }
   }
 
@@ -107,17 +115,41 @@ actor Broker {
   func begin(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws
     -> (plan: CredentialPlan, wait: Int?)
   {
-    let plan = try await catalog.plan(
-      for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
-      environment: request.environment, prompter: prompter, requester: requester)
+    let plan = try await catalog.plan(for: request, prompter: prompter, requester: requester)
     return (plan, try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles))
   }
 
-  private func issueUnlocked(_ request: CredentialRequest, to requester: Requester, prompter: any Prompter) async throws
-    -> IssuedCredentials
-  {
+  /// The request and the plan to which a requester is admitted, before any session is looked up or made for it.
+  ///
+  /// - Parameters:
+  ///   - handsOut: whether a program gets the credentials.
+  ///   - asking: whether a person may be asked to agree.
+  /// - Throws: for a request that is refused.
+  func admit(
+    _ request: CredentialRequest, requester: Requester, prompter: any Prompter, handsOut: Bool = true, asking: Gatekeeper.Asking
+  ) async throws -> (request: CredentialRequest, plan: CredentialPlan) {
+    let plan = try await catalog.plan(for: request, prompter: prompter, requester: requester)
+    guard
+      let admission = try await gatekeeper.admit(
+        request, plan: plan, requester: requester, prompter: prompter, handsOut: handsOut, asking: asking)
+    else { return (request, plan) }
+    let narrowed: CredentialPlan
+    do {
+      narrowed =
+        admission.isChanged ? try await catalog.plan(for: admission.request, prompter: prompter, requester: requester) : plan
+    } catch {
+      throw try await gatekeeper.refusal(of: admission, after: error, asking)
+    }
+    try await gatekeeper.confirm(admission, plan: narrowed, asking)
+    return (admission.request, narrowed)
+  }
+
+  private func issueUnlocked(
+    _ asked: CredentialRequest, to requester: Requester, prompter: any Prompter, asking: Gatekeeper.Asking
+  ) async throws -> IssuedCredentials {
     let (permit, begun) = (store.withdrawals.permit(), store.withdrawals.moment)
-    let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
+    let (request, plan) = try await admit(asked, requester: requester, prompter: prompter, asking: asking)
+    let wait = try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
     defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }
     if let asked = request.region, let partition = plan.partition, Partition(region: asked) != partition {
@@ -381,9 +413,21 @@ extension Broker {
   }
 
   /// Makes a new session for a profile.
-  func renew(_ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws -> SessionRecord {
+  ///
+  /// - Parameter asking: whether a person may be asked to agree.
+  func renew(_ asked: CredentialRequest, requester: Requester, prompter: any Prompter, asking: Gatekeeper.Asking = .wait)
+    async throws -> SessionRecord
+  {
+    let (request, plan) = try await admit(asked, requester: requester, prompter: prompter, handsOut: false, asking: asking)
+    return try await renew(request, plan: plan, requester: requester, prompter: prompter)
+  }
+
+  /// Makes a new session for a request that was admitted.
+  func renew(_ request: CredentialRequest, plan: CredentialPlan, requester: Requester, prompter: any Prompter) async throws
+    -> SessionRecord
+  {
     let begun = store.withdrawals.moment
-    let (plan, wait) = try await begin(request, requester: requester, prompter: prompter)
+    let wait = try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
     defer { issuer.programs.waits.end(wait) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
     _ = try await issue(
@@ -473,7 +517,7 @@ extension Broker {
     var delay = CredentialFiles.delay
     while await files.has(lease) {
       do {
-        let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter())
+        let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter(), asking: .never)
         let region = try? await catalog.region(of: link.profile, request.environment)
         await files.fill(link, issued.credential, issued.permit, region: region)
         return await keepFresh(link, issued: issued, request: request, requester: requesterOfFiles)

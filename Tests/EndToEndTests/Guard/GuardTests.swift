@@ -1,0 +1,245 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// Guard rules in real files, and what they do to every way in which credentials are had.
+@Suite(.endToEnd) struct GuardTests {
+  /// Writes rules behind what the vault's settings have.
+  private func guarding(_ vault: TestVault, _ rules: String) throws {
+    vault.trust()
+    let path = vault.folder.file("vault/config")
+    let settings = try String(contentsOfFile: path, encoding: .utf8)
+    vault.folder.write(settings + rules + "\n", to: "vault/config")
+  }
+
+  /// The line of a rule's first setting: three lines of settings and the header stand before it.
+  private static let line = 4
+
+  private func refused(_ result: Subprocess.Result, _ text: String, _ place: Comment? = nil) {
+    #expect(result.end == .exit(77) && result.errors.contains(text) && result.errors.contains("hint: "), "\(result)")
+    #expect(!result.output.contains("ASIA"))
+  }
+
+  @Test("a program that is not among the commands is refused by every way, before AWS is asked, and the log has each refusal")
+  func commands() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try guarding(vault, "[guard app-*]\ncommands = printenv, /usr/bin/head")
+    let text = "is not one of its commands ([guard app-*] at "
+    for words in [
+      ["exec", "app-dev", "--", "env"], ["exec", "--server", "app-dev", "--", "sh", "-c", "env"], ["env", "app-dev"],
+      ["credentials", "app-dev"], ["console", "--print", "app-dev"], ["link", "--credentials-file", "app-dev"],
+    ] {
+      let result = try await vault.run(words: words)
+      refused(result, text)
+      #expect(result.errors.contains("config:\(Self.line))") && result.errors.contains("hint: only for printenv, /usr/bin/head"))
+    }
+    #expect(try await simulator.requests("AssumeRole").isEmpty)
+    let rows = try await vault.rows("audit", "--action", "GuardRefused")
+    #expect(rows.count == 6 && rows.allSatisfy { $0["outcome"] as? String == "refused" && $0["profile"] as? String == "app-dev" })
+    #expect((rows[0]["error"] as? String)?.contains("env is not one of its commands") == true, "\(rows)")
+    // Those that are, by name and by path; and other profiles.
+    #expect(try await vault.mustRun("exec", "app-dev", "--", "printenv", "AWS_ACCESS_KEY_ID").hasPrefix("ASIA"))
+    #expect(try await vault.run("exec", "app-dev", "--", "head", "-c", "1", "/dev/zero").succeeded)
+    #expect(try await vault.run("exec", "partner", "--", "true").succeeded)
+  }
+
+  @Test("a path means that file alone; a name means any file of that name, and a link is the file to which it leads")
+  func paths() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    _ = try vault.folder.copy("/usr/bin/true", to: "true")
+    try FileManager.default.createSymbolicLink(atPath: vault.folder.file("alias"), withDestinationPath: "/usr/bin/true")
+    try guarding(vault, "[guard app-dev]\ncommands = /usr/bin/true")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+    #expect(try await vault.run("exec", "app-dev", "--", "/bin/true").succeeded)
+    #expect(try await vault.run("exec", "app-dev", "--", vault.folder.file("alias")).succeeded)
+    refused(try await vault.run("exec", "app-dev", "--", vault.folder.file("true")), "true is not one of its commands")
+    // The first in the client's own PATH counts.
+    let other = ["PATH": "\(vault.folder.path):/usr/bin:/bin"]
+    refused(try await vault.run("exec", "app-dev", "--", "true", environment: other), "true is not one of its commands")
+    try guarding(vault, "[guard app-dev]\ncommands = true")
+    #expect(try await vault.run("exec", "app-dev", "--", vault.folder.file("true")).succeeded)
+    // A claim in one's own line does not help.
+    let claimed = try await Subprocess.run(
+      "/bin/bash", ["-c", "exec -a true \(try Programs.vault) env app-dev"], environment: vault.environment)
+    refused(claimed, "is not one of its commands")
+  }
+
+  @Test("boto3 by AWS_PROFILE alone gets a guarded profile if its interpreter may have it, and another program does not")
+  func linked() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("link", "app-dev")
+    let python = URL(fileURLWithPath: try Programs.python).resolvingSymlinksInPath().path
+    let script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    func ask() async throws -> Subprocess.Result {
+      try await Subprocess.run(
+        try Programs.python, ["-c", script], environment: vault.environment.merging(["AWS_PROFILE": "app-dev"]) { $1 },
+        timeout: 60)
+    }
+    try guarding(vault, "[guard app-dev]\ncommands = terraform")
+    let refusal = try await ask()
+    #expect(!refusal.succeeded && refusal.errors.contains("is not one of its commands"), "\(refusal.errors)")
+    try guarding(vault, "[guard app-dev]\ncommands = \(python)")
+    let answer = try await ask()
+    #expect(answer.output.contains("assumed-role/my-application-dev-role/"), "\(answer.errors)")
+  }
+
+  @Test("outside its hours a profile is refused by every way, and within them it is not")
+  func hours() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    // Three days from now.
+    let names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+    let today = Calendar(identifier: .gregorian).dateComponents(in: .gmt, from: Date()).weekday! - 1
+    let hours = "\(names[(today + 3) % 7]) 08:00-18:00"
+    try guarding(vault, "[guard \(STSWorld.devRole)]\nhours = \(hours)")
+    for words in [
+      ["exec", "app-dev", "--", "true"], ["exec", "--server", "app-dev", "--", "true"], ["env", "app-dev"],
+      ["credentials", "app-dev"], ["console", "--print", "app-dev"], ["rotate", "app-dev"],
+    ] {
+      refused(try await vault.run(words: words), "app-dev: it is outside its hours, \(hours) ([guard \(STSWorld.devRole)] at")
+    }
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+    try guarding(vault, "[guard \(STSWorld.devRole)]\nhours = mon-sun")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+    #expect(try await simulator.requests("AssumeRole").count == 1)
+  }
+
+  @Test("a reason is needed where a rule says so, and stands in the row")
+  func reason() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try guarding(vault, "[guard app-dev]\nreason = required")
+    let alone = try await Subprocess.run(
+      "/usr/bin/setsid", ["--wait", try Programs.vault, "exec", "app-dev", "--", "true"], environment: vault.environment)
+    #expect(alone.end == .exit(77) && alone.errors.contains("hint: give it with --reason"), "\(alone.errors)")
+    #expect(try await simulator.requests("AssumeRole").isEmpty)
+    try await vault.mustRun("exec", "--reason", "ticket 42", "app-dev", "--", "true")
+    let rows = try await vault.rows("audit", "--action", "AssumeRole")
+    #expect(rows.last?["reason"] as? String == "ticket 42")
+    // At a terminal the person is asked, and again if nothing was typed.
+    let typed = try await Subprocess.run(
+      try Programs.python,
+      [
+        "-c",
+        """
+        import os, pty, sys
+        pid, terminal = pty.fork()
+        if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+        shown, asked = b"", 0
+        while True:
+            try: piece = os.read(terminal, 4096)
+            except OSError: break
+            if not piece: break
+            shown += piece
+            if shown.count(b"Reason for using app-dev:") > asked:
+                os.write(terminal, [b"\\n", b"the disk is full\\n"][asked]); asked += 1
+        sys.stderr.write(shown.decode())
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """, try Programs.vault, "exec", "app-dev", "--", "true",
+      ], environment: vault.environment)
+    #expect(typed.succeeded && typed.errors.contains("a reason is needed"), "\(typed.errors)")
+    #expect(try await vault.rows("audit", "--action", "Deliver").last?["reason"] as? String == "the disk is full")
+  }
+
+  @Test("a session lasts no longer than its rule says, however it is asked for, and never more than what is cached")
+  func duration() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    try guarding(vault, "[guard app-*]\nmax_duration = 30m")
+    // The session of an hour that is in the vault is not handed out any more.
+    let asked = try await vault.run("exec", "--duration", "2h", "app-dev", "--", "true")
+    #expect(asked.succeeded && asked.errors.contains("app-dev: its sessions last at most 30 min"), "\(asked.errors)")
+    let usual = try await vault.run("exec", "app-dev", "--", "true")
+    #expect(usual.succeeded && usual.errors.isEmpty, "\(usual.errors)")
+    #expect(try await simulator.requests("AssumeRole").map { $0.parameters["DurationSeconds"] } == ["3600", "1800"])
+    try await vault.mustRun("exec", "--duration", "20m", "app-dev", "--", "true")
+    #expect(try await simulator.requests("AssumeRole").last?.parameters["DurationSeconds"] == "1200")
+    // What has no duration of its own cannot be shortened.
+    try guarding(vault, "[guard alice]\nmax_duration = 30m")
+    let keys = try await vault.run("exec", "--no-session", "alice", "--", "true")
+    #expect(keys.end == .exit(78) && keys.errors.contains("its source decides how long they last"), "\(keys.errors)")
+  }
+
+  @Test("a rule holds for what is served too: from the next session on")
+  func served() async throws {
+    let simulator = try await STSSimulatorProcess()
+    try await simulator.set(STSSettings(lifetimeSeconds: 6))
+    let vault = try await TestVault(simulator)
+    let served = try await ServedProgram(vault)
+    #expect(try await served.key() != nil)
+    try guarding(vault, "[guard app-dev]\ncommands = terraform")
+    while try await served.response().status == 200 { try await Task.sleep(for: .milliseconds(50)) }
+    let began = Date()
+    #expect(try await served.response().status == 503)
+    #expect(Date().timeIntervalSince(began) < 2)
+    let calls = try await simulator.requests("AssumeRole").count
+    for _ in 0..<5 { #expect(try await served.response().status != 200) }
+    #expect(try await simulator.requests("AssumeRole").count == calls)
+    // A program that polls does not fill the log.
+    #expect(try await vault.rows("audit", "--action", "GuardRefused").count == 1)
+    try guarding(vault, "[guard app-dev]\ncommands = sh")
+    #expect(try await served.nextKey() != nil)
+    try await served.end()
+  }
+
+  @Test("a file that changes holds at once, and one that cannot be read guards every profile")
+  func changes() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    for number in 0..<20 {
+      try guarding(vault, "[guard app-dev]\ncommands = \(number % 2 == 0 ? "nope" : "true")")
+      let result = try await vault.run("exec", "app-dev", "--", "true")
+      #expect(result.end == .exit(number % 2 == 0 ? 77 : 0), "\(number): \(result.errors)")
+    }
+    try guarding(vault, "[guard other\ncommands = nope")
+    for profile in ["app-dev", "partner", "alice"] {
+      refused(try await vault.run("exec", profile, "--", "true"), "expected \"]\" at the end of the section's name")
+    }
+    try guarding(vault, "")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+  }
+
+  @Test(
+    "root's file holds whatever the user's says and wherever VAULT_HOME leads",
+    .enabled(if: geteuid() == 0, "needs a mount namespace"))
+  func machine() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("agent", "stop")
+    try guarding(vault, "[guard *]\ncommands = true, env\nreason = optional\nconfirm = never")
+    mkdir(vault.folder.file("etc"), 0o755)
+    let script = """
+      cp -a /etc/. "$1"; mkdir -p "$1/vault"; printf '[guard app-*]\\ncommands = true\\n' > "$1/vault/config"
+      chmod 755 "$1/vault"; chmod 644 "$1/vault/config"
+      mount --bind "$1" /etc; shift
+      "$0" exec app-dev -- true; echo $?; "$0" exec app-dev -- env; echo $?
+      "$0" guard check app-dev --format json; "$0" guard list; "$0" agent stop
+      """
+    let run = try await Subprocess.run(
+      "/usr/bin/unshare", ["-m", "sh", "-c", script, try Programs.vault, vault.folder.file("etc")],
+      environment: vault.environment.merging(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]) { $1 })
+    let lines = run.output.split(separator: "\n").map { String($0) }
+    #expect(lines.prefix(2) == ["0", "77"], "\(run.output) \(run.errors)")
+    #expect(run.errors.contains("env is not one of its commands ([guard app-*] at /etc/vault/config:2)"), "\(run.errors)")
+    #expect(lines.contains { $0.contains(#""commands":["true"]"#) }, "\(lines)")
+  }
+
+  @Test("an agent's own variable lets it have no more, and less where a rule on automation says so")
+  func hint() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let agent = ["CLAUDECODE": "1"]
+    #expect(try await vault.run("exec", "app-dev", "--", "true", environment: agent).succeeded)
+    try guarding(vault, "[guard app-dev]\nautomation = refuse")
+    refused(
+      try await vault.run("exec", "app-dev", "--", "true", environment: agent), "acts by itself, and such programs are refused")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+  }
+}
