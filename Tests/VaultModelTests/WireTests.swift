@@ -41,6 +41,7 @@ struct WireTests {
       ($0.profile, $0.session, $0.automation, $0.pid) = ("app", "ses_1", "nightly", 4_242)
       ($0.all, $0.reason) = (true, "incident")
     },
+    ApproveRequest { ($0.id, $0.deny) = ("k7q2mx", true) },
     AddAccessKeyRequest {
       ($0.name, $0.accessKeyId, $0.secretAccessKey) = ("me", "AKIAIOSFODNN7EXAMPLE", WireBytes("secret"))
       ($0.mfaSerial, $0.mfaSecret, $0.replace) = ("arn", WireBytes("base32"), true)
@@ -120,6 +121,14 @@ struct WireTests {
     AuditorKey { ($0.sequence, $0.key) = (7, WireBytes("key")) },
     ArchivedRows { ($0.first, $0.last, $0.left) = (1, .max, .min) },
     Page { ($0.url, $0.code, $0.address, $0.rows) = ("https://a", "AB-CD", "http://127.0.0.1:1/", ["101", "010"]) },
+    WaitingApproval {
+      ($0.id, $0.profile, $0.role, $0.program, $0.executable) = ("k7q2mx", "app", "arn:r", "terraform", "/usr/bin/terraform")
+      ($0.pid, $0.directory, $0.scope, $0.duration, $0.reason) = (4_242, "/srv", "{}", 3_600, "why")
+      $0.parents = [WaitingApproval.Parent { ($0.pid, $0.executable) = (7, "/bin/bash") }]
+      ($0.automation, $0.run, $0.remembered, $0.requests) = ("agent", "run_1", 900, 200)
+      ($0.asked, $0.expires) = (Timestamp(seconds: 1), Timestamp(seconds: 2))
+      $0.lines = [WaitingApproval.Line { ($0.name, $0.value) = ("profile", "app") }]
+    },
     Prompt {
       ($0.kind, $0.text, $0.names, $0.setting, $0.value) = (.variables, "?", ["A", "B"], "trusted", "x")
       $0.minimum = 12
@@ -178,6 +187,7 @@ struct WireTests {
     try cross(.stop, .stop)
     try cross(.refresh, .refresh)
     try cross(.settings, .settings)
+    try cross(.approvals, .approvals)
     try cross(.auditAccept, .auditAccept)
     try cross(.status, .status)
     try cross(.keyRotate, .keyRotate)

@@ -25,6 +25,20 @@ enum ProcessFacts {
     }
   }
 
+  /// The controlling terminal of a process, by the name of its device; nil if it has none.
+  static func terminal(of pid: Int32) -> String? {
+    read("/proc/\(pid)/stat", limit: 2_048) { bytes in
+      // The seventh field, counted after the command's name, which may contain any character.
+      guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+      let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 5)
+      guard fields.count > 4, let device = Int32(String(decoding: fields[4], as: UTF8.self)), device != 0 else { return nil }
+      let number = UInt32(bitPattern: device)
+      let (major, minor) = (number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00)
+      // Unix98 pseudoterminals have the majors 136 to 143, consoles 4 (admin-guide/devices.txt).
+      return (136...143).contains(major) ? "pts/\((major - 136) << 8 | minor)" : major == 4 ? "tty\(minor)" : "terminal \(number)"
+    }
+  }
+
   /// A text as the ID of a run: a text that is none is still a mark.
   static func run(_ text: String) -> String {
     let isRun =

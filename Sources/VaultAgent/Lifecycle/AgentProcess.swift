@@ -80,6 +80,9 @@ public struct AgentProcess: Sendable {
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
     let trees = AutomationTrees(store: store, loop: executor.loop, agent: inspector.agent, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory, trees: trees)
+    let approvals = Approvals(
+      channels: [], clock: clock, onExit: { pid, body in executor.loop.onExit(of: pid, body) },
+      record: { try await store.record($0) })
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     let ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
@@ -107,7 +110,7 @@ public struct AgentProcess: Sendable {
       store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
       clock: clock,
       scheduler: scheduler, notifier: notifier, redirect: redirect, settings: live, exporters: exporters, autoLock: autoLock,
-      inspector: inspector, trees: trees, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
+      inspector: inspector, trees: trees, approvals: approvals, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
       exitWithLastProgram: exitWithLastProgram, stop: { [events] in events.report(.stopRequested(by: $0)) })
     // Removes the keys that a killed agent left in files; the first unlock writes them again.
     await broker.clearFiles()

@@ -23,6 +23,7 @@ struct RequestHandler: Sendable {
   let autoLock: AutoLock
   let inspector: PeerInspector
   let trees: AutomationTrees
+  let approvals: Approvals
   let session: PersonSession
   let paths: VaultPaths
   /// The vault that this agent serves, as of its start.
@@ -144,6 +145,8 @@ struct RequestHandler: Sendable {
       case .settings: try await reply(reloadSettings)
       case .iamCheck: try await reply(checkAccount)
       case .takeOver: try await reply(takeOver)
+      case .approvals: try await reply(waitingApprovals)
+      case .approve: try await reply(approve)
       default: throw AgentError.unknownRequest
       }
     }

@@ -22,6 +22,7 @@ public enum MessageKind: UInt16, Sendable {
   case takeOver = 50
   case release = 51
   case automation = 60
+  case approvals = 65, approve = 66
   case revoke = 70, revokeInAWS = 71
 
   // Sent by the agent.

@@ -61,6 +61,8 @@ extension Request where Self == SimpleRequest<Done, Done> {
   public static var refresh: Self { Self(.refresh, Done()) }
   /// A settings file was changed: read the settings again.
   public static var settings: Self { Self(.settings, Done()) }
+  /// The requests that wait for a person's agreement, each an entry (``WaitingApproval``).
+  public static var approvals: Self { Self(.approvals, Done()) }
   /// Accept the audit log as it is, restored from a backup.
   public static var auditAccept: Self { Self(.auditAccept, Done()) }
 }

@@ -25,6 +25,7 @@ import VaultWire
       settings: LiveSettings(files: [], environment: [:], store: stage.store, exporters: exporters, autoLock: autoLock),
       exporters: exporters, autoLock: autoLock, inspector: PeerInspector(),
       trees: AutomationTrees(store: stage.store, loop: stage.store.executor.loop, agent: AgentStage.me, clock: clock),
+      approvals: Approvals(channels: [], clock: clock, onExit: { _, _ in }, record: { _ in }),
       session: session, paths: paths,
       identity: paths.identity, startedAt: clock.now(), exitWithLastProgram: nil, stop: { _ in })
     let path = stage.folder.file("socket")

@@ -1,0 +1,48 @@
+import VaultModel
+import VaultSecrets
+import VaultWire
+
+// `vault approve`.
+extension RequestHandler {
+  /// The longest text of a program about itself that is sent on.
+  private static let maxLength = 1_024
+
+  func waitingApprovals(_ context: RequestContext) async throws -> Done {
+    for waiting in await approvals.waiting { try context.connection.send(.frame(.entry, Self.shown(waiting))) }
+    return Done()
+  }
+
+  func approve(_ asked: ApproveRequest, _ context: RequestContext) async throws -> WaitingApproval {
+    let approver = context.requester
+    let waiting = try await approvals.answer(
+      asked.id, isAllowed: !asked.deny, by: approver, ancestry: Ancestry(of: approver.pid),
+      terminal: ProcessFacts.terminal(of: approver.pid))
+    return Self.shown(waiting)
+  }
+
+  private static func shown(_ waiting: Approvals.Waiting) -> WaitingApproval {
+    let (ask, requester) = (waiting.ask, waiting.ask.requester)
+    return WaitingApproval { reply in
+      reply.id = waiting.id
+      reply.profile = ask.profile
+      reply.role = ask.roleARN
+      reply.program = String(requester.program.prefix(maxLength))
+      reply.executable = String(requester.executable.prefix(maxLength))
+      reply.pid = requester.pid
+      reply.parents = requester.parents.map { parent in
+        WaitingApproval.Parent { ($0.pid, $0.executable) = (parent.pid, parent.executable) }
+      }
+      reply.directory = String(requester.directory.prefix(maxLength))
+      reply.scope = ask.scope.shown
+      reply.duration = ask.duration?.seconds
+      reply.reason = ask.reason
+      reply.automation = requester.automation?.name
+      reply.run = requester.automation?.run
+      reply.remembered = ask.remembered
+      reply.requests = waiting.requests
+      reply.asked = waiting.asked
+      reply.expires = waiting.end
+      reply.lines = ask.lines.map { line in WaitingApproval.Line { ($0.name, $0.value) = (line.name, line.value) } }
+    }
+  }
+}
