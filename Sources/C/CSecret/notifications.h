@@ -6,19 +6,20 @@
 #define VAULT_NOTIFICATIONS "org.freedesktop.Notifications"
 #define VAULT_NOTIFICATIONS_PATH "/org/freedesktop/Notifications"
 
-/// One method of the notification service, or of the bus. NULL with an error, also for a reply of another type. Free with
-/// g_variant_unref.
+/// One method of the notification service: of the process SERVICE, by its unique name, or, if that is NULL, of whichever the bus starts. NULL
+/// with an error, also for a reply of another type. Free with g_variant_unref.
 static inline GVariant *vault_notifications_call(
-    GDBusConnection *bus, const char *method, GVariant *arguments, const GVariantType *reply, GCancellable *cancellable,
-    GError **error) {
+    GDBusConnection *bus, const char *service, const char *method, GVariant *arguments, const GVariantType *reply,
+    GCancellable *cancellable, GError **error) {
   return g_dbus_connection_call_sync(
-      bus, VAULT_NOTIFICATIONS, VAULT_NOTIFICATIONS_PATH, VAULT_NOTIFICATIONS, method, arguments, reply, G_DBUS_CALL_FLAGS_NONE, -1,
-      cancellable, error);
+      bus, service ? service : VAULT_NOTIFICATIONS, VAULT_NOTIFICATIONS_PATH, VAULT_NOTIFICATIONS, method, arguments, reply,
+      G_DBUS_CALL_FLAGS_NONE, -1, cancellable, error);
 }
 
 /// What the service can do. NULL with an error. Free with g_strfreev.
-static inline char **vault_notifications_capabilities(GDBusConnection *bus, GCancellable *cancellable, GError **error) {
-  GVariant *reply = vault_notifications_call(bus, "GetCapabilities", NULL, G_VARIANT_TYPE("(as)"), cancellable, error);
+static inline char **vault_notifications_capabilities(
+    GDBusConnection *bus, const char *service, GCancellable *cancellable, GError **error) {
+  GVariant *reply = vault_notifications_call(bus, service, "GetCapabilities", NULL, G_VARIANT_TYPE("(as)"), cancellable, error);
   if (reply == NULL) return NULL;
   char **list = NULL;
   g_variant_get(reply, "(^as)", &list);
@@ -43,22 +44,31 @@ static inline gboolean vault_notifications_subscribe(GDBusConnection *bus, GCanc
   return TRUE;
 }
 
-/// Shows a notification, in place of the one numbered REPLACES if that is not 0, with a button if KEY is not NULL. Returns its
-/// number; 0 with an error.
+/// The unique name of the process that is the service now. NULL with an error. Free with g_free.
+static inline char *vault_notifications_service(GDBusConnection *bus, GCancellable *cancellable, GError **error) {
+  GVariant *reply = g_dbus_connection_call_sync(
+      bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
+      g_variant_new("(s)", VAULT_NOTIFICATIONS), G_VARIANT_TYPE("(s)"), G_DBUS_CALL_FLAGS_NONE, -1, cancellable, error);
+  if (reply == NULL) return NULL;
+  char *name = NULL;
+  g_variant_get(reply, "(s)", &name);
+  g_variant_unref(reply);
+  return name;
+}
+
+/// Shows a notification, in place of the one numbered REPLACES if that is not 0, with buttons: the key and the label of each, and NULL. One that
+/// IS_URGENT stays until it is answered. Returns its number; 0 with an error.
 static inline guint32 vault_notifications_show(
-    GDBusConnection *bus, guint32 replaces, const char *title, const char *text, const char *key, const char *label,
-    GCancellable *cancellable, GError **error) {
-  GVariantBuilder actions, hints;
-  g_variant_builder_init(&actions, G_VARIANT_TYPE("as"));
-  if (key != NULL) {
-    g_variant_builder_add(&actions, "s", key);
-    g_variant_builder_add(&actions, "s", label);
-  }
+    GDBusConnection *bus, const char *service, guint32 replaces, const char *title, const char *text, const char *const *buttons,
+    gboolean is_urgent, GCancellable *cancellable, GError **error) {
+  GVariantBuilder hints;
   g_variant_builder_init(&hints, G_VARIANT_TYPE("a{sv}"));
-  g_variant_builder_add(&hints, "{sv}", "urgency", g_variant_new_byte(1));
+  g_variant_builder_add(&hints, "{sv}", "urgency", g_variant_new_byte(is_urgent ? 2 : 1));
   GVariant *reply = vault_notifications_call(
-      bus, "Notify",
-      g_variant_new("(susssasa{sv}i)", "vault", replaces, "dialog-password", title, text, &actions, &hints, (gint32)-1),
+      bus, service, "Notify",
+      g_variant_new(
+          "(susss@asa{sv}i)", "vault", replaces, "dialog-password", title, text, g_variant_new_strv(buttons, -1), &hints,
+          (gint32)(is_urgent ? 0 : -1)),
       G_VARIANT_TYPE("(u)"), cancellable, error);
   if (reply == NULL) return 0;
   guint32 number = 0;

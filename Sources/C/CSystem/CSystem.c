@@ -345,7 +345,8 @@ char **sys_environment(void) { return environ; }
 
 int sys_pidfd_open(int32_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0U); }
 
-int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors) {
+static int spawn(
+    const char *program, char *const arguments[], char *const environment[], const char *directory, int input, int output, int errors) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   int code = posix_spawn_file_actions_init(&actions);
@@ -361,9 +362,15 @@ int sys_spawn(const char *program, char *const arguments[], char *const environm
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (input >= 0)
+    posix_spawn_file_actions_adddup2(&actions, input, 0);
+  else
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, output, 1);
-  posix_spawn_file_actions_adddup2(&actions, errors, 2);
+  if (errors >= 0)
+    posix_spawn_file_actions_adddup2(&actions, errors, 2);
+  else
+    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   if (directory) posix_spawn_file_actions_addchdir_np(&actions, directory);
   pid_t child = 0;
@@ -371,6 +378,14 @@ int sys_spawn(const char *program, char *const arguments[], char *const environm
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return code == 0 ? child : -code;
+}
+
+int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors) {
+  return spawn(program, arguments, environment, directory, -1, output, errors);
+}
+
+int sys_spawn_to_talk(const char *program, char *const arguments[], char *const environment[], int input, int output) {
+  return spawn(program, arguments, environment, NULL, input, output, -1);
 }
 
 int sys_timer_create(int is_wall) {

@@ -81,7 +81,8 @@ public struct AgentProcess: Sendable {
     let trees = AutomationTrees(store: store, loop: executor.loop, agent: inspector.agent, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory, trees: trees)
     let approvals = Approvals(
-      channels: [], clock: clock, onExit: { pid, body in executor.loop.onExit(of: pid, body) },
+      channels: [NotificationApproval(session: session, clock: clock), PinentryApproval(session: session, clock: clock)],
+      clock: clock, onExit: { pid, body in executor.loop.onExit(of: pid, body) },
       record: { try await store.record($0) })
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     let ssoSessions = SSOSessions(

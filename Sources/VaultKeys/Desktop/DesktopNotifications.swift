@@ -1,20 +1,30 @@
 import CSecret
+import Glibc
 import Synchronization
 import VaultConcurrency
 import VaultModel
 import VaultSecrets
 
-/// Notifications on a desktop (Desktop Notifications Specification 1.2), with at most one button each.
+/// Notifications on a desktop (Desktop Notifications Specification 1.2), with or without buttons.
 ///
 /// No program is started, and no thread waits for a button: GLib's own thread, which reads the connection, hands on the press. A
 /// service that is missing or hangs costs ``limit`` seconds of the caller's thread.
 public final class DesktopNotifications: Sendable {
-  /// A button. It works once.
+  /// A button. One button of a notification works once, and then none of them.
   public struct Button: Sendable {
     let label: String
     let press: @Sendable () -> Void
 
     public init(_ label: String, press: @escaping @Sendable () -> Void) { (self.label, self.press) = (label, press) }
+  }
+
+  /// A notification that waits for the press of one of its buttons.
+  public struct Question: Sendable {
+    fileprivate let number: UInt32
+    /// The process that shows it, by its name on the bus.
+    fileprivate let service: String
+    fileprivate let address: String
+    fileprivate let keys: [String]
   }
 
   /// Seconds for all calls of one notification.
@@ -36,18 +46,62 @@ public final class DesktopNotifications: Sendable {
   public func show(
     _ title: String, text: String, button: Button? = nil, replacing replaced: UInt32 = 0, on address: String
   ) -> UInt32? {
-    Deadline.within(seconds: Self.limit) { (deadline) throws(Never) -> UInt32? in
-      guard let bus = connect(address, deadline) else { return nil }
-      guard let list = vault_notifications_capabilities(bus.pointer, deadline.cancellable, nil) else { return nil }
+    put(title, text: text, buttons: button.map { [$0] } ?? [], isQuestion: false, replacing: replaced, on: address)?.number
+  }
+
+  /// Shows a question, which stays until it is answered or taken away. Blocks the thread.
+  ///
+  /// - Returns: nil if nothing was shown, also by a service that shows no buttons.
+  public func ask(_ title: String, text: String, buttons: [Button], on address: String) -> Question? {
+    put(title, text: text, buttons: buttons, isQuestion: true, replacing: 0, on: address)
+  }
+
+  /// Whether the process that shows a question still runs, and answers. Blocks the thread.
+  public func isShowing(_ question: Question) -> Bool {
+    Deadline.within(seconds: Self.limit) { (deadline) throws(Never) -> Bool in
+      // The connection itself belongs to the question: its signals come over no other.
+      guard let bus = connection.withLock({ $0 }), bus.address == question.address, bus.isOpen,
+        let list = vault_notifications_capabilities(bus.pointer, question.service, deadline.cancellable, nil)
+      else { return false }
+      g_strfreev(list)
+      return true
+    }
+  }
+
+  /// Takes a question away. Does not wait.
+  public func close(_ question: Question) {
+    buttons.remove(question.keys)
+    guard let bus = connection.withLock({ $0 }), bus.address == question.address else { return }
+    vault_notifications_close(bus.pointer, question.number)
+  }
+
+  private func put(
+    _ title: String, text: String, buttons shown: [Button], isQuestion: Bool, replacing replaced: UInt32, on address: String
+  ) -> Question? {
+    Deadline.within(seconds: Self.limit) { (deadline) throws(Never) -> Question? in
+      guard let bus = connect(address, deadline),
+        let list = vault_notifications_capabilities(bus.pointer, nil, deadline.cancellable, nil)
+      else { return nil }
       defer { g_strfreev(list) }
       func has(_ capability: String) -> Bool { vault_notifications_can(list, capability) != 0 }
-      let key = has("actions") ? button.flatMap { buttons.add($0, to: bus, deadline) } : nil
+      guard let service = vault_notifications_service(bus.pointer, deadline.cancellable, nil) else { return nil }
+      defer { g_free(service) }
+      let keys = has("actions") ? buttons.add(shown, to: bus, deadline) : []
+      guard !isQuestion || keys.count == shown.count else { return nil }
       let body = has("body-markup") ? Self.escaped(text) : text
-      let number = vault_notifications_show(
-        bus.pointer, replaced, title, body, key, button?.label, deadline.cancellable, nil)
-      guard number == 0 else { return number }
-      if let key { buttons.remove(key) }
-      return nil
+      var words = zip(keys, shown).flatMap { [strdup($0), strdup($1.label)] } + [nil]
+      defer { for word in words { free(word) } }
+      let number = words.withUnsafeMutableBufferPointer { words in
+        words.withMemoryRebound(to: UnsafePointer<CChar>?.self) {
+          vault_notifications_show(
+            bus.pointer, service, replaced, title, body, $0.baseAddress, isQuestion ? 1 : 0, deadline.cancellable, nil)
+        }
+      }
+      guard number != 0 else {
+        buttons.remove(keys)
+        return nil
+      }
+      return Question(number: number, service: String(cString: service), address: address, keys: keys)
     }
   }
 
@@ -74,21 +128,32 @@ public final class DesktopNotifications: Sendable {
 
   /// The buttons that can be pressed, each under a key that only the service was told: who does not know it presses none.
   private final class Buttons: Sendable {
-    private let all = Mutex<[String: Button]>([:])
+    /// Each with the keys of all buttons of its notification.
+    private let all = Mutex<[String: (button: Button, keys: [String])]>([:])
 
-    func add(_ button: Button, to bus: Connection, _ deadline: Deadline) -> String? {
-      guard bus.subscribe(deadline) else { return nil }
-      let key = "vault-" + SecretHex.encoded(.random(count: 16)).withBytes { String(decoding: $0, as: UTF8.self) }
+    /// - Returns: a key for each; none if there is no room, or presses would not be heard.
+    func add(_ buttons: [Button], to bus: Connection, _ deadline: Deadline) -> [String] {
+      guard !buttons.isEmpty, bus.subscribe(deadline) else { return [] }
+      let keys = buttons.map { _ in
+        "vault-" + SecretHex.encoded(.random(count: 16)).withBytes { String(decoding: $0, as: UTF8.self) }
+      }
       return all.withLock { all in
-        guard all.count < DesktopNotifications.maxButtons else { return nil }
-        all[key] = button
-        return key
+        guard all.count + keys.count <= DesktopNotifications.maxButtons else { return [] }
+        for (key, button) in zip(keys, buttons) { all[key] = (button, keys) }
+        return keys
       }
     }
 
-    func remove(_ key: String) { all.withLock { $0[key] = nil } }
+    func remove(_ keys: [String]) { all.withLock { all in for key in keys { all[key] = nil } } }
     func removeAll() { all.withLock { $0.removeAll() } }
-    func press(_ key: String) { all.withLock { $0.removeValue(forKey: key) }?.press() }
+    func press(_ key: String) {
+      let pressed = all.withLock { all in
+        let pressed = all[key]
+        for key in pressed?.keys ?? [] { all[key] = nil }
+        return pressed?.button
+      }
+      pressed?.press()
+    }
   }
 
   /// A connection of its own, kept for the buttons.

@@ -31,8 +31,9 @@ enum Pinentry {
       var status: Int32 = 0
       while waitpid(child, &status, 0) < 0, errno == EINTR {}
     }
-    let answer = converse(question, to: toIt[1], from: fromIt[0])
-    say("BYE", to: toIt[1])
+    let pinentry = AssuanConversation(to: toIt[1], from: fromIt[0])
+    let answer = converse(question, with: pinentry)
+    pinentry.say("BYE")
     return answer
   }
 
@@ -48,15 +49,14 @@ enum Pinentry {
     return posix_spawnp(&child, "pinentry", &actions, nil, &arguments, sys_environment()) == 0 ? child : -1
   }
 
-  private static func converse(_ question: String, to: Int32, from: Int32) -> WireBuffer? {
-    guard ok(from) else { return nil }
-    for command in ["SETTITLE vault", "SETDESC \(escaped(question))", "SETPROMPT >"] {
-      say(command, to: to)
-      guard ok(from) else { return nil }
+  private static func converse(_ question: String, with pinentry: AssuanConversation) -> WireBuffer? {
+    guard pinentry.isOK() else { return nil }
+    for command in ["SETTITLE vault", "SETDESC \(AssuanConversation.escaped(safeText(question)))", "SETPROMPT >"] {
+      guard pinentry.command(command) else { return nil }
     }
-    say("GETPIN", to: to)
+    pinentry.say("GETPIN")
     var typed: WireBuffer?
-    while let line = line(from) {
+    while let line = pinentry.line() {
       if line.starts(with: "D ") {
         typed = unescaped(line)
       } else if line.starts(with: "OK") {
@@ -68,35 +68,7 @@ enum Pinentry {
     return nil
   }
 
-  private static func ok(_ from: Int32) -> Bool {
-    while let line = line(from) {
-      if line.starts(with: "OK") { return true }
-      if line.starts(with: "ERR") { return false }
-    }
-    return false
-  }
-
-  private static func say(_ command: String, to descriptor: Int32) { writeAll((command + "\n").utf8.span.bytes, to: descriptor) }
-
-  /// One line of its output, in a buffer that is wiped.
-  private static func line(_ descriptor: Int32) -> WireBuffer? {
-    let line = WireBuffer(capacity: 4_096)
-    var byte: UInt8 = 0
-    while true {
-      let got = read(descriptor, &byte, 1)
-      if got < 0, errno == EINTR { continue }
-      guard got == 1, line.count < 4_095 else { return nil }
-      if byte == 10 { return line }
-      line.append(byte)
-    }
-  }
-
-  /// Escapes percent, carriage return and line feed, as Assuan requires.
-  private static func escaped(_ text: String) -> String {
-    safeText(text).replacing("%", with: "%25")
-  }
-
-  private static func unescaped(_ line: WireBuffer) -> WireBuffer {
+  private static func unescaped(_ line: borrowing ByteBuffer) -> WireBuffer {
     let text = WireBuffer(capacity: line.count)
     var index = 2
     while index < line.count {
@@ -110,8 +82,4 @@ enum Pinentry {
     }
     return text
   }
-}
-
-extension WireBuffer {
-  fileprivate func starts(with text: String) -> Bool { withBytes { $0.starts(with: text.utf8) } }
 }

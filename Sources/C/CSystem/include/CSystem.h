@@ -106,6 +106,9 @@ int sys_pidfd_open(int32_t pid);
 /// program expects it, and no descriptor of ours but the two. `directory` may be null. The child's id, or minus an error number.
 int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors);
 
+/// The same for a program to talk with: its standard input is another end, and its complaints are nobody's.
+int sys_spawn_to_talk(const char *program, char *const arguments[], char *const environment[], int input, int output);
+
 /// A timer that is readable once it has gone off (timerfd_create(2)), or -1 with errno: by the wall clock, also after a suspend and when
 /// the clock is set; or by one that nobody sets and that does not run while the machine is suspended.
 int sys_timer_create(int is_wall);
