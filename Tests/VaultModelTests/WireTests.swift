@@ -52,7 +52,7 @@ struct WireTests {
       $0.files = ImportRequest { ($0.config, $0.home) = ("/c", "/home/me") }
       ($0.dryRun, $0.program) = (true, "/usr/bin/vault")
     },
-    LinkFileRequest { ($0.profile, $0.section, $0.file) = ("app", "app", "/f") },
+    LinkFileRequest { ($0.profile, $0.section, $0.file, $0.scope) = ("app", "app", "/f", scope) },
     UnlinkFileRequest { ($0.file, $0.name) = ("/f", "app") },
     LinkProfilesRequest { ($0.file, $0.names, $0.unlink) = ("/f", ["a", "b"], true) },
     KeyCopyRequest { ($0.file, $0.passphraseFile, $0.restore) = ("/f", "/p", true) },

@@ -57,10 +57,17 @@ public struct FederationRequest: Sendable {
 
   public var name: RoleSessionName
   public var duration: SessionDuration
+  /// Its policies and tags.
+  public var scope: SessionScope
+  public var partition: Partition
 
-  public init(name: RoleSessionName, duration: SessionDuration) {
+  public init(
+    name: RoleSessionName, duration: SessionDuration, scope: SessionScope = .none, partition: Partition = .aws
+  ) {
     self.name = name
     self.duration = duration
+    self.scope = scope
+    self.partition = partition
   }
 }
 
@@ -88,11 +95,8 @@ public final class STSClient: Sendable {
     form.add("ExternalId", link.externalId)
     form.add("SourceIdentity", link.sourceIdentity)
     form.add("Policy", link.policy)
-    for (index, arn) in link.policyARNs.enumerated() { form.add("PolicyArns.member.\(index + 1).arn", arn) }
-    for (index, tag) in link.tags.enumerated() {
-      form.add("Tags.member.\(index + 1).Key", tag.key)
-      form.add("Tags.member.\(index + 1).Value", tag.value)
-    }
+    form.add(policyARNs: link.policyARNs)
+    form.add(tags: link.tags)
     for (index, key) in link.transitiveTagKeys.enumerated() { form.add("TransitiveTagKeys.member.\(index + 1)", key) }
     if let code = request.tokenCode {
       form.add("SerialNumber", link.mfaSerial)
@@ -122,7 +126,10 @@ public final class STSClient: Sendable {
   ) async throws -> STSResult {
     var form = FormBody(action: "GetFederationToken")
     form.add("Name", String(request.name.text.prefix(FederationRequest.maxNameLength)))
-    form.add("Policy", FederationRequest.policy)
+    let scope = request.scope
+    form.add("Policy", scope.narrows ? scope.policy : FederationRequest.policy)
+    form.add(policyARNs: scope.managedPolicies(in: request.partition.rawValue))
+    form.add(tags: scope.tags)
     form.add("DurationSeconds", String(request.duration.seconds))
     return try await mint("GetFederationToken", form.finish(), signedBy: credential, at: endpoint, via: route)
   }
@@ -192,6 +199,19 @@ public final class STSClient: Sendable {
   }
 }
 
+extension FormBody {
+  fileprivate mutating func add(policyARNs: [String]) {
+    for (index, arn) in policyARNs.enumerated() { add("PolicyArns.member.\(index + 1).arn", arn) }
+  }
+
+  fileprivate mutating func add(tags: [SessionTag]) {
+    for (index, tag) in tags.enumerated() {
+      add("Tags.member.\(index + 1).Key", tag.key)
+      add("Tags.member.\(index + 1).Value", tag.value)
+    }
+  }
+}
+
 /// The parameters of a role request in which an identity provider's statement replaces a signature.
 public struct FederatedRoleRequest: Sendable {
   public var roleARN: RoleARN
@@ -208,7 +228,7 @@ public struct FederatedRoleRequest: Sendable {
   }
 
   fileprivate func add(to form: inout FormBody) {
-    for (index, arn) in policyARNs.enumerated() { form.add("PolicyArns.member.\(index + 1).arn", arn) }
+    form.add(policyARNs: policyARNs)
     form.add("Policy", policy)
     form.add("DurationSeconds", duration.map { String($0.seconds) })
   }

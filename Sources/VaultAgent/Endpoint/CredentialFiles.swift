@@ -29,6 +29,11 @@ actor CredentialFiles {
 
   func has(_ lease: String) -> Bool { open[lease] != nil }
 
+  /// Whether a request is still for what its link says.
+  func wants(_ lease: String, _ request: CredentialRequest) -> Bool {
+    open[lease].map { $0.profile == request.profile && $0.scope == request.scope } ?? false
+  }
+
   /// The request for a link's keys when nobody waits for them; nil if the link was made under an earlier agent.
   func request(_ link: CredentialsLink) -> CredentialRequest? { requests[Self.lease(link)]?.for(link.profile) }
 

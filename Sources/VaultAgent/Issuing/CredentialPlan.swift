@@ -32,8 +32,10 @@ struct CredentialPlan: Sendable {
     var sessionName: RoleSessionName
     var region: String?
     var endpoint: EndpointSettings
-    /// By `GetFederationToken`, for the console.
+    /// By `GetFederationToken`: for the console, or because no other call narrows the session of access keys.
     var isFederated = false
+    /// What a federation token is narrowed to.
+    var scope = SessionScope.none
     fileprivate(set) var fingerprint = ""
   }
 
@@ -48,6 +50,8 @@ struct CredentialPlan: Sendable {
   let profile: String
   /// See ``CredentialChain/deliveredRoleARNs``.
   let deliveredRoleARNs: [String]
+  /// Whether the delivered session is the profile's own: neither narrowed nor of another role.
+  let isOwn: Bool
   /// The profiles through which it is reached, including itself.
   var profiles: Set<String> { Set([profile] + steps.map(\.link.profile) + (own.map { [$0.owner] } ?? [])) }
   let source: any IdentitySource
@@ -64,13 +68,16 @@ struct CredentialPlan: Sendable {
   ///   - duration, sessionName: the person's values for this request, for the last role.
   ///   - defaultSessionName: the session name if the profile has none.
   ///   - keyUse: the requested use of access keys.
+  ///   - scope: what the chain was narrowed to, for the session of access keys.
+  ///   - isOwn: whether the chain is the profile's.
   ///   - proxy: the proxy for the calls, without its password.
   init(
     _ chain: CredentialChain, duration: SessionDuration?, sessionName: RoleSessionName?, defaultSessionName: RoleSessionName,
-    keyUse: KeyUse = .session, proxy: String? = nil
+    keyUse: KeyUse = .session, scope: SessionScope = .none, isOwn: Bool = true, proxy: String? = nil
   ) {
     profile = chain.profile
     deliveredRoleARNs = chain.deliveredRoleARNs
+    self.isOwn = isOwn
     source = chain.identity.source
     region = chain.region
     partition = chain.partition
@@ -84,7 +91,8 @@ struct CredentialPlan: Sendable {
     let use = first == first.limited(chained: true) ? keyUse : .themselves
     let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
     own = Self.identityStep(
-      source, for: IdentityRequest(chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use),
+      source, for: IdentityRequest(
+        chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use, scope: chain.roles.isEmpty ? scope : .none),
       defaultSessionName: defaultSessionName, digest: &digest)
     var chained = chain.identity.isRole
     let needs = AccessNeeds.calls(of: chain).suffix(chain.roles.count)

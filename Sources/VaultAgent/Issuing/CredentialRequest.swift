@@ -100,6 +100,9 @@ package struct CredentialRequest: Sendable {
     return request
   }
 
+  /// Whether the profile's own session is asked for.
+  var isOwn: Bool { scope.isEmpty && role == nil }
+
   /// The request of a program that an earlier agent served.
   init(_ lease: LeaseRecord) {
     self.init(rotating: lease.profile)
@@ -109,6 +112,14 @@ package struct CredentialRequest: Sendable {
     sessionName = lease.sessionName
     reason = lease.reason
     environment = lease.environment
+    scope = lease.scope
+    role = lease.role
+  }
+
+  /// The request for a file that an earlier agent kept fresh.
+  init(_ link: CredentialsLink, in environment: [String: String]) {
+    self.init(rotating: link.profile, in: environment)
+    scope = link.scope
   }
 
   /// A request by the agent itself, after a start.

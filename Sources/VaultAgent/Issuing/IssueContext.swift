@@ -127,6 +127,9 @@ struct IssueContext: Sendable {
   func issue(
     _ intent: AuditEvent, keeping session: (kind: SessionKind, fingerprint: String)?, _ call: () async throws -> IssueResult
   ) async throws -> Credential? {
+    var intent = intent
+    let isDelivered = session?.fingerprint == plan.delivered?.fingerprint
+    if isDelivered { intent.scope = request.scope.shown }
     let issued = try await audited(intent, in: store) { event in
       var issued = try await call()
       if issued.credential.accountId == nil { issued.credential.accountId = event.roleARN.flatMap { RoleARN($0)?.account } }
@@ -142,7 +145,9 @@ struct IssueContext: Sendable {
         roleARN: event.roleARN, roleSessionName: event.roleSessionName,
         sourceIdentity: issued.sourceIdentity ?? event.sourceIdentity, accessKeyId: issued.credential.accessKeyId,
         issuedAt: event.issuedAt ?? clock.now(), expiresAt: expiresAt)
-      try await store.complete(id, session: record, credential: issued.credential, event: event, begun: begun)
+      try await store.complete(
+        id, session: record, credential: issued.credential, event: event, begun: begun,
+        isOwn: plan.isOwn || !isDelivered)
     }
     return session == nil || issued.credential.expiresAt == nil ? issued.credential : nil
   }

@@ -30,6 +30,8 @@ actor ProfileCatalog {
     let duration: SessionDuration?
     let sessionName: RoleSessionName?
     let keyUse: KeyUse
+    let scope: SessionScope
+    let role: RoleARN?
     /// Its index among the environments.
     let environment: Int
   }
@@ -49,32 +51,36 @@ actor ProfileCatalog {
   func plan(for request: CredentialRequest, prompter: any Prompter, requester: Requester) async throws -> CredentialPlan {
     try await plan(
       for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
-      environment: request.environment, prompter: prompter, requester: requester)
+      scope: request.scope, role: request.role, environment: request.environment, prompter: prompter, requester: requester)
   }
 
   /// The plan for a profile.
   ///
-  /// - Throws: `AgentError.unknownProfile`, or the fault in the profile's configuration.
+  /// - Throws: `AgentError.unknownProfile`, or the fault in the profile's configuration; also for a scope that it cannot have.
   func plan(
     for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, keyUse: KeyUse = .session,
-    environment: [String: String], prompter: any Prompter, requester: Requester
+    scope: SessionScope = .none, role: RoleARN? = nil, environment: [String: String], prompter: any Prompter,
+    requester: Requester
   ) async throws -> CredentialPlan {
     try await observeChanges(prompter, requester)
-    let key = PlanKey(
-      profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place(of: environment))
-    if let plan = plans[key] { return plan }
+    func key(_ place: Int) -> PlanKey {
+      PlanKey(
+        profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, scope: scope, role: role,
+        environment: place)
+    }
+    if let plan = plans[key(place(of: environment))] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
-    let chain = try await resolved(environment, prompter: prompter, requester: requester) { try $0.chain(for: profile) }
+    let own = try await resolved(environment, prompter: prompter, requester: requester) { try $0.chain(for: profile) }
+    let chain = try own.scoped(scope, role: role, keyUse: keyUse)
     if let duration, !duration.isForRole {
       guard chain.roles.isEmpty, case .keys = chain.identity else { throw AgentError.tooLong(profile: profile) }
     }
     let plan = CredentialPlan(
       chain, duration: duration, sessionName: sessionName, defaultSessionName: defaultSessionName, keyUse: keyUse,
-      proxy: ProxySettings { environment[$0] }.display)
+      scope: scope, isOwn: chain == own && (scope.isEmpty || !chain.roles.isEmpty), proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
     // The environments may have been renumbered meanwhile.
-    let place = self.place(of: environment)
-    plans[PlanKey(profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, environment: place)] = plan
+    plans[key(place(of: environment))] = plan
     return plan
   }
 

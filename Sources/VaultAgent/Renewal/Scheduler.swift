@@ -151,6 +151,8 @@ package actor Scheduler {
     _ lease: String, key: Key, request: CredentialRequest, session: SessionRecord, requester: Requester,
     at endpoint: String
   ) async {
+    // A file may be linked anew, and gets nothing more of its former session.
+    if leases[lease] != key { close(lease) }
     await add(
       key, request: request, session: session, rule: RotationRule(mode: .used, idle: entries[key]?.rule.idle ?? 0), at: endpoint)
     entries[key]?.leases[lease] = requester

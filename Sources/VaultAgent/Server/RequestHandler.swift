@@ -443,9 +443,10 @@ extension RequestHandler {
       request.section.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x5B && $0 != 0x5D && $0 < 0x7F })
     else { throw AgentError.badRequest("missing file or section of the link") }
     try await catalog.requireProfile(request.profile)
-    let asked = IssueRequest { ($0.profile, $0.trigger) = (request.profile, .credentials) }
+    let asked = IssueRequest { ($0.profile, $0.trigger, $0.scope) = (request.profile, .credentials, request.scope) }
     try await broker.link(
-      CredentialsLink(path: request.file, section: request.section, profile: request.profile),
+      CredentialsLink(
+        path: request.file, section: request.section, profile: request.profile, scope: request.scope ?? .none),
       try CredentialRequest(asked, context), requester: context.requester, prompter: context.prompter)
     return Done()
   }

@@ -31,6 +31,13 @@ struct RowForm: Sendable {
     bytes += blob
   }
 
+  /// A column that came later: rows without a value keep the form that they had before.
+  mutating func add(optional name: String, _ text: String?) {
+    guard let text else { return }
+    add(name)
+    add(text)
+  }
+
   mutating func add(_ number: Int64?) { add(number.map { String($0) }) }
 }
 
@@ -92,9 +99,20 @@ extension RowForm {
     self.init("followed_file", [file.path, String(position), file.role.rawValue, file.home])
   }
 
-  init(_ link: CredentialsLink) { self.init("credentials_link", [link.path, link.section, link.profile]) }
+  init(_ link: CredentialsLink) {
+    self.init("credentials_link", [link.path, link.section, link.profile])
+    add(optional: "scope", link.scopeText)
+  }
 
   init(setting name: String, _ value: String) { self.init("setting", [name, value]) }
+}
+
+extension SessionScope {
+  /// What a row's MAC covers of its scope. A scope that cannot be read is never that of a row with a valid MAC, so that nobody gets the
+  /// profile's own session in its place.
+  static func covered(_ stored: String?) -> String? {
+    stored.map { SessionScope(stored: $0) == nil ? "unreadable: " + $0 : $0 }
+  }
 }
 
 extension Setting {

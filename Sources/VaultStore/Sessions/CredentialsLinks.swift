@@ -1,5 +1,6 @@
 import VaultDatabase
 import VaultModel
+import VaultSecrets
 
 /// A section of a credentials file that holds a profile's current keys.
 public struct CredentialsLink: Sendable, Hashable {
@@ -8,19 +9,29 @@ public struct CredentialsLink: Sendable, Hashable {
   /// The section's name in the file.
   public var section: String
   public var profile: String
+  /// What the keys are narrowed to.
+  public var scope: SessionScope { didSet { scopeText = scope.stored } }
+  /// The scope as its row has it, and as the row's MAC covers it.
+  private(set) var scopeText: String?
 
-  public init(path: String, section: String, profile: String) {
+  public init(path: String, section: String, profile: String, scope: SessionScope = .none) {
     self.path = path
     self.section = section
     self.profile = profile
+    self.scope = scope
+    scopeText = scope.stored
+  }
+
+  /// - Parameter stored: the scope of a row.
+  fileprivate init(path: String, section: String, profile: String, stored: String?) {
+    self.init(path: path, section: section, profile: profile, scope: SessionScope(stored: stored) ?? .none)
+    scopeText = SessionScope.covered(stored)
   }
 }
 
 extension VaultStore {
   public func credentialsLinks() throws -> [CredentialsLink] {
-    try database.statement("SELECT path, section, profile FROM credentials_link ORDER BY path, section").begin().rows {
-      CredentialsLink(path: $0.text(0), section: $0.text(1), profile: $0.text(2))
-    }
+    try linkRows().map(\.link)
   }
 
   /// The links that are kept current, and those that another program added.
@@ -41,8 +52,11 @@ extension VaultStore {
   }
 
   func linkRows() throws -> [(link: CredentialsLink, code: [UInt8]?)] {
-    try database.statement("SELECT path, section, profile, mac FROM credentials_link ORDER BY path, section").begin().rows {
-      (CredentialsLink(path: $0.text(0), section: $0.text(1), profile: $0.text(2)), $0.isNull(3) ? nil : $0.blob(3))
+    try database.statement("SELECT path, section, profile, scope, mac FROM credentials_link ORDER BY path, section").begin().rows {
+      (
+        CredentialsLink(path: $0.text(0), section: $0.text(1), profile: $0.text(2), stored: $0.optionalText(3)),
+        $0.isNull(4) ? nil : $0.blob(4)
+      )
     }
   }
 
@@ -61,11 +75,11 @@ extension VaultStore {
     try change { store in
       try store.database.statement(
         """
-        INSERT INTO credentials_link (path, section, profile, created_at, mac) VALUES (?, ?, ?, ?, ?) \
-        ON CONFLICT (path, section) DO UPDATE SET profile = excluded.profile, mac = excluded.mac
+        INSERT INTO credentials_link (path, section, profile, scope, created_at, mac) VALUES (?, ?, ?, ?, ?, ?) \
+        ON CONFLICT (path, section) DO UPDATE SET profile = excluded.profile, scope = excluded.scope, mac = excluded.mac
         """
-      ).begin().bind(link.path).bind(link.section).bind(link.profile).bind(store.clock.now().milliseconds)
-        .bind(macs.code(RowForm(link))).run()
+      ).begin().bind(link.path).bind(link.section).bind(link.profile).bind(link.scope.stored)
+        .bind(store.clock.now().milliseconds).bind(macs.code(RowForm(link))).run()
       let variables = Self.text(of: environment.filter { $0.key.hasPrefix("AWS_") })
       try store.set(Self.variables(of: link), variables.isEmpty ? nil : variables)
       try store.bindRows(Self.event(.credentialsLinked, of: link, requester: requester))
@@ -87,6 +101,7 @@ extension VaultStore {
   private static func event(_ action: AuditAction, of link: CredentialsLink, requester: Requester) -> AuditEvent {
     var event = AuditEvent(action: action, outcome: .success, trigger: .manual, profile: link.profile, requester: requester)
     event.detail = "[\(link.section)] in \(link.path)"
+    event.scope = link.scope.shown
     return event
   }
 }

@@ -16,13 +16,23 @@ public struct LeaseRecord: Sendable, Hashable {
   public var reason: String?
   public var environment: [String: String]
   public var requester: Requester
+  /// What its session is narrowed to.
+  public var scope: SessionScope { didSet { scopeText = scope.stored } }
+  /// The role that is assumed with the profile's credentials.
+  public var role: RoleARN? { didSet { roleText = role?.text } }
+  /// `run_…`, the run to which the program belongs.
+  public var run: String?
+  /// Both as the row has them, and as its MAC covers them.
+  fileprivate var scopeText: String?
+  fileprivate var roleText: String?
   /// Nil if it was not written with the vault's key.
   var code: [UInt8]?
 
   public init(
     id: String, tokenHash: [UInt8], port: Int, process: ProcessIdentity, profile: String, roleARN: String?,
     duration: SessionDuration?, sessionName: RoleSessionName?, reason: String?, environment: [String: String],
-    requester: Requester
+    requester: Requester, scope: SessionScope = .none, role: RoleARN? = nil,
+    run: String? = nil
   ) {
     self.id = id
     self.tokenHash = tokenHash
@@ -35,6 +45,10 @@ public struct LeaseRecord: Sendable, Hashable {
     self.reason = reason
     self.environment = environment
     self.requester = requester
+    self.scope = scope
+    self.role = role
+    self.run = run
+    (scopeText, roleText) = (scope.stored, role?.text)
   }
 }
 
@@ -44,7 +58,7 @@ extension VaultStore {
     try database.statement(
       """
       SELECT id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, user, uid, program, \
-      executable, directory, parent, host, mac FROM lease ORDER BY opened_at, id
+      executable, directory, parent, host, mac, scope, role, run FROM lease ORDER BY opened_at, id
       """
     ).begin().rows { row in
       let pid = Int32(truncatingIfNeeded: row.int(3))
@@ -56,7 +70,11 @@ extension VaultStore {
         environment: Self.environment(row.text(11)),
         requester: Requester(
           user: row.text(12), uid: UInt32(truncatingIfNeeded: row.int(13)), pid: pid, program: row.text(14),
-          executable: row.text(15), directory: row.text(16), parent: row.text(17), host: row.text(18)))
+          executable: row.text(15), directory: row.text(16), parent: row.text(17), host: row.text(18)),
+        scope: SessionScope(stored: row.optionalText(20)) ?? .none, role: row.optionalText(21).flatMap { RoleARN($0) },
+        run: row.optionalText(22))
+      lease.scopeText = SessionScope.covered(row.optionalText(20))
+      lease.roleText = row.optionalText(21)
       lease.code = row.isNull(19) ? nil : row.blob(19)
       return lease
     }
@@ -69,15 +87,15 @@ extension VaultStore {
       try store.database.statement(
         """
         INSERT INTO lease (id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, \
-        user, uid, program, executable, directory, parent, host, opened_at, mac) \
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        user, uid, program, executable, directory, parent, host, opened_at, scope, role, run, mac) \
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """
       ).begin().bind(lease.id).bind(lease.tokenHash).bind(Int64(lease.port)).bind(Int64(lease.process.pid))
         .bind(lease.process.started).bind(lease.process.boot).bind(lease.profile).bind(lease.roleARN)
         .bind(lease.duration.map { Int64($0.seconds) }).bind(lease.sessionName?.text).bind(lease.reason)
         .bind(lease.environmentText).bind(who.user).bind(Int64(who.uid)).bind(who.program).bind(who.executable)
         .bind(who.directory).bind(who.parent).bind(who.host).bind(store.clock.now().milliseconds)
-        .bind(store.rowMACs().code(lease.form)).runOnce()
+        .bind(lease.scope.stored).bind(lease.role?.text).bind(lease.run).bind(store.rowMACs().code(lease.form)).runOnce()
     }
   }
 
@@ -133,6 +151,9 @@ extension LeaseRecord {
     for text in [
       requester.user, requester.program, requester.executable, requester.directory, requester.parent, requester.host,
     ] { form.add(text) }
+    form.add(optional: "scope", scopeText)
+    form.add(optional: "role", roleText)
+    form.add(optional: "run", run)
     return form
   }
 

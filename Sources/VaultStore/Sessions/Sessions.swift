@@ -123,9 +123,12 @@ extension VaultStore {
   /// Stores a session that AWS issued: its sealed secrets, its row, the end of the one it replaces, and the outcome, in one
   /// transaction.
   ///
-  /// - Parameter moment: when the request for it began.
+  /// - Parameters:
+  ///   - moment: when the request for it began.
+  ///   - isOwn: whether it is the profile's own session; a narrowed one, or one of another role, is not what `list` shows.
   public func complete(
-    _ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent, begun moment: Withdrawals.Moment? = nil
+    _ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent, begun moment: Withdrawals.Moment? = nil,
+    isOwn: Bool = true
   ) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }
     if claimedIntents.contains(intentId) || moment.map({ withdrawals.wasClaimed(session.profile, since: $0) }) == true {
@@ -150,10 +153,12 @@ extension VaultStore {
       // A session that expired before there was another is still replaced by it.
       if replaced == nil { replaced = try store.lastExpired(of: session.profile, profileId, fingerprint: session.fingerprint) }
       try store.insert(session, profileId: profileId)
-      try store.database.statement(
-        "UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ?, attention = NULL WHERE id = ?"
-      )
-      .begin().bind(session.id).bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(profileId).run()
+      if isOwn {
+        try store.database.statement(
+          "UPDATE profile SET session_id = ?, session_expires_at = ?, session_renews_at = ?, attention = NULL WHERE id = ?"
+        )
+        .begin().bind(session.id).bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(profileId).run()
+      }
       if let replaced {
         try store.database.statement("UPDATE session SET replaced_by = ? WHERE id = ?").begin().bind(session.id).bind(replaced.id)
           .run()
@@ -284,6 +289,15 @@ extension VaultStore {
     event.detail = detail
     event.reason = why
     try append(event, subject: (session.id, version))
+  }
+
+  /// The profiles whose own sessions, as `list` shows them, are of roles and have not ended.
+  public func profilesWithLiveRoles() throws -> [String] {
+    try database.statement(
+      """
+      SELECT p.name FROM profile p JOIN session s ON s.id = p.session_id WHERE s.ended_at IS NULL AND s.kind = 'role' ORDER BY p.name
+      """
+    ).begin().rows { $0.text(0) }
   }
 
   /// Sessions that have not ended, oldest first.

@@ -45,8 +45,10 @@ public struct LinkFileRequest: Request, WireFields {
   public var profile = ""
   public var section = ""
   public var file = ""
+  /// Nil for the profile's own session.
+  public var scope: SessionScope?
   public init() {}
-  public mutating func code(_ coder: FieldCoder) { coder.field(&profile).field(&section).field(&file) }
+  public mutating func code(_ coder: FieldCoder) { coder.field(&profile).field(&section).field(&file).field(&scope) }
 }
 
 /// Stop keeping credentials in a file. The reply is the sections.

@@ -48,10 +48,12 @@ struct Arguments {
     let options = command.options
     let commandAfter = command.commandAfter
     // The environment may supply the profile that precedes the child's command.
-    let isNamed = commandAfter != nil && Self.namedProfile != nil
+    let isInEnvironment = commandAfter != nil && Self.namedProfile != nil
     var index = start
     while index < words.count {
       let word = words[index]
+      let isSourced = commandAfter != nil && has("source")
+      let isNamed = isInEnvironment || isSourced
       if word == "--" {
         if let commandAfter {
           if positional.isEmpty, !isNamed, index + 1 < words.count { unclearIndex = index + 1 }
@@ -75,7 +77,7 @@ struct Arguments {
       }
       if word.hasPrefix("-"), word != "-" {
         index = try consumeOption(words, at: index, options)
-      } else if let commandAfter, positional.count == commandAfter {
+      } else if let commandAfter, positional.count == commandAfter || isSourced {
         commandIndex = index
         return
       } else {
@@ -143,6 +145,7 @@ struct Arguments {
 
   /// The only positional word, a profile; if missing, the profile that the SDKs would use.
   func profile() throws(Failure) -> String {
+    if let source = try source() { return source }
     if positional.isEmpty, let named = Self.namedProfile { return named }
     return try required("profile")
   }

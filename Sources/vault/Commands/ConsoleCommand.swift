@@ -19,7 +19,7 @@ enum ConsoleCommand {
       OptionSpec("browser", value: "COMMAND", kind: .program, "the browser to use (default: BROWSER, or xdg-open)"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
-    ], run: run)
+    ] + ScopeOptions.all, run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let profile = try arguments.profile(paths)

@@ -14,7 +14,7 @@ enum EnvCommands {
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
     OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
-  ]
+  ] + ScopeOptions.all
 
   static let all = [
     Command(

@@ -16,6 +16,7 @@ enum ExecCommand {
       Example("vault exec app-dev -- aws s3 ls", "run one command as app-dev's role"),
       Example("vault exec app-dev", "start a shell"),
       Example("vault exec --server app-dev -- ./run", "serve renewed credentials to a program that runs for long"),
+      Example("vault exec --read-only app-dev -- ./report", "let the command only read"),
     ],
     options: options, run: run)
 
@@ -35,12 +36,12 @@ enum ExecCommand {
     OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
     OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
     OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
-  ]
+  ] + ScopeOptions.all
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     var arguments = arguments
     if let word = arguments.unclearWord, isCommand(word, paths) { arguments.beginCommandAtUnclearWord() }
-    let named = try arguments.positional.first ?? Arguments.namedProfile ?? ProfilePicker.choose(paths)
+    let named = try arguments.source() ?? arguments.positional.first ?? Arguments.namedProfile ?? ProfilePicker.choose(paths)
     guard let profile = named, !profile.isEmpty else {
       throw Failure("missing argument: PROFILE", hint: "vault exec PROFILE -- COMMAND", exitStatus: .usage)
     }
@@ -114,5 +115,8 @@ extension IssueRequest {
     region = arguments["region"]
     mfaCode = arguments["mfa-code"].map { WireBytes($0) }
     reason = arguments["reason"]
+    let scope = try SessionScope(arguments)
+    self.scope = scope.isEmpty ? nil : scope
+    role = try arguments.role()
   }
 }

@@ -27,12 +27,21 @@ final class ClearRows: Sendable {
     try await store.setSetting("share-token.corp", "/home/alice", requester: OpenedStore.me)
     try await store.add(
       CredentialsLink(path: "/home/alice/.aws/credentials", section: "mine", profile: "mine"), requester: OpenedStore.me)
+    try await store.add(
+      CredentialsLink(path: "/home/alice/.aws/credentials", section: "narrow", profile: "mine", scope: .readOnly),
+      requester: OpenedStore.me)
     try await store.keep(
       LeaseRecord(
         id: "lse_1", tokenHash: Array(repeating: 7, count: 32), port: 4_000,
         process: ProcessIdentity(pid: 42, started: 99, boot: "b"), profile: "mine", roleARN: "arn:aws:iam::123456789012:role/x",
         duration: SessionDuration(seconds: 900), sessionName: RoleSessionName("alice"), reason: "why",
         environment: ["AWS_REGION": "eu-west-1", "HTTPS_PROXY": "http://p"], requester: OpenedStore.me))
+    try await store.keep(
+      LeaseRecord(
+        id: "lse_2", tokenHash: Array(repeating: 8, count: 32), port: 4_000,
+        process: ProcessIdentity(pid: 43, started: 99, boot: "b"), profile: "mine", roleARN: nil, duration: nil, sessionName: nil,
+        reason: nil, environment: [:], requester: OpenedStore.me, scope: .readOnly,
+        role: RoleARN("arn:aws:iam::123456789012:role/y"), run: "run_1"))
   }
 
   /// A section with a plain setting and a nested one.

@@ -54,6 +54,8 @@ struct RowTamperingTests {
           ]
         case "setting": ["name LIKE 'share-token.%'"]
         case "row_set": ["name = 'own'", "name = 'files'"]
+        case "credentials_link": ["section = 'mine'", "section = 'narrow'"]
+        case "lease": ["id = 'lse_1'", "id = 'lse_2'"]
         default: ["1"]
         }
       for place in places {
@@ -122,6 +124,11 @@ struct RowTamperingTests {
     ("UPDATE lease SET port = 5000", ["lease"]),
     ("UPDATE lease SET environment = 'AWS_ENDPOINT_URL=http://127.0.0.1:1'", ["lease"]),
     ("UPDATE lease SET mac = NULL", ["lease"]),
+    ("UPDATE lease SET scope = NULL WHERE id = 'lse_2'", ["lease"]),
+    ("UPDATE lease SET role = NULL WHERE id = 'lse_2'", ["lease"]),
+    ("UPDATE lease SET scope = (SELECT scope FROM lease WHERE id = 'lse_2') WHERE id = 'lse_1'", ["lease"]),
+    ("UPDATE credentials_link SET scope = NULL", ["link"]),
+    ("UPDATE credentials_link SET scope = replace(scope, 'true', 'false')", ["link"]),
   ]
 
   @Test("the attacks find nobody who believes them, and what was changed is named", arguments: cases)

@@ -20,7 +20,7 @@ extension Broker {
           LeaseRecord(
             id: lease.id, tokenHash: lease.tokenHash, port: lease.port, process: process, profile: request.profile,
             roleARN: session.record.roleARN, duration: request.duration, sessionName: request.sessionName, reason: request.reason,
-            environment: request.environment, requester: requester))
+            environment: request.environment, requester: requester, scope: request.scope, role: request.role))
       } catch {
         _ = endpoint.close(lease.id)
         throw error
@@ -101,8 +101,10 @@ extension Broker {
       },
       deliver: { request, lease, requester in try await self.serve(request, to: lease, requester: requester) },
       announce: { request, pendingAction, failure in
-        do { try await self.store.setPendingAction(pendingAction, of: request.profile) } catch {
-          AgentLog.write("\(request.profile): \(Failure(error).message)")
+        if request.isOwn || pendingAction != .failing {
+          do { try await self.store.setPendingAction(pendingAction, of: request.profile) } catch {
+            AgentLog.write("\(request.profile): \(Failure(error).message)")
+          }
         }
         // A person who locked the vault knows that.
         if failure.message != Failure(AgentError.locked).message {
@@ -117,12 +119,15 @@ extension Broker {
       served[lease]?.request.again ?? asked, requester: requester, prompter: NonInteractivePrompter(),
       asking: admitted.contains(lease) ? .agreed : .never)
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
-    let event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: request.profile, requester: requester)
+    var event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: request.profile, requester: requester)
+    event.scope = request.scope.shown
     guard
       let fresh = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: request.profile) }
     if await files.has(lease) {
+      // A file that was linked anew meanwhile has the session of that link.
+      guard await files.wants(lease, asked) else { return }
       await files.update(lease, fresh.credential, fresh.permit)
     } else {
       endpoint.update(lease, fresh.credential, fresh.permit, renewsAt: fresh.session.renewsAt)
@@ -139,7 +144,8 @@ extension Broker {
   }
 
   /// Continues where the previous agent ended: with every valid session that was used recently, and with those that are always
-  /// renewed, if they still match their profiles.
+  /// renewed, if they still match their profiles. A narrowed session is none of these: it is renewed for the program that has it, or
+  /// not at all.
   func pickUpSchedule() async {
     let now = clock.now()
     let since = now.adding(seconds: -RotationRule.default.idle)

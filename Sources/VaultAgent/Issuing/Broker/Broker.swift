@@ -175,7 +175,7 @@ actor Broker {
       }
     } catch {
       // The note is lost if the disk is full; the cached session need not be.
-      do { try await record(error, of: request.profile) } catch {
+      do { try await record(error, of: request) } catch {
         guard await store.canDeliverUnlogged(after: error) else { throw error }
       }
       return try await fallBackToCachedSession(after: error, for: planned, event: event)
@@ -266,14 +266,16 @@ actor Broker {
   }
 
   /// Records what the profile is waiting for, for `vault list`.
-  func record(_ error: any Error, of profile: String) async throws {
+  func record(_ error: any Error, of request: CredentialRequest) async throws {
+    let profile = request.profile
     switch error {
     case SignInError.needed(let name):
       try await store.setNeedsLogin(signIn: name)
       try await store.setPendingAction(.needsLogin, of: profile)
     case AgentError.nobodyToAsk, AgentError.badMFACode: try await store.setPendingAction(.needsMFA, of: profile)
     case is CancellationError: break
-    default: try await store.setPendingAction(.failing, of: profile)
+    // That AWS refuses a narrowed session says nothing about the profile's own.
+    default: if request.isOwn { try await store.setPendingAction(.failing, of: profile) }
     }
   }
 
@@ -297,6 +299,7 @@ actor Broker {
     var event = AuditEvent(
       action: .deliver, outcome: .success, trigger: request.trigger, profile: request.profile, requester: requester)
     event.reason = request.reason
+    event.scope = request.scope.shown
     return event
   }
 }
@@ -384,10 +387,10 @@ extension Broker {
     guard all else {
       return [RotatedSession(request.profile, try await renewAtOnce(request, requester: requester, prompter: prompter))]
     }
-    let live = try await store.liveSessions().filter { $0.kind == .role }
+    let profiles = try await store.profilesWithLiveRoles()
     return await withTaskGroup(of: RotatedSession.self) { group in
       var rotated: [RotatedSession] = []
-      for (number, profile) in Set(live.map(\.profile)).sorted().enumerated() {
+      for (number, profile) in profiles.enumerated() {
         // As many concurrent calls as the schedule makes.
         if number >= Scheduler.maximum, let one = await group.next() { rotated.append(one) }
         group.addTask { await self.rotated(request.for(profile), requester: requester, prompter: prompter) }
@@ -509,7 +512,7 @@ extension Broker {
       if let known = await files.request(link) {
         request = known
       } else {
-        request = CredentialRequest(rotating: link.profile, in: try await store.environment(of: link))
+        request = CredentialRequest(link, in: try await store.environment(of: link))
       }
     } catch {
       return AgentLog.write("\(link.path): \(Failure(error).message)")

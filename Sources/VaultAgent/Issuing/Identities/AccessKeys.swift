@@ -22,10 +22,13 @@ struct AccessKeys: IdentitySource {
     guard request.keyUse != .themselves, role == nil || serial != nil else { return false }
     // One working day, so that one code is enough for it.
     step.duration = request.duration ?? .workingDay
-    step.isFederated = role == nil && request.keyUse == .console
+    step.isFederated = role == nil && (request.keyUse == .console || !request.scope.isEmpty)
     if step.isFederated {
       step.sessionName = request.sessionName ?? step.sessionName
+      step.scope = request.scope
+      // Console sessions are not stored, so that the scope alone tells the others from one another.
       digest.add("GetFederationToken", step.sessionName.text, String(step.duration.seconds))
+      if let scope = request.scope.stored { digest.add("scope", scope, request.chain.endpoint.url) }
       return true
     }
     let process = role == nil ? request.chain.mfaProcess : role?.mfaProcess
@@ -37,7 +40,14 @@ struct AccessKeys: IdentitySource {
   func issue(_ step: CredentialPlan.IdentityStep, _ context: IssueContext) async throws -> Credential? {
     let keys = try await context.plan.keys(in: context.store)
     // Temporary keys in a file are used as they are: a session cannot get its own session (STS API, `GetSessionToken`).
-    guard keys.sessionToken == nil else { return keys }
+    guard keys.sessionToken == nil else {
+      guard step.scope.isEmpty else {
+        throw Failure(
+          "the keys of \"\(step.owner)\" are temporary, and AWS cannot narrow them",
+          hint: "put a role after it: --role ARN --source \(context.plan.profile)", exitStatus: .configuration)
+      }
+      return keys
+    }
     if step.isFederated { return try await getFederationToken(step, signedBy: keys, context) }
     return try await context.withCode(step.mfa) { code in
       var event = context.event(action, profile: step.owner)
@@ -59,8 +69,8 @@ struct AccessKeys: IdentitySource {
     }
   }
 
-  /// `GetFederationToken`: the credentials that the console accepts for access keys. It takes no code, and is used for one visit to
-  /// the console, so it is not stored.
+  /// `GetFederationToken`: the credentials that the console accepts for access keys, and the only narrower ones. It takes no code. The
+  /// console's are used for one visit, and not stored.
   private func getFederationToken(_ step: CredentialPlan.IdentityStep, signedBy keys: Credential, _ context: IssueContext)
     async throws
     -> Credential?
@@ -69,15 +79,22 @@ struct AccessKeys: IdentitySource {
     event.roleSessionName = String(step.sessionName.text.prefix(FederationRequest.maxNameLength))
     event.durationSeconds = step.duration.seconds
     event.sourceAccessKeyId = keys.accessKeyId
+    event.scope = context.request.scope.shown
+    let isForConsole = context.request.keyUse == .console
     return try await context.sts(
       event, region: step.region, step.endpoint, sending: "calls signed with an access key",
-      for: "a session of \(step.owner) for the console", keeping: nil
+      for: "a session of \(step.owner)" + (isForConsole ? " for the console" : ""),
+      keeping: isForConsole ? nil : (.token, step.fingerprint)
     ) { endpoint, route in
       if mfaSerial != nil {
-        context.prompter.notice("\(step.owner): the console session of an access key has no MFA; the MFA code is not used")
+        context.prompter.notice(
+          "\(step.owner): a \(isForConsole ? "console" : "narrowed") session of an access key has no MFA; the MFA code is not used")
       }
       return try await context.clients.sts.getFederationToken(
-        FederationRequest(name: step.sessionName, duration: step.duration), signedBy: keys, at: endpoint, via: route)
+        FederationRequest(
+          name: step.sessionName, duration: step.duration, scope: step.scope,
+          partition: Partition(region: step.region ?? context.plan.region ?? Partition.aws.globalRegion)),
+        signedBy: keys, at: endpoint, via: route)
     }
   }
 }

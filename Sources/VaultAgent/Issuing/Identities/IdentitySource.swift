@@ -50,6 +50,8 @@ struct IdentityRequest {
   let duration: SessionDuration?
   let sessionName: RoleSessionName?
   let keyUse: KeyUse
+  /// What access keys' own session is narrowed to.
+  var scope = SessionScope.none
 }
 
 extension IdentityLink {

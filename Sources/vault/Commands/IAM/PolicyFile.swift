@@ -1,6 +1,7 @@
 import AWSPolicy
 import CSystem
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// A policy in a file that a person names.
@@ -8,17 +9,37 @@ enum PolicyFile {
   /// - Parameter path: `-` for standard input.
   /// - Throws: no input; or bad data, with the file, line and column.
   static func read(_ path: String) throws(Failure) -> PolicyDocument {
+    try read(path, kind: .managed, hint: "nothing was printed").document
+  }
+
+  /// The text of a session policy, without white space: AWS counts its characters as they are sent.
+  static func session(_ path: String) throws(Failure) -> String {
+    let text = try read(path, kind: .session, hint: "AWS was not asked").text.value.compact()
+    // STS takes characters up to U+00FF, and any other one escaped.
+    return text.unicodeScalars.reduce(into: "") { text, scalar in
+      if scalar.value <= 0xFF {
+        text.unicodeScalars.append(scalar)
+      } else {
+        for unit in UTF16.encode(scalar)! { text += "\\u" + hex(UInt32(unit), width: 4) }
+      }
+    }
+  }
+
+  private static func read(_ path: String, kind: PolicyKind, hint: String) throws(Failure) -> (
+    text: JSONText, document: PolicyDocument
+  ) {
     let bytes = try bytes(path)
     let name = path == "-" ? "standard input" : path
     do {
-      return try PolicyDocument(try JSONText(bytes), kind: .managed)
+      let text = try JSONText(bytes)
+      return (text, try PolicyDocument(text, kind: kind))
     } catch let fault as JSONFault {
       throw Failure(
-        "\(name):\(fault.line):\(fault.column): not JSON: \(fault.message)", hint: "nothing was printed", exitStatus: .badData)
+        "\(name):\(fault.line):\(fault.column): not JSON: \(fault.message)", hint: hint, exitStatus: .badData)
     } catch let fault as PolicyFault {
       let place = fault.place.map { ":\($0.line):\($0.column)" } ?? ""
       throw Failure(
-        "\(name)\(place): \(fault.path.isEmpty ? "" : fault.path + ": ")\(fault.message)", hint: "nothing was printed",
+        "\(name)\(place): \(fault.path.isEmpty ? "" : fault.path + ": ")\(fault.message)", hint: hint,
         exitStatus: .badData)
     } catch { throw Failure(error) }
   }

@@ -17,13 +17,14 @@ enum LinkCommands {
       examples: [
         Example("vault link app-dev", "AWS_PROFILE=app-dev works in every SDK from now on"),
         Example("vault link app-dev --credentials-file", "for programs that read only ~/.aws/credentials"),
+        Example("vault link --read-only app-dev", "programs that find it there can only read"),
       ],
       options: [
         OptionSpec("config", value: "FILE", kind: .file, "the config file (default: AWS_CONFIG_FILE or ~/.aws/config)"),
         OptionSpec(
           "credentials-file", "keep the profiles' keys fresh in ~/.aws/credentials instead, for tools that read only that"),
         OptionSpec("prefix", value: "TEXT", "prefix for a profile name that the file already has (default: vault-)"),
-      ], run: link),
+      ] + ScopeOptions.narrowing, run: link),
     Command(
       "unlink", arguments: [ArgumentSpec("PROFILE", kind: .profile, isOptional: true, isRepeated: true)], topic: .use,
       summary: "remove the entries that `vault link` made (default: all of them)",
@@ -62,16 +63,18 @@ enum LinkCommands {
         hint: Suggestion.nearest(to: profile, in: names).map { "did you mean \($0)?" } ?? "`vault list` shows all \(names.count)",
         exitStatus: .noInput)
     }
+    let scope = try SessionScope(arguments)
     if arguments.has("credentials-file") {
       for profile in wanted {
         let isOwn = try reader.origin(of: profile) == SettingOrigin.vault.file
-        try linkFile(profile, as: isOwn ? profile : prefix + profile, paths)
+        try linkFile(profile, as: isOwn ? profile : prefix + profile, scope, paths)
       }
       return
     }
     guard let program = realpath("/proc/self/exe", nil).map({ String(cString: $0) }) else {
       throw Failure("cannot find vault's own program file", exitStatus: .software)
     }
+    let options = try commandLine(arguments)
     let file = try file(arguments)
     let regions = try log(wanted, in: file, isLinked: true, paths)
     var linked: [(profile: String, name: String)] = []
@@ -91,7 +94,7 @@ enum LinkCommands {
             hint: "use letters, digits and _./%@:+- for the name of a link", exitStatus: .badData)
         }
         var text = name == "default" ? "[default]\n" : "[profile \(name)]\n"
-        text += "credential_process = \"\(program)\" credentials \(profile)\n"
+        text += "credential_process = \"\(program)\" credentials \(profile)\(options)\n"
         if isName(region) { text += "region = \(region)\n" }
         blocks.put(name, text)
         linked.append((profile, name))
@@ -101,6 +104,30 @@ enum LinkCommands {
     for (profile, name) in linked {
       Diagnostics.notice("\(profile): AWS_PROFILE=\(name)" + (isChanged ? "" : " (as before)"))
     }
+  }
+
+  /// The options that narrow a session, as the entry's command has them: `credential_process` is split like a shell's words.
+  private static func commandLine(_ arguments: Arguments) throws(Failure) -> String {
+    var text = ""
+    for option in ScopeOptions.narrowing where arguments.has(option.name) {
+      guard option.value != nil else {
+        text += " --\(option.name)"
+        continue
+      }
+      for value in arguments.all(option.name) {
+        guard option.kind != .file || value != "-" else {
+          throw Failure("--\(option.name): a link needs a file, which it reads each time", exitStatus: .usage)
+        }
+        let value = option.kind == .file ? try absolutePath(value) : value
+        guard value.utf8.allSatisfy({ (0x20...0x7E).contains($0) && ![0x22, 0x24, 0x5C, 0x60].contains($0) }) else {
+          throw Failure(
+            "--\(option.name): \"\(value)\" cannot stand in an AWS config file",
+            hint: "use printable ASCII without quotes, backslashes and dollar signs", exitStatus: .badData)
+        }
+        text += " --\(option.name) \"\(value)\""
+      }
+    }
+    return text
   }
 
   private static func unlink(_ arguments: Arguments, _ paths: VaultPaths) throws {
@@ -147,7 +174,7 @@ enum LinkCommands {
     return home + "/.aws/credentials"
   }
 
-  private static func linkFile(_ profile: String, as section: String, _ paths: VaultPaths) throws {
+  private static func linkFile(_ profile: String, as section: String, _ scope: SessionScope, _ paths: VaultPaths) throws {
     guard isName(section) else {
       throw Failure(
         "\"\(section)\" is not a valid profile name", hint: "use letters, digits and _./%@:+- for the name of a link",
@@ -155,7 +182,9 @@ enum LinkCommands {
     }
     let file = try credentialsFile()
     _ = try AgentClient(paths: paths).ask(
-      LinkFileRequest { ($0.profile, $0.section, $0.file) = (profile, section, file) })
+      LinkFileRequest {
+        ($0.profile, $0.section, $0.file, $0.scope) = (profile, section, file, scope.isEmpty ? nil : scope)
+      })
     Diagnostics.notice("\(profile): [\(section)] in \(file), while the agent runs and the vault is unlocked")
   }
 

@@ -138,13 +138,16 @@ enum SwitchCommand {
         output.write(bytes: shell.restored(format))
       } else {
         // AWS_PROFILE is what the shell had before: `vuse` alone asks.
-        guard let profile = try arguments.single("PROFILE", required: false) ?? ProfilePicker.choose(paths) else {
+        let named = try arguments.source() ?? arguments.single("PROFILE", required: false)
+        guard let profile = try named ?? ProfilePicker.choose(paths) else {
           throw Failure("missing argument: PROFILE", hint: "vuse PROFILE", exitStatus: .usage)
         }
-        let reply = try AgentClient(paths: paths).ask(
-          IssueRequest(arguments, profile: profile, trigger: .server).served(to: pid))
+        let request = try IssueRequest(arguments, profile: profile, trigger: .server).served(to: pid)
+        let reply = try AgentClient(paths: paths).ask(request)
         shell.release(paths)
-        output.write(bytes: shell.switched(to: profile, reply, until: try end(of: profile, paths), format))
+        // The end that is known is that of the profile's own session.
+        let end = request.scope == nil && request.role == nil ? try end(of: profile, paths) : nil
+        output.write(bytes: shell.switched(to: profile, reply, until: end, format))
       }
     } else if arguments.has("off") {
       throw Failure("--off needs --for-pid", exitStatus: .usage)

@@ -19,9 +19,13 @@ extension Simulator {
     let seconds = validation.number(
       parameters["DurationSeconds"], at: "durationSeconds", range: 900...43_200, defaultValue: 3_600)
     validation.text(parameters[proof], at: isWeb ? "webIdentityToken" : "sAMLAssertion", length: 4...(isWeb ? 20_000 : 100_000))
+    let arns = parameters.list("PolicyArns", ["arn"]).compactMap { $0["arn"] }
+    validation.text(parameters["Policy"], at: "policy", length: 1...2_048)
+    validation.check(policyARNs: arns)
     if isWeb { validation.text(parameters["RoleSessionName"], at: "roleSessionName", length: 2...64, pattern: .name) }
     try validation.finish()
     guard let arn = parameters["RoleArn"].flatMap({ RoleARN($0) }), let token = parameters[proof] else { throw .missingAction }
+    try AssumeRoleParameters.check(policy: parameters["Policy"], arns: arns, account: arn.account)
     guard let role = role(arn.text) else { throw Self.notAuthorized(action) }
     guard seconds <= role.maxSessionDuration else { throw .longerThanRoleAllows }
     var name = parameters["RoleSessionName"] ?? ""

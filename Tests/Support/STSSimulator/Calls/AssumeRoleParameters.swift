@@ -45,25 +45,15 @@ struct AssumeRoleParameters: Sendable {
     validation.text(externalId, at: "externalId", length: 2...1_224, pattern: .externalId)
     validation.text(serialNumber, at: "serialNumber", length: 9...256, pattern: .serialNumber)
     validation.text(tokenCode, at: "tokenCode", length: 6...6, pattern: .digits)
-    validation.text(sourceIdentity, at: "sourceIdentity", length: 2...256, pattern: .name)
+    validation.text(sourceIdentity, at: "sourceIdentity", length: 2...64, pattern: .name)
     validation.text(policy, at: "policy", length: 1...2_048)
-    validation.require(tagMembers.count <= 50, "\(tagMembers.count) tags", at: "tags", "have length less than or equal to 50")
-    for (index, tag) in tagMembers.enumerated() {
-      let place = "tags.\(index + 1).member"
-      validation.require(tag["Key"] != nil, nil, at: "\(place).key", "not be null")
-      validation.require(tag["Value"] != nil, nil, at: "\(place).value", "not be null")
-      validation.text(tag["Key"], at: "\(place).key", length: 1...128, pattern: .tag)
-      validation.text(tag["Value"], at: "\(place).value", length: 0...256, pattern: .tag)
-    }
+    validation.check(tags: tagMembers)
     validation.require(
       transitive.count <= 50, "\(transitive.count) keys", at: "transitiveTagKeys", "have length less than or equal to 50")
     for (index, key) in transitive.enumerated() {
       validation.text(key, at: "transitiveTagKeys.\(index + 1).member", length: 1...128, pattern: .tag)
     }
-    validation.require(arns.count <= 10, "\(arns.count) ARNs", at: "policyArns", "have length less than or equal to 10")
-    for (index, arn) in arns.enumerated() {
-      validation.text(arn, at: "policyArns.\(index + 1).member.arn", length: 20...2_048, pattern: .arn)
-    }
+    validation.check(policyARNs: arns)
     try validation.finish()
 
     guard let arn, let name else { throw .missingAction }
@@ -74,11 +64,11 @@ struct AssumeRoleParameters: Sendable {
     transitiveKeys = Set(transitive.map { $0.lowercased() })
     policyARNs = arns
     try Self.check(tags: tags, transitive: transitiveKeys)
-    try Self.check(policy: policy, arns: arns)
+    try Self.check(policy: policy, arns: arns, account: role.account)
   }
 
   /// Names may not come twice, `aws:` is AWS's own, and what is passed on must be there.
-  private static func check(tags: [SessionTag], transitive: Set<String>) throws(AWSError) {
+  static func check(tags: [SessionTag], transitive: Set<String>) throws(AWSError) {
     let keys = Set(tags.map { $0.key.lowercased() })
     guard keys.count == tags.count else {
       throw .validation("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
@@ -92,8 +82,14 @@ struct AssumeRoleParameters: Sendable {
     }
   }
 
-  static func check(policy: String?, arns: [String]) throws(AWSError) {
-    for arn in arns where !arn.hasPrefix("arn:aws") || !arn.contains(":policy/") { throw .validation("ARN \(arn) is not valid.") }
+  /// - Parameter account: that of the role or the user, in which a policy must exist that is not AWS's own.
+  static func check(policy: String?, arns: [String], account: String) throws(AWSError) {
+    for arn in arns {
+      let parts = arn.split(separator: ":", omittingEmptySubsequences: false)
+      guard parts.count == 6, parts[1].hasPrefix("aws"), parts[2] == "iam", ["aws", account].contains(String(parts[4])),
+        parts[5].hasPrefix("policy/")
+      else { throw .validation("ARN \(arn) is not valid.") }
+    }
     // "The plaintext that you use for both inline and managed session policies can't exceed 2,048 characters" (STS API).
     let characters = (policy?.unicodeScalars.count ?? 0) + arns.reduce(0) { $0 + $1.unicodeScalars.count }
     guard characters <= 2_048 else { throw .packedPolicyTooLarge(percent: characters * 100 / 2_048) }
@@ -106,5 +102,25 @@ struct AssumeRoleParameters: Sendable {
       ["Allow", "Deny"].contains($0["Effect"] as? String) && ($0["Action"] ?? $0["NotAction"]) != nil && $0["Principal"] == nil
     }
     guard !statements.isEmpty, whole else { throw .malformedPolicy("Syntax errors in policy.") }
+  }
+}
+
+extension Validation {
+  mutating func check(policyARNs arns: [String]) {
+    require(arns.count <= 10, "\(arns.count) ARNs", at: "policyArns", "have length less than or equal to 10")
+    for (index, arn) in arns.enumerated() {
+      text(arn, at: "policyArns.\(index + 1).member.arn", length: 20...2_048, pattern: .arn)
+    }
+  }
+
+  mutating func check(tags: [[String: String]]) {
+    require(tags.count <= 50, "\(tags.count) tags", at: "tags", "have length less than or equal to 50")
+    for (index, tag) in tags.enumerated() {
+      let place = "tags.\(index + 1).member"
+      require(tag["Key"] != nil, nil, at: "\(place).key", "not be null")
+      require(tag["Value"] != nil, nil, at: "\(place).value", "not be null")
+      text(tag["Key"], at: "\(place).key", length: 1...128, pattern: .tag)
+      text(tag["Value"], at: "\(place).value", length: 0...256, pattern: .tag)
+    }
   }
 }

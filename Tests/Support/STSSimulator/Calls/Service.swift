@@ -119,7 +119,10 @@ struct Service: Sendable {
   /// `GetFederationToken`: of a user's long-lived key alone. What the policies allow is not judged here, but none is an error,
   /// since a session without one can do nothing.
   mutating func federationToken(_ parameters: CallParameters, caller: Caller, now: Timestamp) throws(AWSError) -> IssuedSession {
-    try parameters.requireOnly(["Name", "Policy", "DurationSeconds"])
+    try parameters.requireOnly(
+      ["Name", "Policy", "DurationSeconds"], lists: [("PolicyArns", ["arn"]), ("Tags", ["Key", "Value"])])
+    let arns = parameters.list("PolicyArns", ["arn"]).compactMap { $0["arn"] }
+    let tags = parameters.list("Tags", ["Key", "Value"])
     var validation = Validation()
     let isRoot = caller.arn.hasSuffix(":root")
     let seconds = validation.number(
@@ -128,9 +131,14 @@ struct Service: Sendable {
     validation.require(name != nil, nil, at: "name", "not be null")
     validation.text(name, at: "name", length: 2...32, pattern: .name)
     validation.text(parameters["Policy"], at: "policy", length: 1...2_048)
+    validation.check(policyARNs: arns)
+    validation.check(tags: tags)
     try validation.finish()
     guard !caller.isTemporary else { throw .accessDenied("Cannot call GetFederationToken with session credentials") }
-    try AssumeRoleParameters.check(policy: parameters["Policy"], arns: [])
+    let account = caller.arn.split(separator: ":", omittingEmptySubsequences: false)[4]
+    try AssumeRoleParameters.check(policy: parameters["Policy"], arns: arns, account: String(account))
+    try AssumeRoleParameters.check(
+      tags: tags.map { SessionTag(key: $0["Key"] ?? "", value: $0["Value"] ?? "") }, transitive: [])
     return issue(
       to: .federated(user: caller.arn, name: name ?? ""), seconds: isRoot ? min(seconds, 3_600) : seconds, now: now)
   }
