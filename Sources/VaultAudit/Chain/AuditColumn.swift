@@ -207,15 +207,14 @@ extension AuditRecord {
       let trigger = AuditTrigger(rawValue: row.text(.trigger)), let uid = UInt32(exactly: row.number(.uid)),
       let pid = Int32(exactly: row.number(.pid))
     else { return nil }
-    var parents: [Ancestor]? = []
-    row.withBytes(.parents) { if let bytes = $0 { parents = Ancestor.chain(bytes) } }
-    var automation: AutomationRun?
-    if let name = row.optionalText(.automation), let run = row.optionalText(.run),
-      let root = row.optionalNumber(.rootPid).flatMap({ Int32(exactly: $0) })
-    {
-      automation = AutomationRun(name: name, run: run, rootPid: root)
-    }
-    guard let parents, automation != nil || row.hasNoAutomation else { return nil }
+    // What another program wrote there is in no table, and in exports as it stands.
+    var parents: [Ancestor] = []
+    row.withBytes(.parents) { parents = $0.flatMap { Ancestor.chain($0) } ?? [] }
+    let automation =
+      row.hasNoAutomation
+      ? nil
+      : AutomationRun(
+        name: row.text(.automation), run: row.text(.run), rootPid: Int32(truncatingIfNeeded: row.number(.rootPid)))
     let requester = Requester(
       user: row.text(.user), uid: uid, pid: pid, program: row.text(.program), executable: row.text(.executable),
       directory: row.text(.directory), parent: row.text(.parent), host: row.text(.host),

@@ -33,8 +33,8 @@ enum CanonicalJSON {
       form.append(word)
       return true
     }
-    if scanner.consume("[") { return list(&scanner, &form, depth) }
-    if scanner.consume("{") { return object(&scanner, &form, depth) }
+    if scanner.consume("[") { return list(&scanner, &form, depth: depth) }
+    if scanner.consume("{") { return object(&scanner, &form, depth: depth) }
     if let number = scanner.number() {
       form.append(decimal: number)
       return true
@@ -49,7 +49,7 @@ enum CanonicalJSON {
     return true
   }
 
-  private static func list(_ scanner: inout JSONScanner, _ form: inout ByteBuffer, _ depth: Int) -> Bool {
+  private static func list(_ scanner: inout JSONScanner, _ form: inout ByteBuffer, depth: Int) -> Bool {
     form.append("[")
     if !scanner.consume("]") {
       repeat {
@@ -63,7 +63,7 @@ enum CanonicalJSON {
     return true
   }
 
-  private static func object(_ scanner: inout JSONScanner, _ form: inout ByteBuffer, _ depth: Int) -> Bool {
+  private static func object(_ scanner: inout JSONScanner, _ form: inout ByteBuffer, depth: Int) -> Bool {
     var members: [(key: [UInt8], value: [UInt8])] = []
     if !scanner.consume("}") {
       repeat {

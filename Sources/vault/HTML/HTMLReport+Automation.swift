@@ -28,13 +28,13 @@ enum HTMLReportAutomation {
     html.markup("</small></h2>\n<dl class=\"facts\">\n")
     facts(run, &html)
     html.markup("</dl>\n")
-    grants(run, number, &html)
-    if !run.refusals.isEmpty { refusals(run, number, &html) }
-    if let uses = run.uses { calls(uses, of: run, number, &html) }
+    grants(run, number: number, &html)
+    if !run.refusals.isEmpty { refusals(run, number: number, &html) }
+    if let uses = run.uses { calls(uses, of: run, number: number, &html) }
     html.markup("</section>\n")
   }
 
-  private static func fact(_ name: StaticString, _ html: inout HTMLWriter, _ value: (inout HTMLWriter) -> Void) {
+  private static func fact(_ name: StaticString, _ html: inout HTMLWriter, value: (inout HTMLWriter) -> Void) {
     html.markup("<div><dt>")
     html.markup(name)
     html.markup("</dt><dd>")
@@ -81,7 +81,7 @@ enum HTMLReportAutomation {
   }
 
   private static func begin(
-    _ name: StaticString, _ number: Int, caption: StaticString, columns: [(StaticString, isNumber: Bool)],
+    _ name: StaticString, number: Int, caption: StaticString, columns: [(StaticString, isNumber: Bool)],
     _ html: inout HTMLWriter
   ) {
     html.markup("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"")
@@ -99,7 +99,7 @@ enum HTMLReportAutomation {
     html.markup("</tr></thead>\n<tbody>\n")
   }
 
-  private static func end(_ columns: Int, _ note: String?, _ html: inout HTMLWriter) {
+  private static func end(_ columns: Int, note: String?, _ html: inout HTMLWriter) {
     if let note {
       html.markup("<tr><td class=\"nothing\" colspan=\"")
       html.number(columns)
@@ -110,9 +110,9 @@ enum HTMLReportAutomation {
     html.markup("</tbody>\n</table>\n</div>\n")
   }
 
-  private static func grants(_ run: AutomationRuns.Run, _ number: Int, _ html: inout HTMLWriter) {
+  private static func grants(_ run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter) {
     begin(
-      "Credentials", number, caption: "What it was given",
+      "Credentials", number: number, caption: "What it was given",
       columns: [
         ("Profile", false), ("Role", false), ("Scope", false), ("Access keys", false), ("Until", false), ("Handed out", true),
       ], &html)
@@ -136,12 +136,12 @@ enum HTMLReportAutomation {
       run.moreGrants > 0 ? "\(run.moreGrants) deliveries of other profiles or scopes" : nil,
       run.moreKeys > 0 ? "\(run.moreKeys) deliveries of other access keys" : nil,
     ].compactMap { $0 }
-    end(6, run.grants.isEmpty ? "Nothing." : more.isEmpty ? nil : "And " + more.joined(separator: ", ") + ".", &html)
+    end(6, note: run.grants.isEmpty ? "Nothing." : more.isEmpty ? nil : "And " + more.joined(separator: ", ") + ".", &html)
   }
 
-  private static func refusals(_ run: AutomationRuns.Run, _ number: Int, _ html: inout HTMLWriter) {
+  private static func refusals(_ run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter) {
     begin(
-      "Refusals", number, caption: "What it was refused, or what failed",
+      "Refusals", number: number, caption: "What it was refused, or what failed",
       columns: [("Cause", false), ("Times", true), ("Last", false)], &html)
     for (cause, tally) in run.refusals.sorted(by: { ($0.value.failures, $1.key) > ($1.value.failures, $0.key) }) {
       html.markup("<tr><th scope=\"row\">")
@@ -152,14 +152,14 @@ enum HTMLReportAutomation {
       if let last = tally.last { html.time(last) }
       html.markup("</td></tr>\n")
     }
-    end(3, nil, &html)
+    end(3, note: nil, &html)
   }
 
   private static func calls(
-    _ uses: [String: AutomationRuns.Use], of run: AutomationRuns.Run, _ number: Int, _ html: inout HTMLWriter
+    _ uses: [String: AutomationRuns.Use], of run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter
   ) {
     begin(
-      "CloudTrail", number, caption: "What CloudTrail saw its access keys do",
+      "CloudTrail", number: number, caption: "What CloudTrail saw its access keys do",
       columns: [("Call", false), ("Times", true), ("Refused or failed", true), ("Last", false)], &html)
     for (call, use) in uses.sorted(by: { ($0.value.count, $1.key) > ($1.value.count, $0.key) }) {
       html.markup("<tr><th scope=\"row\">")
@@ -174,6 +174,6 @@ enum HTMLReportAutomation {
     }
     let shared = run.shared.prefix(20).joined(separator: ", ") + (run.shared.count > 20 ? ", …" : "")
     let note = run.shared.isEmpty ? nil : "Delivered to others too, so these calls may be theirs: \(shared)"
-    end(4, uses.isEmpty ? "Nothing." + (note.map { " \($0)" } ?? "") : note, &html)
+    end(4, note: uses.isEmpty ? "Nothing." + (note.map { " \($0)" } ?? "") : note, &html)
   }
 }

@@ -12,7 +12,7 @@ enum HTMLReport {
     examples: [
       Example("vault audit report --html audit.html", "the whole log as a page"),
       Example("vault audit report --html week.html --since 7d", "the last week"),
-      Example("vault audit report --html agent.html --automation agent --cloudtrail trail.json.gz", "what a coding agent did"),
+      Example("vault audit report --html a.html --cloudtrail trail.json", "and what automation runs did"),
     ],
     options: AuditReport.filters + TeamSource.options + [
       OptionSpec("html", value: "FILE", kind: .file, "write the page to FILE atomically (mode 0600)"),
