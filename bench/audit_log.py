@@ -53,6 +53,14 @@ def schema(database):
     database.execute(f"PRAGMA user_version = {len(files)}")
 
 
+LATER = ["parents", "automation", "run", "root_pid", "scope"]
+
+
+def hashed(columns, version):
+    """The columns of a form, in its order."""
+    return columns[: columns.index("subject_version") + 1] + (LATER if version > 2 else [])
+
+
 def form(version, values):
     """The canonical form of a row (docs/audit-log.md)."""
     pieces = [bytes([version])]
@@ -126,11 +134,9 @@ class Log:
         self.texts = [c for c in columns if c not in NOT_TEXT]
         self.sequence = 0
         self.waiting = []
-        later = [c for c in ("parents", "automation", "run", "root_pid", "scope") if c in columns]
-        # In the order of the form.
-        self.bound = columns[: columns.index("subject_version") + 1] + (later if version > 2 else [])
+        self.bound = hashed(columns, version)
         if version < 3:
-            self.texts = [c for c in self.texts if c not in later]
+            self.texts = [c for c in self.texts if c not in LATER]
         (vault,) = database.execute("SELECT id FROM vault").fetchone()
         self.vault = vault
         self.head = hashlib.blake2b(b"vault-audit-2\n" + vault.encode(), digest_size=32).digest()

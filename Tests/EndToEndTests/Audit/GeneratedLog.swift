@@ -18,11 +18,13 @@ struct GeneratedLog: SharedFixture {
   /// - Parameters:
   ///   - hostile: every text is one that attacks terminals, spreadsheets, browsers or parsers.
   ///   - laptop: makes it a laptop of a team's, `vlt_laptop-N`, whose rows have their codes; the key for them is in `auditor.key`.
-  init(rows: Int, hostile: Bool = false, days: Int = 30, laptop: Int? = nil) async throws {
+  ///   - runs: the share of rows that stand in runs of `exec --automation`.
+  init(rows: Int, hostile: Bool = false, days: Int = 30, laptop: Int? = nil, runs: Double = 0) async throws {
     let script = Repository.root.appending(path: "bench/audit_log.py").path
     let result = try await Subprocess.run(
       try Programs.python,
-      [script, vault.vaultHome, String(rows), "--days", String(days), "--now", "1795000000000"] + (hostile ? ["--hostile"] : [])
+      [script, vault.vaultHome, String(rows), "--days", String(days), "--now", "1795000000000", "--runs", String(runs)]
+        + (hostile ? ["--hostile"] : [])
         + (laptop.map { ["--vault", "vlt_laptop-\($0)", "--host", "laptop-\($0)", "--seed", String($0), "--codes"] } ?? []),
       environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], timeout: 600)
     try Self.require(result)

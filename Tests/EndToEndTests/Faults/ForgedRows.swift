@@ -19,7 +19,7 @@ extension GeneratedLog {
           sequence += 1
           last.update(sequence=sequence, id=f"evt_forged-{sequence}", program="forged")
           if sys.argv[4] != "-": last["time"] = int(sys.argv[4])
-          form = audit_log.form(last[c] for c in columns[: columns.index("subject_version") + 1])
+          form = audit_log.form(last["form_version"], [last[c] for c in audit_log.hashed(columns, last["form_version"])])
           previous, head = head, hashlib.blake2b(head + form, digest_size=32).digest()
           texts = {c: last[c] for c in ("id", "action", "outcome", "profile", "role_arn", "role_session_name", "source_identity",
               "source_access_key_id", "access_key_id", "request_id", "error", "session_id", "intent_id", "program", "host")}

@@ -12,7 +12,8 @@ import Testing
     let two = try await GeneratedLog(rows: 700, hostile: true, laptop: 2)
     let first = try await server.ship(one.vault, laptop: 1, "--batch", "400")
     #expect(first.succeeded && first.output.hasPrefix("1500 rows shipped"), "\(first.output) \(first.errors)")
-    #expect(try await server.ship(two.vault, laptop: 2).succeeded)
+    let second = try await server.ship(two.vault, laptop: 2)
+    #expect(second.succeeded, "\(second.errors)")
     let again = try await server.ship(one.vault, laptop: 1)
     #expect(
       again.succeeded && again.output.hasPrefix("0 rows shipped") && again.output.contains("rows 1 to 1500"), "\(again.output)")
