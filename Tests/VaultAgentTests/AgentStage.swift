@@ -53,8 +53,9 @@ struct AgentStage {
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
         rules: LiveGuardRules([folder.file("config")], home: nil),
-        trees: AutomationTrees(store: store, loop: store.executor.loop, agent: Self.me, clock: clock), store: store, clock: clock,
-        client: "/usr/bin/vault"),
+        trees: AutomationTrees(store: store, loop: store.executor.loop, agent: Self.me, clock: clock),
+        approvals: Approvals(channels: [], clock: clock, onExit: { _, _ in }, record: { [store] in try await store.record($0) }),
+        store: store, clock: clock, client: "/usr/bin/vault"),
       issuer: issuer, endpoint: endpoint, loop: store.executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: Self.me, clock: clock)

@@ -29,9 +29,9 @@ actor CredentialFiles {
 
   func has(_ lease: String) -> Bool { open[lease] != nil }
 
-  /// Whether a request is still for what its link says.
-  func wants(_ lease: String, _ request: CredentialRequest) -> Bool {
-    open[lease].map { $0.profile == request.profile && $0.scope == request.scope } ?? false
+  /// A request as its link has it, which a guard rule may have narrowed since; nil if the link is for another profile now.
+  func linked(_ lease: String, _ request: CredentialRequest) -> CredentialRequest? {
+    open[lease].flatMap { $0.profile == request.profile ? request.scoped($0.scope) : nil }
   }
 
   /// The request for a link's keys when nobody waits for them; nil if the link was made under an earlier agent.

@@ -24,6 +24,7 @@ final class Gatekeeper: Sendable {
 
   private let rules: LiveGuardRules
   private let trees: AutomationTrees
+  private let approvals: Approvals
   private let store: VaultStore
   private let clock: any WallClock
   /// The file of the vault's own client.
@@ -32,10 +33,11 @@ final class Gatekeeper: Sendable {
   private let logged = Mutex<[String: Timestamp]>([:])
 
   init(
-    rules: LiveGuardRules, trees: AutomationTrees, store: VaultStore, clock: any WallClock, client: String
+    rules: LiveGuardRules, trees: AutomationTrees, approvals: Approvals, store: VaultStore, clock: any WallClock, client: String
   ) {
     self.rules = rules
     self.trees = trees
+    self.approvals = approvals
     self.store = store
     self.clock = clock
     self.client = client
@@ -85,9 +87,11 @@ final class Gatekeeper: Sendable {
     }
     // The question for the passphrase comes first: an answer to this one would be lost while the vault is locked.
     guard await store.isUnlocked else { throw StoreError.locked }
-    throw admission.refusal(.confirm, "somebody has to agree", hint: "\(confirmation) \(plan.deliveredDuration)") {
-      $0.confirm != .never
-    }
+    var ask = ApprovalAsk(
+      profile: admission.request.profile, roleARN: plan.roleARN, scope: admission.request.scope, duration: plan.deliveredDuration,
+      reason: admission.request.reason, requester: admission.requester, remembered: confirmation.seconds)
+    ask.trigger = admission.request.trigger
+    try await approvals.confirm(ask, for: admission.prompter, wait: asking == .wait)
   }
 
   /// The refusal of a request whose profile cannot have the session to which the request was admitted.

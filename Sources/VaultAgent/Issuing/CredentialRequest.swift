@@ -64,6 +64,13 @@ package struct CredentialRequest: Sendable {
     return request
   }
 
+  /// The same request for a session of another scope.
+  func scoped(_ scope: SessionScope) -> CredentialRequest {
+    var request = self
+    request.scope = scope
+    return request
+  }
+
   /// The same request with a reason.
   func because(_ reason: String) -> CredentialRequest {
     var request = self

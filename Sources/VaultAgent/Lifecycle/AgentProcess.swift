@@ -91,8 +91,8 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
-        rules: LiveGuardRules(paths.guardFiles, home: environment["HOME"]), trees: trees, store: store, clock: clock,
-        client: inspector.client),
+        rules: LiveGuardRules(paths.guardFiles, home: environment["HOME"]), trees: trees, approvals: approvals, store: store,
+        clock: clock, client: inspector.client),
       issuer: issuer, endpoint: endpoint, loop: executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
@@ -111,7 +111,8 @@ public struct AgentProcess: Sendable {
       store: store, broker: broker, catalog: catalog, masterKeys: masterKeys, ssoSessions: ssoSessions, clients: clients,
       clock: clock,
       scheduler: scheduler, notifier: notifier, redirect: redirect, settings: live, exporters: exporters, autoLock: autoLock,
-      inspector: inspector, trees: trees, approvals: approvals, session: session, paths: paths, identity: paths.identity, startedAt: clock.now(),
+      inspector: inspector, trees: trees, approvals: approvals, session: session, paths: paths, identity: paths.identity,
+      startedAt: clock.now(),
       exitWithLastProgram: exitWithLastProgram, stop: { [events] in events.report(.stopRequested(by: $0)) })
     // Removes the keys that a killed agent left in files; the first unlock writes them again.
     await broker.clearFiles()

@@ -50,7 +50,8 @@ public struct GuardAutomation: Sendable, Hashable {
   public var isConfirmed = false
 
   public static let allow = GuardAutomation()
-  public static let refuse = GuardAutomation(isRefused: true)
+  /// Stricter than everything else together.
+  public static let refuse = GuardAutomation(isRefused: true, isReadOnly: true, isConfirmed: true)
 
   private init(isRefused: Bool = false, isReadOnly: Bool = false, isConfirmed: Bool = false) {
     self.isRefused = isRefused
@@ -205,7 +206,7 @@ public struct GuardLimits: Sendable, Hashable {
     var strictest = GuardLimits()
     switch key {
     case .confirm: strictest.confirm = .always
-    case .reason: strictest.isReasonRequired = true
+    case .reason: (strictest.isReasonRequired, strictest.isReasonTagged) = (true, true)
     case .hours: strictest.hours = GuardHours.none
     case .commands: strictest.commands = GuardCommands.none
     case .maxDuration: strictest.maxDuration = SessionDuration.shortest.seconds

@@ -76,7 +76,7 @@ struct GuardFaultTests {
   }
   private static let values = [
     Case(line: "confirm = sometimes", key: .confirm, value: "always"), Case(line: "confirm = 8d", key: .confirm, value: "always"),
-    Case(line: "reason = yes", key: .reason, value: "required"), Case(line: "hours = office hours", key: .hours, value: "none"),
+    Case(line: "reason = yes", key: .reason, value: "tagged"), Case(line: "hours = office hours", key: .hours, value: "none"),
     Case(line: "hours =", key: .hours, value: "none"), Case(line: "hours = 08:00-08:00", key: .hours, value: "none"),
     Case(line: "commands = ./run", key: .commands, value: "none"),
     Case(line: "max_duration = 5m", key: .maxDuration, value: "15m"),

@@ -78,7 +78,7 @@ struct GuardStrictnessTests {
     for profile in Self.profiles { for roles in [[], [Self.roles[0]], Self.roles] { body(profile, roles) } }
   }
 
-  @Test("the user's file never loosens what root's file says", arguments: 1...40 as ClosedRange<UInt64>)
+  @Test("the user's file never loosens what root's file says", arguments: 1...20 as ClosedRange<UInt64>)
   func rootHolds(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     for _ in 0..<25 {
@@ -108,10 +108,10 @@ struct GuardStrictnessTests {
     }
   }
 
-  @Test("a line that cannot be understood never loosens a file that was", arguments: 1...60 as ClosedRange<UInt64>)
+  @Test("a line that cannot be understood never loosens a file that was", arguments: 1...30 as ClosedRange<UInt64>)
   func badLine(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
-    for _ in 0..<40 {
+    for _ in 0..<20 {
       let lines = file(&random)
       let without = guardRules(lines.joined(separator: "\n"))
       #expect(without.rules.allSatisfy { $0.faults.isEmpty }, "seed \(seed): \(lines)")

@@ -76,7 +76,7 @@ import Testing
     let script = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     func ask() async throws -> Subprocess.Result {
       try await Subprocess.run(
-        try Programs.python, ["-c", script], environment: vault.environment.merging(["AWS_PROFILE": "app-dev"]) { $1 },
+        try Programs.python, ["-c", script], environment: vault.environment.merging(["AWS_PROFILE": "vault-app-dev"]) { $1 },
         timeout: 60)
     }
     try guarding(vault, "[guard app-dev]\ncommands = terraform")

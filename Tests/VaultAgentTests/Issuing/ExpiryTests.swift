@@ -24,6 +24,7 @@ import VaultStore
         rules: LiveGuardRules([], home: nil),
         trees: AutomationTrees(
           store: stage.store, loop: stage.store.executor.loop, agent: StoreStage.me, clock: stage.clock),
+        approvals: Approvals(channels: [], clock: stage.clock, onExit: { _, _ in }, record: { _ in }),
         store: stage.store, clock: stage.clock, client: ""),
       issuer: stage.issuer,
       endpoint: CredentialEndpoint(clock: stage.clock, events: stage.events, tokenFolder: stage.folder.path),

@@ -115,9 +115,13 @@ extension Broker {
 
   /// Delivers a profile's new session to a lease, once that is logged.
   func serve(_ asked: CredentialRequest, to lease: String, requester: Requester) async throws {
+    let isFile = await files.has(lease)
+    guard let own = isFile ? await files.linked(lease, asked) : served[lease]?.request.again ?? asked else { return }
     let (request, plan) = try await admit(
-      served[lease]?.request.again ?? asked, requester: requester, prompter: NonInteractivePrompter(),
+      own, requester: requester, prompter: NonInteractivePrompter(),
       asking: admitted.contains(lease) ? .agreed : .never)
+    // A file that was linked anew meanwhile has the session of that link.
+    guard !isFile || [own.scope, request.scope].contains(asked.scope) else { return }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
     var event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: request.profile, requester: requester)
     event.scope = request.scope.shown
@@ -125,9 +129,7 @@ extension Broker {
       let fresh = try await store.deliver(
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: request.profile) }
-    if await files.has(lease) {
-      // A file that was linked anew meanwhile has the session of that link.
-      guard await files.wants(lease, asked) else { return }
+    if isFile {
       await files.update(lease, fresh.credential, fresh.permit)
     } else {
       endpoint.update(lease, fresh.credential, fresh.permit, renewsAt: fresh.session.renewsAt)

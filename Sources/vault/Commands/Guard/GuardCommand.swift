@@ -156,6 +156,6 @@ enum GuardCommand {
     writer.field("maxDuration", limits.maxDuration)
     writer.field("scope", limits.text(of: .scope))
     writer.field("automation", limits.automation?.text ?? "read-only")
-    writer.field("automationConfirmed", limits.automation?.isConfirmed ?? false)
+    writer.field("automationConfirmed", limits.automation.map { $0.isConfirmed && !$0.isRefused } ?? false)
   }
 }
