@@ -1,6 +1,7 @@
 import AWSPolicy
 import Glibc
 import Synchronization
+import VaultBytes
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -31,6 +32,8 @@ final class Gatekeeper: Sendable {
   private let client: String
   /// When each refusal of a served program was last logged: a program that polls must not fill the log.
   private let logged = Mutex<[String: Timestamp]>([:])
+  /// The rules whose change was last logged.
+  private let known = Mutex<GuardRules?>(nil)
 
   init(
     rules: LiveGuardRules, trees: AutomationTrees, approvals: Approvals, store: VaultStore, clock: any WallClock, client: String
@@ -55,10 +58,13 @@ final class Gatekeeper: Sendable {
     asking: Asking
   ) async throws -> Admission? {
     let rules = rules.current
+    try await logChange(to: rules, requester, request.trigger)
     let tree = trees.tree(for: requester, variable: request.agentVariable)
     if rules.isEmpty, tree == nil { return nil }
     let decision = rules.decision(profile: request.profile, roleARNs: plan.deliveredRoleARNs)
     guard decision.isGuarded || tree != nil else { return nil }
+    // The question for the passphrase comes first: the answers to others would be lost while the vault is locked.
+    guard await store.isUnlocked else { throw StoreError.locked }
     var admission = Admission(request: request, requester: requester, decision: decision, tree: tree, prompter: prompter)
     do {
       try admission.checkTree()
@@ -74,6 +80,26 @@ final class Gatekeeper: Sendable {
     }
   }
 
+  /// Whether a requester may look at the AWS side of a profile, with credentials that no program gets.
+  ///
+  /// - Throws: ``GuardRefusal``, which is logged.
+  func inspect(_ request: CredentialRequest, plan: CredentialPlan, requester: Requester) async throws {
+    let rules = rules.current
+    let tree = trees.tree(for: requester, variable: request.agentVariable)
+    if rules.isEmpty, tree == nil { return }
+    let admission = Admission(
+      request: request, requester: requester,
+      decision: rules.decision(profile: request.profile, roleARNs: plan.deliveredRoleARNs), tree: tree,
+      prompter: NonInteractivePrompter())
+    do {
+      try admission.checkTree()
+      try admission.checkHours(clock.now())
+    } catch let refusal as GuardRefusal {
+      try await log(refusal, admission, .wait)
+      throw refusal
+    }
+  }
+
   /// Has a person agree to what a request was admitted to, if that is needed.
   ///
   /// - Parameter plan: that of the admitted request.
@@ -85,8 +111,6 @@ final class Gatekeeper: Sendable {
         .confirm, "somebody has to agree to a new session, and nobody has asked for one", hint: "use the profile"
       ) { $0.confirm != .never }
     }
-    // The question for the passphrase comes first: an answer to this one would be lost while the vault is locked.
-    guard await store.isUnlocked else { throw StoreError.locked }
     var ask = ApprovalAsk(
       profile: admission.request.profile, roleARN: plan.roleARN, scope: admission.request.scope, duration: plan.deliveredDuration,
       reason: admission.request.reason, requester: admission.requester, remembered: confirmation.seconds)
@@ -103,6 +127,22 @@ final class Gatekeeper: Sendable {
     ) { !$0.scopes.isEmpty }
     try await log(refusal, admission, asking)
     return refusal
+  }
+
+  /// Logs that the rules are no longer those of the last request.
+  private func logChange(to rules: GuardRules, _ requester: Requester, _ trigger: AuditTrigger) async throws {
+    let isKnown = known.withLock { known in
+      defer { known = rules }
+      return known == rules
+    }
+    if isKnown { return }
+    do {
+      try await store.recordSettings(
+        [("guard_rules", rules.summary, GuardRules().summary)], requester: requester, trigger: trigger)
+    } catch {
+      known.withLock { $0 = nil }
+      throw error
+    }
   }
 
   /// Logs a refusal; the agent's own work only in its log file.
@@ -280,6 +320,17 @@ struct Admission {
     // Once for the whole run.
     if tree != nil, decision.automation?.isConfirmed == true { confirm = max(confirm, .every(seconds: 7 * 86_400)) }
     return confirm == .never ? nil : confirm
+  }
+}
+
+extension GuardRules {
+  /// How many there are, and a digest of what they demand: for the row of a change.
+  fileprivate var summary: String {
+    if isEmpty { return "none" }
+    let lines = rules.map { rule in
+      ([rule.glob.text] + GuardKey.allCases.map { rule.limits.text(of: $0) ?? "" }).joined(separator: "\n")
+    }
+    return "\(rules.count), \(hex(blake2b(Array(lines.joined(separator: "\n\n").utf8), length: 16)))"
   }
 }
 

@@ -204,6 +204,41 @@ import Testing
     }
     try guarding(vault, "")
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+    // Each change has its row, which whoever takes a rule away cannot avoid.
+    let changes = try await vault.mustRun("audit", "--action", "SettingChanged").split(separator: "\n")
+    #expect(changes.filter { $0.contains("\tguard_rules = 1, ") }.count == 21, "\(changes)")
+    #expect(changes.last?.contains("\tguard_rules = none, before 1, ") == true, "\(changes)")
+  }
+
+  @Test("the reason is asked for once, also by the request that unlocks the vault")
+  func locked() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try guarding(vault, "[guard app-dev]\nreason = required")
+    try await vault.mustRun("exec", "--reason", "x", "app-dev", "--", "true")
+    // The next agent has the key from the first request.
+    try await vault.mustRun("agent", "stop")
+    let typed = try await Subprocess.run(
+      try Programs.python,
+      [
+        "-c",
+        """
+        import os, pty, sys
+        pid, terminal = pty.fork()
+        if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+        shown, asked = b"", 0
+        while True:
+            try: piece = os.read(terminal, 4096)
+            except OSError: break
+            if not piece: break
+            shown += piece
+            if shown.count(b"Reason for using app-dev:") > asked:
+                os.write(terminal, b"once\\n"); asked += 1
+        print(asked)
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """, try Programs.vault, "exec", "app-dev", "--", "true",
+      ], environment: vault.environment)
+    #expect(typed.succeeded && typed.output == "1\n", "\(typed)")
   }
 
   @Test(

@@ -108,7 +108,7 @@ actor Broker {
     }
   }
 
-  /// The plan for a request.
+  /// The plan for a request to look at the AWS side of a profile.
   ///
   /// - Returns: also what ``ProgramWaits/end(_:)`` takes once the request has ended.
   /// - Throws: `AgentError.circle` for a request of a program that the request itself needs.
@@ -116,6 +116,7 @@ actor Broker {
     -> (plan: CredentialPlan, wait: Int?)
   {
     let plan = try await catalog.plan(for: request, prompter: prompter, requester: requester)
+    try await gatekeeper.inspect(request, plan: plan, requester: requester)
     return (plan, try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles))
   }
 
