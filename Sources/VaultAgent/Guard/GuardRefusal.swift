@@ -15,7 +15,9 @@ struct GuardRefusal: ReportableError, Hashable {
   /// A refusal by one setting of a rule.
   ///
   /// - Parameter why: what the rule demands and the request lacks, unless the setting cannot be understood.
-  init(_ profile: String, _ key: GuardKey, of rule: GuardRule, _ why: String, hint: String, exitStatus: ExitStatus = .refused) {
+  init(
+    _ profile: String, _ key: GuardKey, of rule: GuardRule, because why: String, hint: String, exitStatus: ExitStatus = .refused
+  ) {
     let line = rule.line(of: key)
     let fault = rule.faults.first { $0.origin == line }
     self.init(

@@ -207,6 +207,6 @@ private struct Guards {
   func apply(to profile: String, role: String?) -> Bool {
     guard hasRules else { return false }
     if let role, RoleARN(role) != nil { return rules.decision(profile: profile, roleARNs: [role]).isGuarded }
-    return GuardCommand.decision(profile, rules, reader).isGuarded
+    return GuardCommand.decision(for: profile, rules, reader).isGuarded
   }
 }

@@ -45,7 +45,6 @@ struct GuardStrictnessTests {
     "reason", "confrim = never", "unknown = 1", "  confirm = never", "\tautomation = allow", "[guard]", "[guard a b]",
     "[guard prod-*",
     "[guard prod-[ab]]", "[guard a,b]", "[guard !dev]", "[guard {a,b}]", "[Guard dev]", "[gaurd dev]", "[guard dev] x",
-   
     "[default]", "[profile prod-eu]", "[guard \"dev]", "[guard 'a\u{1}b']", "= always", "[]", "]", "confirm = never always",
     "\u{0}",
     "[guard \(String(repeating: "a", count: 2_000))]", "confirm = always\u{0}",

@@ -29,7 +29,7 @@ enum GuardCommand {
   static func rules(_ paths: VaultPaths) -> GuardRules { .read(paths.guardFiles, home: variable("HOME")) }
 
   /// What the rules say about a profile. One that leads to no credentials is known by its name alone.
-  static func decision(_ profile: String, _ rules: GuardRules, _ reader: VaultReader) -> GuardDecision {
+  static func decision(for profile: String, _ rules: GuardRules, _ reader: VaultReader) -> GuardDecision {
     let resolver = ChainResolver(lookup: { kind, name in try? reader.section(kind, name) }, environment: variable)
     return rules.decision(profile: profile, roleARNs: (try? resolver.chain(for: profile))?.deliveredRoleARNs ?? [])
   }
@@ -88,7 +88,7 @@ enum GuardCommand {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let reader = try ReportCommands.reader(paths)
     try ShowReport.requireProfile(name, reader)
-    let decision = decision(name, rules(paths), reader)
+    let decision = decision(for: name, rules(paths), reader)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
