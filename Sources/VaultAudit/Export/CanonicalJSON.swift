@@ -1,3 +1,4 @@
+import Glibc
 import VaultBytes
 
 /// JSON in the one form that has no second: without blanks, each object's keys in order of their bytes, each string escaped as
@@ -90,5 +91,30 @@ enum CanonicalJSON {
 
 extension AuditColumn {
   /// Whether the text of a column that is JSON can stand in an export as it is. An empty array there says that there is none.
-  public static func isJSON(_ text: UnsafeRawBufferPointer) -> Bool { text.count > 2 && CanonicalJSON.isForm(text) }
+  public static func isJSON(_ text: UnsafeRawBufferPointer) -> Bool {
+    text.count > 2 && (isPlainChain(text) || CanonicalJSON.isForm(text))
+  }
+
+  /// Whether it is a chain of parents with plain paths, as nearly every one is: told without memory of its own.
+  private static func isPlainChain(_ text: UnsafeRawBufferPointer) -> Bool {
+    var place = 0
+    func consume(_ word: StaticString) -> Bool {
+      let length = word.utf8CodeUnitCount
+      guard text.count - place >= length, memcmp(text.baseAddress! + place, word.utf8Start, length) == 0 else { return false }
+      place += length
+      return true
+    }
+    guard consume("[") else { return false }
+    repeat {
+      guard consume("{\"executable\":\"") else { return false }
+      while place < text.count, (0x20..<0x7F).contains(text[place]), text[place] != UInt8(ascii: "\""),
+        text[place] != UInt8(ascii: "\\")
+      { place += 1 }
+      guard consume("\",\"pid\":") else { return false }
+      let first = place
+      while place < text.count, (48...57).contains(text[place]) { place += 1 }
+      guard (1...10).contains(place - first), text[first] != 48 || place == first + 1, consume("}") else { return false }
+    } while consume(",")
+    return consume("]") && place == text.count
+  }
 }
