@@ -40,7 +40,7 @@ actor Approvals {
     let pid: Int32
     let key: ProcessKey?
 
-    var isRunning: Bool { key.map { ProcessKey($0.pid) == $0 } ?? true }
+    var isRunning: Bool { key?.isRunning ?? true }
   }
 
   /// A question that waits for its answer.
@@ -142,7 +142,8 @@ actor Approvals {
       throw ApprovalError.waiting(profile: ask.profile, id: id)
     }
     prompter.progress(
-      "waits for a confirmation of \(safeText(ask.profile)): see the notification, or run `vault approve \(id)` in another terminal")
+      "waits for a confirmation of \(safeText(ask.profile)): see the notification, or run `vault approve \(id)` in another terminal"
+    )
     try await self.wait(id, asker)
   }
 
@@ -177,7 +178,9 @@ actor Approvals {
 
   /// - Returns: the question that covers the request, a new one if there is none.
   private func question(_ key: Key, _ ask: ApprovalAsk) throws -> String {
-    if let open = questions.values.first(where: { $0.key == key && Self.covers($0.ask.duration, ask.duration) }) { return open.id }
+    if let open = questions.values.first(where: { $0.key == key && Self.covers($0.ask.duration, ask.duration) }) {
+      return open.id
+    }
     guard questions.count < Self.maxQuestions else { throw ApprovalError.tooMany }
     var id = ""
     repeat { id = String(Identifier.make("").suffix(6)) } while questions[id] != nil

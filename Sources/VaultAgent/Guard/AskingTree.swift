@@ -15,7 +15,15 @@ struct ProcessKey: Sendable, Hashable {
     (self.pid, self.started) = (pid, started)
   }
 
-  fileprivate init(pid: Int32, started: Int64) { (self.pid, self.started) = (pid, started) }
+  /// Whether it runs still. One that has ended keeps its ID until it was waited for.
+  var isRunning: Bool {
+    guard ProcessKey(pid) == self else { return false }
+    let process = sys_pidfd_open(pid)
+    guard process >= 0 else { return errno != ESRCH }
+    defer { close(process) }
+    var end = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
+    return poll(&end, 1, 0) == 0
+  }
 }
 
 /// The processes for which one confirmation is given: a run that acts by itself, or else the session of the process that asks, which

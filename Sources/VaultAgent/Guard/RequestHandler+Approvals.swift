@@ -13,6 +13,8 @@ extension RequestHandler {
   }
 
   func approve(_ asked: ApproveRequest, _ context: RequestContext) async throws -> WaitingApproval {
+    // Also one that only says of itself that it acts by itself.
+    guard context.tree == nil else { throw ApprovalError.automation }
     let approver = context.requester
     let waiting = try await approvals.answer(
       asked.id, isAllowed: !asked.deny, by: approver, ancestry: Ancestry(of: approver.pid),

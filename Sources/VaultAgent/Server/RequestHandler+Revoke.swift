@@ -7,6 +7,8 @@ extension RequestHandler {
   func revoke(_ asked: RevokeRequest, _ context: RequestContext) async throws -> Revoked {
     let target = try target(asked)
     if case .profile(let name) = target { try await requireKnown(name) }
+    // Whoever gets it again needs a new agreement.
+    await approvals.forget(profile: asked.profile)
     return try await broker.revoke(
       target, reason: asked.reason.map { String($0.prefix(1_024)) }, requester: context.requester, prompter: context.prompter)
   }

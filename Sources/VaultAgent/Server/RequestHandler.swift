@@ -322,6 +322,7 @@ struct RequestHandler: Sendable {
     } catch {
       result = .failure(error)
     }
+    await approvals.forget()
     await broker.sleepLeases()
     await broker.clearFiles()
     try result.get()

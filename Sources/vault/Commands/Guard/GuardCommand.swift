@@ -24,6 +24,7 @@ enum GuardCommand {
         Example("vault guard check app-dev", "what a session of app-dev takes"),
         Example("vault guard check app-dev --format json", "the same for a program"),
       ], options: formats, run: check),
+    ApproveCommand.command,
   ]
 
   static func rules(_ paths: VaultPaths) -> GuardRules { .read(paths.guardFiles, home: variable("HOME")) }
