@@ -30,7 +30,7 @@ public struct NotificationServer: Sendable {
   public init(_ behaviour: Behaviour = .normal, capabilities: String = "body actions") async throws {
     bus = try KeyringSession(.none)
     let script = """
-      import json, sys, threading, dbus, dbus.service, dbus.mainloop.glib
+      import json, os, sys, threading, time, dbus, dbus.service, dbus.mainloop.glib
       from gi.repository import GLib
       behaviour, capabilities = sys.argv[1], sys.argv[2].split()
       name = "org.freedesktop.Notifications"
@@ -43,7 +43,7 @@ public struct NotificationServer: Sendable {
           @dbus.service.method(name, in_signature="susssasa{sv}i", async_callbacks=("done", "failed"))
           def Notify(self, app, replaces, icon, title, text, actions, hints, timeout, done, failed):
               number = int(replaces) or len(keys) + 1
-              keys[number] = str(actions[0]) if actions else None
+              keys[number] = [str(key) for key in actions[::2]]
               print(json.dumps(dict(number=number, replaces=int(replaces), title=title, text=text, actions=list(actions))), flush=True)
               if behaviour != "silent": done("x" if behaviour == "wrongNumber" else dbus.UInt32(number))
           @dbus.service.method(name, in_signature="u")
@@ -56,7 +56,9 @@ public struct NotificationServer: Sendable {
       held = dbus.service.BusName(name, bus)
       service = Service(bus, "/org/freedesktop/Notifications")
       def act(word, number):
-          if word == "press": service.ActionInvoked(number, keys[number])
+          if word == "die": os._exit(0)
+          if word == "hang": time.sleep(1000)
+          if word.startswith("press"): service.ActionInvoked(number, keys[number][int(word[5:])])
           if word == "forge": service.ActionInvoked(number, "default")
           service.NotificationClosed(number, 2)
       def listen():
@@ -90,8 +92,12 @@ public struct NotificationServer: Sendable {
     try JSONDecoder().decode(String.self, from: Data(try await program.readLine().utf8))
   }
 
-  /// Presses the button, as the person does. The notification then goes.
-  public func press(_ number: Int) { program.send("press \(number)\n") }
+  /// Presses a button, as the person does. The notification then goes.
+  public func press(_ number: Int, button: Int = 0) { program.send("press\(button) \(number)\n") }
+  /// Ends as a program that crashes.
+  public func die() { program.send("die 0\n") }
+  /// Answers nothing from then on.
+  public func hang() { program.send("hang 0\n") }
   /// Says that a button was pressed that the notification does not have.
   public func forge(_ number: Int) { program.send("forge \(number)\n") }
   /// Closes it, as the person does.

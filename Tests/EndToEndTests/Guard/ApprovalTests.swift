@@ -1,0 +1,262 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// Confirmations for guarded profiles, by every way in which a person gives them, to real programs.
+@Suite(.endToEnd) struct ApprovalTests {
+  /// A vault whose role profiles need a confirmation.
+  private func vault(
+    _ simulator: STSSimulatorProcess, _ environment: [String: String] = [:], confirm: String = "always"
+  ) async throws -> TestVault {
+    let vault = try await TestVault(simulator, environment: environment)
+    let settings = try String(contentsOfFile: vault.folder.file("vault/config"), encoding: .utf8)
+    vault.folder.write(settings + "[guard app-*]\nconfirm = \(confirm)\n", to: "vault/config")
+    return vault
+  }
+
+  /// A shell in a session of its own, which no terminal has: what an editor or an agent starts.
+  private func session(_ vault: TestVault, _ script: String, _ more: [String: String] = [:]) throws -> RunningProgram {
+    try RunningProgram(
+      try Programs.onPath("setsid"), ["--wait", "/bin/sh", "-c", script],
+      environment: vault.environment.merging(["VAULT": try Programs.vault]) { $1 }.merging(more) { $1 })
+  }
+
+  private static let exec = "$VAULT exec --reason deploy app-dev -- printenv AWS_ACCESS_KEY_ID"
+
+  /// The one request that waits.
+  private func waiting(_ vault: TestVault, count: Int = 1) async throws -> [String: Any] {
+    for _ in 0..<600 {
+      let rows = try await vault.rows("approve")
+      if rows.reduce(0, { $0 + ($1["requests"] as? Int ?? 0) }) == count { return rows[0] }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+    throw PseudoTerminal.Failed(step: "nothing waits", shown: "")
+  }
+
+  /// `vault approve` at a terminal of its own.
+  private func approve(_ vault: TestVault, _ words: String...) async throws -> PseudoTerminal.Result {
+    try await PseudoTerminal.run([try Programs.vault, "approve"] + words, [], environment: vault.environment)
+  }
+
+  @Test("a notification names what is asked; Allow gives the credentials, Deny refuses them, and the log has both")
+  func notification() async throws {
+    let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
+    let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": server.busAddress])
+    let allowed = try session(vault, Self.exec)
+    let shown = try await server.next()
+    #expect(shown.title == "vault: allow app-dev?")
+    #expect(shown.actions.count == 4 && shown.actions[1] == "Allow" && shown.actions[3] == "Deny", "\(shown)")
+    for part in [
+      "program: printenv (", "started by: /", "directory: /", "profile: app-dev", "role: \(STSWorld.devRole)",
+      "duration: 1 h", "reason: deploy", "holds for: this request",
+    ] {
+      #expect(shown.text.contains(part), "\(part) in \(shown.text)")
+    }
+    #expect(try await simulator.requests("AssumeRole").isEmpty)
+    server.press(shown.number)
+    let result = try await allowed.wait()
+    #expect(result.succeeded && result.output.hasPrefix("ASIA"), "\(result)")
+    #expect(try await server.closed() == "closed \(shown.number)")
+    let denied = try session(vault, Self.exec)
+    let second = try await server.next()
+    server.press(second.number, button: 1)
+    let refused = try await denied.wait()
+    #expect(
+      refused.end == .exit(77) && refused.output.isEmpty && refused.errors.contains("was denied (notification)"), "\(refused)")
+    let rows = try await vault.rows("audit").filter { ($0["action"] as? String)?.hasPrefix("Confirm") == true }
+    #expect(rows.map { $0["action"] as? String } == ["Confirmed", "ConfirmationRefused"])
+    #expect(rows.allSatisfy { $0["detail"] as? String == "by notification" && $0["reason"] as? String == "deploy" })
+  }
+
+  @Test("200 requests of a session at once are one notification, and one press is for all")
+  func once() async throws {
+    let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
+    let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": server.busAddress])
+    let all = try session(
+      vault, "for i in $(seq 200); do $VAULT exec app-dev -- echo got & done; wait")
+    let shown = try await server.next()
+    _ = try await waiting(vault, count: 200)
+    server.press(shown.number)
+    let result = try await all.wait(timeout: 120)
+    #expect(result.output.split(separator: "\n").count == 200, "\(result.errors)")
+    #expect(server.shown == [shown.number])
+    #expect(try await vault.rows("audit", "--action", "Confirmed").count == 1)
+  }
+
+  @Test("what was agreed to for 15 minutes is asked again by another session alone")
+  func memory() async throws {
+    let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
+    let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": server.busAddress], confirm: "15m")
+    let shell = try session(vault, "\(Self.exec); \(Self.exec); \(Self.exec)")
+    server.press(try await server.next().number)
+    #expect(try await shell.wait().output.split(separator: "\n").count == 3)
+    #expect(server.shown.count == 1)
+    let other = try session(vault, Self.exec)
+    _ = try await server.closed()
+    server.press(try await server.next().number, button: 1)
+    #expect(try await other.wait().end == .exit(77))
+  }
+
+  @Test("`vault approve` in another terminal lists what waits, and agrees or refuses")
+  func terminal() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let asking = try session(vault, Self.exec)
+    let row = try await waiting(vault)
+    let id = try #require(row["id"] as? String)
+    #expect(
+      row["profile"] as? String == "app-dev" && row["program"] as? String == "printenv" && row["reason"] as? String == "deploy")
+    #expect(row["roleArn"] as? String == STSWorld.devRole && row["durationSeconds"] as? Int == 3_600)
+    #expect((row["parents"] as? [[String: Any]])?.isEmpty == false)
+    let listed = try await approve(vault)
+    #expect(listed.status == 0 && listed.shown.contains(id) && listed.shown.contains("app-dev"), "\(listed.shown)")
+    let allowed = try await approve(vault, id)
+    #expect(allowed.status == 0 && allowed.shown.contains("role: \(STSWorld.devRole)"), "\(allowed.shown)")
+    #expect(try await asking.wait().output.hasPrefix("ASIA"))
+    let again = try await approve(vault, id)
+    #expect(again.status == 66 && again.shown.contains("waits for an answer"), "\(again.shown)")
+    let denied = try session(vault, Self.exec)
+    let second = try #require(try await waiting(vault)["id"] as? String)
+    #expect(try await approve(vault, second, "--deny").status == 0)
+    let refused = try await denied.wait()
+    #expect(refused.end == .exit(77) && refused.errors.contains("was denied (vault approve on pts/"), "\(refused)")
+    #expect(try await vault.run("approve").output.isEmpty)
+  }
+
+  @Test("neither the session that asks, nor what it starts at a terminal of its own, nor a process without one can agree")
+  func ownTree() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let script = vault.folder.write(
+      """
+      $VAULT exec app-dev -- echo got &
+      until $VAULT approve --format json | grep -o '"id":"[^"]*"' > id; do :; done
+      id=$(cut -d '"' -f 4 < id)
+      $VAULT approve $id; echo "same terminal $?"
+      setsid $VAULT approve $id; echo "no terminal $?"
+      python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' $VAULT approve $id
+      echo "own terminal $?"
+      kill $!
+
+      """, to: "script")
+    let tried = try await PseudoTerminal.run(
+      ["/bin/sh", script], [], environment: vault.environment.merging(["VAULT": try Programs.vault]) { $1 },
+      directory: vault.folder.path)
+    for way in ["same", "no", "own"] { #expect(tried.shown.contains("\(way) terminal 77"), "\(tried.shown)") }
+    #expect(!tried.shown.contains("got") && tried.shown.contains("cannot confirm its own request"), "\(tried.shown)")
+    #expect(try await simulator.requests("AssumeRole").isEmpty)
+  }
+
+  @Test("at a terminal, the program that asks says what it waits for, and Ctrl-C takes the question away")
+  func asker() async throws {
+    let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
+    let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": server.busAddress])
+    async let asked = PseudoTerminal.run(
+      [try Programs.vault, "exec", "app-dev", "--", "true"], [.wait("waits for a confirmation"), .type("\u{3}")],
+      environment: vault.environment)
+    let shown = try await server.next()
+    #expect(try await asked.status == -2)
+    #expect(try await server.closed() == "closed \(shown.number)")
+    #expect(try await vault.run("approve").output.isEmpty)
+    let row = try #require(try await vault.rows("audit", "--action", "ConfirmationRefused").first)
+    #expect(row["detail"] as? String == "the program that asked ended first")
+  }
+
+  @Test("two desktops are both asked; the answer of one takes the other's question away")
+  func desktops() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let servers = [try await NotificationServer(), try await NotificationServer()]
+    // The agent has the one, and hears of the other by a request.
+    let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": servers[0].busAddress])
+    try await vault.mustRun("agent", "stop")
+    try await vault.mustRun("unlock")
+    let asking = try session(vault, Self.exec, ["DBUS_SESSION_BUS_ADDRESS": servers[1].busAddress])
+    let first = try await servers[0].next()
+    servers[1].press(try await servers[1].next().number)
+    #expect(try await asking.wait().output.hasPrefix("ASIA"))
+    #expect(try await servers[0].closed() == "closed \(first.number)")
+  }
+
+  /// A program that speaks as pinentry does, and answers `CONFIRM` with `$ANSWER`.
+  private func pinentry(_ vault: TestVault, _ answer: String) -> [String: String] {
+    let program = vault.folder.write(
+      """
+      #!/bin/sh
+      echo "OK Pleased to meet you"
+      while read -r command rest; do
+        echo "$command $rest" >> \(vault.folder.file("said"))
+        case $command in
+          CONFIRM) \(answer) ;;
+          BYE) echo OK; exit 0 ;;
+          *) echo OK ;;
+        esac
+      done
+
+      """, to: "bin/pinentry")
+    chmod(program, 0o700)
+    return ["DISPLAY": ":99", "PATH": "\(vault.folder.file("bin")):/usr/bin:/bin"]
+  }
+
+  @Test("a service that dies or hangs while it waits is followed by pinentry on the display", arguments: ["die", "hang"])
+  func service(_ way: String) async throws {
+    let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
+    let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": server.busAddress])
+    mkdir(vault.folder.file("bin"), 0o700)
+    let asking = try session(vault, Self.exec, pinentry(vault, "echo OK"))
+    _ = try await server.next()
+    if way == "die" { server.die() } else { server.hang() }
+    let result = try await asking.wait()
+    #expect(result.succeeded && result.output.hasPrefix("ASIA"), "\(result)")
+    let said = try String(contentsOfFile: vault.folder.file("said"), encoding: .utf8)
+    #expect(
+      said.contains("SETDESC vault: allow app-dev?%0A%0Aprogram: printenv (") && said.contains("%0Areason: deploy"), "\(said)")
+    #expect(said.contains("SETOK Allow\nSETCANCEL Deny\nCONFIRM"), "\(said)")
+    #expect(try await vault.rows("audit", "--action", "Confirmed").first?["detail"] as? String == "by pinentry")
+  }
+
+  @Test("pinentry's Cancel is a refusal; one that cannot open a display asks nobody, and leaves it to `vault approve`")
+  func pinentryRefusals() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    mkdir(vault.folder.file("bin"), 0o700)
+    let denied = try session(vault, Self.exec, pinentry(vault, "echo 'ERR 83886179 Operation cancelled <Pinentry>'"))
+    let refused = try await denied.wait()
+    #expect(refused.end == .exit(77) && refused.errors.contains("was denied (pinentry)"), "\(refused)")
+    let blind = try session(vault, Self.exec, pinentry(vault, "echo 'ERR 83918950 Inappropriate ioctl for device'"))
+    let id = try #require(try await waiting(vault)["id"] as? String)
+    #expect(try await approve(vault, id).status == 0)
+    #expect(try await blind.wait().succeeded)
+  }
+
+  @Test("a real pinentry takes all that is sent, and asks on no terminal")
+  func realPinentry() async throws {
+    guard let real = try? Programs.onPath("pinentry-curses") else { return }
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    mkdir(vault.folder.file("bin"), 0o700)
+    // What goes over the pipes is kept.
+    let program = vault.folder.write(
+      """
+      #!/bin/sh
+      tee \(vault.folder.file("said")) | \(real) | tee \(vault.folder.file("heard"))
+
+      """, to: "bin/pinentry")
+    chmod(program, 0o700)
+    let path = ["DISPLAY": ":99", "PATH": "\(vault.folder.file("bin")):/usr/bin:/bin"]
+    async let asked = PseudoTerminal.run(
+      [try Programs.vault, "exec", "app-dev", "--", "echo", "got"], [.wait("got")],
+      environment: vault.environment.merging(path) { $1 })
+    let id = try #require(try await waiting(vault)["id"] as? String)
+    func heard() throws -> [Substring] {
+      try String(contentsOfFile: vault.folder.file("heard"), encoding: .utf8).split(separator: "\n")
+    }
+    while try heard().count < 6 { try await Task.sleep(for: .milliseconds(50)) }
+    // The greeting, five commands; then CONFIRM, which fails without a terminal or a display.
+    #expect(try heard().prefix(6).allSatisfy { $0.hasPrefix("OK") }, "\(try heard())")
+    #expect(try String(contentsOfFile: vault.folder.file("said"), encoding: .utf8).contains("SETDESC vault: allow app-dev?%0A"))
+    #expect(try await approve(vault, id).status == 0)
+    let result = try await asked
+    #expect(result.status == 0 && !result.shown.contains("Allow"), "\(result.shown)")
+  }
+}
