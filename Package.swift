@@ -121,7 +121,7 @@ let package = Package(
     tests("VaultKeysTests", ["VaultKeys", "VaultSecrets", "TestSupport", "KeyStoreProbe"]),
     tests(
       "VaultAgentTests", ["VaultAgent", "VaultConcurrency", "VaultSecrets", "TestSupport", "VirtualTime", "RotationSimulation"]),
-    tests("ClientTests", ["vault", "VaultModel"]),
+    tests("ClientTests", ["vault", "VaultModel", "VaultAudit"]),
     tests("STSSimulatorTests", ["STSSimulator", "TestSupport"]),
     tests("EndToEndTests", ["VaultBytes", "VaultModel", "AWSPolicy", "VaultWire", "TestSupport"], exclude: ["Fixtures"]),
   ],

@@ -53,6 +53,14 @@ public struct EditedFile {
     throw busy
   }
 
+  /// The access key ID in the vault's own lines of a section; nil if there are none.
+  public func accessKeyId(in section: String) throws(Failure) -> String? {
+    guard let lines = MarkedBlocks(try read(try target()).bytes).lines(of: section) else { return nil }
+    let name = "aws_access_key_id = "
+    let line = lines.split(separator: 0x0A).first { $0.starts(with: name.utf8) }
+    return line.map { String(decoding: $0.dropFirst(name.utf8.count), as: UTF8.self) }
+  }
+
   /// The file itself, with links resolved.
   private func target() throws(Failure) -> String {
     if let pointer = realpath(path, nil) {

@@ -26,6 +26,9 @@ public struct MarkedBlocks {
     }
   }
 
+  /// A block, with its first mark; nil if there is none.
+  func lines(of name: String) -> ArraySlice<UInt8>? { block(name).map { bytes[$0.range] } }
+
   /// Removes a block.
   ///
   /// - Returns: false if there is none, or its end is missing. Somebody has changed it then, and nothing is touched.

@@ -14,6 +14,8 @@ public enum Schema {
   package static let deferredIndexes: Int64 = 7
   /// From this version on, the findings of `vault iam check` are kept.
   static let iamChecks: Int64 = 9
+  /// From this version on, rows have the processes above the requester.
+  package static let ancestors: Int64 = 10
   /// The value of `PRAGMA user_version` after the last migration.
   public static var version: Int64 { Int64(migrations.count) }
 

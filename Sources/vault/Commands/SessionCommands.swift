@@ -27,7 +27,7 @@ enum SessionCommands {
       ],
       options: [OptionSpec("all", "delete the credentials of every profile")],
       run: forget),
-    RevokeCommand.command,
+    HoldersReport.command, RevokeCommand.command,
   ]
 
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
