@@ -99,7 +99,7 @@ private let now = Timestamp(seconds: 1_795_442_400)
     AddAccessKeyRequest.self,
     RotateAccessKeyRequest.self, ImportRequest.self, LinkFileRequest.self, UnlinkFileRequest.self, LinkProfilesRequest.self,
     KeyCopyRequest.self, ArchiveRequest.self, LoginRequest.self, LogoutRequest.self, DiscoverRequest.self, SAMLRolesRequest.self,
-    DenialRequest.self, ReleaseRequest.self, RevokeRequest.self,
+    DenialRequest.self, ReleaseRequest.self, RevokeRequest.self, RevokeInAWSRequest.self,
   ]
   for kind in kinds { read(kind) }
   _ = try? message.request() as [ProfileChange]

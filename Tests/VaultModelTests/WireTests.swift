@@ -41,6 +41,11 @@ struct WireTests {
       ($0.profile, $0.session, $0.automation, $0.pid) = ("app", "ses_1", "nightly", 4_242)
       ($0.all, $0.reason) = (true, "incident")
     },
+    RevokeInAWSRequest {
+      ($0.profile, $0.roleARN, $0.sessionNames) = ("admin", "arn:aws:iam::1:role/a", ["alice"])
+      ($0.before, $0.document) = (Timestamp(seconds: 1), WireBytes("{}"))
+      ($0.mfaCode, $0.reason) = (WireBytes("123456"), "incident")
+    },
     ApproveRequest { ($0.id, $0.deny) = ("k7q2mx", true) },
     AddAccessKeyRequest {
       ($0.name, $0.accessKeyId, $0.secretAccessKey) = ("me", "AKIAIOSFODNN7EXAMPLE", WireBytes("secret"))
@@ -76,13 +81,12 @@ struct WireTests {
   private static let others: [any WireFields] = [
     Done(), context, change, scope, SessionTag(key: "team", value: "a"),
     Revoked {
-      $0.sessions = [
-        RevokedSession {
-          ($0.id, $0.profile, $0.accessKeyId, $0.expiration) = ("ses_1", "app", "ASIA", Timestamp(seconds: 1))
-          ($0.roleARN, $0.roleSessionName) = ("arn:aws:iam::1:role/a", "alice")
-        }
-      ]
+      ($0.sessions, $0.expiration) = (3, Timestamp(seconds: 1))
       ($0.programs, $0.files, $0.runs) = (2, ["[app] in /f"], 1)
+    },
+    AWSRevocation {
+      ($0.policyName, $0.document) = ("AWSRevokeOlderSessions", WireBytes("{}"))
+      ($0.before, $0.isAddition) = (Timestamp(seconds: 1), true)
     },
     IssuedReply {
       ($0.accessKeyId, $0.secretAccessKey, $0.sessionToken) = ("ASIA", WireBytes("secret"), WireBytes("token"))

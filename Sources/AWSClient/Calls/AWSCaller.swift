@@ -76,6 +76,8 @@ final class AWSCaller: Sendable {
   private let quota = RetryQuota()
   /// Seconds to add to the machine's clock to get AWS's.
   private let offset = Mutex<Int64>(0)
+  /// The same as of the latest response, however little it is.
+  private let latestOffset = Mutex<Int64>(0)
 
   /// - Parameter random: from 0 up to 1, for the jitter.
   init(transport: any HTTPTransport, clock: any WallClock, random: @escaping @Sendable () -> Double) {
@@ -86,6 +88,8 @@ final class AWSCaller: Sendable {
 
   /// The machine's time.
   func now() -> Timestamp { clock.now() }
+  /// AWS's time, as the latest response had it. That counts whole seconds, so this is up to one later.
+  func serverTime() -> Timestamp { clock.now().adding(seconds: latestOffset.withLock { $0 } + 1) }
 
   /// Waits before a job of AWS's is asked for again.
   func pause(seconds: Int64) async throws { try await clock.sleep(until: clock.now().adding(seconds: seconds)) }
@@ -138,6 +142,7 @@ final class AWSCaller: Sendable {
     }
     let requestId = response["x-amzn-requestid"] ?? form.requestId(response)
     let skew = response["date"].flatMap { HTTPDate.parse($0) }.map { $0.since(clock.now()) / 1_000 }
+    if let skew { latestOffset.withLock { $0 = skew } }
     if (200..<300).contains(response.status), let document = form.document(response.body) {
       // Unsigned calls (the portal of Identity Center) are answered whatever the clock says.
       if let skew {

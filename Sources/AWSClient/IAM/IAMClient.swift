@@ -106,6 +106,20 @@ public final class IAMClient: Sendable {
     throw AWSError(.malformedResponse("more than \(Self.maxPages) pages"), action: "ListAccessKeys", host: endpoint.host)
   }
 
+  /// AWS's time, as IAM's latest response had it.
+  public var serverTime: Timestamp { caller.serverTime() }
+
+  /// Writes an inline policy of a role, in place of one of this name.
+  ///
+  /// - Returns: the ID of the request.
+  public func putRolePolicy(_ document: String, name: String, role: String, at place: SignedEndpoint) async throws -> String? {
+    var form = FormBody(action: "PutRolePolicy", version: Self.version)
+    form.add("RoleName", role)
+    form.add("PolicyName", name)
+    form.add("PolicyDocument", document)
+    return try await caller.call(place.call("PutRolePolicy", form.finish(), service: "iam"), .xml).requestId
+  }
+
   /// The marker of the next page; nil if there is none.
   static func next(_ elements: XMLElements, of action: String, after marker: String?) throws(MalformedResponse) -> String? {
     guard elements.text(action + "Result/IsTruncated") == "true" else { return nil }

@@ -105,12 +105,12 @@ final class CredentialEndpoint: Sendable {
   ///   - renewsAt: when the credentials become due; nil if they are good until they expire.
   ///   - run: the run to which the program belongs.
   func open(
-    _ credential: Credential, _ permit: Withdrawals.Permit, renewsAt: Timestamp?, inFile: Bool = false, run: String? = nil
+    _ credential: Credential, permit: Withdrawals.Permit, renewsAt: Timestamp?, inFile: Bool = false, run: String? = nil
   ) throws -> Lease {
     let token = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }
     let hash = token.withBytes { EndpointRequest.hash($0) }
     let id = Identifier.make("lse")
-    let ready = ready(credential, permit, renewsAt)
+    let ready = ready(credential, permit: permit, renewsAt)
     let file = inFile ? try LeaseToken.write(token, to: tokenFolder, lease: id) : nil
     let port = try state.withLock { state in
       let server = try state.servers.values.first ?? makeServer()
@@ -135,7 +135,7 @@ final class CredentialEndpoint: Sendable {
     }
   }
 
-  private func ready(_ credential: Credential, _ permit: Withdrawals.Permit, _ renewsAt: Timestamp?) -> Ready {
+  private func ready(_ credential: Credential, permit: Withdrawals.Permit, _ renewsAt: Timestamp?) -> Ready {
     let expiresAt = credential.expiresAt ?? clock.now()
     return Ready(
       response: Self.response(credential), expiresAt: expiresAt, renewsAt: renewsAt ?? expiresAt, permit: permit)
@@ -154,8 +154,8 @@ final class CredentialEndpoint: Sendable {
   }
 
   /// Replaces the credentials that a lease serves.
-  func update(_ id: String, _ credential: Credential, _ permit: Withdrawals.Permit, renewsAt: Timestamp?) {
-    let (ready, now) = (ready(credential, permit, renewsAt), clock.now())
+  func update(_ id: String, _ credential: Credential, permit: Withdrawals.Permit, renewsAt: Timestamp?) {
+    let (ready, now) = (ready(credential, permit: permit, renewsAt), clock.now())
     change(id) {
       if !$0.isRevoked { $0.ready = ready }
     } ends: {

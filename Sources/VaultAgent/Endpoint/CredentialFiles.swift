@@ -41,7 +41,7 @@ actor CredentialFiles {
   ///
   /// - Throws: if the file cannot be written, or has a section of that name that the vault did not write.
   func add(
-    _ link: CredentialsLink, _ credential: Credential, _ permit: Withdrawals.Permit, region: String?, request: CredentialRequest
+    _ link: CredentialsLink, _ credential: Credential, permit: Withdrawals.Permit, region: String?, request: CredentialRequest
   ) throws {
     try permit.require(for: link.profile)
     let lease = Self.lease(link)
@@ -64,13 +64,13 @@ actor CredentialFiles {
   }
 
   /// Writes the first keys after a start or an unlock, if the link still exists.
-  func fill(_ link: CredentialsLink, _ credential: Credential, _ permit: Withdrawals.Permit, region: String?) {
+  func fill(_ link: CredentialsLink, _ credential: Credential, permit: Withdrawals.Permit, region: String?) {
     regions[Self.lease(link)] = region
-    update(Self.lease(link), credential, permit)
+    update(Self.lease(link), credential, permit: permit)
   }
 
   /// Writes a link's new keys, if the link still exists.
-  func update(_ lease: String, _ credential: Credential, _ permit: Withdrawals.Permit) {
+  func update(_ lease: String, _ credential: Credential, permit: Withdrawals.Permit) {
     // What was taken back on its way is not written, nor does it replace what was.
     guard let link = open[lease], permit.isValid else { return }
     let isWaiting = unwritten.removeValue(forKey: lease) != nil
@@ -93,7 +93,7 @@ actor CredentialFiles {
 
   private func again(_ lease: String) {
     guard let late = unwritten.removeValue(forKey: lease), let end = late.credential.expiresAt, end > clock.now() else { return }
-    update(lease, late.credential, late.permit)
+    update(lease, late.credential, permit: late.permit)
   }
 
   /// Removes a link's keys from its file for good.

@@ -13,7 +13,7 @@ extension RequestHandler {
 
   func checkAccount(_ asked: IAMCheckRequest, _ context: RequestContext) async throws -> WireBytes {
     try await ensureUnlocked(context)
-    let (own, wait) = try await reader(asked.profile, for: asked, context)
+    let (own, wait) = try await reader(asked.profile, mfaCode: asked.mfaCode, reason: asked.reason, context)
     defer { broker.issuer.programs.waits.end(wait) }
     let chain = try await chain(of: asked.profile, context)
     guard !AccessNeeds.calls(of: chain).isEmpty else {
@@ -22,7 +22,10 @@ extension RequestHandler {
         exitStatus: .configuration)
     }
     var other: (AccountInspection.Reader, Int?)?
-    if let name = asked.reader, name != asked.profile { other = try await reader(name, for: asked, context) }
+    // The code is of the profile's own device; another profile asks for its own.
+    if let name = asked.reader, name != asked.profile {
+      other = try await reader(name, mfaCode: nil, reason: asked.reason, context)
+    }
     defer { broker.issuer.programs.waits.end(other?.1) }
     let inspection = AccountInspection(
       issuer: broker.issuer, clients: clients, chain: chain, own: own, other: other?.0)
@@ -47,7 +50,10 @@ extension RequestHandler {
     }
   }
 
-  private func reader(_ profile: String, for asked: IAMCheckRequest, _ context: RequestContext) async throws -> (
+  /// The credentials and endpoints of a profile for calls to IAM.
+  ///
+  /// - Returns: also what ``ProgramWaits/end(_:)`` takes once the calls are made.
+  func reader(_ profile: String, mfaCode: WireBytes?, reason: String?, _ context: RequestContext) async throws -> (
     AccountInspection.Reader, Int?
   ) {
     // IAM refuses a session of access keys without MFA (STS API, `GetSessionToken`).
@@ -59,9 +65,7 @@ extension RequestHandler {
     let request = try CredentialRequest(
       IssueRequest {
         ($0.profile, $0.noSession) = (profile, noSession)
-        // The code of the profile's own device; another profile asks for its own.
-        $0.mfaCode = profile == asked.profile ? asked.mfaCode : nil
-        $0.reason = asked.reason
+        ($0.mfaCode, $0.reason) = (mfaCode, reason)
       }, context)
     let (plan, wait) = try await broker.begin(request, requester: context.requester, prompter: context.prompter)
     let issue = IssueContext(

@@ -9,6 +9,8 @@ enum AgentEvent: Sendable {
   /// A request at the credential endpoint found its session due or missing.
   case sessionDue(lease: String)
   case programEnded(lease: String)
+  /// Profiles or keys were added, changed or removed.
+  case profilesChanged
   /// Requests on loopback were refused; the text is for the audit log.
   case requestsRefused(String)
   /// A process of an automation run asked at the credential endpoint with another program's token.

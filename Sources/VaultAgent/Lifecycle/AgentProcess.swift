@@ -71,7 +71,8 @@ public struct AgentProcess: Sendable {
       store: store, defaultStore: settings.keyStore, clock: clock, events: events, keyStores: keyStores(store.vaultId, session))
     let catalog = ProfileCatalog(
       store: store, masterKeys: masterKeys, reader: try VaultReader(path: paths.database, isBrief: false),
-      defaultSessionName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock)
+      defaultSessionName: RoleSessionName(user: inspector.user, host: inspector.host), clock: clock
+    ) { [events] in events.report(.profilesChanged) }
     var started = AuditEvent(action: .agentStarted, outcome: .success, trigger: .start, requester: inspector.agent)
     started.detail = "vaultd \(vaultVersion)"
     await store.begin(with: started)
@@ -150,6 +151,7 @@ public struct AgentProcess: Sendable {
           await broker.unlocked()
         }
       case .sessionDue(let lease): Task(executorPreference: executor) { await broker.freshen(lease) }
+      case .profilesChanged: Task(executorPreference: executor) { await broker.reviewServed() }
       case .programEnded(let lease): Task(executorPreference: executor) { await broker.closeLease(lease) }
       case .requestsRefused(let detail): Task(executorPreference: executor) { await broker.logRefusal(detail) }
       case .tokenRefused(let run, let pid): Task(executorPreference: executor) { await broker.logRefusal(of: run, pid: pid) }

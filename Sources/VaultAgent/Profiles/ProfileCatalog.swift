@@ -23,6 +23,7 @@ actor ProfileCatalog {
   /// The environments of the cached plans, each once: a thousand plans mostly share one.
   private var environments: [[String: String]] = []
   let importing: SingleFlightGroup<any Prompter, ImportOutcome>
+  private let changed: @Sendable () -> Void
 
   /// The inputs of a plan besides the profiles.
   private struct PlanKey: Hashable {
@@ -36,10 +37,12 @@ actor ProfileCatalog {
     let environment: Int
   }
 
+  /// - Parameter changed: called after every change to profiles or keys.
   init(
     store: VaultStore, masterKeys: MasterKeyService, reader: VaultReader, defaultSessionName: RoleSessionName,
-    clock: any WallClock
+    clock: any WallClock, changed: @escaping @Sendable () -> Void = {}
   ) {
+    self.changed = changed
     importing = SingleFlightGroup(clock: clock)
     self.store = store
     self.masterKeys = masterKeys
@@ -77,7 +80,8 @@ actor ProfileCatalog {
     }
     let plan = CredentialPlan(
       chain, duration: duration, sessionName: sessionName, defaultSessionName: defaultSessionName, keyUse: keyUse,
-      scope: scope, isOwn: chain == own && (scope.isEmpty || !chain.roles.isEmpty), proxy: ProxySettings { environment[$0] }.display)
+      scope: scope, isOwn: chain == own && (scope.isEmpty || !chain.roles.isEmpty),
+      proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
     // The environments may have been renumbered meanwhile.
     plans[key(place(of: environment))] = plan
@@ -125,6 +129,7 @@ actor ProfileCatalog {
   func forgetPlans() {
     plans.removeAll()
     knownFiles = nil
+    changed()
   }
 }
 

@@ -9,8 +9,23 @@ extension RequestHandler {
     if case .profile(let name) = target { try await requireKnown(name) }
     // Whoever gets it again needs a new agreement.
     await approvals.forget(profile: asked.profile)
-    return try await broker.revoke(
-      target, reason: asked.reason.map { String($0.prefix(1_024)) }, requester: context.requester, prompter: context.prompter)
+    // Runs first: a program of theirs that asks meanwhile gets nothing. What cannot be written down keeps nothing else from being revoked.
+    var (runs, fault): (Int, (any Error)?) = (0, nil)
+    for tree in trees.all where target.covers(tree.run) {
+      runs += 1
+      do { _ = try await trees.revoke(run: tree.run.run) } catch { fault = error }
+    }
+    let isKnown =
+      switch target {
+      case .all, .profile: true
+      case .session, .automation, .process: runs > 0
+      }
+    var revoked = try await broker.revoke(
+      target, isKnown: isKnown, reason: asked.reason.map { String($0.prefix(1_024)) }, requester: context.requester,
+      prompter: context.prompter)
+    if let fault { throw fault }
+    revoked.runs = runs
+    return revoked
   }
 
   private func target(_ asked: RevokeRequest) throws(AgentError) -> RevocationTarget {
@@ -33,6 +48,17 @@ extension RequestHandler {
       let target = RevocationTarget.profile(profile)
       guard try await store.sessions(of: target).isEmpty, await !broker.serves(profile) else { return }
       throw error
+    }
+  }
+}
+
+extension RevocationTarget {
+  /// Whether a run that acts by itself gets nothing more.
+  fileprivate func covers(_ run: AutomationRun) -> Bool {
+    switch self {
+    case .all: true
+    case .automation(let name): run.name == name
+    case .profile, .session, .process: false
     }
   }
 }

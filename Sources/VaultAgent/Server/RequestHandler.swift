@@ -123,6 +123,7 @@ struct RequestHandler: Sendable {
       case .release: try await reply(release)
       case .automation: try await reply(beginAutomation)
       case .revoke: try await reply(revoke)
+      case .revokeInAWS: try await reply(revokeInAWS)
       case .console: try await reply(console)
       case .denial: try await reply(denial)
       case .login: try await reply(login)
@@ -433,7 +434,7 @@ extension RequestHandler {
     try issued.permit.require(for: request.profile)
     let page = hosts.page(asked.service.map { "/\($0)/home" } ?? "/console/home", region: issued.region)
     let url = SignInClient.loginURL(token: token, issuer: nil, destination: page, at: hosts)
-    return asked.once ? WireBytes(try redirect.open(url)) : WireBytes(url)
+    return asked.once ? WireBytes(try redirect.open(url) { issued.permit.isValid }) : WireBytes(url)
   }
 }
 

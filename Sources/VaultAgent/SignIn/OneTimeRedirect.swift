@@ -21,8 +21,13 @@ final class OneTimeRedirect: Sendable {
   /// - Parameters:
   ///   - once: whether the address stops working after the first visit.
   ///   - seconds: how long the address works.
+  ///   - isAllowed: asked when the browser comes: what was taken back meanwhile opens nothing.
   /// - Returns: the address for the browser.
-  func open(_ url: SecretBytes, once: Bool = true, for seconds: Int64 = timeouts) throws -> String {
+  func open(
+    _ url: SecretBytes, once: Bool = true, for seconds: Int64 = timeouts, isAllowed: @escaping @Sendable () -> Bool = { true }
+  ) throws
+    -> String
+  {
     let path = SecretBytes.random(count: 32).withBytes { Base64.urlEncoded($0) }.withBytes {
       "/" + String(decoding: $0, as: UTF8.self)
     }
@@ -31,7 +36,7 @@ final class OneTimeRedirect: Sendable {
       turnedAway: { [rejections] in rejections.record($0, at: "the browser's redirect") },
       answer: { request, port in
         guard request.method == "GET", request.path == path, request.values(of: "host") == ["127.0.0.1:\(port)"],
-          let url = destination.consume()
+          isAllowed(), let url = destination.consume()
         else { return LoopbackServer.Response(status: 404, body: SecretBytes("Not found.\n")) }
         let location = url.withBytes { String(decoding: $0, as: UTF8.self) }
         return LoopbackServer.Response(

@@ -46,7 +46,7 @@ extension VaultStore {
 
   /// Whether a row of a session's deliveries fulfils a condition. Live sessions are few, and found by their index; rows that no index
   /// has yet are the newest.
-  private func wasDelivered(_ session: SessionRecord, _ condition: String, _ bind: (Statement) throws -> Void) throws -> Bool {
+  private func wasDelivered(_ session: SessionRecord, _ condition: String, bind: (Statement) throws -> Void) throws -> Bool {
     let columns = "SELECT 1 FROM audit_event WHERE session_id = ?1 AND action = 'Deliver' AND \(condition)"
     let statement = try database.prepare(
       "\(columns) AND pending IS NULL UNION ALL \(columns) AND \(AuditQuery.isPending) LIMIT 1"

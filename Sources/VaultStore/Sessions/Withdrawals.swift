@@ -74,7 +74,7 @@ public final class Withdrawals: Sendable {
   }
 
   /// Whether a profile's sessions were taken back since.
-  func wasClaimed(_ profile: String, since moment: Moment) -> Bool {
+  public func wasClaimed(_ profile: String, since moment: Moment) -> Bool {
     state.withLock { max($0.ofAll, $0.ofProfile[profile] ?? 0) > moment.number }
   }
 }

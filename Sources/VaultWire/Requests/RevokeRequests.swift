@@ -20,27 +20,53 @@ public struct RevokeRequest: Request, WireFields {
 
 /// What was taken back.
 public struct Revoked: WireFields {
-  public var sessions: [RevokedSession] = []
+  /// The number of sessions.
+  public var sessions = 0
+  /// When the last of them expires: until then a program that has its keys can use them, unless AWS refuses them.
+  public var expiration: Timestamp?
   /// The number of programs that are no longer served.
   public var programs = 0
-  /// The files that hold nothing more: `[section] in path`.
+  /// Files that hold nothing more: `[section] in path`.
   public var files: [String] = []
   /// The number of runs that get nothing more.
   public var runs = 0
   public init() {}
-  public mutating func code(_ coder: FieldCoder) { coder.field(&sessions).field(&programs).field(&files).field(&runs) }
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&sessions).field(&expiration).field(&programs).field(&files).field(&runs)
+  }
 }
 
-/// A session that was ended. A program that holds its keys can use them until they expire, unless AWS refuses them.
-public struct RevokedSession: WireFields {
-  public var id = ""
+/// Have AWS refuse what a role issued: show the policy for that, or put it.
+public struct RevokeInAWSRequest: Request, WireFields {
+  public typealias Reply = AWSRevocation
+  public var kind: MessageKind { .revokeInAWS }
+  /// The profile whose credentials put the policy.
   public var profile = ""
-  public var accessKeyId = ""
-  public var expiration = Timestamp(milliseconds: 0)
-  public var roleARN: String?
-  public var roleSessionName: String?
+  public var roleARN = ""
+  /// Only sessions of these names; none for every session of the role.
+  public var sessionNames: [String] = []
+  /// Nil for now, by AWS's clock.
+  public var before: Timestamp?
+  /// The policy as it was shown, to be put; nil to show it.
+  public var document: WireBytes?
+  public var mfaCode: WireBytes?
+  public var reason: String?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&id).field(&profile).field(&accessKeyId).field(&expiration).field(&roleARN).field(&roleSessionName)
+    coder.field(&profile).field(&roleARN).field(&sessionNames).field(&before).field(&document).field(&mfaCode).field(&reason)
+  }
+}
+
+/// The policy by which AWS refuses sessions.
+public struct AWSRevocation: WireFields {
+  public var policyName = ""
+  /// JSON without blanks.
+  public var document = WireBytes.none
+  public var before = Timestamp(milliseconds: 0)
+  /// Whether the role already had a policy of this name, whose statements are in it.
+  public var isAddition = false
+  public init() {}
+  public mutating func code(_ coder: FieldCoder) {
+    coder.field(&policyName).field(&document).field(&before).field(&isAddition)
   }
 }

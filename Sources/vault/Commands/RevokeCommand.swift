@@ -8,12 +8,14 @@ enum RevokeCommand {
     summary: "take back what programs were given",
     note: """
       Its sessions end, its programs are served no more, and its files are emptied. A program has to be started again to be served again.
-      Keys that a program already holds work until they expire, unless AWS refuses them too.
+      Keys that a program already holds work until they expire, unless AWS refuses them too: with --in-aws, the role denies what was
+      issued until now. That hits everybody who uses the role, and for --session, --automation and --process the sessions of that name.
       """,
     examples: [
       Example("vault revoke app-dev", "nothing of app-dev is served or kept"),
       Example("vault revoke --all --reason 'laptop lost'", "everything, with the reason in the audit log"),
       Example("vault revoke --process 4242", "what was given to this process"),
+      Example("vault revoke app-dev --in-aws --with admin", "and AWS refuses what its role issued until now"),
     ],
     options: [
       OptionSpec("session", value: "ID", "this session, by its ID or its access key ID"),
@@ -21,11 +23,30 @@ enum RevokeCommand {
       OptionSpec("process", value: "PID", "what was given to this process"),
       OptionSpec("all", "everything"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
+      OptionSpec("in-aws", "have AWS refuse it too, by an inline policy of the role"),
+      OptionSpec(
+        "with", value: "PROFILE", kind: .profile, "with --in-aws: put the policy as this profile, such as an administrator's"),
+      OptionSpec("print", "with --in-aws: print the command that puts the policy, for whoever may"),
+      OptionSpec("yes", "with --in-aws: do not ask before the policy is put"),
+      OptionSpec("mfa-code", value: "CODE", "with --in-aws: the code of the MFA device"),
     ], run: run)
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let request = try request(arguments)
-    report(try AgentClient(paths: paths).ask(request))
+    var inAWS: RevokeInAWS?
+    if arguments.has("in-aws") {
+      inAWS = try RevokeInAWS(arguments, request, paths)
+    } else if let option = ["with", "print", "yes", "mfa-code"].first(where: { arguments.has($0) }) {
+      throw Failure("--\(option) goes with --in-aws", exitStatus: .usage)
+    }
+    do {
+      // Here first: what is issued until AWS refuses it would be issued for nothing.
+      report(try AgentClient(paths: paths).ask(request), isLast: inAWS == nil)
+    } catch {
+      // Nothing is left here, but AWS may still accept what was.
+      guard let inAWS, !inAWS.roles.isEmpty, Failure(error).exitStatus == .noInput else { throw error }
+    }
+    try inAWS?.run()
   }
 
   private static func request(_ arguments: Arguments) throws -> RevokeRequest {
@@ -50,13 +71,13 @@ enum RevokeCommand {
     return request
   }
 
-  private static func report(_ revoked: Revoked) {
-    var parts = [count(revoked.sessions.count, "session")]
+  private static func report(_ revoked: Revoked, isLast: Bool) {
+    var parts = [count(revoked.sessions, "session")]
     if revoked.programs > 0 { parts.append(count(revoked.programs, "program") + " served no more") }
     if revoked.runs > 0 { parts.append(count(revoked.runs, "run")) }
     Diagnostics.notice("revoked: " + parts.joined(separator: ", "))
     for file in revoked.files { Diagnostics.notice("emptied and unlinked: \(file)") }
-    if let last = revoked.sessions.map(\.expiration).max() {
+    if isLast, let last = revoked.expiration {
       Diagnostics.notice(
         "keys that programs already hold work until \(TimeText.local(last, now: SystemClock().now())); `vault holders` shows them"
       )

@@ -29,7 +29,8 @@ import VaultStore
       Task { [begun] in
         for await event in events.all { if case .sessionDue = event { begun.count.add(1, ordering: .relaxed) } }
       }
-      lease = try endpoint.open(Self.credential("OLD", clock), withdrawals.permit(), renewsAt: clock.now().adding(seconds: 60))
+      lease = try endpoint.open(
+        Self.credential("OLD", clock), permit: withdrawals.permit(), renewsAt: clock.now().adding(seconds: 60))
     }
 
     static func credential(_ key: String, _ clock: FakeClock) -> Credential {
@@ -41,7 +42,8 @@ import VaultStore
     var renewals: Int { begun.count.load(ordering: .relaxed) }
 
     func bring(_ key: String) {
-      endpoint.update(lease.id, Self.credential(key, clock), withdrawals.permit(), renewsAt: clock.now().adding(seconds: 60))
+      endpoint.update(
+        lease.id, Self.credential(key, clock), permit: withdrawals.permit(), renewsAt: clock.now().adding(seconds: 60))
     }
 
     /// The key that a request gets, or the status of an answer without one.

@@ -11,7 +11,7 @@ extension Broker {
     -> CredentialEndpoint.Lease
   {
     let lease = try endpoint.open(
-      delivery.credential, delivery.permit, renewsAt: session.record.renewsAt, inFile: request.tokenFile,
+      delivery.credential, permit: delivery.permit, renewsAt: session.record.renewsAt, inFile: request.tokenFile,
       run: requester.automation?.run)
     // Nil if the program has already ended.
     if let process = ProcessIdentity(running: requester.pid) {
@@ -130,9 +130,9 @@ extension Broker {
         profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
     else { throw AgentError.unknownSession(profile: request.profile) }
     if isFile {
-      await files.update(lease, fresh.credential, fresh.permit)
+      await files.update(lease, fresh.credential, permit: fresh.permit)
     } else {
-      endpoint.update(lease, fresh.credential, fresh.permit, renewsAt: fresh.session.renewsAt)
+      endpoint.update(lease, fresh.credential, permit: fresh.permit, renewsAt: fresh.session.renewsAt)
     }
     await retract(lease, ifForgotten: fresh.session)
   }

@@ -74,7 +74,7 @@ extension Broker {
     guard let one = served[lease], try await isProven(lease, one) else { return }
     let issued = try await issue(one.request.again, to: one.requester, prompter: NonInteractivePrompter(), asking: asking)
     guard served[lease] != nil, await store.isUnlocked else { return }
-    endpoint.update(lease, issued.credential, issued.permit, renewsAt: issued.session?.record.renewsAt)
+    endpoint.update(lease, issued.credential, permit: issued.permit, renewsAt: issued.session?.record.renewsAt)
     if let session = issued.session {
       await scheduler?.open(
         lease, key: session.key, request: one.request, session: session.record, requester: one.requester, at: session.endpoint)
@@ -132,7 +132,7 @@ extension Broker {
 
   private static let maxWaking = 64
 
-  private func wake(_ lease: String) async {
+  func wake(_ lease: String) async {
     do {
       try await bring(lease) { try await serveAgain(lease, asking: .never) }
     } catch {

@@ -8,16 +8,19 @@ extension Broker {
   /// Ends what a target covers: its sessions, the programs that are served them, and the files that hold them. Nothing of it is served,
   /// renewed or kept, and no program gets more of it without a new command.
   ///
-  /// - Throws: ``AgentError/nothingToRevoke(what:hint:)``.
-  func revoke(_ target: RevocationTarget, reason: String?, requester: Requester, prompter: any Prompter) async throws -> Revoked {
+  /// - Parameter isKnown: whether there is something of the target elsewhere.
+  /// - Throws: ``AgentError/nothingToRevoke(what:)``.
+  func revoke(
+    _ target: RevocationTarget, isKnown: Bool, reason: String?, requester: Requester, prompter: any Prompter
+  ) async throws -> Revoked {
     let sessions = try await store.sessions(of: target)
     let leases = await leases(of: target, sessions)
     let links = try await links(of: target, sessions)
-    guard !sessions.isEmpty || !leases.isEmpty || !links.isEmpty || Self.isAlwaysThere(target) else {
+    guard isKnown || !sessions.isEmpty || !leases.isEmpty || !links.isEmpty else {
       throw AgentError.nothingToRevoke(what: target.text)
     }
     // The programs first: one that asks meanwhile would otherwise be brought a new session.
-    let requests = leases.map { ($0, endLease($0)) }
+    var requests = leases.map { ($0, endLease($0)) }
     for (lease, _) in requests { await scheduler?.close(lease) }
     let ended: [SessionRecord]
     do {
@@ -26,6 +29,11 @@ extension Broker {
       await logEnds(requests)
       throw error
     }
+    // And those that began to be served while the sessions were ended.
+    for lease in await self.leases(of: target, sessions) {
+      requests.append((lease, endLease(lease)))
+      await scheduler?.close(lease)
+    }
     // The environments that requesters have sent may contain credentials.
     if target == .all { issuer.programs.environments.forget() }
     await withdraw()
@@ -33,21 +41,46 @@ extension Broker {
     let left = await remove(links, requester: requester)
     if let left { prompter.notice(left) }
     return Revoked { reply in
-      reply.sessions = ended.map(RevokedSession.init)
-      reply.programs = leases.count
-      reply.files = links.map { "[\($0.section)] in \($0.path)" }
+      (reply.sessions, reply.expiration) = (ended.count, ended.map(\.expiresAt).max())
+      reply.programs = requests.count
+      reply.files = links.prefix(Self.shownFiles).map { "[\($0.section)] in \($0.path)" }
     }
+  }
+
+  /// How many files a reply names.
+  private static let shownFiles = 50
+
+  /// Profiles have changed. A program or a file with a session for which its profile no longer asks is served nothing, until it has the
+  /// one for which it does.
+  func reviewServed() async {
+    guard await store.isUnlocked else { return }
+    for (lease, one) in served {
+      guard let key = await scheduler?.key(of: lease), await !asks(one.request.again, for: key, one.requester) else { continue }
+      endpoint.sleep([lease])
+      await scheduler?.close(lease)
+      // Not awaited: AWS may take its time.
+      Task(executorPreference: AgentExecutor.current) { await self.wake(lease) }
+    }
+    for link in (try? await store.credentialsLinks()) ?? [] {
+      let lease = CredentialFiles.lease(link)
+      guard let key = await scheduler?.key(of: lease), let request = try? await request(of: link),
+        await !asks(request, for: key, requesterOfFiles)
+      else { continue }
+      await files.empty(lease)
+      await scheduler?.close(lease)
+      Task(executorPreference: AgentExecutor.current) { await self.fill(link) }
+    }
+  }
+
+  /// Whether a request would be answered with this session today. One that would be refused asks for none.
+  private func asks(_ request: CredentialRequest, for key: Scheduler.Key, _ requester: Requester) async -> Bool {
+    // Whoever agreed to the session agreed to this one.
+    let admission = try? await admit(
+      request, requester: requester, prompter: NonInteractivePrompter(), handsOut: false, asking: .agreed)
+    return admission?.plan.delivered.map { $0.profile == key.profile && $0.fingerprint == key.fingerprint } ?? false
   }
 
   func serves(_ profile: String) -> Bool { served.values.contains { $0.request.profile == profile } }
-
-  /// A profile has been found by name, and everything is always there.
-  private static func isAlwaysThere(_ target: RevocationTarget) -> Bool {
-    switch target {
-    case .all, .profile: true
-    default: false
-    }
-  }
 
   private func leases(of target: RevocationTarget, _ sessions: [SessionRecord]) async -> [String] {
     let keys = Set(sessions.map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
@@ -58,7 +91,7 @@ extension Broker {
         case .all: true
         case .profile(let name): one.request.profile == name
         case .session: await scheduler?.key(of: lease).map { keys.contains($0) } ?? false
-        case .automation: false
+        case .automation(let name): one.requester.automation?.name == name
         case .process(let pid, _): one.requester.pid == pid
         }
       if isMeant { found.append(lease) }
@@ -118,11 +151,43 @@ extension Broker {
   }
 }
 
-extension RevokedSession {
-  fileprivate init(_ session: SessionRecord) {
-    self.init {
-      ($0.id, $0.profile, $0.accessKeyId, $0.expiration) = (session.id, session.profile, session.accessKeyId, session.expiresAt)
-      ($0.roleARN, $0.roleSessionName) = (session.roleARN, session.roleSessionName)
+// Sessions that were forgotten or signed out of, or whose profile was removed: no served program or file keeps them.
+extension Broker {
+  /// Takes back the sessions that were forgotten since the last time. A program that asks again gets a new session if there is one;
+  /// a credentials file gets the next one that somebody requests.
+  func withdraw() async {
+    // Whoever waits for this waits for those that began before: they may have taken what this one came for.
+    let earlier = withdrawing
+    let task = Task(executorPreference: AgentExecutor.current) {
+      await earlier?.value
+      await self.withdrawForgotten()
     }
+    withdrawing = task
+    await task.value
+    if withdrawing == task { withdrawing = nil }
+  }
+
+  private func withdrawForgotten() async {
+    let keys = Set(await store.consumeForgotten().map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
+    guard !keys.isEmpty else { return }
+    for lease in await scheduler?.withdraw(keys) ?? [] { await retract(lease) }
+  }
+
+  /// A session on its way to a lease may have been taken back before it arrived.
+  func retract(_ lease: String, ifForgotten session: SessionRecord) async {
+    do {
+      switch try await store.withdrawal(of: session) {
+      case nil: return
+      case .revoked where served[lease] != nil: await revokeLease(lease)
+      default: await retract(lease)
+      }
+    } catch {
+      // The database has just answered for the session itself, so an error here is a doubt, and in doubt nothing is served.
+      await retract(lease)
+    }
+  }
+
+  private func retract(_ lease: String) async {
+    if await files.has(lease) { await files.empty(lease) } else { endpoint.sleep([lease]) }
   }
 }

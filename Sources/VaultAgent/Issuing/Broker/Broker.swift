@@ -69,6 +69,8 @@ actor Broker {
   var served: [String: ServedProgram] = [:]
   /// Waits for the next session to expire.
   var expiry: (task: Task<Void, Never>, moment: Timestamp)?
+  /// The latest of the withdrawals that have not ended.
+  var withdrawing: Task<Void, Never>?
   /// The leases that are being brought a session.
   var waking: Set<String> = []
   /// The leases whose programs have been admitted to the session that they are being brought.
@@ -147,6 +149,9 @@ actor Broker {
     }
     do {
       if let passing = try await issue(planned) {
+        guard !store.withdrawals.wasClaimed(target.profile, since: begun) else {
+          throw StoreError.forgottenMeanwhile(profile: request.profile)
+        }
         return try await deliver(passing, permit, event: event, region: planned.region)
       }
     } catch {
@@ -320,124 +325,5 @@ extension Broker {
   private func expiryCame() async {
     expiry = nil
     await endExpired()
-  }
-}
-
-// Sessions that were forgotten or signed out of, or whose profile was removed: no served program or file keeps them.
-extension Broker {
-  /// Takes back the sessions that were forgotten since the last time. A program that asks again gets a new session if there is one;
-  /// a credentials file gets the next one that somebody requests.
-  func withdraw() async {
-    let keys = Set(await store.consumeForgotten().map { Scheduler.Key(profile: $0.profile, fingerprint: $0.fingerprint) })
-    guard !keys.isEmpty else { return }
-    for lease in await scheduler?.withdraw(keys) ?? [] { await retract(lease) }
-  }
-
-  /// A session on its way to a lease may have been taken back before it arrived.
-  func retract(_ lease: String, ifForgotten session: SessionRecord) async {
-    do {
-      switch try await store.withdrawal(of: session) {
-      case nil: return
-      case .revoked where served[lease] != nil: await revokeLease(lease)
-      default: await retract(lease)
-      }
-    } catch {
-      // The database has just answered for the session itself, so an error here is a doubt, and in doubt nothing is served.
-      await retract(lease)
-    }
-  }
-
-  private func retract(_ lease: String) async {
-    if await files.has(lease) { await files.empty(lease) } else { endpoint.sleep([lease]) }
-  }
-}
-
-// Profiles whose keys are kept fresh in a credentials file.
-extension Broker {
-  /// Writes a profile's keys to a file, and keeps them fresh there until ``unlink(_:requester:)``.
-  func link(_ link: CredentialsLink, _ request: CredentialRequest, requester: Requester, prompter: any Prompter) async throws {
-    let issued = try await issue(request, to: requester, prompter: prompter)
-    let region = try? await catalog.region(of: link.profile, request.environment)
-    try await files.add(link, issued.credential, issued.permit, region: region, request: request)
-    await keepFresh(link, issued: issued, request: request, requester: requester)
-    try await store.add(link, environment: request.environment, requester: requester)
-  }
-
-  func unlink(_ link: CredentialsLink, requester: Requester) async throws {
-    await scheduler?.close(CredentialFiles.lease(link))
-    try await files.forget(link)
-    try await store.remove(link, requester: requester)
-  }
-
-  private func keepFresh(
-    _ link: CredentialsLink, issued: IssuedCredentials, request: CredentialRequest, requester: Requester
-  ) async {
-    guard let session = issued.session else { return }
-    let lease = CredentialFiles.lease(link)
-    await scheduler?.open(
-      lease, key: session.key, request: request, session: session.record, requester: requester, at: session.endpoint)
-    // The link may have been removed, or the vault locked, meanwhile.
-    if await !files.has(lease) { await scheduler?.close(lease) }
-    await retract(lease, ifForgotten: session.record)
-  }
-
-  /// Fills the files again, after a start or an unlock.
-  func openFiles() async {
-    guard await store.isUnlocked else { return }
-    do {
-      let (links, foreign) = try await store.provenLinks()
-      for fault in foreign { try await report(fault) }
-      await expect(links)
-    } catch let fault as RowError {
-      try? await report(fault)
-    } catch {
-      AgentLog.write("credentials files are not updated: \(Failure(error).message)")
-    }
-  }
-
-  /// Reports that rows are from another program, and that nothing is done because of them.
-  func report(_ fault: RowError) async throws {
-    AgentLog.write(fault.message)
-    try await catalog.log(fault, requesterOfFiles)
-  }
-
-  private func expect(_ links: [CredentialsLink]) async {
-    for link in links where await files.expect(link) {
-      // Not awaited: it ends with the link, or once the file has its keys.
-      Task(executorPreference: AgentExecutor.current) { await self.fill(link) }
-    }
-  }
-
-  /// Retries until keys are available: a laptop may start without a network, or before anybody has signed in.
-  private func fill(_ link: CredentialsLink) async {
-    let lease = CredentialFiles.lease(link)
-    let request: CredentialRequest
-    do {
-      if let known = await files.request(link) {
-        request = known
-      } else {
-        request = CredentialRequest(link, in: try await store.environment(of: link))
-      }
-    } catch {
-      return AgentLog.write("\(link.path): \(Failure(error).message)")
-    }
-    var delay = CredentialFiles.delay
-    while await files.has(lease) {
-      do {
-        let issued = try await issue(request, to: requesterOfFiles, prompter: NonInteractivePrompter(), asking: .never)
-        let region = try? await catalog.region(of: link.profile, request.environment)
-        await files.fill(link, issued.credential, issued.permit, region: region)
-        return await keepFresh(link, issued: issued, request: request, requester: requesterOfFiles)
-      } catch {
-        AgentLog.write("\(link.path): \(Failure(error).message)")
-        if case SignInError.needed = error {} else { delay = min(2 * delay, 3_600) }
-        try? await clock.sleep(until: clock.now().adding(seconds: delay))
-      }
-    }
-  }
-
-  /// Removes the keys from the files while the vault is locked or no agent is running.
-  func clearFiles() async {
-    for lease in await files.clear((try? await store.credentialsLinks()) ?? []) { await scheduler?.close(lease) }
   }
 }
