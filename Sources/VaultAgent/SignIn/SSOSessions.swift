@@ -180,11 +180,14 @@ struct SSOSessions: Sendable {
     throw SignInError.needed(name: name)
   }
 
-  /// Signs out: on the server if it can be reached, and here in any case. The sessions from the sign-in are removed with it.
+  /// Signs out: here at once, with the sessions from the sign-in, and then on the server, if it can be reached.
   ///
   /// - Returns: false if nobody was signed in.
   func signOut(_ name: String, _ context: NetworkTrust.Context, place: SSOSessionConfig?) async throws -> Bool {
     guard let kept = try await store.openSignIn(named: name) else { return false }
+    _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: context.requester)
+    _ = try await store.forgetSessions(ofSignIn: name, requester: context.requester)
+    try await unshare(name, requester: context.requester)
     do {
       // If the place is not the one that issued the token, no server is told.
       guard kept.tokens.hosts == place?.foreignHosts else { throw SignInError.elsewhere(name: name) }
@@ -197,9 +200,6 @@ struct SSOSessions: Sendable {
     } catch {
       context.prompter.notice("IAM Identity Center could not be told of the sign-out: \(Failure(error).message)")
     }
-    try await unshare(name, requester: context.requester)
-    _ = try await store.endSignIn(name, as: .signedOut, trigger: .manual, requester: context.requester)
-    _ = try await store.forgetSessions(ofSignIn: name, requester: context.requester)
     return true
   }
 }

@@ -138,6 +138,87 @@ import Testing
     try await served.end()
   }
 
+  @Test("a locked vault revokes too, and without an agent one is started for it")
+  func locked() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let served = try await ServedProgram(vault)
+    try await vault.mustRun("lock")
+    vault.killAgent()
+    let result = try await vault.run("revoke", "app-dev")
+    #expect(result.succeeded && result.errors.contains("1 session, 1 program served no more"), "\(result.errors)")
+    try await vault.mustRun("unlock")
+    #expect((try? await served.key()) == nil)
+    #expect(try await vault.rows("sessions").contains { text($0, "profile") == "app-dev" } == false)
+    try await vault.mustRun("audit", "verify")
+    try await served.end()
+  }
+
+  @Test("a changed profile reaches the program and the file that have its former session, once the vault learns of it")
+  func changed() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    try await vault.mustRun("link", "--credentials-file", "app-dev")
+    let served = try await ServedProgram(vault)
+    let key = try #require(try await served.key())
+    // Another profile changes, and nothing of this one does.
+    vault.config(
+      TestVault.standardConfig.replacing("[profile app-dev]", with: "[profile app-dev]\nendpoint_url = \(simulator.url)")
+        + "\n[profile other]\nregion = eu-west-1\n")
+    try await vault.mustRun("import")
+    #expect(try await served.key() == key)
+    vault.config(
+      TestVault.standardConfig.replacing(
+        "[profile app-dev]", with: "[profile app-dev]\nendpoint_url = \(simulator.url)\nduration_seconds = 900"))
+    try await vault.mustRun("import")
+    let next = try #require(try await served.nextKey())
+    #expect(next != key)
+    let deadline = Date().addingTimeInterval(20)
+    while try !file(vault).contains(next), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try file(vault).contains(next) && !file(vault).contains(key))
+    try await served.end()
+  }
+
+  @Test("a sign-out counts here before IAM Identity Center answers")
+  func slowLogout() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = TestVault(environment: simulator.environment)
+    vault.config(SignInTests.config)
+    try await vault.mustRun("import")
+    try await vault.mustRun("login", "--device", "developer")
+    let served = try await ServedProgram(vault, profile: "developer")
+    #expect(try await served.key() != nil)
+    try await simulator.queue(STSFault(.slow, action: "Logout", delayMs: 5_000))
+    async let out = vault.run("logout")
+    let deadline = Date().addingTimeInterval(20)
+    while try await simulator.requests("Logout").isEmpty, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try await served.response().status == 503)
+    #expect(try await out.succeeded)
+    try await served.end()
+  }
+
+  @Test("a run that acts by itself gets nothing more once its name is revoked, and cannot revoke anything")
+  func automation() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator)
+    let script = """
+      "$VAULT" revoke --all; echo revoke $?; read next
+      "$VAULT" credentials app-dev >/dev/null; echo credentials $?; read end
+      """
+    let run = try RunningProgram(
+      Programs.vault, ["exec", "--automation", "nightly", "app-dev", "--", "sh", "-c", script],
+      environment: vault.environment.merging(["VAULT": Programs.vault]) { $1 })
+    #expect(try await run.readLine() == "revoke 77")
+    let result = try await vault.run("revoke", "--automation", "nightly", "--reason", "went astray")
+    #expect(result.succeeded && result.errors.contains("1 run"), "\(result.errors)")
+    run.send("\n")
+    #expect(try await run.readLine() == "credentials 77")
+    #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+    #expect(try await vault.rows("audit", "--action", "Revoked").contains { text($0, "detail") == "automation nightly" })
+    run.send("\n")
+    try await run.wait(timeout: 20)
+  }
+
   enum Taking: String, CaseIterable {
     case revoke, forget, logout, remove, lock
 
