@@ -33,6 +33,7 @@ extension TypedStage {
   /// Every line that is not typed. Whatever else stands in a block of a page is.
   static let notRun: [NotRun] =
     lines("README.md", "it builds, tests or installs the programs themselves", ["make ", "sudo "])
+    + blocks("docs/agents.md", "settings of a file; AgentPageTests", ["[guard *]"])
     + lines("docs/agent.md", "it needs systemd; ServiceManagerTests", ["systemctl "])
     + blocks("docs/audit-log.md", "a formula or a form", ["hash =", "mac(n)", "vault-checkpoint-1", "<86>1"])
     + blocks("docs/aws-side.md", "settings of a file, with which this page is typed", ["[sso-session"])
@@ -51,14 +52,20 @@ extension TypedStage {
     + lines("docs/exec.md", "a form with placeholders", ["vault exec PROFILE"])
     + lines("docs/exec.md", "a setting with its effect beside it; JobTests", ["PS1="])
     + blocks("docs/fresh.md", "settings of a file", ["rotation"])
+    + blocks("docs/guarded-profiles.md", "settings of a file, with which this page is typed", ["[guard"])
+    + blocks("docs/guarded-profiles.md", "it depends on the time; the tests of the rules", ["vault: app-prod"])
     + blocks("docs/headless.md", "settings of a file", ["[default]"])
     + blocks("docs/identities.md", "settings of a file", ["[profile"])
     + blocks(
       "docs/install.md", "it installs, builds or signs; `make package-test`",
       ["make ", "systemctl ", "vault-aws agent stop", "minisign ", "git checkout"])
+    + blocks("docs/lost-laptop.md", "a policy for an organization", ["  {\"Version\""])
+    + lines("docs/lost-laptop.md", "it needs a team's server; TeamReportTests", ["vault audit --from"])
+    + lines("docs/lost-laptop.md", "it changes an account; RevokeInAWSTests", ["vault revoke app-prod --in-aws --with"])
     + lines("docs/master-key.md", "said behind the question for a passphrase; BackupTests", ["vault: key"])
     + lines("docs/master-key.md", "it needs logind; AutoLockTests", ["vault audit --action Locked"])
     + blocks("docs/reference.md", "settings of a file", ["[default]"])
+    + blocks("docs/reference.md", "a value of a field; the tests of exports", ["{\"readOnly\""])
     + blocks("docs/reports.md", "shortened; StatsTests", ["{\"rows\""])
     + lines("docs/shells.md", "another shell; ShellInitTests", ["eval \"$(vault shell-init zsh", "vault shell-init fish"])
     + blocks("docs/shells.md", "a file of direnv's; RecipeTests", ["use_vault()", "use vault"])
@@ -78,6 +85,8 @@ extension TypedStage {
     lines.map { NotRun(page: page, line: $0, isBlock: true, reason: reason) }
   }
 
+  private static let guardRules =
+    "printf '[guard *prod*]\\nconfirm = 15m\\nreason = required\\n' >> \"$VAULT_HOME\"/config"
   private static let deploy = "printf '%s\\n' \"$id\" \"$secret\" | vault access-key add deploy"
   private static let noDeploy = "vault access-key remove deploy"
   private static let auditor = "rm -f auditor.key; vault audit key --new > auditor.key"
@@ -92,6 +101,12 @@ extension TypedStage {
     Special(page: "docs/access-keys.md", line: "vault add deploy-dev", before: deploy),
     Special(page: "docs/agent.md", line: "vault agent run", answers: [(question: "listens", answer: "\u{3}")]),
     Special(page: "docs/agent.md", line: "vault agent status", before: "vault unlock"),
+    Special(
+      page: "docs/agents.md", line: "vault exec --automation claude --policy ",
+      before:
+        "printf '{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"s3:GetObject\",\"Resource\":\"*\"}]}' > agent.json"
+    ),
+    Special(page: "docs/agents.md", line: "vault exec --automation claude app-dev -- vault unlock", status: 77),
     Special(page: "docs/audit-log.md", line: "vault audit verify --key", before: auditor),
     Special(
       page: "docs/audit-log.md", line: "vault audit verify --public-key",
@@ -118,6 +133,8 @@ extension TypedStage {
       before: "vault config ca_bundle ''"),
     Special(page: "docs/exec.md", line: "vault exec app-dev   ", answers: [(question: "[#$] $", answer: "exit\n")]),
     Special(page: "docs/exec.md", line: "vault: AssumeRole", status: 77, command: "vault exec app-prod -- true"),
+    Special(page: "docs/guarded-profiles.md", line: "vault guard list", before: guardRules),
+    Special(page: "docs/guarded-profiles.md", line: "vault approve 4k7q2m", status: 66),
     Special(
       page: "docs/headless.md", line: "vault: no D-Bus", status: 69,
       command: "env -u XDG_RUNTIME_DIR -u VAULT_KEYSTORE VAULT_HOME=\"$PWD/desktop\" vault import </dev/null"),
@@ -203,6 +220,7 @@ extension TypedStage {
     case "README.md", "docs/shells.md": return shared + role("app-dev-reports", "reports", "app-dev")
     case "docs/reports.md":
       return shared + role("app-admin", "admin", "MyApplicationDevProfile", "mfa_serial = \(STSWorld.aliceMFASerial)\n")
+    case "docs/lost-laptop.md": return shared + role("admin", "admin", "MyApplicationDevProfile")
     case "docs/import.md": return shared + role("x", "reports", "app-dev") + role("y", "reports", "app-dev")
     case "docs/sign-in.md", "docs/endpoints.md", "docs/aws-side.md":
       return try TypedPage(page == "docs/aws-side.md" ? page : "docs/sign-in.md").steps.filter {

@@ -91,7 +91,7 @@ struct TypedPage {
     var text = text.replacing("\r\n", with: "\n")
     for (pattern, word) in [
       ("vault: waiting for [^\n]*\n", ""), ("\u{1B}\\[[0-9;?]*[A-Za-z]", ""), ("\\b(AKIA|ASIA|AROA)[A-Z0-9]{12,}", "KEY"),
-      ("\\b(ses|vlt|evt)_[a-z0-9]+", "ID"),
+      ("\\b(ses|vlt|evt|run)_[a-z0-9]+", "ID"),
       ("\\b[0-9a-f]{64}\\b|\\b[0-9a-f]{16}\\b", "ID"), ("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z", "TIME"),
       ("([A-Z][a-z]{2} +[0-9]{1,2} +)?\\b[0-9]{2}:[0-9]{2}\\b", "TIME"), ("\\b[0-9]+h( [0-9]+m)?\\b|\\b[0-9]+m\\b", "LONG"),
       ("pid: [0-9]+", "pid: PID"), ("shipped to [^;]+;", "shipped to SERVER;"), ("rows 1 to [0-9]+ of", "ROWS of"),
