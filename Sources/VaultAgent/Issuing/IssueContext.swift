@@ -144,7 +144,7 @@ struct IssueContext: Sendable {
         id: Identifier.make("ses"), profile: event.profile ?? plan.profile, kind: session.kind, fingerprint: session.fingerprint,
         roleARN: event.roleARN, roleSessionName: event.roleSessionName,
         sourceIdentity: issued.sourceIdentity ?? event.sourceIdentity, accessKeyId: issued.credential.accessKeyId,
-        issuedAt: event.issuedAt ?? clock.now(), expiresAt: expiresAt)
+        issuedAt: event.issuedAt ?? clock.now(), expiresAt: expiresAt, scope: event.scope)
       try await store.complete(
         id, session: record, credential: issued.credential, event: event, begun: begun,
         isOwn: plan.isOwn || !isDelivered)

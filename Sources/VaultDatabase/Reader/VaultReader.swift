@@ -196,6 +196,20 @@ public final class VaultReader {
   // MARK: sessions and keys
 
   public func sessions(profile: String?, includingEnded: Bool) throws -> [SessionRecord] {
+    // Few sessions are narrowed. A database from before there were scopes has no column for them.
+    let scopes =
+      schema < 10
+      ? [:]
+      : Dictionary(
+        try rows("SELECT id, scope FROM session WHERE scope IS NOT NULL") { ($0.text(0), $0.text(1)) }, uniquingKeysWith: { $1 })
+    return try unscopedSessions(profile: profile, includingEnded: includingEnded).map { session in
+      var session = session
+      session.scope = scopes[session.id]
+      return session
+    }
+  }
+
+  private func unscopedSessions(profile: String?, includingEnded: Bool) throws -> [SessionRecord] {
     guard let profile else {
       return try rows(
         """

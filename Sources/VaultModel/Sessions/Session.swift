@@ -42,11 +42,13 @@ public struct SessionRecord: Sendable, Hashable {
   public var replacedBy: String?
   public var deliveries: Int64
   public var lastUsedAt: Timestamp?
+  /// What it was narrowed to, as the audit log shows it (JSON); nil for the profile's own.
+  public var scope: String?
 
   public init(
     id: String, profile: String, kind: SessionKind, fingerprint: String, roleARN: String?, roleSessionName: String?,
     sourceIdentity: String?, accessKeyId: String, issuedAt: Timestamp, expiresAt: Timestamp, endedAt: Timestamp? = nil,
-    endReason: SessionEnd? = nil, replacedBy: String? = nil, deliveries: Int64 = 0, lastUsedAt: Timestamp? = nil
+    endReason: SessionEnd? = nil, replacedBy: String? = nil, deliveries: Int64 = 0, lastUsedAt: Timestamp? = nil, scope: String? = nil
   ) {
     self.id = id
     self.profile = profile
@@ -63,6 +65,7 @@ public struct SessionRecord: Sendable, Hashable {
     self.replacedBy = replacedBy
     self.deliveries = deliveries
     self.lastUsedAt = lastUsedAt
+    self.scope = scope
   }
 
   /// When the session should be renewed: a one-hour session with 20 minutes left, a longer one with a third of its life left (at

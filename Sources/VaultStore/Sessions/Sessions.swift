@@ -189,11 +189,11 @@ extension VaultStore {
     try database.statement(
       """
       INSERT INTO session (id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, expires_at, \
-      renews_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      renews_at, scope) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """
     ).begin().bind(session.id).bind(profileId).bind(session.kind.rawValue).bind(session.fingerprint).bind(session.roleARN)
       .bind(session.roleSessionName).bind(session.sourceIdentity).bind(session.accessKeyId).bind(session.issuedAt.milliseconds)
-      .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).runOnce()
+      .bind(session.expiresAt.milliseconds).bind(session.renewsAt.milliseconds).bind(session.scope).runOnce()
   }
 
   /// Logs that a call returned credentials that are not stored.

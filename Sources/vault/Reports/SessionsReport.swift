@@ -1,3 +1,4 @@
+import VaultAudit
 import VaultBytes
 import VaultDatabase
 import VaultModel
@@ -24,7 +25,8 @@ enum SessionsReport {
       output.write(bytes: writer.consume())
       output.write("\n")
     case .csv:
-      output.line("id,profile,roleArn,roleSessionName,accessKeyId,issuedAt,expiresAt,endedAt,endReason,replacedBy,deliveries")
+      output.line(
+        "id,profile,roleArn,roleSessionName,accessKeyId,issuedAt,expiresAt,endedAt,endReason,replacedBy,deliveries,scope")
       for session in sessions {
         output.line(
           csvRow([
@@ -32,20 +34,20 @@ enum SessionsReport {
             session.issuedAt.iso8601,
             session.expiresAt.iso8601, session.endedAt?.iso8601 ?? "", session.endReason?.rawValue ?? "",
             session.replacedBy ?? "",
-            String(session.deliveries),
+            String(session.deliveries), session.scope ?? "",
           ]))
       }
     case .table:
       var table = Table(
         [
           .whole("SESSION", rank: 2), .name("PROFILE"), .whole("STATE"), .whole("ACCESS KEY ID", rank: 5),
-          .whole("ISSUED", rank: 3), .whole("ENDS", rank: 1), .whole("HANDED OUT", rank: 4),
+          .whole("ISSUED", rank: 3), .whole("ENDS", rank: 1), .whole("HANDED OUT", rank: 4), .whole("SCOPE", rank: 2),
         ], isWide: arguments.has(Table.wideOption.name))
       for session in sessions {
         table.add([
           session.id, session.profile, session.endReason?.rawValue ?? session.state(at: now).rawValue, session.accessKeyId,
           ReportCommands.time(session.issuedAt, now: now), ReportCommands.time(session.endedAt ?? session.expiresAt, now: now),
-          "\(session.deliveries)×",
+          "\(session.deliveries)×", session.scope.map { scopeName($0) } ?? "-",
         ])
       }
       table.write(to: &output)
@@ -69,5 +71,21 @@ enum SessionsReport {
     writer.field("endReason", session.endReason?.rawValue)
     writer.field("replacedBy", session.replacedBy)
     writer.field("deliveries", session.deliveries)
+    writer.key("scope")
+    writer.value { buffer in
+      guard let scope = session.scope else { return buffer.append("null") }
+      var scope = scope
+      // The database's text goes into the document as it is only in the form that the vault writes.
+      scope.withUTF8 { text in
+        let bytes = UnsafeRawBufferPointer(text)
+        if AuditColumn.isJSON(bytes) { buffer.append(bytes) } else { buffer.append(json: bytes) }
+      }
+    }
+  }
+
+  /// A scope in one word; the JSON has it whole.
+  private static func scopeName(_ scope: String) -> String {
+    if scope.contains(#""readOnly":true"#) { return "read-only" }
+    return scope.contains(#""policyArns":[],"policyDigest":null"#) ? "tagged" : "narrowed"
   }
 }
