@@ -73,8 +73,7 @@ enum SessionsReport {
     writer.field("deliveries", session.deliveries)
     writer.key("scope")
     writer.value { buffer in
-      guard let scope = session.scope else { return buffer.append("null") }
-      var scope = scope
+      guard var scope = session.scope else { return buffer.append("null") }
       // The database's text goes into the document as it is only in the form that the vault writes.
       scope.withUTF8 { text in
         let bytes = UnsafeRawBufferPointer(text)
