@@ -102,7 +102,7 @@ struct Admission {
 
   private mutating func narrow(by scope: SessionScope, of rule: GuardRule?) throws {
     let narrowed: CredentialRequest
-    do { narrowed = try request.narrowed(by: scope) } catch {
+    do { narrowed = try request.narrowed(by: scope, isRule: tree == nil) } catch {
       guard let rule else {
         throw GuardRefusal("\(request.profile): \(error.message)", hint: error.hint, exitStatus: error.exitStatus)
       }

@@ -91,7 +91,8 @@ struct CredentialPlan: Sendable {
     let use = first == first.limited(chained: true) ? keyUse : .themselves
     let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
     own = Self.identityStep(
-      source, for: IdentityRequest(
+      source,
+      for: IdentityRequest(
         chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use, scope: chain.roles.isEmpty ? scope : .none),
       defaultSessionName: defaultSessionName, digest: &digest)
     var chained = chain.identity.isRole

@@ -31,6 +31,8 @@ package struct CredentialRequest: Sendable {
   private(set) var scope = SessionScope.none
   /// A role to assume with the profile's credentials.
   private(set) var role: RoleARN?
+  /// Whether the profile's own session is asked for, as narrow as the rules of the settings have it.
+  private(set) var isOwn = true
 
   /// - Throws: for a request that the vault's client would not send.
   init(_ asked: IssueRequest, _ context: RequestContext) throws {
@@ -55,12 +57,16 @@ package struct CredentialRequest: Sendable {
     agentVariable = context.tree.flatMap { $0.isHint ? $0.run.name : nil }
     scope = asked.scope ?? .none
     role = asked.role
+    isOwn = scope.isEmpty && role == nil
   }
 
   /// The same request, never wider than a scope allows.
-  func narrowed(by scope: SessionScope) throws(Failure) -> CredentialRequest {
+  ///
+  /// - Parameter isRule: whether that is so for all who ask.
+  func narrowed(by scope: SessionScope, isRule: Bool = false) throws(Failure) -> CredentialRequest {
     var request = self
     request.scope = try self.scope.narrowed(by: scope)
+    if !isRule, !scope.isEmpty { request.isOwn = false }
     return request
   }
 
@@ -107,9 +113,6 @@ package struct CredentialRequest: Sendable {
     return request
   }
 
-  /// Whether the profile's own session is asked for.
-  var isOwn: Bool { scope.isEmpty && role == nil }
-
   /// The request of a program that an earlier agent served.
   init(_ lease: LeaseRecord) {
     self.init(rotating: lease.profile)
@@ -121,12 +124,14 @@ package struct CredentialRequest: Sendable {
     environment = lease.environment
     scope = lease.scope
     role = lease.role
+    isOwn = scope.isEmpty && role == nil
   }
 
   /// The request for a file that an earlier agent kept fresh.
   init(_ link: CredentialsLink, in environment: [String: String]) {
     self.init(rotating: link.profile, in: environment)
     scope = link.scope
+    isOwn = scope.isEmpty
   }
 
   /// A request by the agent itself, after a start.

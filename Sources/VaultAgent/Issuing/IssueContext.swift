@@ -147,7 +147,7 @@ struct IssueContext: Sendable {
         issuedAt: event.issuedAt ?? clock.now(), expiresAt: expiresAt, scope: event.scope)
       try await store.complete(
         id, session: record, credential: issued.credential, event: event, begun: begun,
-        isOwn: plan.isOwn || !isDelivered)
+        isOwn: plan.isOwn || request.isOwn || !isDelivered)
     }
     return session == nil || issued.credential.expiresAt == nil ? issued.credential : nil
   }

@@ -93,8 +93,10 @@ extension RoleLink {
       let isWider = own.narrows && scope.narrows
       throw Failure(
         "profile \"\(profile)\" cannot be narrowed: "
-          + (isWider ? "it has session policies of its own, and AWS would allow what either they or the others allow" : error.message),
-        hint: "use a profile of the role without \(isWider ? "policy and policy_arns" : "that setting"), or --role \(roleARN.text)",
+          + (isWider
+            ? "it has session policies of its own, and AWS would allow what either they or the others allow" : error.message),
+        hint:
+          "use a profile of the role without \(isWider ? "policy and policy_arns" : "that setting"), or --role \(roleARN.text)",
         exitStatus: .configuration)
     }
     var link = self

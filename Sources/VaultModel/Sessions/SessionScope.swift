@@ -188,8 +188,8 @@ extension SessionScope {
       }
     }
     for key in other.transitiveTagKeys where !transitiveTagKeys.contains(key) { scope.transitiveTagKeys.append(key) }
-    scope.sourceIdentity = try Self.either(sourceIdentity, other.sourceIdentity, "source identity")
-    scope.externalId = try Self.either(externalId, other.externalId, "external id")
+    scope.sourceIdentity = try Self.either(sourceIdentity, other.sourceIdentity, of: "source identity")
+    scope.externalId = try Self.either(externalId, other.externalId, of: "external id")
     try scope.check()
     return scope
   }
@@ -198,7 +198,7 @@ extension SessionScope {
     isReadOnly == other.isReadOnly && policy == other.policy && Set(policyARNs) == Set(other.policyARNs)
   }
 
-  private static func either(_ one: String?, _ other: String?, _ what: String) throws(Failure) -> String? {
+  private static func either(_ one: String?, _ other: String?, of what: String) throws(Failure) -> String? {
     guard let one, let other, one != other else { return one ?? other }
     throw Failure("the \(what) is already set to another value", exitStatus: .configuration)
   }
@@ -245,9 +245,10 @@ extension SessionScope {
     guard scanner.consume("{"), scanner.consume(field: "readOnly") else { return false }
     isReadOnly = scanner.consume(word: "true")
     guard isReadOnly || scanner.consume(word: "false") else { return false }
-    return Self.optional("policy", &scanner, &policy) && Self.strings("policyArns", &scanner, &policyARNs)
-      && Self.tags(&scanner, &tags) && Self.strings("transitiveTagKeys", &scanner, &transitiveTagKeys)
-      && Self.optional("sourceIdentity", &scanner, &sourceIdentity) && Self.optional("externalId", &scanner, &externalId)
+    return Self.optional("policy", from: &scanner, &policy) && Self.strings("policyArns", from: &scanner, &policyARNs)
+      && Self.tags(&scanner, &tags) && Self.strings("transitiveTagKeys", from: &scanner, &transitiveTagKeys)
+      && Self.optional("sourceIdentity", from: &scanner, &sourceIdentity)
+      && Self.optional("externalId", from: &scanner, &externalId)
       && scanner.consume("}") && scanner.isAtEnd
   }
 
@@ -256,14 +257,14 @@ extension SessionScope {
     return scanner.string(into: &buffer) ? String(validating: Array(buffer.bytes), as: UTF8.self) : nil
   }
 
-  private static func optional(_ name: StaticString, _ scanner: inout JSONScanner, _ value: inout String?) -> Bool {
+  private static func optional(_ name: StaticString, from scanner: inout JSONScanner, _ value: inout String?) -> Bool {
     guard scanner.consume(","), scanner.consume(field: name) else { return false }
     if scanner.consume(word: "null") { return true }
     value = text(&scanner)
     return value != nil
   }
 
-  private static func strings(_ name: StaticString, _ scanner: inout JSONScanner, _ values: inout [String]) -> Bool {
+  private static func strings(_ name: StaticString, from scanner: inout JSONScanner, _ values: inout [String]) -> Bool {
     guard scanner.consume(","), scanner.consume(field: name), scanner.consume("[") else { return false }
     if scanner.consume("]") { return true }
     repeat {

@@ -52,7 +52,8 @@ extension VaultStore {
   }
 
   func linkRows() throws -> [(link: CredentialsLink, code: [UInt8]?)] {
-    try database.statement("SELECT path, section, profile, scope, mac FROM credentials_link ORDER BY path, section").begin().rows {
+    try database.statement("SELECT path, section, profile, scope, mac FROM credentials_link ORDER BY path, section").begin().rows
+    {
       (
         CredentialsLink(path: $0.text(0), section: $0.text(1), profile: $0.text(2), stored: $0.optionalText(3)),
         $0.isNull(4) ? nil : $0.blob(4)

@@ -127,7 +127,8 @@ extension VaultStore {
   ///   - moment: when the request for it began.
   ///   - isOwn: whether it is the profile's own session; a narrowed one, or one of another role, is not what `list` shows.
   public func complete(
-    _ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent, begun moment: Withdrawals.Moment? = nil,
+    _ intentId: String, session: SessionRecord, credential: Credential, event: AuditEvent,
+    begun moment: Withdrawals.Moment? = nil,
     isOwn: Bool = true
   ) throws {
     guard openIntents[intentId] != nil else { throw StoreError.unknownIntent(intentId) }

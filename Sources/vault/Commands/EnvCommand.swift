@@ -5,16 +5,17 @@ import VaultWire
 
 /// `vault env` and `vault credentials`: a profile's credentials as text, for programs that the vault does not run.
 enum EnvCommands {
-  private static let common = [
-    OptionSpec(
-      "duration", short: "d", value: "TIME", kind: .time,
-      "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
-    OptionSpec("min-remaining", value: "TIME", kind: .time, "start a new session unless the cached one is valid for this long"),
-    OptionSpec("refresh", "always start a new session"),
-    OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
-    OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
-  ] + ScopeOptions.all
+  private static let common =
+    [
+      OptionSpec(
+        "duration", short: "d", value: "TIME", kind: .time,
+        "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
+      OptionSpec("min-remaining", value: "TIME", kind: .time, "start a new session unless the cached one is valid for this long"),
+      OptionSpec("refresh", "always start a new session"),
+      OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+      OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
+      OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
+    ] + ScopeOptions.all
 
   static let all = [
     Command(

@@ -20,23 +20,24 @@ enum ExecCommand {
     ],
     options: options, run: run)
 
-  private static let options = [
-    OptionSpec(
-      "duration", short: "d", value: "TIME", kind: .time,
-      "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
-    OptionSpec("min-remaining", value: "TIME", kind: .time, "start a new session unless the cached one is valid for this long"),
-    OptionSpec("refresh", "always start a new session"),
-    OptionSpec("no-session", "use the access keys themselves instead of a session"),
-    OptionSpec("server", "serve renewed credentials on loopback instead of putting them in the environment"),
-    OptionSpec("token-file", "like --server, with the token in a file to mount into a container"),
-    OptionSpec(
-      "automation", value: "NAME",
-      "start a program that acts by itself: all that it starts is narrowed, and its rows have this name"),
-    OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region for the command"),
-    OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
-    OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
-    OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
-  ] + ScopeOptions.all
+  private static let options =
+    [
+      OptionSpec(
+        "duration", short: "d", value: "TIME", kind: .time,
+        "session duration (15m to 12h; at most 1h for a chained role, 36h for access keys)"),
+      OptionSpec("min-remaining", value: "TIME", kind: .time, "start a new session unless the cached one is valid for this long"),
+      OptionSpec("refresh", "always start a new session"),
+      OptionSpec("no-session", "use the access keys themselves instead of a session"),
+      OptionSpec("server", "serve renewed credentials on loopback instead of putting them in the environment"),
+      OptionSpec("token-file", "like --server, with the token in a file to mount into a container"),
+      OptionSpec(
+        "automation", value: "NAME",
+        "start a program that acts by itself: all that it starts is narrowed, and its rows have this name"),
+      OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region for the command"),
+      OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
+      OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
+      OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
+    ] + ScopeOptions.all
 
   private static func run(_ arguments: Arguments, _ paths: VaultPaths) throws {
     var arguments = arguments

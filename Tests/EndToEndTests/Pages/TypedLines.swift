@@ -166,6 +166,11 @@ extension TypedStage {
       page: "docs/reports.md", line: "vault audit --follow", status: 130,
       answers: [(question: "Deliver[^\n]*\n$", answer: "\u{3}")]),
     Special(page: "docs/reports.md", line: "vault audit stats", isOther: true),
+    Special(
+      page: "docs/scope.md", line: "vault exec --read-only", before: "printf '#!/bin/sh\\n' > report; chmod +x report"),
+    Special(
+      page: "docs/scope.md", line: "vault exec --policy report.json",
+      before: #"echo '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}' > report.json"#),
     Special(page: "docs/sessions.md", line: "vault rotate app-dev", before: "vault exec app-dev -- true"),
     Special(page: "docs/shells.md", line: "vuse  ", answers: [(question: "part of a name", answer: "1\r")]),
     Special(page: "docs/sign-in.md", line: "vault login corp --adopt", before: "vault login corp --share-token"),

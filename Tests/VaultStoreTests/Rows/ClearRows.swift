@@ -39,8 +39,9 @@ final class ClearRows: Sendable {
     try await store.keep(
       LeaseRecord(
         id: "lse_2", tokenHash: Array(repeating: 8, count: 32), port: 4_000,
-        process: ProcessIdentity(pid: 43, started: 99, boot: "b"), profile: "mine", roleARN: nil, duration: nil, sessionName: nil,
-        reason: nil, environment: [:], requester: OpenedStore.me, scope: .readOnly,
+        process: ProcessIdentity(pid: 43, started: 99, boot: "b"), profile: "mine", roleARN: nil, duration: .default,
+        sessionName: RoleSessionName("bob"), reason: nil, environment: ["AWS_REGION": "eu-west-1"], requester: OpenedStore.me,
+        scope: .readOnly,
         role: RoleARN("arn:aws:iam::123456789012:role/y"), run: "run_1"))
   }
 

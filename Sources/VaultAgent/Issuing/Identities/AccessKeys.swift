@@ -88,7 +88,8 @@ struct AccessKeys: IdentitySource {
     ) { endpoint, route in
       if mfaSerial != nil {
         context.prompter.notice(
-          "\(step.owner): a \(isForConsole ? "console" : "narrowed") session of an access key has no MFA; the MFA code is not used")
+          "\(step.owner): a \(isForConsole ? "console" : "narrowed") session of an access key has no MFA; the MFA code is not used"
+        )
       }
       return try await context.clients.sts.getFederationToken(
         FederationRequest(

@@ -67,7 +67,7 @@ enum LinkCommands {
     if arguments.has("credentials-file") {
       for profile in wanted {
         let isOwn = try reader.origin(of: profile) == SettingOrigin.vault.file
-        try linkFile(profile, as: isOwn ? profile : prefix + profile, scope, paths)
+        try linkFile(profile, as: isOwn ? profile : prefix + profile, narrowedTo: scope, paths)
       }
       return
     }
@@ -174,7 +174,8 @@ enum LinkCommands {
     return home + "/.aws/credentials"
   }
 
-  private static func linkFile(_ profile: String, as section: String, _ scope: SessionScope, _ paths: VaultPaths) throws {
+  private static func linkFile(_ profile: String, as section: String, narrowedTo scope: SessionScope, _ paths: VaultPaths) throws
+  {
     guard isName(section) else {
       throw Failure(
         "\"\(section)\" is not a valid profile name", hint: "use letters, digits and _./%@:+- for the name of a link",

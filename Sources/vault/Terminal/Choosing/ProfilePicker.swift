@@ -75,7 +75,9 @@ enum ProfilePicker {
 extension Arguments {
   /// The profile of ``profile()``; if none is named, the one that the user chooses from the list.
   func profile(_ paths: VaultPaths) throws -> String {
-    if positional.isEmpty, !has("source"), Self.namedProfile == nil, let chosen = try ProfilePicker.choose(paths) { return chosen }
+    if positional.isEmpty, !has("source"), Self.namedProfile == nil, let chosen = try ProfilePicker.choose(paths) {
+      return chosen
+    }
     return try profile()
   }
 }
