@@ -23,7 +23,8 @@ extension RequestHandler {
     guard let tree = context.tree, !tree.isHint else { return }
     let isOpen = message.kind?.isOpenToTrees ?? false
     if isOpen, await store.isUnlocked || message.kind == .status { return }
-    throw await refuse(message, tree, requester: context.requester, what: isOpen ? "unlock the vault" : "ask for this")
+    throw await refuse(
+      message, tree, requester: context.requester, what: isOpen ? "unlock the vault" : message.kind?.words ?? "do this")
   }
 
   func refuse(_ message: Message, _ tree: AutomationTree, requester: Requester, what: String) async -> AgentError {
@@ -41,6 +42,23 @@ extension MessageKind {
     switch self {
     case .credential, .console, .denial, .release, .refresh, .status, .auditCheckpoint: true
     default: false
+    }
+  }
+
+  /// What a request is about, after "cannot".
+  fileprivate var words: String {
+    switch self {
+    case .automation: "begin another run"
+    case .lock: "lock the vault"
+    case .unlock: "unlock the vault"
+    case .settings: "change settings"
+    case .stop: "stop the agent"
+    case .putProfiles, .removeProfile, .importFiles, .takeOver, .takeKeys: "change profiles"
+    case .addAccessKey, .removeAccessKey, .rotateAccessKey, .keyRotate, .keyCopy, .auditKey: "change keys"
+    case .linkFile, .unlinkFile, .linkProfiles: "link files"
+    case .rotate, .forget, .revoke, .revokeInAWS: "renew or take back sessions"
+    case .login, .logout, .addSignIn, .discover: "sign in or out"
+    default: "do this"
     }
   }
 }

@@ -47,7 +47,7 @@ public struct LeaseRecord: Sendable, Hashable {
     self.requester = requester
     self.scope = scope
     self.role = role
-    self.run = run
+    self.run = run ?? requester.automation?.run
     (scopeText, roleText) = (scope.stored, role?.text)
   }
 }
@@ -57,8 +57,9 @@ extension VaultStore {
   public func leases() throws -> [LeaseRecord] {
     try database.statement(
       """
-      SELECT id, token_hash, port, pid, started, boot, profile, role_arn, duration, session_name, reason, environment, user, uid, program, \
-      executable, directory, parent, host, mac, scope, role, run FROM lease ORDER BY opened_at, id
+      SELECT id, token_hash, port, lease.pid, lease.started, lease.boot, profile, role_arn, duration, session_name, reason, environment, user, uid, program, \
+      executable, directory, parent, host, lease.mac, lease.scope, role, run, \
+      automation_run.name, automation_run.pid FROM lease LEFT JOIN automation_run USING (run) ORDER BY opened_at, id
       """
     ).begin().rows { row in
       let pid = Int32(truncatingIfNeeded: row.int(3))
@@ -73,6 +74,10 @@ extension VaultStore {
           executable: row.text(15), directory: row.text(16), parent: row.text(17), host: row.text(18)),
         scope: SessionScope(stored: row.optionalText(20)) ?? .none, role: row.optionalText(21).flatMap { RoleARN($0) },
         run: row.optionalText(22))
+      // Without a row of its own, the run has ended, and gets nothing.
+      lease.requester.automation = lease.run.map {
+        AutomationRun(name: row.optionalText(23) ?? "", run: $0, rootPid: Int32(truncatingIfNeeded: row.optionalInt(24) ?? 0))
+      }
       lease.scopeText = SessionScope.covered(row.optionalText(20))
       lease.roleText = row.optionalText(21)
       lease.code = row.isNull(19) ? nil : row.blob(19)

@@ -66,6 +66,11 @@ enum ConfigCommand {
   }
 
   private static func write(_ name: String, _ value: String?, paths: VaultPaths) throws {
+    // The agent would refuse it too, but only after the file was written.
+    guard variable(AgentVariables.run) == nil else {
+      throw Failure(
+        "an automation run cannot change settings", hint: "do it in a terminal outside of the run", exitStatus: .refused)
+    }
     guard let file = paths.settingsFiles.last else { throw Failure("no settings file: HOME is not set", exitStatus: .software) }
     makeFolder(of: file)
     try EditedFile(path: file).edit { before in put(name, value, into: before) }

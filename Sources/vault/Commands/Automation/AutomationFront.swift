@@ -17,12 +17,15 @@ struct AutomationFront {
 
   mutating func run() -> Never {
     while true {
-      let isOver = signals.wait(or: reports) & Int16(POLLIN | POLLHUP | POLLERR) != 0
-      while let report = AutomationReport(from: reports) { heed(report) }
-      if let end { leave(end) }
-      if isOver { endWithRoot() }
+      _ = signals.wait(or: reports)
+      heedReports()
       while let (signal, sender) = signals.next() { passOn(signal, from: sender) }
     }
+  }
+
+  private mutating func heedReports() {
+    while let report = AutomationReport(from: reports) { heed(report) }
+    if let end { leave(end) }
   }
 
   private mutating func heed(_ report: AutomationReport) {
@@ -35,14 +38,14 @@ struct AutomationFront {
   }
 
   /// What a key on the terminal means has reached the command too: it is in the same process group, or in the one that it made itself.
-  private func passOn(_ signal: Int32, from sender: Int32) {
+  private mutating func passOn(_ signal: Int32, from sender: Int32) {
     switch signal {
     case SIGCHLD:
       // The root stops by itself only while it asks a person.
       var (what, value): (Int32, Int32) = (0, 0)
       while case let child = sys_child_news(&what, &value), child > 0 {
-        if what == SYS_CHILD_STOPPED { return stop(by: value) }
-        if what != SYS_CHILD_CONTINUED { leave(Self.end(what, value)) }
+        if what == SYS_CHILD_STOPPED { stop(by: value) }
+        if what == SYS_CHILD_EXITED || what == SYS_CHILD_KILLED { rootEnded(what, value) }
       }
     case SIGCONT: goOn()
     default:
@@ -78,16 +81,14 @@ struct AutomationFront {
 
   // MARK: end
 
-  private static func end(_ what: Int32, _ value: Int32) -> AutomationReport {
-    AutomationReport(what == SYS_CHILD_KILLED ? .killed : .exited, value)
-  }
-
-  /// The root has ended before it could report the command's end.
-  private func endWithRoot() -> Never {
-    var status: Int32 = 0
-    while waitpid(root, &status, 0) < 0, errno == EINTR {}
-    // wait(2): the low seven bits are the signal.
-    leave(status & 0x7F == 0 ? AutomationReport(.exited, status >> 8 & 0xFF) : AutomationReport(.killed, status & 0x7F))
+  private mutating func rootEnded(_ what: Int32, _ value: Int32) -> Never {
+    heedReports()
+    // Nobody else would wait for the command, and what it starts would leave the tree.
+    if let command {
+      Diagnostics.notice("the root of the automation run has ended (process \(root)); the command is killed")
+      kill(command, SIGKILL)
+    }
+    leave(AutomationReport(what == SYS_CHILD_KILLED ? .killed : .exited, value))
   }
 
   private func leave(_ end: AutomationReport) -> Never {
