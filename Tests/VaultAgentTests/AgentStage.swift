@@ -28,6 +28,7 @@ struct AgentStage {
   let ssoSessions: SSOSessions
   let issuer: CredentialIssuer
   let broker: Broker
+  let trees: AutomationTrees
 
   static let me = StoreStage.me
   static let role = "arn:aws:iam::123456789012:role/dev"
@@ -49,11 +50,12 @@ struct AgentStage {
     ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
+    trees = AutomationTrees(store: store, loop: store.executor.loop, agent: Self.me, clock: clock)
     broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
         rules: LiveGuardRules([folder.file("config")], home: nil),
-        trees: AutomationTrees(store: store, loop: store.executor.loop, agent: Self.me, clock: clock),
+        trees: trees,
         approvals: Approvals(channels: [], clock: clock, onExit: { _, _ in }, record: { [store] in try await store.record($0) }),
         store: store, clock: clock, client: "/usr/bin/vault"),
       issuer: issuer, endpoint: endpoint, loop: store.executor.loop,

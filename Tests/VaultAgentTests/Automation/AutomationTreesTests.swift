@@ -38,6 +38,7 @@ import VaultStore
     }
   }
 
+  /// Those of an agent that starts on the stage's store.
   private static func trees(_ stage: AgentStage) -> AutomationTrees {
     AutomationTrees(store: stage.store, loop: stage.store.executor.loop, agent: AgentStage.me, clock: stage.clock)
   }

@@ -11,7 +11,7 @@ import VaultWire
 /// Requests over the agent's socket.
 @Suite struct RequestHandlerTests {
   /// Runs `body` against a listener in front of a stage's request handler.
-  private static func serving(_ stage: AgentStage, _ body: @Sendable (String) async throws -> Void) async throws {
+  static func serving(_ stage: AgentStage, _ body: @Sendable (String) async throws -> Void) async throws {
     let paths = try #require(VaultPaths { $0 == "VAULT_HOME" ? stage.folder.path : nil })
     let (clock, session) = (stage.clock, PersonSession())
     let exporters = AuditExporters(store: stage.store, clock: clock)
@@ -24,7 +24,7 @@ import VaultWire
       notifier: notifier, redirect: stage.redirect,
       settings: LiveSettings(files: [], environment: [:], store: stage.store, exporters: exporters, autoLock: autoLock),
       exporters: exporters, autoLock: autoLock, inspector: PeerInspector(),
-      trees: AutomationTrees(store: stage.store, loop: stage.store.executor.loop, agent: AgentStage.me, clock: clock),
+      trees: stage.trees,
       approvals: Approvals(channels: [], clock: clock, onExit: { _, _ in }, record: { _ in }),
       session: session, paths: paths,
       identity: paths.identity, startedAt: clock.now(), exitWithLastProgram: nil, stop: { _ in })

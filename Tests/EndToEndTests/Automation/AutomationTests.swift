@@ -1,0 +1,366 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `vault exec --automation`: the whole tree of a command is known, and narrowed, however its processes part from one another.
+@Suite(.endToEnd) struct AutomationTests {
+  private let simulator: STSSimulatorProcess
+
+  init() async throws { simulator = try await STSSimulatorProcess() }
+
+  private func stage() async throws -> TestVault { try await TestVault(simulator) }
+
+  /// Runs a shell's words in a tree.
+  private func inTree(
+    _ vault: TestVault, _ script: String, name: String = "robot", environment: [String: String] = [:]
+  ) async throws -> Subprocess.Result {
+    try await vault.run(
+      "exec", "--automation", name, "app-dev", "--", "sh", "-c", script,
+      environment: ["VAULT": try Programs.vault].merging(environment) { $1 })
+  }
+
+  private func automation(_ row: [String: Any]) -> [String: Any]? {
+    (row["requester"] as? [String: Any])?["automation"] as? [String: Any]
+  }
+
+  /// The rows of an action, once there are so many.
+  private func rows(_ vault: TestVault, _ action: String, count: Int = 1) async throws -> [[String: Any]] {
+    let deadline = Date().addingTimeInterval(30)
+    while true {
+      let rows = try await vault.rows("audit", "--action", action)
+      if rows.count >= count || Date() > deadline { return rows }
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+
+  // MARK: the command, as the shell sees it
+
+  @Test(
+    "the exit status, or the signal, is the command's",
+    arguments: [
+      ("exit 3", ProgramEnd.exit(3)), ("exit 0", .exit(0)), ("kill -TERM $$", .signal(SIGTERM)),
+      ("kill -KILL $$", .signal(SIGKILL)),
+    ])
+  func status(script: String, end: ProgramEnd) async throws {
+    #expect(try await inTree(try await stage(), script).end == end)
+  }
+
+  @Test("a command that is missing, or cannot run, is 127 or 126, and a refusal by AWS is the vault's own status")
+  func ownStatus() async throws {
+    let vault = try await stage()
+    for (command, status) in [("nothing-here", Int32(127)), ("/etc/passwd", 126)] {
+      let result = try await vault.run("exec", "--automation", "robot", "app-dev", "--", command)
+      #expect(result.end == .exit(status), "\(result.errors)")
+    }
+    #expect(try await vault.run("exec", "--automation", "robot", "none-such", "--", "true").end == .exit(66))
+    #expect(try await vault.run("exec", "--automation", "a b", "app-dev", "--", "true").end == .exit(64))
+  }
+
+  @Test("the command has its standard input and output, the variable of its run, and the signals of before")
+  func surroundings() async throws {
+    let vault = try await stage()
+    let result = try await vault.run(
+      "exec", "--automation", "robot", "app-dev", "--", "sh", "-c", "cat; env; grep -E '^Sig(Blk|Ign)' /proc/$$/status",
+      environment: ["VAULT_AUTOMATION_RUN": ""], input: "typed\n")
+    let outside = try await vault.run("exec", "app-dev", "--", "sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/$$/status")
+    let lines = result.output.components(separatedBy: "\n")
+    #expect(lines.first == "typed")
+    let marks = lines.filter { $0.hasPrefix("VAULT_AUTOMATION_RUN=") }
+    let started = try #require(try await rows(vault, "AutomationStarted").first)
+    let run = try #require(automation(started)?["run"] as? String)
+    #expect(marks == ["VAULT_AUTOMATION_RUN=\(run)"])
+    #expect(lines.filter { $0.hasPrefix("Sig") } == outside.output.components(separatedBy: "\n").filter { $0.hasPrefix("Sig") })
+  }
+
+  @Test("a signal to the process that was started reaches the command, and killing it kills the command")
+  func signals() async throws {
+    let vault = try await stage()
+    let trap = "trap 'echo caught; exit 5' USR1; echo $$; while :; do sleep 0.05; done"
+    let caught = try RunningProgram(
+      Programs.vault, ["exec", "--automation", "robot", "app-dev", "--", "sh", "-c", trap], environment: vault.environment)
+    _ = try await caught.readLine()
+    caught.signal(SIGUSR1)
+    #expect(try await caught.readLine() == "caught")
+    #expect(try await caught.wait(timeout: 20).end == .exit(5))
+    let killed = try RunningProgram(
+      Programs.vault, ["exec", "--automation", "robot", "app-dev", "--", "sh", "-c", "echo $$; exec sleep 600"],
+      environment: vault.environment)
+    let command = try #require(pid_t(try await killed.readLine()))
+    killed.signal(SIGKILL)
+    #expect(try await killed.wait(timeout: 20).end == .signal(SIGKILL))
+    try await expectEnd(of: command)
+    #expect(try await rows(vault, "AutomationEnded", count: 2).count == 2)
+  }
+
+  private func expectEnd(of pid: pid_t) async throws {
+    let deadline = Date().addingTimeInterval(30)
+    while kill(pid, 0) == 0, Date() < deadline { try await Task.sleep(for: .milliseconds(10)) }
+    #expect(kill(pid, 0) != 0)
+  }
+
+  @Test(
+    "Ctrl-Z stops the job, fg goes on with it, and Ctrl-C ends it, as without the tree",
+    arguments: ["sleep 600", "sh -c 'sleep 600; :'"])
+  func jobControl(command: String) async throws {
+    let vault = try await stage()
+    var environment = vault.environment
+    environment["PS1"] = "ready> "
+    environment["VAULT"] = try Programs.vault
+    let result = try await PseudoTerminal.run(
+      ["/bin/bash", "--norc", "--noprofile", "-i"],
+      [
+        .wait("ready> "),
+        .type(
+          "$VAULT exec --automation robot app-dev -- sh -c 'echo up; exec \(command.hasPrefix("sh") ? "sh -c \"sleep 600; :\"" : command)'\n"
+        ), .wait("up\r"),
+        .type("\u{1A}"), .wait("Stopped"), .wait("ready> "), .type("fg\n"), .wait("exec"), .type("\u{1A}"), .wait("Stopped"),
+        .wait("ready> "), .type("fg\n"), .wait("exec"), .type("\u{3}"), .wait("ready> "), .type("echo status $?\n"),
+        .wait("status 130"), .type("exit\n"),
+      ], environment: environment)
+    #expect(result.status == 0)
+  }
+
+  @Test("a shell in the tree has the terminal, and gives it back when it stops and ends")
+  func interactiveShell() async throws {
+    let vault = try await stage()
+    var environment = vault.environment
+    environment["PS1"] = "outer> "
+    environment["VAULT"] = try Programs.vault
+    let result = try await PseudoTerminal.run(
+      ["/bin/bash", "--norc", "--noprofile", "-i"],
+      [
+        .wait("outer> "), .type("$VAULT exec --automation robot app-dev -- env PS1='inner> ' bash --norc --noprofile -i\n"),
+        .wait("inner> "), .type("sleep 600\n"), .type("\u{3}"), .wait("inner> "), .type("suspend -f\n"), .wait("Stopped"),
+        .wait("outer> "), .type("fg\n"), .wait("exec"), .type("\n"), .wait("inner> "), .type("exit 4\n"), .wait("outer> "),
+        .type("echo status $?\n"), .wait("status 4"), .type("exit\n"),
+      ], environment: environment)
+    #expect(result.status == 0)
+  }
+
+  // MARK: the tree
+
+  /// Ways by which a process parts from what started it. Each runs `ASK`.
+  private static let partings = [
+    "$ASK", "setsid -w $ASK", "setsid -f $ASK", "nohup $ASK", "(setsid sh -c \"(sleep 0.2; $ASK) &\" &)",
+    "env -i $(env | grep -v AUTOMATION) $ASK",
+    "(env -i $(env | grep -v AUTOMATION) setsid sh -c \"sleep 0.2; exec $ASK\" &)",
+    "env -i $(env | grep -v AUTOMATION) tmux -L $TMUX_NAME -f /dev/null new-session -d \"$ASK\"",
+    "unshare -Urpf --mount-proc $ASK",
+  ]
+
+  @Test(
+    "a process that parts from its parent, its session, its environment or its PID namespace is of the tree", arguments: partings)
+  func parting(way: String) async throws {
+    if way.contains("unshare"),
+      !(try await Subprocess.run("/usr/bin/unshare", ["-Urpf", "--mount-proc", "true"], environment: [:]).succeeded)
+    {
+      return
+    }
+    if way.contains("tmux"), !FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux") { return }
+    let vault = try await stage()
+    let ask = vault.folder.write("#!/bin/sh\nexec \(try Programs.vault) exec app-dev -- true\n", to: "ask", mode: 0o755)
+    let result = try await inTree(
+      vault, way,
+      environment: [
+        "ASK": ask, "TMUX_NAME": "vault-\(getpid())-\(UInt32.random(in: 0 ... .max))", "TMUX_TMPDIR": vault.folder.path,
+      ])
+    #expect(result.succeeded, "\(result.errors)")
+    // The run's own command, and what it started.
+    let given = try await rows(vault, "Deliver", count: 2)
+    #expect(given.count == 2, "\(result.output) \(result.errors)")
+    let runs = given.map { automation($0)?["run"] as? String }
+    #expect(runs[0] != nil && runs[1] == runs[0], "\(given)")
+    #expect(try await rows(vault, "AutomationEnded").count == 1)
+  }
+
+  @Test("the chain of parents is in the row, and a process outside of the tree is in none")
+  func rowsOfARun() async throws {
+    let vault = try await stage()
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await inTree(vault, "$VAULT exec app-dev -- true; :").succeeded)
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    let given = try await rows(vault, "Deliver", count: 4)
+    #expect(given.map { automation($0)?["name"] as? String } == [nil, "robot", "robot", nil])
+    let started = try #require(try await rows(vault, "AutomationStarted").first)
+    let root = try #require(automation(started)?["rootPid"] as? Int)
+    let parents = try #require((given[2]["requester"] as? [String: Any])?["parents"] as? [[String: Any]])
+    #expect((parents[0]["executable"] as? String)?.hasSuffix("sh") == true)
+    #expect(parents[1]["pid"] as? Int == root)
+    let filtered = try await vault.rows("audit", "--automation", "robot")
+    #expect(
+      filtered.map { $0["action"] as? String }.filter { $0 != "AssumeRole" } == [
+        "AutomationStarted", "Deliver", "Deliver", "AutomationEnded",
+      ])
+  }
+
+  @Test("the command's end is the shell's at once, and the root lives for as long as anything of the tree does")
+  func daemon() async throws {
+    let vault = try await stage()
+    let fifo = vault.folder.file("go")
+    mkfifo(fifo, 0o600)
+    let result = try await inTree(
+      vault, "setsid sh -c 'read x <\(fifo); $VAULT exec app-dev -- true' >/dev/null 2>&1 & echo here")
+    #expect(result.output == "here\n" && result.end == .exit(0))
+    #expect(try await vault.rows("audit", "--action", "AutomationEnded").isEmpty)
+    vault.folder.write("go\n", to: "go")
+    #expect(try await rows(vault, "AutomationEnded").count == 1)
+    let given = try await rows(vault, "Deliver", count: 2)
+    #expect(given.compactMap { automation($0)?["run"] as? String }.count == 2)
+  }
+
+  @Test("what is left of a tree whose root was killed stays narrowed, also by the next agent, and is counted and named")
+  func killedRoot() async throws {
+    let vault = try await stage()
+    let fifo = vault.folder.file("go")
+    mkfifo(fifo, 0o600)
+    _ = try await inTree(vault, "setsid sh -c 'read x <\(fifo); $VAULT exec app-dev -- true' >/dev/null 2>&1 &")
+    let started = try #require(try await rows(vault, "AutomationStarted").first)
+    kill(pid_t(try #require(automation(started)?["rootPid"] as? Int)), SIGKILL)
+    let ended = try #require(try await rows(vault, "AutomationEnded").first)
+    #expect((ended["detail"] as? String)?.contains("1 process") == true, "\(ended)")
+    vault.killAgent()
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    vault.folder.write("go\n", to: "go")
+    let given = try await rows(vault, "Deliver", count: 3)
+    #expect(given.map { automation($0)?["run"] as? String == automation(started)?["run"] as? String } == [true, false, true])
+  }
+
+  @Test(
+    "in a control group of its own, no process of a tree escapes, not even without its root and its variable",
+    .enabled(if: UserManagerServer.isPossible))
+  func controlGroup() async throws {
+    let vault = try await stage()
+    let manager = try await UserManagerServer()
+    let bus = ["DBUS_SESSION_BUS_ADDRESS": manager.busAddress]
+    let fifo = vault.folder.file("go")
+    mkfifo(fifo, 0o600)
+    let bare = vault.environment.map { "\($0)='\($1)'" }.joined(separator: " ")
+    let result = try await inTree(
+      vault, "env -i \(bare) setsid sh -c 'read x <\(fifo); \(try Programs.vault) exec app-dev -- true' >/dev/null 2>&1 &",
+      environment: bus)
+    #expect(result.succeeded, "\(result.errors)")
+    let started = try #require(try await rows(vault, "AutomationStarted").first)
+    let root = try #require(automation(started)?["rootPid"] as? Int)
+    let run = try #require(automation(started)?["run"] as? String)
+    #expect(try await manager.next() == ["vault-automation-\(run).scope", "fail", "\(root)"])
+    #expect((started["detail"] as? String)?.hasSuffix("/vault-automation-\(run).scope") == true, "\(started)")
+    kill(pid_t(root), SIGKILL)
+    let ended = try #require(try await rows(vault, "AutomationEnded").first)
+    #expect((ended["detail"] as? String)?.contains("1 process") == true, "\(ended)")
+    vault.killAgent()
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    vault.folder.write("go\n", to: "go")
+    let given = try await rows(vault, "Deliver", count: 3)
+    #expect(given.map { automation($0)?["run"] as? String == run } == [true, false, true])
+    manager.clean()
+  }
+
+  @Test(
+    "without a control group a run begins all the same, and its row says so",
+    arguments: [UserManagerServer.Behaviour.refuses, .forgets, .silent])
+  func noControlGroup(behaviour: UserManagerServer.Behaviour) async throws {
+    let vault = try await stage()
+    let manager = try await UserManagerServer(behaviour)
+    let result = try await inTree(vault, "echo here", environment: ["DBUS_SESSION_BUS_ADDRESS": manager.busAddress])
+    #expect(result.output == "here\n" && result.end == .exit(0), "\(result.errors)")
+    let started = try #require(try await rows(vault, "AutomationStarted").first)
+    #expect((started["detail"] as? String)?.contains("without a control group") == true, "\(started)")
+  }
+
+  // MARK: what a tree may not do
+
+  @Test(
+    "a process of a tree cannot lock, unlock, change or take anything, and the log says what it tried",
+    arguments: [
+      "lock", "unlock", "forget --all", "forget app-dev", "rotate app-dev", "remove app-dev", "access-key remove alice", "import",
+      "agent stop", "master-key rotate", "master-key backup /tmp/none", "logout --all", "revoke --all", "link app-dev",
+      "exec --automation other app-dev -- true", "config lock_after 5m", "audit archive /tmp/none",
+      "iam check app-dev",
+    ])
+  func refused(words: String) async throws {
+    let vault = try await stage()
+    let result = try await inTree(vault, "$VAULT \(words) </dev/null")
+    #expect(result.end == .exit(77), "\(result.output) \(result.errors)")
+    // Nothing has changed: who is outside is served from memory.
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    guard !words.hasPrefix("config") else {
+      #expect(!(try await vault.mustRun("config", "lock_after")).contains("5m"))
+      return
+    }
+    let row = try #require(try await rows(vault, "RequestRefused").first)
+    #expect(automation(row)?["name"] as? String == "robot")
+    #expect(row["outcome"] as? String == "refused")
+  }
+
+  @Test("while the vault is locked a tree is refused, cannot unlock it, and starts no agent")
+  func locked() async throws {
+    let vault = try await stage()
+    let program = try RunningProgram(
+      Programs.vault,
+      [
+        "exec", "--automation", "robot", "app-dev", "--", "sh", "-c",
+        "echo up; while read x; do $VAULT exec app-dev -- echo given; echo $?; done",
+      ],
+      environment: vault.environment.merging(["VAULT": try Programs.vault]) { $1 })
+    func ask() async throws -> String {
+      program.send("\n")
+      return try await program.readLine()
+    }
+    #expect(try await program.readLine() == "up")
+    #expect(try await ask() == "given")
+    #expect(try await program.readLine() == "0")
+    try await vault.mustRun("lock")
+    #expect(try await ask() == "77")
+    vault.killAgent()
+    #expect(try await ask() == "77")
+    #expect(vault.agentPID == nil)
+    // A person's command starts the agent, and unlocks the vault; the tree is the one of before.
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    #expect(try await ask() == "given")
+    #expect(try await program.readLine() == "0")
+    let given = try await rows(vault, "Deliver", count: 4)
+    #expect(given.map { automation($0)?["name"] as? String } == ["robot", "robot", nil, "robot"])
+    program.send("", end: true)
+    #expect(try await program.wait(timeout: 20).end == .exit(0))
+  }
+
+  @Test("a variable by which an agent names itself changes nothing by itself, and is no run")
+  func hint() async throws {
+    let vault = try await stage()
+    try await vault.mustRun("exec", "app-dev", "--", "true", environment: ["CLAUDECODE": "1", "AI_AGENT": "x"])
+    try await vault.mustRun("lock", environment: ["CLAUDECODE": "1"])
+    let given = try await rows(vault, "Deliver")
+    #expect(given.count == 1 && automation(given[0]) == nil)
+  }
+
+  // MARK: the endpoint
+
+  /// Asks the endpoint of another program, from within the tree or outside of it.
+  private static let asker = """
+    import os, sys, urllib.request, urllib.error
+    request = urllib.request.Request(sys.argv[1], headers={"Authorization": sys.argv[2]})
+    try: print(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).status)
+    except urllib.error.HTTPError as error: print(error.code)
+    """
+
+  @Test("a process of a tree gets nothing for another program's token, and what its own token gives is its own")
+  func endpoint() async throws {
+    let vault = try await stage()
+    let served = try await ServedProgram(vault)
+    #expect(try await served.response().status == 200)
+    let (script, python) = (vault.folder.write(Self.asker, to: "ask.py"), try Programs.python)
+    let url = "http://127.0.0.1:\(served.port)/credentials"
+    let result = try await vault.run(
+      "exec", "--automation", "robot", "--server", "app-dev", "--", "sh", "-c",
+      """
+      \(python) \(script) \(url) \(served.token)
+      setsid -w \(python) \(script) \(url) \(served.token)
+      \(python) \(script) $AWS_CONTAINER_CREDENTIALS_FULL_URI $AWS_CONTAINER_AUTHORIZATION_TOKEN
+      """)
+    #expect(result.output == "403\n403\n200\n", "\(result.errors)")
+    #expect(try await served.response().status == 200)
+    let refused = try await rows(vault, "EndpointRefused")
+    #expect(refused.count == 1 && automation(refused[0])?["name"] as? String == "robot")
+    try await served.end()
+  }
+}
