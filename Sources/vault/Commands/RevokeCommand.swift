@@ -35,7 +35,7 @@ enum RevokeCommand {
     let request = try request(arguments)
     var inAWS: RevokeInAWS?
     if arguments.has("in-aws") {
-      inAWS = try RevokeInAWS(arguments, request, paths)
+      inAWS = try RevokeInAWS(arguments, for: request, paths)
     } else if let option = ["with", "print", "yes", "mfa-code"].first(where: { arguments.has($0) }) {
       throw Failure("--\(option) goes with --in-aws", exitStatus: .usage)
     }

@@ -24,7 +24,7 @@ struct RevokeInAWS {
   private var others: Set<String> = []
 
   /// - Throws: usage, before anything is revoked.
-  init(_ arguments: Arguments, _ request: RevokeRequest, _ paths: VaultPaths) throws {
+  init(_ arguments: Arguments, for request: RevokeRequest, _ paths: VaultPaths) throws {
     self.paths = paths
     let prints = arguments.has("print")
     profile = arguments["with"]
