@@ -76,8 +76,8 @@ extension VaultReader {
     guard let database else { return nil }
     let wanted = "SELECT time FROM audit_event WHERE session_id = ?1 AND pid = ?2 AND time >= ?3 AND action = 'Deliver'"
     let parts = defersIndexes ? ["\(wanted) AND pending IS NULL", "\(wanted) AND \(AuditQuery.isPending)"] : [wanted]
-    let times = parts.joined(separator: " UNION ALL ")
-    return try database.prepare("SELECT min(time) FROM (\(times))").begin().bind(session.id)
+    let times = "SELECT min(time) FROM (" + parts.joined(separator: " UNION ALL ") + ")"
+    return try database.prepare(times).begin().bind(session.id)
       .bind(Int64(pid)).bind(start.milliseconds).first { $0.optionalInt(0).map { Timestamp(milliseconds: $0) } } ?? nil
   }
 

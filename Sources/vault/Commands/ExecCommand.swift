@@ -58,7 +58,7 @@ enum ExecCommand {
       command = [variable("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"]
       if isatty(2) == 1 { Diagnostics.notice("shell with the credentials of \(profile); `exit` ends it") }
     }
-    if let automation { throw try AutomationRoot.become(automation, command, client) }
+    if let automation { throw try AutomationRoot.become(command, automation, by: client) }
     throw ChildEnvironment(reply ?? IssuedReply(), profile: profile).become(command)
   }
 

@@ -11,7 +11,7 @@ import VaultWire
 /// may be longer than the command. The root's child becomes the command.
 enum AutomationRoot {
   /// - Returns: in the process that becomes the command, why it could not.
-  static func become(_ request: AutomationRequest, _ command: [String], _ client: AgentClient) throws -> Failure {
+  static func become(_ command: [String], _ request: AutomationRequest, by client: AgentClient) throws -> Failure {
     var ends: [Int32] = [-1, -1]
     guard socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
       throw failure("make a socket pair")
