@@ -49,7 +49,8 @@ final class NotificationApproval: ApprovalChannel {
     }
     let (answers, answered) = AsyncStream.makeStream(of: Bool?.self, bufferingPolicy: .bufferingOldest(1))
     let buttons = [
-      DesktopNotifications.Button("Allow") { answered.yield(true) }, DesktopNotifications.Button("Deny") { answered.yield(false) },
+      DesktopNotifications.Button("Allow") { answered.yield(true) },
+      DesktopNotifications.Button("Deny") { answered.yield(false) },
     ]
     let question = await BlockingPool.shared.run { desktop.ask(ask.title, text: ask.text, buttons: buttons, on: address) }
     guard let question else { return nil }

@@ -90,7 +90,9 @@ struct PinentryApproval: ApprovalChannel {
       pinentry.say("CONFIRM")
       while let line = pinentry.line() {
         if line.starts(with: "OK") { return true }
-        if line.starts(with: "ERR") { return PinentryApproval.isDenied(line.withBytes { String(decoding: $0, as: UTF8.self) }) ? false : nil }
+        if line.starts(with: "ERR") {
+          return PinentryApproval.isDenied(line.withBytes { String(decoding: $0, as: UTF8.self) }) ? false : nil
+        }
       }
       return nil
     }

@@ -48,7 +48,8 @@ public struct SessionRecord: Sendable, Hashable {
   public init(
     id: String, profile: String, kind: SessionKind, fingerprint: String, roleARN: String?, roleSessionName: String?,
     sourceIdentity: String?, accessKeyId: String, issuedAt: Timestamp, expiresAt: Timestamp, endedAt: Timestamp? = nil,
-    endReason: SessionEnd? = nil, replacedBy: String? = nil, deliveries: Int64 = 0, lastUsedAt: Timestamp? = nil, scope: String? = nil
+    endReason: SessionEnd? = nil, replacedBy: String? = nil, deliveries: Int64 = 0, lastUsedAt: Timestamp? = nil,
+    scope: String? = nil
   ) {
     self.id = id
     self.profile = profile

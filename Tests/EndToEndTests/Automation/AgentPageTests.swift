@@ -69,7 +69,8 @@ import Testing
     let config = try String(contentsOfFile: vault.folder.file("vault/config"), encoding: .utf8)
     let run = try await vault.run(
       words: ["exec", "--automation", "helper", "app-dev", "--", try Programs.vault] + words)
-    #expect(run.end == .exit(77) && run.errors.contains("hint: do it in a terminal outside of the run"), "\(words): \(run.errors)")
+    #expect(
+      run.end == .exit(77) && run.errors.contains("hint: do it in a terminal outside of the run"), "\(words): \(run.errors)")
     // The settings are a file, which the client refuses to write before it asks.
     let rows = try await vault.rows("audit", "--action", "RequestRefused", "--automation", "helper")
     #expect(words[0] == "config" || !rows.isEmpty, "\(words)")

@@ -100,7 +100,7 @@ import Testing
 
   @Test(
     "Ctrl-Z stops the job, fg goes on with it, and Ctrl-C ends it, as without the tree",
-    arguments: ["sleep 600", "sh -c 'sleep 600; :'"])
+    arguments: ["cat", "sh -c \"cat; :\""])
   func jobControl(command: String) async throws {
     let vault = try await stage()
     var environment = vault.environment
@@ -111,10 +111,13 @@ import Testing
       [
         .wait("ready> "),
         .type(
-          "$VAULT exec --automation robot app-dev -- sh -c 'echo up; exec \(command.hasPrefix("sh") ? "sh -c \"sleep 600; :\"" : command)'\n"
+          "$VAULT exec --automation robot app-dev -- sh -c 'echo up; exec \(command)'\n"
         ), .wait("up\r"),
-        .type("\u{1A}"), .wait("Stopped"), .wait("ready> "), .type("fg\n"), .wait("exec"), .type("\u{1A}"), .wait("Stopped"),
-        .wait("ready> "), .type("fg\n"), .wait("exec"), .type("\u{3}"), .wait("ready> "), .type("echo status $?\n"),
+        .type("\u{1A}"), .wait("Stopped"), .wait("ready> "),
+        // What it answers shows that it has gone on, and has the terminal.
+        .type("fg\n"), .wait("exec"), .type("one\n"), .wait("one\r\none"), .type("\u{1A}"), .wait("Stopped"), .wait("ready> "),
+        .type("fg\n"), .wait("exec"), .type("two\n"), .wait("two\r\ntwo"), .type("\u{3}"), .wait("ready> "),
+        .type("echo status $?\n"),
         .wait("status 130"), .type("exit\n"),
       ], environment: environment)
     #expect(result.status == 0)
@@ -129,8 +132,9 @@ import Testing
     let result = try await PseudoTerminal.run(
       ["/bin/bash", "--norc", "--noprofile", "-i"],
       [
-        .wait("outer> "), .type("$VAULT exec --automation robot app-dev -- env PS1='inner> ' bash --norc --noprofile -i\n"),
-        .wait("inner> "), .type("sleep 600\n"), .type("\u{3}"), .wait("inner> "), .type("suspend -f\n"), .wait("Stopped"),
+        .wait("outer> "), .type("$VAULT exec --automation robot app-dev -- env PS1='inn''er> ' bash --norc --noprofile -i\n"),
+        .wait("inner> "), .type("cat\n"), .type("one\n"), .wait("one\r\none"), .type("\u{3}"), .wait("inner> "),
+        .type("suspend -f\n"), .wait("Stopped"),
         .wait("outer> "), .type("fg\n"), .wait("exec"), .type("\n"), .wait("inner> "), .type("exit 4\n"), .wait("outer> "),
         .type("echo status $?\n"), .wait("status 4"), .type("exit\n"),
       ], environment: environment)
@@ -274,7 +278,7 @@ import Testing
     arguments: [
       "lock", "unlock", "forget --all", "forget app-dev", "rotate app-dev", "remove app-dev", "access-key remove alice", "import",
       "agent stop", "master-key rotate", "master-key backup /tmp/none", "logout --all", "revoke --all", "link app-dev",
-      "exec --automation other app-dev -- true", "config lock_after 5m", "audit archive /tmp/none",
+      "exec --automation other app-dev -- true", "config lock_after 5m", "audit archive --before 1d",
       "iam check app-dev",
     ])
   func refused(words: String) async throws {
@@ -314,7 +318,8 @@ import Testing
     vault.killAgent()
     #expect(try await ask() == "77")
     #expect(vault.agentPID == nil)
-    // A person's command starts the agent, and unlocks the vault; the tree is the one of before.
+    // A person's commands start the agent, and unlock the vault; the tree is the one of before.
+    try await vault.mustRun("unlock")
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try await ask() == "given")
     #expect(try await program.readLine() == "0")

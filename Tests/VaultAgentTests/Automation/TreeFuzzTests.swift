@@ -59,7 +59,7 @@ import VaultWire
     }
   }
 
-  /// Sends a frame, answers what is asked with yes, and reads to the end.
+  /// Sends a frame, and reads to the end or to a question.
   ///
   /// - Returns: whether the request was answered, rather than refused.
   private static func converse(_ path: String, _ frame: [UInt8]) throws -> Bool {
@@ -71,7 +71,7 @@ import VaultWire
     }
     while let message = try? channel.receive(within: 60_000) {
       if message.kind == .done { return true }
-      if message.kind == .failure { return false }
+      if message.kind == .failure || message.kind == .prompt { return false }
     }
     return false
   }
@@ -91,8 +91,10 @@ import VaultWire
       for phase in ["unlocked", "locked"] {
         var answered: [MessageKind: Int] = [:]
         for number in 0..<1_000 {
-          let kind = try #require(Self.kinds.randomElement(using: &random))
-          let fields = try Self.fields(&random, stage.folder)
+          // Most forged ones are refused; some are as a program sends them.
+          let isPlain = Int.random(in: 0..<8, using: &random) == 0
+          let kind = isPlain ? .credential : try #require(Self.kinds.randomElement(using: &random))
+          let fields = isPlain ? IssueRequest { $0.profile = "app" } : try Self.fields(&random, stage.folder)
           let buffer = try Forged(kind, fields).frame(
             from: Self.context(&random), version: Int.random(in: 0..<10, using: &random) == 0 ? 2 : protocolVersion)
           var frame = buffer.withBytes { Array($0) }
