@@ -10,7 +10,8 @@ import Testing
       try await Subprocess.run(try Programs.vault, words, environment: [:]).output
     }
     let names = try await output(["--man", "--list"]).split(separator: "\n").map { String($0) }
-    #expect(names.starts(with: ["vault", "vault-exec", "vault-access-key", "vault-agent", "vault-audit", "vault-guard", "vault-iam"]))
+    #expect(
+      names.starts(with: ["vault", "vault-exec", "vault-access-key", "vault-agent", "vault-audit", "vault-guard", "vault-iam"]))
     var pages: [String: String] = [:]
     for name in names {
       let page = try await output(["--man", name])
