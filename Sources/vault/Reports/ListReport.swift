@@ -111,7 +111,7 @@ enum ListReport {
       [
         .name("PROFILE"), .whole("KIND", rank: 3), .whole("SESSION"), .whole("ENDS", rank: 1), .arn("ROLE", rank: 2),
         .name("FROM", rank: 4, least: 10),
-      ] + (guards.hasRules ? [.whole("GUARD", rank: 5)] : []), isWide: isWide)
+      ] + (guards.hasRules ? [.whole("GUARD", rank: 1)] : []), isWide: isWide)
     var broken = 0
     let permissionSets = try reader.permissionSets()
     try reader.forEachProfile { row in
