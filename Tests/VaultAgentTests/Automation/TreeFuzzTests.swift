@@ -69,7 +69,8 @@ import VaultWire
     guard frame.withUnsafeBytes({ Glibc.send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL)) }) == frame.count else {
       return false
     }
-    while let message = try? channel.receive(within: 60_000) {
+    // A console is asked of AWS itself, which does not answer here.
+    while let message = try? channel.receive(within: 2_000) {
       if message.kind == .done { return true }
       if message.kind == .failure || message.kind == .prompt { return false }
     }
@@ -126,7 +127,7 @@ import VaultWire
     }
     let allowed: Set<AuditAction> = [
       .automationStarted, .assumeRole, .deliver, .requestRefused, .guardRefused, .getSigninToken, .getFederationToken,
-      .sessionReplaced,
+      .sessionReplaced, .sessionExpired, .getSessionToken, .decodeAuthorizationMessage, .getRequestAuthorizationDetails,
     ]
     let before = Set(
       try await stage.store.auditRows(after: 0, maximum: 10_000).filter { $0.event.requester.automation == nil }.map(
