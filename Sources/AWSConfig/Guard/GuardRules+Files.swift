@@ -15,6 +15,11 @@ extension GuardRules {
 
   private static func rules(of path: String, home: String?) -> [GuardRule] {
     let shown = SharedConfig.shown(path, home: home)
+    var status = stat()
+    // A file that is missing has no rules; one that a link names, and that cannot be seen, may have any.
+    if stat(path, &status) != 0, lstat(path, &status) == 0 {
+      return [GuardRule(unreadable: GuardFault("a symbolic link to nothing", at: SettingOrigin(file: shown, line: 0)))]
+    }
     do {
       let file = try ConfigFile(path, shown: shown)
       defer { withExtendedLifetime(file) {} }

@@ -72,8 +72,8 @@ struct Admission {
   /// Asks the person for a reason, if one is needed and there is none.
   mutating func askReason() async throws {
     guard decision.isReasonRequired, Self.isBlank(request.reason) else { return }
-    if prompter.isInteractive {
-      let answer = try await prompter.ask(.reason(profile: request.profile))
+    // Where nobody can be asked, the rule refuses.
+    if prompter.isInteractive, let answer = try? await prompter.ask(.reason(profile: request.profile)) {
       let text = answer.withBytes { String(decoding: $0, as: UTF8.self) }
       if !Self.isBlank(text) {
         request = request.because(text)

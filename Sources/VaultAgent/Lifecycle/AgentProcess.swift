@@ -92,8 +92,8 @@ public struct AgentProcess: Sendable {
     let broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
-        rules: LiveGuardRules(paths.guardFiles, home: environment["HOME"]), trees: trees, approvals: approvals, store: store,
-        clock: clock, client: inspector.client),
+        rules: LiveGuardRules(PeerInspector.guardFiles(paths), home: environment["HOME"]), trees: trees, approvals: approvals,
+        store: store, clock: clock, client: inspector.client),
       issuer: issuer, endpoint: endpoint, loop: executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)

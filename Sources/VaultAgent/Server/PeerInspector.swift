@@ -154,6 +154,19 @@ struct PeerInspector: Sendable {
     }
   }
 
+  /// The files with guard rules: those of the settings, and the user's own by the password database, since a variable of whoever starts
+  /// the agent must not decide whether they hold. A vault that `VAULT_HOME` names has settings of its own.
+  static func guardFiles(_ paths: VaultPaths) -> [String] {
+    guard paths.settingsFiles.contains(VaultPaths.machineSettings) else { return paths.guardFiles }
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    let own: String? = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16_384) { buffer in
+      guard getpwuid_r(geteuid(), &entry, buffer.baseAddress!, buffer.count, &found) == 0, found != nil else { return nil }
+      return String(cString: entry.pw_dir) + "/.config/vault/config"
+    }
+    return paths.guardFiles + [own].compactMap { $0 }.filter { !paths.guardFiles.contains($0) }
+  }
+
   private static func hostName() -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
       guard gethostname(buffer.baseAddress!, 255) == 0 else { return "localhost" }

@@ -13,7 +13,7 @@ import Testing
         s.connect(os.environ["VAULT_HOME"] + "/agent.sock")
         return s
     def send(s, kind, *values):
-        body = struct.pack("<HH", 2, kind) + run(*values)
+        body = struct.pack("<HH", 3, kind) + run(*values)
         s.sendall(struct.pack("<I", len(body)) + body)
     def run(*values):
         return b"".join(struct.pack("<HI", tag, len(value)) + value for tag, value in enumerate(values, 1) if value is not None)

@@ -44,7 +44,7 @@ struct Holders {
     case .env, .credentials:
       if let asker = living(who.pid, at: row.time) { return asker }
       // The file tells a process from another that has its number now; the start time does not, where none was recorded.
-      for ancestor in who.parents {
+      for ancestor in who.parents where ancestor.pid > 1 {
         guard let process = living(ancestor.pid, at: row.time) else { continue }
         if ancestor.executable.isEmpty || ancestor.executable == process.executable { return process }
       }
