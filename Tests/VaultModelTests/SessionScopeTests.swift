@@ -55,13 +55,13 @@ struct SessionScopeTests {
       scope.transitiveTagKeys = scope.tags.map(\.key)
     }.check()
     try Self.tagged((String(repeating: "k", count: 128), "")).check()
-    try SessionScope { $0.sourceIdentity = String(repeating: "a", count: 64) }.check()
+    try SessionScope { $0.sourceIdentity = String(repeating: "a", count: 256) }.check()
     try SessionScope { $0.externalId = String(repeating: "a", count: 1_224) }.check()
   }
 
   private static let refused: [SessionScope] =
     policiesRefused + tagsRefused + [
-      SessionScope { $0.sourceIdentity = "a" }, SessionScope { $0.sourceIdentity = repeated("a", 65) },
+      SessionScope { $0.sourceIdentity = "a" }, SessionScope { $0.sourceIdentity = repeated("a", 257) },
       SessionScope { $0.sourceIdentity = "a b" }, SessionScope { $0.externalId = "a" },
       SessionScope { $0.externalId = repeated("a", 1_225) },
     ]

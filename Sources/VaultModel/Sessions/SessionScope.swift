@@ -48,8 +48,8 @@ extension SessionScope {
   public func check() throws(Failure) {
     try checkPolicies()
     try checkTags()
-    if let sourceIdentity, !Self.isName(sourceIdentity, 2...64, also: "_+=,.@-") {
-      throw Failure("the source identity must have 2 to 64 letters, digits or _ + = , . @ -", exitStatus: .usage)
+    if let sourceIdentity, !Self.isName(sourceIdentity, 2...256, also: "_+=,.@-") {
+      throw Failure("the source identity must have 2 to 256 letters, digits or _ + = , . @ -", exitStatus: .usage)
     }
     if let externalId, !Self.isName(externalId, 2...1_224, also: "_+=,.@:/-") {
       throw Failure("the external id must have 2 to 1224 letters, digits or _ + = , . @ : / -", exitStatus: .usage)

@@ -197,7 +197,9 @@ import Testing
       }
       // A letter of a hexadecimal number in upper case, or blanks: the same log. (JSON has no comments.)
       let before = try objects(text)
-      #expect(try objects(changed).elementsEqual(before) { $0.isEqual($1) }, "\(place)")
+      #expect(
+        try objects(changed).elementsEqual(before) { $0.isEqual($1) },
+        "\(String(decoding: text[max(0, place - 60)...min(text.count - 1, place + 20)], as: UTF8.self)) became \(changed[place])")
     }
   }
 

@@ -280,8 +280,8 @@ import VaultModel
       (["--read-only", "--policy-arn", "arn:aws:iam::aws:policy/P"], 64, "would allow what either"),
       (Self.many("--tag", 51) { "k\($0)=v" }, 64, "AWS accepts 50"), (["--tag", "aws:x=1"], 64, "not the key"),
       (["--tag", "Team=1", "--tag", "team=2"], 64, "twice"), (["--transitive", "team"], 64, "not the key of a session tag"),
-      (["--tag", "k=" + String(repeating: "v", count: 257)], 64, "value"), (["--source-identity", "a"], 64, "2 to 64"),
-      (["--source-identity", String(repeating: "a", count: 65)], 64, "2 to 64"), (["--external-id", "a b"], 64, "external id"),
+      (["--tag", "k=" + String(repeating: "v", count: 257)], 64, "value"), (["--source-identity", "a"], 64, "2 to 256"),
+      (["--source-identity", String(repeating: "a", count: 257)], 64, "2 to 256"), (["--external-id", "a b"], 64, "external id"),
     ]
     for one in cases {
       let run = try await vault.run(words: ["exec"] + one.options + ["app-dev", "--", "true"])
@@ -291,7 +291,7 @@ import VaultModel
     // At the limits, AWS is asked and accepts.
     let fits = [
       Self.many("--policy-arn", 10) { "arn:aws:iam::aws:policy/P\($0)" }, Self.many("--tag", 50) { "k\($0)=v" },
-      ["--source-identity", String(repeating: "a", count: 64)],
+      ["--source-identity", String(repeating: "a", count: 256)],
     ]
     for options in fits { #expect(try await vault.run(words: ["exec"] + options + ["app-dev", "--", "true"]).succeeded) }
   }

@@ -125,8 +125,9 @@ actor Broker {
   private func issueUnlocked(
     _ asked: CredentialRequest, to requester: Requester, prompter: any Prompter, asking: Gatekeeper.Asking
   ) async throws -> IssuedCredentials {
-    let (permit, begun) = (store.withdrawals.permit(), store.withdrawals.moment)
     let (request, plan) = try await admit(asked, requester: requester, prompter: prompter, asking: asking)
+    // What the request itself found changed in a file is no reason to refuse it.
+    let (permit, begun) = (store.withdrawals.permit(), store.withdrawals.moment)
     let wait = try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
     defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }

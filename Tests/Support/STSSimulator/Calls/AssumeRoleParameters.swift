@@ -45,7 +45,7 @@ struct AssumeRoleParameters: Sendable {
     validation.text(externalId, at: "externalId", length: 2...1_224, pattern: .externalId)
     validation.text(serialNumber, at: "serialNumber", length: 9...256, pattern: .serialNumber)
     validation.text(tokenCode, at: "tokenCode", length: 6...6, pattern: .digits)
-    validation.text(sourceIdentity, at: "sourceIdentity", length: 2...64, pattern: .name)
+    validation.text(sourceIdentity, at: "sourceIdentity", length: 2...256, pattern: .name)
     validation.text(policy, at: "policy", length: 1...2_048)
     validation.check(tags: tagMembers)
     validation.require(
