@@ -18,7 +18,6 @@ ON audit_event
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 ALTER TABLE session ADD COLUMN scope TEXT;                             -- as in the log; null for the profile's own
-CREATE INDEX session_scope ON session (id, scope) WHERE scope IS NOT NULL;
 
 -- What a program that is served, or a file that is kept fresh, asked for besides its profile.
 ALTER TABLE lease ADD COLUMN scope TEXT;                               -- JSON, whole; null for the profile's own session

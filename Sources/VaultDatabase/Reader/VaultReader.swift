@@ -196,37 +196,24 @@ public final class VaultReader {
   // MARK: sessions and keys
 
   public func sessions(profile: String?, includingEnded: Bool) throws -> [SessionRecord] {
-    // Few sessions are narrowed. A database from before there were scopes has no column for them.
-    let scopes =
-      schema < 10
-      ? [:]
-      : Dictionary(
-        try rows("SELECT id, scope FROM session WHERE scope IS NOT NULL") { ($0.text(0), $0.text(1)) }, uniquingKeysWith: { $1 })
-    return try unscopedSessions(profile: profile, includingEnded: includingEnded).map { session in
-      var session = session
-      session.scope = scopes[session.id]
+    guard let database else { return [] }
+    // A database from before there were scopes has no column for them.
+    let scope = schema < 10 ? "NULL" : "s.scope"
+    // Of one profile, by the index of its sessions, however many others there are.
+    let which = profile == nil ? "" : "s.profile_id = (SELECT id FROM profile WHERE name = ?2) AND "
+    let statement = try database.prepare(
+      """
+      SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name, \(scope) \
+      FROM session s JOIN profile p ON p.id = s.profile_id WHERE \(which)(?1 OR s.ended_at IS NULL) ORDER BY s.issued_at, s.rowid
+      """
+    ).begin().bind(includingEnded ? 1 : 0)
+    if let profile { try statement.bind(profile) }
+    return try statement.rows { row in
+      var session = try SessionRows.read(row, from: 0, profile: row.text(15))
+      session.scope = row.optionalText(16)
       return session
     }
-  }
-
-  private func unscopedSessions(profile: String?, includingEnded: Bool) throws -> [SessionRecord] {
-    guard let profile else {
-      return try rows(
-        """
-        SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
-        s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
-        FROM session s JOIN profile p ON p.id = s.profile_id WHERE ?1 OR s.ended_at IS NULL ORDER BY s.issued_at, s.rowid
-        """, bind: { try $0.bind(includingEnded ? 1 : 0) }
-      ) { try SessionRows.read($0, from: 0, profile: $0.text(15)) }
-    }
-    // Uses the index of a profile's sessions, however many others there are.
-    return try rows(
-      """
-      SELECT id, profile_id, kind, fingerprint, role_arn, role_session_name, source_identity, access_key_id, issued_at, \
-      expires_at, ended_at, end_reason, replaced_by, deliveries, last_used_at FROM session \
-      WHERE profile_id = (SELECT id FROM profile WHERE name = ?1) AND (?2 OR ended_at IS NULL) ORDER BY issued_at, rowid
-      """, bind: { try $0.bind(profile).bind(includingEnded ? 1 : 0) }
-    ) { try SessionRows.read($0, from: 0, profile: profile) }
   }
 
   public func accessKeys() throws -> [AccessKeyRecord] {
