@@ -61,7 +61,7 @@ struct PeerInspector: Sendable {
       Self.users(process + "/status") == [requester.uid, requester.uid, requester.uid],
       Self.isAbove(pid, requester.pid)
     else { return nil }
-    let parent = Self.parent(process + "/stat").flatMap { Self.executable($0) } ?? ""
+    let parent = Ancestry(of: pid).parents.first.flatMap { Self.executable($0) } ?? ""
     let shell = Requester(
       user: user, uid: requester.uid, pid: pid, program: Self.link(process + "/exe"), executable: Self.executable(pid) ?? "",
       directory: Self.link(process + "/cwd"), parent: parent, host: host)
@@ -70,13 +70,7 @@ struct PeerInspector: Sendable {
   }
 
   private static func isAbove(_ pid: Int32, _ requester: Int32) -> Bool {
-    var child = requester
-    for _ in 0..<64 {
-      guard child > 1, let parent = parent("/proc/\(child)/stat") else { return false }
-      if parent == pid { return true }
-      child = parent
-    }
-    return false
+    Ancestry(of: requester).parents.prefix(64).contains(pid)
   }
 
   /// The real, the effective and the saved user of a process (proc(5), "Uid").
@@ -136,35 +130,27 @@ struct PeerInspector: Sendable {
     }
   }
 
-  /// The fourth field of `/proc/PID/stat`, counted after the command's name, which may contain any character (proc(5)).
-  private static func parent(_ path: String) -> Int32? {
-    read(path) { bytes in
-      guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-      let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 2)
-      return fields.count > 1 ? Int32(String(decoding: fields[1], as: UTF8.self)) : nil
-    }
-  }
-
-  private static func userName(_ uid: UInt32) -> String {
-    var entry = passwd()
-    var found: UnsafeMutablePointer<passwd>?
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16_384) { buffer in
-      guard getpwuid_r(uid, &entry, buffer.baseAddress!, buffer.count, &found) == 0, found != nil else { return String(uid) }
-      return String(cString: entry.pw_name)
-    }
-  }
+  private static func userName(_ uid: UInt32) -> String { account(uid) { String(cString: $0.pw_name) } ?? String(uid) }
 
   /// The files with guard rules: those of the settings, and the user's own by the password database, since a variable of whoever starts
   /// the agent must not decide whether they hold. A vault that `VAULT_HOME` names has settings of its own.
   static func guardFiles(_ paths: VaultPaths) -> [String] {
-    guard paths.settingsFiles.contains(VaultPaths.machineSettings) else { return paths.guardFiles }
+    guard paths.settingsFiles.contains(VaultPaths.machineSettings),
+      let own = account(geteuid(), { String(cString: $0.pw_dir) + "/.config/vault/config" }), !paths.guardFiles.contains(own)
+    else { return paths.guardFiles }
+    return paths.guardFiles + [own]
+  }
+
+  /// Reads a user's entry in the password database.
+  ///
+  /// - Returns: nil if there is none.
+  private static func account(_ uid: UInt32, _ read: (passwd) -> String) -> String? {
     var entry = passwd()
     var found: UnsafeMutablePointer<passwd>?
-    let own: String? = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16_384) { buffer in
-      guard getpwuid_r(geteuid(), &entry, buffer.baseAddress!, buffer.count, &found) == 0, found != nil else { return nil }
-      return String(cString: entry.pw_dir) + "/.config/vault/config"
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16_384) { buffer in
+      guard getpwuid_r(uid, &entry, buffer.baseAddress!, buffer.count, &found) == 0, found != nil else { return nil }
+      return read(entry)
     }
-    return paths.guardFiles + [own].compactMap { $0 }.filter { !paths.guardFiles.contains($0) }
   }
 
   private static func hostName() -> String {
