@@ -13,9 +13,9 @@ public struct RevocationPolicy: Sendable, Hashable {
     case sessions([RoleSessionName])
   }
 
-  /// Why there is no policy.
+  /// Why the policy cannot be made.
   public enum Fault: Error, Hashable {
-    /// What the role has under this name is no policy, or none that statements can be added to.
+    /// The role's policy of this name is not a policy document, or has no list of statements to add to.
     case unreadable
     /// Characters without blanks, which IAM does not count.
     case tooLong(Int)

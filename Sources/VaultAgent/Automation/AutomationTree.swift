@@ -4,7 +4,7 @@ import VaultModel
 struct AutomationTree: Sendable, Hashable {
   let run: AutomationRun
   let root: ProcessIdentity
-  /// What the run's options narrow its sessions to. See ``effectiveScope(allowed:)``.
+  /// The scope from the run's options. See ``effectiveScope(allowed:)``.
   let scope: SessionScope
   /// The tree's own control group, as `/proc/PID/cgroup` shows it; nil where no user manager made one.
   var cgroup: String?
@@ -14,7 +14,7 @@ struct AutomationTree: Sendable, Hashable {
   /// otherwise: ``Requester/automation`` is nil.
   var isHint = false
 
-  /// What its sessions are narrowed to. A tree that nobody narrowed is read-only, unless a guard rule allows it more.
+  /// The scope of its sessions: read-only if the options name none, unless a guard rule allows more.
   ///
   /// - Parameter allowed: whether the rules of the profile say `automation = allow` or `confirm`.
   func effectiveScope(allowed: Bool) -> SessionScope {
@@ -23,9 +23,15 @@ struct AutomationTree: Sendable, Hashable {
 
   /// A program that says of itself that it acts by itself, by the name of the variable that says so.
   static func hint(_ variable: String) -> AutomationTree {
-    AutomationTree(
-      run: AutomationRun(name: variable, run: "", rootPid: 0), root: ProcessIdentity(pid: 0, started: 0, boot: ""), scope: .none,
-      isHint: true)
+    AutomationTree(unknownRootOf: AutomationRun(name: variable, run: "", rootPid: 0), scope: .none, isHint: true)
+  }
+}
+
+extension AutomationTree {
+  /// A tree whose root is not known: no process is taken for it.
+  init(unknownRootOf run: AutomationRun, scope: SessionScope, isRevoked: Bool = false, isHint: Bool = false) {
+    self.init(
+      run: run, root: ProcessIdentity(pid: 0, started: 0, boot: ""), scope: scope, isRevoked: isRevoked, isHint: isHint)
   }
 }
 

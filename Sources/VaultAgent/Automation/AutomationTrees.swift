@@ -11,14 +11,14 @@ import VaultStore
 /// the environment that it was started with. The first two are proof. The variable only ever narrows: it finds what is left of a tree
 /// whose root was killed.
 ///
-/// Where the kernel does not say which process asks or what is above it, while there are trees, it is taken for a member: of the only
-/// tree, or of one that gets nothing.
+/// While there are trees, a process whose ID or parents the kernel does not show counts as a member: of the only tree, or of one that
+/// gets nothing.
 final class AutomationTrees: Sendable {
   private struct Entry {
     var tree: AutomationTree
     /// The root, or, once that was killed, the processes that are left.
     var roots: [ProcessIdentity]
-    /// What the previous agent wrote of it, until that is proven.
+    /// The previous agent's record of it, until the record is proven.
     var unproven: AutomationRecord?
   }
   private struct State {
@@ -76,8 +76,7 @@ final class AutomationTrees: Sendable {
   /// - Parameter variable: see ``CredentialRequest/agentVariable``.
   func tree(for requester: Requester, variable: String?) -> AutomationTree? {
     guard let run = requester.automation else { return variable.map { AutomationTree.hint($0) } }
-    if let tree = state.withLock({ $0.entries[run.run]?.tree }) { return tree }
-    return Self.ended(run)
+    return tree(run: run.run) ?? Self.ended(run)
   }
 
   func tree(run: String) -> AutomationTree? { state.withLock { $0.entries[run]?.tree } }
@@ -104,15 +103,13 @@ final class AutomationTrees: Sendable {
   private func controlGroup(of pid: Int32) -> AutomationTree? {
     let grouped = state.withLock { $0.entries.values.map(\.tree).filter { $0.cgroup != nil } }
     guard !grouped.isEmpty, let group = ProcessFacts.controlGroup(of: pid) else { return nil }
-    return grouped.first { tree in tree.cgroup.map { group == $0 || group.hasPrefix($0 + "/") } ?? false }
+    return grouped.first { tree in tree.cgroup.map { ProcessFacts.isWithin(group, $0) } ?? false }
   }
 
   private func tree(marked marker: String) -> AutomationTree {
     if let tree = tree(run: marker) { return tree }
     // Another vault's run, or one whose root was killed and whose processes could not be found.
-    return AutomationTree(
-      run: AutomationRun(name: "unknown", run: marker, rootPid: 0), root: ProcessIdentity(pid: 0, started: 0, boot: ""),
-      scope: .readOnly)
+    return AutomationTree(unknownRootOf: AutomationRun(name: "unknown", run: marker, rootPid: 0), scope: .readOnly)
   }
 
   /// For a process about which the kernel says too little: one of another PID namespace, or with an ancestor that `/proc` hides.
@@ -125,8 +122,7 @@ final class AutomationTrees: Sendable {
   }
 
   private static func ended(_ run: AutomationRun) -> AutomationTree {
-    AutomationTree(
-      run: run, root: ProcessIdentity(pid: 0, started: 0, boot: ""), scope: .readOnly, isRevoked: true)
+    AutomationTree(unknownRootOf: run, scope: .readOnly, isRevoked: true)
   }
 
   // MARK: life cycle
@@ -147,8 +143,8 @@ final class AutomationTrees: Sendable {
     return tree
   }
 
-  /// Goes on with the trees of the previous agent. What it wrote is believed at once, since it only narrows, and proven when the key
-  /// is there (``prove()``).
+  /// Takes over the trees of the previous agent. Its records are believed at once, since they only narrow, and are proven when the key
+  /// is available (``prove()``).
   func resume() async throws {
     for record in try await store.automationRuns() {
       let tree = AutomationTree(
@@ -183,13 +179,6 @@ final class AutomationTrees: Sendable {
     return tree
   }
 
-  /// Gives every tree of a name nothing from now on.
-  func revoke(name: String) async throws -> [AutomationTree] {
-    var revoked: [AutomationTree] = []
-    for tree in all where tree.run.name == name { if let tree = try await revoke(run: tree.run.run) { revoked.append(tree) } }
-    return revoked
-  }
-
   private func insert(_ entry: Entry) {
     state.withLock { state in
       state.entries[entry.tree.run.run] = entry
@@ -209,7 +198,7 @@ final class AutomationTrees: Sendable {
     if !root.isRunning { ended() }
   }
 
-  /// What is left of the tree stays narrowed: each of its processes becomes a root.
+  /// The remaining processes of the tree stay narrowed: each of them becomes a root.
   private func rootEnded(_ root: ProcessIdentity, of run: String) async {
     guard let entry = state.withLock({ $0.entries[run] }), entry.roots.contains(root) else { return }
     let left = await BlockingPool.shared.run { ProcessFacts.processes(of: run, cgroup: entry.tree.cgroup) }

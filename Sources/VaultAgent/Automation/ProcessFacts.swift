@@ -2,7 +2,7 @@ import CSystem
 import Glibc
 import VaultModel
 
-/// What the kernel's files say of a process (proc(5)).
+/// Facts about a process from its files in `/proc` (proc(5)).
 enum ProcessFacts {
   /// The control group of a process, in the one hierarchy of version 2: the line `0::/…` of its file; nil if there is none.
   static func controlGroup(of pid: Int32) -> String? {
@@ -13,6 +13,9 @@ enum ProcessFacts {
       return nil
     }
   }
+
+  /// Whether a control group is another, or within it.
+  static func isWithin(_ group: String, _ other: String) -> Bool { group == other || group.hasPrefix(other + "/") }
 
   /// The run that a process's environment names, as it was started. A process may have overwritten it since.
   static func marker(of pid: Int32) -> String? {
@@ -50,7 +53,7 @@ enum ProcessFacts {
   /// The running processes of this user that are in a control group, or that a run's variable marks.
   static func processes(of run: String, cgroup: String?) -> [ProcessIdentity] {
     all().filter { pid in
-      if let cgroup, let group = controlGroup(of: pid), group == cgroup || group.hasPrefix(cgroup + "/") { return true }
+      if let cgroup, let group = controlGroup(of: pid), isWithin(group, cgroup) { return true }
       return marker(of: pid) == run
     }.compactMap { ProcessIdentity(running: $0) }
   }

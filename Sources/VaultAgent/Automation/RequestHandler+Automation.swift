@@ -18,7 +18,7 @@ extension RequestHandler {
     return AutomationReply { ($0.run, $0.credentials) = (run.run, credentials) }
   }
 
-  /// What a process of a tree may not do is refused, and logged.
+  /// Refuses and logs a request that a process of a tree may not make.
   func requireOpenness(_ message: Message, _ context: RequestContext) async throws {
     guard let tree = context.tree, !tree.isHint else { return }
     let isOpen = message.kind?.isOpenToTrees ?? false

@@ -139,8 +139,9 @@ import VaultStore
     do {
       let trees = Self.trees(stage)
       _ = try await trees.begin(Self.run("kept", kept), scope: .readOnly, cgroup: nil, by: kept.requester)
-      _ = try await trees.begin(Self.run("ended", ended), scope: .none, cgroup: nil, by: ended.requester)
-      #expect(try await trees.revoke(name: "ended").map(\.run.name) == ["ended"])
+      let run = Self.run("ended", ended)
+      _ = try await trees.begin(run, scope: .none, cgroup: nil, by: ended.requester)
+      #expect(try await trees.revoke(run: run.run)?.run.name == "ended")
       #expect(trees.tree(of: ended.last)?.isRevoked == true)
     }
     _ = try await stage.masterKeys.rotate(for: NonInteractivePrompter(), requester: AgentStage.me)
