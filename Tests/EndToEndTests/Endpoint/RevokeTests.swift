@@ -5,18 +5,6 @@ import Testing
 
 /// `vault revoke`, by the real programs: what was handed out comes to nothing here, and a program has to be started again.
 @Suite(.endToEnd) struct RevokeTests {
-  private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
-    let vault = try await TestVault(simulator)
-    // What an agent does unasked it does with the files' endpoints: nobody's environment is there.
-    vault.config(
-      TestVault.standardConfig.replacing("[profile app-dev]", with: "[profile app-dev]\nendpoint_url = \(simulator.url)"))
-    return vault
-  }
-
-  private func file(_ vault: TestVault) throws -> String {
-    try String(contentsOfFile: vault.folder.file("home/.aws/credentials"), encoding: .utf8)
-  }
-
   private func text(_ row: [String: Any], _ name: String) -> String { row[name] as? String ?? "" }
 
   @Test(
@@ -24,17 +12,17 @@ import Testing
     arguments: ["app-dev", "--all"])
   func profile(what: String) async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
-    let before = try file(vault)
+    let vault = try await TestVault(unasked: simulator)
+    let before = try vault.credentialsFile()
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     let served = try await ServedProgram(vault)
     let key = try #require(try await served.key())
-    #expect(try file(vault).contains(key))
+    #expect(try vault.credentialsFile().contains(key))
 
     let result = try await vault.run("revoke", what, "--reason", "laptop lost")
     #expect(result.succeeded && result.errors.contains("1 program served no more"), "\(result.errors)")
     #expect(result.errors.contains("emptied and unlinked: ["), "\(result.errors)")
-    #expect(try file(vault) == before)
+    #expect(try vault.credentialsFile() == before)
     let answer = try await served.response()
     #expect(answer.status == 403 && answer.text.contains("was revoked"), "\(answer.status) \(answer.text)")
 
@@ -45,12 +33,12 @@ import Testing
     try await vault.mustRun("lock")
     try await vault.mustRun("unlock")
     #expect(try await simulator.requests("AssumeRole").count == calls)
-    #expect(try file(vault) == before)
+    #expect(try vault.credentialsFile() == before)
 
     // A person's new command gets a new session.
     let next = try await vault.mustRun("exec", "app-dev", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID")
     #expect(next.hasPrefix("ASIA") && !next.contains(key))
-    #expect(try file(vault) == before)
+    #expect(try vault.credentialsFile() == before)
 
     let rows = try await vault.rows("audit", "--action", "Revoked")
     #expect(rows.contains { text($0, "accessKeyId") == key && text($0, "reason") == "laptop lost" }, "\(rows)")
@@ -65,7 +53,7 @@ import Testing
   @Test("one session, by its ID or its key's, and what one process was given; others get another")
   func one() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     let (mine, other) = (try await ServedProgram(vault), try await ServedProgram(vault))
     let key = try #require(try await mine.key())
     #expect(try await other.key() == key)
@@ -88,7 +76,7 @@ import Testing
   @Test("what there is nothing of, or is not one thing, is refused")
   func nothing() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     for words in [
       ["nobody"], ["--session", "ses_nothing"], ["--session", "ASIAIOSFODNN7EXAMPLE"], ["--automation", "nightly"],
       ["--process", "\(getpid())"],
@@ -109,7 +97,7 @@ import Testing
     "a session that AWS issues after the revocation, asked for before, is not kept, and nobody gets it", arguments: [false, true])
   func underWay(asksAll: Bool) async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     try await vault.mustRun("exec", "app-dev", "--", "true")
     try await simulator.queue(STSFault(.slow, action: "AssumeRole", delayMs: 2_000))
     async let late = vault.run("exec", "--refresh", "app-dev", "--", "true")
@@ -124,8 +112,8 @@ import Testing
   @Test("a profile that goes from its file is served no more, once the vault learns of it, and stands in no file")
   func removedFromFile() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
-    let before = try file(vault)
+    let vault = try await TestVault(unasked: simulator)
+    let before = try vault.credentialsFile()
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     let served = try await ServedProgram(vault)
     #expect(try await served.key() != nil)
@@ -133,15 +121,15 @@ import Testing
     try await vault.mustRun("import")
     #expect(try await served.response().status == 503)
     let deadline = Date().addingTimeInterval(10)
-    while try file(vault) != before, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
-    #expect(try file(vault) == before)
+    while try vault.credentialsFile() != before, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try vault.credentialsFile() == before)
     try await served.end()
   }
 
   @Test("a locked vault revokes too, and without an agent one is started for it")
   func locked() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     let served = try await ServedProgram(vault)
     try await vault.mustRun("lock")
     vault.killAgent()
@@ -157,7 +145,7 @@ import Testing
   @Test("a changed profile reaches the program and the file that have its former session, once the vault learns of it")
   func changed() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     let served = try await ServedProgram(vault)
     let key = try #require(try await served.key())
@@ -174,8 +162,8 @@ import Testing
     let next = try #require(try await served.nextKey())
     #expect(next != key)
     let deadline = Date().addingTimeInterval(20)
-    while try !file(vault).contains(next), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
-    #expect(try file(vault).contains(next) && !file(vault).contains(key))
+    while try !vault.credentialsFile().contains(next), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try vault.credentialsFile().contains(next) && !vault.credentialsFile().contains(key))
     try await served.end()
   }
 
@@ -200,7 +188,7 @@ import Testing
   @Test("a run that acts by itself gets nothing more once its name is revoked, and cannot revoke anything")
   func automation() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     let script = """
       "$VAULT" revoke --all; echo revoke $?; read next
       "$VAULT" credentials app-dev >/dev/null; echo credentials $?; read end
@@ -241,16 +229,16 @@ import Testing
       try await vault.mustRun("login", "--device", "developer")
       profile = "developer"
     case .remove:
-      vault = try await self.vault(simulator)
+      vault = try await TestVault(unasked: simulator)
       try await vault.mustRun("add", "mine", "--role-arn", STSWorld.devRole, "--source", "alice")
       profile = "mine"
       words.append(profile)
     case .revoke, .forget:
-      vault = try await self.vault(simulator)
+      vault = try await TestVault(unasked: simulator)
       profile = "app-dev"
       words.append(profile)
     case .lock:
-      vault = try await self.vault(simulator)
+      vault = try await TestVault(unasked: simulator)
       profile = "app-dev"
     }
     for round in 0..<3 {

@@ -5,36 +5,24 @@ import Testing
 
 /// What `forget`, `logout`, `remove` and `lock` take back, by the real programs: from programs that are served, from files, from what is under way.
 @Suite(.endToEnd) struct TakeBackTests {
-  private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
-    let vault = try await TestVault(simulator)
-    // What an agent does unasked it does with the files' endpoints: nobody's environment is there.
-    vault.config(
-      TestVault.standardConfig.replacing("[profile app-dev]", with: "[profile app-dev]\nendpoint_url = \(simulator.url)"))
-    return vault
-  }
-
-  private func file(_ vault: TestVault) throws -> String {
-    try String(contentsOfFile: vault.folder.file("home/.aws/credentials"), encoding: .utf8)
-  }
-
   @Test("a forgotten session is served to nobody and stands in no file; who asks gets another", arguments: ["app-dev", "--all"])
   func forget(what: String) async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
-    let before = try file(vault)
+    let vault = try await TestVault(unasked: simulator)
+    let before = try vault.credentialsFile()
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     let served = try await ServedProgram(vault)
     let key = try #require(try await served.key())
-    #expect(try file(vault).contains(key))
+    #expect(try vault.credentialsFile().contains(key))
 
     try await vault.mustRun("forget", what)
-    #expect(try file(vault) == before)
+    #expect(try vault.credentialsFile() == before)
     let next = try #require(try await served.nextKey())
     #expect(next != key)
     // The link stands: the session that the program has brought is the file's, too.
     let deadline = Date().addingTimeInterval(20)
-    while try !file(vault).contains(next), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
-    #expect(try file(vault).contains(next))
+    while try !vault.credentialsFile().contains(next), Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try vault.credentialsFile().contains(next))
     try await served.end()
   }
 
@@ -42,7 +30,7 @@ import Testing
   func unasked() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 4))
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     try await vault.mustRun("forget", "app-dev")
     let calls = try await simulator.requests("AssumeRole").count
@@ -60,14 +48,14 @@ import Testing
       "[mine]\naws_access_key_id = AKIAMINEMINEMINEMINE\naws_secret_access_key = \(String(repeating: "m", count: 40))\n")
     try await vault.mustRun("import")
     try await vault.mustRun("login", "--device", "developer")
-    let before = try file(vault)
+    let before = try vault.credentialsFile()
     try await vault.mustRun("link", "--credentials-file", "developer")
     let served = try await ServedProgram(vault, profile: "developer")
     let key = try #require(try await served.key())
-    #expect(try file(vault).contains(key))
+    #expect(try vault.credentialsFile().contains(key))
 
     try await vault.mustRun("logout")
-    #expect(try file(vault) == before)
+    #expect(try vault.credentialsFile() == before)
     #expect(try await served.response().status == 503)
     try await vault.mustRun("login", "--device", "developer")
     #expect(try #require(try await served.nextKey()) != key)
@@ -77,16 +65,16 @@ import Testing
   @Test("a removed profile is served no more, and its link goes with it")
   func remove() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     try await vault.mustRun("add", "mine", "--role-arn", STSWorld.devRole, "--source", "alice")
-    let before = try file(vault)
+    let before = try vault.credentialsFile()
     try await vault.mustRun("link", "--credentials-file", "mine")
     let served = try await ServedProgram(vault, profile: "mine")
     #expect(try await served.key() != nil)
-    #expect(try file(vault) != before)
+    #expect(try vault.credentialsFile() != before)
 
     try await vault.mustRun("remove", "mine")
-    #expect(try file(vault) == before)
+    #expect(try vault.credentialsFile() == before)
     #expect(try await served.response().status == 503)
     #expect(try await vault.run("unlink", "--credentials-file", "mine").end == .exit(66))
     try await served.end()
@@ -95,7 +83,7 @@ import Testing
   @Test("a session that AWS issues after its profile was forgotten is not kept, and nobody gets it")
   func underWay() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
+    let vault = try await TestVault(unasked: simulator)
     try await vault.mustRun("exec", "app-dev", "--", "true")
     try await simulator.queue(STSFault(.slow, action: "AssumeRole", delayMs: 3_000))
     async let late = vault.run("exec", "--refresh", "app-dev", "--", "true")
@@ -112,17 +100,17 @@ import Testing
   @Test("keys that a lock cannot take out of a file at once, since another program holds it, go as soon as they can")
   func heldFile() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = try await vault(simulator)
-    let before = try file(vault)
+    let vault = try await TestVault(unasked: simulator)
+    let before = try vault.credentialsFile()
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     let folder = open(vault.folder.file("home/.aws"), O_RDONLY | O_DIRECTORY)
     try #require(flock(folder, LOCK_EX) == 0)
     vault.killAgent()
     try await vault.mustRun("lock")
-    #expect(try file(vault) != before)
+    #expect(try vault.credentialsFile() != before)
     close(folder)
     let deadline = Date().addingTimeInterval(20)
-    while try file(vault) != before, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
-    #expect(try file(vault) == before)
+    while try vault.credentialsFile() != before, Date() < deadline { try await Task.sleep(for: .milliseconds(20)) }
+    #expect(try vault.credentialsFile() == before)
   }
 }

@@ -122,26 +122,7 @@ import Testing
     let rows = try await vault.rows("audit", "--action", "AssumeRole")
     #expect(rows.last?["reason"] as? String == "ticket 42")
     // At a terminal the person is asked, and again if nothing was typed.
-    let typed = try await Subprocess.run(
-      try Programs.python,
-      [
-        "-c",
-        """
-        import os, pty, sys
-        pid, terminal = pty.fork()
-        if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
-        shown, asked = b"", 0
-        while True:
-            try: piece = os.read(terminal, 4096)
-            except OSError: break
-            if not piece: break
-            shown += piece
-            if shown.count(b"Reason for using app-dev:") > asked:
-                os.write(terminal, [b"\\n", b"the disk is full\\n"][asked]); asked += 1
-        sys.stderr.write(shown.decode())
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        """, try Programs.vault, "exec", "app-dev", "--", "true",
-      ], environment: vault.environment)
+    let typed = try await typing(["", "the disk is full"], vault)
     #expect(typed.succeeded && typed.errors.contains("a reason is needed"), "\(typed.errors)")
     #expect(try await vault.rows("audit", "--action", "Deliver").last?["reason"] as? String == "the disk is full")
   }
@@ -218,26 +199,7 @@ import Testing
     try await vault.mustRun("exec", "--reason", "x", "app-dev", "--", "true")
     // The next agent has the key from the first request.
     try await vault.mustRun("agent", "stop")
-    let typed = try await Subprocess.run(
-      try Programs.python,
-      [
-        "-c",
-        """
-        import os, pty, sys
-        pid, terminal = pty.fork()
-        if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
-        shown, asked = b"", 0
-        while True:
-            try: piece = os.read(terminal, 4096)
-            except OSError: break
-            if not piece: break
-            shown += piece
-            if shown.count(b"Reason for using app-dev:") > asked:
-                os.write(terminal, b"once\\n"); asked += 1
-        print(asked)
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        """, try Programs.vault, "exec", "app-dev", "--", "true",
-      ], environment: vault.environment)
+    let typed = try await typing(["once"], vault)
     #expect(typed.succeeded && typed.output == "1\n", "\(typed)")
   }
 
@@ -276,5 +238,33 @@ import Testing
     refused(
       try await vault.run("exec", "app-dev", "--", "true", environment: agent), "acts by itself, and such programs are refused")
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+  }
+
+  /// Runs `vault exec app-dev` at a terminal, and answers each question for a reason with the next text.
+  ///
+  /// - Returns: the number of questions as its output, and what the terminal showed as its errors.
+  private func typing(_ answers: [String], _ vault: TestVault) async throws -> Subprocess.Result {
+    try await Subprocess.run(
+      try Programs.python,
+      [
+        "-c",
+        """
+        import os, pty, sys
+        answers = sys.argv[1].split("|")
+        pid, terminal = pty.fork()
+        if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
+        shown, asked = b"", 0
+        while True:
+            try: piece = os.read(terminal, 4096)
+            except OSError: break
+            if not piece: break
+            shown += piece
+            if shown.count(b"Reason for using app-dev:") > asked:
+                os.write(terminal, answers[asked].encode() + b"\\n"); asked += 1
+        print(asked)
+        sys.stderr.write(shown.decode())
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        """, answers.joined(separator: "|"), try Programs.vault, "exec", "app-dev", "--", "true",
+      ], environment: vault.environment)
   }
 }

@@ -26,6 +26,18 @@ public final class TestVault: Sendable {
     try await mustRun("import")
   }
 
+  /// One with the standard profiles, imported, whose `app-dev` has the simulator's address in the file: what an agent does unasked it
+  /// does with the files' endpoints, since nobody's environment is there.
+  public convenience init(unasked simulator: STSSimulatorProcess) async throws {
+    try await self.init(simulator)
+    config(Self.standardConfig.replacing("[profile app-dev]", with: "[profile app-dev]\nendpoint_url = \(simulator.url)"))
+  }
+
+  /// The text of `~/.aws/credentials`.
+  public func credentialsFile() throws -> String {
+    try String(contentsOfFile: folder.file("home/.aws/credentials"), encoding: .utf8)
+  }
+
   deinit {
     guard let pid = agentPID else { return }
     kill(pid, SIGKILL)
