@@ -34,7 +34,7 @@ struct WireTests {
   private static let requests: [any Request & WireFields] = [
     issue, ConsoleRequest { ($0.credentials, $0.service, $0.once) = (issue, "s3", true) },
     DenialRequest { ($0.credentials, $0.encodedMessage, $0.authorizationId) = (issue, "a_b", "a1") },
-    AutomationRequest { ($0.name, $0.credentials) = ("robot", issue) },
+    AutomationRequest { ($0.name, $0.adopter, $0.credentials) = ("robot", 1, issue) },
     RotateRequest { ($0.profile, $0.mfaCode, $0.reason) = ("app", WireBytes("123456"), "why") },
     IAMCheckRequest { ($0.profile, $0.reader, $0.mfaCode, $0.reason) = ("app", "admin", WireBytes("123456"), "drift") },
     ForgetRequest { ($0.profile, $0.all) = ("app", true) }, ReleaseRequest { $0.token = WireBytes("token") },

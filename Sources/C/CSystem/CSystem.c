@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -25,7 +26,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -120,40 +120,67 @@ static int ancestors_by_files(int32_t pid, int32_t *pids, int capacity) {
   return -1;
 }
 
-int sys_ancestors(int32_t pid, int32_t *pids, int capacity) {
-  int process = sys_pidfd_open(pid), count = 0;
-  if (process < 0) return errno == ESRCH ? -1 : ancestors_by_files(pid, pids, capacity);
-  for (int reading = 0; reading < CHAIN_READINGS;) {
-    struct process_facts facts = {.mask = 1}, again = {.mask = 1};
-    if (ioctl(process, GET_PROCESS_FACTS, &facts) != 0 || (facts.mask & 1) == 0) {
-      int isGone = errno == ESRCH;
-      close(process);
-      if (count == 0) return isGone ? -1 : ancestors_by_files(pid, pids, capacity);
-      // It ended after it was found to be the parent: its child has another one now.
-      process = sys_pidfd_open(pid);
-      if (process < 0) return -1;
-      count = 0;
-      reading++;
-      continue;
-    }
-    int32_t parent = (int32_t)facts.parent;
-    if (parent <= 0 || count == capacity) {
-      close(process);
-      return parent <= 0 ? count : -1;
-    }
-    int above = sys_pidfd_open(parent);
-    // While the child names it still, the number is nobody else's.
-    if (above < 0 || ioctl(process, GET_PROCESS_FACTS, &again) != 0 || (int32_t)again.parent != parent) {
-      if (above >= 0) close(above);
-      reading++;
-      continue;
-    }
-    close(process);
-    process = above;
-    pids[count++] = parent;
+/// Parents that were found before, by their number: the descriptor proves that the number is theirs still. A chain costs one system call a
+/// process then; the shells, terminals and managers above a program stay the same for many requests.
+static struct {
+  pthread_mutex_t lock;
+  int32_t pids[128];
+  int processes[128];
+} parents = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/// The parent of a process; 0 if it has none that this namespace shows, -1 if it has ended or the kernel does not say.
+static int32_t parent_of(int process) {
+  struct process_facts facts = {.mask = 1};
+  if (ioctl(process, GET_PROCESS_FACTS, &facts) != 0) return -1;
+  if ((facts.mask & 1) == 0) {
+    errno = ENOTTY;
+    return -1;
   }
-  close(process);
-  return -1;
+  return (int32_t)facts.parent;
+}
+
+/// A descriptor of the process that has a number now, and its parent; -1 if there is none. `child` is a descriptor of a process that has
+/// named it as its parent: while it does so still, the number is nobody else's. The caller closes nothing, and holds the lock.
+static int known_parent(int child, int32_t pid, int32_t *above) {
+  int *process = &parents.processes[pid % 128];
+  int32_t *known = &parents.pids[pid % 128];
+  // It has had the number since before the child named it.
+  if (*known == pid && (*above = parent_of(*process)) >= 0) return *process;
+  int found = sys_pidfd_open(pid);
+  if (found < 0) return -1;
+  if (parent_of(child) != pid || (*above = parent_of(found)) < 0) {
+    close(found);
+    return -1;
+  }
+  if (*known) close(*process);
+  *known = pid;
+  return *process = found;
+}
+
+int sys_ancestors(int32_t pid, int32_t *pids, int capacity) {
+  int first = sys_pidfd_open(pid), count = -1;
+  if (first < 0) return errno == ESRCH ? -1 : ancestors_by_files(pid, pids, capacity);
+  pthread_mutex_lock(&parents.lock);
+  // A process of the chain that ended meanwhile has left its children another parent.
+  for (int reading = 0; reading < CHAIN_READINGS; reading++) {
+    int process = first;
+    int32_t parent = parent_of(first), above;
+    if (parent < 0) {
+      count = errno == ESRCH ? -1 : ancestors_by_files(pid, pids, capacity);
+      break;
+    }
+    for (count = 0; parent > 0 && count < capacity; parent = above) {
+      process = known_parent(process, parent, &above);
+      if (process < 0) break;
+      pids[count++] = parent;
+    }
+    if (parent <= 0) break;
+    count = -1;
+    if (process >= 0) break;
+  }
+  pthread_mutex_unlock(&parents.lock);
+  close(first);
+  return count;
 }
 
 ssize_t sys_receive(int fd, void *bytes, size_t length, int32_t *pid) {

@@ -26,4 +26,13 @@ struct Ancestry: Sendable {
     }
     self.isComplete = isComplete
   }
+
+  /// The process itself, or the one above it, that is nearest below those that adopt; nil if it is one of those.
+  ///
+  /// - Parameter adopters: from the first process of the machine down.
+  func topmost(below adopters: [Int32]) -> Int32? {
+    let line = parents.reversed() + CollectionOfOne(pid)
+    let shared = zip(line, adopters).prefix { $0 == $1 }.count
+    return line.dropFirst(shared).first
+  }
 }

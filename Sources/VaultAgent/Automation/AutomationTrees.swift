@@ -11,13 +11,18 @@ import VaultStore
 /// the environment that it was started with. The first two are proof. The variable only ever narrows: it finds what is left of a tree
 /// whose root was killed.
 ///
+/// A root that ends without having said that nothing of its tree is left was killed. If the tree has no control group, the kernel no
+/// longer tells its processes from others that have lost their parents: whatever was adopted since the root began counts as a member.
+/// What stands below an older process, such as a person's terminal or a login, does not.
+///
 /// While there are trees, a process whose ID or parents the kernel does not show counts as a member: of the only tree, or of one that
 /// gets nothing.
 final class AutomationTrees: Sendable {
-  private struct Entry {
+  fileprivate struct Entry {
     var tree: AutomationTree
     /// The root, or, once that was killed, the processes that are left.
     var roots: [ProcessIdentity]
+    var adoption: Adoption
     /// The previous agent's record of it, until the record is proven.
     var unproven: AutomationRecord?
   }
@@ -26,10 +31,16 @@ final class AutomationTrees: Sendable {
     var entries: [String: Entry] = [:]
     /// The run of each root, and when the root began.
     var roots: [Int32: (run: String, started: Int64)] = [:]
+    /// What the trees without a control group may have lost, each with the oldest such tree's beginning.
+    var adoptions: [Adoption] = []
 
     mutating func index() {
-      roots = [:]
+      (roots, adoptions) = ([:], [])
       for (run, entry) in entries { for root in entry.roots { roots[root.pid] = (run, root.started) } }
+      let lost = entries.values.filter { $0.tree.cgroup == nil }.map(\.adoption)
+      for (adopters, same) in Dictionary(grouping: lost, by: \.adopters) {
+        adoptions.append(Adoption(adopters: adopters, since: same.map(\.since).min() ?? 0))
+      }
     }
   }
   private let state = Mutex(State())
@@ -86,7 +97,17 @@ final class AutomationTrees: Sendable {
     if let tree = root(in: ancestry) { return tree }
     if let tree = controlGroup(of: ancestry.pid) { return tree }
     if let marker = ProcessFacts.marker(of: ancestry.pid) { return tree(marked: marker) }
-    return ancestry.isComplete ? nil : undecided(ancestry.pid)
+    return ancestry.isComplete ? orphan(ancestry) : undecided(ancestry.pid)
+  }
+
+  /// The tree to which a process belongs that was adopted after that tree's root was killed.
+  private func orphan(_ ancestry: Ancestry) -> AutomationTree? {
+    // The kernel gives the children away before it says that the parent has ended, but after it took the parent's memory.
+    let trees = state.withLock { state in
+      guard state.adoptions.contains(where: { $0.mayConcern(ancestry) }) else { return [AutomationTree]() }
+      return state.entries.values.filter { $0.mayHaveLost(ancestry) }.map(\.tree)
+    }.filter { !$0.root.isRunning || ProcessFacts.hasEnded($0.root.pid) }
+    return trees.count > 1 ? Self.ended(.unknown) : trees.first
   }
 
   private func root(in ancestry: Ancestry) -> AutomationTree? {
@@ -118,7 +139,7 @@ final class AutomationTrees: Sendable {
     // A group of its own holds every process of a tree.
     if pid > 0, trees.allSatisfy({ $0.cgroup != nil }), ProcessFacts.controlGroup(of: pid) != nil { return nil }
     if trees.count == 1 { return trees[0] }
-    return trees.isEmpty ? nil : Self.ended(AutomationRun(name: "unknown", run: "unknown", rootPid: 0))
+    return trees.isEmpty ? nil : Self.ended(.unknown)
   }
 
   private static func ended(_ run: AutomationRun) -> AutomationTree {
@@ -129,17 +150,25 @@ final class AutomationTrees: Sendable {
 
   /// The requester's process is the root of a tree from now on.
   ///
-  /// - Parameter cgroup: the control group that was made for it.
-  func begin(_ run: AutomationRun, scope: SessionScope, cgroup: String?, by requester: Requester) async throws -> AutomationTree {
-    guard let root = ProcessIdentity(running: requester.pid) else { throw AgentError.unprovenPeer(why: "the process has ended") }
+  /// - Parameters:
+  ///   - cgroup: the control group that was made for it.
+  ///   - adopter: the process above it that adopts what loses its parents. If that is none above it, any of them may.
+  func begin(
+    _ run: AutomationRun, scope: SessionScope, cgroup: String?, adopter: Int32, by requester: Requester
+  ) async throws -> AutomationTree {
+    let above = Ancestry(of: requester.pid)
+    guard let root = ProcessIdentity(running: requester.pid), above.isComplete else {
+      throw AgentError.unprovenPeer(why: "the process has ended")
+    }
+    let adopters = Array(above.parents[(above.parents.firstIndex(of: adopter) ?? 0)...].reversed())
     var requester = requester
     requester.automation = run
     var event = AuditEvent(action: .automationStarted, outcome: .success, trigger: .exec, requester: requester)
     event.detail = cgroup.map { "in the control group \($0)" } ?? "without a control group of its own"
     try await store.begin(
-      AutomationRecord(run: run, root: root, cgroup: cgroup, scope: scope, began: clock.now()), event: event)
+      AutomationRecord(run: run, root: root, cgroup: cgroup, scope: scope, began: clock.now(), adopters: adopters), event: event)
     let tree = AutomationTree(run: run, root: root, scope: scope, cgroup: cgroup)
-    insert(Entry(tree: tree, roots: [root]))
+    insert(Entry(tree: tree, roots: [root], adoption: Adoption(adopters: adopters, since: root.started)))
     return tree
   }
 
@@ -150,7 +179,8 @@ final class AutomationTrees: Sendable {
       let tree = AutomationTree(
         run: record.run, root: record.root, scope: record.scope ?? .readOnly, cgroup: record.cgroup,
         isRevoked: record.revoked != nil || record.scope == nil)
-      insert(Entry(tree: tree, roots: [record.root], unproven: record))
+      let adoption = Adoption(adopters: record.adopters, since: record.root.started)
+      insert(Entry(tree: tree, roots: [record.root], adoption: adoption, unproven: record))
     }
   }
 
@@ -199,21 +229,48 @@ final class AutomationTrees: Sendable {
   }
 
   /// The remaining processes of the tree stay narrowed: each of them becomes a root.
-  private func rootEnded(_ root: ProcessIdentity, of run: String) async {
-    guard let entry = state.withLock({ $0.entries[run] }), entry.roots.contains(root) else { return }
-    let left = await BlockingPool.shared.run { ProcessFacts.processes(of: run, cgroup: entry.tree.cgroup) }
+  ///
+  /// - Parameter isKnown: whether this end was dealt with before, when not all that is left could be found.
+  private func rootEnded(_ root: ProcessIdentity, of run: String, isKnown: Bool = false) async {
+    let ended = state.withLock { state -> Entry? in
+      guard let place = state.entries[run]?.roots.firstIndex(of: root) else { return nil }
+      // Once for each end, however often it is reported.
+      state.entries[run]?.roots.remove(at: place)
+      return state.entries[run]
+    }
+    guard let entry = ended else { return }
+    let left = await BlockingPool.shared.run { ProcessFacts.all { entry.holds($0) } }
     let new = state.withLock { state in
       let known = Set(state.entries[run]?.roots ?? [])
-      state.entries[run]?.roots = left
-      if left.isEmpty { state.entries[run] = nil }
+      state.entries[run]?.roots = left.processes
       state.index()
-      hasTrees.store(!state.entries.isEmpty, ordering: .relaxed)
-      return left.filter { !known.contains($0) }
+      return left.processes.filter { !known.contains($0) }
     }
     for process in new { watch(process, of: run) }
     // One row for each end: the root's, with what it left.
-    if root == entry.tree.root { await logEnd(entry.tree.run, left) }
-    guard left.isEmpty else { return }
+    if root == entry.tree.root, !isKnown { await logEnd(entry.tree.run, left.processes) }
+    guard left.processes.isEmpty else { return }
+    if left.isAll { return await remove(run) }
+    // A process that makes another and ends may have been passed over.
+    state.withLock { $0.entries[run]?.roots = [root] }
+    loop.after(milliseconds: 1_000) {
+      Task(executorPreference: AgentExecutor.current) { await self.rootEnded(root, of: run, isKnown: true) }
+    }
+  }
+
+  /// Nothing of a tree is left.
+  func end(_ tree: AutomationTree) async {
+    guard state.withLock({ $0.entries[tree.run.run] }) != nil else { return }
+    await logEnd(tree.run, [])
+    await remove(tree.run.run)
+  }
+
+  private func remove(_ run: String) async {
+    state.withLock { state in
+      state.entries[run] = nil
+      state.index()
+      hasTrees.store(!state.entries.isEmpty, ordering: .relaxed)
+    }
     do { try await store.endRun(run) } catch {
       AgentLog.write("the end of automation run \(run) could not be stored: \(Failure(error).message)")
     }
@@ -225,10 +282,37 @@ final class AutomationTrees: Sendable {
     var event = AuditEvent(action: .automationEnded, outcome: .success, trigger: .exec, requester: who)
     if !left.isEmpty {
       let named = left.prefix(20).map { "\($0.pid) \(PeerInspector.link("/proc/\($0.pid)/exe"))" }.joined(separator: ", ")
-      event.detail = "the root was killed; \(left.count) processes are left and stay narrowed: \(named)"
+      let count = left.count == 1 ? "1 process is left and stays" : "\(left.count) processes are left and stay"
+      event.detail = "the root was killed; \(count) narrowed: \(named)"
     }
     do { try await store.record(event) } catch {
       AgentLog.write("the end of automation run \(run.run) could not be logged: \(Failure(error).message)")
     }
+  }
+}
+
+extension AutomationTrees.Entry {
+  fileprivate func mayHaveLost(_ ancestry: Ancestry) -> Bool { tree.cgroup == nil && adoption.mayConcern(ancestry) }
+
+  /// Whether a process is left of the tree, whose root was killed.
+  fileprivate func holds(_ pid: Int32) -> Bool {
+    if let own = tree.cgroup, let group = ProcessFacts.controlGroup(of: pid), ProcessFacts.isWithin(group, own) { return true }
+    return ProcessFacts.marker(of: pid) == tree.run.run
+      || PeerInspector.users(of: pid).contains(geteuid()) && mayHaveLost(Ancestry(of: pid))
+  }
+}
+
+/// What has become of the processes that lost their parents, after a tree's root was killed.
+private struct Adoption {
+  /// See ``AutomationRecord/adopters``.
+  let adopters: [Int32]
+  /// When the root began, in clock ticks since the machine's start.
+  let since: Int64
+
+  /// Whether a process, or one above it, may have been adopted since then.
+  func mayConcern(_ ancestry: Ancestry) -> Bool {
+    // The agent, and what it starts, belong to no tree.
+    guard let top = ancestry.topmost(below: adopters), top != getpid() else { return false }
+    return sys_process_start(top) >= since
   }
 }

@@ -50,12 +50,32 @@ enum ProcessFacts {
     return isRun ? text : "unknown"
   }
 
-  /// The running processes of this user that are in a control group, or that a run's variable marks.
-  static func processes(of run: String, cgroup: String?) -> [ProcessIdentity] {
-    all().filter { pid in
-      if let cgroup, let group = controlGroup(of: pid), isWithin(group, cgroup) { return true }
-      return marker(of: pid) == run
-    }.compactMap { ProcessIdentity(running: $0) }
+  /// The running processes that fit.
+  ///
+  /// - Returns: `isAll` is false if other processes were made meanwhile, so that one that fits may have been passed over.
+  static func all(_ fits: (Int32) -> Bool) -> (processes: [ProcessIdentity], isAll: Bool) {
+    var found: [ProcessIdentity] = []
+    for _ in 0..<maxScans {
+      let newest = newest
+      found = all().filter(fits).compactMap { ProcessIdentity(running: $0) }
+      if !found.isEmpty { return (found, true) }
+      if newest != nil, newest == Self.newest { return ([], true) }
+    }
+    return (found, false)
+  }
+
+  /// How often to look for processes while others are made.
+  private static let maxScans = 20
+
+  /// The number of the process or thread that was made last (proc(5), `/proc/loadavg`).
+  private static var newest: String? {
+    read("/proc/loadavg", limit: 256) { $0.split(separator: UInt8(ascii: " ")).last.map { String(decoding: $0, as: UTF8.self) } }
+  }
+
+  /// Whether a process has given its memory back: it ends, or is the kernel's.
+  static func hasEnded(_ pid: Int32) -> Bool {
+    var target: CChar = 0
+    return readlink("/proc/\(pid)/exe", &target, 1) < 0 && errno == ENOENT
   }
 
   /// The processes that hold a socket, and those whose descriptors this process may not read.

@@ -13,16 +13,33 @@ extension RequestHandler {
     try await ensureUnlocked(context)
     let run = AutomationRun(name: request.name, run: Identifier.make("run"), rootPid: context.requester.pid)
     let cgroup = await RunScope.make(for: run, buses: session.buses)
-    let tree = try await trees.begin(run, scope: request.credentials.scope ?? .none, cgroup: cgroup, by: context.requester)
-    let credentials = try await credential(request.credentials, context.within(tree))
-    return AutomationReply { ($0.run, $0.credentials) = (run.run, credentials) }
+    let tree = try await trees.begin(
+      run, scope: request.credentials.scope ?? .none, cgroup: cgroup, adopter: Int32(truncatingIfNeeded: request.adopter),
+      by: context.requester)
+    do {
+      let credentials = try await credential(request.credentials, context.within(tree))
+      return AutomationReply { ($0.run, $0.credentials) = (run.run, credentials) }
+    } catch {
+      // The root has started nothing.
+      await trees.end(tree)
+      throw error
+    }
+  }
+
+  /// Nothing of a tree is left, as its root says: whatever lost its parents had become the root's child, and the root has waited for all.
+  func endAutomation(_ context: RequestContext) async throws -> Done {
+    guard let tree = context.tree, tree.root.pid == context.requester.pid, tree.root.isRunning else {
+      throw AgentError.badRequest("not the root of an automation run")
+    }
+    await trees.end(tree)
+    return Done()
   }
 
   /// Refuses and logs a request that a process of a tree may not make.
   func requireOpenness(_ message: Message, _ context: RequestContext) async throws {
     guard let tree = context.tree, !tree.isHint else { return }
     let isOpen = message.kind?.isOpenToTrees ?? false
-    if isOpen, await store.isUnlocked || message.kind == .status { return }
+    if isOpen, await store.isUnlocked || message.kind == .status || message.kind == .automationEnd { return }
     throw await refuse(
       message, tree, requester: context.requester, what: isOpen ? "unlock the vault" : message.kind?.words ?? "do this")
   }
@@ -40,7 +57,7 @@ extension MessageKind {
   /// import, read the account with credentials that are not narrowed, stop the agent, begin another run.
   var isOpenToTrees: Bool {
     switch self {
-    case .credential, .console, .denial, .release, .refresh, .status, .auditCheckpoint: true
+    case .credential, .console, .denial, .release, .refresh, .status, .auditCheckpoint, .automationEnd: true
     default: false
     }
   }

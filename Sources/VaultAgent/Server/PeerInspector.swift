@@ -58,7 +58,7 @@ struct PeerInspector: Sendable {
     let process = "/proc/\(pid)"
     guard let identity = ProcessIdentity(running: pid), pid != 1 || getsid(1) == 1, getsid(pid) >= 0,
       getsid(pid) == getsid(requester.pid),
-      Self.users(process + "/status") == [requester.uid, requester.uid, requester.uid],
+      Self.users(of: pid) == [requester.uid, requester.uid, requester.uid],
       Self.isAbove(pid, requester.pid)
     else { return nil }
     let parent = Ancestry(of: pid).parents.first.flatMap { Self.executable($0) } ?? ""
@@ -74,8 +74,8 @@ struct PeerInspector: Sendable {
   }
 
   /// The real, the effective and the saved user of a process (proc(5), "Uid").
-  private static func users(_ path: String) -> [UInt32] {
-    read(path) { bytes in
+  static func users(of pid: Int32) -> [UInt32] {
+    read("/proc/\(pid)/status") { bytes in
       let line = bytes.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "Uid:".utf8) }
       return line.map {
         String(decoding: $0, as: UTF8.self).split(separator: "\t").dropFirst().prefix(3).compactMap { UInt32($0) }

@@ -107,6 +107,7 @@ struct RequestHandler: Sendable {
     guard message.version == protocolVersion else {
       throw AgentError.otherVersion(client: message.version, agent: protocolVersion)
     }
+    if message.kind == .automationEnd { return try .frame(.done, try await endAutomation(context)) }
     autoLock.recordUse()
     return try await CurrentPrompter.$environment.withValue(context.environment) {
       switch message.kind {

@@ -8,7 +8,7 @@ public enum Schema {
     PackageResources._004_credentials_links_sql, PackageResources._005_leases_sql,
     PackageResources._006_row_codes_sql, PackageResources._007_deferred_indexes_sql,
     PackageResources._008_audit_forms_sql, PackageResources._009_iam_checks_sql,
-    PackageResources._010_scope_and_automation_sql,
+    PackageResources._010_scope_and_automation_sql, PackageResources._011_automation_adopters_sql,
   ]
   /// From this version on, the newest audit rows are not indexed yet.
   package static let deferredIndexes: Int64 = 7

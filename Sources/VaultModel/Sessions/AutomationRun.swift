@@ -12,4 +12,7 @@ public struct AutomationRun: Sendable, Hashable {
     self.run = run
     self.rootPid = rootPid
   }
+
+  /// One about which nothing is known.
+  public static let unknown = AutomationRun(name: "unknown", run: "unknown", rootPid: 0)
 }

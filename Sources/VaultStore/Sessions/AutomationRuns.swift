@@ -10,16 +10,21 @@ public struct AutomationRecord: Sendable, Hashable {
   /// Nil if it cannot be read; such a tree gets nothing.
   public var scope: SessionScope?
   public var began: Timestamp
+  /// The processes that adopt what loses its parents, from the first one of the machine down to the nearest above the root.
+  public var adopters: [Int32]
   public var revoked: Timestamp?
   /// Nil until it is stored.
   var code: [UInt8]?
 
-  public init(run: AutomationRun, root: ProcessIdentity, cgroup: String?, scope: SessionScope, began: Timestamp) {
+  public init(
+    run: AutomationRun, root: ProcessIdentity, cgroup: String?, scope: SessionScope, began: Timestamp, adopters: [Int32]
+  ) {
     self.run = run
     self.root = root
     self.cgroup = cgroup
     self.scope = scope
     self.began = began
+    self.adopters = adopters
   }
 }
 
@@ -27,13 +32,13 @@ extension VaultStore {
   /// The runs that have not ended.
   public func automationRuns() throws -> [AutomationRecord] {
     try database.statement(
-      "SELECT run, name, pid, started, boot, cgroup, scope, began_at, revoked_at, mac FROM automation_run ORDER BY began_at, run"
+      "SELECT run, name, pid, started, boot, cgroup, scope, began_at, revoked_at, mac, adopters FROM automation_run ORDER BY began_at, run"
     ).begin().rows { row in
       let pid = Int32(truncatingIfNeeded: row.int(2))
       var record = AutomationRecord(
         run: AutomationRun(name: row.text(1), run: row.text(0), rootPid: pid),
         root: ProcessIdentity(pid: pid, started: row.int(3), boot: row.text(4)), cgroup: row.optionalText(5), scope: .none,
-        began: Timestamp(milliseconds: row.int(7)))
+        began: Timestamp(milliseconds: row.int(7)), adopters: row.text(10).split(separator: " ").compactMap { Int32($0) })
       record.scope = SessionScope(stored: row.optionalText(6))
       record.revoked = row.optionalInt(8).map { Timestamp(milliseconds: $0) }
       record.code = row.blob(9)
@@ -45,10 +50,13 @@ extension VaultStore {
   public func begin(_ record: AutomationRecord, event: AuditEvent) throws {
     try change { store in
       try store.database.statement(
-        "INSERT INTO automation_run (run, name, pid, started, boot, cgroup, scope, began_at, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        """
+        INSERT INTO automation_run (run, name, pid, started, boot, cgroup, scope, began_at, adopters, mac)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """
       ).begin().bind(record.run.run).bind(record.run.name).bind(Int64(record.root.pid)).bind(record.root.started)
         .bind(record.root.boot).bind(record.cgroup).bind(record.scope?.stored).bind(record.began.milliseconds)
-        .bind(store.rowMACs().code(record.form)).runOnce()
+        .bind(record.adopterText).bind(store.rowMACs().code(record.form)).runOnce()
       try store.append(event)
     }
   }
@@ -88,9 +96,11 @@ extension VaultStore {
 }
 
 extension AutomationRecord {
+  var adopterText: String { adopters.map(String.init).joined(separator: " ") }
+
   /// All its fields, as covered by the MAC.
   var form: RowForm {
-    var form = RowForm("automation_run", [run.run, run.name, root.boot, cgroup, scope?.stored])
+    var form = RowForm("automation_run", [run.run, run.name, root.boot, cgroup, scope?.stored, adopterText])
     for number in [Int64(root.pid), root.started, began.milliseconds, revoked?.milliseconds] { form.add(number) }
     return form
   }

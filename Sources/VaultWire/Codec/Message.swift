@@ -21,7 +21,7 @@ public enum MessageKind: UInt16, Sendable {
   case addSignIn = 44, takeKeys = 45
   case takeOver = 50
   case release = 51
-  case automation = 60
+  case automation = 60, automationEnd = 61
   case approvals = 65, approve = 66
   case revoke = 70, revokeInAWS = 71
 

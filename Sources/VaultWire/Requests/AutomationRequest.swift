@@ -5,9 +5,11 @@ public struct AutomationRequest: Request, WireFields {
   public typealias Reply = AutomationReply
   public var kind: MessageKind { .automation }
   public var name = ""
+  /// The process that adopts what loses its parents, above the root; 0 if the root does not know it.
+  public var adopter = 0
   public var credentials = IssueRequest()
   public init() {}
-  public mutating func code(_ coder: FieldCoder) { coder.field(&name).field(&credentials) }
+  public mutating func code(_ coder: FieldCoder) { coder.field(&name).field(&adopter).field(&credentials) }
 
   /// - Throws: usage, for a name that no run can have.
   public init(name: String, credentials: IssueRequest) throws(Failure) {

@@ -63,6 +63,8 @@ extension Request where Self == SimpleRequest<Done, Done> {
   public static var settings: Self { Self(.settings, Done()) }
   /// The requests that wait for a person's agreement, each an entry (``WaitingApproval``).
   public static var approvals: Self { Self(.approvals, Done()) }
+  /// Every process of a run has ended: its root says so.
+  public static var automationEnd: Self { Self(.automationEnd, Done()) }
   /// Accept the audit log as it is, restored from a backup.
   public static var auditAccept: Self { Self(.auditAccept, Done()) }
 }

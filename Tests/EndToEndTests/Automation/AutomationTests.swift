@@ -227,12 +227,39 @@ import Testing
     let started = try #require(try await rows(vault, "AutomationStarted").first)
     kill(pid_t(try #require(automation(started)?["rootPid"] as? Int)), SIGKILL)
     let ended = try #require(try await rows(vault, "AutomationEnded").first)
-    #expect((ended["detail"] as? String)?.contains("1 process") == true, "\(ended)")
+    #expect((ended["detail"] as? String)?.contains(" left and stay") == true, "\(ended)")
     vault.killAgent()
     try await vault.mustRun("exec", "app-dev", "--", "true")
     vault.folder.write("go\n", to: "go")
     let given = try await rows(vault, "Deliver", count: 3)
     #expect(given.map { automation($0)?["run"] as? String == automation(started)?["run"] as? String } == [true, false, true])
+  }
+
+  @Test(
+    "a program that has dropped its variable and left its session gains nothing by killing the root", arguments: [false, true])
+  func killingTheRoot(withoutAgent: Bool) async throws {
+    let vault = try await stage()
+    let bare = vault.environment.map { "\($0)='\($1)'" }.joined(separator: " ")
+    let (answer, agent) = (vault.folder.file("answer"), try #require(vault.agentPID))
+    // The root is the command's parent, and the process that the shell started is the root's.
+    let killer = """
+      ROOT=$1; FRONT=$(cut -d' ' -f4 /proc/$ROOT/stat); \(withoutAgent ? "kill -9 \(agent);" : "")
+      kill -9 $FRONT $ROOT; while kill -0 $ROOT 2>/dev/null; do :; done
+      \(try Programs.vault) exec app-dev -- sh -c 'echo $AWS_ACCESS_KEY_ID' >\(answer)-1 2>&1
+      (\(try Programs.vault) exec app-dev -- sh -c 'echo $AWS_ACCESS_KEY_ID' >\(answer)-2 2>&1; \(try Programs.vault) lock >>\(answer)-2 2>&1
+      echo done >>\(answer)-2) &
+      """
+    vault.folder.write(killer, to: "killer")
+    _ = try await inTree(vault, "env -i \(bare) setsid sh \(vault.folder.file("killer")) $PPID & wait")
+    let deadline = Date().addingTimeInterval(60)
+    func said(_ number: Int) -> String { (try? String(contentsOfFile: "\(answer)-\(number)", encoding: .utf8)) ?? "" }
+    while !said(2).hasSuffix("done\n"), Date() < deadline { try await Task.sleep(for: .milliseconds(50)) }
+    // Nothing is locked, and a person's program has the wide session.
+    let own = try await vault.mustRun("exec", "app-dev", "--", "sh", "-c", "echo $AWS_ACCESS_KEY_ID")
+    let wide = try await simulator.requests("AssumeRole").filter { $0.parameters["PolicyArns.member.1.arn"] == nil }
+    #expect(wide.compactMap(\.issuedAccessKeyId) == [own.trimmingCharacters(in: .newlines)])
+    for number in 1...2 { #expect(!said(number).contains(own), "\(said(number))") }
+    #expect(said(2).contains("cannot lock the vault"), "\(said(2))")
   }
 
   @Test(

@@ -54,8 +54,8 @@ import VaultStore
     let (one, other, outside) = (try await Chain(20), try await Chain(3), try await Chain(3))
     #expect(trees.isEmpty && trees.tree(of: one.last) == nil)
     let runs = [Self.run("one", one), Self.run("other", other)]
-    _ = try await trees.begin(runs[0], scope: .readOnly, cgroup: nil, by: one.requester)
-    _ = try await trees.begin(runs[1], scope: .none, cgroup: nil, by: other.requester)
+    _ = try await trees.begin(runs[0], scope: .readOnly, cgroup: nil, adopter: 1, by: one.requester)
+    _ = try await trees.begin(runs[1], scope: .none, cgroup: nil, adopter: 1, by: other.requester)
     #expect(trees.tree(of: one.last)?.run == runs[0])
     #expect(trees.tree(of: one.program.pid)?.run == runs[0])
     #expect(trees.tree(of: other.last)?.run == runs[1])
@@ -89,7 +89,8 @@ import VaultStore
     let real = try #require(ProcessIdentity(running: chain.program.pid))
     let former = ProcessIdentity(pid: real.pid, started: real.started - 1, boot: real.boot)
     try await stage.store.begin(
-      AutomationRecord(run: Self.run("former", chain), root: former, cgroup: nil, scope: .none, began: stage.clock.now()),
+      AutomationRecord(
+        run: Self.run("former", chain), root: former, cgroup: nil, scope: .none, began: stage.clock.now(), adopters: [1]),
       event: AuditEvent(action: .automationStarted, outcome: .success, trigger: .exec, requester: AgentStage.me))
     let trees = Self.trees(stage)
     try await trees.resume()
@@ -103,7 +104,7 @@ import VaultStore
     let trees = Self.trees(stage)
     let root = try await Chain(1)
     let run = Self.run("marked", root)
-    _ = try await trees.begin(run, scope: .none, cgroup: nil, by: root.requester)
+    _ = try await trees.begin(run, scope: .none, cgroup: nil, adopter: 1, by: root.requester)
     let own = try await Chain(1, environment: [AgentVariables.run: run.run])
     let strange = try await Chain(1, environment: [AgentVariables.run: "run_0000000000000000"])
     #expect(trees.tree(of: own.last)?.run == run)
@@ -124,11 +125,11 @@ import VaultStore
     let stage = try await AgentStage()
     let trees = Self.trees(stage)
     let chain = try await Chain(1)
-    let tree = try await trees.begin(Self.run("plain", chain), scope: .none, cgroup: nil, by: chain.requester)
+    let tree = try await trees.begin(Self.run("plain", chain), scope: .none, cgroup: nil, adopter: 1, by: chain.requester)
     #expect(tree.effectiveScope(allowed: false) == .readOnly)
     #expect(tree.effectiveScope(allowed: true) == .none)
     let policy = SessionScope { $0.policyARNs = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }
-    let narrowed = try await trees.begin(Self.run("narrowed", chain), scope: policy, cgroup: nil, by: chain.requester)
+    let narrowed = try await trees.begin(Self.run("narrowed", chain), scope: policy, cgroup: nil, adopter: 1, by: chain.requester)
     #expect(narrowed.effectiveScope(allowed: false) == policy && narrowed.effectiveScope(allowed: true) == policy)
   }
 
@@ -138,9 +139,9 @@ import VaultStore
     let (kept, ended) = (try await Chain(2), try await Chain(2))
     do {
       let trees = Self.trees(stage)
-      _ = try await trees.begin(Self.run("kept", kept), scope: .readOnly, cgroup: nil, by: kept.requester)
+      _ = try await trees.begin(Self.run("kept", kept), scope: .readOnly, cgroup: nil, adopter: 1, by: kept.requester)
       let run = Self.run("ended", ended)
-      _ = try await trees.begin(run, scope: .none, cgroup: nil, by: ended.requester)
+      _ = try await trees.begin(run, scope: .none, cgroup: nil, adopter: 1, by: ended.requester)
       #expect(try await trees.revoke(run: run.run)?.run.name == "ended")
       #expect(trees.tree(of: ended.last)?.isRevoked == true)
     }
@@ -157,7 +158,7 @@ import VaultStore
   func forged() async throws {
     let stage = try await AgentStage()
     let chain = try await Chain(2)
-    _ = try await Self.trees(stage).begin(Self.run("a", chain), scope: .readOnly, cgroup: nil, by: chain.requester)
+    _ = try await Self.trees(stage).begin(Self.run("a", chain), scope: .readOnly, cgroup: nil, adopter: 1, by: chain.requester)
     try Database(path: stage.folder.file("vault.db"), access: .readWrite).execute("UPDATE automation_run SET scope = NULL")
     let trees = Self.trees(stage)
     try await trees.resume()
@@ -172,7 +173,8 @@ import VaultStore
     let trees = Self.trees(stage)
     let run = AutomationRun(name: "killed", run: Identifier.make("run"), rootPid: 0)
     let chain = try await Chain(2, environment: [AgentVariables.run: run.run])
-    _ = try await trees.begin(run, scope: .readOnly, cgroup: nil, by: chain.requester)
+    // With a group of its own, what other tests leave behind is not taken for one of the tree.
+    _ = try await trees.begin(run, scope: .readOnly, cgroup: "/own", adopter: 1, by: chain.requester)
     chain.program.signal(SIGKILL)
     var rows: [AuditEvent] = []
     while rows.isEmpty { rows = try await stage.rows(.automationEnded).map(\.event) }
@@ -187,6 +189,112 @@ import VaultStore
     #expect(try await stage.store.automationRuns().isEmpty)
   }
 
+  /// A family: an adopter, a process older than the root, the root, and a member of its tree that nothing marks.
+  private struct Family {
+    let adopter: RunningProgram
+    let older: Int32
+    let root: Int32
+    let member: Int32
+
+    private static let script = """
+      import ctypes, os, signal, sys, time
+      ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+      def child(*_):
+          '''Makes a process, and ends where it is to.'''
+          if os.fork() == 0:
+              print(os.getpid(), flush=True)
+              wait()
+          if leaves:
+              os._exit(0)
+
+      def wait():
+          while True:
+              signal.pause()
+
+      signal.signal(signal.SIGUSR1, child)
+      leaves = False
+      child()
+      time.sleep(0.05)  # start times are in hundredths of a second
+      if os.fork() == 0:
+          print(os.getpid(), flush=True)
+          leaves = True
+          if os.fork() == 0:
+              print(os.getpid(), flush=True)
+          wait()
+      while True:
+          try:
+              os.wait()
+          except ChildProcessError:
+              break
+      """
+
+    init() async throws {
+      adopter = try RunningProgram(Programs.python, ["-c", Self.script], environment: ["PATH": "/usr/bin:/bin"])
+      var pids: [Int32] = []
+      for _ in 0..<3 { pids.append(try #require(Int32(try await adopter.readLine()))) }
+      (older, root, member) = (pids[0], pids[1], pids[2])
+    }
+
+    /// Has a process make another; the member ends then.
+    func child(of pid: Int32) async throws -> Int32 {
+      kill(pid, SIGUSR1)
+      return try #require(Int32(try await adopter.readLine()))
+    }
+  }
+
+  @Test("what lost its parents when a root was killed is of the tree, whatever it has dropped, and nobody else is")
+  func orphans() async throws {
+    let stage = try await AgentStage()
+    let family = try await Family()
+    var requester = AgentStage.me
+    requester.pid = family.root
+    let run = AutomationRun(name: "killed", run: Identifier.make("run"), rootPid: family.root)
+    func expectApart(_ trees: AutomationTrees, member: Int32) async throws {
+      #expect(trees.tree(of: member)?.run == run)
+      #expect(trees.tree(of: family.older) == nil)
+      #expect(trees.tree(of: try await family.child(of: family.older)) == nil)
+      #expect(trees.tree(of: family.adopter.pid) == nil)
+      #expect(trees.tree(of: getpid()) == nil)
+    }
+    let trees = Self.trees(stage)
+    _ = try await trees.begin(run, scope: .readOnly, cgroup: nil, adopter: family.adopter.pid, by: requester)
+    try await expectApart(trees, member: family.member)
+    kill(family.root, SIGKILL)
+    while Ancestry(of: family.member).parents.first != family.adopter.pid { await Task.yield() }
+    try await expectApart(trees, member: family.member)
+    // Its own child is adopted, too.
+    let next = try await family.child(of: family.member)
+    while Ancestry(of: next).parents.first != family.adopter.pid { await Task.yield() }
+    try await expectApart(trees, member: next)
+    var rows: [AuditEvent] = []
+    while rows.isEmpty { rows = try await stage.rows(.automationEnded).map(\.event) }
+    #expect(rows[0].detail?.contains(" left and stay") == true, "\(rows[0].detail ?? "")")
+    let later = Self.trees(stage)
+    try await later.resume()
+    try await expectApart(later, member: next)
+    kill(next, SIGKILL)
+    while !later.isEmpty { await Task.yield() }
+    #expect(try await stage.store.automationRuns().isEmpty)
+  }
+
+  @Test("a run whose root says that nothing of it is left has ended, and no orphan is taken for one of it")
+  func orderlyEnd() async throws {
+    let stage = try await AgentStage()
+    let family = try await Family()
+    var requester = AgentStage.me
+    requester.pid = family.root
+    let trees = Self.trees(stage)
+    let run = AutomationRun(name: "done", run: Identifier.make("run"), rootPid: family.root)
+    let tree = try await trees.begin(run, scope: .readOnly, cgroup: nil, adopter: family.adopter.pid, by: requester)
+    await trees.end(tree)
+    kill(family.root, SIGKILL)
+    while Ancestry(of: family.member).parents.first != family.adopter.pid { await Task.yield() }
+    #expect(trees.isEmpty && trees.tree(of: family.member) == nil)
+    #expect(try await stage.rows(.automationEnded).map(\.event.detail) == [nil])
+    #expect(try await stage.store.automationRuns().isEmpty)
+  }
+
   @Test("a process is told apart among 100 trees, with 20 parents above it, in at most half a millisecond")
   func quick() async throws {
     let stage = try await AgentStage()
@@ -195,7 +303,7 @@ import VaultStore
     for number in 0..<100 {
       let chain = try await Chain(number == 50 ? 20 : 0)
       roots.append(chain)
-      _ = try await trees.begin(Self.run("tree-\(number)", chain), scope: .none, cgroup: nil, by: chain.requester)
+      _ = try await trees.begin(Self.run("tree-\(number)", chain), scope: .none, cgroup: nil, adopter: 1, by: chain.requester)
     }
     let outside = try await Chain(20)
     for (pid, isMember) in [(roots[50].last, true), (outside.last, false)] {

@@ -1,16 +1,18 @@
 import CSystem
 import Glibc
 import VaultModel
+import VaultWire
 
 /// The root of a tree, after it has started the command: waits for every process of the tree, and tells the front about the command.
 struct AutomationReaper {
   let command: Int32
   let reports: Int32
   let signals: BlockedSignals
+  let agent: AgentClient
   private var hasReported = false
 
-  init(command: Int32, reports: Int32, signals: BlockedSignals) {
-    (self.command, self.reports, self.signals) = (command, reports, signals)
+  init(command: Int32, reports: Int32, signals: BlockedSignals, agent: AgentClient) {
+    (self.command, self.reports, self.signals, self.agent) = (command, reports, signals, agent)
   }
 
   mutating func run() -> Never {
@@ -38,7 +40,7 @@ struct AutomationReaper {
       if child == 0 { break }
       if child < 0 {
         if let ended { AutomationReport(kind: ended, left: 0).send(on: reports) }
-        exit(0)
+        leave()
       }
       guard child == command else { continue }
       switch what {
@@ -54,6 +56,16 @@ struct AutomationReaper {
     close(reports)
     // What stays must not keep a file system busy.
     _ = chdir("/")
+  }
+
+  /// Tells the agent that nothing of the tree is left: a root that ends without a word was killed.
+  private func leave() -> Never {
+    // The shell waits for this process.
+    signal(SIGALRM, SIG_DFL)
+    signals.restore()
+    alarm(2)
+    _ = try? agent.askRunning(.automationEnd)
+    exit(0)
   }
 
   private func leaveTerminal() {

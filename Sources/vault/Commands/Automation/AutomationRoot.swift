@@ -29,6 +29,8 @@ enum AutomationRoot {
     close(ends[0])
     // While the agent is asked, and asks the person, keys on the terminal have their usual meaning.
     signals.restore()
+    var request = request
+    request.adopter = Int(adopter())
     let reply = try client.ask(request)
     // From here on only: an agent that was started for this must not be one of the tree's processes.
     guard sys_become_subreaper() == 0 else { throw failure("become the root of the tree") }
@@ -40,8 +42,32 @@ enum AutomationRoot {
       signal(SIGCHLD, childEnds)
       return ChildEnvironment(reply.credentials, profile: request.credentials.profile, run: reply.run).become(command)
     }
-    var reaper = AutomationReaper(command: child, reports: ends[1], signals: signals)
+    var reaper = AutomationReaper(command: child, reports: ends[1], signals: signals, agent: client)
     reaper.run()
+  }
+
+  /// The process that adopts what loses its parents, above this one (PR_SET_CHILD_SUBREAPER(2const)). Only an orphan knows it.
+  ///
+  /// - Returns: 0 if that could not be found out.
+  private static func adopter() -> Int32 {
+    var ends: [Int32] = [-1, -1]
+    guard sys_pipe(&ends) == 0 else { return 0 }
+    defer { close(ends[0]) }
+    let parent = sys_fork()
+    if parent == 0 {
+      let own = getpid()
+      if sys_fork() == 0 {
+        while getppid() == own { usleep(50) }
+        var found = getppid()
+        _ = write(ends[1], &found, 4)
+      }
+      _exit(0)
+    }
+    close(ends[1])
+    var (found, status): (Int32, Int32) = (0, 0)
+    guard parent > 0 else { return 0 }
+    while waitpid(parent, &status, 0) < 0, errno == EINTR {}
+    return read(ends[0], &found, 4) == 4 ? found : 0
   }
 
   private static func failure(_ what: String) -> Failure {
