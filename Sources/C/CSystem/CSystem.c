@@ -108,7 +108,7 @@ static int ancestors_by_files(int32_t pid, int32_t *pids, int capacity) {
     int64_t start, older;
     if (read_process(pid, &parent, &start) != 0) return -1;
     while (parent > 0) {
-      if (count == capacity) return -1;
+      if (count == capacity) return SYS_TOO_DEEP;
       // Where there is none, or a younger one, the number had become free.
       if (read_process(parent, &above, &older) != 0 || older > start) break;
       pids[count++] = parent;
@@ -175,8 +175,9 @@ int sys_ancestors(int32_t pid, int32_t *pids, int capacity) {
       pids[count++] = parent;
     }
     if (parent <= 0) break;
-    count = -1;
-    if (process >= 0) break;
+    int isTooDeep = process >= 0;
+    count = isTooDeep ? SYS_TOO_DEEP : -1;
+    if (isTooDeep) break;
   }
   pthread_mutex_unlock(&parents.lock);
   close(first);
@@ -372,6 +373,25 @@ char **sys_environment(void) { return environ; }
 
 int sys_pidfd_open(int32_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0U); }
 
+/// The children that somebody here waits for; of more at a time, the oldest may be reaped as orphans.
+static struct {
+  pthread_mutex_t lock;
+  pid_t pids[256];
+  unsigned count;
+} spawned = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void sys_reap_orphans(void) {
+  pthread_mutex_lock(&spawned.lock);
+  for (;;) {
+    siginfo_t child = {0};
+    if (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) != 0 || child.si_pid == 0) break;
+    int is_own = 0;
+    for (int i = 0; i < 256; i++) is_own |= spawned.pids[i] == child.si_pid;
+    if (is_own || waitpid(child.si_pid, NULL, WNOHANG) <= 0) break;
+  }
+  pthread_mutex_unlock(&spawned.lock);
+}
+
 static int spawn(
     const char *program, char *const arguments[], char *const environment[], const char *directory, int input, int output, int errors) {
   posix_spawn_file_actions_t actions;
@@ -401,7 +421,10 @@ static int spawn(
   posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   if (directory) posix_spawn_file_actions_addchdir_np(&actions, directory);
   pid_t child = 0;
+  pthread_mutex_lock(&spawned.lock);
   code = posix_spawnp(&child, program, &actions, &attributes, arguments, environment);
+  if (code == 0) spawned.pids[spawned.count++ % 256] = child;
+  pthread_mutex_unlock(&spawned.lock);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
   return code == 0 ? child : -code;

@@ -11,20 +11,22 @@ struct Ancestry: Sendable {
   let parents: [Int32]
   /// Whether every one of them could be read, up to the first process of this PID namespace.
   let isComplete: Bool
+  /// Whether there are more than were looked at.
+  let isTooDeep: Bool
 
-  init(of pid: Int32) {
+  init(of pid: Int32, maxDepth: Int = Self.maxDepth) {
     self.pid = pid
     guard pid > 0 else {
-      (parents, isComplete) = ([], false)
+      (parents, isComplete, isTooDeep) = ([], false, false)
       return
     }
-    var isComplete = false
-    parents = withUnsafeTemporaryAllocation(of: Int32.self, capacity: Self.maxDepth) { buffer in
+    var found = Int32(-1)
+    parents = withUnsafeTemporaryAllocation(of: Int32.self, capacity: maxDepth) { buffer in
       let count = sys_ancestors(pid, buffer.baseAddress!, Int32(buffer.count))
-      isComplete = count >= 0
+      found = count
       return Array(buffer[..<max(0, Int(count))])
     }
-    self.isComplete = isComplete
+    (isComplete, isTooDeep) = (found >= 0, found == SYS_TOO_DEEP)
   }
 
   /// The process itself, or the one above it, that is nearest below those that adopt; nil if it is one of those.

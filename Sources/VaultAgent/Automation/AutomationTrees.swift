@@ -9,7 +9,7 @@ import VaultStore
 ///
 /// A process belongs to a tree if the tree's root is above it, if it is in the tree's control group, or if the run's variable is in
 /// the environment that it was started with. The first two are proof. The variable only ever narrows: it finds what is left of a tree
-/// whose root was killed.
+/// whose root was killed. A program that the agent runs for a tree is one of it (``ProgramChildren``).
 ///
 /// A root that ends without having said that nothing of its tree is left was killed. If the tree has no control group, the kernel no
 /// longer tells its processes from others that have lost their parents: whatever was adopted since the root began counts as a member.
@@ -50,8 +50,13 @@ final class AutomationTrees: Sendable {
   private let loop: EventLoop
   private let clock: any WallClock
   private let agent: Requester
+  private let programs: ProgramChildren
 
-  init(store: VaultStore, loop: EventLoop, agent: Requester, clock: any WallClock) {
+  /// - Parameter programs: what the agent itself runs for the trees.
+  init(
+    store: VaultStore, loop: EventLoop, agent: Requester, programs: ProgramChildren = ProgramChildren(), clock: any WallClock
+  ) {
+    self.programs = programs
     self.store = store
     self.loop = loop
     self.agent = agent
@@ -59,7 +64,7 @@ final class AutomationTrees: Sendable {
   }
 
   /// Without trees, no request does any work for them.
-  var isEmpty: Bool { !hasTrees.load(ordering: .relaxed) }
+  var isEmpty: Bool { !hasTrees.load(ordering: .relaxed) && !programs.haveServedRun }
 
   /// Changes with each tree that begins.
   var generation: Int { begun.load(ordering: .relaxed) }
@@ -97,7 +102,7 @@ final class AutomationTrees: Sendable {
     if let tree = root(in: ancestry) { return tree }
     if let tree = controlGroup(of: ancestry.pid) { return tree }
     if let marker = ProcessFacts.marker(of: ancestry.pid) { return tree(marked: marker) }
-    return ancestry.isComplete ? orphan(ancestry) : undecided(ancestry.pid)
+    return ancestry.isComplete ? orphan(ancestry) : undecided(ancestry)
   }
 
   /// The tree to which a process belongs that was adopted after that tree's root was killed.
@@ -111,8 +116,18 @@ final class AutomationTrees: Sendable {
   }
 
   private func root(in ancestry: Ancestry) -> AutomationTree? {
-    state.withLock { state in
+    let own = getpid()
+    return state.withLock { state in
+      var child: Int32 = 0
       for pid in CollectionOfOne(ancestry.pid) + ancestry.parents {
+        if pid == own, child > 0, programs.haveServedRun {
+          switch programs.owner(of: child) {
+          case .person: return nil
+          case .run(let run): return state.entries[run]?.tree ?? Self.ended(.unknown)
+          case .nobody: return Self.ended(.unknown)
+          }
+        }
+        child = pid
         // The number alone may be another process's by now.
         guard let root = state.roots[pid], sys_process_start(pid) == root.started else { continue }
         return state.entries[root.run]?.tree
@@ -134,10 +149,14 @@ final class AutomationTrees: Sendable {
   }
 
   /// For a process about which the kernel says too little: one of another PID namespace, or with an ancestor that `/proc` hides.
-  private func undecided(_ pid: Int32) -> AutomationTree? {
+  private func undecided(_ ancestry: Ancestry) -> AutomationTree? {
     let trees = all
-    // A group of its own holds every process of a tree.
-    if pid > 0, trees.allSatisfy({ $0.cgroup != nil }), ProcessFacts.controlGroup(of: pid) != nil { return nil }
+    // A group of its own holds a tree's processes, unless one of them went to another group and far away from the root.
+    if ancestry.pid > 0, !ancestry.isTooDeep, trees.allSatisfy({ $0.cgroup != nil }),
+      ProcessFacts.controlGroup(of: ancestry.pid) != nil
+    {
+      return nil
+    }
     if trees.count == 1 { return trees[0] }
     return trees.isEmpty ? nil : Self.ended(.unknown)
   }

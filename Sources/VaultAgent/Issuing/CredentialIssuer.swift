@@ -10,12 +10,15 @@ struct CredentialIssuer: Sendable {
   let clients: Clients
   let ssoSessions: SSOSessions
   let clock: any WallClock
-  let programs = ProgramRunner()
+  let programs: ProgramRunner
   /// One call for each link of a chain, however many chains share it. The result is in the store, except for credentials without an
   /// expiry, which are not stored.
   private let links: SingleFlightGroup<any Prompter, Credential?>
 
-  init(store: VaultStore, clients: Clients, ssoSessions: SSOSessions, clock: any WallClock) {
+  init(
+    store: VaultStore, clients: Clients, ssoSessions: SSOSessions, programs: ProgramRunner = ProgramRunner(), clock: any WallClock
+  ) {
+    self.programs = programs
     self.store = store
     self.clients = clients
     self.ssoSessions = ssoSessions

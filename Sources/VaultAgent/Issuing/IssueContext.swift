@@ -50,7 +50,7 @@ struct IssueContext: Sendable {
 
   /// Runs a program that a profile names.
   func run(_ command: String, setting: String, of profile: String) async throws -> SecretBytes {
-    try await programs.run(command, setting: setting, chain: request.chain + [profile], for: prompter)
+    try await programs.run(command, setting: setting, chain: request.chain + [profile], for: prompter, in: requester.automation)
   }
 
   /// Runs `body` with a code of a device, or with nil if there is no device. A person who mistypes it is asked again, three times

@@ -79,7 +79,9 @@ public struct AgentProcess: Sendable {
     let exporters = AuditExporters(store: store, clock: clock)
     let deferredRows = DeferredRowWriter(store: store, clock: clock)
     let clients = Clients(clock: clock, trust: NetworkTrust(settingsFiles: paths.settingsFiles, store: store))
-    let trees = AutomationTrees(store: store, loop: executor.loop, agent: inspector.agent, clock: clock)
+    let programs = ProgramRunner()
+    let trees = AutomationTrees(
+      store: store, loop: executor.loop, agent: inspector.agent, programs: programs.children, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory, trees: trees)
     let approvals = Approvals(
       channels: [NotificationApproval(session: session, clock: clock), PinentryApproval(session: session, clock: clock)],
@@ -88,7 +90,7 @@ public struct AgentProcess: Sendable {
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)
     let ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
-    let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, clock: clock)
+    let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, programs: programs, clock: clock)
     let broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
@@ -105,7 +107,7 @@ public struct AgentProcess: Sendable {
     let live = LiveSettings(
       files: paths.settingsFiles, environment: environment, store: store, exporters: exporters, autoLock: autoLock)
     try await live.reload(requester: inspector.agent, trigger: .start)
-    let notifier = Notifier(session: session, clock: clock, client: inspector.client)
+    let notifier = Notifier(session: session, clock: clock, client: inspector.client, programs: programs)
     let scheduler = await broker.beginSchedule(executor: executor, notifier)
     let exitWithLastProgram = settings.endsWithPrograms ? ExitWithLastProgram(loop: executor.loop, events: events) : nil
     let service = RequestHandler(
@@ -119,6 +121,10 @@ public struct AgentProcess: Sendable {
     await broker.clearFiles()
     await broker.endExpired()
     try await trees.resume()
+    // It would end with the run, or keep it alive, and have its environment.
+    if let tree = trees.tree(of: getpid()) {
+      throw AgentError.closedToTree(name: tree.run.name, run: tree.run.run, what: "start an agent")
+    }
     for pid in try await broker.resumeLeases() { exitWithLastProgram?.began(pid) }
     let listener = try AgentListener(path: paths.socket, executor: executor) { connection, message in
       await service.handle(connection, message)

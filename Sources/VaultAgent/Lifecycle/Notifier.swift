@@ -15,6 +15,7 @@ final class Notifier: Sendable {
   private let session: PersonSession
   private let clock: any WallClock
   private let client: String
+  private let programs: ProgramRunner
   private let desktop = DesktopNotifications()
   private let told = Mutex<[String: (at: Timestamp, number: UInt32)]>([:])
   private let (presses, pressed) = AsyncStream.makeStream(of: CredentialRequest.self, bufferingPolicy: .bufferingNewest(16))
@@ -22,7 +23,8 @@ final class Notifier: Sendable {
   /// - Parameters:
   ///   - session: without a display in it, nobody can be notified.
   ///   - client: the program that signs in.
-  init(session: PersonSession, clock: any WallClock, client: String) {
+  init(session: PersonSession, clock: any WallClock, client: String, programs: ProgramRunner = ProgramRunner()) {
+    self.programs = programs
     self.session = session
     self.clock = clock
     self.client = client
@@ -72,8 +74,8 @@ final class Notifier: Sendable {
     desktop.withBytes { environment.append($0) }
     for (name, value) in request.environment { environment.append(string: "\(name)=\(value)\0") }
     do {
-      _ = try await ProgramRunner(limit: Self.signInLimit).run(
-        words: [client, "login", "--", request.profile], setting: "Sign in", in: environment.secret
+      _ = try await programs.run(
+        words: [client, "login", "--", request.profile], setting: "Sign in", in: environment.secret, limit: Self.signInLimit
       ) { AgentLog.write($0) }
     } catch {
       AgentLog.write("the sign-in for \(request.profile) that a notification began: \(Failure(error).message)")

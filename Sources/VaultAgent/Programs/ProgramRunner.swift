@@ -15,6 +15,7 @@ struct ProgramRunner: Sendable {
   var limit = 60.0
   let environments = ClientEnvironments()
   let waits = ProgramWaits()
+  let children = ProgramChildren()
   /// An assertion may have 100,000 bytes (STS API, `AssumeRoleWithSAML`), plus line ends.
   static let maxOutputBytes = 128 * 1_024
   /// The part of its standard error that reaches the person.
@@ -26,15 +27,20 @@ struct ProgramRunner: Sendable {
   ///   - setting: the setting that names the program, for errors.
   ///   - chain: the profiles for which it runs, the outermost first.
   ///   - prompter: the requester, who also gets its standard error.
+  ///   - automation: the run that the requester belongs to.
   /// - Returns: its output, in guarded memory.
-  func run(_ command: String, setting: String, chain: [String] = [], for prompter: any Prompter) async throws -> SecretBytes {
+  func run(
+    _ command: String, setting: String, chain: [String] = [], for prompter: any Prompter, in automation: AutomationRun? = nil
+  ) async throws -> SecretBytes {
     let words: [String]
     do { words = try ShellWords.split(command) } catch {
       throw ProgramError.malformed(setting: setting, why: error == .empty ? "names no program" : "has an unterminated quote")
     }
     let environment = try await environments.answer(to: .environment, for: command, prompter)
     func run() async throws -> SecretBytes {
-      try await self.run(words: words, setting: setting, in: environment, chain: chain) { prompter.notice($0) }
+      try await self.run(words: words, setting: setting, in: environment, chain: chain, automation: automation) {
+        prompter.notice($0)
+      }
     }
     guard let profile = chain.last else { return try await run() }
     return try await waits.run(for: profile) { try await run() }
@@ -43,15 +49,17 @@ struct ProgramRunner: Sendable {
   /// - Parameters:
   ///   - words: the program and its arguments.
   ///   - environment: entries, each followed by a zero; nil for the agent's own.
+  ///   - limit: seconds, instead of the runner's own.
   ///   - complain: called with each line of its standard error.
   func run(
-    words: [String], setting: String, in environment: SecretBytes?, chain: [String] = [],
-    complain: @escaping @Sendable (String) -> Void
+    words: [String], setting: String, in environment: SecretBytes?, chain: [String] = [], automation: AutomationRun? = nil,
+    limit: Double? = nil, complain: @escaping @Sendable (String) -> Void
   ) async throws -> SecretBytes {
-    let limit = limit
+    let limit = limit ?? self.limit
+    let family = (children, automation)
     // A thread per program: it waits for the program, and programs are few.
     let result = await BlockingPool.shared.run {
-      Result { try Self.wait(words, setting: setting, in: environment, chain: chain, limit: limit) }
+      Result { try Self.wait(words, setting: setting, in: environment, chain: chain, of: family, limit: limit) }
     }
     let (output, errors) = try result.get()
     for line in errors.split(separator: "\n").prefix(20) {
@@ -67,9 +75,10 @@ struct ProgramRunner: Sendable {
   }
 
   private static func wait(
-    _ words: [String], setting: String, in environment: SecretBytes?, chain: [String], limit: Double
+    _ words: [String], setting: String, in environment: SecretBytes?, chain: [String],
+    of family: (ProgramChildren, AutomationRun?), limit: Double
   ) throws -> (output: Result<SecretBytes, ProgramError>, errors: String) {
-    var running = try Running(words, setting: setting, in: environment, chain: chain)
+    var running = try Running(words, setting: setting, in: environment, chain: chain, of: family)
     var errors: [UInt8] = []
     var end = End.closed
     let buffer = SecretBytes(count: maxOutputBytes + 1) { output in
@@ -96,6 +105,7 @@ private struct Running: ~Copyable {
   private let pid: Int32
   private let output: Int32
   private let errors: Int32
+  private let children: ProgramChildren
   /// As of `waitpid(2)`.
   private(set) var status: Int32 = 0
   private(set) var printed = 0
@@ -103,7 +113,13 @@ private struct Running: ~Copyable {
   private var outputEnded = false
   private var errorsEnded = false
 
-  init(_ words: [String], setting: String, in environment: SecretBytes?, chain: [String]) throws(ProgramError) {
+  init(
+    _ words: [String], setting: String, in environment: SecretBytes?, chain: [String],
+    of family: (ProgramChildren, AutomationRun?)
+  )
+    throws(ProgramError)
+  {
+    let (children, automation) = family
     var out: [Int32] = [0, 0]
     var err: [Int32] = [0, 0]
     guard sys_pipe(&out) == 0 else { throw .cannotStart(program: words[0], setting: setting, code: errno) }
@@ -116,9 +132,12 @@ private struct Running: ~Copyable {
     let child = ProgramEnvironment.with(environment) { environment -> Int32 in
       guard let file = environment.file(of: words[0]) else { return -ENOENT }
       // Inserted before the nil at the end.
-      let entry = strdup("\(profileChainVariable)=\(chain.joined(separator: "\n"))")
-      defer { free(entry) }
-      environment.entries.insert(entry, at: 0)
+      var entries = ["\(profileChainVariable)=\(chain.joined(separator: "\n"))"]
+      if let automation { entries.append("\(AgentVariables.run)=\(automation.run)") }
+      let added = entries.map { strdup($0) }
+      defer { added.forEach { free($0) } }
+      environment.entries.insert(contentsOf: added, at: 0)
+      children.willBegin(for: automation)
       return sys_spawn(file, &arguments, &environment.entries, nil, out[1], err[1])
     }
     arguments.forEach { free($0) }
@@ -129,6 +148,8 @@ private struct Running: ~Copyable {
       close(err[0])
       throw .cannotStart(program: words[0], setting: setting, code: -child)
     }
+    children.began(child, for: automation)
+    self.children = children
     pid = child
     output = out[0]
     errors = err[0]
@@ -142,6 +163,7 @@ private struct Running: ~Copyable {
       kill(-pid, SIGKILL)
       var status: Int32 = 0
       while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+      children.ended(pid)
     }
     close(output)
     close(errors)
@@ -171,6 +193,7 @@ private struct Running: ~Copyable {
         guard drain(into: buffer) else { return .flooded }
         drainErrors(into: &complaints)
         kill(-pid, SIGKILL)
+        children.ended(pid)
         return .closed
       }
     }

@@ -124,7 +124,7 @@ extension RequestHandler {
   func samlRoles(_ request: SAMLRolesRequest, _ context: RequestContext) async throws -> [OfferedRole] {
     let text: SecretBytes
     if let command = request.command {
-      text = try await ProgramRunner().run(command, setting: "saml_process", for: context.prompter)
+      text = try await broker.issuer.programs.run(command, setting: "saml_process", for: context.prompter)
     } else {
       text = try await context.prompter.ask(.assertion(profile: "the list of roles"))
     }

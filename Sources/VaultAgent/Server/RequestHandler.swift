@@ -296,7 +296,7 @@ struct RequestHandler: Sendable {
       chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: context.requester.user))
     let call = IssueContext(
       plan: plan, request: request, requester: context.requester, prompter: context.prompter, store: store,
-      programs: ProgramRunner(), clients: clients, ssoSessions: ssoSessions, clock: clock)
+      programs: broker.issuer.programs, clients: clients, ssoSessions: ssoSessions, clock: clock)
     let place = AccessKeyRotation.Place(iam: iam, sts: chain.endpoint, region: chain.region)
     let rotated = try await AccessKeyRotation(store: store, clients: clients, clock: clock).rotate(asked.name, at: place, call)
     try await catalog.keyChanged(asked.name, accessKeyId: rotated.new, requester: context.requester)

@@ -262,6 +262,57 @@ import Testing
     #expect(said(2).contains("cannot lock the vault"), "\(said(2))")
   }
 
+  @Test("what the agent runs for a tree is of the tree, and what that leaves behind gets nothing")
+  func programsOfTheAgent() async throws {
+    let vault = try await stage()
+    let (answer, fifo) = (vault.folder.file("answer"), vault.folder.file("go"))
+    mkfifo(fifo, 0o600)
+    let bare = "env -i " + vault.environment.map { "\($0)='\($1)'" }.joined(separator: " ") + " " + (try Programs.vault)
+    let ask = "exec app-dev -- sh -c 'echo $AWS_ACCESS_KEY_ID'"
+    vault.folder.write(
+      """
+      unset VAULT_AUTOMATION_RUN
+      setsid sh \(vault.folder.file("left")) >/dev/null 2>&1 &
+      \(bare) \(ask) >\(answer)-1 2>&1
+      exit 1
+      """, to: "program")
+    vault.folder.write("read x <\(fifo); \(bare) \(ask) >\(answer)-2 2>&1; echo done >>\(answer)-2\n", to: "left")
+    vault.folder.write(
+      """
+
+      [profile evil]
+      credential_process = sh \(vault.folder.file("program"))
+      [profile evil-role]
+      role_arn = arn:aws:iam::123456789012:role/evil
+      source_profile = evil
+      """, to: "more")
+    _ = try await inTree(vault, "cat \(vault.folder.file("more")) >>~/.aws/config; $VAULT exec evil-role -- true")
+    func said(_ number: Int) -> String { (try? String(contentsOfFile: "\(answer)-\(number)", encoding: .utf8)) ?? "" }
+    let narrow = Set(try await simulator.requests("AssumeRole").compactMap(\.issuedAccessKeyId))
+    #expect(narrow.contains(said(1).trimmingCharacters(in: .newlines)), "\(said(1))")
+    vault.folder.write("go\n", to: "go")
+    let deadline = Date().addingTimeInterval(60)
+    while !said(2).hasSuffix("done\n"), Date() < deadline { try await Task.sleep(for: .milliseconds(50)) }
+    #expect(said(2).contains("automation run"), "\(said(2))")
+    // A person's program is run as before, and asks as the person.
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    _ = try await vault.run("exec", "evil-role", "--", "true")
+    let requests = try await simulator.requests("AssumeRole")
+    let wide = requests.filter { $0.parameters["PolicyArns.member.1.arn"] == nil }.compactMap(\.issuedAccessKeyId)
+    #expect(wide.count == 1 && !narrow.contains(wide[0]), "\(requests)")
+    #expect(said(1) == wide[0] + "\n", "\(said(1))")
+  }
+
+  @Test("an agent that a run's program starts, with other variables, does not begin to work")
+  func agentOfARun() async throws {
+    let vault = try await stage()
+    let bare = "env -i " + vault.environment.map { "\($0)='\($1)'" }.joined(separator: " ") + " " + (try Programs.vault)
+    let agent = try #require(vault.agentPID)
+    let result = try await inTree(vault, "kill -9 \(agent); while kill -0 \(agent); do :; done 2>&-; \(bare) unlock 2>&1")
+    #expect(result.end == .exit(77) && result.output.contains("cannot start an agent"), "\(result.output)")
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+  }
+
   @Test(
     "in a control group of its own, no process of a tree escapes, not even without its root and its variable",
     .enabled(if: UserManagerServer.isPossible))

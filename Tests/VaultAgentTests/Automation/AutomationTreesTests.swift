@@ -63,6 +63,19 @@ import VaultStore
     #expect(trees.tree(of: getpid()) == nil)
   }
 
+  @Test("a process with more parents than are looked at is of a tree, whatever control groups the trees have")
+  func deep() async throws {
+    let stage = try await AgentStage()
+    let trees = Self.trees(stage)
+    let (root, other) = (try await Chain(1), try await Chain(4))
+    let run = Self.run("far", root)
+    _ = try await trees.begin(run, scope: .none, cgroup: "/own", adopter: 1, by: root.requester)
+    let far = Ancestry(of: other.last, maxDepth: 3)
+    #expect(far.isTooDeep && !far.isComplete)
+    #expect(trees.tree(far, marker: nil, variable: nil)?.run == run)
+    #expect(trees.tree(of: other.last) == nil)
+  }
+
   @Test("an ancestry is what /proc shows of it, the nearest first")
   func ancestry() async throws {
     let chain = try await Chain(6)
@@ -200,10 +213,13 @@ import VaultStore
       import ctypes, os, signal, sys, time
       ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
+      def say(name):
+          print(name, os.getpid(), flush=True)
+
       def child(*_):
           '''Makes a process, and ends where it is to.'''
           if os.fork() == 0:
-              print(os.getpid(), flush=True)
+              say("child" if begun else "older")
               wait()
           if leaves:
               os._exit(0)
@@ -213,14 +229,14 @@ import VaultStore
               signal.pause()
 
       signal.signal(signal.SIGUSR1, child)
-      leaves = False
+      begun = leaves = False
       child()
       time.sleep(0.05)  # start times are in hundredths of a second
       if os.fork() == 0:
-          print(os.getpid(), flush=True)
-          leaves = True
+          begun = leaves = True
+          say("root")
           if os.fork() == 0:
-              print(os.getpid(), flush=True)
+              say("member")
           wait()
       while True:
           try:
@@ -231,15 +247,18 @@ import VaultStore
 
     init() async throws {
       adopter = try RunningProgram(Programs.python, ["-c", Self.script], environment: ["PATH": "/usr/bin:/bin"])
-      var pids: [Int32] = []
-      for _ in 0..<3 { pids.append(try #require(Int32(try await adopter.readLine()))) }
-      (older, root, member) = (pids[0], pids[1], pids[2])
+      var pids: [Substring: Int32] = [:]
+      for _ in 0..<3 {
+        let words = try await adopter.readLine().split(separator: " ")
+        pids[words[0]] = Int32(words[1])
+      }
+      (older, root, member) = (try #require(pids["older"]), try #require(pids["root"]), try #require(pids["member"]))
     }
 
     /// Has a process make another; the member ends then.
     func child(of pid: Int32) async throws -> Int32 {
       kill(pid, SIGUSR1)
-      return try #require(Int32(try await adopter.readLine()))
+      return try #require(Int32(try await adopter.readLine().split(separator: " ")[1]))
     }
   }
 

@@ -21,9 +21,10 @@ int sys_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 /// number now; SYS_GONE where it has ended, SYS_UNKNOWN where the kernel does not say.
 int sys_peer_process(int fd, int32_t pid);
 
-/// The processes above one, the nearest first, as this PID namespace shows them: their number, -1 where they cannot be read to the end, or are
-/// more than `capacity`. Each is proven to be the parent of the one before it: by a descriptor that it is held by (PIDFD_GET_INFO, Linux 6.13),
+/// The processes above one, the nearest first, as this PID namespace shows them: their number, -1 where they cannot be read to the end,
+/// SYS_TOO_DEEP where they are more than `capacity`. Each is proven to be the parent of the one before it: by a descriptor that it is held by (PIDFD_GET_INFO, Linux 6.13),
 /// before that by their start times, since a parent is never younger than its child.
+enum { SYS_TOO_DEEP = -2 };
 int sys_ancestors(int32_t pid, int32_t *pids, int capacity);
 
 /// When a process began, in clock ticks since the machine's start (proc(5), "starttime"); -1 where it has ended or cannot be read.
@@ -105,6 +106,9 @@ int sys_pidfd_open(int32_t pid);
 /// Starts a program, looked for in PATH, in a session of its own without a terminal: nothing on its standard input, every signal as a
 /// program expects it, and no descriptor of ours but the two. `directory` may be null. The child's id, or minus an error number.
 int sys_spawn(const char *program, char *const arguments[], char *const environment[], const char *directory, int output, int errors);
+
+/// Waits for the ended children that another process left to this one (sys_become_subreaper), up to the first that was started here.
+void sys_reap_orphans(void);
 
 /// The same for a program to talk with: its standard input is another end, and its complaints are nobody's.
 int sys_spawn_to_talk(const char *program, char *const arguments[], char *const environment[], int input, int output);
