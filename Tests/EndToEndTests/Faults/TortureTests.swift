@@ -8,7 +8,7 @@ private let isTorture = ProcessInfo.processInfo.environment["VAULT_TORTURE"] != 
 
 /// Kills, and failures of the file system, at every moment: nothing that was told is lost, nothing unlogged was handed out, and the next
 /// command works.
-@Suite(.endToEnd, .serialized, .tags(.torture)) struct TortureTests {
+@Suite(.endToEnd, .tags(.torture)) struct TortureTests {
   /// What must hold after anything that happened.
   private func expectWhole(_ vault: TestVault, handedOut keys: Set<String>, _ where: String) async throws {
     let next = try await vault.run("exec", "app-dev", "--", "true")
