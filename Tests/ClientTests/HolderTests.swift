@@ -57,7 +57,9 @@ import VaultModel
     #expect(Self.holders([Self.delivery(to: 10)], [Self.process(10, started: 1)]).count == 1)
   }
 
-  @Test("what `vault credentials` was given is held by the nearest living process above it that runs what it ran then")
+  @Test(
+    "what `vault credentials` was given is held by the process above it, and ends with it unless that was a shell for the purpose"
+  )
   func ancestors() {
     let parents = [
       Ancestor(pid: 20, executable: "/bin/sh"), Ancestor(pid: 21, executable: "/usr/bin/python3"),
@@ -67,9 +69,16 @@ import VaultModel
     let python = Self.process(21, started: -9, executable: "/usr/bin/python3", parent: 22)
     let given = Self.delivery(to: 30, .credentials, parents: parents)
     #expect(Self.holders([given], [python, bash]).map { $0.process?.pid } == [21])
-    // The number is another program's by now.
+    // The number is another program's by now: who had the keys has ended, and the shell above it was given none.
     let other = Self.process(21, started: -9, executable: "/usr/bin/perl", parent: 22)
-    #expect(Self.holders([given], [other, bash]).map { $0.process?.pid } == [22])
+    #expect(Self.holders([given], [other, bash]).isEmpty)
+    // `$(vault credentials … | jq)` in a script: a part of the shell, which has ended.
+    let part = Ancestor(pid: 23, executable: "/bin/bash")
+    let piped = Self.delivery(to: 30, .credentials, parents: [part, Ancestor(pid: 22, executable: "/bin/bash")])
+    #expect(Self.holders([piped], [bash]).map { $0.process?.pid } == [22])
+    let terminal = Self.process(24, started: -90, executable: "/usr/bin/xterm")
+    let closed = Self.delivery(to: 30, .env, parents: [part, Ancestor(pid: 24, executable: "/usr/bin/xterm")])
+    #expect(Self.holders([closed], [terminal]).isEmpty)
     #expect(Self.holders([given], []).isEmpty)
     let found = Self.holders([given], [python, bash])
     #expect(found.first?.way == .credentials && found.first?.program == "/usr/bin/python3")
@@ -90,6 +99,36 @@ import VaultModel
     #expect(found.first?.since == Self.now.adding(seconds: 20) && found.first?.automation == run)
     #expect(Self.holders([Self.delivery(to: 10)], [process], served: [(identity, "app-dev")]).map(\.way) == [.server])
     #expect(Self.holders([Self.delivery(to: 10, .rotation), Self.delivery(to: 10, .console)], [process]).isEmpty)
+  }
+
+  @Test("what outlives the program that was given a key holds it by its environment, and stands for what it has started itself")
+  func heirs() {
+    let key = Self.session.accessKeyId
+    let run = AutomationRun(name: "nightly", run: "run_1", rootPid: 9)
+    let processes = [
+      Self.process(10, started: -5), Self.process(11, started: 1, parent: 10),
+      Self.process(20, started: 2, executable: "/usr/bin/daemon"), Self.process(21, started: 3, parent: 20),
+      Self.process(22, started: 3, parent: 21), Self.process(30, started: 4), Self.process(40, started: 4, user: 0),
+      Self.process(50, started: 4),
+    ]
+    let holders = Holders(user: 1_000) { pid in processes.first { $0.pid == pid } }
+    let environments: [Int32: (String?, String?)] = [
+      10: (key, nil), 11: (key, nil), 20: (key, "run_1"), 21: (nil, nil), 22: (key, nil), 30: ("ASIAOTHER", nil), 40: (key, nil),
+      50: (nil, "run_1"),
+    ]
+    let deliveries = [Self.delivery(to: 10), Self.delivery(to: 99, run: run)]
+    let given = holders.holders(of: deliveries, served: []) { _, _ in nil }
+    #expect(given.map { $0.process?.pid } == [10])
+    func heirs(_ deliveries: [LiveDelivery], _ given: [Holder]) -> [Holder] {
+      holders.heirs(among: processes.map(\.pid), of: deliveries, besides: given) { pid in environments[pid] ?? (nil, nil) }
+    }
+    let found = heirs(deliveries, given)
+    #expect(found.map { $0.process?.pid } == [20])
+    #expect(found.first?.way == .inherited && found.first?.program == "/usr/bin/daemon" && found.first?.automation == run)
+    #expect(found.first?.since == Self.now.adding(seconds: 2) && found.first?.session?.id == "ses_1")
+    // Without a row of the key there is nothing to say of it; and what is not given any more has left what it started.
+    #expect(heirs([], []).isEmpty)
+    #expect(heirs([Self.delivery(to: 98)], []).map { $0.process?.pid } == [10, 20])
   }
 
   @Test("a file holds the key that stands in it now")

@@ -69,6 +69,25 @@ import Testing
     #expect(try await holders(vault).filter { text($0, "via") == "file" }.isEmpty)
   }
 
+  @Test("a program that outlives the one that was given the keys is shown, by the environment that it was started with")
+  func heirs() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    let fifo = vault.folder.file("end")
+    mkfifo(fifo, 0o600)
+    let result = try await vault.run(
+      "exec", "app-dev", "--", "sh", "-c", "setsid sh -c 'echo $$; exec >/dev/null 2>&1; read end <\(fifo)' & :")
+    #expect(result.succeeded, "\(result.errors)")
+    let pid = try #require(Int(result.output.trimmingCharacters(in: .newlines)))
+    let found = try await holders(vault, "app-dev")
+    #expect(found.map { $0["pid"] as? Int } == [pid] && text(found[0], "via") == "inherited", "\(found)")
+    #expect(text(found[0], "accessKeyId").hasPrefix("ASIA") && text(found[0], "sessionId").hasPrefix("ses_"))
+    #expect(text(found[0], "executable").hasSuffix("sh") && text(found[0], "startedAt") == text(found[0], "since"))
+    #expect(try await holders(vault, text(found[0], "accessKeyId")).count == 1)
+    #expect(try await holders(vault, "partner").isEmpty)
+    vault.folder.write("\n", to: "end")
+  }
+
   @Test("a profile or a key that there is not is said, and the table and CSV have a line for each holder")
   func words() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -12,7 +12,8 @@ enum HoldersReport {
     summary: "show which running programs hold which keys",
     note: """
       An access key ID may stand in place of PROFILE. Keys that were replaced, forgotten or revoked are shown until they expire.
-      Shown is who was given the keys: a program hands them on to those that it starts, and these may outlive it.
+      Shown is who was given the keys: a program hands them on to those that it starts. Those that outlive it are shown as "inherited"
+      if they were started with AWS_ACCESS_KEY_ID.
       """,
     examples: [
       Example("vault holders", "who holds keys, and until when"),
@@ -95,10 +96,15 @@ enum HoldersReport {
     }
     let deliveries = try sessions.flatMap { try reader.deliveries(of: $0) } + keys
     warn(of: deliveries)
-    return try holders.holders(of: deliveries, served: try reader.leasedProcesses()) { session, process in
+    let given = try holders.holders(of: deliveries, served: try reader.leasedProcesses()) { session, process in
       try reader.firstDelivery(
         of: session, to: process.pid, since: process.startedAt.adding(milliseconds: -Holders.tolerance))
     }
+    let heirs = holders.heirs(among: ProcessFiles.all().sorted(), of: deliveries, besides: given) { pid in
+      let values = ProcessFiles.environment(of: pid, ["AWS_ACCESS_KEY_ID", AgentVariables.run])
+      return (values[0], values[1])
+    }
+    return given + heirs
       + Holders.files(links, sessions: sessions) { path, section in (try? EditedFile(path: path).accessKeyId(in: section)) ?? nil
       }
   }
@@ -108,7 +114,9 @@ enum HoldersReport {
     let outside = deliveries.count { $0.row.event.requester.pid == 0 }
     guard outside > 0 else { return }
     Diagnostics.notice(
-      "\(outside) deliveries went to programs in another PID namespace: whether they still run cannot be seen here")
+      (outside == 1
+        ? "1 delivery went to a program in another PID namespace: whether it still runs"
+        : "\(outside) deliveries went to programs in another PID namespace: whether they still run") + " cannot be seen here")
   }
 
   private static func object(_ writer: inout JSONWriter, _ holder: Holder) {
