@@ -65,6 +65,17 @@ import Testing
     return try #require(nil as String?, "no line in \(path)")
   }
 
+  /// The address of the sign-in's page, which is shown after the browser was started.
+  private static func page(_ login: RunningProgram) async throws -> String {
+    for _ in 0..<3_000 {
+      let words = login.errors.split(omittingEmptySubsequences: false, whereSeparator: \.isWhitespace)
+      // The last word may be a part of one.
+      if let page = words.dropLast().first(where: { $0.contains("redirect_uri=") }) { return String(page) }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    return try #require(nil as String?, "no page in \(login.errors)")
+  }
+
   /// A browser that only says what it was started with.
   private static func browser(_ vault: TestVault) -> (program: String, seen: String) {
     let seen = vault.folder.file("seen")
@@ -121,8 +132,8 @@ import Testing
     let address = try await Self.line(seen)
     #expect(address.hasPrefix("http://127.0.0.1:") && !address.contains("state") && !address.contains("redirect"))
     // The terminal shows the page itself: this is more than another user can know.
-    let page = try #require(login.errors.split(whereSeparator: \.isWhitespace).first { $0.contains("redirect_uri=") })
-    let query = try #require(URLComponents(string: String(page))?.queryItems)
+    let page = try await Self.page(login)
+    let query = try #require(URLComponents(string: page)?.queryItems)
     let back = try #require(URL(string: query.first { $0.name == "redirect_uri" }?.value ?? ""))
     let state = query.first { $0.name == "state" }?.value ?? ""
     #expect(!state.isEmpty)
