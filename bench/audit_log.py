@@ -7,7 +7,7 @@ usage: audit_log.py FOLDER ROWS [--days N] [--seed N] [--now MS] [--hostile] [--
 The database is made of `migrations/`. The chain is a true one, made as docs/audit-log.md says, so that `vault audit verify` proves it and is
 itself proven by it; there are no codes and no signed heads, since no agent wrote it, but with `--codes`, which also writes the key for
 them to `auditor.key`, signs heads by a key that the vault's id makes, and makes no row more than it is told to. `--vault` and `--host` make it another laptop's. `--form 2` leaves out the
-parents of programs, as versions did before them; of the others, `--runs 0.01` has one in a hundred in a tree of `exec --automation`. `--hostile` puts what attacks terminals, spreadsheets, browsers and
+parents of programs, as versions did before them; of the others, `--runs 0.01` has one in a hundred in a tree of `exec --automation`, and one in a thousand by an agent outside of one. `--hostile` puts what attacks terminals, spreadsheets, browsers and
 parsers in every column that takes text.
 """
 
@@ -191,6 +191,9 @@ class Log:
             found = dict(automation=name, run=run, root_pid=root)
             if action in ("AssumeRole", "Deliver"):
                 found["scope"] = '{"policyArns":["arn:aws:iam::aws:policy/ReadOnlyAccess"],"policyDigest":null,"readOnly":true,"tags":{}}'
+        elif self.runs and dice.random() < self.runs / 10:
+            # An agent outside of a run: its own word.
+            found = dict(automation="CLAUDECODE")
         pieces = ",".join('{"executable":"%s","pid":%d}' % process for process in chain)
         return dict(found, parents=f"[{pieces}]")
 

@@ -20,7 +20,10 @@ struct ExportFields {
     fields =
       [("vault", "VAULT_ID", vaultId)]
       + Self.columns.compactMap { column, name, journal in
-        Self.text(column, of: record).map { (name, journal, $0) }
+        Self.text(column, of: record).map { text in
+          column.field == .automation && record.event.requester.automation == nil
+            ? ("hint", "VAULT_HINT", text) : (name, journal, text)
+        }
       } + [("proven", "VAULT_PROVEN", record.event.requester.isProven ? "true" : "false")]
   }
 

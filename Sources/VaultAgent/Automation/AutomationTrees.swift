@@ -183,6 +183,7 @@ final class AutomationTrees: Sendable {
     var requester = requester
     requester.automation = run
     var event = AuditEvent(action: .automationStarted, outcome: .success, trigger: .exec, requester: requester)
+    event.scope = AutomationTree(run: run, root: root, scope: scope).effectiveScope(allowed: false).shown
     event.detail = cgroup.map { "in the control group \($0)" } ?? "without a control group of its own"
     try await store.begin(
       AutomationRecord(run: run, root: root, cgroup: cgroup, scope: scope, began: clock.now(), adopters: adopters), event: event)

@@ -43,7 +43,7 @@ struct PeerInspector: Sendable {
     {
       program = word
     }
-    let parents = ancestry.parents.prefix(Ancestor.maxCount).map { Ancestor(pid: $0, executable: Self.executable($0) ?? "") }
+    let parents = Self.chain(ancestry)
     return Requester(
       user: user, uid: uid, pid: asker.pid, program: program, executable: proven ?? "", directory: Self.link(process + "/cwd"),
       parent: parents.first?.executable ?? "", host: host, parents: parents)
@@ -61,12 +61,16 @@ struct PeerInspector: Sendable {
       Self.users(of: pid) == [requester.uid, requester.uid, requester.uid],
       Self.isAbove(pid, requester.pid)
     else { return nil }
-    let parent = Ancestry(of: pid).parents.first.flatMap { Self.executable($0) } ?? ""
+    let parents = Self.chain(Ancestry(of: pid))
     let shell = Requester(
       user: user, uid: requester.uid, pid: pid, program: Self.link(process + "/exe"), executable: Self.executable(pid) ?? "",
-      directory: Self.link(process + "/cwd"), parent: parent, host: host)
+      directory: Self.link(process + "/cwd"), parent: parents.first?.executable ?? "", host: host, parents: parents)
     // All that was read is of the process that is above the requester.
     return identity.isRunning && Self.isAbove(pid, requester.pid) ? shell : nil
+  }
+
+  private static func chain(_ ancestry: Ancestry) -> [Ancestor] {
+    ancestry.parents.prefix(Ancestor.maxCount).map { Ancestor(pid: $0, executable: executable($0) ?? "") }
   }
 
   private static func isAbove(_ pid: Int32, _ requester: Int32) -> Bool {

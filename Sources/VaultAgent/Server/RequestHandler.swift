@@ -43,7 +43,7 @@ struct RequestHandler: Sendable {
     let said = try? client.get()
     let tree = trees.tree(ancestry, marker: said?.run, variable: said?.agentVariable)
     var requester = inspector.requester(asker, uid: connection.uid, ancestry: ancestry, commandIndex: said?.commandIndex)
-    if let tree, !tree.isHint { requester.automation = tree.run }
+    if let tree, tree.isHint { requester.hint = tree.run.name } else { requester.automation = tree?.run }
     do {
       if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
       let frame = try await answer(
@@ -176,7 +176,7 @@ struct RequestHandler: Sendable {
         guard trees.tree(of: shell.pid)?.run == run else { throw AgentError.notInShell(pid: pid) }
       }
       requester = shell
-      requester.automation = context.requester.automation
+      (requester.automation, requester.hint) = (context.requester.automation, context.requester.hint)
     }
     if request.server {
       try PeerReach.require(requester, folder: request.tokenFile ? paths.runtimeDirectory : nil)

@@ -194,7 +194,7 @@ extension AuditRecord {
     case .subject: AuditValue(subject)
     case .subjectVersion: AuditValue(subjectVersion)
     case .parents: AuditValue(Ancestor.text(of: who.parents))
-    case .automation: AuditValue(who.automation?.name)
+    case .automation: AuditValue(who.automation?.name ?? who.hint)
     case .run: AuditValue(who.automation?.run)
     case .rootPid: AuditValue(who.automation.map { Int64($0.rootPid) })
     case .scope: AuditValue(event.scope.map { CanonicalJSON.text($0) ?? $0 })
@@ -215,10 +215,11 @@ extension AuditRecord {
       ? nil
       : AutomationRun(
         name: row.text(.automation), run: row.text(.run), rootPid: Int32(truncatingIfNeeded: row.number(.rootPid)))
-    let requester = Requester(
+    var requester = Requester(
       user: row.text(.user), uid: uid, pid: pid, program: row.text(.program), executable: row.text(.executable),
       directory: row.text(.directory), parent: row.text(.parent), host: row.text(.host),
       parents: parents, automation: automation)
+    requester.hint = row.hint
     var event = AuditEvent(
       action: action, outcome: outcome, trigger: trigger, profile: row.optionalText(.profile), requester: requester)
     event.roleARN = row.optionalText(.roleARN)

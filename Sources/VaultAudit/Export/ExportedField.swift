@@ -25,9 +25,11 @@ enum ExportedField {
     static let vault = first + 3, signedAt = first + 4, publicKey = first + 5, signature = first + 6
     /// The note on the executable, which is hashed.
     static let proven = first + 7
+    /// What a requester without a run says of itself, which is in the column of the run's name.
+    static let hint = first + 8
     /// The objects within a row, each of which occurs at most once.
-    static let requester = first + 8, automation = first + 9
-    static let count = first + 10
+    static let requester = first + 9, automation = first + 10
+    static let count = first + 11
   }
 
   private static func columns(_ part: AuditColumn.Part) -> [Field] {
@@ -40,7 +42,10 @@ enum ExportedField {
       Field(name: "issuedAtMillis", place: Proof.issuedAtMillis, kind: .number),
       Field(name: "expiresAtMillis", place: Proof.expiresAtMillis, kind: .number),
     ] + columns(.proof)
-  static let requester = columns(.requester) + [Field(name: "proven", place: Proof.proven, kind: .flag)]
+  static let requester =
+    columns(.requester) + [
+      Field(name: "proven", place: Proof.proven, kind: .flag), Field(name: "hint", place: Proof.hint, kind: .text),
+    ]
   static let automation = [
     Field(name: "name", .automation), Field(name: "run", .run), Field(name: "rootPid", .rootPid, kind: .number),
   ]

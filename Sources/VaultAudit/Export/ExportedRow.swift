@@ -47,6 +47,7 @@ struct ExportedRow: ~Copyable {
     if let proven = number(Proof.proven), (proven == 1) == (bytes(.executable)?.isEmpty ?? true) {
       return "has an executable that contradicts proven"
     }
+    if let fault = addHint() { return fault }
     // Its hash would not bind them.
     if let count = AuditTable.current.count(of: version),
       let later = AuditField.hashed[count...].first(where: { if case .none = values[Int($0.rawValue)] { false } else { true } })
@@ -152,6 +153,16 @@ struct ExportedRow: ~Copyable {
       }
       values[field.place] = .text(start..<text.count)
     }
+    return nil
+  }
+
+  /// Puts the hint in its column: either there is a run with an ID, or a hint.
+  private mutating func addHint() -> String? {
+    let hasName = bytes(.automation) != nil
+    let hasRun = bytes(.run) != nil || number(Int(AuditField.rootPid.rawValue)) != nil
+    guard bytes(Proof.hint) != nil else { return hasName && !hasRun ? "has an automation without a run" : nil }
+    guard !hasName, !hasRun else { return "has an automation and a hint" }
+    values[Int(AuditField.automation.rawValue)] = values[Proof.hint]
     return nil
   }
 

@@ -115,7 +115,10 @@ package struct AuditQuery {
     }
     want(filter.program.map { .text($0) }) { "(program = \($0) OR substr(program, -length(\($0)) - 1) = '/' || \($0))" }
     want(filter.pid.map { .number(Int64($0)) }) { "pid = \($0)" }
-    want(filter.automation.map { .text($0) }) { "\(AuditTable.name("automation", at: schema)) = \($0)" }
+    // A hint is in the same column, and has no run.
+    want(filter.automation.map { .text($0) }) {
+      "\(AuditTable.name("automation", at: schema)) = \($0) AND \(AuditTable.name("run", at: schema)) IS NOT NULL"
+    }
     want(filter.run.map { .text($0) }) { "\(AuditTable.name("run", at: schema)) = \($0)" }
     return conditions.isEmpty ? nil : (conditions.joined(separator: " AND "), values)
   }

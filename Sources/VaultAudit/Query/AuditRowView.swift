@@ -26,9 +26,11 @@ public class AuditRowView {
     return isEmpty
   }
   /// Whether the requester belongs to no run of `exec --automation`.
-  public final var hasNoAutomation: Bool {
-    optionalText(.automation) == nil && optionalText(.run) == nil && optionalNumber(.rootPid) == nil
-  }
+  public final var hasNoAutomation: Bool { optionalText(.run) == nil && optionalNumber(.rootPid) == nil }
+
+  /// The variable by which the requester said that it acts by itself (``Requester/hint``). It is in the column of the run's name, and
+  /// there is no run.
+  public final var hint: String? { hasNoAutomation ? optionalText(.automation) : nil }
 
   /// Whether the row is hashed by the first version of the canonical form, which an export does not name.
   public final var isFirstForm: Bool { number(.formVersion) == Int64(AuditTable.firstVersion) }

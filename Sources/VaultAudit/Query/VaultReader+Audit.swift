@@ -26,16 +26,17 @@ extension VaultReader {
     return query.isNewestFirst == filter.reverse ? records : records.reversed()
   }
 
-  /// The rows of runs of `exec --automation` that match a filter, run by run, one at a time.
+  /// The rows of runs of `exec --automation` that match a filter, run by run, and then those of agents outside of one, one at a time.
   public func forEachAutomationLine(_ filter: AuditFilter, _ body: (AuditRowView) throws -> Void) throws {
     guard let database, AuditTable.name("run", at: schema) == "run" else { return }
     let query = AuditQuery(filter, defers: defersIndexes, schema: schema)
-    let statement = try database.prepare(
-      query.select(auditColumns, bound: "run IS NOT NULL", order: " ORDER BY run, sequence")
-    ).begin()
-    for value in query.values { try value.bind(to: statement) }
-    let row = StoredRow(statement)
-    while try statement.step() { try body(row) }
+    for (bound, order) in [("run IS NOT NULL", "run"), ("automation IS NOT NULL AND run IS NULL", "automation")] {
+      let statement = try database.prepare(query.select(auditColumns, bound: bound, order: " ORDER BY \(order), sequence"))
+        .begin()
+      for value in query.values { try value.bind(to: statement) }
+      let row = StoredRow(statement)
+      while try statement.step() { try body(row) }
+    }
   }
 
   /// How often a session was delivered; nil if there is no such session.

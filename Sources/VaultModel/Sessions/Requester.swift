@@ -18,6 +18,9 @@ public struct Requester: Sendable, Hashable {
   public var parents: [Ancestor]
   /// The run of `exec --automation` whose process tree the requester belongs to; nil if it belongs to none.
   public var automation: AutomationRun?
+  /// The variable by which the requester says that it acts by itself (``AgentVariables``). It is the requester's own word, and
+  /// counts only outside of a run.
+  public var hint: String?
 
   public init(
     user: String, uid: UInt32, pid: Int32, program: String, executable: String, directory: String, parent: String, host: String,

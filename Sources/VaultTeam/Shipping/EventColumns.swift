@@ -4,7 +4,8 @@ import VaultModel
 /// The columns beside the canonical row, for filters and joins: its fields, as far as PostgreSQL's types can hold them.
 ///
 /// A text is truncated at 1,024 bytes (an index takes 2,704), repaired if it is not UTF-8, and has U+FFFD for U+0000. A time is
-/// clamped to the years 1 to 9999. The canonical row has everything unchanged.
+/// clamped to the years 1 to 9999. The canonical row has everything unchanged, and alone has what a program says of itself
+/// (``Requester/hint``).
 struct EventColumns {
   static let maxTextLength = 1_024
 
@@ -47,12 +48,16 @@ struct EventColumns {
     return try text.withUnsafeBytes { try body($0) }
   }
 
+  private static func value(_ field: AuditField, _ fields: CanonicalRowFields) -> CanonicalRowFields.Field {
+    field == .automation && fields[.run] == .none ? .none : fields[field]
+  }
+
   /// Appends a row's columns, each to its array.
   func append(
     _ fields: CanonicalRowFields, of form: UnsafeRawBufferPointer, to arrays: inout [BinaryArray], from first: Int
   ) {
     for (number, column) in all.enumerated() {
-      switch fields[column.field] {
+      switch Self.value(column.field, fields) {
       case .number(let value) where column.isTime: arrays[first + number].append(Self.time(value))
       case .text(let range) where !column.isTime:
         Self.withText(UnsafeRawBufferPointer(rebasing: form[range])) { arrays[first + number].append($0) }
@@ -68,7 +73,7 @@ struct EventColumns {
     for (number, column) in all.enumerated() {
       let place = first + Int32(number)
       let agrees =
-        switch fields[column.field] {
+        switch Self.value(column.field, fields) {
         case .number(let value) where column.isTime: try row.number(place) == Self.time(value)
         case .text(let range) where !column.isTime:
           Self.withText(UnsafeRawBufferPointer(rebasing: form[range])) { text in

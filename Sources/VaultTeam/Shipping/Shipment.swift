@@ -33,7 +33,7 @@ struct Shipment {
         exitStatus: .badData)
     }
     // Added later without them, the columns would contradict the row.
-    guard columns.hasAutomation || (fields[.automation] == .none && fields[.run] == .none) else {
+    guard columns.hasAutomation || fields[.run] == .none else {
       throw Failure(
         "row \(row.sequence) belongs to an automation run, for which the server's tables have no column: they are from an earlier version",
         hint: "their owner updates them: `vault audit ship --print-schema | psql --single-transaction -v ON_ERROR_STOP=1 URL`",

@@ -57,6 +57,8 @@ struct ExportCEF: AuditLineWriter {
     number(" cn2Label=durationSeconds cn2=", .durationSeconds, of: line, to: &exporter)
     for (key, column) in Self.custom {
       switch column.kind {
+      case .text where column.field == .automation && line.hasNoAutomation:
+        text(" vaultHint=", .automation, of: line, to: &exporter)
       case .text, .list, .object: text(key, column.field, of: line, to: &exporter)
       case .number, .time: number(key, column.field, of: line, to: &exporter)
       case .flag:

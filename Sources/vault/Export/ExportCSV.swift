@@ -13,7 +13,7 @@ struct ExportCSV: AuditLineWriter {
   private static let columns = AuditColumn.all.filter { $0.part != .proof }
 
   func begin(_ exporter: inout ByteBuffer) {
-    let names = Self.columns.map(\.json.description) + (isTeam ? ["vault", "login", "receivedAt"] : [])
+    let names = Self.columns.map(\.json.description) + ["hint"] + (isTeam ? ["vault", "login", "receivedAt"] : [])
     exporter.append(string: names.joined(separator: ",") + "\n")
   }
 
@@ -26,9 +26,12 @@ struct ExportCSV: AuditLineWriter {
       case .flag: exporter.append(flag: line.number(column.field) != 0)
       case .bytes: line.withBlob(column.field) { exporter.append(hex: $0) }
       case .text where column.field == .program: line.withShownProgram { exporter.append(cell: $0) }
+      case .text where column.field == .automation && line.hasNoAutomation: break
       case .text, .list, .object: line.withBytes(column.field) { if let bytes = $0 { exporter.append(cell: bytes) } }
       }
     }
+    exporter.append(UInt8(ascii: ","))
+    if line.hasNoAutomation { line.withBytes(.automation) { if let hint = $0 { exporter.append(cell: hint) } } }
     if let origin = line.origin {
       for name in [origin.vault, origin.login] {
         exporter.append(UInt8(ascii: ","))

@@ -74,7 +74,13 @@ struct ExportJSON: AuditLineWriter {
     exporter.append(flag: line.isProven)
     exporter.append(",\"automation\":")
     if line.hasNoAutomation {
-      exporter.append("null}")
+      exporter.append("null")
+      line.withBytes(.automation) { hint in
+        guard let hint else { return }
+        exporter.append(",\"hint\":")
+        exporter.append(json: hint)
+      }
+      exporter.append("}")
     } else {
       for member in Self.automation { write(member, of: line, &exporter) }
       exporter.append("}}")

@@ -147,6 +147,8 @@ struct ExportOCSF: AuditLineWriter {
     if line.isProven { exporter.append("\"proven\":true") } else { exporter.append("\"proven\":false") }
     for (key, column) in Self.others {
       switch column.kind {
+      case .text where column.field == .automation && line.hasNoAutomation:
+        text(",\"hint\":", .automation, of: line, to: &exporter)
       case .text, .list, .object: text(key, column.field, of: line, to: &exporter)
       case .number, .time: number(key, column.field, of: line, to: &exporter)
       case .flag:

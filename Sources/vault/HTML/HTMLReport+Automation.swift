@@ -1,19 +1,25 @@
 import VaultModel
 
-/// The page's section for each run of `exec --automation`.
+/// The page's section for each run of `exec --automation`, and for agents outside of one.
 enum HTMLReportAutomation {
-  static func write(_ runs: [AutomationRuns.Run], omitted: Int, _ html: inout HTMLWriter) {
-    guard !runs.isEmpty else { return }
-    html.markup("<section aria-labelledby=\"automation\">\n<h2 id=\"automation\">Automation runs</h2>\n")
-    html.markup("<p class=\"note\">What each process tree of <code>exec --automation</code> was given and did; ")
-    html.markup("all profiles, regardless of the filters above</p>\n")
-    if omitted > 0 {
-      html.markup("<p class=\"note\">The newest ")
-      html.number(runs.count)
-      html.markup(" runs; narrow the report with <code>--automation</code> or <code>--since</code> for the others.</p>\n")
+  /// - Parameters:
+  ///   - found: the runs that are shown, of all.
+  ///   - isAsked: whether the report was asked for runs: then it says that there are none.
+  static func write(_ found: [AutomationRuns.Run], of all: AutomationRuns, isAsked: Bool, _ html: inout HTMLWriter) {
+    if isAsked || !found.isEmpty {
+      html.section("automation", title: "Automation runs")
+      html.markup("<p class=\"note\">What each process tree of <code>exec --automation</code> was given and did; ")
+      html.markup("all profiles, regardless of the filters above</p>\n")
+      if found.isEmpty { html.markup("<p class=\"nothing\">None.</p>\n") }
+      if all.count > found.count {
+        html.markup("<p class=\"note\">The newest ")
+        html.number(found.count)
+        html.markup(" runs; narrow the report with <code>--automation</code> or <code>--since</code> for the others.</p>\n")
+      }
+      html.markup("</section>\n")
+      for (number, run) in found.enumerated() { section(run, number: number + 1, &html) }
     }
-    html.markup("</section>\n")
-    for (number, run) in runs.enumerated() { section(run, number: number, &html) }
+    hints(all, &html)
   }
 
   private static func section(_ run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter) {
@@ -51,7 +57,7 @@ enum HTMLReportAutomation {
       if let ended = run.ended {
         html.time(ended)
       } else {
-        html.markup("not yet, last seen ")
+        html.markup("no row says so; last seen ")
         html.time(run.last)
       }
     }
@@ -70,7 +76,8 @@ enum HTMLReportAutomation {
         html.text(" by \(revocation.user)" + (revocation.isInAWS ? ", in AWS" : "") + ": \(revocation.detail)")
       }
     }
-    if run.revocations.count > 10 { fact("Revoked", &html) { html in html.text("\(run.revocations.count - 10) more times") } }
+    let more = run.revocations.count - 10
+    if more > 0 { fact("Revoked", &html) { html in html.text(more == 1 ? "once more" : "\(more) times more") } }
   }
 
   private static func scope(_ text: String?, _ html: inout HTMLWriter) {
@@ -80,100 +87,103 @@ enum HTMLReportAutomation {
     html.markup("</code>")
   }
 
-  private static func begin(
-    _ name: StaticString, number: Int, caption: StaticString, columns: [(StaticString, isNumber: Bool)],
-    _ html: inout HTMLWriter
-  ) {
-    html.markup("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"")
-    html.markup(name)
-    html.markup(" of run ")
-    html.number(number + 1)
-    html.markup("\">\n<table>\n<caption>")
-    html.markup(caption)
-    html.markup("</caption>\n<thead><tr>")
-    for (title, isNumber) in columns {
-      if isNumber { html.markup("<th scope=\"col\" class=\"n\">") } else { html.markup("<th scope=\"col\">") }
-      html.markup(title)
-      html.markup("</th>")
-    }
-    html.markup("</tr></thead>\n<tbody>\n")
-  }
-
-  private static func end(_ columns: Int, note: String?, _ html: inout HTMLWriter) {
-    if let note {
-      html.markup("<tr><td class=\"nothing\" colspan=\"")
-      html.number(columns)
-      html.markup("\">")
-      html.text(note)
-      html.markup("</td></tr>\n")
-    }
-    html.markup("</tbody>\n</table>\n</div>\n")
-  }
+  private static func deliveries(_ count: Int) -> String { count == 1 ? "1 delivery" : "\(count) deliveries" }
 
   private static func grants(_ run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter) {
-    begin(
-      "Credentials", number: number, caption: "What it was given",
-      columns: [
-        ("Profile", false), ("Role", false), ("Scope", false), ("Access keys", false), ("Until", false), ("Handed out", true),
-      ], &html)
-    for grant in run.grants.sorted(by: { ($0.deliveries, $1.profile) > ($1.deliveries, $0.profile) }) {
-      html.markup("<tr><th scope=\"row\">")
-      html.text(grant.profile)
-      html.markup("</th><td>")
-      if let role = grant.roleARN { HTMLReportTables.role(role, &html) } else { html.markup("–") }
-      html.markup("</td><td>")
-      scope(grant.scope, &html)
-      html.markup("</td><td>")
-      html.text(
-        grant.keys.prefix(20).joined(separator: ", ") + (grant.keys.count > 20 ? " and \(grant.keys.count - 20) more" : ""))
-      html.markup("</td><td>")
-      if let until = grant.until { html.time(until) } else { html.markup("–") }
-      html.markup("</td><td class=\"n\">")
-      html.number(grant.deliveries)
-      html.markup("×</td></tr>\n")
-    }
     let more = [
-      run.moreGrants > 0 ? "\(run.moreGrants) deliveries of other profiles or scopes" : nil,
-      run.moreKeys > 0 ? "\(run.moreKeys) deliveries of other access keys" : nil,
+      run.moreGrants > 0 ? "\(deliveries(run.moreGrants)) of other profiles or scopes" : nil,
+      run.moreKeys > 0 ? "\(deliveries(run.moreKeys)) of other access keys" : nil,
     ].compactMap { $0 }
-    end(6, note: run.grants.isEmpty ? "Nothing." : more.isEmpty ? nil : "And " + more.joined(separator: ", ") + ".", &html)
+    html.table(
+      .own("Credentials", of: number), caption: "What it was given",
+      [.text("Profile"), .text("Role"), .text("Scope"), .text("Access keys"), .text("Until"), .number("Handed out")],
+      note: run.grants.isEmpty ? "Nothing." : more.isEmpty ? nil : "And " + more.joined(separator: ", ") + "."
+    ) { html in
+      for grant in run.grants.sorted(by: { ($0.deliveries, $1.profile) > ($1.deliveries, $0.profile) }) {
+        html.markup("<tr><th scope=\"row\">")
+        html.text(grant.profile)
+        html.markup("</th><td>")
+        if let role = grant.roleARN { HTMLReportTables.role(role, &html) } else { html.markup("–") }
+        html.markup("</td><td>")
+        scope(grant.scope, &html)
+        html.markup("</td><td>")
+        html.text(
+          grant.keys.prefix(20).joined(separator: ", ") + (grant.keys.count > 20 ? " and \(grant.keys.count - 20) more" : ""))
+        html.markup("</td><td>")
+        if let until = grant.until { html.time(until) } else { html.markup("–") }
+        html.markup("</td><td class=\"n\">")
+        html.number(grant.deliveries)
+        html.markup("×</td></tr>\n")
+      }
+    }
   }
 
   private static func refusals(_ run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter) {
-    begin(
-      "Refusals", number: number, caption: "What it was refused, or what failed",
-      columns: [("Cause", false), ("Times", true), ("Last", false)], &html)
-    for (cause, tally) in run.refusals.sorted(by: { ($0.value.failures, $1.key) > ($1.value.failures, $0.key) }) {
-      html.markup("<tr><th scope=\"row\">")
-      html.text(cause)
-      html.markup("</th><td class=\"n\">")
-      html.number(tally.failures)
-      html.markup("</td><td>")
-      if let last = tally.last { html.time(last) }
-      html.markup("</td></tr>\n")
+    html.table(
+      .own("Refusals", of: number), caption: "What it was refused, or what failed",
+      [.text("Cause"), .number("Times"), .text("Last")], note: nil
+    ) { html in
+      for (cause, tally) in run.refusals.sorted(by: { ($0.value.failures, $1.key) > ($1.value.failures, $0.key) }) {
+        html.markup("<tr><th scope=\"row\">")
+        html.text(cause)
+        html.markup("</th><td class=\"n\">")
+        html.number(tally.failures)
+        html.markup("</td><td>")
+        if let last = tally.last { html.time(last) }
+        html.markup("</td></tr>\n")
+      }
     }
-    end(3, note: nil, &html)
   }
 
   private static func calls(
     _ uses: [String: AutomationRuns.Use], of run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter
   ) {
-    begin(
-      "CloudTrail", number: number, caption: "What CloudTrail saw its access keys do",
-      columns: [("Call", false), ("Times", true), ("Refused or failed", true), ("Last", false)], &html)
-    for (call, use) in uses.sorted(by: { ($0.value.count, $1.key) > ($1.value.count, $0.key) }) {
-      html.markup("<tr><th scope=\"row\">")
-      html.text(call)
-      html.markup("</th><td class=\"n\">")
-      html.number(use.count)
-      html.markup("</td><td class=\"n\">")
-      html.number(use.failures)
-      html.markup("</td><td>")
-      html.time(use.last)
-      html.markup("</td></tr>\n")
-    }
     let shared = run.shared.prefix(20).joined(separator: ", ") + (run.shared.count > 20 ? ", …" : "")
     let note = run.shared.isEmpty ? nil : "Delivered to others too, so these calls may be theirs: \(shared)"
-    end(4, note: uses.isEmpty ? "Nothing." + (note.map { " \($0)" } ?? "") : note, &html)
+    html.table(
+      .own("CloudTrail", of: number), caption: "What CloudTrail saw its access keys do",
+      [.text("Call"), .number("Times"), .number("Refused or failed"), .text("First"), .text("Last")],
+      note: uses.isEmpty ? "Nothing." + (note.map { " \($0)" } ?? "") : note
+    ) { html in
+      for (call, use) in uses.sorted(by: { ($0.value.count, $1.key) > ($1.value.count, $0.key) }) {
+        html.markup("<tr><th scope=\"row\">")
+        html.text(call)
+        html.markup("</th><td class=\"n\">")
+        html.number(use.count)
+        html.markup("</td><td class=\"n\">")
+        html.number(use.failures)
+        html.markup("</td><td>")
+        html.time(use.first)
+        html.markup("</td><td>")
+        html.time(use.last)
+        html.markup("</td></tr>\n")
+      }
+    }
+  }
+
+  /// Programs whose environment says that they act by themselves, outside of any run.
+  private static func hints(_ runs: AutomationRuns, _ html: inout HTMLWriter) {
+    guard !runs.hints.isEmpty else { return }
+    html.section("hints", title: "Agents outside of a run")
+    html.table(
+      .heading("hints"),
+      caption: "Programs that named themselves by a variable, which is their own word, and were not started by exec --automation",
+      [.text("Variable"), .text("Profile"), .number("Asked"), .number("Refused"), .text("Last")], note: nil
+    ) { html in
+      for (hint, tally) in runs.hints.sorted(by: { ($0.value.deliveries, $1.key) > ($1.value.deliveries, $0.key) }) {
+        html.markup("<tr><th scope=\"row\">")
+        html.text(hint.variable)
+        html.markup("</th><td>")
+        html.text(hint.profile)
+        html.markup("</td><td class=\"n\">")
+        html.number(tally.deliveries + tally.failures)
+        html.markup("</td><td class=\"n\">")
+        html.number(tally.failures)
+        html.markup("</td><td>")
+        if let last = tally.last { html.time(last) }
+        html.markup("</td></tr>\n")
+      }
+    }
+    html.markup("</section>\n")
   }
 }

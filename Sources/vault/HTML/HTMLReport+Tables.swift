@@ -26,126 +26,101 @@ enum HTMLReportTables {
     html.markup("</small>")
   }
 
-  private static func begin(_ id: StaticString, title: StaticString, caption: StaticString, _ html: inout HTMLWriter) {
-    html.markup("<section aria-labelledby=\"")
-    html.markup(id)
-    html.markup("\">\n<h2 id=\"")
-    html.markup(id)
-    html.markup("\">")
-    html.markup(title)
-    html.markup("</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-labelledby=\"")
-    html.markup(id)
-    html.markup("\">\n<table>\n<caption>")
-    html.markup(caption)
-    html.markup("</caption>\n<thead><tr>")
-  }
-
-  private static func column(_ title: StaticString, isNumber: Bool = false, _ html: inout HTMLWriter) {
-    if isNumber { html.markup("<th scope=\"col\" class=\"n\">") } else { html.markup("<th scope=\"col\">") }
-    html.markup(title)
-    html.markup("</th>")
-  }
-
+  /// A section with one table.
+  ///
   /// - Parameter more: the number of rows not shown.
-  private static func end(_ columns: Int, isEmpty: Bool, more: Int = 0, _ html: inout HTMLWriter) {
-    if isEmpty || more > 0 {
-      html.markup("<tr><td class=\"nothing\" colspan=\"")
-      html.number(columns)
-      html.markup("\">")
-      html.text(isEmpty ? "None." : "And \(more) more.")
-      html.markup("</td></tr>\n")
-    }
-    html.markup("</tbody>\n</table>\n</div>\n</section>\n")
+  private static func section(
+    _ id: StaticString, title: StaticString, caption: StaticString, columns: [HTMLWriter.Column], isEmpty: Bool, more: Int = 0,
+    _ html: inout HTMLWriter, rows: (inout HTMLWriter) -> Void
+  ) {
+    html.section(id, title: title)
+    html.table(
+      .heading(id), caption: caption, columns, note: isEmpty ? "None." : more > 0 ? "And \(more) more." : nil, rows: rows)
+    html.markup("</section>\n")
   }
 
   private static func longest(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin(
+    section(
       "longest", title: "Longest-lived sessions",
       caption: "The longest session of each profile, from its issue to its expiration or early end",
-      &html)
-    column("Profile", &html)
-    column("Lived", isNumber: true, &html)
-    column("From", &html)
-    column("Handed out", isNumber: true, &html)
-    html.markup("</tr></thead>\n<tbody>\n")
-    for bar in data.longest {
-      html.markup("<tr data-p=\"")
-      html.number(bar.profile)
-      html.markup("\" data-r=\"")
-      html.number(bar.role)
-      html.markup("\" data-u=\"")
-      html.number(bar.user)
-      html.markup("\"><th scope=\"row\">")
-      html.text(bar.session.profile)
-      html.markup("</th><td class=\"n\">")
-      html.text(TimeText.length(seconds: bar.session.endsAt.since(bar.session.issuedAt) / 1_000))
-      html.markup("</td><td>")
-      html.time(bar.session.issuedAt)
-      html.markup("</td><td class=\"n\">")
-      html.number(Int(bar.session.deliveries))
-      html.markup("×</td></tr>\n")
+      columns: [.text("Profile"), .number("Lived"), .text("From"), .number("Handed out")], isEmpty: data.longest.isEmpty, &html
+    ) { html in
+      for bar in data.longest {
+        html.markup("<tr data-p=\"")
+        html.number(bar.profile)
+        html.markup("\" data-r=\"")
+        html.number(bar.role)
+        html.markup("\" data-u=\"")
+        html.number(bar.user)
+        html.markup("\"><th scope=\"row\">")
+        html.text(bar.session.profile)
+        html.markup("</th><td class=\"n\">")
+        html.text(TimeText.length(seconds: bar.session.endsAt.since(bar.session.issuedAt) / 1_000))
+        html.markup("</td><td>")
+        html.time(bar.session.issuedAt)
+        html.markup("</td><td class=\"n\">")
+        html.number(Int(bar.session.deliveries))
+        html.markup("×</td></tr>\n")
+      }
     }
-    end(4, isEmpty: data.longest.isEmpty, &html)
   }
 
   private static func failures(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin(
-      "failures", title: "Failures by cause",
-      caption: "AWS's error code if there was one; all profiles, regardless of the filters above", &html)
-    column("Cause", &html)
-    column("Times", isNumber: true, &html)
-    column("Last", &html)
-    html.markup("</tr></thead>\n<tbody>\n")
     let all = data.statistics.causes
     let causes = all.prefix(12)
-    for (cause, tally) in causes {
-      html.markup("<tr><th scope=\"row\">")
-      html.text(cause)
-      html.markup("</th><td class=\"n\">")
-      html.number(tally.failures)
-      html.markup("</td><td>")
-      if let last = tally.last { html.time(last) }
-      html.markup("</td></tr>\n")
+    section(
+      "failures", title: "Failures by cause",
+      caption: "AWS's error code if there was one; all profiles, regardless of the filters above",
+      columns: [.text("Cause"), .number("Times"), .text("Last")], isEmpty: causes.isEmpty, more: all.count - causes.count, &html
+    ) { html in
+      for (cause, tally) in causes {
+        html.markup("<tr><th scope=\"row\">")
+        html.text(cause)
+        html.markup("</th><td class=\"n\">")
+        html.number(tally.failures)
+        html.markup("</td><td>")
+        if let last = tally.last { html.time(last) }
+        html.markup("</td></tr>\n")
+      }
     }
-    end(3, isEmpty: causes.isEmpty, more: all.count - causes.count, &html)
   }
 
   private static func unused(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("unused", title: "Unused profiles", caption: "No credentials were delivered in this period", &html)
-    column("Profile", &html)
-    column("Role", &html)
-    column("Last used", &html)
-    html.markup("</tr></thead>\n<tbody>\n")
     let all = data.unusedProfiles
     let profiles = all.prefix(500)
-    for profile in profiles {
-      html.markup("<tr><th scope=\"row\">")
-      html.text(profile.name)
-      html.markup(" <small>")
-      html.text(profile.origin)
-      html.markup("</small></th><td>")
-      if let arn = profile.roleARN { role(arn, &html) } else { html.markup("–") }
-      html.markup("</td><td>")
-      if let last = profile.lastUsedAt { html.time(last) } else { html.markup("never") }
-      html.markup("</td></tr>\n")
+    section(
+      "unused", title: "Unused profiles", caption: "No credentials were delivered in this period",
+      columns: [.text("Profile"), .text("Role"), .text("Last used")], isEmpty: profiles.isEmpty, more: all.count - profiles.count,
+      &html
+    ) { html in
+      for profile in profiles {
+        html.markup("<tr><th scope=\"row\">")
+        html.text(profile.name)
+        html.markup(" <small>")
+        html.text(profile.origin)
+        html.markup("</small></th><td>")
+        if let arn = profile.roleARN { role(arn, &html) } else { html.markup("–") }
+        html.markup("</td><td>")
+        if let last = profile.lastUsedAt { html.time(last) } else { html.markup("never") }
+        html.markup("</td></tr>\n")
+      }
     }
-    end(3, isEmpty: profiles.isEmpty, more: all.count - profiles.count, &html)
   }
 
   private static func neverAssumed(_ data: HTMLReportData, _ html: inout HTMLWriter) {
-    begin("never", title: "Roles never assumed", caption: "Profiles lead to these roles, but they never had a session", &html)
-    column("Role", &html)
-    column("Profile", &html)
-    html.markup("</tr></thead>\n<tbody>\n")
     let all = data.rolesNeverAssumed
     let roles = all.prefix(500)
-    for (arn, profiles) in roles {
-      html.markup("<tr><th scope=\"row\">")
-      role(arn, &html)
-      html.markup("</th><td>")
-      html.text(profiles.joined(separator: ", "))
-      html.markup("</td></tr>\n")
+    section(
+      "never", title: "Roles never assumed", caption: "Profiles lead to these roles, but they never had a session",
+      columns: [.text("Role"), .text("Profile")], isEmpty: roles.isEmpty, more: all.count - roles.count, &html
+    ) { html in
+      for (arn, profiles) in roles {
+        html.markup("<tr><th scope=\"row\">")
+        role(arn, &html)
+        html.markup("</th><td>")
+        html.text(profiles.joined(separator: ", "))
+        html.markup("</td></tr>\n")
+      }
     }
-    end(2, isEmpty: roles.isEmpty, more: all.count - roles.count, &html)
   }
 }

@@ -57,7 +57,8 @@ enum HTMLReport {
     html.markup("<div id=\"filters\"></div>\n</header>\n<main>\n")
     HTMLReportCharts.write(data, &html)
     HTMLReportTables.write(data, at: now, &html)
-    HTMLReportAutomation.write(found, omitted: runs.omitted, &html)
+    let isAsked = !trails.isEmpty || filter.automation != nil || filter.run != nil
+    HTMLReportAutomation.write(found, of: runs, isAsked: isAsked, &html)
     html.markup("</main>\n<script type=\"application/json\" id=\"data\">")
     html.json(json(data))
     html.markup("</script>\n<script>")
@@ -67,7 +68,7 @@ enum HTMLReport {
     try file.putInPlace()
   }
 
-  /// The rows of runs, and of what was revoked by whom, which are a person's.
+  /// The rows of runs, of agents outside of one, and of what was revoked by whom, which are a person's.
   private static func collect(_ runs: inout AutomationRuns, from reader: VaultReader, _ filter: AuditFilter) throws {
     try reader.forEachAutomationLine(filter) { runs.add($0) }
     var revocations = AuditFilter()

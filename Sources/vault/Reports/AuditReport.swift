@@ -63,20 +63,21 @@ enum AuditReport {
       if let record = AuditRecord(line) { records.append((record, TeamOrigin(line))) }
     }
     let reader = try fetched ? nil : VaultReader(path: paths.database)
+    // Before the rows are read: rows written meanwhile are shown next.
+    var last = try follows ? reader?.lastSequence() ?? 0 : 0
+    if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }
+    let hasRuns = records.contains { shownRun($0.record.event.requester) != nil }
     var table = Table(
       [
         .whole("TIME", usual: 12), .name("ACTION", least: 10), .whole("OUTCOME"), .name("PROFILE", rank: 1, least: 12),
         .name("USER", rank: isTeam ? 5 : 4, least: 8),
       ] + (isTeam ? [.name("LOGIN", rank: 3, least: 8)] : []) + [
         .program("PROGRAM", rank: isTeam ? 4 : 3), .whole("KEY", rank: 6, usual: 20), .text("DETAIL", rank: 2, least: 20),
-      ], isWide: arguments.has(Table.wideOption.name))
-    // Before the rows are read: rows written meanwhile are shown next.
-    var last = try follows ? reader?.lastSequence() ?? 0 : 0
-    if let reader { records = try reader.auditRecords(filter).map { ($0, nil) } }
+      ] + (hasRuns ? [.name("AUTOMATION", rank: 6, least: 10)] : []), isWide: arguments.has(Table.wideOption.name))
     var bytes = ByteBuffer()
     lines?.begin(&bytes)
     output.write(bytes: bytes.withBytes { Array($0) })
-    write(records, now: now, lines: &lines, table: &table, to: &output)
+    write(records, now: now, lines: &lines, hasRuns: hasRuns, table: &table, to: &output)
     if records.isEmpty, !follows, format == .table { Diagnostics.notice("no matching rows in the audit log") }
     output.flush()
     guard follows, let reader else { return }
@@ -87,7 +88,7 @@ enum AuditReport {
       usleep(250_000)
       filter.after = last
       let more = try reader.auditRecords(filter)
-      write(more.map { ($0, nil) }, now: SystemClock().now(), lines: &lines, table: &table, to: &output)
+      write(more.map { ($0, nil) }, now: SystemClock().now(), lines: &lines, hasRuns: hasRuns, table: &table, to: &output)
       output.flush()
       last = more.last?.sequence ?? last
     }
@@ -146,8 +147,12 @@ enum AuditReport {
 
   private typealias Shown = (record: AuditRecord, origin: TeamOrigin?)
 
+  /// The name of a requester's run, or the variable by which it says that it is an agent.
+  private static func shownRun(_ who: Requester) -> String? { who.automation?.name ?? who.hint.map { $0 + Requester.unproven } }
+
   private static func write(
-    _ records: [Shown], now: Timestamp, lines: inout (any AuditLineWriter)?, table: inout Table, to output: inout Output
+    _ records: [Shown], now: Timestamp, lines: inout (any AuditLineWriter)?, hasRuns: Bool, table: inout Table,
+    to output: inout Output
   ) {
     var bytes = ByteBuffer()
     for (record, origin) in records {
@@ -163,7 +168,7 @@ enum AuditReport {
         [time, event.action.rawValue, event.outcome.rawValue, event.profile ?? "-", event.requester.user] + login + [
           event.requester.shownProgram, event.accessKeyId ?? "-",
           event.error ?? event.detail ?? event.reason ?? event.roleARN ?? "-",
-        ])
+        ] + (hasRuns ? [shownRun(event.requester) ?? "-"] : []))
     }
     if lines == nil { table.write(to: &output) } else { output.write(bytes: bytes.withBytes { Array($0) }) }
   }

@@ -1,7 +1,8 @@
 import VaultAudit
 import VaultModel
 
-/// What the runs of `exec --automation` were given and did, from their rows in any order. Its size is bounded, whatever the log holds.
+/// What the runs of `exec --automation` were given and did, and what agents outside of one asked for, from their rows in any order. Its
+/// size is bounded, whatever the log holds.
 struct AutomationRuns {
   /// The credentials of one profile, role and scope.
   struct Grant {
@@ -18,7 +19,16 @@ struct AutomationRuns {
   struct Use {
     var count = 0
     var failures = 0
+    var first: Timestamp
     var last: Timestamp
+  }
+
+  /// What a program asks for whose environment says that it acts by itself.
+  struct Hint: Hashable, Comparable {
+    let variable: String
+    let profile: String
+
+    static func < (one: Hint, other: Hint) -> Bool { (one.variable, one.profile) < (other.variable, other.profile) }
   }
 
   struct Run {
@@ -69,18 +79,23 @@ struct AutomationRuns {
   static let maximum = 200
   private static let maxCalls = 50
   private static let maxRevocations = 10_000
+  private static let maxHints = 100
   static let others = "(others)"
 
   private var runs: [String: Run] = [:]
   private var revocations: [Revocation] = []
+  private(set) var hints: [Hint: Tally] = [:]
   /// Runs that are older than those kept.
-  private(set) var omitted = 0
+  private var omitted = 0
+  /// All runs, those that ``all()`` leaves out too.
+  var count: Int { runs.count + omitted }
 
   /// Adds a row; others than those of a run and of revocations change nothing.
   mutating func add(_ line: AuditRowView) {
     let action = AuditAction(rawValue: line.text(.action))
     if action == .revoked || action == .revokedInAWS { record(line, isInAWS: action == .revokedInAWS) }
-    guard let id = line.optionalText(.run), line.text(.outcome) != AuditOutcome.intent.rawValue else { return }
+    guard line.text(.outcome) != AuditOutcome.intent.rawValue else { return }
+    guard let id = line.optionalText(.run) else { return add(hintOf: line, action: action) }
     let time = Timestamp(stored: line.number(.time))
     let vault = line.origin.map { String(decoding: $0.vault, as: UTF8.self) }
     let key = id + "@" + (vault ?? "")
@@ -94,6 +109,19 @@ struct AutomationRuns {
     run.add(line, action: action, at: time)
     runs[key] = run
     if runs.count > 2 * Self.maximum { keepNewest() }
+  }
+
+  private mutating func add(hintOf line: AuditRowView, action: AuditAction?) {
+    guard let variable = line.hint else { return }
+    let isSuccess = line.text(.outcome) == AuditOutcome.success.rawValue
+    guard !isSuccess || action == .deliver else { return }
+    var hint = Hint(variable: variable, profile: line.optionalText(.profile) ?? "–")
+    if hints[hint] == nil, hints.count >= Self.maxHints { hint = Hint(variable: Self.others, profile: "–") }
+    var tally = hints[hint] ?? Tally()
+    if isSuccess { tally.deliveries += 1 } else { tally.failures += 1 }
+    let time = Timestamp(stored: line.number(.time))
+    tally.last = max(tally.last ?? time, time)
+    hints[hint] = tally
   }
 
   private mutating func keepNewest() {
@@ -185,7 +213,7 @@ extension AutomationRuns.Run {
     guard !isSuccess || action == .confirmationRefused || action == .guardRefused else { return }
     asked += 1
     refused += 1
-    let cause = AuditStatistics.cause(line.optionalText(.error) ?? line.text(.action))
+    let cause = AuditStatistics.cause(line.optionalText(.error) ?? line.optionalText(.detail) ?? line.text(.action))
     let known = refusals[cause] != nil || refusals.count < Self.maxCauses ? cause : AutomationRuns.others
     var tally = refusals[known] ?? Tally()
     tally.failures += 1
@@ -223,9 +251,10 @@ extension AutomationRuns.Run {
   fileprivate mutating func add(_ event: CloudTrailEvent, upTo maximum: Int) {
     let call = "\(event.source) \(event.name)"
     let known = uses?[call] != nil || (uses?.count ?? 0) < maximum ? call : AutomationRuns.others
-    var use = uses?[known] ?? AutomationRuns.Use(last: event.time)
+    var use = uses?[known] ?? AutomationRuns.Use(first: event.time, last: event.time)
     use.count += 1
     if event.errorCode != nil { use.failures += 1 }
+    use.first = min(use.first, event.time)
     use.last = max(use.last, event.time)
     uses?[known] = use
   }

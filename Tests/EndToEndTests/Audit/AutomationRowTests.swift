@@ -89,7 +89,8 @@ import Testing
     func text(_ row: [String: Any]) -> String { "\(row["run"] ?? "") \(row["name"] ?? "") \(row["deliveries"] ?? "")" }
     #expect(Set(told.map(text)) == Set(counted.map(text)) && told.count > 1)
     let csv = try await log.vault.mustRun("audit", "export", "--format", "csv", "--run", run)
-    #expect(csv.split(separator: "\n")[0].hasSuffix(",hash,parents,automation,run,rootPid,scope") && csv.contains(",\(run),"))
+    #expect(
+      csv.split(separator: "\n")[0].hasSuffix(",hash,parents,automation,run,rootPid,scope,hint") && csv.contains(",\(run),"))
     let cef = try #require(CEFEvent(try await log.export("--format", "cef", "--run", run, "--action", "Deliver")[0]))
     #expect(cef.fields["vaultRun"] == run && cef.fields["vaultParents"]?.contains("/usr/bin/node") == true)
     let ocsf = try await log.objects("--format", "ocsf", "--run", run, "--action", "Deliver")[0]
@@ -148,6 +149,62 @@ import Testing
     let nothing = log.vault.folder.write(
       text.replacing("\"parent\":", with: "\"parents\":[],\"automation\":null,\"parent\":"), to: "nothing.jsonl")
     #expect(try await log.vault.run("audit", "verify", nothing).succeeded)
+  }
+
+  @Test("what a program says of itself is no run in any export, is proven like the rest, and is on the page and on the server")
+  func hint() async throws {
+    let log = try await GeneratedLog(rows: 1_000, laptop: 1, runs: 0.2)
+    let hinted = try await log.query(
+      "SELECT sequence, profile FROM audit_event WHERE run IS NULL AND automation = 'CLAUDECODE' AND action = 'Deliver' ORDER BY 1")
+    let sequence = try #require(hinted.first?["sequence"] as? Int)
+    let profile = try #require(hinted.first?["profile"] as? String)
+    let ofProfile = hinted.count { $0["profile"] as? String == profile }
+    let lines = try await log.export("--format", "jsonl", "--whole")
+    let place = sequence - 1
+    #expect(lines[place].contains("\"automation\":null,\"hint\":\"CLAUDECODE\"}"), "\(lines[place])")
+    func verify(_ line: String) async throws -> Subprocess.Result {
+      var changed = lines
+      changed[place] = line
+      let file = log.vault.folder.write(changed.map { $0 + "\n" }.joined(), to: "\(UUID().uuidString).jsonl")
+      return try await log.vault.run("audit", "verify", "--partial", file)
+    }
+    let whole = try await verify(lines[place])
+    #expect(whole.succeeded, "\(whole.errors)")
+    let hint = "\"automation\":null,\"hint\":\"CLAUDECODE\""
+    for other in [
+      "\"automation\":null", "\"automation\":null,\"hint\":\"GEMINI_CLI\"", "\"automation\":null,\"hint\":null",
+      "\"automation\":{\"name\":\"CLAUDECODE\",\"run\":null,\"rootPid\":null}", "\(hint),\"hint\":\"CLAUDECODE\"",
+      "\"automation\":{\"name\":\"CLAUDECODE\"},\"hint\":\"CLAUDECODE\"",
+      "\"automation\":{\"run\":\"run_1\"},\"hint\":\"CLAUDECODE\"",
+    ] {
+      let result = try await verify(lines[place].replacing(hint, with: other))
+      #expect(result.end == .exit(65) && result.errors.contains("not intact"), "\(other): \(result.output)")
+    }
+    let words = ["--profile", profile, "--action", "Deliver"]
+    let csv = try await log.vault.run(words: ["audit", "export", "--format", "csv"] + words).output.split(separator: "\n")
+    #expect(csv.count { $0.hasSuffix(",,,,,CLAUDECODE") } == ofProfile, "\(csv)")
+    let cef = try await log.vault.run(words: ["audit", "export", "--format", "cef"] + words).output.split(separator: "\n")
+      .compactMap { CEFEvent(String($0)) }
+    #expect(cef.compactMap { $0.fields["vaultHint"] } == Array(repeating: "CLAUDECODE", count: ofProfile))
+    #expect(cef.allSatisfy { $0.fields["vaultAutomation"] != "CLAUDECODE" })
+    let ocsf = try await log.objects("--format", "ocsf", "--profile", profile, "--action", "Deliver")
+    let unmapped = ocsf.compactMap { $0["unmapped"] as? [String: Any] }.filter { $0["hint"] as? String == "CLAUDECODE" }
+    #expect(unmapped.count == ofProfile && unmapped.allSatisfy { $0["automation"] == nil })
+    let page = try await ReportPage(log.vault)
+    let reading = try await page.read()
+    #expect(reading.faults == [])
+    let texts = reading.texts
+    let start = try #require(texts.firstIndex(of: "Agents outside of a run"))
+    #expect(texts[start...].contains("CLAUDECODE") && texts[start...].contains(profile), "\(texts[start...])")
+
+    let server = try await TeamServer(laptops: 1)
+    #expect(try await server.ship(log.vault, laptop: 1).succeeded)
+    #expect(try await server.verify().succeeded)
+    let reader = TestVault()
+    let there = try await reader.run(words: ["audit", "export", "--format", "csv", "--from", server.address] + words)
+    #expect(there.output.split(separator: "\n").count { $0.contains(",,,,,CLAUDECODE,vlt_laptop-1,") } == ofProfile, "\(there.output)")
+    let automation = try await reader.mustRun("audit", "--from", server.address, "--automation", "CLAUDECODE")
+    #expect(automation.isEmpty)
   }
 
   @Test("the page has a section for each run: what it was given, refused, and revoked, and what CloudTrail saw its keys do")

@@ -192,10 +192,13 @@ import Testing
     let given = try await rows(vault, "Deliver", count: 4)
     #expect(given.map { automation($0)?["name"] as? String } == [nil, "robot", "robot", nil])
     let started = try #require(try await rows(vault, "AutomationStarted").first)
+    // What it gets where no rule allows more.
+    #expect((started["scope"] as? [String: Any])?["readOnly"] as? Bool == true, "\(started)")
     let root = try #require(automation(started)?["rootPid"] as? Int)
     let parents = try #require((given[2]["requester"] as? [String: Any])?["parents"] as? [[String: Any]])
     #expect((parents[0]["executable"] as? String)?.hasSuffix("sh") == true)
     #expect(parents[1]["pid"] as? Int == root)
+    _ = try await rows(vault, "AutomationEnded")
     let filtered = try await vault.rows("audit", "--automation", "robot")
     #expect(
       filtered.map { $0["action"] as? String }.filter { $0 != "AssumeRole" } == [
@@ -413,13 +416,25 @@ import Testing
     #expect(try await program.wait(timeout: 20).end == .exit(0))
   }
 
-  @Test("a variable by which an agent names itself changes nothing by itself, and is no run")
+  @Test("a variable by which an agent names itself changes nothing by itself, is no run, and is named in its rows")
   func hint() async throws {
     let vault = try await stage()
     try await vault.mustRun("exec", "app-dev", "--", "true", environment: ["CLAUDECODE": "1", "AI_AGENT": "x"])
+    try await vault.mustRun("exec", "app-dev", "--", "true")
+    let given = try await rows(vault, "Deliver", count: 2)
+    #expect(given.count == 2 && given.allSatisfy { automation($0) == nil })
+    func hint(_ row: [String: Any]) -> String? { (row["requester"] as? [String: Any])?["hint"] as? String }
+    #expect(given.map(hint) == ["CLAUDECODE", nil])
+    #expect(try await vault.rows("audit", "--automation", "CLAUDECODE").isEmpty)
+    let table = try await vault.mustRun("audit").split(separator: "\n")
+    #expect(table.count { $0.hasSuffix("\tCLAUDECODE (unproven)") } == 2, "\(table)")
+    // In a run, what the kernel says counts.
+    _ = try await inTree(vault, "$VAULT exec app-dev -- true; :", environment: ["CLAUDECODE": "1"])
+    let within = try await rows(vault, "Deliver", count: 4).suffix(2)
+    #expect(within.allSatisfy { automation($0)?["name"] as? String == "robot" && hint($0) == nil }, "\(within)")
     try await vault.mustRun("lock", environment: ["CLAUDECODE": "1"])
-    let given = try await rows(vault, "Deliver")
-    #expect(given.count == 1 && automation(given[0]) == nil)
+    #expect(try await rows(vault, "Locked").map(hint) == ["CLAUDECODE"])
+    try await vault.mustRun("audit", "verify")
   }
 
   // MARK: the endpoint

@@ -178,5 +178,11 @@ import Testing
     let usage = try await attempt(#""$0" env app-dev --for-pid x"#)
     #expect(usage.end == .exit(64))
     #expect(try await ended(vault, 1).count == 1)
+    // The row is the shell's, with what is above it.
+    let given = try #require(try await vault.rows("audit", "--action", "Deliver").first?["requester"] as? [String: Any])
+    let parents = given["parents"] as? [[String: Any]] ?? []
+    #expect((given["executable"] as? String)?.hasSuffix("/bash") == true, "\(given)")
+    #expect(
+      parents.first?["pid"] as? Int == Int(getpid()) && parents.first?["executable"] as? String == given["parent"] as? String)
   }
 }

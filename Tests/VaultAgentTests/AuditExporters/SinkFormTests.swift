@@ -92,6 +92,18 @@ import VaultModel
     #expect(split.messages == messages && split.rest.isEmpty)
   }
 
+  @Test("what a program says of itself has a name of its own, and the run's is a run's")
+  func hint() throws {
+    var random = SeededGenerator(seed: 1)
+    var record = record(&random)
+    (record.event.requester.automation, record.event.requester.hint) = (nil, "CLAUDECODE")
+    let fields = try #require(JournalRecord(JournalEntry.bytes(of: ExportFields(record, vaultId: "vlt_1")))?.fields)
+    #expect(fields["VAULT_HINT"] == "CLAUDECODE" && fields["VAULT_AUTOMATION"] == nil)
+    record.event.requester.automation = AutomationRun(name: "robot", run: "run_1", rootPid: 9)
+    let run = try #require(SyslogRecord(SyslogMessage.bytes(of: ExportFields(record, vaultId: "vlt_1"))))
+    #expect(run.value("automation") == "robot" && run.value("run") == "run_1" && run.value("hint") == nil)
+  }
+
   @Test("what is longer than receivers take is cut where it is longest, and says so", arguments: [UInt64(1), 2, 3])
   func long(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)

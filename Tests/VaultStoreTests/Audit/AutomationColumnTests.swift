@@ -36,6 +36,24 @@ import VaultSecrets
     #expect(try opened.reader().auditRecords(filter).map(\.id) == [record.id])
   }
 
+  @Test("what a requester says of itself is in the column of the run's name, and no run")
+  func hint() async throws {
+    let opened = try await OpenedStore()
+    var event = opened.event(.deliver)
+    event.requester.hint = "CLAUDECODE"
+    try await opened.store.record(event)
+    let record = try #require(try opened.reader().auditRecords(AuditFilter()).last)
+    #expect(record.event.requester == event.requester && record.event.requester.automation == nil)
+    let columns = try Database(path: opened.path, access: .readOnly).prepare(
+      "SELECT automation, run IS NULL AND root_pid IS NULL FROM audit_event ORDER BY sequence DESC"
+    ).begin().first { ($0.text(0), $0.int(1)) }
+    #expect(columns?.0 == "CLAUDECODE" && columns?.1 == 1)
+    var filter = AuditFilter()
+    filter.automation = "CLAUDECODE"
+    #expect(try opened.reader().auditRecords(filter).isEmpty)
+    #expect(try AuditChain.verify(opened.reader()) == .whole(rows: record.sequence))
+  }
+
   @Test("a chain of any length, and a path of any length, take a bounded place in the row")
   func bounds() async throws {
     let opened = try await OpenedStore()
