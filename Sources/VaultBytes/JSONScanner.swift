@@ -28,6 +28,18 @@ public struct JSONScanner: ~Escapable {
     }
   }
 
+  /// Consumes the next bytes and appends them as they are.
+  ///
+  /// - Parameter length: how many; it is lent all that is left. Nil for none.
+  public mutating func take(into text: inout ByteBuffer, _ length: (UnsafeRawBufferPointer) -> Int?) -> Bool {
+    skipBlanks()
+    let rest = bytes.extracting(offset..<bytes.byteCount)
+    guard let count = rest.withUnsafeBytes({ length($0) }) else { return false }
+    text.append(bytes.extracting(offset..<offset + count))
+    offset += count
+    return true
+  }
+
   /// Whether a string comes next.
   public var isAtString: Bool {
     mutating get {

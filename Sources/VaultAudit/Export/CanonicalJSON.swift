@@ -22,6 +22,7 @@ enum CanonicalJSON {
 
   /// Whether a text has this form already.
   static func isForm(_ text: UnsafeRawBufferPointer) -> Bool {
+    if plainLength(of: text) == text.count { return true }
     var scanner = JSONScanner(text.bytes)
     var form = ByteBuffer()
     return append(&scanner, to: &form) && form.withBytes { $0.elementsEqual(text) }
@@ -30,6 +31,7 @@ enum CanonicalJSON {
   /// Appends the next value.
   static func append(_ scanner: inout JSONScanner, to form: inout ByteBuffer, depth: Int = 0) -> Bool {
     guard depth < maxDepth else { return false }
+    if depth == 0, scanner.take(into: &form, plainLength) { return true }
     for word in ["null", "true", "false"] as [StaticString] where scanner.consume(word: word) {
       form.append(word)
       return true
@@ -89,32 +91,90 @@ enum CanonicalJSON {
   }
 }
 
-extension AuditColumn {
-  /// Whether the text of a column that is JSON can stand in an export as it is. An empty array there says that there is none.
-  public static func isJSON(_ text: UnsafeRawBufferPointer) -> Bool {
-    text.count > 2 && (isPlainChain(text) || CanonicalJSON.isForm(text))
+extension CanonicalJSON {
+  /// The length of the array or object with which a text begins, if it has the form as it stands and its strings need no escapes, as
+  /// nearly every one does: told without memory of its own. Nil for any other.
+  static func plainLength(of text: UnsafeRawBufferPointer) -> Int? {
+    guard let first = text.first, first == UInt8(ascii: "[") || first == UInt8(ascii: "{") else { return nil }
+    var form = PlainForm(text: text)
+    return form.value(depth: 0) ? form.place : nil
   }
 
-  /// Whether it is a chain of parents with plain paths, as nearly every one is: told without memory of its own.
-  private static func isPlainChain(_ text: UnsafeRawBufferPointer) -> Bool {
+  private struct PlainForm {
+    let text: UnsafeRawBufferPointer
     var place = 0
-    func consume(_ word: StaticString) -> Bool {
+
+    private var byte: UInt8 { place < text.count ? text[place] : 0 }
+
+    private mutating func consume(_ wanted: Unicode.Scalar) -> Bool {
+      guard byte == UInt8(ascii: wanted) else { return false }
+      place += 1
+      return true
+    }
+
+    mutating func value(depth: Int) -> Bool {
+      guard depth < maxDepth else { return false }
+      switch byte {
+      case UInt8(ascii: "\""): return string()
+      case UInt8(ascii: "["): return list(depth: depth + 1)
+      case UInt8(ascii: "{"): return object(depth: depth + 1)
+      case UInt8(ascii: "n"): return word("null")
+      case UInt8(ascii: "t"): return word("true")
+      case UInt8(ascii: "f"): return word("false")
+      default: return number()
+      }
+    }
+
+    private mutating func word(_ word: StaticString) -> Bool {
       let length = word.utf8CodeUnitCount
       guard text.count - place >= length, memcmp(text.baseAddress! + place, word.utf8Start, length) == 0 else { return false }
       place += length
       return true
     }
-    guard consume("[") else { return false }
-    repeat {
-      guard consume("{\"executable\":\"") else { return false }
-      while place < text.count, (0x20..<0x7F).contains(text[place]), text[place] != UInt8(ascii: "\""),
-        text[place] != UInt8(ascii: "\\")
-      { place += 1 }
-      guard consume("\",\"pid\":") else { return false }
+
+    /// One that fits into `Int64`, whatever its digits are.
+    private mutating func number() -> Bool {
       let first = place
-      while place < text.count, (48...57).contains(text[place]) { place += 1 }
-      guard (1...10).contains(place - first), text[first] != 48 || place == first + 1, consume("}") else { return false }
-    } while consume(",")
-    return consume("]") && place == text.count
+      while (48...57).contains(byte) { place += 1 }
+      return (1...18).contains(place - first) && (text[first] != 48 || place == first + 1)
+    }
+
+    private mutating func string() -> Bool {
+      guard consume("\"") else { return false }
+      while (0x20..<0x7F).contains(byte), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") { place += 1 }
+      return consume("\"")
+    }
+
+    private mutating func list(depth: Int) -> Bool {
+      place += 1
+      if consume("]") { return true }
+      repeat { guard value(depth: depth) else { return false } } while consume(",")
+      return consume("]")
+    }
+
+    /// Each with its quotes, so that none is a prefix of another.
+    private func isBefore(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
+      guard let start = text.baseAddress else { return false }
+      return memcmp(start + one.lowerBound, start + other.lowerBound, min(one.count, other.count)) < 0
+    }
+
+    private mutating func object(depth: Int) -> Bool {
+      place += 1
+      if consume("}") { return true }
+      var last = place..<place
+      repeat {
+        let start = place
+        guard string() else { return false }
+        let key = start..<place
+        guard last.isEmpty || isBefore(last, key), consume(":"), value(depth: depth) else { return false }
+        last = key
+      } while consume(",")
+      return consume("}")
+    }
   }
+}
+
+extension AuditColumn {
+  /// Whether the text of a column that is JSON can stand in an export as it is. An empty array there says that there is none.
+  public static func isJSON(_ text: UnsafeRawBufferPointer) -> Bool { text.count > 2 && CanonicalJSON.isForm(text) }
 }
