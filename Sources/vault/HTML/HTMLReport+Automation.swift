@@ -16,10 +16,36 @@ enum HTMLReportAutomation {
         html.number(found.count)
         html.markup(" runs; narrow the report with <code>--automation</code> or <code>--since</code> for the others.</p>\n")
       }
+      if found.count > 1 { overview(found, &html) }
       html.markup("</section>\n")
       for (number, run) in found.enumerated() { section(run, number: number + 1, &html) }
     }
     hints(all, &html)
+  }
+
+  private static func overview(_ runs: [AutomationRuns.Run], _ html: inout HTMLWriter) {
+    html.table(
+      .heading("automation"), caption: "The runs, the newest first",
+      [.text("Run"), .text("Began"), .text("Ended"), .number("Asked"), .number("Refused"), .number("Revoked")], note: nil
+    ) { html in
+      for (number, run) in runs.enumerated() {
+        html.markup("<tr><th scope=\"row\"><a href=\"#run-")
+        html.number(number + 1)
+        html.markup("\">")
+        html.text(run.name)
+        html.markup("</a> <small>")
+        html.text(run.id)
+        html.markup("</small></th><td>")
+        html.time(run.began ?? run.first)
+        html.markup("</td><td>")
+        if let ended = run.ended { html.time(ended) } else { html.markup("–") }
+        for count in [run.asked, run.refused, run.revocations.count] {
+          html.markup("</td><td class=\"n\">")
+          html.number(count)
+        }
+        html.markup("</td></tr>\n")
+      }
+    }
   }
 
   private static func section(_ run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter) {
@@ -82,6 +108,7 @@ enum HTMLReportAutomation {
 
   private static func scope(_ text: String?, _ html: inout HTMLWriter) {
     guard let text else { return html.markup("–") }
+    if let words = ScopeText.words(text) { return html.text(words) }
     html.markup("<code>")
     html.text(text)
     html.markup("</code>")
@@ -96,7 +123,10 @@ enum HTMLReportAutomation {
     ].compactMap { $0 }
     html.table(
       .own("Credentials", of: number), caption: "What it was given",
-      [.text("Profile"), .text("Role"), .text("Scope"), .text("Access keys"), .text("Until"), .number("Handed out")],
+      [
+        .text("Profile"), .text("Role"), .text("Scope"), .text("Access keys"), .text("From"), .text("Until"),
+        .number("Handed out"),
+      ],
       note: run.grants.isEmpty ? "Nothing." : more.isEmpty ? nil : "And " + more.joined(separator: ", ") + "."
     ) { html in
       for grant in run.grants.sorted(by: { ($0.deliveries, $1.profile) > ($1.deliveries, $0.profile) }) {
@@ -109,6 +139,8 @@ enum HTMLReportAutomation {
         html.markup("</td><td>")
         html.text(
           grant.keys.prefix(20).joined(separator: ", ") + (grant.keys.count > 20 ? " and \(grant.keys.count - 20) more" : ""))
+        html.markup("</td><td>")
+        html.time(grant.from)
         html.markup("</td><td>")
         if let until = grant.until { html.time(until) } else { html.markup("–") }
         html.markup("</td><td class=\"n\">")
@@ -138,12 +170,17 @@ enum HTMLReportAutomation {
   private static func calls(
     _ uses: [String: AutomationRuns.Use], of run: AutomationRuns.Run, number: Int, _ html: inout HTMLWriter
   ) {
-    let shared = run.shared.prefix(20).joined(separator: ", ") + (run.shared.count > 20 ? ", …" : "")
-    let note = run.shared.isEmpty ? nil : "Delivered to others too, so these calls may be theirs: \(shared)"
+    func list(_ keys: [String]) -> String { keys.prefix(20).joined(separator: ", ") + (keys.count > 20 ? ", …" : "") }
+    let notes = [
+      uses.isEmpty ? "Nothing." : nil,
+      run.shared.isEmpty ? nil : "Delivered to others too, so these calls may be theirs: \(list(run.shared)).",
+      run.issued.isEmpty
+        ? nil : "These calls got it further access keys, whose calls are not counted here: \(list(run.issued.sorted())).",
+    ].compactMap { $0 }
     html.table(
       .own("CloudTrail", of: number), caption: "What CloudTrail saw its access keys do",
       [.text("Call"), .number("Times"), .number("Refused or failed"), .text("First"), .text("Last")],
-      note: uses.isEmpty ? "Nothing." + (note.map { " \($0)" } ?? "") : note
+      note: notes.isEmpty ? nil : notes.joined(separator: " ")
     ) { html in
       for (call, use) in uses.sorted(by: { ($0.value.count, $1.key) > ($1.value.count, $0.key) }) {
         html.markup("<tr><th scope=\"row\">")

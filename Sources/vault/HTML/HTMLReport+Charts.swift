@@ -149,7 +149,7 @@ enum HTMLReportCharts {
     html.number(bars.count)
     html.markup(
       "</span><span class=\"unit\"> sessions</span></td><td role=\"cell\"><svg class=\"lane\" role=\"img\" aria-label=\"")
-    html.text("timeline of \(bars.count) sessions")
+    html.text(bars.count == 1 ? "timeline of 1 session" : "timeline of \(bars.count) sessions")
     html.markup("\" preserveAspectRatio=\"none\" viewBox=\"0 0 10000 20\">")
     let span = max(1, data.to.since(data.from))
     for bar in bars {

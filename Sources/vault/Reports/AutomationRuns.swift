@@ -10,6 +10,8 @@ struct AutomationRuns {
     let roleARN: String?
     let scope: String?
     var deliveries = 0
+    /// When it was first delivered.
+    var from: Timestamp
     /// When the last of them expires.
     var until: Timestamp?
     var keys: [String] = []
@@ -65,6 +67,8 @@ struct AutomationRuns {
     var uses: [String: Use]?
     /// Access keys that were delivered to others, too.
     var shared: [String] = []
+    /// Access keys that AWS issued to calls of its own.
+    var issued: Set<String> = []
   }
 
   struct Revocation {
@@ -207,13 +211,15 @@ extension AutomationRuns.Run {
     case .confirmed where isSuccess: confirmed += 1
     case .deliver where isSuccess:
       asked += 1
-      deliver(line)
+      deliver(line, at: time)
     default: break
     }
     guard !isSuccess || action == .confirmationRefused || action == .guardRefused else { return }
     asked += 1
     refused += 1
-    let cause = AuditStatistics.cause(line.optionalText(.error) ?? line.optionalText(.detail) ?? line.text(.action))
+    let text = line.optionalText(.error) ?? line.optionalText(.detail) ?? line.text(.action)
+    let who = "a process of automation run \(name) (\(id)) "
+    let cause = AuditStatistics.cause(text.hasPrefix(who) ? String(text.dropFirst(who.count)) : text)
     let known = refusals[cause] != nil || refusals.count < Self.maxCauses ? cause : AutomationRuns.others
     var tally = refusals[known] ?? Tally()
     tally.failures += 1
@@ -221,12 +227,12 @@ extension AutomationRuns.Run {
     refusals[known] = tally
   }
 
-  private mutating func deliver(_ line: AuditRowView) {
+  private mutating func deliver(_ line: AuditRowView, at time: Timestamp) {
     let key = line.optionalText(.accessKeyId)
     let (profile, role, scope) = (line.text(.profile), line.optionalText(.roleARN), line.optionalText(.scope))
     var place = grants.firstIndex { $0.profile == profile && $0.roleARN == role && $0.scope == scope }
     if place == nil, grants.count < Self.maxGrants {
-      grants.append(AutomationRuns.Grant(profile: profile, roleARN: role, scope: scope))
+      grants.append(AutomationRuns.Grant(profile: profile, roleARN: role, scope: scope, from: time))
       place = grants.count - 1
     }
     guard let place else {
@@ -234,6 +240,7 @@ extension AutomationRuns.Run {
       return
     }
     grants[place].deliveries += 1
+    grants[place].from = min(grants[place].from, time)
     if let until = line.optionalNumber(.expiresAt).map({ Timestamp(stored: $0) }) {
       grants[place].until = max(grants[place].until ?? until, until)
     }
@@ -254,6 +261,7 @@ extension AutomationRuns.Run {
     var use = uses?[known] ?? AutomationRuns.Use(first: event.time, last: event.time)
     use.count += 1
     if event.errorCode != nil { use.failures += 1 }
+    if let key = event.issuedKey, issued.count < Self.maxKeys { issued.insert(key) }
     use.first = min(use.first, event.time)
     use.last = max(use.last, event.time)
     uses?[known] = use

@@ -155,7 +155,8 @@ import Testing
   func hint() async throws {
     let log = try await GeneratedLog(rows: 1_000, laptop: 1, runs: 0.2)
     let hinted = try await log.query(
-      "SELECT sequence, profile FROM audit_event WHERE run IS NULL AND automation = 'CLAUDECODE' AND action = 'Deliver' ORDER BY 1")
+      "SELECT sequence, profile FROM audit_event WHERE run IS NULL AND automation = 'CLAUDECODE' AND action = 'Deliver' ORDER BY 1"
+    )
     let sequence = try #require(hinted.first?["sequence"] as? Int)
     let profile = try #require(hinted.first?["profile"] as? String)
     let ofProfile = hinted.count { $0["profile"] as? String == profile }
@@ -202,7 +203,8 @@ import Testing
     #expect(try await server.verify().succeeded)
     let reader = TestVault()
     let there = try await reader.run(words: ["audit", "export", "--format", "csv", "--from", server.address] + words)
-    #expect(there.output.split(separator: "\n").count { $0.contains(",,,,,CLAUDECODE,vlt_laptop-1,") } == ofProfile, "\(there.output)")
+    #expect(
+      there.output.split(separator: "\n").count { $0.contains(",,,,,CLAUDECODE,vlt_laptop-1,") } == ofProfile, "\(there.output)")
     let automation = try await reader.mustRun("audit", "--from", server.address, "--automation", "CLAUDECODE")
     #expect(automation.isEmpty)
   }
@@ -235,12 +237,12 @@ import Testing
       """)
     let calls = [
       ("1", "GetObject", id), ("2", "GetObject", id), ("2", "GetObject", id), ("3", "DeleteBucket", id),
-      ("4", "GetObject", "ASIAOTHER"),
+      ("4", "GetObject", "ASIAOTHER"), ("5", "AssumeRole", id),
     ]
     let events = calls.map { event, name, key in
       """
       {"eventID":"\(event)","eventName":"\(name)","eventSource":"s3.amazonaws.com","eventTime":"2026-11-10T00:00:00Z",\
-      "userIdentity":{"accessKeyId":"\(key)"}\(name == "DeleteBucket" ? ",\"errorCode\":\"AccessDenied\"" : "")}
+      "userIdentity":{"accessKeyId":"\(key)"}\(name == "AssumeRole" ? ",\"responseElements\":{\"credentials\":{\"accessKeyId\":\"ASIAFURTHER\"}}" : "")\(name == "DeleteBucket" ? ",\"errorCode\":\"AccessDenied\"" : "")}
       """
     }
     let trail = log.vault.folder.write("{\"Records\":[\(events.joined(separator: ","))]}", to: "trail.json")
@@ -255,6 +257,7 @@ import Testing
       #expect(texts.contains { $0.contains(text) }, "\(text): \(texts)")
     }
     #expect(texts.contains { $0.contains("by zoe") } && texts.contains { $0.contains(id) })
+    #expect(texts.contains { $0.hasSuffix("whose calls are not counted here: ASIAFURTHER.") }, "\(texts)")
     let object = try #require(texts.firstIndex(of: "s3.amazonaws.com GetObject"))
     #expect(Array(texts[object...].dropFirst().prefix(2)) == ["2", "0"])
     let bucket = try #require(texts.firstIndex(of: "s3.amazonaws.com DeleteBucket"))
@@ -273,6 +276,33 @@ import Testing
     let missing = try await log.vault.run(
       "audit", "report", "--html", log.vault.folder.file("x.html"), "--cloudtrail", "/nowhere")
     #expect(missing.end == .exit(66))
+  }
+
+  @Test(
+    "of many runs the newest are shown, with a table that leads to each, whatever they are called; without one the page says so")
+  func many() async throws {
+    let log = try await GeneratedLog(rows: 1_500)
+    try await log.change(
+      """
+      UPDATE audit_event SET run = printf('run_%016d', sequence), root_pid = 9, automation = CASE sequence % 3 \
+      WHEN 0 THEN '</h2><script>alert(1)</script>' WHEN 1 THEN char(8238) || '"&' || char(10) ELSE hex(zeroblob(1500)) END, \
+      scope = '{"policyArns":["arn:aws:iam::aws:policy/X"],"policyDigest":"d1","readOnly":true,"tags":{"a":"<i>","b":""}}' \
+      WHERE sequence > 800 AND action = 'Deliver'
+      """)
+    let count = try #require(
+      try await log.query("SELECT count(*) AS n FROM audit_event WHERE run IS NOT NULL").first?["n"] as? Int)
+    #expect(count > 200 && count < 400)
+    let page = try await ReportPage(log.vault)
+    let reading = try await page.read()
+    #expect(reading.faults == [])
+    #expect(page.html.components(separatedBy: "<section class=\"run\"").count == 201)
+    #expect(page.html.contains("The newest 200 runs") && page.html.contains("<a href=\"#run-200\">"))
+    #expect(reading.texts.contains("read-only; an inline policy (d1); the policy arn:aws:iam::aws:policy/X; the tags a=<i>, b="))
+    #expect(reading.texts.contains { $0.contains("no row says so; last seen") })
+    let none = try await ReportPage(log.vault, "--automation", "nobody")
+    let start = try #require(none.html.range(of: "Automation runs"))
+    #expect(none.html[start.upperBound...].contains(">None.<"))
+    #expect(try await ReportPage(log.vault, "--until", "2000-01-01T00:00:00Z").html.contains("Automation runs") == false)
   }
 
   @Test("the report's memory does not grow with the rows of runs")

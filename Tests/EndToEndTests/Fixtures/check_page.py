@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 TAGS = set(
     "html head meta title style body header main section h1 h2 p time code div dl dt dd figure figcaption span b svg rect details summary"
-    " table caption thead tbody tfoot tr th td small script".split())
+    " table caption thead tbody tfoot tr th td small script a".split())
 
 
 class Page(HTMLParser):
@@ -23,8 +23,11 @@ class Page(HTMLParser):
         attributes = dict(attributes)
         if tag not in TAGS:
             self.faults.append(f"unexpected <{tag}>")
-        for name in attributes:
-            if name.startswith("on") or name in ("style", "href", "src", "srcset", "action", "xlink:href", "srcdoc"):
+        for name, value in attributes.items():
+            # To another place of the page.
+            if (tag, name) == ("a", "href") and re.fullmatch("#[a-z0-9-]+", value or ""):
+                self.references.add(value[1:])
+            elif name.startswith("on") or name in ("style", "href", "src", "srcset", "action", "xlink:href", "srcdoc"):
                 self.faults.append(f"<{tag} {name}>")
         if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy":
             self.policy = attributes["content"]
