@@ -6,7 +6,7 @@ import VaultModel
 enum ProcessFacts {
   /// The control group of a process, in the one hierarchy of version 2: the line `0::/…` of its file; nil if there is none.
   static func controlGroup(of pid: Int32) -> String? {
-    read("/proc/\(pid)/cgroup", limit: 16_384) { bytes in
+    ProcessFiles.read("/proc/\(pid)/cgroup", limit: 16_384) { bytes in
       for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: "0::/".utf8) {
         return String(decoding: line.dropFirst(3), as: UTF8.self)
       }
@@ -19,7 +19,7 @@ enum ProcessFacts {
 
   /// The run that a process's environment names, as it was started. A process may have overwritten it since.
   static func marker(of pid: Int32) -> String? {
-    read("/proc/\(pid)/environ", limit: 1 << 18) { bytes in
+    ProcessFiles.read("/proc/\(pid)/environ", limit: 1 << 18) { bytes in
       let start = Array((AgentVariables.run + "=").utf8)
       for entry in bytes.split(separator: 0) where entry.starts(with: start) {
         return Self.run(String(decoding: entry.dropFirst(start.count), as: UTF8.self))
@@ -30,7 +30,7 @@ enum ProcessFacts {
 
   /// The controlling terminal of a process, by the name of its device; nil if it has none.
   static func terminal(of pid: Int32) -> String? {
-    read("/proc/\(pid)/stat", limit: 2_048) { bytes in
+    ProcessFiles.read("/proc/\(pid)/stat", limit: 2_048) { bytes in
       // The seventh field, counted after the command's name, which may contain any character.
       guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
       let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 5)
@@ -57,7 +57,7 @@ enum ProcessFacts {
     var found: [ProcessIdentity] = []
     for _ in 0..<maxScans {
       let newest = newest
-      found = all().filter(fits).compactMap { ProcessIdentity(running: $0) }
+      found = ProcessFiles.all().filter(fits).compactMap { ProcessIdentity(running: $0) }
       if !found.isEmpty { return (found, true) }
       if newest != nil, newest == Self.newest { return ([], true) }
     }
@@ -69,7 +69,9 @@ enum ProcessFacts {
 
   /// The number of the process or thread that was made last (proc(5), `/proc/loadavg`).
   private static var newest: String? {
-    read("/proc/loadavg", limit: 256) { $0.split(separator: UInt8(ascii: " ")).last.map { String(decoding: $0, as: UTF8.self) } }
+    ProcessFiles.read("/proc/loadavg", limit: 256) {
+      $0.split(separator: UInt8(ascii: " ")).last.map { String(decoding: $0, as: UTF8.self) }
+    }
   }
 
   /// Whether a process has given its memory back: it ends, or is the kernel's.
@@ -82,7 +84,7 @@ enum ProcessFacts {
   static func holders(of socket: UInt32) -> (holders: [Int32], unreadable: [Int32]) {
     let name = Array("socket:[\(socket)]".utf8)
     var (holders, unreadable): ([Int32], [Int32]) = ([], [])
-    for pid in all() {
+    for pid in ProcessFiles.all() {
       guard let folder = opendir("/proc/\(pid)/fd") else {
         if errno == EACCES { unreadable.append(pid) }
         continue
@@ -103,34 +105,5 @@ enum ProcessFacts {
       }
     }
     return (holders, unreadable)
-  }
-
-  /// Every process that this PID namespace shows. One that runs all the time is always among them.
-  static func all() -> [Int32] {
-    guard let folder = opendir("/proc") else { return [] }
-    defer { closedir(folder) }
-    var pids: [Int32] = []
-    while let entry = readdir(folder) {
-      let pid = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { atoi($0) }
-      }
-      if pid > 0 { pids.append(pid) }
-    }
-    return pids
-  }
-
-  private static func read<Result>(_ path: String, limit: Int, _ body: (UnsafeRawBufferPointer) -> Result?) -> Result? {
-    let file = sys_open(path, O_RDONLY, 0)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    return withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
-      var length = 0
-      while length < buffer.count {
-        let count = Glibc.read(file, buffer.baseAddress! + length, buffer.count - length)
-        guard count > 0 else { break }
-        length += count
-      }
-      return length > 0 ? body(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : nil
-    }
   }
 }
