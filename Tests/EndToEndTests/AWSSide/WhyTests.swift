@@ -42,11 +42,23 @@ import Testing
     """
 
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
-    let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url, "AWS_ENDPOINT_URL_IAM_TOOLBOX": simulator.url])
-    vault.config(TestVault.standardConfig + Self.profiles)
-    vault.credentials(TestVault.standardCredentials)
-    try await vault.mustRun("import")
-    return vault
+    try await TestVault(simulator, environment: ["AWS_ENDPOINT_URL_IAM_TOOLBOX": simulator.url], profiles: Self.profiles)
+  }
+
+  /// A vault whose `app-dev` AWS refuses without a reason, in a world whose account alice may look at.
+  ///
+  /// - Parameter externalId: what the role's trust policy wants.
+  static func refused(wanting externalId: String) async throws -> (simulator: STSSimulatorProcess, vault: TestVault) {
+    var world = STSWorld.standard
+    world[role: STSWorld.devRole]?.trustPolicy = """
+      {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},
+        "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"\(externalId)"}}}]}
+      """
+    world.account = STSWorld.Account(readers: [STSWorld.aliceARN: ["iam:GetRole"]])
+    let simulator = try await STSSimulatorProcess(world)
+    let vault = try await TestVault(simulator, environment: simulator.environment)
+    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
+    return (simulator, vault)
   }
 
   private func why(_ vault: TestVault, _ words: String..., input: String = "") async throws -> [String: Any] {
@@ -207,18 +219,7 @@ import Testing
 
   @Test("where AWS gives no reason, the account is looked at, and the condition that is not met is named")
   func trust() async throws {
-    var world = STSWorld.standard
-    world[role: STSWorld.devRole]?.trustPolicy = """
-      {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},
-        "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"x7"}}}]}
-      """
-    world.account = STSWorld.Account(readers: [STSWorld.aliceARN: ["iam:GetRole"]])
-    let simulator = try await STSSimulatorProcess(world)
-    let vault = TestVault(environment: simulator.environment)
-    vault.config(TestVault.standardConfig)
-    vault.credentials(TestVault.standardCredentials)
-    try await vault.mustRun("import")
-    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
+    let (simulator, vault) = try await Self.refused(wanting: "x7")
     let guess = try await why(vault, "app-dev", "--offline")
     #expect(guess["refusedBy"] as? String == "unknown" && guess["fix"] is NSNull && guess["succeedsNow"] is NSNull)
     #expect(((guess["possible"] as? [[String: Any]])?.first?["fix"] as? [String: Any])?["document"] is [String: Any])

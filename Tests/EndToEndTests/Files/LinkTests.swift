@@ -5,11 +5,7 @@ import Testing
 /// `vault link`, `vault unlink` and `vault console`, with the real clients.
 @Suite(.endToEnd) struct LinkTests {
   private func vault(_ simulator: STSSimulatorProcess) async throws -> TestVault {
-    let vault = TestVault(environment: simulator.environment)
-    vault.config(TestVault.standardConfig)
-    vault.credentials(TestVault.standardCredentials)
-    try await vault.mustRun("import")
-    return vault
+    try await TestVault(simulator, environment: simulator.environment)
   }
 
   private func config(_ vault: TestVault) throws -> Data {

@@ -7,12 +7,6 @@ import Testing
 @Suite(.endToEnd) struct GuardScopeTests {
   private static let readOnly = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
-  private func guarding(_ vault: TestVault, _ rules: String) throws {
-    vault.trust()
-    let settings = try String(contentsOfFile: vault.folder.file("vault/config"), encoding: .utf8)
-    vault.folder.write(settings + rules + "\n", to: "vault/config")
-  }
-
   private func policies(_ simulator: STSSimulatorProcess) async throws -> [String?] {
     try await simulator.requests("AssumeRole").map { $0.parameters["PolicyArns.member.1.arn"] }
   }
@@ -22,7 +16,7 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     try await vault.mustRun("exec", "app-dev", "--", "true")
-    try guarding(vault, "[guard app-dev]\nscope = read-only")
+    try vault.guarding("[guard app-dev]\nscope = read-only")
     let words = [
       ["exec", "app-dev", "--", "true"], ["env", "app-dev"], ["credentials", "app-dev"],
       ["exec", "--server", "app-dev", "--", "true"],
@@ -38,7 +32,7 @@ import Testing
     #expect(try await vault.run("exec", "--read-only", "app-dev", "--", "true").succeeded)
     #expect(try await policies(simulator).count == 2)
     // What cannot be narrowed is refused, with the rule that would narrow it.
-    try guarding(vault, "[guard alice]\nscope = read-only")
+    try vault.guarding("[guard alice]\nscope = read-only")
     let keys = try await vault.run("exec", "--no-session", "alice", "--", "true")
     #expect(keys.end == .exit(78) && keys.errors.contains("([guard alice] at "), "\(keys.errors)")
   }
@@ -48,7 +42,7 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 6))
     let vault = try await TestVault(simulator)
-    try guarding(vault, "[guard app-dev]\nscope = read-only")
+    try vault.guarding("[guard app-dev]\nscope = read-only")
     try await vault.mustRun("link", "--credentials-file", "app-dev")
     func key() throws -> String? {
       try String(contentsOfFile: vault.home + "/.aws/credentials", encoding: .utf8).split(separator: "\n")
@@ -71,13 +65,13 @@ import Testing
     }
     // Without a rule, and with a rule on something else.
     #expect(try await run().succeeded)
-    try guarding(vault, "[guard app-dev]\nautomation = allow")
+    try vault.guarding("[guard app-dev]\nautomation = allow")
     #expect(try await run().succeeded)
-    try guarding(vault, "[guard app-dev]\nautomation = allow\n[guard *]\nautomation = read-only")
+    try vault.guarding("[guard app-dev]\nautomation = allow\n[guard *]\nautomation = read-only")
     #expect(try await run().succeeded)
     #expect(try await policies(simulator) == [Self.readOnly, nil])
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
-    try guarding(vault, "[guard app-dev]\nautomation = refuse")
+    try vault.guarding("[guard app-dev]\nautomation = refuse")
     let refused = try await run()
     #expect(
       refused.end == .exit(77) && refused.errors.contains("bot acts by itself, and such programs are refused"),
@@ -91,11 +85,11 @@ import Testing
   func hint() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try guarding(vault, "[guard app-dev]\nautomation = read-only")
+    try vault.guarding("[guard app-dev]\nautomation = read-only")
     try await vault.mustRun("exec", "app-dev", "--", "true", environment: ["CLAUDECODE": "1"])
     try await vault.mustRun("exec", "app-dev", "--", "true")
     #expect(try await policies(simulator) == [Self.readOnly, nil])
-    try guarding(vault, "[guard app-dev]\nscope = read-only\nautomation = allow")
+    try vault.guarding("[guard app-dev]\nscope = read-only\nautomation = allow")
     try await vault.mustRun("exec", "app-dev", "--", "true", environment: ["CLAUDECODE": "1"])
     #expect(try await policies(simulator).count == 2)
   }
@@ -104,7 +98,7 @@ import Testing
   func tagged() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try guarding(vault, "[guard app-dev]\nreason = tagged")
+    try vault.guarding("[guard app-dev]\nreason = tagged")
     _ = try await vault.run("exec", "--reason", "ticket 42", "app-dev", "--", "true")
     let sent = try #require(try await simulator.requests("AssumeRole").last?.parameters)
     #expect(sent["Tags.member.1.Key"] == "vault:reason" && sent["Tags.member.1.Value"] == "ticket 42", "\(sent)")

@@ -5,14 +5,6 @@ import Testing
 
 /// Guard rules in real files, and what they do to every way in which credentials are had.
 @Suite(.endToEnd) struct GuardTests {
-  /// Writes rules behind what the vault's settings have.
-  private func guarding(_ vault: TestVault, _ rules: String) throws {
-    vault.trust()
-    let path = vault.folder.file("vault/config")
-    let settings = try String(contentsOfFile: path, encoding: .utf8)
-    vault.folder.write(settings + rules + "\n", to: "vault/config")
-  }
-
   /// The line of a rule's first setting: three lines of settings and the header stand before it.
   private static let line = 4
 
@@ -25,7 +17,7 @@ import Testing
   func commands() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try guarding(vault, "[guard app-*]\ncommands = printenv, /usr/bin/head")
+    try vault.guarding("[guard app-*]\ncommands = printenv, /usr/bin/head")
     let text = "is not one of its commands ([guard app-*] at "
     for words in [
       ["exec", "app-dev", "--", "env"], ["exec", "--server", "app-dev", "--", "sh", "-c", "env"], ["env", "app-dev"],
@@ -51,7 +43,7 @@ import Testing
     let vault = try await TestVault(simulator)
     _ = try vault.folder.copy("/usr/bin/true", to: "true")
     try FileManager.default.createSymbolicLink(atPath: vault.folder.file("alias"), withDestinationPath: "/usr/bin/true")
-    try guarding(vault, "[guard app-dev]\ncommands = /usr/bin/true")
+    try vault.guarding("[guard app-dev]\ncommands = /usr/bin/true")
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
     #expect(try await vault.run("exec", "app-dev", "--", "/bin/true").succeeded)
     #expect(try await vault.run("exec", "app-dev", "--", vault.folder.file("alias")).succeeded)
@@ -59,7 +51,7 @@ import Testing
     // The first in the client's own PATH counts.
     let other = ["PATH": "\(vault.folder.path):/usr/bin:/bin"]
     refused(try await vault.run("exec", "app-dev", "--", "true", environment: other), "true is not one of its commands")
-    try guarding(vault, "[guard app-dev]\ncommands = true")
+    try vault.guarding("[guard app-dev]\ncommands = true")
     #expect(try await vault.run("exec", "app-dev", "--", vault.folder.file("true")).succeeded)
     // A claim in one's own line does not help.
     let claimed = try await Subprocess.run(
@@ -79,10 +71,10 @@ import Testing
         try Programs.python, ["-c", script], environment: vault.environment.merging(["AWS_PROFILE": "vault-app-dev"]) { $1 },
         timeout: 60)
     }
-    try guarding(vault, "[guard app-dev]\ncommands = terraform")
+    try vault.guarding("[guard app-dev]\ncommands = terraform")
     let refusal = try await ask()
     #expect(!refusal.succeeded && refusal.errors.contains("is not one of its commands"), "\(refusal.errors)")
-    try guarding(vault, "[guard app-dev]\ncommands = \(python)")
+    try vault.guarding("[guard app-dev]\ncommands = \(python)")
     let answer = try await ask()
     #expect(answer.output.contains("assumed-role/my-application-dev-role/"), "\(answer.errors)")
   }
@@ -96,7 +88,7 @@ import Testing
     let names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
     let today = Calendar(identifier: .gregorian).dateComponents(in: .gmt, from: Date()).weekday! - 1
     let hours = "\(names[(today + 3) % 7]) 08:00-18:00"
-    try guarding(vault, "[guard \(STSWorld.devRole)]\nhours = \(hours)")
+    try vault.guarding("[guard \(STSWorld.devRole)]\nhours = \(hours)")
     for words in [
       ["exec", "app-dev", "--", "true"], ["exec", "--server", "app-dev", "--", "true"], ["env", "app-dev"],
       ["credentials", "app-dev"], ["console", "--print", "app-dev"], ["rotate", "app-dev"],
@@ -104,7 +96,7 @@ import Testing
       refused(try await vault.run(words: words), "app-dev: it is outside its hours, \(hours) ([guard \(STSWorld.devRole)] at")
     }
     #expect(try await simulator.requests("AssumeRole").count == 1)
-    try guarding(vault, "[guard \(STSWorld.devRole)]\nhours = mon-sun")
+    try vault.guarding("[guard \(STSWorld.devRole)]\nhours = mon-sun")
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
     #expect(try await simulator.requests("AssumeRole").count == 1)
   }
@@ -113,7 +105,7 @@ import Testing
   func reason() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try guarding(vault, "[guard app-dev]\nreason = required")
+    try vault.guarding("[guard app-dev]\nreason = required")
     let alone = try await Subprocess.run(
       "/usr/bin/setsid", ["--wait", try Programs.vault, "exec", "app-dev", "--", "true"], environment: vault.environment)
     #expect(alone.end == .exit(77) && alone.errors.contains("hint: give it with --reason"), "\(alone.errors)")
@@ -132,7 +124,7 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     try await vault.mustRun("exec", "app-dev", "--", "true")
-    try guarding(vault, "[guard app-*]\nmax_duration = 30m")
+    try vault.guarding("[guard app-*]\nmax_duration = 30m")
     // The session of an hour that is in the vault is not handed out any more.
     let asked = try await vault.run("exec", "--duration", "2h", "app-dev", "--", "true")
     #expect(asked.succeeded && asked.errors.contains("app-dev: its sessions last at most 30 min"), "\(asked.errors)")
@@ -142,7 +134,7 @@ import Testing
     try await vault.mustRun("exec", "--duration", "20m", "app-dev", "--", "true")
     #expect(try await simulator.requests("AssumeRole").last?.parameters["DurationSeconds"] == "1200")
     // What has no duration of its own cannot be shortened.
-    try guarding(vault, "[guard alice]\nmax_duration = 30m")
+    try vault.guarding("[guard alice]\nmax_duration = 30m")
     let keys = try await vault.run("exec", "--no-session", "alice", "--", "true")
     #expect(keys.end == .exit(78) && keys.errors.contains("its source decides how long they last"), "\(keys.errors)")
   }
@@ -154,7 +146,7 @@ import Testing
     let vault = try await TestVault(simulator)
     let served = try await ServedProgram(vault)
     #expect(try await served.key() != nil)
-    try guarding(vault, "[guard app-dev]\ncommands = terraform")
+    try vault.guarding("[guard app-dev]\ncommands = terraform")
     while try await served.response().status == 200 { try await Task.sleep(for: .milliseconds(50)) }
     let began = Date()
     #expect(try await served.response().status == 503)
@@ -164,7 +156,7 @@ import Testing
     #expect(try await simulator.requests("AssumeRole").count == calls)
     // A program that polls does not fill the log.
     #expect(try await vault.rows("audit", "--action", "GuardRefused").count == 1)
-    try guarding(vault, "[guard app-dev]\ncommands = sh")
+    try vault.guarding("[guard app-dev]\ncommands = sh")
     #expect(try await served.nextKey() != nil)
     try await served.end()
   }
@@ -175,15 +167,15 @@ import Testing
     let vault = try await TestVault(simulator)
     try await vault.mustRun("exec", "app-dev", "--", "true")
     for number in 0..<20 {
-      try guarding(vault, "[guard app-dev]\ncommands = \(number % 2 == 0 ? "nope" : "true")")
+      try vault.guarding("[guard app-dev]\ncommands = \(number % 2 == 0 ? "nope" : "true")")
       let result = try await vault.run("exec", "app-dev", "--", "true")
       #expect(result.end == .exit(number % 2 == 0 ? 77 : 0), "\(number): \(result.errors)")
     }
-    try guarding(vault, "[guard other\ncommands = nope")
+    try vault.guarding("[guard other\ncommands = nope")
     for profile in ["app-dev", "partner", "alice"] {
       refused(try await vault.run("exec", profile, "--", "true"), "expected \"]\" at the end of the section's name")
     }
-    try guarding(vault, "")
+    try vault.guarding("")
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
     // Each change has its row, which whoever takes a rule away cannot avoid.
     let changes = try await vault.mustRun("audit", "--action", "SettingChanged").split(separator: "\n")
@@ -195,7 +187,7 @@ import Testing
   func locked() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
-    try guarding(vault, "[guard app-dev]\nreason = required")
+    try vault.guarding("[guard app-dev]\nreason = required")
     try await vault.mustRun("exec", "--reason", "x", "app-dev", "--", "true")
     // The next agent has the key from the first request.
     try await vault.mustRun("agent", "stop")
@@ -210,7 +202,7 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     try await vault.mustRun("agent", "stop")
-    try guarding(vault, "[guard *]\ncommands = true, env\nreason = optional\nconfirm = never")
+    try vault.guarding("[guard *]\ncommands = true, env\nreason = optional\nconfirm = never")
     mkdir(vault.folder.file("etc"), 0o755)
     let script = """
       cp -a /etc/. "$1"; mkdir -p "$1/vault"; printf '[guard app-*]\\ncommands = true\\n' > "$1/vault/config"
@@ -234,7 +226,7 @@ import Testing
     let vault = try await TestVault(simulator)
     let agent = ["CLAUDECODE": "1"]
     #expect(try await vault.run("exec", "app-dev", "--", "true", environment: agent).succeeded)
-    try guarding(vault, "[guard app-dev]\nautomation = refuse")
+    try vault.guarding("[guard app-dev]\nautomation = refuse")
     refused(
       try await vault.run("exec", "app-dev", "--", "true", environment: agent), "acts by itself, and such programs are refused")
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)

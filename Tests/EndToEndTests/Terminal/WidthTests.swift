@@ -94,10 +94,7 @@ import Testing
   @Test("no line of a report or message is wider than the terminal, but an ARN that is there to be copied")
   func reports() async throws {
     let simulator = try await STSSimulatorProcess()
-    let vault = TestVault(environment: ["AWS_ENDPOINT_URL_STS": simulator.url])
-    vault.config(TestVault.standardConfig + Self.profiles)
-    vault.credentials(TestVault.standardCredentials)
-    try await vault.mustRun("import")
+    let vault = try await TestVault(simulator, profiles: Self.profiles)
     for name in [Self.long, Self.japanese, Self.accented, "app-dev"] { try await vault.mustRun("exec", name, "--", "true") }
     try await vault.mustRun(
       "exec", "app-dev", "--reason", "a reason as long as people give them when they are asked", "--", "true")
@@ -223,18 +220,7 @@ import Testing
 
   @Test("a refusal that the account explains fits, but for the ARNs in what is to be done")
   func refusal() async throws {
-    var world = STSWorld.standard
-    world[role: STSWorld.devRole]?.trustPolicy = """
-      {"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},
-        "Action":"sts:AssumeRole","Condition":{"StringEquals":{"sts:ExternalId":"\(Self.long)"}}}]}
-      """
-    world.account = STSWorld.Account(readers: [STSWorld.aliceARN: ["iam:GetRole"]])
-    let simulator = try await STSSimulatorProcess(world)
-    let vault = TestVault(environment: simulator.environment)
-    vault.config(TestVault.standardConfig)
-    vault.credentials(TestVault.standardCredentials)
-    try await vault.mustRun("import")
-    #expect(try await vault.run("exec", "app-dev", "--", "true").end == .exit(77))
+    let (_, vault) = try await WhyTests.refused(wanting: Self.long)
     let words = [["app-dev"], ["app-dev", "--offline"], ["app-dev", "--profile", "bob"]].map { ["iam", "why"] + $0 }
     for one in try await show(vault, words) {
       #expect(one.status == 0 && one.text.contains("external"), "\(one.text)")

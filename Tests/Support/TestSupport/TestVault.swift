@@ -19,9 +19,13 @@ public final class TestVault: Sendable {
   }
 
   /// A vault that has taken in the standard world's files, and asks the simulator for everything.
-  public convenience init(_ simulator: STSSimulatorProcess, environment: [String: String] = [:]) async throws {
+  ///
+  /// - Parameter profiles: added to the standard ones.
+  public convenience init(
+    _ simulator: STSSimulatorProcess, environment: [String: String] = [:], profiles: String = ""
+  ) async throws {
     self.init(environment: ["AWS_ENDPOINT_URL_STS": simulator.url].merging(environment) { _, new in new })
-    config(Self.standardConfig)
+    config(Self.standardConfig + profiles)
     credentials(Self.standardCredentials)
     try await mustRun("import")
   }
@@ -107,6 +111,13 @@ public final class TestVault: Sendable {
   public func trust(_ endpoints: [String]) {
     mkdir(vaultHome, 0o700)
     folder.write("[default]\ntrusted_endpoints = \(endpoints.joined(separator: " "))\n", to: "vault/config")
+  }
+
+  /// Writes the vault's settings anew, with these guard rules.
+  public func guarding(_ rules: String) throws {
+    trust()
+    let settings = try String(contentsOfFile: folder.file("vault/config"), encoding: .utf8)
+    folder.write(settings + rules + "\n", to: "vault/config")
   }
 
   /// Writes `~/.aws/config`.
