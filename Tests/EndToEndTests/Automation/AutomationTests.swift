@@ -111,19 +111,21 @@ import Testing
     var environment = vault.environment
     environment["PS1"] = "ready> "
     environment["VAULT"] = try Programs.vault
+    // What it answers shows that it has gone on, and has the terminal; each stop and start leaves everything as it was.
+    let cycles = ["one", "two", "three"].flatMap { word -> [PseudoTerminal.Step] in
+      [
+        .type("\u{1A}"), .wait("Stopped"), .wait("ready> "), .type("fg\n"), .wait("fg\r\n$VAULT exec"), .type("\(word)\n"),
+        .wait("\(word)\r\n\(word)"),
+      ]
+    }
     let result = try await PseudoTerminal.run(
       ["/bin/bash", "--norc", "--noprofile", "-i"],
       [
-        .wait("ready> "),
-        .type(
-          "$VAULT exec --automation robot app-dev -- sh -c 'echo up; exec \(command)'\n"
-        ), .wait("up\r"),
+        .wait("ready> "), .type("$VAULT exec --automation robot app-dev -- sh -c 'echo up; exec \(command)'\n"), .wait("up\r"),
         // A shell that is about to start its command (vfork(2)) does not stop.
-        .type("zero\n"), .wait("zero\r\nzero"), .type("\u{1A}"), .wait("Stopped"), .wait("ready> "),
-        // What it answers shows that it has gone on, and has the terminal.
-        .type("fg\n"), .wait("fg\r\n$VAULT exec"), .type("one\n"), .wait("one\r\none"), .type("\u{3}"), .wait("ready> "),
-        .type("echo status $?\n"),
-        .wait("status 130"), .type("exit\n"),
+        .type("zero\n"), .wait("zero\r\nzero"),
+      ] + cycles + [
+        .type("\u{3}"), .wait("ready> "), .type("echo status $?\n"), .wait("status 130"), .type("exit\n"),
       ], environment: environment)
     #expect(result.status == 0)
   }
