@@ -152,10 +152,9 @@ extension CanonicalJSON {
       return consume("]")
     }
 
-    /// Each with its quotes, so that none is a prefix of another.
+    /// Compares two keys without their quotes.
     private func isBefore(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
-      guard let start = text.baseAddress else { return false }
-      return memcmp(start + one.lowerBound, start + other.lowerBound, min(one.count, other.count)) < 0
+      text[one.lowerBound + 1..<one.upperBound - 1].lexicographicallyPrecedes(text[other.lowerBound + 1..<other.upperBound - 1])
     }
 
     private mutating func object(depth: Int) -> Bool {
@@ -175,6 +174,9 @@ extension CanonicalJSON {
 }
 
 extension AuditColumn {
+  /// A text in the form of the columns that are JSON; nil if it has none.
+  public static func canonicalJSON(_ text: String) -> String? { CanonicalJSON.text(text) }
+
   /// Whether the text of a column that is JSON can stand in an export as it is. An empty array there says that there is none.
   public static func isJSON(_ text: UnsafeRawBufferPointer) -> Bool { text.count > 2 && CanonicalJSON.isForm(text) }
 }

@@ -74,10 +74,11 @@ enum SessionsReport {
     writer.key("scope")
     writer.value { buffer in
       guard var scope = session.scope else { return buffer.append("null") }
-      // The database's text goes into the document as it is only in the form that the vault writes.
-      scope.withUTF8 { text in
-        let bytes = UnsafeRawBufferPointer(text)
-        if AuditColumn.isJSON(bytes) { buffer.append(bytes) } else { buffer.append(json: bytes) }
+      // The database's text goes into the document as JSON only in the form that the audit log has.
+      if var form = AuditColumn.canonicalJSON(scope) {
+        form.withUTF8 { buffer.append(UnsafeRawBufferPointer($0)) }
+      } else {
+        scope.withUTF8 { buffer.append(json: UnsafeRawBufferPointer($0)) }
       }
     }
   }
