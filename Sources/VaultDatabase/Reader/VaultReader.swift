@@ -92,6 +92,17 @@ public final class VaultReader {
     ) { try SessionRows.read($0, from: 0, profile: profile) }.first
   }
 
+  /// When the live session expires that answers the same requests as a session: itself, or the one by which it was renewed; nil if
+  /// there is none.
+  public func end(ofSuccessorsOf id: String) throws -> Timestamp? {
+    try rows(
+      """
+      SELECT live.expires_at FROM session s JOIN session live \
+      ON live.profile_id = s.profile_id AND live.fingerprint = s.fingerprint AND live.ended_at IS NULL WHERE s.id = ?
+      """, bind: { try $0.bind(id) }
+    ) { Timestamp(milliseconds: $0.int(0)) }.first
+  }
+
   /// The file of a profile, as shown; `vault` for a vault-managed one.
   public func origin(of profile: String) throws -> String? {
     try rows("SELECT origin FROM profile WHERE name = ?", bind: { try $0.bind(profile) }) { $0.text(0) }.first

@@ -153,6 +153,31 @@ import Testing
     #expect(try await vault.mustRun("env", "--until", "app-mfa") == "0\n")
   }
 
+  @Test("the prompt shows the time left of a narrowed session, also once it was renewed", arguments: Shell.all)
+  func narrowed(shell: Shell) async throws {
+    let simulator = try await STSSimulatorProcess()
+    // Shorter than a quarter of an hour, so that the prompt asks; renewed after half of it.
+    try await simulator.set(STSSettings(lifetimeSeconds: 840))
+    let vault = try await TestVault(unasked: simulator)
+    let result = try await run(
+      shell, vault,
+      [.type("vuse --read-only app-dev\r"), .wait("(app-dev 1"), .wait("m) ")]
+        + command("printenv VAULT_PROFILE", shows: "app-dev"))
+    #expect(result.isRestored && !result.shown.contains("expired"), "\(result.shown)")
+    let session = try #require(try await vault.rows("sessions").first { $0["profile"] as? String == "app-dev" })
+    let id = try #require(session["id"] as? String)
+    #expect(session["scope"] is [String: Any])
+    // The profile's own session is another one, and none yet.
+    #expect(try await vault.mustRun("env", "--until", "app-dev") == "0\n")
+    let first = try #require(Int(try await vault.mustRun("env", "--until", id).dropLast()))
+    try await simulator.set(STSSettings(lifetimeSeconds: 3_600))
+    try await vault.mustRun("exec", "--refresh", "--read-only", "app-dev", "--", "true")
+    let next = try #require(Int(try await vault.mustRun("env", "--until", id).dropLast()))
+    #expect(next > first + 2_000)
+    try await vault.mustRun("revoke", "app-dev")
+    #expect(try await vault.mustRun("env", "--until", id) == "0\n")
+  }
+
   @Test("a process is served only to a shell in which it runs, in its session")
   func others() async throws {
     let simulator = try await STSSimulatorProcess()

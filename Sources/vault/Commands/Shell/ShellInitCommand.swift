@@ -71,7 +71,7 @@ enum ShellInitCommand {
       if [[ $name == "${__vuse_profile-}" && -n ${__vuse_until-} ]]; then
         if (( __vuse_until - now < 900 && now - ${__vuse_asked:-0} >= 60 )); then
           __vuse_asked=$now
-          __vuse_until=$(command vault env --until -- "$name" 2>/dev/null)
+          __vuse_until=$(command vault env --until -- "${__vuse_session:-$name}" 2>/dev/null)
         fi
         left=$(( ${__vuse_until:-0} - now ))
         if (( left <= 0 )); then left=expired
@@ -160,7 +160,9 @@ enum ShellInitCommand {
             set -q __vuse_asked; or set -g __vuse_asked 0
             if test (math $__vuse_until - $now) -lt 900; and test (math $now - $__vuse_asked) -ge 60
                 set -g __vuse_asked $now
-                set -g __vuse_until (command vault env --until -- "$AWS_VAULT" 2>/dev/null; or echo 0)
+                set -l asked $AWS_VAULT
+                set -q __vuse_session; and set asked $__vuse_session
+                set -g __vuse_until (command vault env --until -- "$asked" 2>/dev/null; or echo 0)
             end
             set -l seconds (math $__vuse_until - $now)
             if test $seconds -le 0

@@ -36,13 +36,18 @@ struct SwitchedShell {
 
   /// Switches to a profile that is served.
   ///
-  /// - Parameter until: when its session expires.
-  func switched(to profile: String, _ reply: IssuedReply, until: Timestamp?, _ format: EnvFormat) -> [UInt8] {
+  /// - Parameters:
+  ///   - session: the session whose end the prompt asks for; nil for the profile's own.
+  ///   - until: when it expires.
+  func switched(
+    to profile: String, _ reply: IssuedReply, session: String?, until: Timestamp?, _ format: EnvFormat
+  ) -> [UInt8] {
     var target = before.filter { !ChildEnvironment.removed.contains($0.key) && !OwnRegion.set($0.key, $0.value) }
     reply.forEachVariable(of: profile) { target[$0] = String(decoding: $1, as: UTF8.self) }
     if !isSwitched { tell(of: target) }
     var own: [(name: String, value: String?)] = [
       (Self.record, Self.encoded(before)), ("__vuse_profile", profile), ("__vuse_until", until.map { String($0.seconds) }),
+      ("__vuse_session", session),
     ]
     if let old, old != profile { own.append(("__vuse_previous", old)) }
     return text(target, own: own, in: format)
@@ -51,7 +56,7 @@ struct SwitchedShell {
   /// Restores what was before.
   func restored(_ format: EnvFormat) -> [UInt8] {
     guard isSwitched else { return [] }
-    let removed: [(name: String, value: String?)] = [(Self.record, nil), ("__vuse_profile", nil), ("__vuse_until", nil)]
+    let removed = [Self.record, "__vuse_profile", "__vuse_until", "__vuse_session"].map { (name: $0, value: String?.none) }
     return text(before, own: removed + (old.map { [("__vuse_previous", $0)] } ?? []), in: format)
   }
 
@@ -119,7 +124,8 @@ enum SwitchCommand {
       "for-pid", value: "PID", kind: .number,
       "serve renewed credentials on loopback to the shell with this process ID, which runs this command, until it ends"),
     OptionSpec("off", "with --for-pid: restore the shell's variables and end what is served to it"),
-    OptionSpec("until", "print only when the session of PROFILE expires, in seconds since 1970 (0: there is none)"),
+    OptionSpec(
+      "until", "print only when the session of PROFILE, or with this ID, expires, in seconds since 1970 (0: there is none)"),
   ]
 
   /// - Returns: false for an ordinary `vault env`.
@@ -145,9 +151,9 @@ enum SwitchCommand {
         let request = try IssueRequest(arguments, profile: profile, trigger: .server).served(to: pid)
         let reply = try AgentClient(paths: paths).ask(request)
         shell.release(paths)
-        // The end that is known is that of the profile's own session.
-        let end = request.scope == nil && request.role == nil ? try end(of: profile, paths) : nil
-        output.write(bytes: shell.switched(to: profile, reply, until: end, format))
+        let session = request.scope == nil && request.role == nil ? nil : reply.sessionId
+        let end = try end(of: session ?? profile, paths)
+        output.write(bytes: shell.switched(to: profile, reply, session: session, until: end, format))
       }
     } else if arguments.has("off") {
       throw Failure("--off needs --for-pid", exitStatus: .usage)
@@ -158,8 +164,10 @@ enum SwitchCommand {
     return true
   }
 
-  private static func end(of profile: String, _ paths: VaultPaths) throws -> Timestamp? {
-    try VaultReader(path: paths.database).currentSession(of: profile).flatMap { $0.endedAt == nil ? $0.expiresAt : nil }
+  private static func end(of name: String, _ paths: VaultPaths) throws -> Timestamp? {
+    let reader = try VaultReader(path: paths.database)
+    if let own = try reader.currentSession(of: name) { return own.endedAt == nil ? own.expiresAt : nil }
+    return try reader.end(ofSuccessorsOf: name)
   }
 }
 
