@@ -133,14 +133,17 @@ final class FakeAWS: HTTPTransport {
     if request.url.hasPrefix("https://oidc.") {
       return response(200, #"{"accessToken":"token-\#(number)","expiresIn":28800,"refreshToken":"refresh-\#(number)"}"#)
     }
-    let arn = body.split(separator: "&").first { $0.hasPrefix("RoleArn=") }.map { String($0.dropFirst(8)) } ?? ""
+    let fields = body.split(separator: "&")
+    let arn = fields.first { $0.hasPrefix("RoleArn=") }.map { String($0.dropFirst(8)) } ?? ""
+    var name = fields.first { $0.hasPrefix("RoleSessionName=") }.map { String($0.dropFirst(16)) } ?? ""
+    for (code, character) in [("%40", "@"), ("%2B", "+"), ("%3D", "="), ("%2C", ",")] { name.replace(code, with: character) }
     let role = arn.split(separator: "%2F").last.map(String.init) ?? "dev"
     let action = body.contains("Action=GetSessionToken") ? "GetSessionToken" : "AssumeRole"
     return response(
       200,
       """
       <\(action)Response><\(action)Result>
-      <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/\(role)/alice@laptop</Arn></AssumedRoleUser>
+      <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/\(role)/\(name)</Arn></AssumedRoleUser>
       <Credentials><AccessKeyId>ASIAIOSFODNN7EXAMPL\(number % 10)</AccessKeyId><SecretAccessKey>\(Self.secret)</SecretAccessKey>
       <SessionToken>IQoJb3JpZ2luX2VjEXAMPLETOKEN</SessionToken><Expiration>\(clock.now().adding(seconds: 3_600).iso8601)</Expiration></Credentials>
       </\(action)Result><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></\(action)Response>

@@ -85,6 +85,18 @@ struct Admission {
 
   private static func isBlank(_ text: String?) -> Bool { text?.allSatisfy(\.isWhitespace) ?? true }
 
+  /// A run's sessions are its own, and have its name: none of its processes passes for a person or another run.
+  mutating func separate() {
+    guard let tree, !tree.isHint else { return }
+    // The root's request is the command with which a person started the run.
+    let isRoot = tree.root.pid > 0 && requester.pid == tree.root.pid
+    if request.sessionName != nil, !isRoot {
+      prompter.notice("\(request.profile): --session-name has no effect in an automation run")
+    }
+    request = request.within(tree.run, keepsName: isRoot)
+    isChanged = true
+  }
+
   mutating func narrow() throws {
     for rule in decision.rules {
       for scope in rule.limits.scopes { try narrow(by: try session(scope, of: rule), of: rule) }
@@ -94,6 +106,9 @@ struct Admission {
       if decision.automation?.isReadOnly == true {
         try narrow(by: .readOnly, of: decision.rules.first { $0.limits.automation?.isReadOnly == true })
       }
+    }
+    if let tree, !tree.isHint, decision.isRunTagged || request.scope.tags.contains(where: \.namesRun) {
+      try narrow(by: SessionScope { $0.tags = tree.run.tags }, of: nil)
     }
     if decision.isReasonTagged, let reason = request.reason {
       try narrow(by: SessionScope { $0.tags = [SessionTag(reason: reason)] }, of: nil)

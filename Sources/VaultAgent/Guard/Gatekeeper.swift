@@ -70,6 +70,7 @@ final class Gatekeeper: Sendable {
       try admission.checkHours(clock.now())
       if handsOut { try admission.checkCommands(client: client) }
       try await admission.askReason()
+      admission.separate()
       try admission.narrow()
       try admission.shorten(plan)
       return admission

@@ -69,11 +69,12 @@ struct CredentialPlan: Sendable {
   ///   - defaultSessionName: the session name if the profile has none.
   ///   - keyUse: the requested use of access keys.
   ///   - scope: what the chain was narrowed to, for the session of access keys.
+  ///   - run: the automation run that alone gets the delivered session. What comes before it in the chain is everybody's.
   ///   - isOwn: whether the chain is the profile's.
   ///   - proxy: the proxy for the calls, without its password.
   init(
     _ chain: CredentialChain, duration: SessionDuration?, sessionName: RoleSessionName?, defaultSessionName: RoleSessionName,
-    keyUse: KeyUse = .session, scope: SessionScope = .none, isOwn: Bool = true, proxy: String? = nil
+    keyUse: KeyUse = .session, scope: SessionScope = .none, run: AutomationRun? = nil, isOwn: Bool = true, proxy: String? = nil
   ) {
     profile = chain.profile
     deliveredRoleARNs = chain.deliveredRoleARNs
@@ -90,11 +91,13 @@ struct CredentialPlan: Sendable {
     let first = (chain.roles.count == 1 ? duration : nil) ?? chain.roles.first?.duration ?? .default
     let use = first == first.limited(chained: true) ? keyUse : .themselves
     let asked = chain.roles.isEmpty ? (duration, sessionName) : (nil, nil)
+    let ofRun = run.map { RoleSessionName(of: $0) }
+    if chain.roles.isEmpty, let run { digest.add("run", run.run) }
     own = Self.identityStep(
       source,
       for: IdentityRequest(
-        chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use, scope: chain.roles.isEmpty ? scope : .none),
-      defaultSessionName: defaultSessionName, digest: &digest)
+        chain: chain, duration: asked.0, sessionName: asked.1, keyUse: use, scope: chain.roles.isEmpty ? scope : .none, run: run),
+      defaultSessionName: (chain.roles.isEmpty ? ofRun : nil) ?? defaultSessionName, digest: &digest)
     var chained = chain.identity.isRole
     let needs = AccessNeeds.calls(of: chain).suffix(chain.roles.count)
     var steps: [Step] = []
@@ -102,7 +105,9 @@ struct CredentialPlan: Sendable {
       let isLast = index == chain.roles.count - 1
       let asked = (isLast ? duration : nil) ?? link.duration ?? .default
       let granted = asked.limited(chained: chained)
-      let name = (isLast ? sessionName : nil) ?? link.roleSessionName ?? defaultSessionName
+      let name = (isLast ? sessionName : nil) ?? link.roleSessionName ?? (isLast ? ofRun : nil) ?? defaultSessionName
+      // The profile may give every session the same name.
+      if isLast, let run { digest.add("run", run.run) }
       digest.add(link, name: name, duration: granted)
       steps.append(
         Step(

@@ -31,6 +31,8 @@ package struct CredentialRequest: Sendable {
   private(set) var scope = SessionScope.none
   /// A role to assume with the profile's credentials.
   private(set) var role: RoleARN?
+  /// The automation run to which the requester belongs. The session is this run's alone.
+  private(set) var run: AutomationRun?
   /// Whether the profile's own session is asked for, as narrow as the rules of the settings have it.
   private(set) var isOwn = true
 
@@ -74,6 +76,17 @@ package struct CredentialRequest: Sendable {
   func scoped(_ scope: SessionScope) -> CredentialRequest {
     var request = self
     request.scope = scope
+    return request
+  }
+
+  /// The same request for a session that only this run has.
+  ///
+  /// - Parameter keepsName: whether the session may have the name that was asked for.
+  func within(_ run: AutomationRun, keepsName: Bool) -> CredentialRequest {
+    var request = self
+    request.run = run
+    request.isOwn = false
+    if !keepsName { request.sessionName = nil }
     return request
   }
 

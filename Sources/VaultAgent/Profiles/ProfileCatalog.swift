@@ -33,6 +33,7 @@ actor ProfileCatalog {
     let keyUse: KeyUse
     let scope: SessionScope
     let role: RoleARN?
+    let run: AutomationRun?
     /// Its index among the environments.
     let environment: Int
   }
@@ -54,7 +55,8 @@ actor ProfileCatalog {
   func plan(for request: CredentialRequest, prompter: any Prompter, requester: Requester) async throws -> CredentialPlan {
     try await plan(
       for: request.profile, duration: request.duration, sessionName: request.sessionName, keyUse: request.keyUse,
-      scope: request.scope, role: request.role, environment: request.environment, prompter: prompter, requester: requester)
+      scope: request.scope, role: request.role, run: request.run, environment: request.environment, prompter: prompter,
+      requester: requester)
   }
 
   /// The plan for a profile.
@@ -62,14 +64,14 @@ actor ProfileCatalog {
   /// - Throws: `AgentError.unknownProfile`, or the fault in the profile's configuration; also for a scope that it cannot have.
   func plan(
     for profile: String, duration: SessionDuration?, sessionName: RoleSessionName?, keyUse: KeyUse = .session,
-    scope: SessionScope = .none, role: RoleARN? = nil, environment: [String: String], prompter: any Prompter,
-    requester: Requester
+    scope: SessionScope = .none, role: RoleARN? = nil, run: AutomationRun? = nil, environment: [String: String],
+    prompter: any Prompter, requester: Requester
   ) async throws -> CredentialPlan {
     try await observeChanges(prompter, requester)
     func key(_ place: Int) -> PlanKey {
       PlanKey(
         profile: profile, duration: duration, sessionName: sessionName, keyUse: keyUse, scope: scope, role: role,
-        environment: place)
+        run: run, environment: place)
     }
     if let plan = plans[key(place(of: environment))] { return plan }
     guard try reader.section(.profile, profile) != nil else { throw try unknown(profile) }
@@ -80,7 +82,7 @@ actor ProfileCatalog {
     }
     let plan = CredentialPlan(
       chain, duration: duration, sessionName: sessionName, defaultSessionName: defaultSessionName, keyUse: keyUse,
-      scope: scope, isOwn: chain == own && (scope.isEmpty || !chain.roles.isEmpty),
+      scope: scope, run: run, isOwn: run == nil && chain == own && (scope.isEmpty || !chain.roles.isEmpty),
       proxy: ProxySettings { environment[$0] }.display)
     if plans.count >= 4_096 { plans.removeAll() }
     // The environments may have been renumbered meanwhile.

@@ -11,6 +11,6 @@ final class RenewalTemplate: Sendable {
     request.server == other.server && request.tokenFile == other.tokenFile && request.duration == other.duration
       && request.region == other.region && request.keyUse == other.keyUse
       && request.sessionName == other.sessionName && request.reason == other.reason && request.environment == other.environment
-      && request.scope == other.scope && request.role == other.role
+      && request.scope == other.scope && request.role == other.role && request.run == other.run
   }
 }

@@ -168,6 +168,8 @@ public struct GuardLimits: Sendable, Hashable {
   public var isReasonRequired = false
   /// Whether the reason is also sent to AWS, as a session tag.
   public var isReasonTagged = false
+  /// Whether the sessions of an automation run have its name and ID as session tags.
+  public var isRunTagged = false
   /// Nil for any time.
   public var hours: GuardHours?
   /// Nil for any program.
@@ -193,6 +195,7 @@ public struct GuardLimits: Sendable, Hashable {
     confirm = max(confirm, other.confirm)
     isReasonRequired = isReasonRequired || other.isReasonRequired
     isReasonTagged = isReasonTagged || other.isReasonTagged
+    isRunTagged = isRunTagged || other.isRunTagged
     hours = hours.map { mine in other.hours.map { mine.intersection($0) } ?? mine } ?? other.hours
     commands = commands.map { mine in other.commands.map { mine.intersection($0) } ?? mine } ?? other.commands
     maxDuration = maxDuration.map { min($0, other.maxDuration ?? $0) } ?? other.maxDuration
@@ -212,6 +215,7 @@ public struct GuardLimits: Sendable, Hashable {
     case .maxDuration: strictest.maxDuration = SessionDuration.shortest.seconds
     case .scope: strictest.scopes = [.nothing]
     case .automation: strictest.automation = .refuse
+    case .runTags: strictest.isRunTagged = true
     }
     tighten(by: strictest)
   }
@@ -229,6 +233,7 @@ extension GuardLimits {
     case .scope: scopes.isEmpty ? nil : scopes.map(\.text).joined(separator: " and ")
     case .automation:
       automation.map { $0.isReadOnly && $0.isConfirmed && !$0.isRefused ? "read-only, and confirm" : $0.text }
+    case .runTags: isRunTagged ? "yes" : nil
     }
   }
 }

@@ -5,6 +5,7 @@ public enum GuardKey: String, Sendable, CaseIterable {
   case confirm, reason, hours, commands
   case maxDuration = "max_duration"
   case scope, automation
+  case runTags = "run_tags"
 
   /// The valid values, in words.
   public var values: String {
@@ -16,6 +17,7 @@ public enum GuardKey: String, Sendable, CaseIterable {
     case .maxDuration: "a time from 15m to 12h"
     case .scope: "read-only, policy with an absolute path, or at most ten ARNs of policies"
     case .automation: "refuse, read-only, confirm or allow"
+    case .runTags: "yes or no"
     }
   }
 }
@@ -107,6 +109,9 @@ public struct GuardRule: Sendable, Hashable {
     case .automation:
       guard let automation = GuardAutomation(value) else { return false }
       limits.automation = automation
+    case .runTags:
+      guard ["yes", "no"].contains(value) else { return false }
+      limits.isRunTagged = value == "yes"
     }
     return true
   }

@@ -26,6 +26,16 @@ public struct RoleSessionName: Sendable, Hashable, CustomStringConvertible {
     self.init(cleaning: "\(user)@\(shortHost)")
   }
 
+  /// The name of an automation run's sessions, `NAME-run_…`: no other run's sessions, and no person's, have it, so that AWS's logs and
+  /// policies can tell them apart.
+  ///
+  /// - Parameter length: the run's name is cut to fit into it; the ID stays whole.
+  public init(of run: AutomationRun, atMost length: Int = 64) {
+    // An ID has 20 characters; one of a row that another program wrote may have more.
+    let id = "-" + RoleSessionName(cleaning: run.run).text.prefix(24)
+    self.init(cleaning: run.name.prefix(length - id.utf8.count) + id)
+  }
+
   static func allows(_ byte: UInt8) -> Bool {
     switch byte {
     case 48...57, 65...90, 97...122: true

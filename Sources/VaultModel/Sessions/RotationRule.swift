@@ -14,6 +14,8 @@ public struct RotationRule: Sendable, Hashable {
   public var idle: Int64
 
   public static let `default` = RotationRule(mode: .used, idle: 8 * 3_600)
+  /// Only while a program has a lease.
+  public static let served = RotationRule(mode: .used, idle: 0)
 
   public init(mode: Mode, idle: Int64) {
     self.mode = mode

@@ -33,6 +33,7 @@ struct GuardRuleTests {
       max_duration = 30m
       scope = read-only   ; always
       automation = refuse
+      run_tags = yes
       """)
     let decision = rules.decision(profile: "prod-eu", roleARNs: [])
     let rule = try #require(decision.rules.first)
@@ -41,6 +42,7 @@ struct GuardRuleTests {
     #expect(decision.confirm == .every(seconds: 900) && decision.isReasonRequired && decision.isReasonTagged)
     #expect(decision.hours?.text == "mon-fri 08:00-18:00" && decision.commands?.entries == ["terraform", "/usr/bin/aws"])
     #expect(decision.maxDuration == 1_800 && decision.scopes == [.readOnly] && decision.automation == .refuse)
+    #expect(decision.isRunTagged)
     #expect(!rules.decision(profile: "dev", roleARNs: ["arn:aws:iam::1:role/dev"]).isGuarded)
   }
 
@@ -84,7 +86,7 @@ struct GuardFaultTests {
     Case(line: "scope = raed-only", key: .scope, value: "nothing"),
     Case(line: "scope = policy relative.json", key: .scope, value: "nothing"),
     Case(line: "scope = read-only arn:aws:iam::aws:policy/ReadOnlyAccess", key: .scope, value: "nothing"),
-    Case(line: "automation = no", key: .automation, value: "refuse"),
+    Case(line: "automation = no", key: .automation, value: "refuse"), Case(line: "run_tags = 1", key: .runTags, value: "yes"),
   ]
 
   @Test("a value that cannot be read has its strictest meaning, for its profiles and its setting only", arguments: values)

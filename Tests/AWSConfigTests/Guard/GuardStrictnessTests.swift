@@ -35,14 +35,15 @@ struct GuardStrictnessTests {
     .commands: ["terraform, aws", "/usr/bin/aws", "aws /opt/bin/terraform make", "/bin/make"],
     .maxDuration: ["15m", "30m", "1h", "12h"],
     .scope: ["read-only", "policy /etc/vault/narrow.json", "arn:aws:iam::aws:policy/ReadOnlyAccess arn:aws:iam::aws:policy/X"],
-    .automation: ["refuse", "read-only", "confirm", "allow"],
+    .automation: ["refuse", "read-only", "confirm", "allow"], .runTags: ["yes", "no"],
   ]
   /// Lines that cannot be understood, or that break what is around them.
   private static let bad = [
     "confirm = sometimes", "hours = 25:00-26:00", "hours = mon-fri 08:00-08:00", "commands = ./aws", "commands =",
     "max_duration = 5m",
     "max_duration = soon", "scope = read-only arn:aws:iam::aws:policy/X", "scope = policy narrow.json", "automation = perhaps",
-    "reason", "confrim = never", "unknown = 1", "  confirm = never", "\tautomation = allow", "[guard]", "[guard a b]",
+    "run_tags = maybe", "reason", "confrim = never", "unknown = 1", "  confirm = never", "\tautomation = allow", "[guard]",
+    "[guard a b]",
     "[guard prod-*",
     "[guard prod-[ab]]", "[guard a,b]", "[guard !dev]", "[guard {a,b}]", "[Guard dev]", "[gaurd dev]", "[guard dev] x",
     "[default]", "[profile prod-eu]", "[guard \"dev]", "[guard 'a\u{1}b']", "= always", "[]", "]", "confirm = never always",

@@ -69,7 +69,7 @@ import Testing
     #expect(try await run().succeeded)
     try vault.guarding("[guard app-dev]\nautomation = allow\n[guard *]\nautomation = read-only")
     #expect(try await run().succeeded)
-    #expect(try await policies(simulator) == [Self.readOnly, nil])
+    #expect(try await policies(simulator) == [Self.readOnly, nil, Self.readOnly])
     #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
     try vault.guarding("[guard app-dev]\nautomation = refuse")
     let refused = try await run()

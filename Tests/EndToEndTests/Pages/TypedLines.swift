@@ -61,6 +61,7 @@ extension TypedStage {
       ["make ", "systemctl ", "vault-aws agent stop", "minisign ", "git checkout"])
     + blocks("docs/lost-laptop.md", "a policy for an organization", ["  {\"Version\""])
     + lines("docs/lost-laptop.md", "it needs a team's server; TeamReportTests", ["vault audit --from"])
+    + lines("docs/agents.md", "it changes an account; RevokeInAWSTests", ["vault revoke --automation claude --in-aws"])
     + lines("docs/lost-laptop.md", "it changes an account; RevokeInAWSTests", ["vault revoke app-prod --in-aws --with"])
     + lines("docs/master-key.md", "said behind the question for a passphrase; BackupTests", ["vault: key"])
     + lines("docs/master-key.md", "it needs logind; AutoLockTests", ["vault audit --action Locked"])

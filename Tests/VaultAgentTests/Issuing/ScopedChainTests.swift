@@ -41,6 +41,25 @@ import VaultStore
     #expect(own.steps[1].fingerprint != plan.steps[1].fingerprint)
   }
 
+  @Test("the session of each run has its own fingerprint, whatever gives it its name; what comes before it in the chain does not")
+  func runs() throws {
+    let named = RoleLink(profile: "app", roleARN: Self.role, roleSessionName: RoleSessionName("alice"))
+    let runs = [nil] + ["run_1", "run_2"].map { AutomationRun(name: "bot", run: $0, rootPid: 1) }
+    let center = IdentityLink.sso(profile: "app", accountId: "123456789012", roleName: "Developer", place: Self.config)
+    for chain in [Self.chain(), Self.chain(Self.keys, [named, named]), Self.chain(center, []), Self.chain(Self.keys, [])] {
+      let plans = runs.map { run in
+        CredentialPlan(
+          chain, duration: nil, sessionName: nil, defaultSessionName: RoleSessionName(cleaning: "alice@laptop"), run: run)
+      }
+      #expect(Set(plans.compactMap { $0.delivered?.fingerprint }).count == 3)
+      #expect(Set(plans.map { $0.steps.dropLast().map { $0.fingerprint } }).count == 1)
+      #expect(chain.roles.isEmpty || Set(plans.map { $0.own?.fingerprint }).count == 1)
+      let names = plans.compactMap { $0.steps.last?.sessionName.text }
+      #expect(
+        names.isEmpty || names == ["alice", "alice", "alice"] || names == ["alice@laptop", "bot-run_1", "bot-run_2"], "\(names)")
+    }
+  }
+
   @Test("every scope and role has its own fingerprint, and the order of tags and policies does not count")
   func fingerprints() throws {
     let policies = ["arn:aws-cn:iam::aws:policy/A", "arn:aws-cn:iam::aws:policy/B"]

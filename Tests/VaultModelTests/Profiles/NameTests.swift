@@ -21,6 +21,22 @@ struct NameTests {
   }
 
   @Test(
+    "a run's session name has the run's ID whole, whatever its name and however short it must be",
+    arguments: [
+      ("claude", "run_06gmfj5252w6nasq", 64, "claude-run_06gmfj5252w6nasq"),
+      (
+        String(repeating: "n", count: 64), "run_06gmfj5252w6nasq", 64, String(repeating: "n", count: 43) + "-run_06gmfj5252w6nasq"
+      ),
+      ("nightly-integration", "run_06gmfj5252w6nasq", 32, "nightly-int-run_06gmfj5252w6nasq"), ("", "", 32, "---"),
+      ("unknown", "unknown", 64, "unknown-unknown"),
+      ("ü", String(repeating: "é", count: 99), 32, "--" + String(repeating: "-", count: 24)),
+    ])
+  func ofRun(name: String, run: String, length: Int, expected: String) {
+    let made = RoleSessionName(of: AutomationRun(name: name, run: run, rootPid: 1), atMost: length)
+    #expect(made.text == expected && RoleSessionName(made.text) == made)
+  }
+
+  @Test(
     "a role's ARN is taken apart",
     arguments: [
       ("arn:aws:iam::123456789012:role/my-application-dev-role", "aws", "123456789012", "my-application-dev-role"),

@@ -184,7 +184,9 @@ actor Broker {
     if request.server {
       lease = try await openLease(delivery, session: session, request: request, requester: planned.requester)
     } else if let scheduler, !scheduler.touch(session.key) || isNew {
-      await scheduler.add(session.key, request: request, session: session.record, rule: plan.rotation, at: plan.endpoint)
+      // Nothing asks for the session of a run that has ended, which may be a minute from now.
+      let rule = request.run == nil ? plan.rotation : .served
+      await scheduler.add(session.key, request: request, session: session.record, rule: rule, at: plan.endpoint)
     }
     return IssuedCredentials(
       credential: delivery.credential, session: session, region: planned.region, permit: delivery.permit, lease: lease)

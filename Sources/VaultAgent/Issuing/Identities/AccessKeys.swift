@@ -24,7 +24,8 @@ struct AccessKeys: IdentitySource {
     step.duration = request.duration ?? .workingDay
     step.isFederated = role == nil && (request.keyUse == .console || !request.scope.isEmpty)
     if step.isFederated {
-      step.sessionName = request.sessionName ?? step.sessionName
+      let ofRun = request.run.map { RoleSessionName(of: $0, atMost: FederationRequest.maxNameLength) }
+      step.sessionName = request.sessionName ?? ofRun ?? step.sessionName
       step.scope = request.scope
       // Console sessions are not stored, so that the scope alone tells the others from one another.
       digest.add("GetFederationToken", step.sessionName.text, String(step.duration.seconds))

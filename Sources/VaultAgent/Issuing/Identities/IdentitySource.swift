@@ -52,6 +52,7 @@ struct IdentityRequest {
   let keyUse: KeyUse
   /// What access keys' own session is narrowed to.
   var scope = SessionScope.none
+  var run: AutomationRun?
 }
 
 extension IdentityLink {

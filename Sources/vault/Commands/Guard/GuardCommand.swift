@@ -158,5 +158,6 @@ enum GuardCommand {
     writer.field("scope", limits.text(of: .scope))
     writer.field("automation", limits.automation?.text ?? "read-only")
     writer.field("automationConfirmed", limits.automation.map { $0.isConfirmed && !$0.isRefused } ?? false)
+    writer.field("runTags", limits.isRunTagged)
   }
 }
