@@ -43,7 +43,7 @@ struct WireTests {
       ($0.all, $0.reason) = (true, "incident")
     },
     RevokeInAWSRequest {
-      ($0.profile, $0.roleARN, $0.sessionNames) = ("admin", "arn:aws:iam::1:role/a", ["alice"])
+      ($0.profile, $0.roleARN, $0.sessionNames, $0.runs) = ("admin", "arn:aws:iam::1:role/a", ["alice"], ["run_1"])
       ($0.before, $0.document) = (Timestamp(seconds: 1), WireBytes("{}"))
       ($0.mfaCode, $0.reason) = (WireBytes("123456"), "incident")
     },

@@ -3,14 +3,18 @@ import VaultModel
 /// The inline policy by which a role refuses the sessions that were issued before a moment.
 ///
 /// AWS cannot end a session. It evaluates a role's policies at each request of its sessions, though, and so refuses them from then on (IAM
-/// User Guide, "Revoke IAM role temporary security credentials").
+/// User Guide, "Revoke IAM role temporary security credentials"). `aws:TokenIssueTime`, which only temporary credentials have, is when
+/// AWS issued the session (IAM User Guide, "AWS global condition context keys").
 public struct RevocationPolicy: Sendable, Hashable {
   /// The sessions that are refused.
   public enum Reach: Sendable, Hashable {
     /// Every session of the role, whoever has it. The console's policy.
     case all
-    /// The sessions of these names.
-    case sessions([RoleSessionName])
+    /// The sessions of these names, by `aws:userId`; with `runs`, only those with the session tag of one of these automation runs.
+    ///
+    /// For an assumed role, that key is the role's ID, a colon, and the `RoleSessionName` of the `AssumeRole` call (IAM User Guide,
+    /// "IAM policy elements: Variables and tags", table "Principal key values"; STS API, `AssumedRoleUser`).
+    case sessions([RoleSessionName], runs: [String] = [])
   }
 
   /// Why the policy cannot be made.
@@ -66,7 +70,7 @@ public struct RevocationPolicy: Sendable, Hashable {
     }
     switch reach {
     case .all: add(to: &statements)
-    case .sessions(let names): add(names, to: &statements, at: now)
+    case .sessions(let names, let runs): add(names, of: runs, to: &statements, at: now)
     }
     members[place].value = .array(statements)
     let document = JSONValue.object(members)
@@ -99,13 +103,14 @@ public struct RevocationPolicy: Sendable, Hashable {
 
   // MARK: sessions of a name
 
-  private func add(_ names: [RoleSessionName], to statements: inout [JSONValue], at now: Timestamp) {
+  private func add(
+    _ names: [RoleSessionName], of runs: [String], to statements: inout [JSONValue], at now: Timestamp
+  ) {
     statements.removeAll { statement in
       guard statement["Sid"]?.string?.hasPrefix(Self.sid) == true, let moment = Self.moment(statement) else { return false }
       return moment.adding(seconds: Self.longest) < now
     }
-    // The ID of the role comes before the name (IAM User Guide, "Principal key values"), and a policy of one role needs none. No name has a
-    // wildcard.
+    // A policy of one role needs not say the role's ID, and no name has a colon or a wildcard.
     let users = names.map { JSONValue.string("*:" + $0.text) }
     let taken = Set(statements.compactMap { $0["Sid"]?.string })
     var (sid, number) = (Self.sid + String(before.milliseconds / 1_000), 1)
@@ -113,10 +118,12 @@ public struct RevocationPolicy: Sendable, Hashable {
       number += 1
       sid = Self.sid + String(before.milliseconds / 1_000) + "n\(number)"
     }
-    statements.append(
-      Self.statement(
-        sid: sid,
-        [JSONMember("StringLike", .object([JSONMember("aws:userId", .array(users))])), Self.issued(before: before)]))
+    var conditions = [JSONMember("StringLike", .object([JSONMember("aws:userId", .array(users))]))]
+    if !runs.isEmpty {
+      let tag = JSONMember("aws:PrincipalTag/\(SessionTag.run)", .array(runs.map { .string($0) }))
+      conditions.append(JSONMember("StringEquals", .object([tag])))
+    }
+    statements.append(Self.statement(sid: sid, conditions + [Self.issued(before: before)]))
   }
 
   // MARK: statements

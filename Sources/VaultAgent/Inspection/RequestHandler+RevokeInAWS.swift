@@ -11,19 +11,25 @@ extension RequestHandler {
   func revokeInAWS(_ asked: RevokeInAWSRequest, _ context: RequestContext) async throws -> AWSRevocation {
     guard let role = RoleARN(asked.roleARN) else { throw AgentError.badRequest("invalid role ARN") }
     let names = asked.sessionNames.compactMap { RoleSessionName($0) }
-    guard names.count == asked.sessionNames.count, names.count <= 50 else { throw AgentError.badRequest("invalid session names") }
+    // More names than IAM takes in a policy are refused when it is made.
+    guard names.count == asked.sessionNames.count, names.count <= 1_000 else {
+      throw AgentError.badRequest("invalid session names")
+    }
+    guard asked.runs.count <= names.count, asked.runs.allSatisfy({ ProcessFacts.run($0) == $0 }) else {
+      throw AgentError.badRequest("invalid automation runs")
+    }
     try await ensureUnlocked(context)
     let (reader, wait) = try await reader(asked.profile, mfaCode: asked.mfaCode, reason: asked.reason, context)
     defer { broker.issuer.programs.waits.end(wait) }
     let place = try await place(reader, role)
-    let reach: RevocationPolicy.Reach = names.isEmpty ? .all : .sessions(names)
+    let reach: RevocationPolicy.Reach = names.isEmpty ? .all : .sessions(names, runs: asked.runs)
     var intent = AuditEvent(
       action: asked.document == nil ? .readAccount : .revokedInAWS, outcome: .intent, trigger: .manual, profile: asked.profile,
       requester: context.requester)
     intent.roleARN = role.text
     intent.reason = asked.reason
     intent.go(to: place.endpoint, by: place.route)
-    return try await audited(intent, in: store) { event in
+    let reply = try await audited(intent, in: store) { event in
       let name = RevocationPolicy(reach, before: clock.now()).name
       let existing: String?
       do {
@@ -49,6 +55,13 @@ extension RequestHandler {
         reply.isAddition = existing != nil
       }
     }
+    if asked.document != nil {
+      // Also those that this revocation did not end here: another profile of the role may have them.
+      try await store.forgetRefused(
+        role: role.text, names: asked.sessionNames, runs: asked.runs, requester: context.requester)
+      await broker.withdraw()
+    }
+    return reply
   }
 
   private static func document(

@@ -23,15 +23,19 @@ extension VaultReader {
   /// The sessions that AWS still accepts, whether or not the vault has ended them: replaced, forgotten and revoked ones too.
   public func unexpiredSessions(at now: Timestamp) throws -> [SessionRecord] {
     guard let database else { return [] }
+    // A database from before there were scopes has no column for them.
+    let scope = schema < 10 ? "NULL" : "s.scope"
     // By the index of each profile's sessions: only those of the last days are read.
-    return try database.statement(
+    return try database.prepare(
       """
       SELECT s.id, s.profile_id, s.kind, s.fingerprint, s.role_arn, s.role_session_name, s.source_identity, s.access_key_id, s.issued_at, \
-      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name \
+      s.expires_at, s.ended_at, s.end_reason, s.replaced_by, s.deliveries, s.last_used_at, p.name, \(scope) \
       FROM profile p CROSS JOIN session s ON s.profile_id = p.id WHERE s.issued_at > ? AND s.expires_at > ? ORDER BY s.issued_at
       """
     ).begin().bind(now.adding(seconds: -Self.longest).milliseconds).bind(now.milliseconds).rows {
-      try SessionRows.read($0, from: 0, profile: $0.text(15))
+      var session = try SessionRows.read($0, from: 0, profile: $0.text(15))
+      session.scope = $0.optionalText(16)
+      return session
     }
   }
 

@@ -44,6 +44,34 @@ extension VaultStore {
     }
   }
 
+  /// Ends the live sessions of a role that AWS has begun to refuse: a program that asks gets a new one.
+  ///
+  /// - Parameters:
+  ///   - names: the role session names that are refused; none for all.
+  ///   - runs: of these, the runs whose sessions are refused; none for all.
+  public func forgetRefused(role: String, names: [String], runs: [String], requester: Requester) throws {
+    let refused = try liveSessions().filter { session in
+      guard session.kind == .role, session.roleARN == role else { return false }
+      guard !names.isEmpty else { return true }
+      guard let name = session.roleSessionName, names.contains(name) else { return false }
+      return try runs.isEmpty || run(of: session).map { runs.contains($0) } ?? false
+    }
+    guard !refused.isEmpty else { return }
+    try change { store in
+      for session in refused {
+        try store.end(
+          session, as: .forgotten, action: .sessionForgotten, trigger: .manual, requester, detail: "AWS refuses it from now on")
+      }
+    }
+  }
+
+  /// The run that a session's tag names.
+  private func run(of session: SessionRecord) throws -> String? {
+    try database.statement(
+      #"SELECT json_extract(scope, '$.tags."vault:run"') FROM session WHERE id = ? AND json_valid(scope)"#
+    ).begin().bind(session.id).first { $0.optionalText(0) } ?? nil
+  }
+
   /// Whether a row of a session's deliveries fulfils a condition. Live sessions are few, and found by their index; rows that no index
   /// has yet are the newest.
   private func wasDelivered(_ session: SessionRecord, _ condition: String, bind: (Statement) throws -> Void) throws -> Bool {

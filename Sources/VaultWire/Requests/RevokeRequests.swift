@@ -45,6 +45,8 @@ public struct RevokeInAWSRequest: Request, WireFields {
   public var roleARN = ""
   /// Only sessions of these names; none for every session of the role.
   public var sessionNames: [String] = []
+  /// Of these, only the sessions with the tag of one of these runs; none for every session of the names.
+  public var runs: [String] = []
   /// Nil for now, by AWS's clock.
   public var before: Timestamp?
   /// The policy as it was shown, to be put; nil to show it.
@@ -53,7 +55,8 @@ public struct RevokeInAWSRequest: Request, WireFields {
   public var reason: String?
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&profile).field(&roleARN).field(&sessionNames).field(&before).field(&document).field(&mfaCode).field(&reason)
+    coder.field(&profile).field(&roleARN).field(&sessionNames).field(&runs).field(&before).field(&document).field(&mfaCode)
+      .field(&reason)
   }
 }
 

@@ -26,7 +26,7 @@ enum RevokeCommand {
       OptionSpec("in-aws", "have AWS refuse it too, by an inline policy of the role"),
       OptionSpec(
         "with", value: "PROFILE", kind: .profile, "with --in-aws: put the policy as this profile, such as an administrator's"),
-      OptionSpec("print", "with --in-aws: print the command that puts the policy, for whoever may"),
+      OptionSpec("print", "with --in-aws: only print the command that puts the policy, for whoever may"),
       OptionSpec("yes", "with --in-aws: do not ask before the policy is put"),
       OptionSpec("mfa-code", value: "CODE", "with --in-aws: the code of the MFA device"),
     ], run: run)
@@ -39,14 +39,23 @@ enum RevokeCommand {
     } else if let option = ["with", "print", "yes", "mfa-code"].first(where: { arguments.has($0) }) {
       throw Failure("--\(option) goes with --in-aws", exitStatus: .usage)
     }
+    // Printing is for somebody else, or for a look before: it takes nothing back.
+    if let inAWS, inAWS.prints { return try inAWS.run() }
+    var isRevoked = false
     do {
       // Here first: what is issued until AWS refuses it would be issued for nothing.
       report(try AgentClient(paths: paths).ask(request), isLast: inAWS == nil)
+      isRevoked = true
     } catch {
       // Nothing is left here, but AWS may still accept what was.
       guard let inAWS, !inAWS.roles.isEmpty, Failure(error).exitStatus == .noInput else { throw error }
     }
-    try inAWS?.run()
+    do { try inAWS?.run() } catch {
+      if isRevoked {
+        Diagnostics.notice("revoked here only; where AWS does not refuse them, keys that were given out stay valid")
+      }
+      throw error
+    }
   }
 
   private static func request(_ arguments: Arguments) throws -> RevokeRequest {

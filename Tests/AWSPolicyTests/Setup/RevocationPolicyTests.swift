@@ -50,6 +50,10 @@ import VaultModel
     let statement = try #require(statements(one).first)
     #expect(statement["Condition"]?["StringLike"]?["aws:userId"] == .array([.string("*:alice@laptop")]))
     #expect(statement["Condition"]?["DateLessThan"]?["aws:TokenIssueTime"] == .string("2026-11-29T20:00:01Z"))
+    let tagged = try RevocationPolicy(.sessions([alice], runs: ["run_1"]), before: moment).document(at: moment)
+    let conditions = statements(tagged).first?["Condition"]
+    #expect(conditions?["StringEquals"]?["aws:PrincipalTag/vault:run"] == .array([.string("run_1")]))
+    #expect(conditions?["StringLike"] == statement["Condition"]?["StringLike"] && conditions?["DateLessThan"] != nil)
     // Two at the same second have different IDs, as IAM wants.
     let two = try policy.document(addedTo: one.compact(), at: moment)
     #expect(Set(statements(two).compactMap { $0["Sid"]?.string }).count == 2)

@@ -30,6 +30,11 @@ import Testing
       try #require(try await policy(name)["Statement"] as? [[String: Any]])
     }
 
+    /// The sessions of app-dev that have not ended.
+    func live() async throws -> [[String: Any]] {
+      try await vault.rows("sessions").filter { $0["profile"] as? String == "app-dev" }
+    }
+
     func rows(_ action: String) async throws -> [[String: Any]] {
       let result = try await vault.run("audit", "--action", action, "--format", "json")
       return try JSONSerialization.jsonObject(with: Data(result.outputBytes)) as? [[String: Any]] ?? []
@@ -106,12 +111,95 @@ import Testing
   @Test("the command that is printed puts the same policy, and nothing is asked of AWS")
   func printed() async throws {
     let stage = try await Stage()
-    try await stage.vault.mustRun("exec", "app-dev", "--", "true")
-    let script = try await stage.vault.mustRun("revoke", "app-dev", "--in-aws", "--print")
+    try await stage.vault.mustRun("exec", "--session-name", "mine", "app-dev", "--", "true")
+    let before = try await stage.vault.rows("sessions")
+    let printed = try await stage.vault.run("revoke", "app-dev", "--in-aws", "--print")
+    #expect(printed.succeeded && printed.errors.contains("nothing was changed, here or in AWS"), "\(printed.errors)")
+    let script = printed.output
     await #expect(throws: (any Error).self) { try await stage.policy("AWSRevokeOlderSessions") }
+    // A look takes nothing back, and stands in no row.
+    #expect(try await stage.vault.rows("sessions").count == before.count && before.count == 1)
+    #expect(try await stage.rows("Revoked").isEmpty)
     let applied = try await stage.moto.apply(stage.vault.folder.write(script, to: "revoke.sh"))
     #expect(applied.succeeded, "\(applied.errors)")
     #expect(try await stage.statements("AWSRevokeOlderSessions").count == 1)
+    // One session's policy has a name of its own: it must not take the place of earlier ones, which nobody has read.
+    let id = try #require(before[0]["id"] as? String)
+    let one = try await stage.vault.mustRun("revoke", "--session", id, "--in-aws", "--print")
+    #expect(try await stage.moto.apply(stage.vault.folder.write(one, to: "one.sh")).succeeded)
+    let name = try #require(one.split(separator: " ").first { $0.hasPrefix("VaultRevokedSessions-") })
+    #expect(try await stage.statements(String(name)).count == 1)
+    let nobody = try await stage.vault.run("revoke", "nobody", "--in-aws", "--print")
+    #expect(nobody.end == .exit(66) && nobody.errors.contains("nobody"), "\(nobody.errors)")
+  }
+
+  @Test("a run's sessions alone are denied: by their names, and by the run's tag where they have it")
+  func run() async throws {
+    let stage = try await Stage()
+    func run(_ profile: String) async throws -> String {
+      let result = try await stage.vault.run(
+        "exec", "--automation", "bot", profile, "--", "sh", "-c", "echo $VAULT_AUTOMATION_RUN")
+      #expect(result.succeeded, "\(result.errors)")
+      return result.output.trimmingCharacters(in: .newlines)
+    }
+    func conditions() async throws -> [[String: Any]] {
+      try await stage.statements("VaultRevokedSessions").compactMap { $0["Condition"] as? [String: Any] }
+    }
+    try await stage.vault.mustRun("exec", "app-dev", "--", "true")
+    let runs = [try await run("app-dev"), try await run("app-dev")].sorted()
+    let result = try await stage.vault.run("revoke", "--automation", "bot", "--in-aws", "--with", "alice", "--yes")
+    #expect(result.succeeded, "\(result.errors)")
+    let named = try #require(try await conditions().first)
+    #expect((named["StringLike"] as? [String: Any])?["aws:userId"] as? [String] == runs.map { "*:bot-\($0)" })
+    #expect(named["StringEquals"] == nil)
+    // The person's session is neither denied nor ended.
+    #expect(try await stage.live().count == 1)
+
+    // A profile that gives every session one name: the tag tells whose it is.
+    stage.vault.config(
+      TestVault.standardConfig.replacing("[profile app-dev]", with: "[profile app-dev]\nrole_session_name = alice"))
+    try stage.vault.guarding("[guard app-dev]\nrun_tags = yes")
+    try await stage.vault.mustRun("exec", "app-dev", "--", "true")
+    let tagged = try await run("app-dev")
+    let id = try #require(
+      try await stage.live().last { $0["roleSessionName"] as? String == "alice" && !($0["scope"] is NSNull) }?["id"] as? String)
+    #expect(
+      try await stage.vault.run("revoke", "--session", id, "--in-aws", "--with", "alice", "--yes").succeeded)
+    let last = try #require(try await conditions().last)
+    #expect((last["StringLike"] as? [String: Any])?["aws:userId"] as? [String] == ["*:alice"])
+    #expect((last["StringEquals"] as? [String: Any])?["aws:PrincipalTag/vault:run"] as? [String] == [tagged])
+    #expect(try await stage.live().contains { $0["roleSessionName"] as? String == "alice" })
+  }
+
+  @Test("sessions of the role that other profiles have here are not handed out any more once AWS refuses them")
+  func others() async throws {
+    let stage = try await Stage()
+    stage.vault.config(TestVault.standardConfig + "\n[profile same]\nrole_arn = \(STSWorld.devRole)\nsource_profile = alice\n")
+    try await stage.vault.mustRun("exec", "app-dev", "--", "true")
+    let served = try await ServedProgram(stage.vault, profile: "same")
+    let key = try #require(try await served.nextKey())
+    #expect(try await stage.vault.run("revoke", "app-dev", "--in-aws", "--with", "alice", "--yes").succeeded)
+    let next = try await served.nextKey()
+    #expect(next != nil && next != key)
+    try await served.end()
+    let rows = try await stage.rows("SessionForgotten")
+    #expect(rows.map { $0["accessKeyId"] as? String } == [key])
+    #expect(rows.first?["detail"] as? String == "AWS refuses it from now on")
+  }
+
+  @Test("the profile that puts the policies does so for its own role last")
+  func ownRoleLast() async throws {
+    let stage = try await Stage()
+    let trust = #"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#
+    let partner = try #require(STSWorld.chainedRole.split(separator: "/").last.map { String($0) })
+    try await stage.moto.aws("iam", "create-role", "--role-name", partner, "--assume-role-policy-document", trust)
+    for profile in ["app-dev", "app-chained"] { try await stage.vault.mustRun("exec", profile, "--", "true") }
+    for (with, order) in [("app-dev", [STSWorld.chainedRole, STSWorld.devRole]), ("alice", nil)] {
+      let result = try await stage.vault.run("revoke", "--all", "--in-aws", "--with", with, "--yes")
+      #expect(result.succeeded, "\(result.errors)")
+      let put = try await stage.rows("RevokedInAWS").suffix(2).compactMap { $0["roleArn"] as? String }
+      #expect(Set(put) == [STSWorld.chainedRole, STSWorld.devRole] && (order == nil || put == order), "\(put)")
+    }
   }
 
   @Test("what AWS refuses, what is another account's, and what no policy reaches is said")
@@ -120,12 +208,15 @@ import Testing
     try await stage.vault.mustRun("exec", "app-dev", "--", "true")
     let gone = try await stage.vault.run("revoke", "app-dev", "--in-aws", "--with", "alice", "--yes")
     #expect(!gone.succeeded && gone.errors.contains("NoSuchEntity"), "\(gone.errors)")
+    // What was done is said, besides what was not.
+    #expect(gone.errors.contains("revoked: 1 session") && gone.errors.contains("revoked here only"), "\(gone.errors)")
     #expect(try await stage.rows("RevokedInAWS").map { $0["outcome"] as? String } == ["refused"])
     // The session of a key is no role's.
     let own = try await stage.vault.run("revoke", "alice", "--in-aws", "--with", "alice", "--yes")
     #expect(own.end == .exit(66) && own.errors.contains("AWS accepts nothing of it"), "\(own.end) \(own.errors)")
     for words in [
       ["--in-aws"], ["--in-aws", "--print", "--with", "alice"], ["--print"], ["--yes"],
+      ["--in-aws", "--print", "--yes"], ["--in-aws", "--print", "--reason", "lost"],
       ["--in-aws", "--yes", "--with", "nobody"],
     ] {
       let result = try await stage.vault.run(words: ["revoke", "app-dev"] + words)
