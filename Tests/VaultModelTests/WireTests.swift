@@ -129,7 +129,7 @@ struct WireTests {
     WaitingApproval {
       ($0.id, $0.profile, $0.role, $0.program, $0.executable) = ("k7q2mx", "app", "arn:r", "terraform", "/usr/bin/terraform")
       ($0.pid, $0.directory, $0.scope, $0.duration, $0.reason) = (4_242, "/srv", "{}", 3_600, "why")
-      $0.parents = [WaitingApproval.Parent { ($0.pid, $0.executable) = (7, "/bin/bash") }]
+      $0.parents = [Ancestor(pid: 7, executable: "/bin/bash")]
       ($0.automation, $0.run, $0.remembered, $0.requests) = ("agent", "run_1", 900, 200)
       ($0.asked, $0.expires) = (Timestamp(seconds: 1), Timestamp(seconds: 2))
       $0.lines = [WaitingApproval.Line { ($0.name, $0.value) = ("profile", "app") }]

@@ -31,9 +31,7 @@ extension RequestHandler {
       reply.program = String(requester.program.prefix(maxLength))
       reply.executable = String(requester.executable.prefix(maxLength))
       reply.pid = requester.pid
-      reply.parents = requester.parents.map { parent in
-        WaitingApproval.Parent { ($0.pid, $0.executable) = (parent.pid, parent.executable) }
-      }
+      reply.parents = requester.parents
       reply.directory = String(requester.directory.prefix(maxLength))
       reply.scope = ask.scope.shown
       reply.duration = ask.duration?.seconds

@@ -20,14 +20,6 @@ public struct WaitingApproval: WireFields {
     public mutating func code(_ coder: FieldCoder) { coder.field(&name).field(&value) }
   }
 
-  /// A process above the one that asks.
-  public struct Parent: WireFields {
-    public var pid: Int32 = 0
-    public var executable = ""
-    public init() {}
-    public mutating func code(_ coder: FieldCoder) { coder.field(&pid).field(&executable) }
-  }
-
   public var id = ""
   public var profile = ""
   public var role: String?
@@ -35,7 +27,8 @@ public struct WaitingApproval: WireFields {
   /// Empty if the kernel does not vouch for it.
   public var executable = ""
   public var pid: Int32 = 0
-  public var parents: [Parent] = []
+  /// The processes above it, the nearest first.
+  public var parents: [Ancestor] = []
   public var directory = ""
   /// As in the audit log; nil for the profile's own session.
   public var scope: String?
@@ -56,5 +49,20 @@ public struct WaitingApproval: WireFields {
     coder.field(&id).field(&profile).field(&role).field(&program).field(&executable).field(&pid).field(&parents).field(&directory)
       .field(&scope).field(&duration).field(&reason).field(&automation).field(&run).field(&remembered).field(&requests)
       .field(&asked).field(&expires).field(&lines)
+  }
+}
+
+extension Ancestor: FieldValue {
+  public init?(field: WireBytes) {
+    let coder = FieldCoder(reading: field)
+    var (pid, executable) = (Int32(0), "")
+    coder.field(&pid).field(&executable)
+    guard (try? coder.end()) != nil else { return nil }
+    self.init(pid: pid, executable: executable)
+  }
+
+  public func append(to frame: WireBuffer) {
+    var (pid, executable) = (pid, executable)
+    FieldCoder(writing: frame).field(&pid).field(&executable)
   }
 }

@@ -89,15 +89,7 @@ enum ApproveCommand {
       writer.field("program", one.program)
       writer.field("executable", one.executable.isEmpty ? nil : one.executable)
       writer.field("pid", Int64(one.pid))
-      writer.key("parents")
-      writer.array { writer in
-        for parent in one.parents {
-          writer.object {
-            $0.field("pid", Int64(parent.pid))
-            $0.field("executable", parent.executable)
-          }
-        }
-      }
+      writer.field("parents", one.parents)
       writer.field("directory", one.directory)
       writer.key("scope")
       if let scope = one.scope { writer.value { $0.append(string: scope) } } else { writer.null() }

@@ -127,15 +127,7 @@ enum HoldersReport {
     writer.field("startedAt", holder.process?.startedAt.iso8601)
     writer.field("program", holder.program)
     writer.field("executable", holder.process?.executable)
-    writer.key("parents")
-    writer.array { writer in
-      for parent in holder.parents {
-        writer.object {
-          $0.field("pid", Int64(parent.pid))
-          $0.field("executable", parent.executable)
-        }
-      }
-    }
+    writer.field("parents", holder.parents)
     writer.field("via", holder.way.rawValue)
     writer.field("since", holder.since.iso8601)
     writer.field("expiresAt", holder.expiresAt?.iso8601)
@@ -149,6 +141,21 @@ enum HoldersReport {
       }
     } else {
       writer.null()
+    }
+  }
+}
+
+extension JSONWriter {
+  /// The processes above one, the nearest first.
+  mutating func field(_ name: String, _ chain: [Ancestor]) {
+    key(name)
+    array { writer in
+      for ancestor in chain {
+        writer.object {
+          $0.field("pid", Int64(ancestor.pid))
+          $0.field("executable", ancestor.executable)
+        }
+      }
     }
   }
 }
