@@ -71,19 +71,17 @@ struct Admission {
 
   /// Asks the person for a reason, if one is needed and there is none.
   mutating func askReason() async throws {
-    guard decision.isReasonRequired, Self.isBlank(request.reason) else { return }
+    guard decision.isReasonRequired, !GuardReason.isValid(request.reason ?? "") else { return }
     // Where nobody can be asked, the rule refuses.
     if prompter.isInteractive, let answer = try? await prompter.ask(.reason(profile: request.profile)) {
       let text = answer.withBytes { String(decoding: $0, as: UTF8.self) }
-      if !Self.isBlank(text) {
+      if GuardReason.isValid(text) {
         request = request.because(text)
         return
       }
     }
-    throw refusal(.reason, "it needs a reason", hint: "give it with --reason") { $0.isReasonRequired }
+    throw refusal(.reason, "it needs a reason", hint: "give it with --reason, with a letter or a digit at least") { $0.isReasonRequired }
   }
-
-  private static func isBlank(_ text: String?) -> Bool { text?.allSatisfy(\.isWhitespace) ?? true }
 
   /// A run's sessions are its own, and have its name: none of its processes passes for a person or another run.
   mutating func separate() {

@@ -161,6 +161,12 @@ public struct GuardCommands: Sendable, Hashable {
   public static func name(_ path: String) -> String { path.split(separator: "/").last.map { String($0) } ?? path }
 }
 
+/// The reason that a guard rule may require.
+public enum GuardReason {
+  /// Whether a text has a letter or a digit: blanks, signs and characters that nobody sees are no reason.
+  public static func isValid(_ text: String) -> Bool { text.contains { $0.isLetter || $0.isNumber } }
+}
+
 /// What a guard rule, or several together, demand of a request. Nothing demanded is the least strict.
 public struct GuardLimits: Sendable, Hashable {
   public var confirm = GuardConfirmation.never

@@ -50,7 +50,7 @@ enum Prompting {
   private static func fault(of typed: WireBuffer, _ prompt: Prompt) throws(Failure) -> String? {
     switch prompt.kind {
     case .mfaCode: return isCode(typed) ? nil : "an MFA code has six digits"
-    case .reason: return typed.withBytes { $0.allSatisfy { $0 <= 32 } } ? "a reason is needed" : nil
+    case .reason: return typed.withBytes { GuardReason.isValid(String(decoding: $0, as: UTF8.self)) } ? nil : "a reason is needed"
     case .newPassphrase:
       let characters = typed.withBytes { $0.count { $0 & 0xC0 != 0x80 } }
       if let minimum = prompt.minimum, characters < minimum {

@@ -124,6 +124,17 @@ import VaultStore
     #expect(try await admit(stage, by: who, handsOut: false).profile == "app")
   }
 
+  @Test(
+    "a reason has a letter or a digit",
+    arguments: [
+      ("\u{200B}", false), ("-", false), (" \u{2060}\u{FEFF}.,;", false), ("x", true), ("42", true), ("é", true), ("修", true),
+    ])
+  func reason(_ text: String, isOne: Bool) async throws {
+    let stage = try await stage("[guard app]\nreason = required")
+    let refusal = await refusal { _ = try await admit(stage, CredentialRequest(rotating: "app").because(text)) }
+    #expect((refusal == nil) == isOne, "\(refusal ?? "")")
+  }
+
   @Test("without rules nothing is done, and with rules for others nothing is changed")
   func unguarded() async throws {
     let stage = try await stage("[guard other*]\nconfirm = always\nscope = read-only")
