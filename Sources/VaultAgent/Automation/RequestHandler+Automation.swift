@@ -62,8 +62,10 @@ extension MessageKind {
     }
   }
 
-  /// What a request is about, after "cannot".
-  fileprivate var words: String {
+  /// What a request that is not open to trees is about, after "cannot".
+  ///
+  /// - Returns: nil for what any process may ask for, and for what only the agent sends.
+  var words: String? {
     switch self {
     case .automation: "begin another run"
     case .lock: "lock the vault"
@@ -74,8 +76,12 @@ extension MessageKind {
     case .addAccessKey, .removeAccessKey, .rotateAccessKey, .keyRotate, .keyCopy, .auditKey: "change keys"
     case .linkFile, .unlinkFile, .linkProfiles: "link files"
     case .rotate, .forget, .revoke, .revokeInAWS: "renew or take back sessions"
-    case .login, .logout, .addSignIn, .discover: "sign in or out"
-    default: "do this"
+    case .login, .logout, .addSignIn, .discover, .samlRoles: "sign in or out"
+    case .approvals: "see what waits for a confirmation"
+    case .approve: "confirm a request"
+    case .auditAccept, .auditArchive: "change the audit log"
+    case .iamCheck: "check what a profile may do"
+    default: nil
     }
   }
 }

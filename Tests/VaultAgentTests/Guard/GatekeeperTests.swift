@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import VaultModel
 import VaultStore
+import VaultWire
 
 @testable import VaultAgent
 
@@ -133,6 +134,14 @@ import VaultStore
     let stage = try await stage("[guard app]\nreason = required")
     let refusal = await refusal { _ = try await admit(stage, CredentialRequest(rotating: "app").because(text)) }
     #expect((refusal == nil) == isOne, "\(refusal ?? "")")
+  }
+
+  @Test("every kind of request that a process that acts by itself cannot send is named in its refusal")
+  func words() {
+    // `answer` only follows a prompt.
+    let kinds = (1...100).compactMap { MessageKind(rawValue: $0) }.filter { $0 != .answer }
+    #expect(kinds.count >= 40)
+    for kind in kinds { #expect((kind.words != nil) == !kind.isOpenToTrees, "\(kind)") }
   }
 
   @Test("without rules nothing is done, and with rules for others nothing is changed")
