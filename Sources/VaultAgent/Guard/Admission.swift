@@ -57,13 +57,19 @@ struct Admission {
     guard let commands = decision.commands else { return }
     let program = AskingProgram(requester, client: client)
     let isAllowed = { (commands: GuardCommands) in
-      program.map { commands.contains(names: $0.names, path: $0.path, resolved: AskingProgram.resolved) } ?? false
+      program.map {
+        commands.contains(path: $0.path, resolved: AskingProgram.resolved, installed: AskingProgram.installed)
+      } ?? false
     }
-    if isAllowed(commands) { return }
-    let shown = program.map { $0.names.first ?? $0.path } ?? "the program"
+    // By each rule's own list, since only the files tell whether a name and a path mean the same program.
+    if decision.rules.allSatisfy({ $0.limits.commands.map(isAllowed) ?? true }) { return }
+    let shown = program?.name ?? "the program"
+    var hint = commands.entries.isEmpty ? "no program may have it" : "only for \(commands.entries.joined(separator: ", "))"
+    if let program, !program.path.isEmpty, commands.entries.contains(program.name) {
+      hint += "; a name stands for a program in /usr/bin and the like, so the rule has to say \(program.path)"
+    }
     throw refusal(
-      .commands, program == nil ? "the program that asks cannot be proven" : "\(shown) is not one of its commands",
-      hint: commands.entries.isEmpty ? "no program may have it" : "only for \(commands.entries.joined(separator: ", "))"
+      .commands, program == nil ? "the program that asks cannot be proven" : "\(shown) is not one of its commands", hint: hint
     ) { $0.commands.map { !isAllowed($0) } ?? false }
   }
 

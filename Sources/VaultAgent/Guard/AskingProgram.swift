@@ -5,8 +5,8 @@ import VaultModel
 /// The program that will have the credentials, as far as the kernel knows it: what `vault exec` becomes, what runs `vault credentials`
 /// or `vault env`, or what asks the agent itself.
 struct AskingProgram {
-  /// What it is called: the word with which it was started, and its file.
-  let names: [String]
+  /// What it is called.
+  let name: String
   /// Its file, with all links resolved; empty if that cannot be found.
   let path: String
 
@@ -26,9 +26,8 @@ struct AskingProgram {
   }
 
   private init(word: String, path: String) {
-    let path = path.isEmpty ? "" : Self.resolved(path) ?? ""
-    self.path = path
-    names = [GuardCommands.name(word)] + (path.isEmpty ? [] : [GuardCommands.name(path)])
+    self.path = path.isEmpty ? "" : Self.resolved(path) ?? ""
+    name = GuardCommands.name(word)
   }
 
   /// The file that a word names where the client runs, as execvp(3) finds it.
@@ -58,6 +57,18 @@ struct AskingProgram {
     }
     guard isRead, let entry = bytes.split(separator: 0).first(where: { $0.starts(with: "PATH=".utf8) }) else { return "" }
     return String(decoding: entry.dropFirst("PATH=".utf8.count), as: UTF8.self)
+  }
+
+  /// The files that a name stands for in a rule, with all links resolved.
+  static func installed(_ name: String) -> [String] {
+    GuardCommands.folders.filter(isProtected).compactMap { resolved("\($0)/\(name)") }
+  }
+
+  /// Whether a folder is root's, and this user cannot put a file in it.
+  private static func isProtected(_ folder: String) -> Bool {
+    var status = stat()
+    guard stat(folder, &status) == 0, status.st_uid == 0, status.st_mode & 0o002 == 0 else { return false }
+    return geteuid() == 0 || access(folder, W_OK) != 0
   }
 
   /// A path with all links resolved; nil if nothing is there.

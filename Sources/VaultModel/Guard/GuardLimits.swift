@@ -116,10 +116,14 @@ public enum GuardScope: Sendable, Hashable {
   }
 }
 
-/// The programs that may get a guarded profile's credentials: names, for a file of that name in any folder, and absolute paths.
+/// The programs that may get a guarded profile's credentials: absolute paths, and names, each for the files of that name in the
+/// system's own folders.
 public struct GuardCommands: Sendable, Hashable {
   /// In order, without duplicates.
   public let entries: [String]
+
+  /// The folders of the programs that a name stands for. Only root can change what is in them.
+  public static let folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
 
   /// No program.
   public static let none = GuardCommands(entries: [])
@@ -137,9 +141,12 @@ public struct GuardCommands: Sendable, Hashable {
     self.entries = entries
   }
 
-  /// The programs in both. A path is within its name.
+  /// The programs in both. A path in one of the folders is within its name.
   func intersection(_ other: GuardCommands) -> GuardCommands {
-    func isWithin(_ entry: String, _ list: [String]) -> Bool { list.contains(entry) || list.contains(Self.name(entry)) }
+    func isWithin(_ entry: String, _ list: [String]) -> Bool {
+      let name = Self.name(entry)
+      return list.contains(entry) || list.contains(name) && Self.folders.contains { entry == "\($0)/\(name)" }
+    }
     return GuardCommands(
       entries: entries.filter { isWithin($0, other.entries) }
         + other.entries.filter { !entries.contains($0) && isWithin($0, entries) })
@@ -148,12 +155,13 @@ public struct GuardCommands: Sendable, Hashable {
   /// Whether a program is one of them.
   ///
   /// - Parameters:
-  ///   - names: what the program is called.
-  ///   - path: its file, with all links resolved; empty if it is not known.
+  ///   - path: the program's file, with all links resolved; empty if it is not known.
   ///   - resolved: a path with all links resolved; nil if nothing is there.
-  public func contains(names: [String], path: String, resolved: (String) -> String?) -> Bool {
-    entries.contains { entry in
-      entry.hasPrefix("/") ? !path.isEmpty && (entry == path || resolved(entry) == path) : names.contains(entry)
+  ///   - installed: the files that a name stands for, with all links resolved.
+  public func contains(path: String, resolved: (String) -> String?, installed: (String) -> [String]) -> Bool {
+    guard !path.isEmpty else { return false }
+    return entries.contains { entry in
+      entry.hasPrefix("/") ? entry == path || resolved(entry) == path : installed(entry).contains(path)
     }
   }
 

@@ -13,7 +13,7 @@ public enum GuardKey: String, Sendable, CaseIterable {
     case .confirm: "always, never, or a time from 1s to 7d, such as 15m"
     case .reason: "required, optional or tagged"
     case .hours: "days and times, such as mon-fri 08:00-18:00"
-    case .commands: "names of programs or absolute paths, separated by commas"
+    case .commands: "names of installed programs or absolute paths, separated by commas"
     case .maxDuration: "a time from 15m to 12h"
     case .scope: "read-only, policy with an absolute path, or at most ten ARNs of policies"
     case .automation: "refuse, read-only, confirm or allow"

@@ -37,7 +37,8 @@ import Testing
     #expect(try await vault.run("exec", "partner", "--", "true").succeeded)
   }
 
-  @Test("a path means that file alone; a name means any file of that name, and a link is the file to which it leads")
+  @Test(
+    "a path means that file alone, a name the file of that name that root has installed, and a link the file to which it leads")
   func paths() async throws {
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
@@ -52,7 +53,20 @@ import Testing
     let other = ["PATH": "\(vault.folder.path):/usr/bin:/bin"]
     refused(try await vault.run("exec", "app-dev", "--", "true", environment: other), "true is not one of its commands")
     try vault.guarding("[guard app-dev]\ncommands = true")
-    #expect(try await vault.run("exec", "app-dev", "--", vault.folder.file("true")).succeeded)
+    #expect(try await vault.run("exec", "app-dev", "--", "true").succeeded)
+    #expect(try await vault.run("exec", "app-dev", "--", vault.folder.file("alias")).succeeded)
+    let mine = vault.folder.file("true")
+    for (words, environment) in [([mine], [:]), (["true"], other)] {
+      let result = try await vault.run(words: ["exec", "app-dev", "--"] + words, environment: environment)
+      refused(result, "true is not one of its commands")
+      #expect(result.errors.contains("so the rule has to say \(mine)"), "\(result.errors)")
+    }
+    // A script by its own file, whatever runs it.
+    let script = vault.folder.write("#!/bin/sh\necho $AWS_ACCESS_KEY_ID\n", to: "report")
+    chmod(script, 0o755)
+    try vault.guarding("[guard app-dev]\ncommands = \(script), true")
+    #expect(try await vault.mustRun("exec", "app-dev", "--", script).hasPrefix("ASIA"))
+    refused(try await vault.run("exec", "app-dev", "--", "sh", script), "sh is not one of its commands")
     // A claim in one's own line does not help.
     let claimed = try await Subprocess.run(
       "/bin/bash", ["-c", "exec -a true \(try Programs.vault) env app-dev"], environment: vault.environment)

@@ -108,8 +108,9 @@ import VaultWire
 
   @Test("a program that the kernel does not vouch for is none of the commands")
   func unproven() async throws {
-    let stage = try await stage("[guard app]\ncommands = run, true")
+    let stage = try await stage("[guard app]\ncommands = true")
     var who = AgentStage.me
+    who.program = "/usr/bin/true"
     #expect(try await admit(stage, by: who).profile == "app")
     who.executable = ""
     #expect(await refusal { _ = try await admit(stage, by: who) }?.contains("the program that asks cannot be proven") == true)
