@@ -57,7 +57,7 @@ struct AgentStage {
         rules: LiveGuardRules([folder.file("config")], home: nil),
         trees: trees,
         approvals: Approvals(channels: [], clock: clock, onExit: { _, _ in }, record: { [store] in try await store.record($0) }),
-        store: store, clock: clock, client: "/usr/bin/vault"),
+        store: store, catalog: catalog, clock: clock, client: "/usr/bin/vault"),
       issuer: issuer, endpoint: endpoint, loop: store.executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: Self.me, clock: clock)

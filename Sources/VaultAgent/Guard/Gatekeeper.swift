@@ -26,6 +26,7 @@ final class Gatekeeper: Sendable {
   private let trees: AutomationTrees
   private let approvals: Approvals
   private let store: VaultStore
+  private let catalog: ProfileCatalog
   private let clock: any WallClock
   /// The file of the vault's own client.
   private let client: String
@@ -33,10 +34,24 @@ final class Gatekeeper: Sendable {
   private let logged = Mutex<[String: Timestamp]>([:])
   /// The rules whose change was last logged.
   private let known = Mutex<GuardRules?>(nil)
+  /// What rules say about profiles whose roles have other names, so that a request costs the same whatever their number.
+  private let named = Mutex<Named?>(nil)
+
+  private struct Named {
+    struct Key: Hashable {
+      let profile: String
+      let roleARNs: [String]
+    }
+    let rules: GuardRules
+    let profiles: ProfilesByRole
+    var decisions: [Key: GuardDecision] = [:]
+  }
 
   init(
-    rules: LiveGuardRules, trees: AutomationTrees, approvals: Approvals, store: VaultStore, clock: any WallClock, client: String
+    rules: LiveGuardRules, trees: AutomationTrees, approvals: Approvals, store: VaultStore, catalog: ProfileCatalog,
+    clock: any WallClock, client: String
   ) {
+    self.catalog = catalog
     self.rules = rules
     self.trees = trees
     self.approvals = approvals
@@ -60,7 +75,7 @@ final class Gatekeeper: Sendable {
     try await logChange(to: rules, requester, request.trigger)
     let tree = trees.tree(for: requester, variable: request.agentVariable)
     if rules.isEmpty, tree == nil { return nil }
-    let decision = rules.decision(profile: request.profile, roleARNs: plan.deliveredRoleARNs)
+    let decision = try await decision(of: rules, on: request, plan)
     guard decision.isGuarded || tree != nil else { return nil }
     // The question for the passphrase comes first: the answers to others would be lost while the vault is locked.
     guard await store.isUnlocked else { throw StoreError.locked }
@@ -89,14 +104,34 @@ final class Gatekeeper: Sendable {
     if rules.isEmpty, tree == nil { return }
     let admission = Admission(
       request: request, requester: requester,
-      decision: rules.decision(profile: request.profile, roleARNs: plan.deliveredRoleARNs), tree: tree,
-      prompter: NonInteractivePrompter())
+      decision: try await decision(of: rules, on: request, plan), tree: tree, prompter: NonInteractivePrompter())
     do {
       try admission.checkTree()
       try admission.checkHours(clock.now())
     } catch let refusal as GuardRefusal {
       try await log(refusal, of: admission, .wait)
       throw refusal
+    }
+  }
+
+  /// What the rules say about a request, by its profile's name, by its role's ARN, and by every other name of that role.
+  private func decision(of rules: GuardRules, on request: CredentialRequest, _ plan: CredentialPlan) async throws
+    -> GuardDecision
+  {
+    let (profile, roleARNs) = (request.profile, plan.deliveredRoleARNs)
+    guard rules.dependsOnNames(profile: profile, roleARNs: roleARNs) else {
+      return rules.decision(profile: profile, roleARNs: roleARNs)
+    }
+    let profiles = try await catalog.profilesByRole()
+    return named.withLock { named in
+      if named?.profiles !== profiles || named?.rules != rules || named?.decisions.count ?? 0 >= 4_096 {
+        named = Named(rules: rules, profiles: profiles)
+      }
+      let key = Named.Key(profile: profile, roleARNs: roleARNs)
+      if let decision = named?.decisions[key] { return decision }
+      let decision = rules.decision(profile: profile, roleARNs: roleARNs, otherNames: profiles.names(of: roleARNs))
+      named?.decisions[key] = decision
+      return decision
     }
   }
 

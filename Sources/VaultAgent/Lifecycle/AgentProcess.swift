@@ -95,7 +95,7 @@ public struct AgentProcess: Sendable {
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
         rules: LiveGuardRules(PeerInspector.guardFiles(paths), home: environment["HOME"]), trees: trees, approvals: approvals,
-        store: store, clock: clock, client: inspector.client),
+        store: store, catalog: catalog, clock: clock, client: inspector.client),
       issuer: issuer, endpoint: endpoint, loop: executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)

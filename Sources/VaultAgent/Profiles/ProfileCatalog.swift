@@ -23,6 +23,7 @@ actor ProfileCatalog {
   /// The environments of the cached plans, each once: a thousand plans mostly share one.
   private var environments: [[String: String]] = []
   let importing: SingleFlightGroup<any Prompter, ImportOutcome>
+  private var knownRoles: ProfilesByRole?
   private let changed: @Sendable () -> Void
 
   /// The inputs of a plan besides the profiles.
@@ -127,9 +128,19 @@ actor ProfileCatalog {
     ChainResolver(lookup: { [reader] kind, name in try? reader.section(kind, name) }, environment: { environment[$0] })
   }
 
+  /// The profiles by their roles, read once after each change.
+  func profilesByRole() throws -> ProfilesByRole {
+    if let knownRoles { return knownRoles }
+    let resolver = resolver([:])
+    let roles = ProfilesByRole(try reader.profileNames()) { (try? resolver.chain(for: $0))?.deliveredRoleARNs ?? [] }
+    knownRoles = roles
+    return roles
+  }
+
   /// Called after every change to profiles or keys.
   func forgetPlans() {
     plans.removeAll()
+    knownRoles = nil
     knownFiles = nil
     changed()
   }

@@ -23,6 +23,9 @@ public struct GuardGlob: Sendable, Hashable {
     self.init(unchecked: text)
   }
 
+  /// Whether it can only match a role's ARN.
+  public var isForRoles: Bool { bytes.starts(with: "arn:".utf8) }
+
   /// Whether the whole text matches. The time is at most the product of both lengths, whatever the pattern: after a mismatch, only
   /// the last `*` takes another byte.
   public func matches(_ text: String) -> Bool {

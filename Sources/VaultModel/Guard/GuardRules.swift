@@ -11,9 +11,20 @@ public struct GuardRules: Sendable, Hashable {
 
   /// What the rules say about a profile.
   ///
-  /// - Parameter roleARNs: the role whose credentials it gives; several where its ARN is only partly known.
-  public func decision(profile: String, roleARNs: [String]) -> GuardDecision {
-    GuardDecision(rules: rules.filter { rule in rule.glob.matches(profile) || roleARNs.contains { rule.glob.matches($0) } })
+  /// - Parameters:
+  ///   - roleARNs: the role whose credentials it gives; several where its ARN is only partly known.
+  ///   - otherNames: other profiles of that role.
+  public func decision(profile: String, roleARNs: [String], otherNames: [String] = []) -> GuardDecision {
+    let names = [profile] + roleARNs + otherNames
+    return GuardDecision(rules: rules.filter { rule in names.contains { rule.glob.matches($0) } })
+  }
+
+  /// Whether a rule that does not apply to a profile by these may apply by another name of its role.
+  public func dependsOnNames(profile: String, roleARNs: [String]) -> Bool {
+    !roleARNs.isEmpty
+      && rules.contains { rule in
+        !rule.glob.isForRoles && !rule.glob.matches(profile) && !roleARNs.contains { rule.glob.matches($0) }
+      }
   }
 }
 

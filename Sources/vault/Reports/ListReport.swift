@@ -11,7 +11,7 @@ enum ListReport {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json, .csv])
     let reader = try ReportCommands.reader(paths)
     let now = SystemClock().now()
-    let guards = Guards(rules: GuardCommand.rules(paths), reader: reader)
+    let guards = Guards(decisions: GuardCommand.Decisions(GuardCommand.rules(paths), reader))
     var output = Output(isPaged: Pager.isWanted(arguments, format))
     var broken = 0
     switch format {
@@ -198,15 +198,12 @@ enum ListReport {
 
 /// Tells which profiles are guarded.
 private struct Guards {
-  let rules: GuardRules
-  let reader: VaultReader
+  let decisions: GuardCommand.Decisions
 
-  var hasRules: Bool { !rules.isEmpty }
+  var hasRules: Bool { !decisions.rules.isEmpty }
 
   /// - Parameter role: the role of its row, if it has one; the role of a permission set is looked up.
   func apply(to profile: String, role: String?) -> Bool {
-    guard hasRules else { return false }
-    if let role, RoleARN(role) != nil { return rules.decision(profile: profile, roleARNs: [role]).isGuarded }
-    return GuardCommand.decision(for: profile, rules, reader).isGuarded
+    hasRules && decisions.decision(for: profile, role: role.flatMap { RoleARN($0)?.text }).isGuarded
   }
 }

@@ -24,7 +24,7 @@ enum ShowReport {
     let session = try reader.currentSession(of: name)
     let check = try reader.iamCheck(of: name)
     let now = SystemClock().now()
-    let guards = GuardCommand.rules(paths).decision(profile: name, roleARNs: chain.deliveredRoleARNs)
+    let guards = GuardCommand.Decisions(GuardCommand.rules(paths), reader).decision(for: name)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()

@@ -41,11 +41,13 @@ import Testing
     #expect(found["hours"] as? String == "mon-fri 08:00-18:00" && found["commands"] as? [String] == ["terraform", "aws"])
     #expect(found["maxDuration"] as? Int == 1_800 && found["scope"] as? String == "read-only")
     #expect(found["automation"] as? String == "refuse" && found["profile"] as? String == "app-dev")
-    let none = try #require(try await vault.json("guard", "check", "bob-dev") as? [String: Any])
+    let none = try #require(try await vault.json("guard", "check", "alice") as? [String: Any])
     #expect((none["rules"] as? [Any])?.isEmpty == true && none["confirm"] as? String == "never" && none["commands"] is NSNull)
     let text = try await vault.mustRun("guard", "check", "app-dev")
+    let other = try #require(try await vault.json("guard", "check", "bob-dev") as? [String: Any])
+    #expect(other["rules"] as? NSArray == found["rules"] as? NSArray)
     #expect(text.contains("[guard app-dev]") && text.contains("max_duration  30m"), "\(text)")
-    #expect(try await vault.mustRun("guard", "check", "bob-dev").contains("none: the profile is not guarded"))
+    #expect(try await vault.mustRun("guard", "check", "alice").contains("none: the profile is not guarded"))
     #expect(try await vault.run("guard", "check", "nobody").end == .exit(66))
   }
 
@@ -71,16 +73,17 @@ import Testing
     let vault = try await vault()
     let rows = try await vault.rows("list")
     let guarded = rows.filter { $0["guarded"] as? Bool == true }.compactMap { $0["profile"] as? String }
-    #expect(Set(guarded) == ["app-dev", "app-chained", "app-mfa", "partner"])
+    // bob-dev gives the role of app-dev.
+    #expect(Set(guarded) == ["app-dev", "app-chained", "app-mfa", "partner", "bob-dev"])
     let lines = try await vault.mustRun("list").split(separator: "\n").map {
       $0.split(separator: "\t", omittingEmptySubsequences: false)
     }
     #expect(
-      lines.filter { $0.last == "guarded" && $0.count == 7 }.count == 4 && lines.filter { $0.count == 6 }.count == lines.count - 4
+      lines.filter { $0.last == "guarded" && $0.count == 7 }.count == 5 && lines.filter { $0.count == 6 }.count == lines.count - 5
     )
     #expect(try await vault.mustRun("show", "app-dev").contains("guarded   [guard app-*] "))
     #expect((try await vault.json("show", "app-dev") as? [String: Any])?["guarded"] as? Bool == true)
-    #expect(try await !vault.mustRun("show", "bob-dev").contains("guarded"))
+    #expect(try await !vault.mustRun("show", "alice").contains("guarded"))
   }
 
   @Test("`config` changes a setting and leaves every rule as it is")

@@ -153,6 +153,34 @@ import Testing
     #expect(keys.end == .exit(78) && keys.errors.contains("its source decides how long they last"), "\(keys.errors)")
   }
 
+  @Test("a rule for a profile's name holds for its role by every other name, and by --role, and `guard check` says so")
+  func otherNames() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    try await vault.mustRun("add", "mine", "--role-arn", STSWorld.devRole, "--source", "alice")
+    try guarding(vault, "[guard app-dev]\nhours = sun 00:00-00:01\ncommands = terraform")
+    let text = "([guard app-dev] at "
+    for words in [
+      ["exec", "mine", "--", "true"], ["exec", "--role", STSWorld.devRole, "--source", "alice", "--", "true"], ["env", "mine"],
+      ["exec", "--server", "mine", "--", "true"],
+    ] {
+      refused(try await vault.run(words: words), text)
+    }
+    #expect(try await simulator.requests("AssumeRole").isEmpty)
+    let check = try await vault.mustRun("guard", "check", "mine", "--format", "json")
+    #expect(check.contains(#""section":"guard app-dev""#) && check.contains(#""commands":["terraform"]"#), "\(check)")
+    let guarded = try await vault.rows("list").filter { $0["guarded"] as? Bool == true }.compactMap { $0["profile"] as? String }
+    #expect(guarded.sorted() == ["app-dev", "bob-dev", "mine"])
+    // Other roles, and the source itself.
+    for profile in ["partner", "alice"] { #expect(try await vault.run("exec", profile, "--", "true").succeeded) }
+    // A name that is taken away takes its rule along, and one that a file brings brings it.
+    try await vault.mustRun("add", "guarded", "--role-arn", STSWorld.partnerRole, "--source", "alice")
+    try guarding(vault, "[guard guarded]\ncommands = terraform")
+    refused(try await vault.run("exec", "partner", "--", "true"), "([guard guarded] at ")
+    try await vault.mustRun("remove", "guarded")
+    #expect(try await vault.run("exec", "partner", "--", "true").succeeded)
+  }
+
   @Test("a rule holds for what is served too: from the next session on")
   func served() async throws {
     let simulator = try await STSSimulatorProcess()

@@ -126,6 +126,34 @@ import VaultWire
     #expect(try await admit(stage, by: who, handsOut: false).profile == "app")
   }
 
+  @Test("a rule for a profile's name holds for every other profile of its role, whatever the case of the ARN's letters")
+  func otherNames() async throws {
+    let stage = try await stage("[guard prod-*]\nhours = tue 08:00-18:00")
+    #expect(await refusal { _ = try await admit(stage) } == nil)
+    try await stage.put("prod-app", ["role_arn=\(AgentStage.role.replacing("dev", with: "Dev"))", "source_profile=base"])
+    let text = await refusal { _ = try await admit(stage) }
+    #expect(text?.contains("it is outside its hours, tue 08:00-18:00 ([guard prod-*] at") == true, "\(text ?? "")")
+    #expect(await refusal { _ = try await admit(stage, CredentialRequest(rotating: "base")) } == nil)
+    // The same index again, until a profile changes.
+    let known = try await stage.catalog.profilesByRole()
+    _ = await refusal { _ = try await admit(stage) }
+    #expect(try await stage.catalog.profilesByRole() === known)
+    try await stage.catalog.remove("prod-app", requester: AgentStage.me)
+    #expect(try await stage.catalog.profilesByRole() !== known)
+    #expect(await refusal { _ = try await admit(stage) } == nil)
+  }
+
+  @Test("only a rule for names, which does not apply already, asks for the other names of a role")
+  func namesNeeded() {
+    func isNeeded(_ globs: String..., roleARNs: [String] = [AgentStage.role]) -> Bool {
+      GuardRules(globs.map { GuardRule(section: $0, origin: SettingOrigin(file: "f", line: 1), glob: GuardGlob($0)!) })
+        .dependsOnNames(profile: "app", roleARNs: roleARNs)
+    }
+    #expect(isNeeded("prod") && isNeeded("*prod*") && isNeeded("app", "prod"))
+    #expect(!isNeeded() && !isNeeded("*", "app", "a*") && !isNeeded("arn:aws:iam::*", "ARN:x") && !isNeeded("*/dev"))
+    #expect(!isNeeded("prod", roleARNs: []))
+  }
+
   @Test(
     "a reason has a letter or a digit",
     arguments: [

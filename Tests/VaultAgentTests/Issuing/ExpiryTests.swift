@@ -25,7 +25,7 @@ import VaultStore
         trees: AutomationTrees(
           store: stage.store, loop: stage.store.executor.loop, agent: StoreStage.me, clock: stage.clock),
         approvals: Approvals(channels: [], clock: stage.clock, onExit: { _, _ in }, record: { _ in }),
-        store: stage.store, clock: stage.clock, client: ""),
+        store: stage.store, catalog: catalog, clock: stage.clock, client: ""),
       issuer: stage.issuer,
       endpoint: CredentialEndpoint(clock: stage.clock, events: stage.events, tokenFolder: stage.folder.path),
       loop: stage.store.executor.loop, events: stage.events,

@@ -29,10 +29,26 @@ enum GuardCommand {
 
   static func rules(_ paths: VaultPaths) -> GuardRules { .read(paths.guardFiles, home: variable("HOME")) }
 
-  /// What the rules say about a profile. One that leads to no credentials is known by its name alone.
-  static func decision(for profile: String, _ rules: GuardRules, _ reader: VaultReader) -> GuardDecision {
-    let resolver = ChainResolver(lookup: { kind, name in try? reader.section(kind, name) }, environment: variable)
-    return rules.decision(profile: profile, roleARNs: (try? resolver.chain(for: profile))?.deliveredRoleARNs ?? [])
+  /// What the rules say about profiles, as the agent decides it.
+  final class Decisions {
+    let rules: GuardRules
+    private let reader: VaultReader
+    private lazy var profiles = ProfilesByRole((try? reader.profileNames()) ?? [], roleARNs: roleARNs(of:))
+
+    init(_ rules: GuardRules, _ reader: VaultReader) { (self.rules, self.reader) = (rules, reader) }
+
+    /// - Parameter role: the role that it gives, if that is known already.
+    func decision(for profile: String, role: String? = nil) -> GuardDecision {
+      let roleARNs = role.map { [$0] } ?? roleARNs(of: profile)
+      let isNamed = rules.dependsOnNames(profile: profile, roleARNs: roleARNs)
+      return rules.decision(profile: profile, roleARNs: roleARNs, otherNames: isNamed ? profiles.names(of: roleARNs) : [])
+    }
+
+    /// A profile that leads to no credentials is known by its name alone.
+    private func roleARNs(of profile: String) -> [String] {
+      let resolver = ChainResolver(lookup: { [reader] kind, name in try? reader.section(kind, name) }, environment: variable)
+      return (try? resolver.chain(for: profile))?.deliveredRoleARNs ?? []
+    }
   }
 
   // MARK: list
@@ -89,7 +105,7 @@ enum GuardCommand {
     let format = try ReportFormat(arguments["format"], allowed: [.table, .json])
     let reader = try ReportCommands.reader(paths)
     try ShowReport.requireProfile(name, reader)
-    let decision = decision(for: name, rules(paths), reader)
+    let decision = Decisions(rules(paths), reader).decision(for: name)
     var output = Output()
     if format == .json {
       var writer = JSONWriter()
