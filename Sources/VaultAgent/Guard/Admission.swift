@@ -30,6 +30,21 @@ struct Admission {
     return GuardRefusal(request.profile, key, of: rule, because: why, hint: hint, exitStatus: exitStatus)
   }
 
+  /// Refuses the request, or makes of it what it gets.
+  ///
+  /// - Parameters:
+  ///   - plan: that of the request as it came.
+  ///   - client: the file of the vault's own client; nil if no program gets the credentials.
+  mutating func check(_ plan: CredentialPlan, now: Timestamp, client: String?) async throws {
+    try checkTree()
+    try checkHours(now)
+    if let client { try checkCommands(client: client) }
+    try await askReason()
+    separate()
+    try narrow()
+    try shorten(plan)
+  }
+
   // MARK: who and when
 
   func checkTree() throws {
@@ -53,7 +68,7 @@ struct Admission {
     }
   }
 
-  func checkCommands(client: String) throws {
+  private func checkCommands(client: String) throws {
     guard let commands = decision.commands else { return }
     let program = AskingProgram(requester, client: client)
     let isAllowed = { (commands: GuardCommands) in
@@ -76,7 +91,7 @@ struct Admission {
   // MARK: what it gets
 
   /// Asks the person for a reason, if one is needed and there is none.
-  mutating func askReason() async throws {
+  private mutating func askReason() async throws {
     guard decision.isReasonRequired, !GuardReason.isValid(request.reason ?? "") else { return }
     // Where nobody can be asked, the rule refuses.
     if prompter.isInteractive, let answer = try? await prompter.ask(.reason(profile: request.profile)) {
@@ -86,11 +101,13 @@ struct Admission {
         return
       }
     }
-    throw refusal(.reason, "it needs a reason", hint: "give it with --reason, with a letter or a digit at least") { $0.isReasonRequired }
+    throw refusal(.reason, "it needs a reason", hint: "give it with --reason, with a letter or a digit at least") {
+      $0.isReasonRequired
+    }
   }
 
   /// A run's sessions are its own, and have its name: none of its processes passes for a person or another run.
-  mutating func separate() {
+  private mutating func separate() {
     guard let tree, !tree.isHint else { return }
     // The root's request is the command with which a person started the run.
     let isRoot = tree.root.pid > 0 && requester.pid == tree.root.pid
@@ -101,7 +118,7 @@ struct Admission {
     isChanged = true
   }
 
-  mutating func narrow() throws {
+  private mutating func narrow() throws {
     for rule in decision.rules {
       for scope in rule.limits.scopes { try narrow(by: try session(scope, of: rule), of: rule) }
     }
@@ -151,8 +168,7 @@ struct Admission {
     }
   }
 
-  /// - Parameter plan: that of the request as it came.
-  mutating func shorten(_ plan: CredentialPlan) throws {
+  private mutating func shorten(_ plan: CredentialPlan) throws {
     guard let limit = decision.maxDuration, let longest = SessionDuration(seconds: limit) else { return }
     guard plan.delivered != nil, !plan.steps.isEmpty || plan.source.acceptsDuration else {
       throw refusal(

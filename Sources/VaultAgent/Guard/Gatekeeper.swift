@@ -60,6 +60,9 @@ final class Gatekeeper: Sendable {
     self.client = client
   }
 
+  /// The rules as the files have them now.
+  var currentRules: GuardRules { rules.current }
+
   /// What a request gets: narrower, shorter, and with its reason.
   ///
   /// - Parameters:
@@ -81,13 +84,7 @@ final class Gatekeeper: Sendable {
     guard await store.isUnlocked else { throw StoreError.locked }
     var admission = Admission(request: request, requester: requester, decision: decision, tree: tree, prompter: prompter)
     do {
-      try admission.checkTree()
-      try admission.checkHours(clock.now())
-      if handsOut { try admission.checkCommands(client: client) }
-      try await admission.askReason()
-      admission.separate()
-      try admission.narrow()
-      try admission.shorten(plan)
+      try await admission.check(plan, now: clock.now(), client: handsOut ? client : nil)
       return admission
     } catch let refusal as GuardRefusal {
       try await log(refusal, of: admission, asking)
@@ -133,6 +130,24 @@ final class Gatekeeper: Sendable {
       named?.decisions[key] = decision
       return decision
     }
+  }
+
+  /// What a request that is being served comes to under rules, without a person.
+  ///
+  /// - Returns: nil if they refuse it; else the request as it is admitted, and whether a person has to agree to it.
+  func outcome(of request: CredentialRequest, plan: CredentialPlan, requester: Requester, under rules: GuardRules) async throws
+    -> (request: CredentialRequest, isConfirmed: Bool)?
+  {
+    let tree = trees.tree(for: requester, variable: request.agentVariable)
+    let decision = try await decision(of: rules, on: request, plan)
+    var admission = Admission(
+      request: request, requester: requester, decision: decision, tree: tree, prompter: NonInteractivePrompter())
+    do {
+      try await admission.check(plan, now: clock.now(), client: client)
+    } catch is GuardRefusal {
+      return nil
+    }
+    return (admission.request, admission.confirmation != nil)
   }
 
   /// Has a person agree to what a request was admitted to, if that is needed.

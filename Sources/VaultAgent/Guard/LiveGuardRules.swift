@@ -34,7 +34,7 @@ final class LiveGuardRules: Sendable {
     }
   }
 
-  private let files: [String]
+  let files: [String]
   private let home: String?
   private let state = Mutex<(stamps: [Stamp], rules: GuardRules)>(([], GuardRules()))
 

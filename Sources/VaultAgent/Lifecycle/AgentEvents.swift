@@ -11,6 +11,8 @@ enum AgentEvent: Sendable {
   case programEnded(lease: String)
   /// Profiles or keys were added, changed or removed.
   case profilesChanged
+  /// The guard rules of the settings files have changed; these are the ones of before.
+  case rulesChanged(GuardRules)
   /// Requests on loopback were refused; the text is for the audit log.
   case requestsRefused(String)
   /// A process of an automation run asked at the credential endpoint with another program's token.

@@ -91,11 +91,11 @@ public struct AgentProcess: Sendable {
     let ssoSessions = SSOSessions(
       store: store, clients: clients, clock: clock, redirect: redirect, rejections: endpoint.rejections)
     let issuer = CredentialIssuer(store: store, clients: clients, ssoSessions: ssoSessions, programs: programs, clock: clock)
+    let rules = LiveGuardRules(PeerInspector.guardFiles(paths), home: environment["HOME"])
     let broker = Broker(
       store: store, catalog: catalog, masterKeys: masterKeys,
       gatekeeper: Gatekeeper(
-        rules: LiveGuardRules(PeerInspector.guardFiles(paths), home: environment["HOME"]), trees: trees, approvals: approvals,
-        store: store, catalog: catalog, clock: clock, client: inspector.client),
+        rules: rules, trees: trees, approvals: approvals, store: store, catalog: catalog, clock: clock, client: inspector.client),
       issuer: issuer, endpoint: endpoint, loop: executor.loop,
       events: events,
       files: CredentialFiles(clock: clock), agent: inspector.agent, clock: clock)
@@ -120,6 +120,7 @@ public struct AgentProcess: Sendable {
     // Removes the keys that a killed agent left in files; the first unlock writes them again.
     await broker.clearFiles()
     await broker.endExpired()
+    _ = GuardRulesWatch(rules, loop: executor.loop) { [events] in events.report(.rulesChanged($0)) }
     try await trees.resume()
     // It would end with the run, or keep it alive, and have its environment.
     if let tree = trees.tree(of: getpid()) {
@@ -158,6 +159,7 @@ public struct AgentProcess: Sendable {
         }
       case .sessionDue(let lease): Task(executorPreference: executor) { await broker.freshen(lease) }
       case .profilesChanged: Task(executorPreference: executor) { await broker.reviewServed() }
+      case .rulesChanged(let before): Task(executorPreference: executor) { await broker.rulesChanged(from: before) }
       case .programEnded(let lease): Task(executorPreference: executor) { await broker.closeLease(lease) }
       case .requestsRefused(let detail): Task(executorPreference: executor) { await broker.logRefusal(detail) }
       case .tokenRefused(let run, let pid): Task(executorPreference: executor) { await broker.logRefusal(of: run, pid: pid) }

@@ -158,7 +158,7 @@ import Testing
     let simulator = try await STSSimulatorProcess()
     let vault = try await TestVault(simulator)
     try await vault.mustRun("add", "mine", "--role-arn", STSWorld.devRole, "--source", "alice")
-    try guarding(vault, "[guard app-dev]\nhours = sun 00:00-00:01\ncommands = terraform")
+    try vault.guarding("[guard app-dev]\nhours = sun 00:00-00:01\ncommands = terraform")
     let text = "([guard app-dev] at "
     for words in [
       ["exec", "mine", "--", "true"], ["exec", "--role", STSWorld.devRole, "--source", "alice", "--", "true"], ["env", "mine"],
@@ -175,13 +175,57 @@ import Testing
     for profile in ["partner", "alice"] { #expect(try await vault.run("exec", profile, "--", "true").succeeded) }
     // A name that is taken away takes its rule along, and one that a file brings brings it.
     try await vault.mustRun("add", "guarded", "--role-arn", STSWorld.partnerRole, "--source", "alice")
-    try guarding(vault, "[guard guarded]\ncommands = terraform")
+    try vault.guarding("[guard guarded]\ncommands = terraform")
     refused(try await vault.run("exec", "partner", "--", "true"), "([guard guarded] at ")
     try await vault.mustRun("remove", "guarded")
     #expect(try await vault.run("exec", "partner", "--", "true").succeeded)
   }
 
-  @Test("a rule holds for what is served too: from the next session on")
+  @Test("a rule that becomes stricter reaches what is being served at once: programs, and files")
+  func servedAtOnce() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(unasked: simulator)
+    let before = try vault.credentialsFile()
+    try await vault.mustRun("link", "--credentials-file", "app-dev")
+    let (served, other) = (try await ServedProgram(vault), try await ServedProgram(vault, profile: "partner"))
+    let (key, othersKey) = (try #require(try await served.key()), try #require(try await other.key()))
+    let path = vault.folder.file("vault/config")
+    let settings = try String(contentsOfFile: path, encoding: .utf8)
+    /// Writes the rules over the old ones.
+    func rules(_ rules: String) { vault.folder.write(settings + rules + "\n", to: "vault/config") }
+    func ends(_ what: String, _ isOver: () async throws -> Bool) async throws {
+      let began = Date()
+      while try await !isOver(), Date().timeIntervalSince(began) < 20 { try await Task.sleep(for: .milliseconds(5)) }
+      #expect(Date().timeIntervalSince(began) < 2, "\(what)")
+    }
+    vault.trust()
+    // A person has to agree: nobody has to this session.
+    rules("[guard app-dev]\nconfirm = 1h")
+    try await ends("confirm") { try await served.response().status == 503 }
+    try await ends("confirm, file") { try vault.credentialsFile() == before }
+    #expect(try await served.key() == nil)
+    #expect(try await other.key() == othersKey)
+    // Its next request asks for that.
+    var waiting = try await vault.rows("approve")
+    while waiting.isEmpty {
+      _ = try await served.response()
+      waiting = try await vault.rows("approve")
+    }
+    #expect(waiting.count == 1 && waiting[0]["profile"] as? String == "app-dev", "\(waiting)")
+    // Without it the program gets its session again, and a narrower rule another one.
+    rules("")
+    #expect(try await served.nextKey() == key)
+    rules("[guard app-dev]\nscope = read-only")
+    try await ends("scope") { try await served.key().map { $0 != key } ?? false }
+    rules("[guard \(STSWorld.devRole)]\ncommands = terraform")
+    try await ends("commands") { try await served.response().status == 503 }
+    // What does not concern a program does not disturb it.
+    for _ in 0..<20 { #expect(try await other.key() == othersKey) }
+    try await served.end()
+    try await other.end()
+  }
+
+  @Test("a rule holds for what is served: a program that polls is refused each time, and logged once")
   func served() async throws {
     let simulator = try await STSSimulatorProcess()
     try await simulator.set(STSSettings(lifetimeSeconds: 6))
@@ -189,7 +233,7 @@ import Testing
     let served = try await ServedProgram(vault)
     #expect(try await served.key() != nil)
     try vault.guarding("[guard app-dev]\ncommands = terraform")
-    while try await served.response().status == 200 { try await Task.sleep(for: .milliseconds(50)) }
+    while try await served.response().status == 200 { try await Task.sleep(for: .milliseconds(5)) }
     let began = Date()
     #expect(try await served.response().status == 503)
     #expect(Date().timeIntervalSince(began) < 2)

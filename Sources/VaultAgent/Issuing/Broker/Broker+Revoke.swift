@@ -52,10 +52,35 @@ extension Broker {
 
   /// Profiles have changed. A program or a file with a session for which its profile no longer asks is served nothing, until it has the
   /// one for which it does.
-  func reviewServed() async {
+  func reviewServed() async { await takeBack { request, key, requester in await !self.asks(request, for: key, requester) } }
+
+  /// The guard rules have changed. A program or a file with a session that they refuse now, or to which a person has to agree since, is
+  /// served nothing until that is done; one that gets a narrower or shorter session gets that. What the rules of before refused too, as
+  /// for a program that is served beyond its hours, stays as it is.
+  func rulesChanged(from before: GuardRules) async {
+    let after = gatekeeper.currentRules
+    await takeBack { request, key, requester in
+      guard let plan = await self.plan(for: request, requester),
+        let was = try? await self.gatekeeper.outcome(of: request, plan: plan, requester: requester, under: before)
+      else { return false }
+      guard let now = try? await self.gatekeeper.outcome(of: request, plan: plan, requester: requester, under: after),
+        was.isConfirmed || !now.isConfirmed, let target = await self.plan(for: now.request, requester)?.delivered
+      else { return true }
+      return target.profile != key.profile || target.fingerprint != key.fingerprint
+    }
+  }
+
+  private func plan(for request: CredentialRequest, _ requester: Requester) async -> CredentialPlan? {
+    try? await catalog.plan(for: request, prompter: NonInteractivePrompter(), requester: requester)
+  }
+
+  /// Serves nothing to those programs and files whose sessions are to be replaced, until they have others.
+  private func takeBack(
+    where isMeant: (_ request: CredentialRequest, _ session: Scheduler.Key, _ requester: Requester) async -> Bool
+  ) async {
     guard await store.isUnlocked else { return }
     for (lease, one) in served {
-      guard let key = await scheduler?.key(of: lease), await !asks(one.request.again, for: key, one.requester) else { continue }
+      guard let key = await scheduler?.key(of: lease), await isMeant(one.request.again, key, one.requester) else { continue }
       endpoint.sleep([lease])
       await scheduler?.close(lease)
       // Not awaited: AWS may take its time.
@@ -64,7 +89,7 @@ extension Broker {
     for link in (try? await store.credentialsLinks()) ?? [] {
       let lease = CredentialFiles.lease(link)
       guard let key = await scheduler?.key(of: lease), let request = try? await request(of: link),
-        await !asks(request, for: key, requesterOfFiles)
+        await isMeant(request, key, requesterOfFiles)
       else { continue }
       await files.empty(lease)
       await scheduler?.close(lease)
