@@ -28,18 +28,39 @@ enum ProcessFacts {
     }
   }
 
+  /// The controlling terminal of a process, by its device number, 0 if it has none; and when it began, in clock ticks since the
+  /// machine's start. Nil if no such process runs.
+  static func status(of pid: Int32) -> (terminal: UInt32, began: Int64)? {
+    ProcessFiles.read("/proc/\(pid)/stat", limit: 2_048) { bytes in
+      // The 7th and the 22nd field, counted after the command's name, which may contain any character.
+      guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
+      let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 20)
+      guard fields.count > 19, let device = Int32(String(decoding: fields[4], as: UTF8.self)),
+        let began = Int64(String(decoding: fields[19], as: UTF8.self))
+      else { return nil }
+      return (UInt32(bitPattern: device), began)
+    }
+  }
+
+  /// The number of a pseudo-terminal among those of its kind; nil for the device of another one. Unix98 pseudo-terminals have the
+  /// majors 136 to 143 (admin-guide/devices.txt).
+  static func pseudoTerminal(_ device: UInt32) -> UInt32? {
+    let (major, minor) = numbers(of: device)
+    return (136...143).contains(major) ? (major - 136) << 8 | minor : nil
+  }
+
   /// The controlling terminal of a process, by the name of its device; nil if it has none.
   static func terminal(of pid: Int32) -> String? {
-    ProcessFiles.read("/proc/\(pid)/stat", limit: 2_048) { bytes in
-      // The seventh field, counted after the command's name, which may contain any character.
-      guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { return nil }
-      let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "), maxSplits: 5)
-      guard fields.count > 4, let device = Int32(String(decoding: fields[4], as: UTF8.self)), device != 0 else { return nil }
-      let number = UInt32(bitPattern: device)
-      let (major, minor) = (number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00)
-      // Unix98 pseudoterminals have the majors 136 to 143, consoles 4 (admin-guide/devices.txt).
-      return (136...143).contains(major) ? "pts/\((major - 136) << 8 | minor)" : major == 4 ? "tty\(minor)" : "terminal \(number)"
-    }
+    guard let device = status(of: pid)?.terminal, device != 0 else { return nil }
+    if let number = pseudoTerminal(device) { return "pts/\(number)" }
+    let (major, minor) = numbers(of: device)
+    // Consoles have the major 4 (admin-guide/devices.txt).
+    return major == 4 ? "tty\(minor)" : "terminal \(device)"
+  }
+
+  /// The major and the minor number of a device in a process's `stat` (proc(5), "tty_nr").
+  private static func numbers(of device: UInt32) -> (major: UInt32, minor: UInt32) {
+    (device >> 8 & 0xFFF, device & 0xFF | device >> 12 & 0xFFF00)
   }
 
   /// A text as the ID of a run: a text that is none is still a mark.
@@ -83,6 +104,27 @@ enum ProcessFacts {
   /// The processes that hold a socket, and those whose descriptors this process may not read.
   static func holders(of socket: UInt32) -> (holders: [Int32], unreadable: [Int32]) {
     let name = Array("socket:[\(socket)]".utf8)
+    return holders { _, _, target in target.elementsEqual(name) }
+  }
+
+  /// The processes that hold the master side of a pseudo-terminal, as far as this process may read their descriptors.
+  ///
+  /// - Parameter terminal: its number. `fdinfo` has it since Linux 4.11 ("tty-index").
+  static func masters(of terminal: UInt32) -> [Int32] {
+    let (multiplexer, line) = (Array("/ptmx".utf8), Array("tty-index:\t\(terminal)".utf8))
+    return holders { pid, descriptor, target in
+      target.count >= multiplexer.count && target.suffix(multiplexer.count).elementsEqual(multiplexer)
+        && ProcessFiles.read("/proc/\(pid)/fdinfo/\(descriptor)", limit: 2_048) { $0.split(separator: 0x0A).first { $0.elementsEqual(line) } }
+          != nil
+    }.holders
+  }
+
+  /// The processes one of whose descriptors is meant.
+  ///
+  /// - Parameter isMeant: takes a process, a descriptor of it, and the file that this is.
+  private static func holders(
+    where isMeant: (_ pid: Int32, _ descriptor: String, _ target: UnsafeRawBufferPointer) -> Bool
+  ) -> (holders: [Int32], unreadable: [Int32]) {
     var (holders, unreadable): ([Int32], [Int32]) = ([], [])
     for pid in ProcessFiles.all() {
       guard let folder = opendir("/proc/\(pid)/fd") else {
@@ -92,11 +134,13 @@ enum ProcessFacts {
       defer { closedir(folder) }
       while let entry = readdir(folder) {
         let isHeld = withUnsafePointer(to: &entry.pointee.d_name) { link in
-          withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
-            let length = link.withMemoryRebound(to: CChar.self, capacity: 256) {
-              readlinkat(dirfd(folder), $0, target.baseAddress!, target.count)
+          link.withMemoryRebound(to: CChar.self, capacity: 256) { link in
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { target in
+              let length = readlinkat(dirfd(folder), link, target.baseAddress!, target.count)
+              guard length > 0 else { return false }
+              return isMeant(
+                pid, String(cString: link), UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(target)[..<length]))
             }
-            return length == name.count && memcmp(target.baseAddress!, name, length) == 0
           }
         }
         guard isHeld else { continue }

@@ -15,6 +15,10 @@ enum ApprovalError: ReportableError, Hashable {
   /// Those who may not answer.
   case noTerminal
   case ownTree
+  /// The terminal and the request come from one process.
+  case sharedOrigin(program: String, pid: Int32)
+  /// The terminal began after the request, and it is unknown who started it.
+  case newTerminal
   case automation
   case unknownApprover
 
@@ -30,6 +34,9 @@ enum ApprovalError: ReportableError, Hashable {
     case .notWaiting(let id): "no confirmation \"\(safeText(String(id.prefix(80))))\" waits for an answer"
     case .noTerminal: "a confirmation is given at a terminal, and this process has none"
     case .ownTree: "the program that asks cannot confirm its own request: this terminal is one of its processes"
+    case .sharedOrigin(let program, let pid):
+      "this terminal cannot confirm the request: \(program.isEmpty ? "one process" : safeText(program)) (\(pid)) started both"
+    case .newTerminal: "this terminal cannot confirm the request: it is newer than the request, and its origin is unknown"
     case .automation: "a program that acts by itself cannot confirm a request"
     case .unknownApprover: "the kernel does not say which process confirms"
     }
@@ -42,6 +49,9 @@ enum ApprovalError: ReportableError, Hashable {
     case .waiting(_, let id): "answer the notification, or run `vault approve \(id)` in another terminal"
     case .askerEnded: nil
     case .tooMany, .notWaiting: "`vault approve` shows what waits"
+    case .sharedOrigin:
+      "answer the notification, or run `vault approve` in a terminal of your desktop, of tmux, or of another login"
+    case .newTerminal: "answer the notification, or run `vault approve` in a terminal that was open before the request"
     case .noTerminal, .ownTree, .automation: "answer the notification, or run `vault approve` in another terminal"
     case .unknownAsker, .unknownApprover: "run it outside the container"
     }

@@ -48,6 +48,8 @@ actor Approvals {
     let id: String
     let key: Key
     let ask: ApprovalAsk
+    /// Nil for a run that acts by itself, whose processes are known, and where the kernel does not show the requester.
+    let origin: RequestOrigin?
     let asked: Timestamp
     let end: Timestamp
     var waiters: [Int: Waiter] = [:]
@@ -186,7 +188,8 @@ actor Approvals {
     repeat { id = String(Identifier.make("").suffix(6)) } while questions[id] != nil
     let now = clock.now()
     let end = now.adding(seconds: Int64(limit))
-    questions[id] = Question(id: id, key: key, ask: ask, asked: now, end: end)
+    let origin: RequestOrigin? = if case .root(let root) = key.tree { RequestOrigin(of: ask.requester, root: root) } else { nil }
+    questions[id] = Question(id: id, key: key, ask: ask, origin: origin, asked: now, end: end)
     let lane = AgentExecutor.current
     questions[id]?.work = [
       Task(executorPreference: lane) { [clock] in
@@ -317,18 +320,20 @@ extension Approvals {
   ///
   /// - Parameters:
   ///   - approver: the process at that terminal.
-  ///   - terminal: its controlling terminal, as the kernel names it; nil if it has none.
+  ///   - terminal: its controlling terminal.
   /// - Throws: for a process that may not, or a question that does not wait.
   func answer(
-    _ id: String, isAllowed: Bool, by approver: Requester, ancestry: Ancestry, terminal: String?
+    _ id: String, isAllowed: Bool, by approver: Requester, ancestry: Ancestry, terminal: AnsweringTerminal
   ) async throws -> Waiting {
     guard let question = questions[id], !question.isAnswered else { throw ApprovalError.notWaiting(id: id) }
     guard approver.automation == nil else { throw ApprovalError.automation }
     guard ancestry.pid > 0, ancestry.isComplete else { throw ApprovalError.unknownApprover }
-    guard let terminal else { throw ApprovalError.noTerminal }
+    guard let name = terminal.name else { throw ApprovalError.noTerminal }
     guard !question.key.tree.contains(approver, ancestry) else { throw ApprovalError.ownTree }
+    // Anybody else may refuse.
+    if isAllowed, let fault = question.origin?.fault(of: terminal) { throw fault }
     let shown = Waiting(id: id, ask: question.ask, requests: question.requests, asked: question.asked, end: question.end)
-    let way = "vault approve on \(terminal), process \(approver.pid)"
+    let way = "vault approve on \(name), process \(approver.pid)"
     guard question.hasAsker || !isAllowed else {
       await end(id, .askerEnded)
       throw ApprovalError.askerEnded

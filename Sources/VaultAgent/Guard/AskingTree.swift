@@ -78,7 +78,8 @@ enum AskingTree: Sendable, Hashable {
     return ProcessKey(above ?? pid)
   }
 
-  private static func owner(_ pid: Int32) -> UInt32? {
+  /// The owner of a process's files in `/proc`; nil if no such process runs.
+  static func owner(_ pid: Int32) -> UInt32? {
     var status = stat()
     return stat("/proc/\(pid)", &status) == 0 ? status.st_uid : nil
   }

@@ -1,3 +1,4 @@
+import VaultConcurrency
 import VaultModel
 import VaultSecrets
 import VaultWire
@@ -16,9 +17,10 @@ extension RequestHandler {
     // Also one that only says of itself that it acts by itself.
     guard context.tree == nil else { throw ApprovalError.automation }
     let approver = context.requester
+    let ancestry = Ancestry(of: approver.pid)
+    let terminal = await BlockingPool.shared.run { AnsweringTerminal(of: ancestry) }
     let waiting = try await approvals.answer(
-      asked.id, isAllowed: !asked.deny, by: approver, ancestry: Ancestry(of: approver.pid),
-      terminal: ProcessFacts.terminal(of: approver.pid))
+      asked.id, isAllowed: !asked.deny, by: approver, ancestry: ancestry, terminal: terminal)
     return Self.shown(waiting)
   }
 

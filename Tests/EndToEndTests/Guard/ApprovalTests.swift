@@ -36,9 +36,10 @@ import Testing
     throw NothingWaits()
   }
 
-  /// `vault approve` at a terminal of its own.
-  private func approve(_ vault: TestVault, _ words: String...) async throws -> PseudoTerminal.Result {
-    try await PseudoTerminal.run([try Programs.vault, "approve"] + words, [], environment: vault.environment)
+  /// `vault approve` at another terminal of a person.
+  private func approve(_ vault: TestVault, at terminals: TerminalServer, _ words: String...) async throws -> TerminalServer.Result
+  {
+    try await terminals.run([try Programs.vault, "approve"] + words, environment: vault.environment)
   }
 
   @Test("a notification names what is asked; Allow gives the credentials, Deny refuses them, and the log has both")
@@ -102,7 +103,7 @@ import Testing
 
   @Test("`vault approve` in another terminal lists what waits, and agrees or refuses")
   func terminal() async throws {
-    let simulator = try await STSSimulatorProcess()
+    let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
     let vault = try await vault(simulator)
     let asking = try session(vault, Self.exec)
     let row = try await waiting(vault)
@@ -111,16 +112,16 @@ import Testing
       row["profile"] as? String == "app-dev" && row["program"] as? String == "printenv" && row["reason"] as? String == "deploy")
     #expect(row["roleArn"] as? String == STSWorld.devRole && row["durationSeconds"] as? Int == 3_600)
     #expect((row["parents"] as? [[String: Any]])?.isEmpty == false)
-    let listed = try await approve(vault)
+    let listed = try await approve(vault, at: terminals)
     #expect(listed.status == 0 && listed.shown.contains(id) && listed.shown.contains("app-dev"), "\(listed.shown)")
-    let allowed = try await approve(vault, id)
+    let allowed = try await approve(vault, at: terminals, id)
     #expect(allowed.status == 0 && allowed.shown.contains("role: \(STSWorld.devRole)"), "\(allowed.shown)")
     #expect(try await asking.wait().output.hasPrefix("ASIA"))
-    let again = try await approve(vault, id)
+    let again = try await approve(vault, at: terminals, id)
     #expect(again.status == 66 && again.shown.contains("waits for an answer"), "\(again.shown)")
     let denied = try session(vault, Self.exec)
     let second = try #require(try await waiting(vault)["id"] as? String)
-    #expect(try await approve(vault, second, "--deny").status == 0)
+    #expect(try await approve(vault, at: terminals, second, "--deny").status == 0)
     let refused = try await denied.wait()
     #expect(refused.end == .exit(77) && refused.errors.contains("was denied (vault approve on pts/"), "\(refused)")
     #expect(try await vault.run("approve").output.isEmpty)
@@ -148,6 +149,109 @@ import Testing
     for way in ["same", "no", "own"] { #expect(tried.shown.contains("\(way) terminal 77"), "\(tried.shown)") }
     #expect(!tried.shown.contains("got") && tried.shown.contains("cannot confirm its own request"), "\(tried.shown)")
     #expect(try await simulator.requests("AssumeRole").isEmpty)
+  }
+
+  @Test(
+    "a program cannot agree to its own request at a terminal that it has made, whoever seems to have started that",
+    arguments: ["session pty", "session same", "session daemon", "session held", "behind pty", "left pty", "left daemon"])
+  func ownTerminal(way: String) async throws {
+    let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
+    let vault = try await vault(simulator)
+    let script = vault.folder.write(
+      """
+      import fcntl, json, os, pty, subprocess, sys, termios, time
+      vault, (asker, approver) = os.environ["VAULT"], sys.argv[1:]
+      ask = ["/bin/sh", "-c", "exec $VAULT exec app-dev -- echo got > got 2>&1"]
+      answer = ["/bin/sh", "-c", "$VAULT approve $ID > said 2>&1; echo $? > status.new; mv status.new status"]
+      def detached(body):
+          "Runs body in a process of its own session that has lost its parents."
+          if os.fork() == 0:
+              os.setsid()
+              parent = os.getpid()
+              if os.fork(): os._exit(0)
+              while os.getppid() == parent: pass
+              body()
+              os._exit(0)
+          os.wait()
+      def waiting():
+          while True:
+              rows = json.loads(subprocess.check_output([vault, "approve", "--format", "json"]))
+              if rows: return rows[0]["id"]
+      if asker == "session": subprocess.Popen(ask, start_new_session=True)
+      elif asker == "left": detached(lambda: os.execv(ask[0], ask))
+      elif os.fork() == 0:
+          # Its parent ends once it has asked.
+          subprocess.Popen(ask, start_new_session=True)
+          waiting()
+          os._exit(0)
+      else: os.wait()
+      os.environ["ID"] = waiting()
+      if approver == "pty": pty.spawn(answer)
+      elif approver == "same": subprocess.run(answer)
+      elif approver == "daemon": detached(lambda: pty.spawn(answer))
+      else:
+          master, slave = pty.openpty()
+          def take():
+              os.setsid()
+              fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+              os.execv(answer[0], answer)
+          os.set_inheritable(slave, True)
+          def held():
+              os.close(master)
+              take()
+          detached(held)
+      while not os.path.exists("status"): time.sleep(0.01)
+
+      """, to: "attack.py")
+    let environment = vault.environment.merging(["VAULT": try Programs.vault]) { $1 }
+    let words = way.split(separator: " ").map { String($0) }
+    let tried = try await terminals.run(
+      [try Programs.python, script] + words, environment: environment, directory: vault.folder.path)
+    func text(_ file: String) throws -> String { try String(contentsOfFile: vault.folder.file(file), encoding: .utf8) }
+    let (status, said, got) = (try text("status"), try text("said"), try text("got"))
+    #expect(status == "77\n", "\(said) \(tried.shown)")
+    let isUnknown = way.hasPrefix("left") || way.hasSuffix("daemon")
+    #expect(said.contains(isUnknown ? "its origin is unknown" : "started both"), "\(said)")
+    #expect(!got.contains("got"))
+    #expect(try await simulator.requests("AssumeRole").isEmpty)
+    // A person's other terminal can, if it is older than the request, or from the same terminal server.
+    let id = try #require(try await waiting(vault)["id"] as? String)
+    #expect(try await approve(vault, at: terminals, id).status == 0)
+  }
+
+  @Test("a request at one terminal is agreed to at another of the same terminal server, also at one that is opened for it")
+  func twoPanes() async throws {
+    let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
+    let vault = try await vault(simulator)
+    let asker = try await terminals.start(
+      [try Programs.vault, "exec", "app-dev", "--", "echo", "got"], environment: vault.environment)
+    let id = try #require(try await waiting(vault)["id"] as? String)
+    let allowed = try await approve(vault, at: terminals, id)
+    #expect(allowed.status == 0, "\(allowed.shown)")
+    let asked = try await terminals.wait(asker)
+    #expect(asked.status == 0 && asked.shown.contains("got"), "\(asked.shown)")
+  }
+
+  @Test("a request in one pane of tmux is agreed to in another")
+  func tmux() async throws {
+    guard let tmux = try? Programs.onPath("tmux") else { return }
+    let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
+    let vault = try await vault(simulator)
+    let environment = vault.environment.merging(["VAULT": try Programs.vault, "TERM": "xterm", "SHELL": "/bin/sh"]) { $1 }
+    func pane(_ words: String..., script: String) async throws {
+      let start = try await terminals.run(
+        [tmux, "-f", "/dev/null", "-S", vault.folder.file("tmux")] + words + [script], environment: environment,
+        directory: vault.folder.path)
+      #expect(start.status == 0, "\(start.shown)")
+    }
+    try await pane("new-session", "-d", script: "$VAULT exec app-dev -- echo got > got 2>&1; tmux wait-for -S got")
+    let id = try #require(try await waiting(vault)["id"] as? String)
+    try await pane("new-window", "-d", script: "$VAULT approve \(id) > said 2>&1; tmux wait-for -S said")
+    for name in ["said", "got"] {
+      _ = try await terminals.run([tmux, "-S", vault.folder.file("tmux"), "wait-for", name], environment: environment)
+    }
+    let said = try String(contentsOfFile: vault.folder.file("said"), encoding: .utf8)
+    #expect(try String(contentsOfFile: vault.folder.file("got"), encoding: .utf8).contains("got"), "\(said)")
   }
 
   @Test("at a terminal, the program that asks says what it waits for, and Ctrl-C takes the question away")
@@ -218,7 +322,7 @@ import Testing
 
   @Test("pinentry's Cancel is a refusal; one that cannot open a display asks nobody, and leaves it to `vault approve`")
   func pinentryRefusals() async throws {
-    let simulator = try await STSSimulatorProcess()
+    let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
     let vault = try await vault(simulator)
     mkdir(vault.folder.file("bin"), 0o700)
     let denied = try session(vault, Self.exec, pinentry(vault, "echo 'ERR 83886179 Operation cancelled <Pinentry>'"))
@@ -226,14 +330,14 @@ import Testing
     #expect(refused.end == .exit(77) && refused.errors.contains("was denied (pinentry)"), "\(refused)")
     let blind = try session(vault, Self.exec, pinentry(vault, "echo 'ERR 83918950 Inappropriate ioctl for device'"))
     let id = try #require(try await waiting(vault)["id"] as? String)
-    #expect(try await approve(vault, id).status == 0)
+    #expect(try await approve(vault, at: terminals, id).status == 0)
     #expect(try await blind.wait().succeeded)
   }
 
   @Test("a real pinentry takes all that is sent, and asks on no terminal")
   func realPinentry() async throws {
     guard let real = try? Programs.onPath("pinentry-curses") else { return }
-    let simulator = try await STSSimulatorProcess()
+    let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
     let vault = try await vault(simulator)
     mkdir(vault.folder.file("bin"), 0o700)
     // What goes over the pipes is kept.
@@ -257,7 +361,7 @@ import Testing
     let answers = try heard().prefix(6)
     #expect(answers.allSatisfy { $0.hasPrefix("OK") }, "\(answers)")
     #expect(try String(contentsOfFile: vault.folder.file("said"), encoding: .utf8).contains("SETDESC vault: allow app-dev?%0A"))
-    #expect(try await approve(vault, id).status == 0)
+    #expect(try await approve(vault, at: terminals, id).status == 0)
     let result = try await asked
     #expect(result.status == 0 && !result.shown.contains("Allow"), "\(result.shown)")
   }
