@@ -249,9 +249,7 @@ final class AutomationTrees: Sendable {
   }
 
   /// The remaining processes of the tree stay narrowed: each of them becomes a root.
-  ///
-  /// - Parameter isKnown: whether this end was dealt with before, when not all that is left could be found.
-  private func rootEnded(_ root: ProcessIdentity, of run: String, isKnown: Bool = false) async {
+  private func rootEnded(_ root: ProcessIdentity, of run: String) async {
     let ended = state.withLock { state -> Entry? in
       guard let place = state.entries[run]?.roots.firstIndex(of: root) else { return nil }
       // Once for each end, however often it is reported.
@@ -262,20 +260,14 @@ final class AutomationTrees: Sendable {
     let left = await BlockingPool.shared.run { ProcessFacts.all { entry.holds($0) } }
     let new = state.withLock { state in
       let known = Set(state.entries[run]?.roots ?? [])
-      state.entries[run]?.roots = left.processes
+      state.entries[run]?.roots = left
       state.index()
-      return left.processes.filter { !known.contains($0) }
+      return left.filter { !known.contains($0) }
     }
     for process in new { watch(process, of: run) }
     // One row for each end: the root's, with what it left.
-    if root == entry.tree.root, !isKnown { await logEnd(entry.tree.run, left.processes) }
-    guard left.processes.isEmpty else { return }
-    if left.isAll { return await remove(run) }
-    // A process that makes another and ends may have been passed over.
-    state.withLock { $0.entries[run]?.roots = [root] }
-    loop.after(milliseconds: 1_000) {
-      Task(executorPreference: AgentExecutor.current) { await self.rootEnded(root, of: run, isKnown: true) }
-    }
+    if root == entry.tree.root { await logEnd(entry.tree.run, left) }
+    if left.isEmpty { await remove(run) }
   }
 
   /// Nothing of a tree is left.

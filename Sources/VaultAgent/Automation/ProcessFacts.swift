@@ -71,21 +71,18 @@ enum ProcessFacts {
     return isRun ? text : "unknown"
   }
 
-  /// The running processes that fit.
-  ///
-  /// - Returns: `isAll` is false if other processes were made meanwhile, so that one that fits may have been passed over.
-  static func all(_ fits: (Int32) -> Bool) -> (processes: [ProcessIdentity], isAll: Bool) {
-    var found: [ProcessIdentity] = []
+  /// The running processes that fit. One that makes another and ends is not passed over for as long as nobody else makes any, and
+  /// hardly, where others do.
+  static func all(_ fits: (Int32) -> Bool) -> [ProcessIdentity] {
     for _ in 0..<maxScans {
-      let newest = newest
-      found = ProcessFiles.all().filter(fits).compactMap { ProcessIdentity(running: $0) }
-      if !found.isEmpty { return (found, true) }
-      if newest != nil, newest == Self.newest { return ([], true) }
+      let before = newest
+      let found = ProcessFiles.all().filter(fits).compactMap { ProcessIdentity(running: $0) }
+      if !found.isEmpty || before != nil && before == newest { return found }
     }
-    return (found, false)
+    return []
   }
 
-  /// How often to look for processes while others are made.
+  /// How often to look for processes while others are made: one that hides by making others has to be lucky as often.
   private static let maxScans = 20
 
   /// The number of the process or thread that was made last (proc(5), `/proc/loadavg`).
