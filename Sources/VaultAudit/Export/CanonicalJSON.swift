@@ -152,9 +152,10 @@ extension CanonicalJSON {
       return consume("]")
     }
 
-    /// Compares two keys without their quotes.
+    /// Each with its quotes, so that none is a prefix of another.
     private func isBefore(_ one: Range<Int>, _ other: Range<Int>) -> Bool {
-      text[one.lowerBound + 1..<one.upperBound - 1].lexicographicallyPrecedes(text[other.lowerBound + 1..<other.upperBound - 1])
+      guard let start = text.baseAddress else { return false }
+      return memcmp(start + one.lowerBound, start + other.lowerBound, min(one.count, other.count)) < 0
     }
 
     private mutating func object(depth: Int) -> Bool {
