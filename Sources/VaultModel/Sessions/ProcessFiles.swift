@@ -31,15 +31,29 @@ public enum ProcessFiles {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
-    return withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
-      var length = 0
-      while length < buffer.count {
-        let count = Glibc.read(file, buffer.baseAddress! + length, buffer.count - length)
-        guard count > 0 else { break }
-        length += count
-      }
-      return length > 0 ? body(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : nil
+    // The agent wipes memory that it frees: to ask for all that a file may have would cost more than to read what it has.
+    let small = withUnsafeTemporaryAllocation(byteCount: min(limit, usualSize), alignment: 1) { buffer -> Result?? in
+      let length = read(file, into: buffer)
+      guard length < buffer.count || length == limit else { return nil }
+      return .some(length > 0 ? body(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : nil)
     }
+    if let small { return small }
+    lseek(file, 0, SEEK_SET)
+    return withUnsafeTemporaryAllocation(byteCount: limit, alignment: 1) { buffer in
+      body(UnsafeRawBufferPointer(rebasing: buffer[..<read(file, into: buffer)]))
+    }
+  }
+
+  private static let usualSize = 8_192
+
+  private static func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    var length = 0
+    while length < buffer.count {
+      let count = Glibc.read(file, buffer.baseAddress! + length, buffer.count - length)
+      guard count > 0 else { break }
+      length += count
+    }
+    return length
   }
 
   /// Variables of the environment that a process was started with. It may have overwritten them since.
