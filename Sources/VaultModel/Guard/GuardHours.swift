@@ -82,7 +82,7 @@ public struct GuardHours: Sendable, Hashable {
   /// - Parameter minute: of the week, which begins on Monday.
   private func contains(_ minute: Int) -> Bool { minutes[minute / 64] & (1 << UInt64(minute % 64)) != 0 }
 
-  /// Whether a moment is within them, by the machine's time zone.
+  /// Whether a moment is within them, by the process's time zone. That is the machine's in the agent, which has no `TZ`.
   public func contains(_ moment: Timestamp) -> Bool {
     var seconds = time_t(moment.seconds)
     var local = tm()

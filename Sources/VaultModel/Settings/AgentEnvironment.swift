@@ -9,14 +9,17 @@ public let profileChainVariable = "_VAULT_PROFILE_CHAIN"
 /// The agent serves every shell of its user, and any of them may start it. That shell's variables for the loader, the C library and
 /// the agent's libraries (`LD_PRELOAD`, `GLIBC_TUNABLES`, `OPENSSL_CONF`, `GIO_EXTRA_MODULES`, …) would run code in the agent for
 /// all of them, and its proxies, certificates and AWS settings would apply to all. A deny-list would always miss the newest
-/// library, so this is a list of the variables that are needed.
+/// library, so this is a list of the variables that are needed. `TZ` is not among them: the hours of a guard rule are the machine's,
+/// and the C library reads /etc/localtime without it.
 public enum AgentEnvironment {
   /// The agent's own search path for programs.
   public static let path = "/usr/local/bin:/usr/bin:/bin"
 
   private static let kept: Set<String> = {
     var names: Set<String> = [
-      "HOME", "USER", "LOGNAME", "LANG", "TZ", "VAULT_HOME", "VAULT_PASSPHRASE_FILE",
+      "HOME", "USER", "LOGNAME", "LANG", "VAULT_HOME", "VAULT_PASSPHRASE_FILE",
+      // The desktop on which a person is asked to agree, where no bus stands at its well-known place.
+      "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY",
       // XDG Base Directory Specification: only the folders, not the search lists, from which libraries load code.
       "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
       // sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)
@@ -28,8 +31,8 @@ public enum AgentEnvironment {
 
   /// Whether the agent keeps a variable. It keeps `PATH`, with ``path`` as its value.
   public static func keeps(_ name: String, value: String) -> Bool {
-    // A time zone can be the name of any file (tzset(3)).
-    if name == "TZ" { return !value.hasPrefix("/") && !value.hasPrefix(":") }
+    // Other transports start programs, or lead to other machines.
+    if name == "DBUS_SESSION_BUS_ADDRESS" { return value.split(separator: ";").allSatisfy { $0.hasPrefix("unix:") } }
     // The agent has another working directory; its client passes an absolute path.
     if name == "VAULT_PASSPHRASE_FILE" { return value.hasPrefix("/") }
     return kept.contains(name) || name.hasPrefix("LC_")

@@ -115,6 +115,26 @@ import Testing
     #expect(try await simulator.requests("AssumeRole").count == 1)
   }
 
+  @Test("the hours are by the machine's time zone, whatever `TZ` the agent is started with")
+  func zone() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await TestVault(simulator)
+    func time(_ shift: String) async throws -> String {
+      let date = try await Subprocess.run("/usr/bin/date", ["-d", shift, "+%H:%M"], environment: [:])
+      return date.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    let now = "\(try await time("-3 hours"))-\(try await time("+3 hours"))"
+    let later = "\(try await time("+9 hours"))-\(try await time("+15 hours"))"
+    // Half a day from here.
+    let zone = ["TZ": "ABC-12"]
+    for (hours, isServed) in [(later, false), (now, true)] {
+      vault.killAgent()
+      try vault.guarding("[guard app-dev]\nhours = \(hours)")
+      let result = try await vault.run("exec", "app-dev", "--", "true", environment: zone)
+      #expect(result.end == .exit(isServed ? 0 : 77), "\(hours): \(result.errors)")
+    }
+  }
+
   @Test("a reason is needed where a rule says so, and stands in the row")
   func reason() async throws {
     let simulator = try await STSSimulatorProcess()
