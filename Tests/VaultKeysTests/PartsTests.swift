@@ -15,6 +15,7 @@ extension VaultKeysTests {
       ] as [([String: String], String?)])
     func busAddress(environment: [String: String], wanted: String?) {
       #expect(SessionBus.address { environment[$0] } == wanted)
+      #expect(SessionBus.inRuntimeDirectory { environment[$0] } == nil)
     }
 
     @Test("every error says what happened in one line, what to do where there is something, and how to end")

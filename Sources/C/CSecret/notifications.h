@@ -56,6 +56,29 @@ static inline char *vault_notifications_service(GDBusConnection *bus, GCancellab
   return name;
 }
 
+/// The process that has a name on the bus, as the bus knows it from the kernel; 0 with an error.
+static inline gint32 vault_notifications_process(GDBusConnection *bus, const char *name, GCancellable *cancellable, GError **error) {
+  GVariant *reply = g_dbus_connection_call_sync(
+      bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID",
+      g_variant_new("(s)", name), G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, -1, cancellable, error);
+  if (reply == NULL) return 0;
+  guint32 process = 0;
+  g_variant_get(reply, "(u)", &process);
+  g_variant_unref(reply);
+  return (gint32)process;
+}
+
+/// The process that listened for this connection, by the kernel's word; 0 if that is not known.
+static inline gint32 vault_bus_process(GDBusConnection *bus) {
+  GIOStream *stream = g_dbus_connection_get_stream(bus);
+  if (!G_IS_SOCKET_CONNECTION(stream)) return 0;
+  GCredentials *peer = g_socket_get_credentials(g_socket_connection_get_socket(G_SOCKET_CONNECTION(stream)), NULL);
+  if (peer == NULL) return 0;
+  gint32 process = g_credentials_get_unix_pid(peer, NULL);
+  g_object_unref(peer);
+  return process > 0 ? process : 0;
+}
+
 /// Shows a notification, in place of the one numbered REPLACES if that is not 0, with buttons: the key and the label of each, and NULL. One that
 /// IS_URGENT stays until it is answered. Returns its number; 0 with an error.
 static inline guint32 vault_notifications_show(

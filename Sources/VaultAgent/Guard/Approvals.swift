@@ -144,8 +144,8 @@ actor Approvals {
       throw ApprovalError.waiting(profile: ask.profile, id: id)
     }
     prompter.progress(
-      "waits for a confirmation of \(safeText(ask.profile)): see the notification, or run `vault approve \(id)` in another terminal"
-    )
+      "waits for a confirmation of \(safeText(ask.profile)): \(isAsked ? "see the notification, or " : "")"
+        + "run `vault approve \(id)` in another terminal" + (isAsked ? "" : " (the agent knows of no desktop)"))
     try await self.wait(id, asker)
   }
 
@@ -153,6 +153,7 @@ actor Approvals {
   func forget(profile: String? = nil) {
     grants = grants.filter { profile != nil && $0.key.profile != profile }
     held = held.filter { profile != nil && $0.key.profile != profile }
+    let isAsked = channels.contains { $0.hasPlace }
   }
 
   private func isGranted(_ key: Key, _ ask: ApprovalAsk) -> Bool {

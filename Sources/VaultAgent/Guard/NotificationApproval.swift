@@ -1,61 +1,37 @@
-import Synchronization
 import VaultConcurrency
 import VaultKeys
 import VaultModel
 
-/// Asks by a notification with two buttons, on each desktop of the person.
-final class NotificationApproval: ApprovalChannel {
+/// Asks by a notification with two buttons, on the person's desktop.
+struct NotificationApproval: ApprovalChannel {
   let name = "notification"
   /// Seconds after which a service is asked again whether it is there.
   private static let interval: Int64 = 2
-  private let session: PersonSession
-  private let clock: any WallClock
-  private let desktops = Mutex<[String: DesktopNotifications]>([:])
+  let place: ApprovalDesktop
+  let clock: any WallClock
+  /// Whether a process acts by itself, and answers for no person.
+  let isAutomation: @Sendable (Int32) -> Bool
+  private let desktop = DesktopNotifications()
 
-  init(session: PersonSession, clock: any WallClock) {
-    self.session = session
-    self.clock = clock
+  init(place: ApprovalDesktop, clock: any WallClock, isAutomation: @escaping @Sendable (Int32) -> Bool) {
+    (self.place, self.clock, self.isAutomation) = (place, clock, isAutomation)
   }
+
+  var hasPlace: Bool { place.bus != nil }
 
   func ask(_ ask: ApprovalAsk, until end: Timestamp) async -> Bool? {
-    await withTaskGroup(of: Bool?.self) { group in
-      for address in addresses { group.addTask { await self.ask(ask, on: address) } }
-      for await answer in group {
-        guard let answer else { continue }
-        // The other desktops' are taken away.
-        group.cancelAll()
-        return answer
-      }
-      return nil
-    }
-  }
-
-  /// Those of the session's buses, one bus once.
-  private var addresses: [String] {
-    session.buses.reduce(into: []) { known, address in
-      func place(_ address: String) -> Substring { address.prefix { $0 != "," } }
-      if !known.contains(where: { place($0) == place(address) }) { known.append(address) }
-    }
-  }
-
-  private func ask(_ ask: ApprovalAsk, on address: String) async -> Bool? {
-    let desktop = desktops.withLock { desktops in
-      if let known = desktops[address] { return known }
-      // Buses come and go with logins.
-      if desktops.count >= 8 { desktops = [:] }
-      let new = DesktopNotifications()
-      desktops[address] = new
-      return new
-    }
+    guard let address = place.bus else { return nil }
     let (answers, answered) = AsyncStream.makeStream(of: Bool?.self, bufferingPolicy: .bufferingOldest(1))
     let buttons = [
       DesktopNotifications.Button("Allow") { answered.yield(true) },
       DesktopNotifications.Button("Deny") { answered.yield(false) },
     ]
-    let question = await BlockingPool.shared.run { desktop.ask(ask.title, text: ask.text, buttons: buttons, on: address) }
+    let question = await BlockingPool.shared.run { [desktop, isAutomation] in
+      desktop.ask(ask.title, text: ask.text, buttons: buttons, on: address) { !isAutomation($0) }
+    }
     guard let question else { return nil }
     defer { desktop.close(question) }
-    let watch = Task(executorPreference: AgentExecutor.current) { [clock] in
+    let watch = Task(executorPreference: AgentExecutor.current) { [clock, desktop] in
       while true {
         do { try await clock.sleep(until: clock.now().adding(seconds: Self.interval)) } catch { return }
         if await !BlockingPool.shared.run({ desktop.isShowing(question) }) {

@@ -9,15 +9,18 @@ import VaultSecrets
 /// Asks by GnuPG's pinentry, on the person's display only: it gets no terminal (pinentry manual, "Protocol").
 struct PinentryApproval: ApprovalChannel {
   let name = "pinentry"
-  let session: PersonSession
+  private static let program = "pinentry"
+  let place: ApprovalDesktop
   let clock: any WallClock
 
+  var hasPlace: Bool { place.display != nil && ApprovalDesktop.program(Self.program) != nil }
+
   func ask(_ ask: ApprovalAsk, until end: Timestamp) async -> Bool? {
-    guard let desktop = session.desktop else { return nil }
+    guard let display = place.display else { return nil }
     let seconds = max(1, Int(end.since(clock.now()) / 1_000))
     let dialog = Dialog()
     return await withTaskCancellationHandler {
-      await BlockingPool.shared.run { dialog.run(ask, seconds: seconds, in: desktop) }
+      await BlockingPool.shared.run { dialog.run(ask, seconds: seconds, in: display) }
     } onCancel: {
       dialog.end()
     }
@@ -70,8 +73,8 @@ struct PinentryApproval: ApprovalChannel {
 
     private static func spawn(in environment: SecretBytes, _ input: Int32, _ output: Int32) -> pid_t {
       ProgramEnvironment.with(environment) { environment -> Int32 in
-        guard let file = environment.file(of: "pinentry") else { return -ENOENT }
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("pinentry"), nil]
+        guard let file = ApprovalDesktop.program(PinentryApproval.program) else { return -ENOENT }
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(PinentryApproval.program), nil]
         defer { arguments.forEach { free($0) } }
         return sys_spawn_to_talk(file, &arguments, &environment.entries, input, output)
       }

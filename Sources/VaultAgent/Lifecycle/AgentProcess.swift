@@ -83,8 +83,12 @@ public struct AgentProcess: Sendable {
     let trees = AutomationTrees(
       store: store, loop: executor.loop, agent: inspector.agent, programs: programs.children, clock: clock)
     let endpoint = CredentialEndpoint(clock: clock, events: events, tokenFolder: paths.runtimeDirectory, trees: trees)
+    let place = ApprovalDesktop(startedIn: environment)
     let approvals = Approvals(
-      channels: [NotificationApproval(session: session, clock: clock), PinentryApproval(session: session, clock: clock)],
+      channels: [
+        NotificationApproval(place: place, clock: clock) { trees.tree(of: $0) != nil },
+        PinentryApproval(place: place, clock: clock),
+      ],
       clock: clock, onExit: { pid, body in executor.loop.onExit(of: pid, body) },
       record: { try await store.record($0) })
     let redirect = OneTimeRedirect(clock: clock, rejections: endpoint.rejections)

@@ -7,6 +7,9 @@ import VaultWire
 
 /// The parts of a person's session on this machine that the agent lacks, since it may have been started by cron, over SSH or before
 /// the desktop was there: the session bus and the display, from the latest requester that has any.
+///
+/// It is where the keyring is found and where a person is told of something. Nobody is asked to agree to a request there, since its
+/// asker may be what answers (``ApprovalDesktop``).
 final class PersonSession: Sendable {
   private struct State {
     /// That of the last request, which is mostly that of the next.
@@ -42,7 +45,7 @@ final class PersonSession: Sendable {
   /// The buses on which a keyring may be: the one of the latest requester that named one, else the default one of this login.
   var buses: [String] {
     let asked = state.withLock { $0.bus }
-    let own = SessionBus.address()
+    let own = SessionBus.inRuntimeDirectory()
     return [asked, own == asked ? nil : own].compactMap { $0 }
   }
 

@@ -51,9 +51,12 @@ public final class DesktopNotifications: Sendable {
 
   /// Shows a question, which stays until it is answered or taken away. Blocks the thread.
   ///
+  /// - Parameter mayShow: whether a process may show it: asked of that of the bus, and of that of the service.
   /// - Returns: nil if nothing was shown, also by a service that shows no buttons.
-  public func ask(_ title: String, text: String, buttons: [Button], on address: String) -> Question? {
-    put(title, text: text, buttons: buttons, isQuestion: true, replacing: 0, on: address)
+  public func ask(
+    _ title: String, text: String, buttons: [Button], on address: String, mayShow: @escaping (Int32) -> Bool = { _ in true }
+  ) -> Question? {
+    put(title, text: text, buttons: buttons, isQuestion: true, replacing: 0, on: address, mayShow: mayShow)
   }
 
   /// Whether the process that shows a question still runs, and answers. Blocks the thread.
@@ -76,7 +79,8 @@ public final class DesktopNotifications: Sendable {
   }
 
   private func put(
-    _ title: String, text: String, buttons shown: [Button], isQuestion: Bool, replacing replaced: UInt32, on address: String
+    _ title: String, text: String, buttons shown: [Button], isQuestion: Bool, replacing replaced: UInt32, on address: String,
+    mayShow: ((Int32) -> Bool)? = nil
   ) -> Question? {
     Deadline.within(seconds: Self.limit) { (deadline) throws(Never) -> Question? in
       guard let bus = connect(address, deadline),
@@ -86,6 +90,12 @@ public final class DesktopNotifications: Sendable {
       func has(_ capability: String) -> Bool { vault_notifications_can(list, capability) != 0 }
       guard let service = vault_notifications_service(bus.pointer, deadline.cancellable, nil) else { return nil }
       defer { g_free(service) }
+      if let mayShow {
+        let processes = [
+          vault_bus_process(bus.pointer), vault_notifications_process(bus.pointer, service, deadline.cancellable, nil),
+        ]
+        guard processes.allSatisfy(mayShow) else { return nil }
+      }
       let keys = has("actions") ? buttons.add(shown, to: bus, deadline) : []
       guard !isQuestion || keys.count == shown.count else { return nil }
       let body = has("body-markup") ? Self.escaped(text) : text

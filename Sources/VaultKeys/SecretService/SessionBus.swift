@@ -14,7 +14,19 @@ public enum SessionBus {
     environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }
   ) -> String? {
     if let address = environment("DBUS_SESSION_BUS_ADDRESS"), !address.isEmpty { return address }
-    guard let directory = RuntimeDirectory.path(environment: environment) else { return nil }
+    return inRuntimeDirectory(environment: environment)
+  }
+
+  /// The address of the login's bus by the socket alone.
+  ///
+  /// - Parameters:
+  ///   - environment: looks up `XDG_RUNTIME_DIR`; nothing, for the place that no variable decides.
+  ///   - root: the folder that holds one runtime directory per user.
+  /// - Returns: nil if there is none.
+  public static func inRuntimeDirectory(
+    environment: (String) -> String? = { name in getenv(name).map { String(cString: $0) } }, root: String = "/run/user"
+  ) -> String? {
+    guard let directory = RuntimeDirectory.path(environment: environment, root: root) else { return nil }
     let path = directory + "/bus"
     var status = stat()
     guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == geteuid() else { return nil }

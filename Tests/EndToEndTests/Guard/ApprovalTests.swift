@@ -269,23 +269,10 @@ import Testing
     #expect(row["detail"] as? String == "the program that asked ended first")
   }
 
-  @Test("two desktops are both asked; the answer of one takes the other's question away")
-  func desktops() async throws {
-    let simulator = try await STSSimulatorProcess()
-    let servers = [try await NotificationServer(), try await NotificationServer()]
-    // One is the login's, and the agent hears of the other by a request.
-    let login = servers[0].busAddress.replacing("unix:path=", with: "").replacing("/bus", with: "")
-    let vault = try await vault(simulator, ["XDG_RUNTIME_DIR": login])
-    let asking = try session(vault, Self.exec, ["DBUS_SESSION_BUS_ADDRESS": servers[1].busAddress])
-    let first = try await servers[0].next()
-    servers[1].press(try await servers[1].next().number)
-    #expect(try await asking.wait().output.hasPrefix("ASIA"))
-    #expect(try await servers[0].closed() == "closed \(first.number)")
-  }
-
-  /// A program that speaks as pinentry does, and answers `CONFIRM` with `$ANSWER`.
-  private func pinentry(_ vault: TestVault, _ answer: String) -> [String: String] {
-    let program = vault.folder.write(
+  /// Puts a program in a folder of the system that speaks as pinentry does, and answers `CONFIRM` with `$ANSWER`. Starts the agent on a
+  /// display.
+  private func pinentry(_ vault: TestVault, _ answer: String) async throws {
+    vault.folder.write(
       """
       #!/bin/sh
       echo "OK Pleased to meet you"
@@ -298,17 +285,19 @@ import Testing
         esac
       done
 
-      """, to: "bin/pinentry")
-    chmod(program, 0o700)
-    return ["DISPLAY": ":99", "PATH": "\(vault.folder.file("bin")):/usr/bin:/bin"]
+      """, to: "bin/pinentry", mode: 0o700)
+    try await SystemFolder.startAgent(of: vault)
   }
 
-  @Test("a service that dies or hangs while it waits is followed by pinentry on the display", arguments: ["die", "hang"])
+  @Test(
+    "a service that dies or hangs while it waits is followed by pinentry on the display",
+    .enabled(if: SystemFolder.isPossible, "only root can mount"), arguments: ["die", "hang"])
   func service(_ way: String) async throws {
     let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
     let vault = try await vault(simulator, ["DBUS_SESSION_BUS_ADDRESS": server.busAddress])
     mkdir(vault.folder.file("bin"), 0o700)
-    let asking = try session(vault, Self.exec, pinentry(vault, "echo OK"))
+    try await pinentry(vault, "echo OK")
+    let asking = try session(vault, Self.exec)
     _ = try await server.next()
     if way == "die" { server.die() } else { server.hang() }
     let result = try await asking.wait()
@@ -320,38 +309,42 @@ import Testing
     #expect(try await vault.rows("audit", "--action", "Confirmed").first?["detail"] as? String == "by pinentry")
   }
 
-  @Test("pinentry's Cancel is a refusal; one that cannot open a display asks nobody, and leaves it to `vault approve`")
+  @Test(
+    "pinentry's Cancel is a refusal; one that cannot open a display asks nobody, and leaves it to `vault approve`",
+    .enabled(if: SystemFolder.isPossible, "only root can mount"))
   func pinentryRefusals() async throws {
     let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
     let vault = try await vault(simulator)
     mkdir(vault.folder.file("bin"), 0o700)
-    let denied = try session(vault, Self.exec, pinentry(vault, "echo 'ERR 83886179 Operation cancelled <Pinentry>'"))
+    try await pinentry(vault, "echo 'ERR 83886179 Operation cancelled <Pinentry>'")
+    let denied = try session(vault, Self.exec)
     let refused = try await denied.wait()
     #expect(refused.end == .exit(77) && refused.errors.contains("was denied (pinentry)"), "\(refused)")
-    let blind = try session(vault, Self.exec, pinentry(vault, "echo 'ERR 83918950 Inappropriate ioctl for device'"))
+    try await pinentry(vault, "echo 'ERR 83918950 Inappropriate ioctl for device'")
+    let blind = try session(vault, Self.exec)
     let id = try #require(try await waiting(vault)["id"] as? String)
     #expect(try await approve(vault, at: terminals, id).status == 0)
     #expect(try await blind.wait().succeeded)
   }
 
-  @Test("a real pinentry takes all that is sent, and asks on no terminal")
+  @Test(
+    "a real pinentry takes all that is sent, and asks on no terminal",
+    .enabled(if: SystemFolder.isPossible, "only root can mount"))
   func realPinentry() async throws {
     guard let real = try? Programs.onPath("pinentry-curses") else { return }
     let (simulator, terminals) = (try await STSSimulatorProcess(), try await TerminalServer())
     let vault = try await vault(simulator)
     mkdir(vault.folder.file("bin"), 0o700)
     // What goes over the pipes is kept.
-    let program = vault.folder.write(
+    vault.folder.write(
       """
       #!/bin/sh
       tee \(vault.folder.file("said")) | \(real) | tee \(vault.folder.file("heard"))
 
-      """, to: "bin/pinentry")
-    chmod(program, 0o700)
-    let path = ["DISPLAY": ":99", "PATH": "\(vault.folder.file("bin")):/usr/bin:/bin"]
+      """, to: "bin/pinentry", mode: 0o700)
+    try await SystemFolder.startAgent(of: vault)
     async let asked = PseudoTerminal.run(
-      [try Programs.vault, "exec", "app-dev", "--", "echo", "got"], [.wait("got")],
-      environment: vault.environment.merging(path) { $1 })
+      [try Programs.vault, "exec", "app-dev", "--", "echo", "got"], [.wait("got")], environment: vault.environment)
     let id = try #require(try await waiting(vault)["id"] as? String)
     func heard() throws -> [Substring] {
       try String(contentsOfFile: vault.folder.file("heard"), encoding: .utf8).split(separator: "\n")
