@@ -131,6 +131,7 @@ struct WireTests {
       ($0.pid, $0.directory, $0.scope, $0.duration, $0.reason) = (4_242, "/srv", "{}", 3_600, "why")
       $0.parents = [Ancestor(pid: 7, executable: "/bin/bash")]
       ($0.automation, $0.run, $0.remembered, $0.requests) = ("agent", "run_1", 900, 200)
+      $0.credentials = "session"
       ($0.asked, $0.expires) = (Timestamp(seconds: 1), Timestamp(seconds: 2))
       $0.lines = [WaitingApproval.Line { ($0.name, $0.value) = ("profile", "app") }]
     },

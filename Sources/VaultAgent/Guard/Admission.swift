@@ -176,7 +176,7 @@ struct Admission {
         hint: "put a role after it, or leave --no-session out", exitStatus: .configuration
       ) { $0.maxDuration == limit }
     }
-    guard plan.deliveredDuration.seconds > limit else { return }
+    guard let planned = plan.deliveredDuration, planned.seconds > limit else { return }
     if request.duration != nil { prompter.notice("\(request.profile): its sessions last at most \(limit / 60) min") }
     request = request.lasting(longest)
     isChanged = true
@@ -205,6 +205,6 @@ extension CredentialPlan {
   var roleARN: String? {
     steps.last?.link.roleARN.text ?? (deliveredRoleARNs.count == 1 ? deliveredRoleARNs.first : nil)
   }
-  /// How long the delivered session lasts at most.
-  var deliveredDuration: SessionDuration { steps.last?.duration ?? own?.duration ?? .default }
+  /// How long the delivered session lasts at most; nil if its source decides it, or if there is no session.
+  var deliveredDuration: SessionDuration? { steps.last?.duration ?? (source.acceptsDuration ? own?.duration : nil) }
 }

@@ -7,6 +7,7 @@ struct ApprovalAsk: Sendable {
   let profile: String
   let roleARN: String?
   let scope: SessionScope
+  /// Nil if the source of the credentials decides how long they last.
   let duration: SessionDuration?
   let reason: String?
   let requester: Requester
@@ -14,6 +15,29 @@ struct ApprovalAsk: Sendable {
   let remembered: Int?
   /// Why the credentials are requested.
   var trigger = AuditTrigger.exec
+  var credentials = Credentials.session
+  /// What the credentials come from (``IdentitySource/identifiers``): a profile's settings may change after somebody has agreed.
+  var identity: [String?] = []
+  /// The name that the requester wants for the session.
+  var sessionName: String?
+
+  /// What the requester gets.
+  enum Credentials: String, Sendable {
+    case session
+    /// A page of the AWS console that is signed in.
+    case console
+    /// A long-lived access key.
+    case accessKey = "access-key"
+
+    /// Nil for a session, which is what is asked for in general.
+    var words: String? {
+      switch self {
+      case .session: nil
+      case .console: "a sign-in to the AWS console"
+      case .accessKey: "the access key itself, which does not expire"
+      }
+    }
+  }
 
   /// The longest value that is shown.
   private static let maxLength = 240
@@ -33,12 +57,18 @@ struct ApprovalAsk: Sendable {
       ("program", "\(requester.shownProgram) (\(requester.pid))"),
       ("started by", parents.isEmpty ? nil : parents.joined(separator: ", ") + more),
       ("automation", requester.automation.map { "\($0.name) (\($0.run))" }),
-      ("directory", requester.directory), ("profile", profile), ("role", roleARN), ("scope", scopeText),
-      ("duration", duration.map { Self.text(seconds: $0.seconds) }),
+      ("directory", requester.directory), ("profile", profile), ("role", roleARN),
+      ("credentials", credentials.words), ("scope", scopeText), ("session name", sessionName),
+      ("duration", durationText),
       ("reason", reason),
       ("holds for", remembered.map { "\(Self.text(seconds: $0)), for these processes" } ?? "this request"),
     ]
     return lines.compactMap { name, value in value.flatMap { $0.isEmpty ? nil : (name, Self.shown($0)) } }
+  }
+
+  private var durationText: String? {
+    guard credentials != .accessKey else { return nil }
+    return duration.map { Self.text(seconds: $0.seconds) } ?? "as the source of the credentials decides"
   }
 
   /// The lines as a text.

@@ -4,7 +4,7 @@ import VaultModel
 
 /// A person's agreement to requests for guarded profiles, which the program that asks cannot give itself.
 ///
-/// All that wait for the same thing share one question: the same process tree, profile, role and scope. It is put in several ways at
+/// All that wait for the same thing share one question: the same process tree, and the same credentials. It is put in several ways at
 /// the same time, and the first answer counts. What was agreed to is kept in memory only, for that tree and time.
 actor Approvals {
   /// What one agreement is for.
@@ -13,6 +13,14 @@ actor Approvals {
     let profile: String
     let roleARN: String?
     let scope: SessionScope
+    let credentials: ApprovalAsk.Credentials
+    let identity: [String?]
+    let sessionName: String?
+
+    init(_ tree: AskingTree, _ ask: ApprovalAsk) {
+      (self.tree, profile, roleARN, scope) = (tree, ask.profile, ask.roleARN, ask.scope)
+      (credentials, identity, sessionName) = (ask.credentials, ask.identity, ask.sessionName)
+    }
   }
 
   /// An agreement that is remembered.
@@ -127,7 +135,7 @@ actor Approvals {
   /// - Throws: ``ApprovalError`` if a person refuses, or nobody answers in time; without `wait`, an error that says to ask again.
   func confirm(_ ask: ApprovalAsk, for prompter: any Prompter, wait: Bool) async throws {
     let tree = AskingTree(of: ask.requester, number: nextNumber())
-    let key = Key(tree: tree, profile: ask.profile, roleARN: ask.roleARN, scope: ask.scope)
+    let key = Key(tree, ask)
     if isGranted(key, ask) { return }
     // Its next request could not be told from another's.
     guard wait || tree.isKnown else { throw ApprovalError.unknownAsker }
@@ -290,12 +298,16 @@ actor Approvals {
 
   private static func event(_ question: Question, _ answer: Answer, limit: Int) -> AuditEvent {
     let count = question.requests == 1 ? "" : "; \(question.requests) requests"
-    return switch answer {
-    case .allowed(let way): question.ask.event(.confirmed, .success, detail: "by \(way)\(count)")
-    case .denied(let way): question.ask.event(.confirmationRefused, .refused, detail: "by \(way)\(count)")
-    case .unanswered: question.ask.event(.confirmationRefused, .refused, detail: "no answer within \(limit) s\(count)")
-    case .askerEnded: question.ask.event(.confirmationRefused, .refused, detail: "the program that asked ended first\(count)")
-    }
+    let what = question.ask.credentials.words.map { "; \($0)" } ?? ""
+    let detail =
+      switch answer {
+      case .allowed(let way), .denied(let way): "by \(way)"
+      case .unanswered: "no answer within \(limit) s"
+      case .askerEnded: "the program that asked ended first"
+      }
+    let isAllowed = if case .allowed = answer { true } else { false }
+    return question.ask.event(
+      isAllowed ? .confirmed : .confirmationRefused, isAllowed ? .success : .refused, detail: detail + what + count)
   }
 }
 

@@ -165,6 +165,10 @@ final class Gatekeeper: Sendable {
       profile: admission.request.profile, roleARN: plan.roleARN, scope: admission.request.scope, duration: plan.deliveredDuration,
       reason: admission.request.reason, requester: admission.requester, remembered: confirmation.seconds)
     ask.trigger = admission.request.trigger
+    ask.credentials =
+      admission.request.keyUse == .console ? .console : plan.delivered == nil ? .accessKey : .session
+    ask.identity = plan.source.identifiers
+    ask.sessionName = admission.request.sessionName?.text
     try await approvals.confirm(ask, for: admission.prompter, wait: asking == .wait)
   }
 

@@ -36,6 +36,7 @@ extension RequestHandler {
       reply.parents = requester.parents
       reply.directory = String(requester.directory.prefix(maxLength))
       reply.scope = ask.scope.shown
+      reply.credentials = ask.credentials.rawValue
       reply.duration = ask.duration?.seconds
       reply.reason = ask.reason
       reply.automation = requester.automation?.name

@@ -36,8 +36,9 @@ package struct CredentialRequest: Sendable {
   /// Whether the profile's own session is asked for, as narrow as the rules of the settings have it.
   private(set) var isOwn = true
 
+  /// - Parameter isForConsole: whether the requester gets a page of the console, and not the credentials.
   /// - Throws: for a request that the vault's client would not send.
-  init(_ asked: IssueRequest, _ context: RequestContext) throws {
+  init(_ asked: IssueRequest, _ context: RequestContext, isForConsole: Bool = false) throws {
     try asked.scope?.check()
     if let seconds = asked.minimumRemaining, !(0...43_200).contains(seconds) {
       throw AgentError.badRequest("invalid --min-remaining: \(seconds) s")
@@ -50,7 +51,7 @@ package struct CredentialRequest: Sendable {
     server = asked.server
     tokenFile = asked.tokenFile
     region = asked.region
-    keyUse = trigger == .console ? .console : asked.noSession ? .themselves : .session
+    keyUse = isForConsole ? .console : asked.noSession ? .themselves : .session
     sessionName = asked.sessionName
     reason = asked.reason.map { String($0.prefix(1_024)) }
     mfaCode = asked.mfaCode.map { SecretBytes($0) }

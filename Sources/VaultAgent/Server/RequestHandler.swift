@@ -364,7 +364,7 @@ struct RequestHandler: Sendable {
 extension RequestHandler {
   func console(_ asked: ConsoleRequest, _ context: RequestContext) async throws -> WireBytes {
     let (requester, prompter) = (context.requester, context.prompter)
-    let request = try CredentialRequest(asked.credentials, context)
+    let request = try CredentialRequest(asked.credentials, context, isForConsole: true)
     let issued = try await broker.issue(request, to: requester, prompter: prompter)
     let settings = try await catalog.endpoint(of: request.profile, .signin, environment: request.environment)
     let hosts = try ConsoleHosts(region: issued.region, settings: settings)

@@ -32,6 +32,9 @@ public struct WaitingApproval: WireFields {
   public var directory = ""
   /// As in the audit log; nil for the profile's own session.
   public var scope: String?
+  /// `session`, `console`, or `access-key` for a long-lived key itself.
+  public var credentials = ""
+  /// Nil if the source of the credentials decides it.
   public var duration: Int?
   public var reason: String?
   /// The run that asks, if it acts by itself.
@@ -47,7 +50,9 @@ public struct WaitingApproval: WireFields {
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
     coder.field(&id).field(&profile).field(&role).field(&program).field(&executable).field(&pid).field(&parents).field(&directory)
-      .field(&scope).field(&duration).field(&reason).field(&automation).field(&run).field(&remembered).field(&requests)
+      .field(&scope).field(&credentials).field(&duration).field(&reason).field(&automation).field(&run).field(&remembered).field(
+        &requests
+      )
       .field(&asked).field(&expires).field(&lines)
   }
 }

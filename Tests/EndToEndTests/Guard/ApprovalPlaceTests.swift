@@ -61,4 +61,26 @@ import Testing
     #expect(try await asking.wait().output.hasPrefix("ASIA"))
     #expect(servers[1].shown.isEmpty)
   }
+
+  @Test("an agreement to a session is none to the access key itself, and the question for that says what it is")
+  func accessKey() async throws {
+    let (simulator, server) = (try await STSSimulatorProcess(), try await NotificationServer())
+    let vault = try await vault(
+      simulator, "[guard alice]\nconfirm = 15m", ["DBUS_SESSION_BUS_ADDRESS": server.busAddress])
+    let shell = try session(
+      vault, "for option in '' '' --no-session; do $VAULT exec $option alice -- printenv AWS_ACCESS_KEY_ID; done")
+    let first = try await server.next()
+    #expect(first.text.contains("duration: 12 h") && !first.text.contains("credentials: "), "\(first.text)")
+    server.press(first.number)
+    #expect(try await server.closed() == "closed \(first.number)")
+    let second = try await server.next()
+    #expect(second.text.contains("credentials: the access key itself, which does not expire"), "\(second.text)")
+    #expect(!second.text.contains("duration: "), "\(second.text)")
+    let row = try #require(try await waiting(vault, count: 1).first)
+    #expect(row["credentials"] as? String == "access-key" && row["durationSeconds"] is NSNull, "\(row)")
+    server.press(second.number, button: 1)
+    let result = try await shell.wait()
+    #expect(
+      result.end == .exit(77) && result.output.split(separator: "\n").count == 2 && !result.output.contains("AKIA"), "\(result)")
+  }
 }

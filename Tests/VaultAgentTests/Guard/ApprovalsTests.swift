@@ -217,6 +217,33 @@ struct ApprovalsTests {
     #expect(await forgotten != nil)
   }
 
+  @Test(
+    "an agreement to a session is none to an access key itself, to the console, to another name, or to what comes from elsewhere")
+  func narrow() async throws {
+    let stage = Stage()
+    let agreed = Self.ask(remembered: 900)
+    async let first = stage.confirm(agreed)
+    await Self.until { stage.person.asks == 1 }
+    stage.person.say(true)
+    #expect(await first == nil)
+    var others = [agreed, agreed, agreed, agreed]
+    others[0].credentials = .accessKey
+    others[1].credentials = .console
+    others[2].sessionName = "root"
+    others[3].identity = ["keys", "other", "AKIAIOSFODNN7EXAMPLE"]
+    for (number, ask) in others.enumerated() {
+      async let fault = stage.confirm(ask)
+      await Self.until { stage.person.asks == number + 2 }
+      stage.person.say(false)
+      #expect(await fault == .denied(profile: "prod-app", way: "a person"))
+    }
+    #expect(await stage.confirm(agreed) == nil)
+    #expect(others[0].text.contains("credentials: the access key itself, which does not expire"))
+    #expect(!others[0].text.contains("duration:"))
+    #expect(others[1].text.contains("credentials: a sign-in to the AWS console") && others[2].text.contains("session name: root"))
+    #expect(stage.events[1].detail == "by a person; the access key itself, which does not expire")
+  }
+
   @Test("an agreement to each request is not remembered")
   func always() async throws {
     let stage = Stage()

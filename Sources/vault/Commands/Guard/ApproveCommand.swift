@@ -62,13 +62,15 @@ enum ApproveCommand {
       var table = Table(
         [
           .whole("ID"), .name("PROFILE"), .program("PROGRAM"), .text("STARTED BY", rank: 1), .name("DIRECTORY", rank: 2),
-          .arn("ROLE", rank: 3), .text("SCOPE", rank: 1), .whole("DURATION", rank: 4), .text("REASON", rank: 2),
+          .arn("ROLE", rank: 3), .text("SCOPE", rank: 1), .text("CREDENTIALS", rank: 2), .whole("DURATION", rank: 4),
+          .text("REASON", rank: 2),
           .whole("HOLDS FOR", rank: 5), .whole("ENDS"),
         ], isWide: isWide)
       for one in waiting.all {
         func line(_ name: String) -> String { one.lines.first { $0.name == name }?.value ?? "-" }
         table.add([
-          one.id, one.profile, one.program, line("started by"), one.directory, one.role ?? "-", line("scope"), line("duration"),
+          one.id, one.profile, one.program, line("started by"), one.directory, one.role ?? "-", line("scope"),
+          line("credentials"), line("duration"),
           one.reason ?? "-", one.remembered.map { TimeText.length(seconds: Int64($0)) } ?? "once",
           TimeText.relative(one.expires, now: now),
         ])
@@ -93,6 +95,7 @@ enum ApproveCommand {
       writer.field("directory", one.directory)
       writer.key("scope")
       if let scope = one.scope { writer.value { $0.append(string: scope) } } else { writer.null() }
+      writer.field("credentials", one.credentials)
       writer.field("durationSeconds", one.duration)
       writer.field("reason", one.reason)
       writer.key("automation")
