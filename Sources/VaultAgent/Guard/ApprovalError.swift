@@ -11,6 +11,7 @@ enum ApprovalError: ReportableError, Hashable {
   /// Nobody is left whom an answer is for.
   case askerEnded
   case tooMany
+  case tooManyOfTree(count: Int)
   case notWaiting(id: String)
   /// Those who may not answer.
   case noTerminal
@@ -31,6 +32,7 @@ enum ApprovalError: ReportableError, Hashable {
     case .unknownAsker: "the kernel does not say which process asks for what needs a confirmation"
     case .askerEnded: "the program that asked has ended"
     case .tooMany: "too many confirmations wait for an answer"
+    case .tooManyOfTree(let count): "\(count) confirmations for these processes wait for an answer already"
     case .notWaiting(let id): "no confirmation \"\(safeText(String(id.prefix(80))))\" waits for an answer"
     case .noTerminal: "a confirmation is given at a terminal, and this process has none"
     case .ownTree: "the program that asks cannot confirm its own request: this terminal is one of its processes"
@@ -48,7 +50,7 @@ enum ApprovalError: ReportableError, Hashable {
     case .unanswered: "run it again, and answer the notification, or run `vault approve` in another terminal"
     case .waiting(_, let id): "answer the notification, or run `vault approve \(id)` in another terminal"
     case .askerEnded: nil
-    case .tooMany, .notWaiting: "`vault approve` shows what waits"
+    case .tooMany, .tooManyOfTree, .notWaiting: "`vault approve` shows what waits"
     case .sharedOrigin:
       "answer the notification, or run `vault approve` in a terminal of your desktop, of tmux, or of another login"
     case .newTerminal: "answer the notification, or run `vault approve` in a terminal that was open before the request"
@@ -59,7 +61,7 @@ enum ApprovalError: ReportableError, Hashable {
 
   var exitStatus: ExitStatus {
     switch self {
-    case .waiting, .tooMany: .temporary
+    case .waiting, .tooMany, .tooManyOfTree: .temporary
     case .notWaiting: .noInput
     default: .refused
     }

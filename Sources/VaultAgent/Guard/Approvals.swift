@@ -96,6 +96,8 @@ actor Approvals {
   /// Seconds without a question after one that nobody answered, for those who do not wait.
   private static let pause: Int64 = 60
   private static let maxQuestions = 100
+  /// Of one tree, so that others find room.
+  private static let maxQuestionsOfTree = 8
   private static let maxGrants = 10_000
 
   private let channels: [any ApprovalChannel]
@@ -151,6 +153,7 @@ actor Approvals {
       }
       throw ApprovalError.waiting(profile: ask.profile, id: id)
     }
+    let isAsked = channels.contains { $0.hasPlace }
     prompter.progress(
       "waits for a confirmation of \(safeText(ask.profile)): \(isAsked ? "see the notification, or " : "")"
         + "run `vault approve \(id)` in another terminal" + (isAsked ? "" : " (the agent knows of no desktop)"))
@@ -161,7 +164,6 @@ actor Approvals {
   func forget(profile: String? = nil) {
     grants = grants.filter { profile != nil && $0.key.profile != profile }
     held = held.filter { profile != nil && $0.key.profile != profile }
-    let isAsked = channels.contains { $0.hasPlace }
   }
 
   private func isGranted(_ key: Key, _ ask: ApprovalAsk) -> Bool {
@@ -192,6 +194,8 @@ actor Approvals {
     if let open = questions.values.first(where: { $0.key == key && Self.covers($0.ask.duration, ask.duration) }) {
       return open.id
     }
+    let ofTree = questions.values.count { $0.key.tree.shares(room: key.tree) }
+    guard ofTree < Self.maxQuestionsOfTree else { throw ApprovalError.tooManyOfTree(count: ofTree) }
     guard questions.count < Self.maxQuestions else { throw ApprovalError.tooMany }
     var id = ""
     repeat { id = String(Identifier.make("").suffix(6)) } while questions[id] != nil

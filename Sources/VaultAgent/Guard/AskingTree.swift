@@ -49,6 +49,9 @@ enum AskingTree: Sendable, Hashable {
   /// Whether it can be told apart from all others.
   var isKnown: Bool { if case .unknown = self { false } else { true } }
 
+  /// Whether the questions of both count against one limit: those of one tree do, and those of all that are unknown.
+  func shares(room other: AskingTree) -> Bool { self == other || !(isKnown || other.isKnown) }
+
   /// Whether a process belongs to it.
   ///
   /// - Parameter ancestry: the process, and those above it.

@@ -83,4 +83,22 @@ import Testing
     #expect(
       result.end == .exit(77) && result.output.split(separator: "\n").count == 2 && !result.output.contains("AKIA"), "\(result)")
   }
+
+  @Test("one session's requests leave room for another's, and all that wait are listed")
+  func room() async throws {
+    let simulator = try await STSSimulatorProcess()
+    let vault = try await vault(simulator, "[guard app-*]\nconfirm = always")
+    let flood = try session(
+      vault, "for i in $(seq 30); do ($VAULT exec --tag n=$i app-dev -- echo got 2>&1; echo \"status $?\") & done; wait")
+    for _ in 0..<22 {
+      var line = ""
+      while !line.hasPrefix("status") { line = try await flood.readLine(timeout: 60) }
+      #expect(line == "status 75")
+    }
+    #expect(try await waiting(vault, count: 8).count == 8)
+    let other = try session(vault, "exec $VAULT exec app-dev -- echo got")
+    #expect(try await waiting(vault, count: 9).count == 9)
+    #expect(flood.output.contains("8 confirmations for these processes wait for an answer already"), "\(flood.output)")
+    for program in [flood, other] { kill(program.pid, SIGKILL) }
+  }
 }

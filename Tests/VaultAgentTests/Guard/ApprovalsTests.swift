@@ -244,6 +244,29 @@ struct ApprovalsTests {
     #expect(stage.events[1].detail == "by a person; the access key itself, which does not expire")
   }
 
+  @Test("one tree has at most eight questions at once, and another finds room")
+  func room() async throws {
+    let (stage, other) = (Stage(), try await Asker())
+    await withTaskGroup(of: ApprovalError?.self) { group in
+      for number in 0..<8 { group.addTask { await stage.confirm(Self.ask(profile: "prod-\(number)")) } }
+      await Self.until { await stage.approvals.waiting.count == 8 }
+      #expect(await stage.confirm(Self.ask(profile: "prod-8")) == .tooManyOfTree(count: 8))
+      // What waits already is joined.
+      group.addTask { await stage.confirm(Self.ask(profile: "prod-0")) }
+      group.addTask { await stage.confirm(Self.ask(other.pid)) }
+      await Self.until { await stage.approvals.waiting.reduce(0) { $0 + $1.requests } == 10 }
+      #expect(await stage.approvals.waiting.count == 9)
+      group.cancelAll()
+    }
+  }
+
+  @Test("those of whom the kernel says nothing share one limit")
+  func unknownRoom() {
+    let unknown = [AskingTree(of: Self.requester(0), number: 1), AskingTree(of: Self.requester(0), number: 2)]
+    #expect(unknown[0] != unknown[1] && unknown[0].shares(room: unknown[1]))
+    #expect(!unknown[0].shares(room: AskingTree(of: Self.requester(), number: 3)))
+  }
+
   @Test("an agreement to each request is not remembered")
   func always() async throws {
     let stage = Stage()
