@@ -9,7 +9,7 @@ extension RequestHandler {
   private static let maxLength = 1_024
 
   func waitingApprovals(_ context: RequestContext) async throws -> Done {
-    for waiting in await approvals.waiting { try context.connection.send(.frame(.entry, Self.shown(waiting))) }
+    for waiting in await approvals.waiting { try await context.connection.send(entry: Self.shown(waiting), clock) }
     return Done()
   }
 

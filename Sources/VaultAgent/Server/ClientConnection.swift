@@ -73,6 +73,31 @@ final class ClientConnection: Sendable {
     }
   }
 
+  /// Seconds for which an entry of a long result waits for its reader.
+  private static let patience: Int64 = 10
+
+  /// Sends one entry of a long result, once the peer has read most of those before it.
+  ///
+  /// - Throws: ``WireError/closed`` if the peer has gone, or reads nothing for too long.
+  func send(entry: some FieldValue, _ clock: any WallClock) async throws {
+    let frame = try WireBuffer.frame(.entry, entry)
+    let end = clock.now().adding(seconds: Self.patience)
+    // The kernel says that there is room once three quarters of the buffer are free (unix_writable), which is more than any entry needs.
+    while !hasRoom {
+      guard isOpen, clock.now() < end else {
+        close()
+        throw WireError.closed
+      }
+      try await clock.sleep(until: clock.now().adding(milliseconds: 5))
+    }
+    try send(frame)
+  }
+
+  private var hasRoom: Bool {
+    var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    return poll(&room, 1, 0) > 0
+  }
+
   private func put(_ frame: WireBuffer) -> Bool {
     let sent = sending.withLock { _ in
       frame.withBytes { Glibc.send(descriptor, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }

@@ -89,7 +89,7 @@ extension RequestHandler {
       let entry = AccountEntry {
         ($0.id, $0.name, $0.email, $0.roles) = (found.account.id, found.account.name, found.account.email, found.roles)
       }
-      try asker.connection.send(try .frame(.entry, entry))
+      try await asker.connection.send(entry: entry, clock)
     }
     return DiscoveredPlace {
       ($0.name, $0.region, $0.startURL, $0.isSession) = (place.name, place.region, "\(place.startURL)", place.isSession)

@@ -26,7 +26,7 @@ struct AccountDiscovery: Sendable {
   }
 
   /// - Parameter report: called with each account as soon as its permission sets are known.
-  func run(_ accounts: [SSOAccount], _ prompter: any Prompter, report: (Found) throws -> Void) async throws {
+  func run(_ accounts: [SSOAccount], _ prompter: any Prompter, report: (Found) async throws -> Void) async throws {
     let concurrency = AdaptiveConcurrencyLimit(maximum: Self.maximum)
     try await withThrowingTaskGroup(of: Found.self) { group in
       var waiting = accounts.makeIterator()
@@ -41,7 +41,7 @@ struct AccountDiscovery: Sendable {
         underWay -= 1
         done += 1
         if done % 25 == 0 { prompter.progress("\(done) of \(accounts.count) accounts …") }
-        try report(found)
+        try await report(found)
       }
     }
   }

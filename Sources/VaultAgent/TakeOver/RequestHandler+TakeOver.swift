@@ -27,7 +27,7 @@ extension RequestHandler {
     let takeOver = TakeOver(
       catalog: catalog, ssoSessions: ssoSessions, isDryRun: request.dryRun, known: known, context: context)
     let items = try await takeOver.run(findings)
-    for item in items { try context.connection.send(try .frame(.entry, item)) }
+    for item in items { try await context.connection.send(entry: item, clock) }
     let taken = items.filter { $0.result == .taken }
     if !taken.isEmpty, !request.dryRun {
       var event = AuditEvent(
