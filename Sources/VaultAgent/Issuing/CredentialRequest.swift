@@ -53,7 +53,7 @@ package struct CredentialRequest: Sendable {
     region = asked.region
     keyUse = isForConsole ? .console : asked.noSession ? .themselves : .session
     sessionName = asked.sessionName
-    reason = asked.reason.map { String($0.prefix(1_024)) }
+    reason = asked.reason.map { String($0.prefix(AuditEvent.maxReasonLength)) }
     mfaCode = asked.mfaCode.map { SecretBytes($0) }
     chain = Array(context.client.chain.prefix(64))
     environment = context.environment
@@ -94,7 +94,7 @@ package struct CredentialRequest: Sendable {
   /// The same request with a reason.
   func because(_ reason: String) -> CredentialRequest {
     var request = self
-    request.reason = String(reason.prefix(1_024))
+    request.reason = String(reason.prefix(AuditEvent.maxReasonLength))
     return request
   }
 

@@ -21,7 +21,8 @@ extension RequestHandler {
       case .session, .automation, .process: runs > 0
       }
     var revoked = try await broker.revoke(
-      target, isKnown: isKnown, reason: asked.reason.map { String($0.prefix(1_024)) }, requester: context.requester,
+      target, isKnown: isKnown, reason: asked.reason.map { String($0.prefix(AuditEvent.maxReasonLength)) },
+      requester: context.requester,
       prompter: context.prompter)
     if let fault { throw fault }
     revoked.runs = runs

@@ -121,6 +121,9 @@ public enum AuditAction: String, Sendable, CaseIterable {
 
 /// An audit row before it has a chain position. It never holds a secret or a token.
 public struct AuditEvent: Sendable, Hashable {
+  /// Of ``reason``, in characters.
+  public static let maxReasonLength = 1_024
+
   public var action: AuditAction
   public var outcome: AuditOutcome
   public var trigger: AuditTrigger

@@ -134,6 +134,17 @@ struct Arguments {
   subscript(_ name: String) -> String? { values.last { $0.name == name }?.value }
   func all(_ name: String) -> [String] { values.filter { $0.name == name }.map(\.value) }
 
+  /// `--reason`, of which the audit log keeps every character.
+  func reason() throws(Failure) -> String? {
+    guard let reason = self["reason"] else { return nil }
+    let length = reason.unicodeScalars.count
+    guard length <= AuditEvent.maxReasonLength else {
+      throw Failure(
+        "--reason: at most \(AuditEvent.maxReasonLength) characters are kept, and it has \(length)", exitStatus: .usage)
+    }
+    return reason
+  }
+
   /// The only positional word; nil if it is optional and missing.
   func single(_ what: String, required: Bool = true) throws(Failure) -> String? {
     guard positional.count <= 1 else { throw Failure("unexpected argument: \"\(positional[1])\"", exitStatus: .usage) }

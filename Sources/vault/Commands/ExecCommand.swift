@@ -115,7 +115,7 @@ extension IssueRequest {
     tokenFile = arguments.has("token-file")
     region = arguments["region"]
     mfaCode = arguments["mfa-code"].map { WireBytes($0) }
-    reason = arguments["reason"]
+    reason = try arguments.reason()
     let scope = try SessionScope(arguments)
     self.scope = scope.isEmpty ? nil : scope
     role = try arguments.role()

@@ -68,7 +68,7 @@ enum RevokeCommand {
       return pid
     }
     request.all = arguments.has("all")
-    request.reason = arguments["reason"]
+    request.reason = try arguments.reason()
     let targets = [
       request.profile != nil, request.session != nil, request.automation != nil, request.pid != nil, request.all,
     ].count { $0 }

@@ -35,7 +35,7 @@ enum SessionCommands {
       try RotateRequest {
         $0.profile = try target(arguments, paths)
         $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
-        $0.reason = arguments["reason"]
+        $0.reason = try arguments.reason()
       })
     for one in sessions {
       if let id = one.sessionId {

@@ -135,6 +135,18 @@ import Testing
     }
   }
 
+  @Test("a reason that is longer than what the log keeps is refused by the client, with the limit")
+  func longReason() async throws {
+    let vault = TestVault()
+    for words in [["exec", "app-dev"], ["env", "app-dev"], ["rotate", "app-dev"], ["revoke", "--all"]] {
+      let option = ["--reason", String(repeating: "a", count: 100_000)]
+      let result = try await vault.run(
+        words: [words[0]] + option + words.dropFirst() + (words[0] == "exec" ? ["--", "true"] : []))
+      #expect(result.end == .exit(64), "\(result)")
+      #expect(result.errors.contains("--reason: at most 1024 characters are kept, and it has 100000"), "\(result.errors)")
+    }
+  }
+
   @Test("a reason is needed where a rule says so, and stands in the row")
   func reason() async throws {
     let simulator = try await STSSimulatorProcess()

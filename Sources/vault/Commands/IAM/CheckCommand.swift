@@ -98,11 +98,10 @@ extension IAMCheckRequest {
   /// - Parameters:
   ///   - profile: the profile whose needs are compared.
   ///   - reader: the profile that looks; nil for the profile's own credentials.
-  init(_ arguments: Arguments, profile: String, reader: String?) {
-    self.init {
-      ($0.profile, $0.reader) = (profile, reader)
-      $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
-      $0.reason = arguments["reason"]
-    }
+  init(_ arguments: Arguments, profile: String, reader: String?) throws(Failure) {
+    self.init()
+    (self.profile, self.reader) = (profile, reader)
+    mfaCode = arguments["mfa-code"].map { WireBytes($0) }
+    reason = try arguments.reason()
   }
 }

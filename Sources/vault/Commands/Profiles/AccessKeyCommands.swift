@@ -86,8 +86,8 @@ enum AccessKeyCommands {
   private static func rotate(_ arguments: Arguments, _ paths: VaultPaths) throws {
     let name = try arguments.required("NAME")
     let reply = try AgentClient(paths: paths).ask(
-      RotateAccessKeyRequest {
-        ($0.name, $0.reason) = (name, arguments["reason"])
+      try RotateAccessKeyRequest {
+        ($0.name, $0.reason) = (name, try arguments.reason())
         $0.mfaCode = arguments["mfa-code"].map { WireBytes($0) }
       })
     Diagnostics.notice("\(name) has the new key \(reply.new); \(reply.old) is deleted")
