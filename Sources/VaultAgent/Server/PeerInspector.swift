@@ -136,13 +136,21 @@ struct PeerInspector: Sendable {
 
   private static func userName(_ uid: UInt32) -> String { account(uid) { String(cString: $0.pw_name) } ?? String(uid) }
 
-  /// The files with guard rules: those of the settings, and the user's own by the password database, since a variable of whoever starts
-  /// the agent must not decide whether they hold. A vault that `VAULT_HOME` names has settings of its own.
+  /// The files with guard rules: those of the settings, and the user's own, since a variable of whoever starts the agent must not decide
+  /// whether they hold. That is the one in the home that the password database names, for a vault without a folder of its own
+  /// (`VAULT_HOME`), and the one in the home in which the vault itself lies, by whatever name it was reached.
   static func guardFiles(_ paths: VaultPaths) -> [String] {
-    guard paths.settingsFiles.contains(VaultPaths.machineSettings),
-      let own = account(geteuid(), { String(cString: $0.pw_dir) + "/.config/vault/config" }), !paths.guardFiles.contains(own)
-    else { return paths.guardFiles }
-    return paths.guardFiles + [own]
+    let own = "/.config/vault/config"
+    var files = paths.guardFiles
+    if paths.settingsFiles.contains(VaultPaths.machineSettings),
+      let home = account(geteuid(), { String(cString: $0.pw_dir) })
+    {
+      files.append(home + own)
+    }
+    if let data = AskingProgram.resolved(paths.dataDirectory), data.hasSuffix("/.local/share/vault") {
+      files.append(data.dropLast("/.local/share/vault".count) + own)
+    }
+    return files.reduce(into: []) { known, file in if !known.contains(file) { known.append(file) } }
   }
 
   /// Reads a user's entry in the password database.
