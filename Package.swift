@@ -114,7 +114,7 @@ let package = Package(
     tests("VaultConcurrencyTests", ["VaultConcurrency", "VaultModel", "CSystem", "TestSupport"]),
     tests("VaultSecretsTests", ["VaultSecrets", "TestSupport"]),
     tests("AWSConfigTests", ["AWSConfig", "TestSupport"]),
-    tests("AWSPolicyTests", ["AWSPolicy", "VaultModel", "TestSupport"], exclude: ["Fixtures"]),
+    tests("AWSPolicyTests", ["VaultBytes", "AWSPolicy", "VaultModel", "TestSupport"], exclude: ["Fixtures"]),
     tests("AWSClientTests", ["VaultBytes", "AWSPolicy", "AWSClient", "TestSupport"], exclude: ["Fixtures"]),
     tests("VaultStoreTests", ["VaultBytes", "VaultStore", "VaultDatabase", "VaultAudit", "VaultSecrets", "TestSupport"]),
     tests("VaultTeamTests", ["VaultTeam", "TestSupport"]),

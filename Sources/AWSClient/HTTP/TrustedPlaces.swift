@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// The endpoints outside AWS that may be sent secrets, from the vault's settings.
@@ -68,7 +69,7 @@ public enum UntrustedPlace: ReportableError, Hashable {
     }
   }
 
-  public var hint: String? { "to trust it: vault config --add \(setting.name) \(setting.value)" }
+  public var hint: String? { "to trust it: vault config --add \(setting.name) \(ShellText.word(setting.value))" }
   public var exitStatus: ExitStatus { .refused }
 
   /// The setting that would trust it.

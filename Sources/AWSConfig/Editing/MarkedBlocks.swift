@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// The vault's lines in another program's file: blocks between two marks. Everything else stays the same, byte for byte.
@@ -13,8 +14,10 @@ public struct MarkedBlocks {
   private static let joinedMark = Array("# vault link: then ".utf8)
 
   private static func begin(_ name: String, joined: Bool) -> [UInt8] {
-    (joined ? joinedMark : mark) + Array("\(name) (`vault unlink \(name)` removes these lines)\n".utf8)
+    start(name, joined: joined) + Array("`vault unlink \(ShellText.word(name))` removes these lines)\n".utf8)
   }
+  /// What every version has written.
+  private static func start(_ name: String, joined: Bool) -> [UInt8] { (joined ? joinedMark : mark) + Array("\(name) (".utf8) }
   private static let endMark = Array("# vault link: end ".utf8)
   private static func end(_ name: String) -> [UInt8] { endMark + Array("\(name)\n".utf8) }
 
@@ -77,7 +80,7 @@ public struct MarkedBlocks {
   private func block(_ name: String) -> (range: Range<Int>, isJoined: Bool)? {
     let lines = lines
     for isJoined in [false, true] {
-      guard let first = lines.firstIndex(where: { bytes[$0].elementsEqual(Self.begin(name, joined: isJoined)) }),
+      guard let first = lines.firstIndex(where: { bytes[$0].starts(with: Self.start(name, joined: isJoined)) }),
         let last = lines[first...].firstIndex(where: { bytes[$0].elementsEqual(Self.end(name)) })
       else { continue }
       return (lines[first].lowerBound..<lines[last].upperBound, isJoined)

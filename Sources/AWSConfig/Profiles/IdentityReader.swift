@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// Reads the first link of a chain from the profile that holds it.
@@ -19,7 +20,7 @@ struct IdentityReader {
       throw incomplete(
         profile, "uses `aws login` (login_session), which vault does not support",
         expected:
-          "give another profile credential_process = aws configure export-credentials --profile \(profile.name) --format process",
+          "give another profile credential_process = aws configure export-credentials --profile \(ShellText.word(profile.name)) --format process",
         at: "login_session")
     }
     if let name = Self.waysToARole.first(where: { profile.text($0) != nil }) {

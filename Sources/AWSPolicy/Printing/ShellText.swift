@@ -1,8 +1,6 @@
-/// Text in a script for bash.
-enum ShellText {
-  /// A word that the shell leaves as it is (POSIX Shell, 2.2.2 "Single-Quotes").
-  static func quoted(_ text: String) -> String { "'" + text.replacingAll("'", with: "'\\''") + "'" }
+import VaultBytes
 
+extension ShellText {
   /// A JSON text as a word, which can also be a literal of JMESPath: single quotes and backticks are escaped in JSON's own way.
   static func quoted(json text: String) -> String {
     "'" + text.replacingAll("'", with: "\\u0027").replacingAll("`", with: "\\u0060") + "'"

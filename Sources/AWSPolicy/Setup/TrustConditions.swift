@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 
 /// What a role demands of a call, beside who makes it.
@@ -74,7 +75,7 @@ public struct TrustConditions: Sendable, Hashable {
       guard let sent, sent.roleSessionName != user.name else { return }
       throw Failure(
         "\(option): the profile's session name is not the user's name",
-        hint: "set role_session_name, for example with `vault edit PROFILE --session-name \(user.name)`",
+        hint: "set role_session_name, for example with `vault edit PROFILE --session-name \(ShellText.word(user.name))`",
         exitStatus: .configuration)
     case .account:
       guard let sent, sent.roleSessionName == nil else { return }

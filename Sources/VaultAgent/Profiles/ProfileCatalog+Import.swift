@@ -1,4 +1,5 @@
 import AWSConfig
+import VaultBytes
 import VaultDatabase
 import VaultModel
 import VaultSecrets
@@ -111,7 +112,8 @@ extension ProfileCatalog {
     marks = changes?.marks(generation: summary.generation)
     let hidden = summary.shadowed.map { name in
       let place = index[SectionKey(.profile, name)]?.settings.first?.origin.description ?? "an AWS config file"
-      return "\(place): ignored in favor of the vault-managed profile \"\(name)\"; `vault remove \(name)` removes that"
+      return
+        "\(place): ignored in favor of the vault-managed profile \"\(name)\"; `vault remove \(ShellText.word(name))` removes that"
     }
     let unusable = Self.unusable(summaries.filter { ownIndex[SectionKey(.profile, $0.name)] == nil })
     return ImportOutcome {

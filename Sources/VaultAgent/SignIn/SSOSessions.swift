@@ -1,4 +1,5 @@
 import AWSClient
+import VaultBytes
 import VaultConcurrency
 import VaultModel
 import VaultSecrets
@@ -176,7 +177,7 @@ struct SSOSessions: Sendable {
     else {
       return
     }
-    context.prompter.notice("the sign-in to \(name) has expired; run `vault login \(name)`")
+    context.prompter.notice("the sign-in to \(name) has expired; run `vault login \(ShellText.word(name))`")
     throw SignInError.needed(name: name)
   }
 

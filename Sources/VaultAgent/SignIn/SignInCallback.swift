@@ -1,4 +1,5 @@
 import Synchronization
+import VaultBytes
 import VaultModel
 import VaultSecrets
 
@@ -120,7 +121,7 @@ package enum SignInError: ReportableError, Hashable {
 
   package var hint: String? {
     switch self {
-    case .needed(let name): "`vault login \(name)`"
+    case .needed(let name): "`vault login \(ShellText.word(name))`"
     case .tooLate: "`vault login` starts a new one"
     default: nil
     }

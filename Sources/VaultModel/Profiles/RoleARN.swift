@@ -1,6 +1,7 @@
 /// A parsed IAM role ARN.
 ///
-/// `arn:PARTITION:iam::ACCOUNT:role/[PATH/]NAME`, 20 to 2,048 characters (STS API, `AssumeRole`, `RoleArn`).
+/// `arn:PARTITION:iam::ACCOUNT:role/[PATH/]NAME`, 20 to 2,048 characters (STS API, `AssumeRole`, `RoleArn`). A path has printable characters
+/// of ASCII, a name letters, digits and `_+=,.@-` (IAM API, `CreateRole`, `Path` and `RoleName`).
 public struct RoleARN: Sendable, Hashable, CustomStringConvertible {
   public let text: String
   /// `aws`, `aws-cn`, `aws-us-gov`, …
@@ -23,10 +24,14 @@ public struct RoleARN: Sendable, Hashable, CustomStringConvertible {
       let slash = parts[5].lastIndex(of: UInt8(ascii: "/"))
     else { return nil }
     let name = parts[5][parts[5].index(after: slash)...]
-    guard !name.isEmpty else { return nil }
+    guard !name.isEmpty, name.allSatisfy(Self.isOfName) else { return nil }
     self.text = text
     partition = String(Substring(parts[1]))
     account = String(Substring(parts[4]))
     self.name = String(Substring(name))
+  }
+
+  private static func isOfName(_ byte: UInt8) -> Bool {
+    (48...57).contains(byte) || (97...122).contains(byte | 0x20) || "_+=,.@-".utf8.contains(byte)
   }
 }

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultDatabase
 import VaultModel
 
@@ -33,7 +34,8 @@ public enum RowError: ReportableError, Hashable {
   public var hint: String? {
     let what = "nothing was sent or run; "
     switch self {
-    case .section(.profile, let name, isOwn: true): return what + "`vault remove \(name)` removes it, then add it again"
+    case .section(.profile, let name, isOwn: true):
+      return what + "`vault remove \(ShellText.word(name))` removes it, then add it again"
     case .section(_, _, isOwn: true): return what + "`vault import --once` restores it"
     case .section: return what + "`vault import` reads the file again"
     default: return what + "`vault audit accept` removes the rows that the vault did not write, and keeps the rest"

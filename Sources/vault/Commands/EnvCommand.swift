@@ -179,13 +179,11 @@ enum EnvFormat: String, CaseIterable {
       for (name, value) in own { text += value.map { "set -g \(name) \(Self.fishQuoted($0));\n" } ?? "set -eg \(name);\n" }
     } else {
       for name in unset { text += "unset \(name)\n" }
-      for (name, value) in pairs { text += "export \(name)=\(Self.quoted(value))\n" }
-      for (name, value) in own { text += value.map { "\(name)=\(Self.quoted($0))\n" } ?? "unset \(name)\n" }
+      for (name, value) in pairs { text += "export \(name)=\(ShellText.quoted(value))\n" }
+      for (name, value) in own { text += value.map { "\(name)=\(ShellText.quoted($0))\n" } ?? "unset \(name)\n" }
     }
     return Array(text.utf8)
   }
-
-  private static func quoted(_ value: String) -> String { "'\(value.replacing("'", with: "'\\''"))'" }
 
   private static func fishQuoted(_ value: String) -> String {
     "'\(value.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'"

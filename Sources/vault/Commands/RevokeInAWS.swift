@@ -194,7 +194,8 @@ struct RevokeInAWS {
       let name = role.names.isEmpty ? policy.name : "\(policy.name)-\(policy.before.seconds)"
       output.line("# \(role.arn.text): what it issued before \(policy.before.iso8601)")
       output.line(
-        "aws iam put-role-policy --role-name \(role.arn.name) --policy-name \(name) --policy-document '\(document.pretty())'"
+        "aws iam put-role-policy --role-name \(ShellText.word(role.arn.name)) --policy-name \(ShellText.word(name)) "
+          + "--policy-document \(ShellText.quoted(document.pretty()))"
       )
     }
     output.flush()

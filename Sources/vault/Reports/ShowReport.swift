@@ -94,7 +94,7 @@ enum ShowReport {
     }
     if guards.isGuarded {
       let rules = guards.rules.map { "[\($0.section)] \($0.origin)" }.joined(separator: ", ")
-      fact("guarded", "\(rules)  `vault guard check \(chain.profile)` shows what they demand")
+      fact("guarded", "\(rules)  `vault guard check \(ShellText.word(chain.profile))` shows what they demand")
     }
     guard !chain.roles.isEmpty || chain.identity.role != nil else { return }
     guard let check, let findings = Finding.read(check.findings) else {

@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 
 /// Questions that lead a person from one step to the next. Scripts are never asked.
@@ -26,18 +27,7 @@ enum NextStep {
   static func exec(_ profile: String) -> String {
     let folders = (variable("PATH") ?? "/usr/bin:/bin").split(separator: ":")
     let hasCLI = folders.contains { access("\($0)/aws", X_OK) == 0 }
-    return "vault exec \(word(profile))" + (hasCLI ? " -- aws sts get-caller-identity" : "")
-  }
-
-  /// A word as a shell takes it.
-  static func word(_ text: String) -> String {
-    let isPlain =
-      !text.isEmpty
-      && text.utf8.allSatisfy {
-        (48...57).contains($0) || (97...122).contains($0 | 0x20)
-          || [0x5F, 0x2E, 0x2F, 0x25, 0x40, 0x3A, 0x2B, 0x2D, 0x2C].contains($0)
-      }
-    return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+    return "vault exec \(ShellText.word(profile))" + (hasCLI ? " -- aws sts get-caller-identity" : "")
   }
 
   static func tell(_ command: String, when word: String = "next") {

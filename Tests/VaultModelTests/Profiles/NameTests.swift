@@ -54,6 +54,7 @@ struct NameTests {
       "", "arn:aws:iam::123456789012:user/alice", "arn:aws:iam::12345678901:role/x", "arn:aws:sts::123456789012:assumed-role/x/y",
       "arn:aws:iam::123456789012:role/", "arn:aws:iam::123456789012:role/a b", "arn:aws:iam:us-east-1:123456789012:role/x",
       "arn:aws:iam::123456789012:role/x\n", "arn:azure:iam::123456789012:role/name", "arn:aws:iam::12345678901a:role/name",
+      "arn:aws:iam::123456789012:role/x;touch${IFS}PWNED;#", "arn:aws:iam::123456789012:role/path/x'y",
     ])
   func notARoleARN(text: String) {
     #expect(RoleARN(text) == nil)

@@ -1,4 +1,5 @@
 import AWSClient
+import VaultBytes
 import VaultModel
 import VaultSecrets
 import VaultStore
@@ -182,7 +183,7 @@ enum KeyRotationError: ReportableError, Hashable {
     switch self {
     case .foreignKey: "is the IAM endpoint an AWS endpoint? `vault config trusted_endpoints` shows the others that you trust"
     case .inFile: "remove aws_access_key_id and aws_secret_access_key from that file: the vault has the key"
-    case .otherKey(_, let id): "if nothing uses it: aws iam delete-access-key --access-key-id \(id)"
+    case .otherKey(_, let id): "if nothing uses it: aws iam delete-access-key --access-key-id \(ShellText.word(id))"
     }
   }
 

@@ -1,4 +1,5 @@
 import AWSClient
+import VaultBytes
 import VaultModel
 import VaultSecrets
 import VaultWire
@@ -59,7 +60,7 @@ struct AWSCLICache: TakeOverSource {
     }
     let canRenew = token.renewal.map { $0.client.expiresAt > stores.now } ?? false
     guard canRenew || token.expiresAt.since(stores.now) > 60_000 else {
-      return none("it has expired; `vault login \(place.name)`")
+      return none("it has expired; `vault login \(ShellText.word(place.name))`")
     }
     return TakeOverFinding(
       kind: .signIn, name: place.name, origin: origin, offer: .signIn(stores.isDryRun ? nil : token, place: place),

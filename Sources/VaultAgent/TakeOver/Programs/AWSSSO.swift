@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultSecrets
 import VaultWire
@@ -23,7 +24,7 @@ struct AWSSSO: TakeOverSource {
     var findings = roles.findings
     if stores.exists(folder + "/secure") {
       findings += roles.sessionNames.map {
-        .none(.signIn, $0, from: stores.shown(folder + "/secure"), why: "`vault login \($0)` signs in")
+        .none(.signIn, $0, from: stores.shown(folder + "/secure"), why: "`vault login \(ShellText.word($0))` signs in")
       }
     }
     return findings + Self.settings(config, from: stores.shown(path))

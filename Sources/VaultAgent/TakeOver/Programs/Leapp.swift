@@ -91,7 +91,8 @@ private struct Taking {
     case "awsIamUser":
       made.append(
         await accessKey(
-          of: session, id, named: name, note: region.map { "`vault edit '\(name)' --region \($0)` keeps its region" }))
+          of: session, id, named: name,
+          note: region.map { "`vault edit \(ShellText.word(name)) --region \(ShellText.word($0))` keeps its region" }))
     case "awsSsoRole":
       // Leapp writes the ARN without "role": arn:aws:iam::123456789012/Developer.
       let parts =

@@ -133,14 +133,14 @@ enum DoctorCommand {
     try reader.forEachProfile { profile in
       count += 1
       if let problem = profile.problem {
-        findings.append(.bad("profile \(profile.name): \(problem)", remedy: "vault show \(profile.name)"))
+        findings.append(.bad("profile \(profile.name): \(problem)", remedy: "vault show \(ShellText.word(profile.name))"))
       } else if let pendingAction = profile.pendingAction {
         findings.append(.bad("profile \(profile.name): \(pendingAction.rawValue)", remedy: remedy(pendingAction, profile.name)))
       }
     }
     findings.append(.good("\(count) profile\(count == 1 ? "" : "s")"))
     for section in try reader.shadowedSections() {
-      findings.append(.note(ListReport.hidden(section) + "; `vault remove \(section.profile)` removes that"))
+      findings.append(.note(ListReport.hidden(section) + "; `vault remove \(ShellText.word(section.profile))` removes that"))
     }
     for file in try reader.watchedFiles() where access(file.path, R_OK) != 0 && file.identity.size > 0 {
       findings.append(.bad("the watched file \(file.path) cannot be read", remedy: "vault import FILE, or restore the file"))
@@ -150,9 +150,9 @@ enum DoctorCommand {
 
   private static func remedy(_ pendingAction: SessionState, _ profile: String) -> String {
     switch pendingAction {
-    case .needsLogin: "vault login \(profile)"
-    case .needsMFA: "vault exec \(profile) -- true"
-    default: "vault audit --profile \(profile) -n 5"
+    case .needsLogin: "vault login \(ShellText.word(profile))"
+    case .needsMFA: "vault exec \(ShellText.word(profile)) -- true"
+    default: "vault audit --profile \(ShellText.word(profile)) -n 5"
     }
   }
 

@@ -1,5 +1,6 @@
 import AWSConfig
 import AWSPolicy
+import VaultBytes
 import VaultDatabase
 import VaultModel
 import VaultWire
@@ -133,7 +134,7 @@ struct SetupArguments {
     case .accessKey:
       throw unnamed(
         "an access key belongs to an IAM user whom only AWS can name",
-        "add --principal ARN, which `vault exec \(needs.profile) --no-session -- aws sts get-caller-identity` shows for its source"
+        "add --principal ARN, which `vault exec \(ShellText.word(needs.profile)) --no-session -- aws sts get-caller-identity` shows for its source"
       )
     case .webIdentity(.gitHubActions):
       throw unnamed("its token is that of any job of GitHub Actions", "add --principal github:ORG/REPO:ref:refs/heads/BRANCH")

@@ -53,7 +53,7 @@ enum DiscoverCommand {
     )
     if let format { return show(choices, format, isWide: arguments.has(Table.wideOption.name)) }
     guard let chosen = try choose(choices, arguments) else {
-      if let session { NextStep.tell("vault login \(NextStep.word(session)) --discover") }
+      if let session { NextStep.tell("vault login \(ShellText.word(session)) --discover") }
       throw ProfilePicker.Left()
     }
     try make(chosen, of: place, arguments: arguments, paths: paths)

@@ -1,4 +1,5 @@
 import AWSConfig
+import VaultBytes
 import VaultDatabase
 import VaultModel
 
@@ -17,7 +18,7 @@ enum ImportNext {
     if let place = try? resolver.chain(for: best.name).identity.signIn,
       !(try reader.signIns().contains { $0.name == place.name })
     {
-      NextStep.tell("vault login \(NextStep.word(place.name))")
+      NextStep.tell("vault login \(ShellText.word(place.name))")
       return NextStep.tell(NextStep.exec(best.name), when: "then")
     }
     NextStep.tell(NextStep.exec(best.name))

@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 import VaultWire
 
@@ -52,7 +53,7 @@ enum PlainKeysCommand {
       }
     }
     for backup in Set(keys.compactMap(\.backup)).sorted() {
-      Diagnostics.notice("backup: \(backup) holds the keys in plain text; once your programs work: rm \(NextStep.word(backup))")
+      Diagnostics.notice("backup: \(backup) holds the keys in plain text; once your programs work: rm \(ShellText.word(backup))")
     }
     let faulty = keys.filter { $0.fault != nil }
     let left = faulty.count { $0.backup == nil }

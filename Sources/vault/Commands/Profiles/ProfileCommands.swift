@@ -1,6 +1,7 @@
 import AWSConfig
 import Glibc
 import VaultAudit
+import VaultBytes
 import VaultModel
 import VaultWire
 
@@ -151,7 +152,7 @@ enum ProfileCommands {
     if !mustExist, let change = SignInSettings(settings) {
       let added = try URLSignIn.add(change.url, region: change.region, scopes: change.scopes, name: profile, paths: paths)
       Diagnostics.notice("sso-session \(added.name): \(added.startURL) in \(added.region ?? "")")
-      return NextStep.tell("vault login \(NextStep.word(added.name)) --discover")
+      return NextStep.tell("vault login \(ShellText.word(added.name)) --discover")
     }
     let change = ProfileChange {
       ($0.name, $0.set, $0.unset, $0.mustExist) = (profile, settings, arguments.all("unset"), mustExist)

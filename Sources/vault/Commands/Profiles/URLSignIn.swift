@@ -1,4 +1,5 @@
 import Glibc
+import VaultBytes
 import VaultModel
 import VaultWire
 
@@ -24,7 +25,7 @@ enum URLSignIn {
     if session.isNew { Diagnostics.notice("sso-session \(session.name): \(session.startURL) in \(session.region ?? "")") }
     if session.isNew, let other = session.other, let region = session.otherRegion {
       Diagnostics.notice(
-        "\(other) has the same start URL in \(region); to undo this: \(ProgramName.renaming("vault remove")) \(NextStep.word(session.name))"
+        "\(other) has the same start URL in \(region); to undo this: \(ProgramName.renaming("vault remove")) \(ShellText.word(session.name))"
       )
     }
     do {
@@ -38,7 +39,7 @@ enum URLSignIn {
         exitStatus: failure.exitStatus)
     }
     guard arguments.has("all") || arguments.has("format") || Dialogue.isPossible else {
-      return NextStep.tell("vault login \(NextStep.word(session.name)) --discover --all")
+      return NextStep.tell("vault login \(ShellText.word(session.name)) --discover --all")
     }
     try DiscoverCommand.run(arguments, paths, of: session.name)
   }

@@ -31,7 +31,7 @@ enum ProfilePicker {
       let signIn = try reader.signInNames().first
       throw Failure(
         "there are no profiles yet",
-        hint: signIn.map { "`vault login \(NextStep.word($0)) --discover` makes some" }
+        hint: signIn.map { "`vault login \(ShellText.word($0)) --discover` makes some" }
           ?? "`vault import` or `vault login URL` makes some",
         exitStatus: .noInput)
     }
