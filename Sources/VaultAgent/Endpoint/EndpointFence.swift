@@ -1,23 +1,38 @@
-import CSystem
+import Glibc
 import Synchronization
 import VaultModel
+
+/// A caller's end of a connection, as the kernel knows it.
+struct CallerSocket: Hashable {
+  let port: UInt16
+  /// As `/proc/PID/fd` names it.
+  let number: UInt32
+  /// The user as whom it was made.
+  let owner: UInt32
+}
 
 /// Keeps processes that act by themselves from the tokens of other programs, which they may have inherited or read.
 ///
 /// Without a tree it does nothing. While one lives, each connection is looked at once: the kernel names its socket (sock_diag(7)), and the
-/// descriptors in `/proc` the processes that hold that.
+/// descriptors in `/proc` the processes that hold that. Of several, every one must be entitled to the token. Where none is found, the socket
+/// is on its way between two processes (unix(7), `SCM_RIGHTS`), or belongs to one whose descriptors cannot be read (PR_SET_DUMPABLE(2const)):
+/// that may be any process of any tree.
 final class EndpointFence: Sendable {
-  private enum Caller {
-    case member(AutomationTree, pid: Int32)
-    case outside
-    /// Only processes whose descriptors cannot be read may hold the socket, and one of them belongs to a tree.
-    case unknown(AutomationTree, pid: Int32)
+  /// Who may be asking.
+  private struct Callers {
+    struct Member {
+      let tree: AutomationTree
+      /// 0 for a process that could not be found.
+      let pid: Int32
+    }
+    /// Those that belong to trees; the others may have every token.
+    var members: [Member] = []
   }
   private struct Known {
-    let socket: UInt32
+    let socket: CallerSocket
     /// A process of a tree that began later may have the connection from its parent.
     let generation: Int
-    let caller: Caller
+    let callers: Callers
   }
   private struct Refusal: Hashable {
     let run: String
@@ -29,6 +44,8 @@ final class EndpointFence: Sendable {
     var reported: Set<Refusal> = []
   }
   private static let maxKnown = 1_024
+  /// How often to look for the processes that hold a socket: one that is just made may be passed over.
+  private static let maxScans = 3
   private let state = Mutex(State())
   private let trees: AutomationTrees
   private let events: AgentEvents
@@ -45,43 +62,48 @@ final class EndpointFence: Sendable {
   func refusal(of request: LoopbackServer.Request, lease: String, run: String?) -> String? {
     guard !trees.isEmpty else { return nil }
     if let run, trees.tree(run: run)?.isRevoked ?? true { return "the automation run has been revoked" }
-    let (tree, pid): (AutomationTree, Int32)
-    switch caller(request) {
-    case .outside: return nil
-    case .member(let found, let process):
-      if found.run.run == run { return nil }
-      (tree, pid) = (found, process)
-    case .unknown(let found, let process):
-      if run != nil { return nil }
-      (tree, pid) = (found, process)
-    }
+    guard let other = callers(request.callerSocket).members.first(where: { $0.tree.run.run != run }) else { return nil }
     let isNew = state.withLock { state in
       if state.reported.count == Self.maxKnown { state.reported.removeAll() }
-      return state.reported.insert(Refusal(run: tree.run.run, lease: lease)).inserted
+      return state.reported.insert(Refusal(run: other.tree.run.run, lease: lease)).inserted
     }
-    if isNew { events.report(.tokenRefused(tree.run, pid: pid)) }
-    return "the token belongs to a program outside of this automation run"
+    if isNew { events.report(.tokenRefused(other.tree.run, pid: other.pid)) }
+    return other.pid > 0
+      ? "the token belongs to a program outside of this automation run"
+      : "while automation runs live, a program that the kernel does not show gets nothing"
   }
 
-  private func caller(_ request: LoopbackServer.Request) -> Caller {
-    guard let (port, socket) = request.callerSocket else { return .outside }
+  private func callers(_ socket: CallerSocket?) -> Callers {
+    // The connection has been let go, and nobody reads the answer; but it may be one that is on its way.
+    guard let socket else { return anybody }
     let generation = trees.generation
-    if let known = state.withLock({ $0.known[port] }), known.socket == socket, known.generation == generation {
-      return known.caller
+    if let known = state.withLock({ $0.known[socket.port] }), known.socket == socket, known.generation == generation {
+      return known.callers
     }
-    let caller = find(socket)
+    guard let callers = find(socket) else { return anybody }
     state.withLock { state in
       if state.known.count == Self.maxKnown { state.known.removeAll() }
-      state.known[port] = Known(socket: socket, generation: generation, caller: caller)
+      state.known[socket.port] = Known(socket: socket, generation: generation, callers: callers)
     }
-    return caller
+    return callers
   }
 
-  private func find(_ socket: UInt32) -> Caller {
-    let (holders, unreadable) = ProcessFacts.holders(of: socket)
-    for pid in holders { if let tree = trees.tree(of: pid) { return .member(tree, pid: pid) } }
-    guard holders.isEmpty else { return .outside }
-    for pid in unreadable { if let tree = trees.tree(of: pid) { return .unknown(tree, pid: pid) } }
-    return .outside
+  /// A process of any tree.
+  private var anybody: Callers { Callers(members: trees.all.map { Callers.Member(tree: $0, pid: 0) }) }
+
+  /// - Returns: nil if no process is found that holds it.
+  private func find(_ socket: CallerSocket) -> Callers? {
+    var unreadable: [Int32] = []
+    for _ in 0..<Self.maxScans {
+      let found = ProcessFacts.holders(of: socket.number)
+      if !found.holders.isEmpty { return members(found.holders) }
+      unreadable = found.unreadable
+    }
+    // Only root's processes make root's sockets: those whose descriptors cannot be read are all that may hold this one.
+    return socket.owner == 0 && geteuid() != 0 ? members(unreadable) : nil
+  }
+
+  private func members(_ pids: [Int32]) -> Callers {
+    Callers(members: pids.compactMap { pid in trees.tree(of: pid).map { Callers.Member(tree: $0, pid: pid) } })
   }
 }

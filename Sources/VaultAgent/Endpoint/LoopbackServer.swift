@@ -18,13 +18,12 @@ final class LoopbackServer: Sendable {
     let method: String
     let path: String
 
-    /// The caller's port, and the number of its socket, as `/proc/PID/fd` names it; nil if no process has it any more.
-    var callerSocket: (port: UInt16, socket: UInt32)? {
-      var (address, port, socket): (UInt32, UInt16, UInt32) = (0, 0, 0)
-      guard vault_http_peer(connection, &address, &port) == 0,
-        sys_tcp_owner(address, port, UInt16(truncatingIfNeeded: serverPort), &socket) >= 0
-      else { return nil }
-      return (port, socket)
+    /// The caller's socket; nil if no process has it any more.
+    var callerSocket: CallerSocket? {
+      var (address, port, number): (UInt32, UInt16, UInt32) = (0, 0, 0)
+      guard vault_http_peer(connection, &address, &port) == 0 else { return nil }
+      let owner = sys_tcp_owner(address, port, UInt16(truncatingIfNeeded: serverPort), &number)
+      return UInt32(exactly: owner).map { CallerSocket(port: port, number: number, owner: $0) }
     }
 
     /// Passes each header to `body`, without a copy.

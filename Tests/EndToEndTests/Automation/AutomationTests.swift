@@ -469,4 +469,71 @@ import Testing
     #expect(refused.count == 1 && automation(refused[0])?["name"] as? String == "robot")
     try await served.end()
   }
+
+  /// Asks with a socket that is on its way between two processes when the request arrives: none holds it.
+  private static let sender = """
+    import socket, sys, time
+    port, token = int(sys.argv[1]), sys.argv[2]
+    here, there = socket.socketpair()
+    asker = socket.create_connection(("127.0.0.1", port))
+    asker.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    asker.sendall(f"GET /credentials HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nAuthorization: {token}\\r\\n\\r\\n".encode())
+    socket.send_fds(here, [b"x"], [asker.fileno()])
+    asker.close()
+    time.sleep(0.6)
+    taken = socket.socket(fileno=socket.recv_fds(there, 1, 1)[1][0])
+    taken.settimeout(20)
+    print(taken.recv(4096).split()[1].decode())
+    """
+
+  @Test("a socket that no process holds when its request arrives gets nothing for another program's token")
+  func socketOnItsWay() async throws {
+    let vault = try await stage()
+    let served = try await ServedProgram(vault)
+    let (script, python) = (vault.folder.write(Self.sender, to: "send.py"), try Programs.python)
+    // Without a run, everybody who has the token may ask as they like.
+    let before = try await Subprocess.run(python, [script, "\(served.port)", served.token], environment: vault.environment)
+    #expect(before.output == "200\n", "\(before)")
+    let result = try await inTree(vault, "\(python) \(script) \(served.port) \(served.token)")
+    #expect(result.output == "403\n", "\(result)")
+    #expect(try await served.response().status == 200)
+    try await served.end()
+  }
+
+  /// Two ends: one opens a connection and shares it, the other asks with it.
+  private static let sharer = """
+    import os, socket, sys, urllib.parse
+    path = sys.argv[1]
+    if sys.argv[2] == "share":
+        url = urllib.parse.urlsplit(os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"])
+        asker = socket.create_connection((url.hostname, url.port))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        print(url.port, os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"], flush=True)
+        socket.send_fds(listener.accept()[0], [b"x"], [asker.fileno()])
+        sys.stdin.readline()
+    else:
+        port, token = sys.argv[3:]
+        channel = socket.socket(socket.AF_UNIX)
+        channel.connect(path)
+        asker = socket.socket(fileno=socket.recv_fds(channel, 1, 1)[1][0])
+        asker.sendall(f"GET /credentials HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nAuthorization: {token}\\r\\n\\r\\n".encode())
+        print(asker.recv(4096).split()[1].decode())
+    """
+
+  @Test("of several processes that hold a socket, each must be entitled to the token")
+  func sharedSocket() async throws {
+    let vault = try await stage()
+    let (script, python) = (vault.folder.write(Self.sharer, to: "share.py"), try Programs.python)
+    let socket = vault.folder.file("s")
+    let owner = try RunningProgram(
+      Programs.vault, ["exec", "--automation", "one", "--server", "app-dev", "--", python, script, socket, "share"],
+      environment: vault.environment)
+    let words = try await owner.readLine()
+    let other = try await inTree(vault, "\(python) \(script) \(socket) ask \(words)", name: "two")
+    #expect(other.output == "403\n", "\(other)")
+    owner.send("\n")
+    #expect(try await owner.wait(timeout: 20).end == .exit(0))
+  }
 }

@@ -76,10 +76,13 @@ extension Broker {
   }
 
   /// Logs that a process of an automation run used another program's token.
+  ///
+  /// - Parameter pid: 0 if the kernel does not show which process it was.
   func logRefusal(of run: AutomationRun, pid: Int32) async {
     var event = AuditEvent(action: .endpointRefused, outcome: .refused, trigger: .server, requester: requesterOfFiles)
     event.requester.automation = run
-    event.detail = "process \(pid) of automation run \(run.name) (\(run.run)) asked with the token of a program outside of it"
+    let who = pid > 0 ? "process \(pid) of automation run" : "a process that the kernel does not show, perhaps of automation run"
+    event.detail = "\(who) \(run.name) (\(run.run)) asked with the token of a program outside of it"
     AgentLog.write("on loopback, \(event.detail ?? "")")
     do { try await store.record(event) } catch {
       AgentLog.write("the refusal could not be logged: \(Failure(error).message)")
