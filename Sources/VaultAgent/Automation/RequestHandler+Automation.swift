@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultWire
 
@@ -21,6 +22,7 @@ extension RequestHandler {
       return AutomationReply { ($0.run, $0.credentials) = (run.run, credentials) }
     } catch {
       // The root has started nothing.
+      if let line = await warnOfFiles() { context.prompter.notice(line) }
       await trees.end(tree)
       throw error
     }
@@ -29,6 +31,18 @@ extension RequestHandler {
   /// Nothing of a tree is left, as its root says: whatever lost its parents had become the root's child, and the root has waited for all.
   func endAutomation(_ context: RequestContext) async throws -> Done {
     guard let tree = context.tree, tree.root.pid == context.requester.pid, tree.root.isRunning else {
+  /// The keys that a run can read in files, whatever it is narrowed to.
+  private func warnOfFiles() async -> String? {
+    var open: [CredentialsLink] = []
+    for link in (try? await store.credentialsLinks()) ?? [] where !link.scope.narrows {
+      if await broker.files.has(CredentialFiles.lease(link)) { open.append(link) }
+    }
+    guard let first = open.first else { return nil }
+    let more = open.count > 1 ? " and \(open.count - 1) more" : ""
+    return "the run can read keys that are not narrowed: [\(first.section)] in \(first.path)\(more); "
+      + "`vault unlink --credentials-file \(ShellText.word(first.profile))` removes them"
+  }
+
       throw AgentError.badRequest("not the root of an automation run")
     }
     await trees.end(tree)

@@ -439,6 +439,18 @@ import Testing
     try await vault.mustRun("audit", "verify")
   }
 
+  @Test("a run is told once of keys in files that it can read and that are not narrowed, and of no others")
+  func files() async throws {
+    let vault = try await TestVault(unasked: simulator)
+    try await vault.mustRun("link", "--credentials-file", "--read-only", "app-dev")
+    #expect(!(try await inTree(vault, "true").errors.contains("can read keys")))
+    try await vault.mustRun("unlink", "--credentials-file", "app-dev")
+    try await vault.mustRun("link", "--credentials-file", "app-dev")
+    let result = try await inTree(vault, "$VAULT exec app-dev -- true")
+    #expect(result.succeeded && result.errors.components(separatedBy: "the run can read keys").count == 2, "\(result.errors)")
+    #expect(result.errors.contains("`vault unlink --credentials-file app-dev` removes them"), "\(result.errors)")
+  }
+
   // MARK: the endpoint
 
   /// Asks the endpoint of another program, from within the tree or outside of it.
