@@ -14,6 +14,8 @@ public enum StoreError: ReportableError, Hashable {
   case chainBroken(String)
   /// AWS issued a session after its profile was forgotten.
   case forgottenMeanwhile(profile: String)
+  /// A request was revoked before it was answered.
+  case revokedMeanwhile(mayAskAgain: Bool)
   /// The folder is a copy of another, which still exists at its place.
   case copied(of: String)
   /// No row is old enough.
@@ -31,6 +33,7 @@ public enum StoreError: ReportableError, Hashable {
     case .unknownIntent(let id): "no open intent \(id)"
     case .chainBroken(let what): "the audit log is not intact: \(what)"
     case .forgottenMeanwhile(let profile): "\"\(profile)\" was forgotten while its session was being issued"
+    case .revokedMeanwhile: "the request was revoked before it was answered"
     case .copied(let path): "this is a copy of the vault in \(safeText(path)), where the audit log continues"
     case .nothingToArchive: "the audit log has no rows from before then"
     case .archiving: "an archive is already being written"
@@ -41,6 +44,7 @@ public enum StoreError: ReportableError, Hashable {
     switch self {
     case .locked: "`vault unlock`"
     case .forgottenMeanwhile: "request a new one"
+    case .revokedMeanwhile(let mayAskAgain): mayAskAgain ? "run it again if it is still wanted" : "start the run again"
     case .wrongKey: "was the key store or the database restored from a backup?"
     case .chainBroken:
       "nothing is handed out while the log is not intact; if you restored a backup yourself: `vault audit accept`"
@@ -57,7 +61,8 @@ public enum StoreError: ReportableError, Hashable {
     case .copied: .configuration
     case .locked, .wrongKey: .refused
     case .chainBroken: .inputOutput
-    case .forgottenMeanwhile: .temporary
+    case .forgottenMeanwhile, .revokedMeanwhile(mayAskAgain: true): .temporary
+    case .revokedMeanwhile(mayAskAgain: false): .refused
     case .unknownProfile, .nothingToArchive: .noInput
     case .archiving: .temporary
     default: .software

@@ -84,6 +84,7 @@ struct WireTests {
     Revoked {
       ($0.sessions, $0.expiration) = (3, Timestamp(seconds: 1))
       ($0.programs, $0.files, $0.runs) = (2, ["[app] in /f"], 1)
+      ($0.requests, $0.pid, $0.program) = (1, 4_242, "/usr/bin/vault")
     },
     AWSRevocation {
       ($0.policyName, $0.document) = ("AWSRevokeOlderSessions", WireBytes("{}"))

@@ -1,5 +1,6 @@
 import VaultBytes
 import VaultModel
+import VaultStore
 import VaultWire
 
 // Trees of processes that act by themselves.
@@ -18,19 +19,17 @@ extension RequestHandler {
       run, scope: request.credentials.scope ?? .none, cgroup: cgroup, adopter: Int32(truncatingIfNeeded: request.adopter),
       by: context.requester)
     do {
+      try PendingRequest.current?.join(run)
       let credentials = try await credential(request.credentials, context.within(tree))
+      if let line = await warnOfFiles() { context.prompter.notice(line) }
       return AutomationReply { ($0.run, $0.credentials) = (run.run, credentials) }
     } catch {
       // The root has started nothing.
-      if let line = await warnOfFiles() { context.prompter.notice(line) }
       await trees.end(tree)
       throw error
     }
   }
 
-  /// Nothing of a tree is left, as its root says: whatever lost its parents had become the root's child, and the root has waited for all.
-  func endAutomation(_ context: RequestContext) async throws -> Done {
-    guard let tree = context.tree, tree.root.pid == context.requester.pid, tree.root.isRunning else {
   /// The keys that a run can read in files, whatever it is narrowed to.
   private func warnOfFiles() async -> String? {
     var open: [CredentialsLink] = []
@@ -43,6 +42,9 @@ extension RequestHandler {
       + "`vault unlink --credentials-file \(ShellText.word(first.profile))` removes them"
   }
 
+  /// Nothing of a tree is left, as its root says: whatever lost its parents had become the root's child, and the root has waited for all.
+  func endAutomation(_ context: RequestContext) async throws -> Done {
+    guard let tree = context.tree, tree.root.pid == context.requester.pid, tree.root.isRunning else {
       throw AgentError.badRequest("not the root of an automation run")
     }
     await trees.end(tree)
@@ -72,6 +74,14 @@ extension MessageKind {
   var isOpenToTrees: Bool {
     switch self {
     case .credential, .console, .denial, .release, .refresh, .status, .auditCheckpoint, .automationEnd: true
+    default: false
+    }
+  }
+
+  /// Whether the reply, or what it is about, are credentials.
+  var handsOut: Bool {
+    switch self {
+    case .credential, .automation, .console, .linkFile: true
     default: false
     }
   }

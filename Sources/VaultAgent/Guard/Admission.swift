@@ -49,16 +49,19 @@ struct Admission {
 
   func checkTree() throws {
     guard let tree else { return }
-    if tree.isRevoked {
-      throw GuardRefusal(
-        "\(request.profile): the automation run \(tree.run.name) (\(tree.run.run)) was revoked or has ended",
-        hint: "start it again with `vault exec --automation`")
-    }
+    if tree.isRevoked { throw refusalOfRevokedTree }
     if decision.automation?.isRefused == true {
       throw refusal(
         .automation, "\(tree.run.name) acts by itself, and such programs are refused", hint: "a person has to do this"
       ) { $0.automation?.isRefused == true }
     }
+  }
+
+  var refusalOfRevokedTree: GuardRefusal {
+    let run = tree.map { "\($0.run.name) (\($0.run.run))" } ?? "of this program"
+    return GuardRefusal(
+      "\(request.profile): the automation run \(run) was revoked or has ended",
+      hint: "start it again with `vault exec --automation`")
   }
 
   func checkHours(_ now: Timestamp) throws {

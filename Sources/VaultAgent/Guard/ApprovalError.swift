@@ -10,6 +10,8 @@ enum ApprovalError: ReportableError, Hashable {
   case unknownAsker
   /// Nobody is left whom an answer is for.
   case askerEnded
+  /// What waits was revoked.
+  case revoked
   case tooMany
   case tooManyOfTree(count: Int)
   case notWaiting(id: String)
@@ -31,6 +33,7 @@ enum ApprovalError: ReportableError, Hashable {
     case .waiting(let profile, _): "\"\(safeText(profile))\" waits for a confirmation"
     case .unknownAsker: "the kernel does not say which process asks for what needs a confirmation"
     case .askerEnded: "the program that asked has ended"
+    case .revoked: "the request was revoked before anybody confirmed it"
     case .tooMany: "too many confirmations wait for an answer"
     case .tooManyOfTree(let count): "\(count) confirmations for these processes wait for an answer already"
     case .notWaiting(let id): "no confirmation \"\(safeText(String(id.prefix(80))))\" waits for an answer"
@@ -49,7 +52,7 @@ enum ApprovalError: ReportableError, Hashable {
     case .denied: "run it again to be asked again"
     case .unanswered: "run it again, and answer the notification, or run `vault approve` in another terminal"
     case .waiting(_, let id): "answer the notification, or run `vault approve \(id)` in another terminal"
-    case .askerEnded: nil
+    case .askerEnded, .revoked: nil
     case .tooMany, .tooManyOfTree, .notWaiting: "`vault approve` shows what waits"
     case .sharedOrigin:
       "answer the notification, or run `vault approve` in a terminal of your desktop, of tmux, or of another login"

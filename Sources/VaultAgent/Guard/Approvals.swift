@@ -78,6 +78,7 @@ actor Approvals {
     case denied(way: String)
     case unanswered
     case askerEnded
+    case revoked
 
     func refusal(of ask: ApprovalAsk, limit: Int) -> ApprovalError? {
       switch self {
@@ -85,6 +86,7 @@ actor Approvals {
       case .denied(let way): .denied(profile: ask.profile, way: way)
       case .unanswered: .unanswered(profile: ask.profile, seconds: limit)
       case .askerEnded: .askerEnded
+      case .revoked: .revoked
       }
     }
   }
@@ -164,6 +166,24 @@ actor Approvals {
   func forget(profile: String? = nil) {
     grants = grants.filter { profile != nil && $0.key.profile != profile }
     held = held.filter { profile != nil && $0.key.profile != profile }
+  }
+
+  /// Takes away what waits for something that is revoked.
+  ///
+  /// - Parameter isMeant: whether a process's request is.
+  func withdraw(_ isMeant: (_ ask: ApprovalAsk, _ asker: Int32) -> Bool) async {
+    for (id, question) in questions {
+      let askers = question.waiters.values.map(\.asker) + question.callers
+      if askers.allSatisfy({ isMeant(question.ask, $0.pid) }) {
+        await end(id, .revoked)
+        continue
+      }
+      questions[id]?.callers = question.callers.filter { !isMeant(question.ask, $0.pid) }
+      for (number, waiter) in question.waiters where isMeant(question.ask, waiter.asker.pid) {
+        questions[id]?.waiters[number] = nil
+        waiter.answer.resume(throwing: ApprovalError.revoked)
+      }
+    }
   }
 
   private func isGranted(_ key: Key, _ ask: ApprovalAsk) -> Bool {
@@ -284,6 +304,7 @@ actor Approvals {
     let now = clock.now()
     held = held.filter { now < $0.value.until }
     guard case .success = outcome else {
+      if case .revoked = answer { return }
       if let refusal = answer.refusal(of: question.ask, limit: limit), !question.callers.isEmpty {
         let seconds = if case .denied = answer { Self.heldFor } else { Self.pause }
         held[question.key] = Held(until: now.adding(seconds: seconds), refusal: refusal)
@@ -308,6 +329,7 @@ actor Approvals {
       case .allowed(let way), .denied(let way): "by \(way)"
       case .unanswered: "no answer within \(limit) s"
       case .askerEnded: "the program that asked ended first"
+      case .revoked: "revoked before there was an answer"
       }
     let isAllowed = if case .allowed = answer { true } else { false }
     return question.ask.event(

@@ -170,6 +170,11 @@ final class Gatekeeper: Sendable {
     ask.identity = plan.source.identifiers
     ask.sessionName = admission.request.sessionName?.text
     try await approvals.confirm(ask, for: admission.prompter, wait: asking == .wait)
+    // A person took their time.
+    guard trees.tree(for: admission.requester, variable: nil)?.isRevoked == true else { return }
+    let refusal = admission.refusalOfRevokedTree
+    try await log(refusal, of: admission, asking)
+    throw refusal
   }
 
   /// The refusal of a request whose profile cannot have the session to which the request was admitted.

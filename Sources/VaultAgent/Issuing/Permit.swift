@@ -6,6 +6,7 @@ extension Withdrawals.Permit {
   /// - Throws: if the vault was locked meanwhile, or the session taken back.
   func require(for profile: String) throws {
     guard !isValid else { return }
+    try PendingRequest.current?.require()
     if isFromBeforeLock { throw AgentError.locked }
     throw StoreError.forgottenMeanwhile(profile: profile)
   }

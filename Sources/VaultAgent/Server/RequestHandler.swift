@@ -44,12 +44,16 @@ struct RequestHandler: Sendable {
     let tree = trees.tree(ancestry, marker: said?.run, variable: said?.agentVariable)
     var requester = inspector.requester(asker, uid: connection.uid, ancestry: ancestry, commandIndex: said?.commandIndex)
     if let tree, tree.isHint { requester.hint = tree.run.name } else { requester.automation = tree?.run }
+    let pending = message.kind?.handsOut == true ? PendingRequest(requester, isAsked: true) : nil
+    if let pending { store.withdrawals.begin(pending) }
+    defer { if let pending { store.withdrawals.end(pending) } }
     do {
       if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
-      let frame = try await answer(
-        message, RequestContext(try client.get(), requester: requester, tree: tree, connection: connection))
+      let context = RequestContext(try client.get(), requester: requester, tree: tree, connection: connection)
+      let frame = try await PendingRequest.$current.withValue(pending) { try await answer(message, context) }
       // Nothing runs between this check and the response.
       if let fault = asker.fault { throw await refuse(message, requester: requester, fault: fault) }
+      try pending?.require()
       try connection.send(frame)
       if message.kind == .stop { stopper = requester }
     } catch {

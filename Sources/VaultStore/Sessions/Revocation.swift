@@ -1,3 +1,4 @@
+import Glibc
 import VaultAudit
 import VaultDatabase
 import VaultModel
@@ -40,6 +41,7 @@ extension VaultStore {
     case .process(let pid, let start):
       return try liveSessions().filter {
         try wasDelivered($0, "pid = ?2 AND time >= ?3") { try $0.bind(Int64(pid)).bind(start?.milliseconds ?? 0) }
+          || wasPassedOn($0, to: pid, since: start)
       }
     }
   }
@@ -83,17 +85,44 @@ extension VaultStore {
     return try statement.first { _ in true } ?? false
   }
 
+  /// Whether a session was delivered to a process through one that it had started for that and that has ended, such as `vault
+  /// credentials`.
+  private func wasPassedOn(_ session: SessionRecord, to pid: Int32, since start: Timestamp?) throws -> Bool {
+    let columns = """
+      SELECT parents FROM audit_event WHERE session_id = ?1 AND action = 'Deliver' AND trigger IN ('env', 'credentials') \
+      AND time >= ?2 AND instr(parents, ?3) > 0
+      """
+    let statement = try database.prepare(
+      "\(columns) AND pending IS NULL UNION \(columns) AND \(AuditQuery.isPending)"
+    ).begin().bind(session.id).bind(start?.milliseconds ?? 0).bind("\"pid\":\(pid)}")
+    return try statement.rows { row in
+      var chain: [Ancestor] = []
+      row.withBytes(0) { chain = $0.flatMap { Ancestor.chain($0) } ?? [] }
+      return chain
+    }.contains { chain in
+      // The nearest that still runs took it.
+      chain.first { $0.pid == pid || kill($0.pid, 0) == 0 }?.pid == pid
+    }
+  }
+
   /// Ends sessions for good, and destroys their secrets: nothing hands them out or stores the results of calls in progress for them.
   /// They are handed out no more even if that cannot be recorded.
   ///
-  /// - Parameter reason: what the person said.
+  /// - Parameters:
+  ///   - coming: the sessions that requests under way may bring.
+  ///   - reason: what the person said.
   /// - Returns: the sessions.
-  public func revoke(_ target: RevocationTarget, requester: Requester, reason: String?) throws -> [SessionRecord] {
-    let live = try sessions(of: target)
+  public func revoke(
+    _ target: RevocationTarget, coming: Set<ForgottenSession> = [], requester: Requester, reason: String?
+  ) throws -> [SessionRecord] {
+    var live = try sessions(of: target)
+    for one in coming where !live.contains(where: { $0.profile == one.profile && $0.fingerprint == one.fingerprint }) {
+      if let session = try liveSession(profile: one.profile, fingerprint: one.fingerprint) { live.append(session) }
+    }
     switch target {
     case .all: claimIntents(of: nil)
     case .profile(let name): claimIntents(of: name)
-    default: for profile in Set(live.map(\.profile)) { claimIntents(of: profile) }
+    default: for profile in Set(live.map(\.profile) + coming.map(\.profile)) { claimIntents(of: profile) }
     }
     withdrawals.withdraw(live, at: clock.now())
     try change { store in

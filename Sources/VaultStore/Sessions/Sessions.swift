@@ -21,10 +21,15 @@ public enum Freshness: Sendable, Hashable {
   }
 }
 
-/// Identifies a forgotten session.
+/// Identifies a session that was taken back, or may have to be.
 public struct ForgottenSession: Sendable, Hashable {
   public let profile: String
   public let fingerprint: String
+
+  public init(profile: String, fingerprint: String) {
+    self.profile = profile
+    self.fingerprint = fingerprint
+  }
 }
 
 /// A session with its opened secrets.
@@ -32,6 +37,11 @@ public struct Delivery: Sendable {
   public let session: SessionRecord
   public let credential: Credential
   public let permit: Withdrawals.Permit
+
+  /// The same as the answer to a request.
+  public func within(_ request: PendingRequest?) -> Delivery {
+    Delivery(session: session, credential: credential, permit: permit.within(request))
+  }
 }
 
 extension VaultStore {

@@ -12,8 +12,16 @@ public final class Withdrawals: Sendable {
     public let session: String?
     fileprivate let locks: Int
     fileprivate let owner: Withdrawals
+    /// The request for which it was opened.
+    fileprivate var request: PendingRequest?
 
-    public var isValid: Bool { owner.allows(self) }
+    public var isValid: Bool { request?.isRevoked != true && owner.allows(self) }
+    /// The right to answer a request with it.
+    public func within(_ request: PendingRequest?) -> Permit {
+      var permit = self
+      permit.request = request
+      return permit
+    }
     /// Whether the vault was locked since.
     public var isFromBeforeLock: Bool { owner.state.withLock { $0.locks != locks } }
   }
@@ -31,6 +39,7 @@ public final class Withdrawals: Sendable {
     /// The latest withdrawal of all profiles, and of each.
     var ofAll: UInt64 = 0
     var ofProfile: [String: UInt64] = [:]
+    var requests: [ObjectIdentifier: PendingRequest] = [:]
   }
   private let state = Mutex(State())
 
@@ -76,5 +85,31 @@ public final class Withdrawals: Sendable {
   /// Whether a profile's sessions were taken back since.
   public func wasClaimed(_ profile: String, since moment: Moment) -> Bool {
     state.withLock { max($0.ofAll, $0.ofProfile[profile] ?? 0) > moment.number }
+  }
+
+  /// A request is under way until ``end(_:)``.
+  public func begin(_ request: PendingRequest) { state.withLock { $0.requests[ObjectIdentifier(request)] = request } }
+
+  public func end(_ request: PendingRequest) {
+    request.end()
+    state.withLock { $0.requests[ObjectIdentifier(request)] = nil }
+  }
+
+  /// Whether a request is under way that a revocation would cover.
+  public func hasRequests(of target: RevocationTarget) -> Bool {
+    state.withLock { $0.requests.values.contains { $0.isMeant(by: target) } }
+  }
+
+  /// Nothing is handed out from now on for the requests that a target covers.
+  ///
+  /// - Returns: how many clients wait for theirs, and the sessions that all of them may bring.
+  public func revoke(_ target: RevocationTarget) -> (clients: Int, sessions: Set<ForgottenSession>) {
+    var (clients, sessions) = (0, Set<ForgottenSession>())
+    for request in state.withLock({ Array($0.requests.values) }) {
+      guard let own = request.revoke(target) else { continue }
+      if request.isAsked { clients += 1 }
+      sessions.formUnion(own)
+    }
+    return (clients, sessions)
   }
 }

@@ -30,9 +30,15 @@ public struct Revoked: WireFields {
   public var files: [String] = []
   /// The number of runs that get nothing more.
   public var runs = 0
+  /// The number of requests that were under way, and get nothing.
+  public var requests = 0
+  /// The process that was given what was taken back, if another was named, which has it from there; and its program.
+  public var pid: Int?
+  public var program = ""
   public init() {}
   public mutating func code(_ coder: FieldCoder) {
-    coder.field(&sessions).field(&expiration).field(&programs).field(&files).field(&runs)
+    coder.field(&sessions).field(&expiration).field(&programs).field(&files).field(&runs).field(&requests).field(&pid)
+      .field(&program)
   }
 }
 

@@ -1,3 +1,4 @@
+import VaultBytes
 import VaultModel
 import VaultWire
 
@@ -7,9 +8,10 @@ enum RevokeCommand {
     "revoke", arguments: [ArgumentSpec("PROFILE", kind: .profile, isOptional: true)], topic: .sessions,
     summary: "take back what programs were given",
     note: """
-      Its sessions end, its programs are served no more, and its files are emptied. A program has to be started again to be served again.
-      Keys that a program already holds work until they expire, unless AWS refuses them too: with --in-aws, the role denies what was
-      issued until now. That hits everybody who uses the role, and for --session, --automation and --process the sessions of that name.
+      Its sessions end, its programs are served no more, its files are emptied, and a request under way gets nothing. A program has to be \
+      started again to be served again. Keys that a program already holds work until they expire, unless AWS refuses them too: with --in-aws, \
+      the role denies what was issued until now. That hits everybody who uses the role, and for --session, --automation and --process the \
+      sessions of that name.
       """,
     examples: [
       Example("vault revoke app-dev", "nothing of app-dev is served or kept"),
@@ -20,7 +22,8 @@ enum RevokeCommand {
     options: [
       OptionSpec("session", value: "ID", "this session, by its ID or its access key ID"),
       OptionSpec("automation", value: "NAME", "what was given to the runs of this name"),
-      OptionSpec("process", value: "PID", "what was given to this process"),
+      OptionSpec(
+        "process", value: "PID", "what was given to this process, or to the one above it from which it has its credentials"),
       OptionSpec("all", "everything"),
       OptionSpec("reason", value: "TEXT", "the reason, recorded in the audit log"),
       OptionSpec("in-aws", "have AWS refuse it too, by an inline policy of the role"),
@@ -44,7 +47,7 @@ enum RevokeCommand {
     var isRevoked = false
     do {
       // Here first: what is issued until AWS refuses it would be issued for nothing.
-      report(try AgentClient(paths: paths).ask(request), isLast: inAWS == nil)
+      report(try AgentClient(paths: paths).ask(request), of: request, isLast: inAWS == nil)
       isRevoked = true
     } catch {
       // Nothing is left here, but AWS may still accept what was.
@@ -64,7 +67,9 @@ enum RevokeCommand {
     request.session = arguments["session"]
     request.automation = arguments["automation"]
     request.pid = try arguments["process"].map { text throws(Failure) in
-      guard let pid = Int(text), pid > 0 else { throw Failure("--process: \"\(text)\" is not a process ID", exitStatus: .usage) }
+      guard let pid = Int32(text).map(Int.init), pid > 0 else {
+        throw Failure("--process: \"\(text)\" is not a process ID", exitStatus: .usage)
+      }
       return pid
     }
     request.all = arguments.has("all")
@@ -80,11 +85,17 @@ enum RevokeCommand {
     return request
   }
 
-  private static func report(_ revoked: Revoked, isLast: Bool) {
-    var parts = [count(revoked.sessions, "session")]
+  private static func report(_ revoked: Revoked, of request: RevokeRequest, isLast: Bool) {
+    var parts: [String] = []
+    if revoked.sessions > 0 { parts.append(count(revoked.sessions, "session")) }
     if revoked.programs > 0 { parts.append(count(revoked.programs, "program") + " served no more") }
     if revoked.runs > 0 { parts.append(count(revoked.runs, "run")) }
-    Diagnostics.notice("revoked: " + parts.joined(separator: ", "))
+    if revoked.requests > 0 { parts.append(count(revoked.requests, "request") + " under way") }
+    Diagnostics.notice("revoked: " + (parts.isEmpty ? count(0, "session") : parts.joined(separator: ", ")))
+    if let giver = revoked.pid, let asked = request.pid {
+      let program = revoked.program.isEmpty ? "" : " (\(safeText(revoked.program)))"
+      Diagnostics.notice("it was given to process \(giver)\(program), not to process \(asked) itself")
+    }
     for file in revoked.files { Diagnostics.notice("emptied and unlinked: \(file)") }
     if isLast, let last = revoked.expiration {
       Diagnostics.notice(

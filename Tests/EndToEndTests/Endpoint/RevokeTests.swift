@@ -84,7 +84,10 @@ import Testing
       let result = try await vault.run(words: ["revoke"] + words)
       #expect(result.end == .exit(66), "\(words): \(result.end) \(result.errors)")
     }
-    for words in [[], ["app-dev", "--all"], ["--process", "0"], ["--process", "x"], ["--session", "a", "--all"], ["a", "b"]] {
+    for words in [
+      [], ["app-dev", "--all"], ["--process", "0"], ["--process", "x"], ["--process", "99999999999"],
+      ["--session", "a", "--all"], ["a", "b"],
+    ] {
       let result = try await vault.run(words: ["revoke"] + words)
       #expect(result.end == .exit(64), "\(words): \(result.end) \(result.errors)")
     }

@@ -311,6 +311,29 @@ struct ApprovalsTests {
     #expect(await stage.confirm(ask) == .askerEnded)
   }
 
+  @Test("what is revoked is withdrawn for the process that is meant, and the question stays for the others of its tree")
+  func revoked() async throws {
+    let (stage, asker) = (Stage(), try await Asker("sleep 60 & echo $!; exec cat"))
+    let child = try #require(Int32(asker.line))
+    async let kept = stage.confirm(Self.ask(asker.pid))
+    async let meant = stage.confirm(Self.ask(child))
+    await Self.until { await stage.approvals.waiting.first?.requests == 2 }
+    await stage.approvals.withdraw { $1 == child }
+    #expect(await meant == .revoked)
+    #expect(await stage.approvals.waiting.count == 1 && stage.person.gone == 0)
+    stage.person.say(true)
+    #expect(await kept == nil)
+    async let all = stage.confirm(Self.ask(child))
+    await Self.until { stage.person.asks == 2 }
+    await stage.approvals.withdraw { _, _ in true }
+    #expect(await all == .revoked)
+    #expect(await stage.approvals.waiting.isEmpty)
+    #expect(stage.events.map(\.action) == [.confirmed, .confirmationRefused])
+    #expect(stage.events[1].detail == "revoked before there was an answer")
+    kill(child, SIGKILL)
+    asker.end()
+  }
+
   @Test("what cannot be logged is not given")
   func unlogged() async throws {
     struct Full: Error {}

@@ -10,6 +10,11 @@ extension Broker {
     try await files.add(link, issued.credential, permit: issued.permit, region: region, request: request)
     await keepFresh(link, issued: issued, request: request, requester: requester)
     try await store.add(link, environment: request.environment, requester: requester)
+    do { try PendingRequest.current?.require() } catch {
+      // Revoked before there was a link that the revocation could have found.
+      try await unlink(link, requester: requester)
+      throw error
+    }
   }
 
   func unlink(_ link: CredentialsLink, requester: Requester) async throws {

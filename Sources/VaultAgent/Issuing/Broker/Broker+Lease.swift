@@ -120,6 +120,12 @@ extension Broker {
   func serve(_ asked: CredentialRequest, to lease: String, requester: Requester) async throws {
     let isFile = await files.has(lease)
     guard let own = isFile ? await files.linked(lease, asked) : served[lease]?.request.again ?? asked else { return }
+    try await pending(own, by: requester) { try await serve(own, asked, to: lease, isFile: isFile, requester: requester) }
+  }
+
+  private func serve(
+    _ own: CredentialRequest, _ asked: CredentialRequest, to lease: String, isFile: Bool, requester: Requester
+  ) async throws {
     let (request, plan) = try await admit(
       own, requester: requester, prompter: NonInteractivePrompter(),
       asking: admitted.contains(lease) ? .agreed : .never)
@@ -128,10 +134,10 @@ extension Broker {
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
     var event = AuditEvent(action: .deliver, outcome: .success, trigger: .server, profile: request.profile, requester: requester)
     event.scope = request.scope.shown
-    guard
-      let fresh = try await store.deliver(
-        profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
-    else { throw AgentError.unknownSession(profile: request.profile) }
+    try PendingRequest.current?.add(ForgottenSession(profile: target.profile, fingerprint: target.fingerprint))
+    guard let fresh = try await deliver(target, .alive(at: clock.now()), event: event) else {
+      throw AgentError.unknownSession(profile: request.profile)
+    }
     if isFile {
       await files.update(lease, fresh.credential, permit: fresh.permit)
     } else {

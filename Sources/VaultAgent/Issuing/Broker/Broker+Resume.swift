@@ -164,7 +164,10 @@ extension Broker {
       timeouts.cancel()
       endpoint.resolve(lease, isLocked: isLocked)
     }
-    do { try await body() } catch {
+    do {
+      guard let one = served[lease] else { return }
+      try await pending(one.request, by: one.requester) { try await body() }
+    } catch {
       if case AgentError.locked = error { isLocked = true }
       throw error
     }

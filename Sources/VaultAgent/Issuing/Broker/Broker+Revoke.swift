@@ -8,10 +8,13 @@ extension Broker {
   /// Ends what a target covers: its sessions, the programs that are served them, and the files that hold them. Nothing of it is served,
   /// renewed or kept, and no program gets more of it without a new command.
   ///
-  /// - Parameter isKnown: whether there is something of the target elsewhere.
+  /// - Parameters:
+  ///   - isKnown: whether there is something of the target elsewhere.
+  ///   - coming: the sessions that requests under way may bring.
   /// - Throws: ``AgentError/nothingToRevoke(what:)``.
   func revoke(
-    _ target: RevocationTarget, isKnown: Bool, reason: String?, requester: Requester, prompter: any Prompter
+    _ target: RevocationTarget, isKnown: Bool, coming: Set<ForgottenSession>, reason: String?, requester: Requester,
+    prompter: any Prompter
   ) async throws -> Revoked {
     let sessions = try await store.sessions(of: target)
     let leases = await leases(of: target, sessions)
@@ -19,12 +22,17 @@ extension Broker {
     guard isKnown || !sessions.isEmpty || !leases.isEmpty || !links.isEmpty else {
       throw AgentError.nothingToRevoke(what: target.text)
     }
+    var coming = coming
+    for lease in leases {
+      guard let key = await scheduler?.key(of: lease) else { continue }
+      coming.insert(ForgottenSession(profile: key.profile, fingerprint: key.fingerprint))
+    }
     // The programs first: one that asks meanwhile would otherwise be brought a new session.
     var requests = leases.map { ($0, endLease($0)) }
     for (lease, _) in requests { await scheduler?.close(lease) }
     let ended: [SessionRecord]
     do {
-      ended = try await store.revoke(target, requester: requester, reason: reason)
+      ended = try await store.revoke(target, coming: coming, requester: requester, reason: reason)
     } catch {
       await logEnds(requests)
       throw error
@@ -103,6 +111,14 @@ extension Broker {
     let admission = try? await admit(
       request, requester: requester, prompter: NonInteractivePrompter(), handsOut: false, asking: .agreed)
     return admission?.plan.delivered.map { $0.profile == key.profile && $0.fingerprint == key.fingerprint } ?? false
+  }
+
+  /// Whether a target has anything that could be taken back.
+  func has(anythingOf target: RevocationTarget) async throws -> Bool {
+    if store.withdrawals.hasRequests(of: target) { return true }
+    let sessions = try await store.sessions(of: target)
+    let leases = await leases(of: target, sessions)
+    return !sessions.isEmpty || !leases.isEmpty
   }
 
   func serves(_ profile: String) -> Bool { served.values.contains { $0.request.profile == profile } }

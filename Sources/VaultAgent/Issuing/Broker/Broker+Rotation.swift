@@ -47,8 +47,10 @@ extension Broker {
   func renew(_ asked: CredentialRequest, requester: Requester, prompter: any Prompter, asking: Gatekeeper.Asking = .wait)
     async throws -> SessionRecord
   {
-    let (request, plan) = try await admit(asked, requester: requester, prompter: prompter, handsOut: false, asking: asking)
-    return try await renew(request, plan: plan, requester: requester, prompter: prompter)
+    try await pending(asked, by: requester) {
+      let (request, plan) = try await admit(asked, requester: requester, prompter: prompter, handsOut: false, asking: asking)
+      return try await renew(request, plan: plan, requester: requester, prompter: prompter)
+    }
   }
 
   /// Makes a new session for a request that was admitted.
@@ -59,6 +61,7 @@ extension Broker {
     let wait = try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
     defer { issuer.programs.waits.end(wait) }
     guard let target = plan.delivered else { throw AgentError.unknownSession(profile: request.profile) }
+    try PendingRequest.current?.add(ForgottenSession(profile: target.profile, fingerprint: target.fingerprint))
     _ = try await issue(
       PlannedRequest(request: request, plan: plan, target: target, requester: requester, prompter: prompter, begun: begun))
     guard let session = try await store.liveSession(profile: target.profile, fingerprint: target.fingerprint) else {

@@ -101,13 +101,30 @@ actor Broker {
   func issue(
     _ request: CredentialRequest, to requester: Requester, prompter: any Prompter, asking: Gatekeeper.Asking = .wait
   ) async throws -> IssuedCredentials {
-    do {
-      return try await issueUnlocked(request, to: requester, prompter: prompter, asking: asking)
-    } catch StoreError.locked {
-      // Needed for an agent's first request only; a warm one skips it.
-      try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
-      return try await issueUnlocked(request, to: requester, prompter: prompter, asking: asking)
+    try await pending(request, by: requester) {
+      do {
+        return try await issueUnlocked(request, to: requester, prompter: prompter, asking: asking)
+      } catch StoreError.locked {
+        // Needed for an agent's first request only; a warm one skips it.
+        try await masterKeys.ensureUnlocked(for: prompter, requester: requester)
+        return try await issueUnlocked(request, to: requester, prompter: prompter, asking: asking)
+      }
     }
+  }
+
+  /// Does work for a request that a revocation may end: the client's for which the current task works, or one of the agent's own.
+  func pending<Value>(_ request: CredentialRequest, by requester: Requester, _ work: () async throws -> Value) async throws
+    -> Value
+  {
+    if let current = PendingRequest.current, current.isUnderWay {
+      try current.add(profile: request.profile, trigger: request.trigger)
+      return try await work()
+    }
+    let own = PendingRequest(requester, isAsked: false)
+    try own.add(profile: request.profile, trigger: request.trigger)
+    store.withdrawals.begin(own)
+    defer { store.withdrawals.end(own) }
+    return try await PendingRequest.$current.withValue(own) { try await work() }
   }
 
   /// The plan for a request to look at the AWS side of a profile.
@@ -127,7 +144,8 @@ actor Broker {
   ) async throws -> IssuedCredentials {
     let (request, plan) = try await admit(asked, requester: requester, prompter: prompter, asking: asking)
     // What the request itself found changed in a file is no reason to refuse it.
-    let (permit, begun) = (store.withdrawals.permit(), store.withdrawals.moment)
+    let pending = PendingRequest.current
+    let (permit, begun) = (store.withdrawals.permit().within(pending), store.withdrawals.moment)
     let wait = try issuer.programs.waits.begin(plan.profile, chain: request.chain, needs: plan.profiles)
     defer { issuer.programs.waits.end(wait) }
     if let line = plan.withoutEffect(request) { prompter.notice(line) }
@@ -140,11 +158,11 @@ actor Broker {
       event.detail = "the access key itself, without a session"
       return try await deliver(try await plan.keys(in: store), permit, event: event, region: request.region ?? plan.region)
     }
+    try pending?.add(ForgottenSession(profile: target.profile, fingerprint: target.fingerprint))
     let planned = PlannedRequest(
       request: request, plan: plan, target: target, requester: requester, prompter: prompter, begun: begun)
     if !request.refresh,
-      let cached = try await store.deliver(
-        profile: target.profile, fingerprint: target.fingerprint, freshness: request.freshness(at: clock.now()), event: event)
+      let cached = try await deliver(target, request.freshness(at: clock.now()), event: event)
     {
       return try await issued(cached, for: planned)
     }
@@ -156,6 +174,7 @@ actor Broker {
         return try await deliver(passing, permit, event: event, region: planned.region)
       }
     } catch {
+      try pending?.require()
       // The note is lost if the disk is full; the cached session need not be.
       do { try await record(error, of: request) } catch {
         guard await store.canDeliverUnlogged(after: error) else { throw error }
@@ -164,14 +183,23 @@ actor Broker {
     }
     // A client that left while it waited gets nothing, and no row records a delivery.
     try Task.checkCancellation()
-    guard
-      let fresh = try await store.deliver(
-        profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
-    else { throw AgentError.unknownSession(profile: request.profile) }
+    guard let fresh = try await deliver(target, .alive(at: clock.now()), event: event) else {
+      throw AgentError.unknownSession(profile: request.profile)
+    }
     if let wanted = request.minimumRemaining, fresh.session.expiresAt.since(clock.now()) < Int64(wanted) * 1_000 {
       prompter.notice("the new session expires before the requested \(wanted) s")
     }
     return try await issued(fresh, for: planned, isNew: true)
+  }
+
+  /// The session of a plan, once its delivery is logged; nil if none is fresh enough.
+  func deliver(
+    _ target: (profile: String, fingerprint: String), _ freshness: Freshness, event: AuditEvent
+  ) async throws -> Delivery? {
+    let pending = PendingRequest.current
+    try pending?.require()
+    return try await store.deliver(profile: target.profile, fingerprint: target.fingerprint, freshness: freshness, event: event)?
+      .within(pending)
   }
 
   /// Hands out a session's credentials, and gives the session its place in the schedule.
@@ -218,6 +246,7 @@ actor Broker {
   }
 
   private func share(_ planned: PlannedRequest, begin: @escaping @Sendable () -> Void) async throws -> Credential? {
+    try PendingRequest.current?.require()
     let (request, plan, target) = (planned.request, planned.plan, planned.target)
     // Calls by the schedule have already waited for their token.
     let toldTo = request.trigger == .rotation ? nil : scheduler
@@ -243,6 +272,7 @@ actor Broker {
     _ credential: Credential, _ permit: Withdrawals.Permit, event: AuditEvent, region: String?
   ) async throws -> IssuedCredentials {
     try Task.checkCancellation()
+    try PendingRequest.current?.require()
     var event = event
     event.accessKeyId = credential.accessKeyId
     try await store.record(event)
@@ -271,8 +301,7 @@ actor Broker {
     let failure = Failure(error)
     let isAllowed = await store.canDeliverUnlogged(after: error)
     guard !request.refresh, request.minimumRemaining == nil, failure.isRetryable || isAllowed,
-      let old = try await store.deliver(
-        profile: target.profile, fingerprint: target.fingerprint, freshness: .alive(at: clock.now()), event: event)
+      let old = try await deliver(target, .alive(at: clock.now()), event: event)
     else { throw error }
     planned.prompter.notice(
       "\(failure.message); the cached session expires in \(old.session.expiresAt.since(clock.now()) / 60_000) min")
