@@ -11,12 +11,17 @@ enum ExecCommand {
     "exec", arguments: [.profile, ArgumentSpec("COMMAND", kind: .commandLine, isOptional: true, isRepeated: true)], topic: .use,
     summary: "run a command with the profile's credentials",
     note:
-      "The command replaces vault: signals, job control and the exit status are its own. Without a command, vault starts your shell.",
+      """
+      The command replaces vault: signals, job control and the exit status are its own. With --automation, vault stays above it and passes them \
+      on; what the command and all that it starts get is read-only, unless the options of a scope say otherwise. Without a command, vault starts \
+      your shell.
+      """,
     examples: [
       Example("vault exec app-dev -- aws s3 ls", "run one command as app-dev's role"),
       Example("vault exec app-dev", "start a shell"),
       Example("vault exec --server app-dev -- ./run", "serve renewed credentials to a program that runs for long"),
       Example("vault exec --read-only app-dev -- ./report", "let the command only read"),
+      Example("vault exec --automation claude app-dev -- ./run", "start a program that acts by itself, which may only read"),
     ],
     options: options, run: run)
 
@@ -32,7 +37,7 @@ enum ExecCommand {
       OptionSpec("token-file", "like --server, with the token in a file to mount into a container"),
       OptionSpec(
         "automation", value: "NAME",
-        "start a program that acts by itself: all that it starts is narrowed, and its rows have this name"),
+        "start a program that acts by itself: all that it starts may only read, and its rows have this name"),
       OptionSpec("region", short: "r", value: "REGION", kind: .region, "the region for the command"),
       OptionSpec("mfa-code", value: "CODE", "the code of the MFA device"),
       OptionSpec("session-name", value: "NAME", "the role session's name in CloudTrail"),
