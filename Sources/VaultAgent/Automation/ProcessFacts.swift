@@ -111,7 +111,9 @@ enum ProcessFacts {
     let (multiplexer, line) = (Array("/ptmx".utf8), Array("tty-index:\t\(terminal)".utf8))
     return holders { pid, descriptor, target in
       target.count >= multiplexer.count && target.suffix(multiplexer.count).elementsEqual(multiplexer)
-        && ProcessFiles.read("/proc/\(pid)/fdinfo/\(descriptor)", limit: 2_048) { $0.split(separator: 0x0A).first { $0.elementsEqual(line) } }
+        && ProcessFiles.read("/proc/\(pid)/fdinfo/\(descriptor)", limit: 2_048) {
+          $0.split(separator: 0x0A).first { $0.elementsEqual(line) }
+        }
           != nil
     }.holders
   }

@@ -51,7 +51,7 @@ final class GuardRulesWatch: Sendable {
           let mask = buffer.loadUnaligned(fromByteOffset: place + 4, as: UInt32.self)
           let size = Int(buffer.loadUnaligned(fromByteOffset: place + 12, as: UInt32.self))
           let name = String(decoding: buffer[place + 16..<min(length, place + 16 + size)].prefix { $0 != 0 }, as: UTF8.self)
-          isMeant = isMeant || self.isMeant(folder, mask, name)
+          isMeant = isMeant || self.isMeant(folder, mask, name: name)
           place += 16 + size
         }
       }
@@ -64,7 +64,7 @@ final class GuardRulesWatch: Sendable {
     if isFirst { loop.after(milliseconds: Self.delay) { self.compare() } }
   }
 
-  private func isMeant(_ folder: Int32, _ mask: UInt32, _ name: String) -> Bool {
+  private func isMeant(_ folder: Int32, _ mask: UInt32, name: String) -> Bool {
     if mask & UInt32(IN_Q_OVERFLOW) != 0 { return true }
     // Without a name it is about the folder itself.
     return state.withLock { $0.folders[folder].map { name.isEmpty || $0.contains(name) } ?? false }
