@@ -195,7 +195,14 @@ final class AutomationTrees: Sendable {
   /// Takes over the trees of the previous agent. Its records are believed at once, since they only narrow, and are proven when the key
   /// is available (``prove()``).
   func resume() async throws {
+    let boot = ProcessIdentity(running: getpid())?.boot
     for record in try await store.automationRuns() {
+      // Nothing outlives the machine's start.
+      guard record.root.boot == boot else {
+        await logEnd(record.run, [])
+        try await store.endRun(record.run.run)
+        continue
+      }
       let tree = AutomationTree(
         run: record.run, root: record.root, scope: record.scope ?? .readOnly, cgroup: record.cgroup,
         isRevoked: record.revoked != nil || record.scope == nil)

@@ -111,6 +111,24 @@ import VaultStore
     #expect(trees.tree(of: real.pid) == nil)
   }
 
+  @Test("a run of before the machine's last start has ended, whatever has its root's number now")
+  func formerBoot() async throws {
+    let stage = try await AgentStage()
+    let chain = try await Chain(2)
+    let real = try #require(ProcessIdentity(running: chain.program.pid))
+    let run = Self.run("former", chain)
+    try await stage.store.begin(
+      AutomationRecord(
+        run: run, root: ProcessIdentity(pid: real.pid, started: 0, boot: "another"), cgroup: nil, scope: .none,
+        began: stage.clock.now(), adopters: [1]),
+      event: AuditEvent(action: .automationStarted, outcome: .success, trigger: .exec, requester: AgentStage.me))
+    let trees = Self.trees(stage)
+    try await trees.resume()
+    #expect(trees.isEmpty && trees.tree(of: chain.last) == nil)
+    #expect(try await stage.rows(.automationEnded).map(\.event.requester.automation) == [run])
+    #expect(try await stage.store.automationRuns().isEmpty)
+  }
+
   @Test("a variable of the run marks a process that has lost its parents, and one of a run that is not known is read-only")
   func marked() async throws {
     let stage = try await AgentStage()
