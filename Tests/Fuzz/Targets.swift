@@ -17,7 +17,7 @@ let targets: [String: @Sendable ([UInt8]) -> Void] = [
   "envelope": envelope,
   "key-file": keyFile, "text": text, "words": words, "export": export, "sink": exporter, "team": team,
   "policy": policy, "denial": denial, "jwe": jwe, "yaml": yaml, "toml": toml, "leapp": leapp,
-  "url": url,
+  "url": url, "guard": guardRules,
 ]
 
 private func secret(_ bytes: [UInt8]) -> SecretBytes { bytes.withUnsafeBytes { SecretBytes(copying: $0) } }
@@ -100,6 +100,7 @@ private let now = Timestamp(seconds: 1_795_442_400)
     RotateAccessKeyRequest.self, ImportRequest.self, LinkFileRequest.self, UnlinkFileRequest.self, LinkProfilesRequest.self,
     KeyCopyRequest.self, ArchiveRequest.self, LoginRequest.self, LogoutRequest.self, DiscoverRequest.self, SAMLRolesRequest.self,
     DenialRequest.self, ReleaseRequest.self, RevokeRequest.self, RevokeInAWSRequest.self,
+    AutomationRequest.self, ApproveRequest.self,
   ]
   for kind in kinds { read(kind) }
   _ = try? message.request() as [ProfileChange]
@@ -204,6 +205,21 @@ private let cipher = EnvelopeCipher(
     let json = document.json.compact()
     must(json.utf8.allSatisfy { $0 >= 0x20 } && (try? JSONText(Array(json.utf8))) != nil, json)
   }
+}
+
+/// The rules of the user's file, whatever it is: root's hold beside them. And a scope as it is stored is one form.
+@Sendable private func guardRules(_ bytes: [UInt8]) {
+  func rules(_ bytes: [UInt8], _ file: String) -> [GuardRule] {
+    bytes.withUnsafeBytes { (try? GuardRules.rules(in: $0, file: file)) ?? [] }
+  }
+  let root = rules(
+    Array("[guard prod-*]\nconfirm = always\nmax_duration = 30m\nautomation = refuse\n".utf8), "/etc/vault/config")
+  func limits(_ rules: [GuardRule]) -> GuardLimits { GuardRules(rules).decision(profile: "prod-eu", roleARNs: []).limits }
+  let both = limits(root + rules(bytes, "config"))
+  var tightened = both
+  tightened.tighten(by: limits(root))
+  must(tightened == both, string(bytes))
+  if let scope = SessionScope(stored: string(bytes)) { must(SessionScope(stored: scope.stored) == scope, string(bytes)) }
 }
 
 /// A command line of the config file, split as the SDKs split it.

@@ -101,6 +101,7 @@ struct RequestOrigin: Sendable {
     let own = line[..<common]
     let isNested = own.contains { $0.isOnPseudoTerminal && $0.terminal != approver.terminal }
     let first = isNested ? own.last { $0.terminal == approver.terminal } : own.last
-    return first.map { $0.began > asked } ?? false
+    // Both are counted in hundredths of a second: what began in the same one may have begun after it.
+    return first.map { $0.began >= asked } ?? false
   }
 }

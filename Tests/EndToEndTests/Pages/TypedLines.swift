@@ -54,6 +54,7 @@ extension TypedStage {
     + blocks("docs/fresh.md", "settings of a file", ["rotation"])
     + blocks("docs/guarded-profiles.md", "settings of a file, with which this page is typed", ["[guard"])
     + blocks("docs/guarded-profiles.md", "it depends on the time; the tests of the rules", ["vault: app-prod"])
+    + blocks("docs/guarded-profiles.md", "two terminals of one program; ApprovalTests", ["vault: this terminal"])
     + blocks("docs/headless.md", "settings of a file", ["[default]"])
     + blocks("docs/identities.md", "settings of a file", ["[profile"])
     + blocks(
