@@ -270,18 +270,21 @@ import Testing
   @Test("what the agent runs for a tree is of the tree, and what that leaves behind gets nothing")
   func programsOfTheAgent() async throws {
     let vault = try await stage()
-    let (answer, fifo) = (vault.folder.file("answer"), vault.folder.file("go"))
-    mkfifo(fifo, 0o600)
+    let (answer, go) = (vault.folder.file("answer"), vault.folder.file("go"))
     let bare = "env -i " + vault.environment.map { "\($0)='\($1)'" }.joined(separator: " ") + " " + (try Programs.vault)
     let ask = "exec app-dev -- sh -c 'echo $AWS_ACCESS_KEY_ID'"
     vault.folder.write(
       """
       unset VAULT_AUTOMATION_RUN
       setsid sh \(vault.folder.file("left")) >/dev/null 2>&1 &
+      # What is still of its session when it ends is killed.
+      until [ -e \(go)-on ]; do :; done
       \(bare) \(ask) >\(answer)-1 2>&1
       exit 1
       """, to: "program")
-    vault.folder.write("read x <\(fifo); \(bare) \(ask) >\(answer)-2 2>&1; echo done >>\(answer)-2\n", to: "left")
+    vault.folder.write(
+      "touch \(go)-on; until [ -e \(go) ]; do sleep 0.05; done; \(bare) \(ask) >\(answer)-2 2>&1; echo done >>\(answer)-2\n",
+      to: "left")
     vault.folder.write(
       """
 
