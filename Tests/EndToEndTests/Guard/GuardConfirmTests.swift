@@ -56,7 +56,7 @@ import Testing
   func served() async throws {
     let terminals = try await TerminalServer()
     let simulator = try await STSSimulatorProcess()
-    try await simulator.set(STSSettings(lifetimeSeconds: 6))
+    try await simulator.set(STSSettings(lifetimeSeconds: 20))
     let vault = try await vault(simulator, "[guard app-dev]\nconfirm = always")
     let script = """
       echo $AWS_CONTAINER_CREDENTIALS_FULL_URI | sed 's/.*:\\([0-9]*\\).*/\\1/'
