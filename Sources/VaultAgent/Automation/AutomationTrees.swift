@@ -321,7 +321,7 @@ extension AutomationTrees.Entry {
   }
 }
 
-/// What has become of the processes that lost their parents, after a tree's root was killed.
+/// Tells which processes may have been adopted since a tree's root began.
 private struct Adoption {
   /// See ``AutomationRecord/adopters``.
   let adopters: [Int32]

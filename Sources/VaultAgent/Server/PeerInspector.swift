@@ -79,7 +79,7 @@ struct PeerInspector: Sendable {
 
   /// The real, the effective and the saved user of a process (proc(5), "Uid").
   static func users(of pid: Int32) -> [UInt32] {
-    read("/proc/\(pid)/status") { bytes in
+    ProcessFiles.read("/proc/\(pid)/status", limit: 16_384) { bytes in
       let line = bytes.split(separator: UInt8(ascii: "\n")).first { $0.starts(with: "Uid:".utf8) }
       return line.map {
         String(decoding: $0, as: UTF8.self).split(separator: "\t").dropFirst().prefix(3).compactMap { UInt32($0) }
@@ -111,18 +111,8 @@ struct PeerInspector: Sendable {
     }
   }
 
-  private static func read<Result>(_ path: String, _ body: (UnsafeRawBufferPointer) -> Result?) -> Result? {
-    let descriptor = sys_open(path, O_RDONLY, 0)
-    guard descriptor >= 0 else { return nil }
-    defer { close(descriptor) }
-    return withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
-      let length = Glibc.read(descriptor, buffer.baseAddress!, buffer.count)
-      return length > 0 ? body(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : nil
-    }
-  }
-
   private static func commandWord(_ path: String, _ index: Int) -> String? {
-    read(path) { bytes in
+    ProcessFiles.read(path, limit: 16_384) { bytes in
       var start = 0
       for _ in 0..<min(index, 4_096) {
         guard let end = bytes[start...].firstIndex(of: 0) else { return nil }

@@ -28,12 +28,6 @@ extension ProcessIdentity {
   }
 
   private static func read(_ path: String) -> [UInt8]? {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    let text = [UInt8](unsafeUninitializedCapacity: 2_048) { bytes, count in
-      count = max(0, Glibc.read(file, bytes.baseAddress!, bytes.count))
-    }
-    return text.isEmpty ? nil : text
+    ProcessFiles.read(path, limit: 2_048) { Array($0) }
   }
 }

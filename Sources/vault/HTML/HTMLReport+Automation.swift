@@ -155,15 +155,8 @@ enum HTMLReportAutomation {
       .own("Refusals", of: number), caption: "What it was refused, or what failed",
       [.text("Cause"), .number("Times"), .text("Last")], note: nil
     ) { html in
-      for (cause, tally) in run.refusals.sorted(by: { ($0.value.failures, $1.key) > ($1.value.failures, $0.key) }) {
-        html.markup("<tr><th scope=\"row\">")
-        html.text(cause)
-        html.markup("</th><td class=\"n\">")
-        html.number(tally.failures)
-        html.markup("</td><td>")
-        if let last = tally.last { html.time(last) }
-        html.markup("</td></tr>\n")
-      }
+      let causes = run.refusals.sorted { ($0.value.failures, $1.key) > ($1.value.failures, $0.key) }
+      HTMLReportTables.causeRows(causes.map { (name: $0.key, tally: $0.value) }, &html)
     }
   }
 

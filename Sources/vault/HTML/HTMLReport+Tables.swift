@@ -65,6 +65,19 @@ enum HTMLReportTables {
     }
   }
 
+  /// A row for each cause of refusals and failures.
+  static func causeRows(_ causes: some Sequence<AuditStatistics.Named>, _ html: inout HTMLWriter) {
+    for (cause, tally) in causes {
+      html.markup("<tr><th scope=\"row\">")
+      html.text(cause)
+      html.markup("</th><td class=\"n\">")
+      html.number(tally.failures)
+      html.markup("</td><td>")
+      if let last = tally.last { html.time(last) }
+      html.markup("</td></tr>\n")
+    }
+  }
+
   private static func failures(_ data: HTMLReportData, _ html: inout HTMLWriter) {
     let all = data.statistics.causes
     let causes = all.prefix(12)
@@ -73,15 +86,7 @@ enum HTMLReportTables {
       caption: "AWS's error code if there was one; all profiles, regardless of the filters above",
       columns: [.text("Cause"), .number("Times"), .text("Last")], isEmpty: causes.isEmpty, more: all.count - causes.count, &html
     ) { html in
-      for (cause, tally) in causes {
-        html.markup("<tr><th scope=\"row\">")
-        html.text(cause)
-        html.markup("</th><td class=\"n\">")
-        html.number(tally.failures)
-        html.markup("</td><td>")
-        if let last = tally.last { html.time(last) }
-        html.markup("</td></tr>\n")
-      }
+      causeRows(causes, &html)
     }
   }
 
